@@ -1,0 +1,50 @@
+"""Emo3D: a description goes in, a face comes out, and a number says whether the face shows what was described."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from emo3d.blendshapes import BLENDSHAPES, Space, as_expressions, mirror
+from emo3d.emotions import EMOTIONS, as_intensities, distribution
+
+if TYPE_CHECKING:
+    from emo3d.face import FaceRig, RenderSettings, render
+    from emo3d.generation import load_generator
+    from emo3d.scoring import Emo3DResult, ScoreSettings, score
+
+__version__ = "0.1.0"
+
+# Heavy rooms (torch, numba, transformers) are opened when first asked for, so that `import emo3d` stays instant.
+_LAZY = {
+    "FaceRig": "emo3d.face",
+    "RenderSettings": "emo3d.face",
+    "render": "emo3d.face",
+    "load_generator": "emo3d.generation",
+    "Emo3DResult": "emo3d.scoring",
+    "ScoreSettings": "emo3d.scoring",
+    "score": "emo3d.scoring",
+}
+
+__all__ = [
+    "BLENDSHAPES",
+    "EMOTIONS",
+    "Emo3DResult",
+    "FaceRig",
+    "RenderSettings",
+    "ScoreSettings",
+    "Space",
+    "as_expressions",
+    "as_intensities",
+    "distribution",
+    "load_generator",
+    "mirror",
+    "render",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'emo3d' has no attribute {name!r}")

@@ -1,0 +1,245 @@
+"""The 51 blendshapes of an expression: their names and order, the layouts they arrive in, and their mirror image.
+
+An *expression* is 51 scores in 0..1 in the order of `BLENDSHAPES`: MediaPipe's 52 without `_neutral`, the order in
+which the published Emo3D models predict. A bare vector of 52 is ambiguous (MediaPipe's `_neutral` first, or Apple's
+order with `tongueOut`), so 52 scores are only read with a layout that is named.
+
+The 51 numbers live in one of two spaces. A `"reading"` is what an instrument (MediaPipe) says of a face; `"weights"`
+are what a rig is told to do. They are not the same numbers, so whoever holds expressions also says their `Space`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+Space = Literal["reading", "weights"]
+Layout = Literal["emo3d", "mediapipe", "arkit"]
+
+MEDIAPIPE_BLENDSHAPES: tuple[str, ...] = tuple(
+    """_neutral browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
+    cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
+    eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft eyeWideRight
+    jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight
+    mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
+    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight mouthStretchLeft
+    mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft noseSneerRight""".split()
+)
+"""MediaPipe FaceLandmarker's 52 scores, `_neutral` first (the order of the published release)."""
+
+BLENDSHAPES: tuple[str, ...] = MEDIAPIPE_BLENDSHAPES[1:]
+"""The 51 names of an expression, in the one order this project uses."""
+
+ARKIT_BLENDSHAPES: tuple[str, ...] = tuple(
+    """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft eyeBlinkRight
+    eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight jawForward jawLeft
+    jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
+    mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower
+    mouthRollUpper mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft
+    mouthLowerDownRight mouthUpperUpLeft mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft
+    browOuterUpRight cheekPuff cheekSquintLeft cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
+)
+"""Apple's 52 `ARFaceAnchor.BlendShapeLocation` names, in the order of Live Link Face and of ARKit captures."""
+
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "emo3d": BLENDSHAPES,
+    "mediapipe": MEDIAPIPE_BLENDSHAPES,
+    "arkit": ARKIT_BLENDSHAPES,
+}
+
+_NAMES = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")  # every name that a mapping may use
+_LEFT_RIGHT = {"Left": "Right", "Right": "Left", "left": "right", "right": "left", "LEFT": "RIGHT", "RIGHT": "LEFT"}
+
+
+def _mirrored_name(name: str) -> str:
+    return re.sub(r"(Left|Right)$", lambda match: _LEFT_RIGHT[match[0]], name)
+
+
+_MIRROR = np.array([BLENDSHAPES.index(_mirrored_name(name)) for name in BLENDSHAPES])
+
+
+def check_space(space: str) -> Space:
+    """Return `space` if it is one of `"reading"` and `"weights"`; raise a ValueError that names both otherwise."""
+    if space not in get_args(Space):
+        raise ValueError(f"expected a space of {' or '.join(map(repr, get_args(Space)))}, got {space!r}")
+    return space  # type: ignore[return-value]
+
+
+def as_expressions(values: Any, layout: Layout | None = None, *, drop: Collection[str] = ()) -> np.ndarray:
+    """Read blendshape scores in any known layout as expressions.
+
+    Args:
+        values: (N, 51) or (N, 52) numbers, a sequence of N mappings from name to score (ARKit spelling with `Left` /
+            `Right` or `_L` / `_R`; a name left out is 0), or a sequence of N printed arrays as the release has them.
+            A single row (one vector, one mapping, one string) is read as N = 1. All scores in 0..1.
+        layout: the order of the numbers: `"emo3d"` (51), `"mediapipe"` (52, `_neutral` first) or `"arkit"` (52, Apple's
+            order with `tongueOut`). Needed for 52 numbers, since both 52s look alike; ignored for mappings.
+        drop: names that an expression has no place for (`"tongueOut"`, `"_neutral"`) and that may be dropped although
+            their score is not 0.
+
+    Returns:
+        (N, 51) float32 in the order of `BLENDSHAPES`.
+
+    Raises:
+        ValueError: no rows, a wrong number of scores, an unnamed layout of 52, an unknown name, a score that is no
+            number or outside 0..1, or a dropped score that is not 0. The message names the row.
+
+    Example:
+        >>> as_expressions([{"jawOpen": 0.5, "mouthSmile_L": 1.0}]).shape
+        (1, 51)
+        >>> as_expressions([[0.0] * 52], layout="mediapipe").sum()
+        np.float32(0.0)
+    """
+    if layout is not None and layout not in LAYOUTS:
+        raise ValueError(f"expected a layout of {', '.join(LAYOUTS)}, got {layout!r}")
+    if isinstance(values, (str, Mapping)) or (len(values) and _is_number(values[0])):
+        values = [values]
+    if len(values) == 0:
+        raise ValueError("expected at least one expression, got an empty batch")
+    if isinstance(values[0], Mapping):
+        names, scores = _NAMES, np.stack([_named(row, index) for index, row in enumerate(values)])
+    else:
+        scores = _numbers(values)
+        names = _names_of(scores.shape[1], layout)
+    _check_scores(scores, names, drop)
+    return scores[:, [names.index(name) for name in BLENDSHAPES]].astype(np.float32)
+
+
+def as_layout(expressions: Any, layout: Layout) -> np.ndarray:
+    """Write expressions (N, 51) in another layout, (N, 51 or 52) float32; what the layout has beyond the 51 is 0."""
+    expressions = as_expressions(expressions)
+    names = LAYOUTS[layout]
+    written = np.zeros((len(expressions), len(names)), np.float32)
+    written[:, [names.index(name) for name in BLENDSHAPES]] = expressions
+    return written
+
+
+def as_dicts(expressions: Any) -> list[dict[str, float]]:
+    """Write expressions (N, 51) as N dicts from ARKit name to score."""
+    return [dict(zip(BLENDSHAPES, map(float, row), strict=True)) for row in as_expressions(expressions)]
+
+
+def parse_scores(text: str) -> np.ndarray:
+    """Read the printed form of a NumPy array, line breaks and all, as the release's blendshape columns hold it.
+
+    Args:
+        text: for example `"[0.    0.271 0.191\\n 0.039]"`.
+
+    Returns:
+        1-D float32, as many scores as were printed; nothing is checked but that they are numbers.
+
+    Raises:
+        ValueError: no brackets around it, or a part that is no number (NumPy's `...` of an abbreviated print included).
+
+    Example:
+        >>> parse_scores("[0.    0.271 0.191\\n 0.039]").tolist()[1:3]
+        [0.2709999978542328, 0.19099999964237213]
+    """
+    match = re.fullmatch(r"\s*\[([^\[\]]*)\]\s*", text)
+    if match is None:
+        raise ValueError(f"expected a printed array in brackets, got {text[:40]!r}")
+    scores = []
+    for part in match[1].replace(",", " ").split():
+        try:
+            scores.append(float(part))
+        except ValueError:
+            raise ValueError(f"expected a number in a printed array, got {part!r}") from None
+    return np.array(scores, np.float32)
+
+
+def mirror(expressions: Any) -> np.ndarray:
+    """Swap left and right in expressions (N, 51); mirroring twice gives the expressions back."""
+    return as_expressions(expressions)[:, _MIRROR]
+
+
+def mirror_text(description: str) -> str:
+    """Swap the words left and right in a description, as the published augmentation does.
+
+    Example:
+        >>> mirror_text("Her left eye winks; the Right brow rises.")
+        'Her right eye winks; the Left brow rises.'
+    """
+    return re.sub(r"\b(Left|Right|left|right|LEFT|RIGHT)\b", lambda match: _LEFT_RIGHT[match[0]], description)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _named(row: Mapping[str, float], index: int) -> np.ndarray:
+    scores: dict[str, float] = {}
+    for key, score in row.items():
+        name = re.sub("_([LR])$", lambda match: {"L": "Left", "R": "Right"}[match[1]], str(key))
+        if name not in _NAMES:
+            raise ValueError(f"expected ARKit blendshape names, got {key!r} in row {index}")
+        if name in scores:
+            raise ValueError(f"row {index} names {name} twice")
+        if not _is_number(score):
+            raise ValueError(f"expected a number for {key} in row {index}, got {score!r}")
+        scores[name] = float(score)
+    return np.array([scores.get(name, 0.0) for name in _NAMES])
+
+
+def _numbers(values: Any) -> np.ndarray:
+    if isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "fiu":
+        return values.astype(np.float64)
+    rows = []
+    for index, row in enumerate(values):
+        try:
+            scores = parse_scores(row) if isinstance(row, str) else np.asarray(row, np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"expected numbers in row {index}: {error}") from None
+        if scores.ndim != 1:
+            raise ValueError(f"expected one vector of scores in row {index}, got an array of shape {scores.shape}")
+        if len(scores) not in (51, 52) or (rows and len(scores) != len(rows[0])):
+            expected = len(rows[0]) if rows else "51 or 52"
+            raise ValueError(f"expected {expected} scores in row {index}, got {len(scores)}")
+        rows.append(scores)
+    return np.stack(rows).astype(np.float64)
+
+
+def _names_of(count: int, layout: Layout | None) -> tuple[str, ...]:
+    if layout is None and count == 52:
+        raise ValueError(
+            "52 scores are MediaPipe's layout or ARKit's, which cannot be told apart: "
+            'pass layout="mediapipe" or layout="arkit"'
+        )
+    names = LAYOUTS[layout or "emo3d"]
+    if count != len(names):
+        expected = f"the {len(names)} scores of layout {layout!r}" if layout else "51 or 52 scores"
+        raise ValueError(f"expected {expected} in row 0, got {count}")
+    return names
+
+
+def _check_scores(scores: np.ndarray, names: tuple[str, ...], drop: Collection[str]) -> None:
+    outside = np.argwhere(~((scores >= 0) & (scores <= 1)))  # NaN compares false
+    if len(outside):
+        row, column = outside[0]
+        raise ValueError(f"expected scores in 0..1, got {names[column]} = {scores[row, column]:g} in row {row}")
+    for column, name in enumerate(names):
+        lost = np.flatnonzero(scores[:, column])
+        if name not in BLENDSHAPES and name not in drop and len(lost):
+            raise ValueError(
+                f"row {lost[0]} has {name} = {scores[lost[0], column]:g}, which the 51 blendshapes cannot hold; "
+                f"pass drop=[{name!r}] to leave it out"
+            )
+
+
+__all__: Sequence[str] = [
+    "ARKIT_BLENDSHAPES",
+    "BLENDSHAPES",
+    "LAYOUTS",
+    "MEDIAPIPE_BLENDSHAPES",
+    "Layout",
+    "Space",
+    "as_dicts",
+    "as_expressions",
+    "as_layout",
+    "check_space",
+    "mirror",
+    "mirror_text",
+    "parse_scores",
+]

@@ -1,0 +1,100 @@
+"""The eight emotions, intensities, emotion distributions, and the divergence that the Emo3D metric is made of.
+
+*Intensities* are eight numbers in 0..1 that need not sum to one (sadness 0.9, neutral 0.2, contempt 0.1); an *emotion
+distribution* is intensities divided by their sum. Order everywhere: `EMOTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+EMOTIONS: tuple[str, ...] = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+)
+
+
+def as_intensities(values: Any) -> np.ndarray:
+    """Read emotion intensities from numbers or names.
+
+    Args:
+        values: (N, 8) numbers in the order of `EMOTIONS`, or a sequence of N mappings from emotion to intensity (an
+            emotion left out is 0). One vector or one mapping is read as N = 1. All in 0..1.
+
+    Returns:
+        (N, 8) float64.
+
+    Raises:
+        ValueError: no rows, not eight numbers, an unknown emotion, a value outside 0..1 or not a number, or a row of
+            zeros, which has no distribution. The message names the row.
+
+    Example:
+        >>> as_intensities({"sadness": 0.9, "neutral": 0.2}).sum()
+        np.float64(1.1)
+    """
+    if isinstance(values, Mapping):
+        values = [values]
+    rows = list(values)
+    if not rows:
+        raise ValueError("expected at least one row of intensities, got an empty batch")
+    if np.ndim(rows[0]) == 0 and not isinstance(rows[0], Mapping):
+        rows = [rows]
+    return np.stack([_intensities(row, index) for index, row in enumerate(rows)])
+
+
+def distribution(intensities: Any) -> np.ndarray:
+    """Divide intensities (N, 8) by their sum: emotion distributions (N, 8) float64, each summing to one.
+
+    Example:
+        >>> distribution({"happiness": 0.5, "surprise": 0.5}).max()
+        np.float64(0.5)
+    """
+    intensities = as_intensities(intensities)
+    return intensities / intensities.sum(axis=1, keepdims=True)
+
+
+def kl_divergence(p: np.ndarray, q: np.ndarray, epsilon: float = 0.01) -> np.ndarray:
+    """Divergence of emotion distributions as the Emo3D metric defines it: sum over p > 0 of p ln(p / (q + epsilon)).
+
+    q is not renormalised after epsilon is added, so identical p and q give slightly less than 0.
+
+    Args:
+        p: (N, 8) distributions described, rows summing to one.
+        q: (N, 8) distributions read off the faces; broadcasts against p.
+        epsilon: added to q, so that an emotion nobody retrieved costs a finite amount.
+
+    Returns:
+        (N,) float64, in nats.
+    """
+    p, q = np.asarray(p, np.float64), np.asarray(q, np.float64)
+    ratio = np.where(p > 0, p, 1.0) / (q + epsilon)
+    return np.where(p > 0, p * np.log(ratio), 0.0).sum(axis=-1)
+
+
+def _intensities(row: Any, index: int) -> np.ndarray:
+    if isinstance(row, Mapping):
+        unknown = [name for name in row if name not in EMOTIONS]
+        if unknown:
+            raise ValueError(f"expected emotions of {', '.join(EMOTIONS)}, got {unknown[0]!r} in row {index}")
+        row = [row.get(name, 0.0) for name in EMOTIONS]
+    try:
+        values = np.asarray(row, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected eight numbers in row {index}, got {row!r}") from None
+    if values.shape != (len(EMOTIONS),):
+        raise ValueError(f"expected {len(EMOTIONS)} intensities in row {index}, got an array of shape {values.shape}")
+    for name, value in zip(EMOTIONS, values, strict=True):
+        if not 0.0 <= value <= 1.0:  # false for NaN too
+            raise ValueError(f"expected intensities in 0..1, got {name} = {value:g} in row {index}")
+    if not values.any():
+        raise ValueError(f"row {index} has eight intensities of 0, which give no emotion distribution")
+    return values
