@@ -1,0 +1,205 @@
+"""Dual encoders behind two methods: descriptions and pictures in, embeddings of one space out."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+from tqdm.auto import tqdm
+from transformers import MODEL_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+
+from emo3d.encoders import (
+    MINILM,
+    EncoderUnavailableError,
+    TextEmbeddings,
+    check_descriptions,
+    load_text_encoder,
+    no_bars,
+)
+from emo3d.scoring.preprocess import Preprocess
+
+DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
+QUICKSTART = "quickstart"
+
+
+class Backbone(Protocol):
+    """What the score needs of a dual encoder.
+
+    Attributes:
+        id: name on the Hub, a local folder, or `"quickstart"`.
+        revision: the commit of the weights, or another string that changes when they do.
+        dtype: of its weights, `"float32"` or `"bfloat16"`.
+        image_size: height and width that its picture side sees; faces are rendered at this size.
+    """
+
+    id: str
+    revision: str
+    dtype: str
+    image_size: int
+
+    def encode_texts(self, descriptions: Sequence[str]) -> TextEmbeddings:
+        """Embed N descriptions: (N, D) float32 of unit length, and how many of them were truncated."""
+
+    def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
+        """Embed pictures (N, H, W, 3) uint8, all in one pass: (N, D) float32 of unit length."""
+
+
+class HubBackbone:
+    """A dual encoder of transformers (CLIP, SigLIP, ...), with its tokenizer and image processor.
+
+    Args:
+        model: has `get_text_features` and `get_image_features`.
+        tokenizer: its tokenizer.
+        image_processor: its image processor; only its settings are used, see `Preprocess`.
+        id: see `Backbone`.
+        revision: see `Backbone`.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, *, id: str, revision: str) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.preprocess = Preprocess.from_processor(image_processor)
+        self.id = id
+        self.revision = revision
+        self.dtype = str(model.dtype).removeprefix("torch.")
+        self.image_size = self.preprocess.output_size
+
+    @property
+    def max_length(self) -> int:
+        """The window in tokens, special tokens included."""
+        positions = getattr(self.model.config.text_config, "max_position_embeddings", None)
+        return int(min(positions or self.tokenizer.model_max_length, self.tokenizer.model_max_length))
+
+    @torch.inference_mode()
+    def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
+        """Embed descriptions, in batches of similar length; those beyond the window are truncated and counted."""
+        descriptions = check_descriptions(descriptions)
+        lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
+        order = np.argsort(-lengths, kind="stable")
+        parts = []
+        for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
+            tokens = self._tokenize([descriptions[row] for row in order[start : start + batch_size]])
+            parts.append(_unit(self.model.get_text_features(**tokens)))
+        embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
+        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()))
+
+    @torch.inference_mode()
+    def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
+        """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32 of unit length."""
+        pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
+        return _unit(self.model.get_image_features(pixel_values=pixels))
+
+    def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
+        # SigLIP was trained on texts padded to the window, and attends to the padding.
+        siglip = self.model.config.model_type.startswith("siglip")
+        tokens = self.tokenizer(
+            descriptions,
+            padding="max_length" if siglip else True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
+        )
+        names = ("input_ids",) if siglip else ("input_ids", "attention_mask")
+        return {name: tokens[name].to(self.model.device) for name in names}
+
+
+class QuickstartBackbone:
+    """The packaged dual encoder: frozen all-MiniLM-L6-v2, and a small picture tower trained on renders to meet it.
+
+    For trials and tests without the Hub. Its picture side has only seen renders of this package, and a generator built
+    on the same MiniLM is likely to be flattered by it.
+    """
+
+    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        from emo3d.scoring.tower import load_tower
+
+        tower = load_tower()
+        self.id = QUICKSTART
+        self.image_size = int(tower.image_size)
+        self.revision = _digest(tower)
+        self._preprocess = Preprocess((self.image_size, self.image_size), std=(255.0, 255.0, 255.0))
+        self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
+        self._texts = load_text_encoder(MINILM, device=device)
+        self.dtype = str(dtype).removeprefix("torch.")
+        self._placed = (device, dtype)
+
+    def encode_texts(self, descriptions: Sequence[str]) -> TextEmbeddings:
+        """Embed descriptions: (N, D) float32 of unit length, and how many were truncated."""
+        return self._texts.encode(descriptions)
+
+    @torch.inference_mode()
+    def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
+        """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32 of unit length."""
+        return _unit(self._tower(self._preprocess(pictures, *self._placed)))
+
+
+def load_backbone(
+    id: str = DEFAULT_BACKBONE,
+    revision: str | None = None,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Backbone:
+    """Load a backbone, once for each set of arguments.
+
+    Args:
+        id: a dual encoder on the Hub or in a local folder, or `"quickstart"`, which comes with this package.
+        revision: branch, tag or commit on the Hub.
+        device: where it runs.
+        dtype: of its weights, `torch.float32` or `torch.bfloat16`.
+
+    Raises:
+        ValueError: the model is no dual encoder of texts and pictures.
+        EncoderUnavailableError: it cannot be had; the message names `quickstart`. An OSError.
+    """
+    return _load(str(id), revision, str(device), dtype)
+
+
+@lru_cache(maxsize=4)
+def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Backbone:
+    if id == QUICKSTART:
+        return QuickstartBackbone(device, dtype)
+    local = Path(id).is_dir()
+    try:
+        config = AutoConfig.from_pretrained(id, revision=revision)
+        model_class = MODEL_MAPPING.get(type(config), None)
+        if not (hasattr(model_class, "get_text_features") and hasattr(model_class, "get_image_features")):
+            raise ValueError(
+                f"expected a dual encoder of texts and pictures, such as CLIP or SigLIP; {id} is a {config.model_type} "
+                "model, which has not both sides"
+            )
+        with no_bars() if local else contextlib.nullcontext():
+            model = AutoModel.from_pretrained(id, revision=revision, config=config)
+        tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
+        image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
+    except OSError as error:
+        raise EncoderUnavailableError(
+            f"the backbone {id}{f' at revision {revision}' if revision else ''} could not be loaded: it is not in the "
+            "local cache and the Hub cannot be reached, or it has no such model. The backbone 'quickstart' comes with "
+            "this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
+        ) from error
+    commit = getattr(model.config, "_commit_hash", None)
+    revision = _digest(model) if local or not commit else commit
+    return HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
+
+
+def _unit(features: Any) -> torch.Tensor:
+    """Features as float32 of unit length; transformers 5 wraps in an object what 4 returned as a tensor."""
+    return normalize((features if torch.is_tensor(features) else features.pooler_output).float(), dim=-1)
+
+
+def _digest(model: torch.nn.Module) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over the weights."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:12]

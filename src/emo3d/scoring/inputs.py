@@ -1,0 +1,143 @@
+"""What comes in: references by name from any container, and pictures a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from emo3d.blendshapes import as_expressions
+from emo3d.emotions import as_intensities
+from emo3d.encoders import check_descriptions
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """What was described.
+
+    Attributes:
+        descriptions: N texts.
+        intensities: (N, 8) float64 in 0..1, order `EMOTIONS`.
+        expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`, or None where the references hold none.
+    """
+
+    descriptions: list[str]
+    intensities: np.ndarray
+    expressions: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.descriptions)
+
+
+def read_references(references: Any) -> References:
+    """Read references.
+
+    Args:
+        references: a sequence of mappings, a `datasets.Dataset` or a mapping of columns, with `description` (text),
+            `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion to number) and, in all
+            rows or in none, `blendshapes` (51 scores). Whatever else a row holds is not looked at.
+
+    Raises:
+        ValueError: no rows, a row without a description or intensities, or with bad ones; the message names the row.
+    """
+    if isinstance(references, References):
+        return references
+    if isinstance(references, Mapping) or hasattr(references, "column_names"):
+        names = references.keys() if isinstance(references, Mapping) else references.column_names
+        columns = {
+            name: list(references[name]) for name in ("description", "intensities", "blendshapes") if name in names
+        }
+        for name in ("description", "intensities"):
+            if name not in columns:
+                raise ValueError(f"expected references with {name!r}, got {', '.join(map(str, names)) or 'no columns'}")
+        expressions = columns.get("blendshapes", [])
+    else:
+        columns = {"description": [], "intensities": []}
+        expressions = []
+        for row, reference in enumerate(references):
+            for name, column in columns.items():
+                if not isinstance(reference, Mapping) or name not in reference:
+                    got = ", ".join(map(str, reference)) if isinstance(reference, Mapping) else type(reference).__name__
+                    raise ValueError(f"expected {name!r} in reference {row}, got {got}")
+                column.append(reference[name])
+            expressions.append(reference.get("blendshapes"))
+    if not columns["description"]:
+        raise ValueError("expected at least one reference, got an empty batch")
+    descriptions = check_descriptions(columns["description"])
+    return References(descriptions, as_intensities(columns["intensities"]), _expressions(expressions))
+
+
+def _expressions(column: Sequence[Any]) -> np.ndarray | None:
+    missing = [row for row, expression in enumerate(column) if expression is None]
+    if len(missing) == len(column):
+        return None
+    if missing:
+        raise ValueError(f"expected blendshapes in every reference or in none, reference {missing[0]} has none")
+    return as_expressions(column)
+
+
+def is_pictures(predictions: Any) -> bool:
+    """Whether predictions are pictures (arrays of three axes, PIL images, paths) rather than expressions."""
+    if isinstance(predictions, np.ndarray):
+        return predictions.ndim == 4
+    if len(predictions) == 0 or isinstance(predictions, Mapping):
+        return False
+    return isinstance(predictions[0], (Image.Image, str, Path)) or np.ndim(predictions[0]) == 3
+
+
+class Pictures:
+    """N pictures of one size, read a slice at a time, so that a long list of files never lies in memory at once.
+
+    Args:
+        source: (N, H, W, 3) uint8, or a sequence of such arrays (H, W, 3), of PIL images in mode RGB, or of paths.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self.shape: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Pictures of a slice of rows, (n, H, W, 3) uint8.
+
+        Raises:
+            ValueError: a picture that cannot be read, is not RGB in 8 bits or not of the first one's size;
+                the message names the row.
+        """
+        batch = []
+        for row in range(*rows.indices(len(self))):
+            picture = _read(self.source[row], row)
+            self.shape = self.shape or picture.shape
+            if picture.shape != self.shape:
+                expected, got = (f"{width} x {height}" for height, width, _ in (self.shape, picture.shape))
+                raise ValueError(f"expected pictures of one size, {expected} as in row 0, got {got} in row {row}")
+            batch.append(picture)
+        return np.stack(batch)
+
+
+def _read(picture: Any, row: int) -> np.ndarray:
+    if isinstance(picture, (str, Path)):
+        try:
+            with Image.open(picture) as opened:
+                opened.load()
+                picture = opened
+        except (OSError, SyntaxError) as error:  # PIL raises SyntaxError on some broken PNGs
+            raise ValueError(f"cannot read the picture in row {row}: {error}") from error
+    if isinstance(picture, Image.Image):
+        if picture.mode != "RGB":
+            raise ValueError(f"expected an RGB picture in row {row}, got mode {picture.mode}")
+        try:
+            return np.asarray(picture)
+        except OSError as error:  # a lazily opened file
+            raise ValueError(f"cannot read the picture in row {row}: {error}") from error
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        got = f"{picture.dtype} of shape {picture.shape}"
+        raise ValueError(f"expected a picture (H, W, 3) of uint8 in row {row}, got {got}")
+    return picture

@@ -1,0 +1,78 @@
+"""Pictures to pixels as a model's own image processor makes them, but a batch at a time and without PIL in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+_PIL_FILTERS = {2: "bilinear", 3: "bicubic"}  # PIL's numbers for them, as image processors store them
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize, crop the centre, scale and normalise.
+
+    Attributes:
+        size: (height, width) to resize to, or the length of the shorter edge.
+        crop: (height, width) of the centre that is kept, or None.
+        filter: `"bilinear"` or `"bicubic"`, with antialiasing, rounded to 8 bits as PIL does.
+        mean: subtracted from each channel (in 0..255).
+        std: each channel is divided by it then.
+    """
+
+    size: tuple[int, int] | int
+    crop: tuple[int, int] | None = None
+    filter: str = "bicubic"
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (255.0, 255.0, 255.0)
+
+    @classmethod
+    def from_processor(cls, processor: Any) -> Preprocess:
+        """Read the settings of a transformers image processor.
+
+        Raises:
+            ValueError: it resizes in a way that is not known here.
+        """
+        size, crop = dict(processor.size), None
+        if processor.resample not in _PIL_FILTERS:
+            raise ValueError(f"expected an image processor with a bilinear or bicubic filter, got {processor.resample}")
+        if getattr(processor, "do_center_crop", False):
+            crop = (processor.crop_size["height"], processor.crop_size["width"])
+        if size.get("height") and size.get("width"):
+            target: tuple[int, int] | int = (size["height"], size["width"])
+        elif size.get("shortest_edge") and crop is not None and max(crop) <= size["shortest_edge"]:
+            target = size["shortest_edge"]
+        else:
+            raise ValueError(f"expected an image processor with a fixed output size, got size {size}, crop {crop}")
+        unit = 1 / processor.rescale_factor if processor.do_rescale else 1.0
+        mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else ([0.0] * 3, [1.0] * 3)
+        scaled_mean, scaled_std = (tuple(unit * value for value in values) for values in (mean, std))
+        return cls(target, crop, _PIL_FILTERS[int(processor.resample)], scaled_mean, scaled_std)
+
+    @property
+    def output_size(self) -> int:
+        """Height of the pixels that come out: render at this size and nothing is resized."""
+        if self.crop:
+            return self.crop[0]
+        return self.size if isinstance(self.size, int) else self.size[0]
+
+    def __call__(self, pictures: np.ndarray, device: str | torch.device, dtype: torch.dtype) -> torch.Tensor:
+        """Pictures (N, H, W, 3) uint8 to pixels (N, 3, h, w)."""
+        pixels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)  # channels last in memory
+        height, width = pixels.shape[2:]
+        if isinstance(self.size, int):
+            short = min(height, width)
+            target = (int(self.size * height / short), int(self.size * width / short))
+        else:
+            target = self.size
+        if (height, width) != target:
+            pixels = interpolate(pixels, size=target, mode=self.filter, antialias=True)
+        if self.crop:
+            top, left = (target[0] - self.crop[0]) // 2, (target[1] - self.crop[1]) // 2
+            pixels = pixels[:, :, top : top + self.crop[0], left : left + self.crop[1]]
+        mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (self.mean, self.std))
+        return ((pixels.to(device, torch.float32) - mean) / std).to(dtype)

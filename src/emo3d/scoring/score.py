@@ -1,0 +1,323 @@
+"""The Emo3D score: do the faces show the emotions that were described?
+
+A face is rendered, its picture looks up the k nearest of a bank of descriptions, and the emotions of those are held
+against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stands for a mean divergence of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+import emo3d
+from emo3d.blendshapes import Space, as_expressions, check_space
+from emo3d.emotions import EMOTIONS, distribution
+from emo3d.face import FaceRig, RenderSettings, render
+from emo3d.scoring.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
+from emo3d.scoring.bank import Bank, full_name
+from emo3d.scoring.core import (
+    ALPHA,
+    Variant,
+    bootstrap_intervals,
+    divergence,
+    emo3d_score,
+    retrieved_distribution,
+)
+from emo3d.scoring.inputs import Pictures, References, is_pictures, read_references
+
+Read = Callable[[slice], np.ndarray]
+"""Pictures (n, H, W, 3) uint8 of a slice of rows."""
+
+_FACE = ("space", "identity", "render")  # settings that say nothing where pictures come in
+_LOOKUP = ("backbone", "revision", "dtype", "bank")  # nor where distributions come in
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """Everything that moves the score, or its interval.
+
+    Attributes:
+        variant: `"paper"`, or `"release"` for what the published code computes; see `emo3d.scoring.core`.
+        k: descriptions retrieved for each face.
+        epsilon: added to every entry of the retrieved distribution.
+        alpha: divides the mean divergence. None is the variant's own: 1 for `paper`, 20 for `release` (see `ALPHA`).
+        backbone: id of the dual encoder, see `load_backbone`.
+        revision: its branch, tag or commit; a result's signature has the commit.
+        dtype: of the backbone, `"float32"` or `"bfloat16"`.
+        bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
+        space: whether expressions, predicted and referred to, are `"weights"` of a rig or `"reading"`s of MediaPipe.
+        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES`.
+        render: how; None is the default portrait at the backbone's own size.
+        n_bootstrap: resamples behind the intervals.
+        confidence: of the intervals.
+        seed: of the resampling.
+    """
+
+    variant: Variant = "paper"
+    k: int = 10
+    epsilon: float = 0.01
+    alpha: float | None = None
+    backbone: str = DEFAULT_BACKBONE
+    revision: str | None = None
+    dtype: str = "float32"
+    bank: str | None = None
+    space: Space = "weights"
+    identity: str = "adult"
+    render: RenderSettings | None = None
+    n_bootstrap: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_space(self.space)
+        if self.variant not in get_args(Variant):
+            raise ValueError(f"expected a variant of {', '.join(get_args(Variant))}, got {self.variant!r}")
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f"expected a dtype of float32 or bfloat16, got {self.dtype!r}")
+        for name in ("k", "epsilon", "n_bootstrap") + (("alpha",) if self.alpha is not None else ()):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"expected {name} above 0, got {getattr(self, name)!r}")
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence!r}")
+
+    @property
+    def divisor(self) -> float:
+        """The alpha in force."""
+        return ALPHA[self.variant] if self.alpha is None else self.alpha
+
+    @property
+    def signature(self) -> str:
+        """Every setting by name, and the version of this package, in one line."""
+        return self.sign()
+
+    def sign(self, unused: Collection[str] = ()) -> str:
+        """The signature, with `-` for settings that a score made no use of."""
+        shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
+        parts = [f"{name}:{'-' if name in unused else value}" for name, value in shown.items()]
+        return "|".join([*parts, f"version:{emo3d.__version__}"])
+
+
+@dataclass(frozen=True, eq=False)
+class Emo3DResult:
+    """A score with its parts.
+
+    Attributes:
+        emo3d: the score, 0..1, lower is better.
+        kl_divergence: mean divergence in nats, lower is better.
+        recall_at_k: share of faces that retrieved their own description (the published "exact match"), higher is
+            better; None where the bank does not hold all the references' descriptions.
+        mse: mean squared error of the expressions, None without predicted and reference expressions.
+        mae: mean absolute error of them, likewise.
+        intervals: bootstrap interval (lower, upper) by name of the numbers above.
+        per_emotion: by the strongest emotion described, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
+            `emo3d` of those samples.
+        per_sample: `kl_divergence` (N,), `distribution` (N, 8) retrieved for each face, and, where they exist, `match`
+            (N,) bool, `mse` (N,), `mae` (N,).
+        n: N, the number of faces.
+        truncated: distinct descriptions of the bank that were longer than the backbone's window.
+        signature: the settings in force.
+    """
+
+    emo3d: float
+    kl_divergence: float
+    recall_at_k: float | None
+    mse: float | None
+    mae: float | None
+    intervals: dict[str, tuple[float, float]]
+    per_emotion: dict[str, dict[str, float]]
+    per_sample: dict[str, np.ndarray]
+    n: int
+    truncated: int
+    signature: str
+
+    def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
+        """Plain Python that JSON can hold, with the per-sample values on request."""
+        plain = asdict(replace(self, per_sample={}))
+        plain["intervals"] = {name: list(ends) for name, ends in self.intervals.items()}
+        del plain["per_sample"]
+        return plain | ({name: values.tolist() for name, values in self.per_sample.items()} if per_sample else {})
+
+
+def score(
+    predictions: Any,
+    references: Any,
+    *,
+    bank: Bank | None = None,
+    settings: ScoreSettings = ScoreSettings(),
+    backbone: Backbone | None = None,
+    device: str = "cpu",
+    batch_size: int = 32,
+) -> Emo3DResult:
+    """Score faces against the descriptions they were made for.
+
+    Args:
+        predictions: N expressions, anything that `as_expressions` reads as 51 scores, in `settings.space`; or N
+            pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or paths of RGB pictures of one size.
+        references: N rows with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in the space of
+            the predictions; see `read_references`.
+        bank: what the faces look up. None takes the references themselves, as published; scores are comparable only
+            under the same bank.
+        settings: see `ScoreSettings`.
+        backbone: used instead of loading `settings.backbone`; its own id and revision are signed.
+        device: of a backbone that is loaded here.
+        batch_size: faces rendered and encoded at a time. Memory does not depend on N but for 200 bytes a face.
+
+    Returns:
+        The score, its parts, intervals and signature.
+
+    Raises:
+        ValueError: bad expressions, pictures or references, not as many of one as of the other, a bank smaller than k,
+            of another backbone or of another hash than `settings.bank`; messages name the row.
+        OSError: the backbone is not to be had.
+    """
+    described = read_references(references)
+    expressions = None if is_pictures(predictions) else as_expressions(predictions)
+    _check_lengths(len(predictions if expressions is None else expressions), len(described))
+    if backbone is None:
+        dtype = getattr(torch, settings.dtype)
+        backbone = load_backbone(settings.backbone, settings.revision, device=device, dtype=dtype)
+    settings = replace(settings, backbone=backbone.id, revision=backbone.revision, dtype=backbone.dtype)
+    bank = _checked_bank(bank, described, backbone, settings)
+    settings = replace(settings, bank=bank.hash)
+
+    read: Read
+    unused: tuple[str, ...] = ()
+    if expressions is None:
+        read, unused = Pictures(predictions).__getitem__, _FACE
+    else:
+        settings = replace(settings, render=settings.render or RenderSettings(size=backbone.image_size))
+        read = _renderer(expressions, settings)
+
+    per_sample = _look_up(read, described, bank, backbone, settings, batch_size)
+    if expressions is not None and described.expressions is not None:
+        per_sample |= _errors(expressions, described.expressions)
+    return _result(per_sample, described, settings, settings.sign(unused), bank.truncated)
+
+
+def score_distributions(distributions: Any, references: Any, settings: ScoreSettings = ScoreSettings()) -> Emo3DResult:
+    """Score emotion distributions as if each face had retrieved descriptions of just these emotions.
+
+    This is how a baseline without faces enters the table, above all a constant prior distribution: the score rewards
+    hedging, and a generator that does not beat the prior says nothing about the description.
+
+    Args:
+        distributions: (N, 8) in the order of `EMOTIONS`, or one row of eight for all references; rows are divided by
+            their sum.
+        references: see `score`.
+        settings: `variant`, `k`, `epsilon`, `alpha` and the bootstrap; the others make no difference.
+
+    Raises:
+        ValueError: bad distributions or references, or not as many of one as of the other.
+    """
+    described = read_references(references)
+    found = distribution(distributions)
+    if np.ndim(distributions) == 1:
+        found = np.repeat(found, len(described), axis=0)
+    _check_lengths(len(found), len(described))
+    retrieved = np.broadcast_to(found[:, None], (len(found), settings.k, len(EMOTIONS)))
+    kl = divergence(distribution(described.intensities), retrieved, settings.variant, settings.epsilon)
+    per_sample = {"kl_divergence": kl, "distribution": found}
+    return _result(per_sample, described, settings, settings.sign(_FACE + _LOOKUP), truncated=0)
+
+
+def _check_lengths(predictions: int, references: int) -> None:
+    if predictions != references:
+        raise ValueError(
+            f"expected one prediction per reference, got {predictions} predictions and {references} references"
+        )
+
+
+def _checked_bank(bank: Bank | None, described: References, backbone: Backbone, settings: ScoreSettings) -> Bank:
+    size = len(described) if bank is None else len(bank)
+    if settings.k > size:
+        raise ValueError(f"expected a bank of at least k = {settings.k} descriptions, got {size}")
+    if bank is None:
+        bank = Bank.encode(described.descriptions, described.intensities, backbone)
+    if bank.backbone != full_name(backbone):
+        raise ValueError(f"expected a bank embedded by {full_name(backbone)}, got one by {bank.backbone}")
+    if settings.bank not in (None, bank.hash):
+        raise ValueError(f"expected the bank {settings.bank}, got {bank.hash}")
+    return bank
+
+
+def _renderer(expressions: np.ndarray, settings: ScoreSettings) -> Read:
+    rig = FaceRig.from_anny(settings.identity)
+    return lambda rows: render(expressions[rows], space=settings.space, rig=rig, settings=settings.render)
+
+
+def _look_up(
+    read: Read, described: References, bank: Bank, backbone: Backbone, settings: ScoreSettings, batch_size: int
+) -> dict[str, np.ndarray]:
+    p = distribution(described.intensities)
+    kl, found, nearest = [], [], []
+    slices = [slice(start, start + batch_size) for start in range(0, len(described), batch_size)]
+    batches = tqdm(_ahead(read, slices), "Scoring", len(slices), delay=5, leave=False)
+    for rows, batch in zip(slices, batches, strict=True):
+        nearest.append(bank.nearest(backbone.encode_pictures(batch), settings.k))
+        retrieved = bank.intensities[nearest[-1]]
+        kl.append(divergence(p[rows], retrieved, settings.variant, settings.epsilon))
+        found.append(retrieved_distribution(retrieved))
+    per_sample = {"kl_divergence": np.concatenate(kl), "distribution": np.concatenate(found)}
+    match = bank.matches(described.descriptions, np.concatenate(nearest))
+    return per_sample if match is None else per_sample | {"match": match}
+
+
+def _ahead(read: Read, slices: list[slice]) -> Iterator[np.ndarray]:
+    """Read slices in order, the next one in a second thread while the caller is busy with this one."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(read, slices[0])
+        for rows in slices[1:]:
+            batch, coming = coming.result(), thread.submit(read, rows)
+            yield batch
+        yield coming.result()
+
+
+def _errors(predicted: np.ndarray, expected: np.ndarray) -> dict[str, np.ndarray]:
+    difference = predicted.astype(np.float64) - expected
+    return {"mse": (difference**2).mean(axis=1), "mae": np.abs(difference).mean(axis=1)}
+
+
+def _result(
+    per_sample: dict[str, np.ndarray], described: References, settings: ScoreSettings, signature: str, truncated: int
+) -> Emo3DResult:
+    names = {"kl_divergence": "kl_divergence", "match": "recall_at_k", "mse": "mse", "mae": "mae"}
+    columns = {shown: per_sample[name] for name, shown in names.items() if name in per_sample}
+    mean = {name: float(values.mean()) for name, values in columns.items()}
+    ends = bootstrap_intervals(
+        np.stack(list(columns.values()), axis=1),
+        n_bootstrap=settings.n_bootstrap,
+        seed=settings.seed,
+        confidence=settings.confidence,
+    )
+    intervals = {name: (float(low), float(high)) for name, (low, high) in zip(columns, ends, strict=True)}
+    low, high = intervals["kl_divergence"]
+    intervals["emo3d"] = (emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor))  # it is monotone
+
+    strongest = described.intensities.argmax(axis=1)
+    per_emotion = {}
+    for index in np.unique(strongest):
+        kl = per_sample["kl_divergence"][strongest == index]
+        per_emotion[EMOTIONS[index]] = {
+            "n": len(kl),
+            "kl_divergence": float(kl.mean()),
+            "emo3d": emo3d_score(kl.mean(), settings.divisor),
+        }
+    return Emo3DResult(
+        emo3d=emo3d_score(mean["kl_divergence"], settings.divisor),
+        kl_divergence=mean["kl_divergence"],
+        recall_at_k=mean.get("recall_at_k"),
+        mse=mean.get("mse"),
+        mae=mean.get("mae"),
+        intervals=intervals,
+        per_emotion=per_emotion,
+        per_sample=per_sample,
+        n=len(described),
+        truncated=truncated,
+        signature=signature,
+    )
