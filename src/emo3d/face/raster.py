@@ -1,0 +1,180 @@
+"""A batched triangle rasteriser in Numba: meshes in, pixels out. No camera and no taste.
+
+One fused pass per face: a z-buffer of triangle ids over the supersampled grid, then every visible sample is shaded once
+from its triangle's corners (light and colour per vertex, albedo from the texture) and averaged in linear light.
+Attributes are interpolated affinely in the picture: triangles cover a few pixels, where perspective does not show.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+# Tables between 8-bit sRGB and linear light (IEC 61966-2-1).
+_CODES = np.arange(256) / 255.0
+SRGB_TO_LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_LEVELS = np.arange(4096) / 4095.0
+_ENCODED = np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055)
+LINEAR_TO_SRGB = np.round(255 * _ENCODED).astype(np.uint8)
+ZERO, HALF, ONE, FULL = map(np.float32, (0, 0.5, 1, 4095))  # bare literals would widen everything to float64
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def fill_triangles(points, triangles, depth, ids, cull):
+    """Write the nearest triangle of every sample.
+
+    Args:
+        points: (V, 3) float32: column and row in samples, and a depth that grows away from the viewer.
+        triangles: (T, 3) int32.
+        depth: (H, W) float32, filled with infinity by the caller; overwritten with the nearest depth.
+        ids: (H, W) int32, filled with -1 by the caller; overwritten with the nearest triangle.
+        cull: leave out triangles that turn their back (clockwise with rows counted downwards).
+    """
+    height, width = depth.shape
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+        bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
+        cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area == ZERO or (cull and area > ZERO):
+            continue
+        left = max(0, int(np.ceil(min(ax, bx, cx) - HALF)))
+        right = min(width - 1, int(np.floor(max(ax, bx, cx) - HALF)))
+        top = max(0, int(np.ceil(min(ay, by, cy) - HALF)))
+        bottom = min(height - 1, int(np.floor(max(ay, by, cy) - HALF)))
+        if left > right or top > bottom:
+            continue
+        scale = ONE / area
+        # Weights of b and c, and the depth, are linear in the picture: one value and two steps each.
+        vx, vy = (cy - ay) * scale, -(cx - ax) * scale
+        wx, wy = -(by - ay) * scale, (bx - ax) * scale
+        zx, zy = vx * (bz - az) + wx * (cz - az), vy * (bz - az) + wy * (cz - az)
+        dx, dy = np.float32(left) + HALF - ax, np.float32(top) + HALF - ay
+        for row in range(top, bottom + 1):
+            v, w, z = vx * dx + vy * dy, wx * dx + wy * dy, az + zx * dx + zy * dy
+            dy += ONE
+            for column in range(left, right + 1):
+                if min(v, w, ONE - v - w) >= ZERO and z < depth[row, column]:
+                    depth[row, column] = z
+                    ids[row, column] = t
+                v += vx
+                w += wx
+                z += zx
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def vertex_normals(vertices, triangles, welds, normals):
+    """Write area-weighted unit normals (V, 3) of one mesh (V, 3); vertex k shares the normal of vertex welds[k]."""
+    normals[:] = 0.0
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            k = welds[corner]
+            normals[k, 0] += nx
+            normals[k, 1] += ny
+            normals[k, 2] += nz
+    for k in range(len(normals)):
+        if welds[k] != k:  # copies come after their originals, which are unit length by now
+            normals[k] = normals[welds[k]]
+            continue
+        length = np.sqrt(normals[k, 0] ** 2 + normals[k, 1] ** 2 + normals[k, 2] ** 2)
+        if length > 0.0:
+            normals[k, 0] /= length
+            normals[k, 1] /= length
+            normals[k, 2] /= length
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _shade_face(points, triangles, shaded, uv, texture, ids, background, samples, picture):
+    size = picture.shape[0]
+    texels = np.float32(texture.shape[0])
+    share = FULL / np.float32(samples * samples)
+    for y in range(size):
+        for x in range(size):
+            red, green, blue = ZERO, ZERO, ZERO
+            for row in range(y * samples, (y + 1) * samples):
+                for column in range(x * samples, (x + 1) * samples):
+                    t = ids[row, column]
+                    if t < 0:
+                        red += background[0]
+                        green += background[1]
+                        blue += background[2]
+                        continue
+                    a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                    ax, ay = points[a, 0], points[a, 1]
+                    bx, by = points[b, 0] - ax, points[b, 1] - ay
+                    cx, cy = points[c, 0] - ax, points[c, 1] - ay
+                    dx, dy = np.float32(column) + HALF - ax, np.float32(row) + HALF - ay
+                    scale = ONE / (bx * cy - by * cx)
+                    v, w = (dx * cy - dy * cx) * scale, (bx * dy - by * dx) * scale
+                    u = ONE - v - w
+                    i = int((u * uv[a, 1] + v * uv[b, 1] + w * uv[c, 1]) * texels)
+                    j = int((u * uv[a, 0] + v * uv[b, 0] + w * uv[c, 0]) * texels)
+                    red += (u * shaded[a, 0] + v * shaded[b, 0] + w * shaded[c, 0]) * SRGB_TO_LINEAR[texture[i, j, 0]]
+                    green += (u * shaded[a, 1] + v * shaded[b, 1] + w * shaded[c, 1]) * SRGB_TO_LINEAR[texture[i, j, 1]]
+                    blue += (u * shaded[a, 2] + v * shaded[b, 2] + w * shaded[c, 2]) * SRGB_TO_LINEAR[texture[i, j, 2]]
+            picture[y, x, 0] = LINEAR_TO_SRGB[int(min(red * share, FULL))]
+            picture[y, x, 1] = LINEAR_TO_SRGB[int(min(green * share, FULL))]
+            picture[y, x, 2] = LINEAR_TO_SRGB[int(min(blue * share, FULL))]
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=True)
+def draw(vertices, triangles, welds, albedo, uv, texture, rotation, camera, lights, background, samples, pictures):
+    """Light, project and draw N meshes that share triangles, colours and texture.
+
+    Args:
+        vertices: (N, V, 3) float32, metres, y up, the viewer on +z.
+        triangles: (T, 3) int32, counter-clockwise seen from outside.
+        welds: (V,) int32, see `vertex_normals`.
+        albedo: (V, 3) float32, linear, multiplied with the texture.
+        uv: (V, 2) float32 in [0, 1), v down.
+        texture: (S, S, 3) uint8, sRGB.
+        rotation: (3, 3) float32, applied about the camera's target.
+        camera: (6,) float32: target x, y, z; distance to it, metres; focal length and half a side, in samples.
+        lights: (L, 5) float32: unit direction to the light, its intensity, and its wrap (0 hard .. 1 ambient).
+        background: (3,) float32, linear.
+        samples: samples per pixel and axis.
+        pictures: (N, size, size, 3) uint8, overwritten.
+    """
+    for n in prange(len(vertices)):
+        count = vertices.shape[1]
+        points = np.empty((count, 3), np.float32)
+        normals = np.empty((count, 3), np.float32)
+        shaded = np.empty((count, 3), np.float32)
+        turned = np.empty((count, 3), np.float32)
+        for k in range(count):
+            x = vertices[n, k, 0] - camera[0]
+            y = vertices[n, k, 1] - camera[1]
+            z = vertices[n, k, 2] - camera[2]
+            for axis in range(3):
+                turned[k, axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
+            away = camera[3] - turned[k, 2]
+            points[k, 0] = camera[5] + camera[4] * turned[k, 0] / away
+            points[k, 1] = camera[5] - camera[4] * turned[k, 1] / away
+            points[k, 2] = -ONE / away  # linear in the picture, and grows away from the viewer
+        vertex_normals(turned, triangles, welds, normals)
+        for k in range(count):
+            light = ZERO
+            for s in range(len(lights)):
+                cosine = normals[k, 0] * lights[s, 0] + normals[k, 1] * lights[s, 1] + normals[k, 2] * lights[s, 2]
+                wrapped = (cosine + lights[s, 4]) / (ONE + lights[s, 4])
+                light += lights[s, 3] * max(ZERO, wrapped)
+            for channel in range(3):
+                shaded[k, channel] = albedo[k, channel] * light
+        side = pictures.shape[1] * samples
+        depth = np.full((side, side), np.inf, np.float32)
+        ids = np.full((side, side), -1, np.int32)
+        fill_triangles(points, triangles, depth, ids, True)
+        _shade_face(points, triangles, shaded, uv, texture, ids, background, samples, pictures[n])

