@@ -7,8 +7,10 @@ Attributes are interpolated affinely in the picture: triangles cover a few pixel
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 # Tables between 8-bit sRGB and linear light (IEC 61966-2-1).
 _CODES = np.arange(256) / 255.0
@@ -20,7 +22,7 @@ ZERO, HALF, ONE, FULL = map(np.float32, (0, 0.5, 1, 4095))  # bare literals woul
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def fill_triangles(points, triangles, depth, ids, cull):
+def fill_triangles(points: Any, triangles: Any, depth: Any, ids: Any, cull: bool) -> None:
     """Write the nearest triangle of every sample.
 
     Args:
@@ -64,7 +66,7 @@ def fill_triangles(points, triangles, depth, ids, cull):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def vertex_normals(vertices, triangles, welds, normals):
+def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> None:
     """Write area-weighted unit normals (V, 3) of one mesh (V, 3); vertex k shares the normal of vertex welds[k]."""
     normals[:] = 0.0
     for t in range(len(triangles)):
@@ -97,7 +99,17 @@ def vertex_normals(vertices, triangles, welds, normals):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _shade_face(points, triangles, shaded, uv, texture, ids, background, samples, picture):
+def _shade_face(
+    points: Any,
+    triangles: Any,
+    shaded: Any,
+    uv: Any,
+    texture: Any,
+    ids: Any,
+    background: Any,
+    samples: Any,
+    picture: Any,
+) -> None:
     size = picture.shape[0]
     texels = np.float32(texture.shape[0])
     share = FULL / np.float32(samples * samples)
@@ -130,9 +142,22 @@ def _shade_face(points, triangles, shaded, uv, texture, ids, background, samples
             picture[y, x, 2] = LINEAR_TO_SRGB[int(min(blue * share, FULL))]
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=True)
-def draw(vertices, triangles, welds, albedo, uv, texture, rotation, camera, lights, background, samples, pictures):
-    """Light, project and draw N meshes that share triangles, colours and texture.
+@njit(cache=True, nogil=True, fastmath=True)
+def draw(
+    vertices: Any,
+    triangles: Any,
+    welds: Any,
+    albedo: Any,
+    uv: Any,
+    texture: Any,
+    rotation: Any,
+    camera: Any,
+    lights: Any,
+    background: Any,
+    samples: Any,
+    pictures: Any,
+) -> None:
+    """Light, project and draw N meshes that share triangles, colours and texture; releases the GIL.
 
     Args:
         vertices: (N, V, 3) float32, metres, y up, the viewer on +z.
@@ -148,12 +173,14 @@ def draw(vertices, triangles, welds, albedo, uv, texture, rotation, camera, ligh
         samples: samples per pixel and axis.
         pictures: (N, size, size, 3) uint8, overwritten.
     """
-    for n in prange(len(vertices)):
-        count = vertices.shape[1]
-        points = np.empty((count, 3), np.float32)
-        normals = np.empty((count, 3), np.float32)
-        shaded = np.empty((count, 3), np.float32)
-        turned = np.empty((count, 3), np.float32)
+    count, side = vertices.shape[1], pictures.shape[1] * samples
+    points = np.empty((count, 3), np.float32)
+    normals = np.empty((count, 3), np.float32)
+    shaded = np.empty((count, 3), np.float32)
+    turned = np.empty((count, 3), np.float32)
+    depth = np.empty((side, side), np.float32)
+    ids = np.empty((side, side), np.int32)
+    for n in range(len(vertices)):
         for k in range(count):
             x = vertices[n, k, 0] - camera[0]
             y = vertices[n, k, 1] - camera[1]
@@ -173,8 +200,7 @@ def draw(vertices, triangles, welds, albedo, uv, texture, rotation, camera, ligh
                 light += lights[s, 3] * max(ZERO, wrapped)
             for channel in range(3):
                 shaded[k, channel] = albedo[k, channel] * light
-        side = pictures.shape[1] * samples
-        depth = np.full((side, side), np.inf, np.float32)
-        ids = np.full((side, side), -1, np.int32)
+        depth[:] = np.inf
+        ids[:] = -1
         fill_triangles(points, triangles, depth, ids, True)
         _shade_face(points, triangles, shaded, uv, texture, ids, background, samples, pictures[n])

@@ -123,7 +123,7 @@ def _build(name: str, identity: Identity) -> FaceRig:
         _write_atomically(path, _reduce(dict(identity.phenotype)))
     arrays = load_file(path)
     colors, texture = skin.paint(arrays, identity.skin, identity.hair, identity.iris)
-    center, half_height = arrays["frame"][:3], arrays["frame"][3]
+    x, y, z, half_height = map(float, arrays["frame"])
     return FaceRig(
         name=name,
         neutral=arrays["neutral"],
@@ -133,7 +133,7 @@ def _build(name: str, identity: Identity) -> FaceRig:
         colors=colors,
         uv=arrays["uv"],
         texture=texture,
-        frame=(*map(float, center), float(half_height)),
+        frame=(x, y, z, half_height),
     )
 
 
@@ -159,7 +159,7 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def _anny() -> Any:
     import warp
 
-    warp.config.quiet = True  # anny's skinning engine greets on standard output otherwise
+    warp.config.quiet = True  # type: ignore[attr-defined]  # anny's skinning engine greets on standard output otherwise
     import anny
 
     return anny.Anny(rig="makehuman-head", topology="head-full", facial_actions="all", phenotypes="all")

@@ -239,7 +239,7 @@ def paint(
         share = strength * arrays[mask][..., None] / 255.0
         texture = texture * (1 - share) + color * share
     texture = texture.copy()
-    plain = {
+    plain: dict[tuple[float, float], Any] = {
         _PATCHES[TEETH]: (236, 230, 220),
         _PATCHES[TONGUE]: (186, 92, 92),
         _PATCHES[LASHES]: (66, 50, 42),
