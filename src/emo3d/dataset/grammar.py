@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ _SLOT = re.compile(
     r"\b(?:(ADJ|ATTR|NOUN|ADV)([23]?)(BARE)?(?:/([\d.]+\d))?|(SIT|BODY|QUOTE|IDIOM|DETAILBARE|DETAIL|FEATURE))\b"
 )
 _REFERENCE = re.compile(r"\b(THE WHO|A WHO|WHO|THEY|THEIR|THEMSELF|THEM|ARE|WERE|HAVE)\b('s)?|\+(s|es)\b")
+_CHOICE = re.compile(r"\[([^\]]*)\]")
 _SLOT_KIND = {"SIT": "situation", "BODY": "body", "QUOTE": "quote", "IDIOM": "idiom"}
 _FORM = {"ADJ": 0, "ATTR": 0, "NOUN": 1, "ADV": 2}
 # What does not happen to a child.
@@ -32,7 +33,8 @@ _GROWN_UP = re.compile(
     r"\b(job|jobs|boss|partner|wife|married|divorc\w+|custody|children|child|son|daughter|baby|parent|grandchild|raise|"
     r"promotion|prison|bank|book|gallery|house|rent|car|landlord|driveway|savings|company|colleague\w*|grave|work|wine|"
     r"years|interview|surgery|wedding|office|hotel|beer|college|university|kissed|love|contracts|motorbike|triplets|"
-    r"beggar|servants|opponent|manager|town|luggage|bonus|hackers|flat|dishes|toilet)\b"
+    r"beggar|servants|opponent|manager|town|luggage|bonus|hackers|flat|dishes|toilet|divorce|employ|marry|pregnant|twins|\w*wages?|licence|ex|husband|boyfriend|girlfriend|workplace|"
+    r"late wife|speech|loan|flatmate|project|pupil|deposit|degree|whole family|drunk|swore|dirty)\b"
 )
 
 
@@ -67,7 +69,7 @@ def describe(rng: np.random.Generator, held_out: bool) -> Scene:
     return _Writer(rng, held_out).write()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pool(kind: str, emotion: str, held_out: bool) -> tuple[Entry, ...]:
     return tuple(
         entry
@@ -76,7 +78,7 @@ def _pool(kind: str, emotion: str, held_out: bool) -> tuple[Entry, ...]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _templates(kind: str, held_out: bool) -> tuple[Template, ...]:
     return tuple(t for t in lexicon.templates()[0] if t.kind == kind and t.held_out == held_out)
 
@@ -128,7 +130,9 @@ class _Writer:
 
     def draw_person(self) -> None:
         self.scene.identity = self.any(list(lexicon.PEOPLE))
-        self.noun = self.any(lexicon.PEOPLE[self.scene.identity])
+        short = "WHO" not in self.template.text or "WHO's" in self.template.text  # not "the man in his fifties's"
+        people = lexicon.PEOPLE[self.scene.identity]
+        self.noun = self.any([noun for noun in people if not (short and re.search(" (in|of) ", noun))])
         self.child = self.scene.identity in ("girl", "boy")
         person = self.template.person or (1 if self.chance(0.35) else 3)
         ending = self.scene.identity.rsplit("-", 1)[-1]
@@ -170,7 +174,7 @@ class _Writer:
         if slot in _SLOT_KIND:
             entry = self.pick(_SLOT_KIND[slot], self.emotions[0], self.suits)
             self.picks.append((entry.shade, 1.0, False))
-            return entry.forms[0]
+            return _CHOICE.sub(lambda match: self.any(match[1].split("|")), entry.forms[0])
         entry = self.pick("physical" if self.scene.bare else "detail", self.emotions[0])
         self.picks.append((entry.shade, 1.0, False))
         return self.detail(entry, slot)
@@ -194,13 +198,16 @@ class _Writer:
     def pick(self, kind: str, emotion: str, fits=lambda entry: True) -> Entry:  # type: ignore[no-untyped-def]
         fitting = [e for e in _pool(kind, emotion, self.held_out) if fits(e)]
         pool = [e for e in fitting if e not in self.used] or fitting
-        if kind not in ("detail", "physical"):
-            shade = self.shades.setdefault(emotion, self.any(pool).shade)
+        if kind == "detail":  # no silent scream with slight unease
+            strength = self.shades[emotion].strength if emotion in self.shades else 0.8
+            pool = [e for e in pool if abs(e.shade.strength - strength) <= 0.31] or pool
+        elif kind != "physical":
+            shade = self.shades.setdefault(emotion, self.weighted(pool, [e.weight for e in pool]).shade)
             nearest = min(abs(e.shade.strength - shade.strength) for e in pool)
             pool = [e for e in pool if e.shade == shade] or [
                 e for e in pool if abs(e.shade.strength - shade.strength) == nearest
             ]
-        entry = self.any(pool)
+        entry = self.weighted(pool, [e.weight for e in pool])
         self.used.add(entry)
         return entry
 

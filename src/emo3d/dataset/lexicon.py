@@ -9,13 +9,14 @@ The files lie in `emo3d/assets/lexicon`. A line of `happiness.txt`, ..., `neutra
     b THEIR heart is singing               what the body does, as a clause
     q We did it!                           something said
 
-In `details.txt` a line is a facial detail with the action units that it drives, in `templates.txt` a sentence. A `*`
-holds a line out: it appears in the test split only. THEY, THEIR, THEM, THEMSELF, ARE, WERE, HAVE and `+s` stand for
-forms that agree with the person spoken of; SIDE is left or right.
+In `details.txt` a line is a facial detail with the action units that it drives, in `templates.txt` a sentence. In a
+line, `[a|b]` is either. A `*` holds a line out: it appears in the test split only. THEY, THEIR, THEM, THEMSELF, ARE,
+WERE, HAVE and `+s` stand for forms that agree with the person spoken of; SIDE is left or right.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -55,6 +56,14 @@ class Entry:
     forms: tuple[str, ...]
     held_out: bool
     units: str = ""
+
+    @property
+    def weight(self) -> int:
+        """How often it is drawn: a line with alternatives counts as up to six."""
+        count = 1
+        for alternatives in re.findall(r"\[([^\]]*)\]", self.forms[0]):
+            count *= 1 + alternatives.count("|")
+        return min(count, 6)
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,11 @@ _VARIANTS = {
     },
     "sadness": {
         "frown": "1:1 4:0.4 15:1 17:0.6 64:0.25 43:0.15",
-        "weeping": "1:1 4:0.6 6:0.6 15:1 17:0.5 20:0.4 25:0.6 43:0.45",
-        "downcast": "1:0.9 4:0.2 15:0.8 17:0.3 64:0.8 43:0.35",
+        "weeping": "1:1 4:0.6 6:0.6 15:1 17:0.5 20:0.4 25:0.6 43:0.35",
+        "downcast": "1:0.9 4:0.2 15:0.8 17:0.3 64:0.65 43:0.05",
     },
     "anger": {
-        "closed": "4:1 5:0.3 7:0.7 9:0.3 23:0.7 24:1 17:0.3",
+        "closed": "4:1 5:0.3 7:0.7 9:0.5 23:0.7 24:1 17:0.3",
         "teeth": "4:1 5:0.4 7:0.5 9:0.7 10:0.8 16:0.9 20:0.3 26:0.2",
         "shout": "4:1 5:0.6 9:0.6 10:0.5 16:0.7 22:0.4 26:0.8",
         "sulky": "4:0.9 7:0.6 15:0.3 23:0.5 24:0.8",
@@ -91,7 +91,7 @@ _VARIANTS = {
     },
     "contempt": {
         "smirk": "12L:0.8 14L:1 10L:0.2 2L:0.5 7:0.3 43:0.2",
-        "aloof": "12L:0.4 14L:0.9 2L:0.6 2R:0.2 43:0.35 64:0.4 17:0.3",
+        "aloof": "12L:0.5 14L:0.9 2L:0.7 2R:0.2 43:0.25 64:0.3 17:0.3",
         "sneer": "10L:0.8 9L:0.6 12L:0.4 14L:0.9 4R:0.4 7:0.3 43:0.15",
     },
     "neutral": {"rest": ""},
@@ -115,7 +115,7 @@ _OPPOSED = [
     ("mouthLeft", "mouthRight"),
     ("jawLeft", "jawRight"),
 ]
-_ONSET = 0.75  # a face already shows something at low intensity: strength = intensity ** 0.75
+_ONSET = 1.6  # a face already shows much at middling intensity
 _INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
 
 
@@ -176,8 +176,8 @@ PROTOTYPES: dict[str, dict[str, float]] = {emotion: next(iter(VARIANTS[emotion].
 def compose(intensities: Mapping[str, float], variants: Mapping[str, str] | None = None) -> np.ndarray:
     """Compose the expression of a face that shows several emotions at once, without noise.
 
-    Each emotion's prototype is scaled by intensity ** 0.75; weights a and b meet as 1 - (1 - a)(1 - b); of opposed
-    blendshapes (smile and frown, lids wide and closed, ...) the weaker is scaled by 1 - the stronger.
+    Each emotion's prototype is scaled by 1 - (1 - intensity) ** 1.6; weights a and b meet as 1 - (1 - a)(1 - b); of
+    opposed blendshapes (smile and frown, lids wide and closed, ...) the weaker is scaled by 1 - the stronger.
 
     Args:
         intensities: emotion -> intensity in 0..1; neutral adds nothing.
@@ -193,8 +193,9 @@ def compose(intensities: Mapping[str, float], variants: Mapping[str, str] | None
     rest = np.ones(len(BLENDSHAPES))
     for emotion, intensity in intensities.items():
         weights = VARIANTS[emotion][(variants or {}).get(emotion) or next(iter(VARIANTS[emotion]))]
+        strength = 1 - (1 - intensity) ** _ONSET
         for name, weight in weights.items():
-            rest[_INDEX[name]] *= 1 - weight * intensity**_ONSET
+            rest[_INDEX[name]] *= 1 - weight * strength
     return settle(1 - rest)
 
 
