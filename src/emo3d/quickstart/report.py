@@ -1,0 +1,77 @@
+"""The quickstart's report: one HTML file with table, contact sheet and signature, and nothing outside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+import emo3d
+from emo3d.emotions import EMOTIONS
+
+if TYPE_CHECKING:
+    from emo3d.quickstart.run import Row
+
+
+@dataclass(frozen=True)
+class Card:
+    """One description on the contact sheet.
+
+    Attributes:
+        description: the text, shown as text.
+        pictures: caption -> data URI.
+        bars: caption -> emotion distribution (8,).
+    """
+
+    description: str
+    pictures: Mapping[str, str]
+    bars: Mapping[str, np.ndarray | Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows."""
+
+    rows: Sequence[Row]
+    failures: Sequence[str]
+    cards: Sequence[Card]
+    signature: str
+    release: Sequence[Card] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """Write the page; descriptions are escaped."""
+        import jinja2
+
+        page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
+            (files("emo3d") / "assets" / "report.html.jinja").read_text(encoding="utf-8")
+        )
+        signature = [part.split(":", 1) for part in self.signature.split("|")]
+        path.write_text(
+            page.render(
+                report=self,
+                emotions=EMOTIONS,
+                signature=signature,
+                version=emo3d.__version__,
+                today=date.today().isoformat(),
+            ),
+            encoding="utf-8",
+        )
+
+
+def encode_picture(picture: Any, side: int = 224) -> str:
+    """A picture (array, PIL image or the bytes of a file) as a JPEG data URI, at most `side` pixels wide or high."""
+    if isinstance(picture, bytes):
+        picture = Image.open(io.BytesIO(picture))
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture.convert("RGB")
+    image.thumbnail((side, side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

