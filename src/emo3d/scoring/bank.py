@@ -95,8 +95,8 @@ class Bank:
         if not 1 <= k <= len(self):
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
         _check_finite(picture_embeddings, "picture")
-        at_once = max(1, _SIMILARITIES_AT_ONCE // len(self.embeddings))
-        return np.concatenate([self._nearest(part, k) for part in picture_embeddings.split(at_once)])
+        parts = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
+        return np.concatenate([self._nearest(part, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
         """Whether each description is, word for word, among the rows (N, k) retrieved for it: (N,) bool.
@@ -109,19 +109,10 @@ class Bank:
         return (self._text_of_row[rows] == wanted[:, None]).any(axis=1)
 
     def _nearest(self, pictures: torch.Tensor, k: int) -> np.ndarray:
-        similarity = pictures.to(self.embeddings) @ self.embeddings.T  # (n, U)
-        texts = _top(similarity, min(k, len(self.embeddings))).cpu().numpy()
-        if len(self.embeddings) == len(self):
-            return texts
-        # Each text stands for all its rows: lay those out behind one another and keep the first k.
-        rows_by_text = np.argsort(self._text_of_row, kind="stable")
-        count = np.bincount(self._text_of_row)
-        first = np.cumsum(count) - count
-        end = np.cumsum(count[texts], axis=1)
-        place = (end[:, None, :] <= np.arange(k)[:, None]).sum(axis=2)  # (n, k): which of the texts fills each slot
-        text = np.take_along_axis(texts, place, axis=1)
-        offset = np.arange(k) - (np.take_along_axis(end, place, axis=1) - count[text])
-        return rows_by_text[first[text] + offset]
+        similarity = pictures.to(self.embeddings) @ self.embeddings.T
+        if len(self.embeddings) < len(self):  # one column per row; those of one text are equal to the last bit
+            similarity = similarity[:, torch.from_numpy(self._text_of_row).to(similarity.device)]
+        return _top(similarity, k).cpu().numpy()
 
     @cached_property
     def _texts(self) -> dict[str, int]:
@@ -139,14 +130,15 @@ def full_name(backbone: Backbone) -> str:
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
     """Columns of the k largest entries per row, best first, equal ones by column (`torch.topk` leaves that open)."""
-    columns = similarity.shape[1]
-    values, chosen = similarity.topk(min(k + 1, columns))
+    values, chosen = similarity.topk(min(k + 1, similarity.shape[1]))
     chosen = chosen[:, :k].sort().values
-    chosen = chosen.gather(1, similarity.gather(1, chosen).sort(descending=True, stable=True).indices)
-    if columns > k:
-        cut = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # equal entries on both sides of the cut
-        chosen[cut] = similarity[cut].sort(descending=True, stable=True).indices[:, :k]
-    return chosen
+    if similarity.shape[1] > k:
+        undecided = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # equal entries on both sides of the cut
+        level, entries = values[undecided, k - 1 : k], similarity[undecided]
+        equal, above = entries == level, entries > level
+        room = k - above.sum(dim=1, keepdim=True)
+        chosen[undecided] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
+    return chosen.gather(1, similarity.gather(1, chosen).sort(descending=True, stable=True).indices)
 
 
 def _check_finite(embeddings: torch.Tensor, what: str) -> None:

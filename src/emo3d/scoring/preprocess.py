@@ -75,4 +75,4 @@ class Preprocess:
             top, left = (target[0] - self.crop[0]) // 2, (target[1] - self.crop[1]) // 2
             pixels = pixels[:, :, top : top + self.crop[0], left : left + self.crop[1]]
         mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (self.mean, self.std))
-        return ((pixels.to(device, torch.float32) - mean) / std).to(dtype)
+        return pixels.to(device).float().sub_(mean).div_(std).to(dtype)

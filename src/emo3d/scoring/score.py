@@ -6,8 +6,7 @@ against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
@@ -138,10 +137,12 @@ class Emo3DResult:
 
     def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the per-sample values on request."""
-        plain = asdict(replace(self, per_sample={}))
+        plain = asdict(self)
         plain["intervals"] = {name: list(ends) for name, ends in self.intervals.items()}
-        del plain["per_sample"]
-        return plain | ({name: values.tolist() for name, values in self.per_sample.items()} if per_sample else {})
+        samples = plain.pop("per_sample")
+        if per_sample:
+            plain["per_sample"] = {name: values.tolist() for name, values in samples.items()}
+        return plain
 
 
 def score(
@@ -257,25 +258,14 @@ def _look_up(
     p = distribution(described.intensities)
     kl, found, nearest = [], [], []
     slices = [slice(start, start + batch_size) for start in range(0, len(described), batch_size)]
-    batches = tqdm(_ahead(read, slices), "Scoring", len(slices), delay=5, leave=False)
-    for rows, batch in zip(slices, batches, strict=True):
-        nearest.append(bank.nearest(backbone.encode_pictures(batch), settings.k))
+    for rows in tqdm(slices, "Scoring", delay=5, leave=False):
+        nearest.append(bank.nearest(backbone.encode_pictures(read(rows)), settings.k))
         retrieved = bank.intensities[nearest[-1]]
         kl.append(divergence(p[rows], retrieved, settings.variant, settings.epsilon))
         found.append(retrieved_distribution(retrieved))
     per_sample = {"kl_divergence": np.concatenate(kl), "distribution": np.concatenate(found)}
     match = bank.matches(described.descriptions, np.concatenate(nearest))
     return per_sample if match is None else per_sample | {"match": match}
-
-
-def _ahead(read: Read, slices: list[slice]) -> Iterator[np.ndarray]:
-    """Read slices in order, the next one in a second thread while the caller is busy with this one."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(read, slices[0])
-        for rows in slices[1:]:
-            batch, coming = coming.result(), thread.submit(read, rows)
-            yield batch
-        yield coming.result()
 
 
 def _errors(predicted: np.ndarray, expected: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,0 +1,83 @@
+"""The search: exact, in a stated order, and the same in one chunk or many."""
+
+import numpy as np
+import pytest
+import torch
+from fakes import FakeBackbone
+from oracle import nearest
+
+from emo3d.scoring import Bank
+from emo3d.scoring import bank as bank_module
+
+SIGNS = 0.5 * (1 - 2 * ((np.arange(16)[:, None] >> np.arange(4)) & 1))  # 16 unit vectors whose products are exact
+
+
+def bank_of(texts, embeddings, intensities=None):
+    intensities = np.ones((len(texts), 8)) if intensities is None else intensities
+    return Bank(tuple(texts), intensities, torch.as_tensor(np.asarray(embeddings), dtype=torch.float32))
+
+
+@pytest.mark.parametrize("k", [1, 3, 10, 24])
+@pytest.mark.parametrize("chunk", [1, 50, 2**20])
+def test_ties_and_repeated_texts_keep_the_order_of_the_bank(k, chunk, monkeypatch):
+    # With 16 sign vectors, most similarities are shared by several texts; 24 rows repeat 16 texts in a shuffled order.
+    monkeypatch.setattr(bank_module, "_SIMILARITIES_AT_ONCE", chunk)
+    order = np.random.default_rng(0).permutation([*range(16), *range(8)])
+    texts = [f"text {index}" for index in order]
+    distinct = [SIGNS[index] for index in dict.fromkeys(order)]
+    found = bank_of(texts, distinct).nearest(torch.tensor(SIGNS, dtype=torch.float32), k)
+    assert found.tolist() == [nearest(picture, SIGNS[order], k) for picture in SIGNS]
+
+
+def test_agrees_with_the_oracle_on_random_embeddings():
+    rng = np.random.default_rng(1)
+    texts, pictures = rng.normal(size=(200, 32)), rng.normal(size=(50, 32))
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    found = bank_of(list(map(str, range(200))), texts).nearest(torch.tensor(pictures, dtype=torch.float32), 10)
+    assert found.tolist() == [nearest(picture, texts, 10) for picture in pictures]
+
+
+def test_matches_by_words():
+    bank = bank_of(["a", "b", "a", "c"], np.eye(3))
+    rows = np.array([[0, 2], [0, 3], [1, 2]])
+    assert bank.matches(["a", "c", "c"], rows).tolist() == [True, True, False]
+    assert bank.matches(["a", "elsewhere", "c"], rows) is None
+
+
+def test_each_distinct_text_is_encoded_once():
+    bank = Bank.encode(["long 1", "x 0", "long 1"], np.eye(8)[:3], FakeBackbone(np.eye(2), np.eye(2)))
+    assert bank.embeddings.tolist() == [[0, 1], [1, 0]]
+    assert (bank.truncated, bank.backbone) == (1, "fake@1")
+
+
+def test_hash_follows_the_content():
+    banks = [bank_of(["a", "b"], np.eye(2), rows) for rows in (np.eye(8)[:2], np.eye(8)[1:3])]
+    banks += [bank_of(["a", "c"], np.eye(2), np.eye(8)[:2]), bank_of(["b", "a"], np.eye(2), np.eye(8)[:2])]
+    assert len({bank.hash for bank in banks}) == 4
+    assert banks[0].hash == bank_of(["a", "b"], np.eye(2), np.eye(8)[:2]).hash
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (
+            lambda: bank_of("ab", np.eye(2)).nearest(torch.eye(2), 3),
+            "expected k from 1 to the size of the bank, 2, got 3",
+        ),
+        (
+            lambda: bank_of("ab", np.eye(2)).nearest(torch.eye(2), 0),
+            "expected k from 1 to the size of the bank, 2, got 0",
+        ),
+        (lambda: bank_of("ab", np.eye(3)), "expected 2 embeddings, one per distinct description, got 3"),
+        (lambda: bank_of("ab", np.eye(2), np.ones((3, 8))), "got 3 rows for 2 descriptions"),
+        (lambda: bank_of("ab", [[0, 1], [np.nan, 1]]), "embedding of distinct description 1 is not finite"),
+        (
+            lambda: bank_of("ab", np.eye(2)).nearest(torch.full((1, 2), torch.inf), 1),
+            "embedding of picture 0 is not finite",
+        ),
+    ],
+)
+def test_bad_input(work, message):
+    with pytest.raises(ValueError) as error:
+        work()
+    assert message in str(error.value)

@@ -1,0 +1,92 @@
+"""The arithmetic, against numbers worked by hand and against the plain-Python oracle."""
+
+from math import exp, log
+
+import numpy as np
+import pytest
+from oracle import divergence as oracle_divergence
+
+from emo3d.emotions import distribution
+from emo3d.scoring import bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
+
+HAPPY = [0, 1, 0, 0, 0, 0, 0, 0]
+SAD = [0, 0, 0, 1, 0, 0, 0, 0]
+ROW_0 = [0.2, 0, 0, 0.9, 0, 0, 0, 0.1]  # of the release
+
+
+@pytest.mark.parametrize(
+    ("described", "retrieved", "variant", "expected"),
+    [
+        # q = (1): 1 ln(1 / 1.01)
+        (HAPPY, [HAPPY] * 10, "paper", log(1 / 1.01)),
+        # every row 0.1 + 0.01, ten times 1 ln(1 / 0.11): 22.07
+        (HAPPY, [HAPPY] * 10, "release", 10 * log(1 / 0.11)),
+        # nothing found: 1 ln(1 / 0.01), and ten times that
+        (HAPPY, [SAD] * 10, "paper", log(100)),
+        (HAPPY, [SAD] * 10, "release", 10 * log(100)),
+        # half each: 2 x 0.5 ln(0.5 / 0.51); by rows, each 0.5 ln(0.5 / 0.51) + 0.5 ln(0.5 / 0.01)
+        (np.add(HAPPY, SAD), [HAPPY, SAD], "paper", log(0.5 / 0.51)),
+        (np.add(HAPPY, SAD), [HAPPY, SAD], "release", log(0.5 / 0.51) + log(50)),
+        # a stronger row weighs more: q = (1, 0.5) / 1.5
+        (HAPPY, [HAPPY, np.multiply(SAD, 0.5)], "paper", log(1 / (1 / 1.5 + 0.01))),
+        # intensities that sum to 1.2 on both sides: p = q = (1/6, 3/4, 1/12)
+        (ROW_0, [ROW_0], "paper", sum(p * log(p / (p + 0.01)) for p in (1 / 6, 3 / 4, 1 / 12))),
+    ],
+)
+def test_by_hand(described, retrieved, variant, expected):
+    kl = divergence(distribution([described]), np.array([retrieved], float), variant)
+    assert kl == pytest.approx([expected], abs=1e-12)
+
+
+def test_numbers_of_the_facts():
+    assert 10 * log(1 / 0.11) == pytest.approx(22.07, abs=0.005)
+    assert emo3d_score(22.07, alpha=20) == pytest.approx(0.751, abs=5e-4)
+
+
+@pytest.mark.parametrize("variant", ["paper", "release"])
+@pytest.mark.parametrize("seed", range(10))
+def test_agrees_with_the_oracle(seed, variant):
+    rng = np.random.default_rng(seed)
+    n, k = rng.integers(1, 20), rng.integers(1, 12)
+    described, retrieved = rng.random((n, 8)), rng.random((n, k, 8))
+    described[:, 1:][rng.random((n, 7)) < 0.6] = 0  # zeros, but no row of zeros
+    retrieved[:, :, 1:][rng.random((n, k, 7)) < 0.6] = 0
+    epsilon = rng.choice([0.01, 1e-4])
+    expected = [
+        oracle_divergence(row.tolist(), found.tolist(), variant, epsilon)
+        for row, found in zip(described, retrieved, strict=True)
+    ]
+    assert divergence(distribution(described), retrieved, variant, epsilon) == pytest.approx(expected, abs=1e-9)
+
+
+def test_retrieved_distribution_by_hand():
+    assert retrieved_distribution(np.array([[HAPPY, SAD, SAD]], float))[0].tolist() == pytest.approx(
+        [0, 1 / 3, 0, 2 / 3, 0, 0, 0, 0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kl", "expected"), [(-1e9, 0), (-0.08, 1 / (1 + exp(0.04))), (0, 0.5), (0.3, 1 / (1 + exp(-0.15))), (1e9, 1)]
+)
+def test_score_is_a_logistic_that_does_not_overflow(kl, expected):
+    assert emo3d_score(kl, alpha=2.0) == pytest.approx(expected, abs=1e-12)
+
+
+def test_interval_is_reproducible_and_holds_the_mean():
+    values = np.random.default_rng(0).random((300, 2))
+    intervals = bootstrap_intervals(values, seed=3)
+    assert np.array_equal(intervals, bootstrap_intervals(values, seed=3))
+    assert not np.array_equal(intervals, bootstrap_intervals(values, seed=4))
+    assert (intervals[:, 0] < values.mean(axis=0)).all()
+    assert (values.mean(axis=0) < intervals[:, 1]).all()
+
+
+def test_interval_is_as_wide_as_theory_says():
+    # Standard error of the mean of n normal values: 1 / sqrt(n); 1.96 of them to each side. 5%: noise of 4,000 resamples.
+    values = np.random.default_rng(0).normal(size=(5000, 1))
+    low, high = bootstrap_intervals(values, n_bootstrap=4000)[0]
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / np.sqrt(5000), rel=0.05)
+
+
+def test_interval_of_one_sample_is_its_value():
+    assert bootstrap_intervals(np.array([[0.7]])).tolist() == [[pytest.approx(0.7)] * 2]

@@ -1,0 +1,277 @@
+"""The score as a whole, with embeddings chosen by the test; the oracle knows nothing of the code under test."""
+
+import json
+from dataclasses import fields, replace
+
+import datasets
+import numpy as np
+import pytest
+from fakes import FakeBackbone, anything, pictures
+from oracle import oracle
+from PIL import Image
+
+from emo3d.face import RenderSettings
+from emo3d.scoring import Bank, ScoreSettings, read_references, score, score_distributions
+
+
+def case(seed, n=30, dimension=6):
+    """References, and a backbone that embeds picture i near description i."""
+    rng = np.random.default_rng(seed)
+    texts = rng.normal(size=(n, dimension))
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    seen = texts + 0.8 * rng.normal(size=(n, dimension))
+    intensities = np.where(rng.random((n, 8)) < 0.5, rng.random((n, 8)).round(2), 0)
+    intensities[:, 0] += 0.01
+    references = [
+        {"description": f"face {row}", "intensities": values.tolist()} for row, values in enumerate(intensities)
+    ]
+    return references, FakeBackbone(texts, seen / np.linalg.norm(seen, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("variant", ["paper", "release"])
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (2, 2), (30, 10), (40, 7)])
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_the_oracle(seed, n, k, variant):
+    references, backbone = case(seed, n)
+    settings = ScoreSettings(variant=variant, k=k)
+    result = score(pictures(range(n)), references, settings=settings, backbone=backbone)
+    intensities = [reference["intensities"] for reference in references]
+    alpha = {"paper": 1.0, "release": 20.0}[variant]
+    embeddings = (backbone.pictures.tolist(), backbone.texts.tolist())
+    kl, emo3d, rows = oracle(*embeddings, intensities, intensities, variant, k, 0.01, alpha)
+    assert (result.kl_divergence, result.emo3d) == pytest.approx((kl, emo3d), abs=1e-6)
+    assert result.recall_at_k == np.mean([row in found for row, found in enumerate(rows)])
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30])
+def test_a_batch_equals_its_parts(batch_size):
+    references, backbone = case(0)
+    settings = ScoreSettings(k=5)
+    bank = Bank.encode(*_columns(references), backbone)
+    whole = score(
+        pictures(range(30)), references, bank=bank, settings=settings, backbone=backbone, batch_size=batch_size
+    )
+    assert max(backbone.batches) == batch_size  # never more in memory
+    parts = [
+        score(pictures(rows), [references[row] for row in rows], bank=bank, settings=settings, backbone=backbone)
+        for rows in (range(11), range(11, 12), range(12, 30))
+    ]
+    for name, values in whole.per_sample.items():
+        assert np.concatenate([part.per_sample[name] for part in parts]) == pytest.approx(values, abs=1e-12)
+    assert len({part.signature for part in (whole, *parts)}) == 1
+
+
+def test_result_has_its_parts():
+    references, backbone = case(1)
+    result = score(pictures(range(30)), references, backbone=backbone)
+    kl = result.per_sample["kl_divergence"]
+    assert (result.n, result.truncated, kl.shape) == (30, 0, (30,))
+    assert result.per_sample["distribution"].sum(axis=1) == pytest.approx(np.ones(30))
+    assert result.kl_divergence == pytest.approx(kl.mean())
+    for name, (low, high) in result.intervals.items():
+        assert low <= getattr(result, name) <= high
+    assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k"}
+    strongest = [int(np.argmax(reference["intensities"])) for reference in references]
+    assert result.per_emotion["anger"]["n"] == strongest.count(4)
+    assert result.per_emotion["anger"]["kl_divergence"] == pytest.approx(kl[np.array(strongest) == 4].mean())
+    assert sum(group["n"] for group in result.per_emotion.values()) == 30
+
+
+def test_result_is_json():
+    references, backbone = case(1)
+    result = score(pictures(range(30)), references, backbone=backbone)
+    read_back = json.loads(json.dumps(result.to_dict(per_sample=True)))
+    assert read_back["emo3d"] == result.emo3d
+    assert read_back["per_sample"]["match"] == result.per_sample["match"].tolist()
+    assert "per_sample" not in result.to_dict()
+
+
+def test_errors_of_expressions_by_hand(clip_folder):
+    references = [
+        {"description": f"a {word} face", "intensities": [1] + [0] * 7, "blendshapes": [0.0] * 51}
+        for word in ("happy", "sad", "calm")
+    ]
+    predicted = np.zeros((3, 51))
+    predicted[0, :2] = 0.5  # squared 0.25 twice over 51; absolute 0.5 twice over 51
+    result = score(predicted, references, settings=ScoreSettings(backbone=clip_folder, k=2))
+    assert result.per_sample["mse"] == pytest.approx([0.5 / 51, 0, 0])
+    assert result.per_sample["mae"] == pytest.approx([1 / 51, 0, 0])
+    assert (result.mse, result.mae) == pytest.approx((0.5 / 51 / 3, 1 / 51 / 3))
+    assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert "render:portrait-1/32px" in result.signature  # at the backbone's own size
+
+
+def test_expressions_and_their_renders_score_alike(clip_folder):
+    from emo3d.face import render
+
+    rng = np.random.default_rng(0)
+    expressions = rng.random((6, 51)) / 2
+    references = [
+        {"description": f"a {word} face", "intensities": rng.random(8)}
+        for word in "happy sad calm wide one two".split()
+    ]
+    settings = ScoreSettings(backbone=clip_folder, k=3)
+    rendered = render(expressions, settings=RenderSettings(size=32))
+    by_expression, by_picture = (score(given, references, settings=settings) for given in (expressions, rendered))
+    assert by_expression.per_sample["kl_divergence"] == pytest.approx(by_picture.per_sample["kl_divergence"], abs=1e-9)
+    assert "|identity:-|render:-|" in by_picture.signature
+
+
+def test_another_bank():
+    references, backbone = case(2)
+    elsewhere = Bank.encode(*_columns(references[10:]), backbone)
+    result = score(pictures(range(10)), references[:10], bank=elsewhere, backbone=backbone)
+    assert result.recall_at_k is None  # the bank does not hold the descriptions
+    assert "recall_at_k" not in result.intervals
+    assert f"bank:{elsewhere.hash}" in result.signature
+    assert score(pictures(range(10, 30)), references[10:], bank=elsewhere, backbone=backbone).recall_at_k is not None
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        # q = (0.75, 0.25) for happiness and sadness, p = happiness: ln(1 / 0.76)
+        ("paper", -np.log(0.76)),
+        # four rows of (0.75, 0.25) / 4: 4 ln(1 / 0.1975)
+        ("release", -4 * np.log(0.75 / 4 + 0.01)),
+    ],
+)
+def test_constant_distribution_by_hand(variant, expected):
+    references = [{"description": "x", "intensities": {"happiness": 0.8}}] * 3
+    result = score_distributions([0, 3, 0, 1, 0, 0, 0, 0], references, ScoreSettings(variant=variant, k=4))
+    assert result.per_sample["kl_divergence"] == pytest.approx([expected] * 3)
+    assert result.recall_at_k is None
+    assert "|backbone:-|revision:-|" in result.signature
+
+
+def test_every_parameter_moves_the_signature():
+    changed = {
+        "variant": "release",
+        "k": 5,
+        "epsilon": 0.02,
+        "alpha": 2.0,
+        "backbone": "quickstart",
+        "revision": "main",
+        "dtype": "bfloat16",
+        "bank": "0123456789ab",
+        "space": "reading",
+        "identity": "girl",
+        "render": RenderSettings(size=112),
+        "n_bootstrap": 10,
+        "confidence": 0.9,
+        "seed": 1,
+    }
+    assert list(changed) == [field.name for field in fields(ScoreSettings)]
+    plain = ScoreSettings()
+    for name, value in changed.items():
+        assert replace(plain, **{name: value}).signature != plain.signature, name
+    assert "|render:" in plain.signature
+    assert plain.signature.startswith("variant:paper|k:10|epsilon:0.01|alpha:1.0|")
+
+
+def test_alpha_follows_the_variant_until_it_is_named():
+    assert replace(ScoreSettings(), variant="release").divisor == 20
+    assert replace(ScoreSettings(alpha=3), variant="release").divisor == 3
+
+
+@pytest.mark.parametrize("container", [list, datasets.Dataset.from_list, "columns"])
+def test_references_in_any_container(container):
+    rows = [
+        {"description": "a", "intensities": [0.5] * 8, "blendshapes": [0.1] * 51, "other": 1},
+        {"description": "b", "intensities": [0.25] * 8, "blendshapes": [0.2] * 51, "other": 2},
+    ]
+    given = {name: [row[name] for row in rows] for name in rows[0]} if container == "columns" else container(rows)
+    read = read_references(given)
+    assert (read.descriptions, read.intensities[:, 3].tolist()) == (["a", "b"], [0.5, 0.25])
+    assert read.expressions[:, 0] == pytest.approx([0.1, 0.2])
+
+
+def test_pictures_in_any_container(tmp_path):
+    references, backbone = case(3, n=4)
+    arrays = pictures(range(4))
+    images = [Image.fromarray(array) for array in arrays]
+    for index, image in enumerate(images):
+        image.save(tmp_path / f"{index}.png")
+    paths = [str(tmp_path / f"{index}.png") for index in range(4)]
+    column = datasets.Dataset.from_dict({"image": paths}).cast_column("image", datasets.Image())["image"]
+    given = [arrays, list(arrays), images, paths, [tmp_path / "0.png", *paths[1:]], column]
+    settings = ScoreSettings(k=2)
+    kl = [score(each, references, settings=settings, backbone=backbone).kl_divergence for each in given]
+    assert len(set(kl)) == 1
+
+
+def _columns(references):
+    return [row["description"] for row in references], [row["intensities"] for row in references]
+
+
+ROW = {"description": "a", "intensities": [0.5] * 8}
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "arguments", "message"),
+    [
+        (np.zeros((0, 51)), [], {}, "expected at least one reference, got an empty batch"),
+        (np.zeros((0, 51)), [ROW], {}, "expected at least one expression, got an empty batch"),
+        (np.zeros((2, 51)), [ROW] * 3, {}, "got 2 predictions and 3 references"),
+        (np.zeros((3, 50)), [ROW] * 3, {}, "expected 51 or 52 scores in row 0, got 50"),
+        ([[0] * 51, [0] * 50 + [np.nan]], [ROW] * 2, {}, "noseSneerRight = nan in row 1"),
+        (np.full((1, 51), 1.5), [ROW], {}, "expected scores in 0..1, got browDownLeft = 1.5 in row 0"),
+        (np.zeros((1, 51)), [{"description": "a"}], {}, "expected 'intensities' in reference 0, got description"),
+        (np.zeros((1, 51)), ["a"], {}, "expected 'description' in reference 0, got str"),
+        (np.zeros((1, 51)), {"description": ["a"]}, {}, "expected references with 'intensities', got description"),
+        (np.zeros((1, 51)), [ROW | {"description": " "}], {}, "expected a description in row 0, got ' '"),
+        (np.zeros((2, 51)), [ROW, ROW | {"intensities": [0] * 8}], {}, "row 1 has eight intensities of 0"),
+        (np.zeros((2, 51)), [ROW | {"blendshapes": [0] * 51}, ROW], {}, "reference 1 has none"),
+        (np.zeros((2, 51)), [ROW] * 2, {"k": 3}, "expected a bank of at least k = 3 descriptions, got 2"),
+        (np.zeros((2, 51)), [ROW] * 2, {"k": 2, "bank": "abc"}, "expected the bank abc, got"),
+        (np.zeros((2, 4, 4, 3)), [ROW] * 2, {"k": 1}, "expected a picture (H, W, 3) of uint8 in row 0, got float64"),
+        (pictures([0])[..., :1], [ROW], {"k": 1}, "in row 0, got uint8 of shape (1, 1, 1)"),
+        (["nowhere.png"], [ROW], {"k": 1}, "cannot read the picture in row 0"),
+        ([Image.new("RGB", (4, 4)), Image.new("L", (4, 4))], [ROW] * 2, {"k": 1}, "RGB picture in row 1, got mode L"),
+        (
+            [Image.new("RGB", (1, 1)), Image.new("RGB", (4, 3))],
+            [ROW] * 2,
+            {"k": 1},
+            "expected pictures of one size, 1 x 1 as in row 0, got 4 x 3 in row 1",
+        ),
+    ],
+)
+def test_bad_input_says_what_and_where(predictions, references, arguments, message):
+    with pytest.raises(ValueError) as error:
+        score(predictions, references, settings=ScoreSettings(**arguments), backbone=anything())
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("cut", [0, 20, 200])
+def test_a_corrupt_picture_names_its_row(tmp_path, cut):
+    Image.effect_noise((64, 64), 50).convert("RGB").save(tmp_path / "good.jpeg")
+    (tmp_path / "bad.jpeg").write_bytes((tmp_path / "good.jpeg").read_bytes()[:cut])
+    paths = [tmp_path / "good.jpeg", tmp_path / "bad.jpeg"]
+    with pytest.raises(ValueError, match="cannot read the picture in row 1: "):
+        score(paths, [ROW] * 2, settings=ScoreSettings(k=1), backbone=anything())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"variant": "published"}, "expected a variant of paper, release, got 'published'"),
+        ({"space": "pixels"}, "expected a space of 'reading' or 'weights', got 'pixels'"),
+        ({"dtype": "float16"}, "expected a dtype of float32 or bfloat16, got 'float16'"),
+        ({"k": 0}, "expected k above 0, got 0"),
+        ({"epsilon": 0.0}, "expected epsilon above 0, got 0.0"),
+        ({"alpha": -1.0}, "expected alpha above 0, got -1.0"),
+        ({"n_bootstrap": 0}, "expected n_bootstrap above 0, got 0"),
+        ({"confidence": 95}, "expected a confidence between 0 and 1, got 95"),
+    ],
+)
+def test_bad_settings(arguments, message):
+    with pytest.raises(ValueError) as error:
+        ScoreSettings(**arguments)
+    assert str(error.value) == message
+
+
+def test_a_bank_of_another_backbone_is_refused():
+    references, backbone = case(0)
+    bank = replace(Bank.encode(*_columns(references), backbone), backbone="other@2")
+    with pytest.raises(ValueError, match="expected a bank embedded by fake@1, got one by other@2"):
+        score(pictures(range(30)), references, bank=bank, backbone=backbone)
