@@ -1,0 +1,90 @@
+"""The command line as a user runs it: real processes, real files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face.export import write_json
+
+RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
+
+
+def emo3d(*arguments, expect=0):
+    done = subprocess.run(
+        [sys.executable, "-c", "from emo3d.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout if expect == 0 else done.stderr
+
+
+def test_generate_writes_a_face_and_its_picture(tmp_path):
+    glb, png = tmp_path / "face.glb", tmp_path / "face.png"
+    printed = emo3d("generate", "an elderly woman in deep despair", "--out", glb, "--picture", png, "--size", "200")
+    assert glb.read_bytes()[:4] == b"glTF"
+    assert Image.open(png).size == (200, 200)
+    assert any(name in printed for name in ("mouthFrownLeft", "browInnerUp"))
+
+
+def test_generate_writes_named_scores(tmp_path):
+    emo3d("generate", "He grins from ear to ear", "--out", tmp_path / "face.json")
+    document = json.loads((tmp_path / "face.json").read_text())
+    assert document["space"] == "weights"
+    assert set(document["expressions"][0]) == set(BLENDSHAPES)
+    assert document["expressions"][0]["mouthSmileLeft"] > 0.3
+
+
+def test_render_writes_every_row(tmp_path):
+    write_json(tmp_path / "faces.json", np.random.default_rng(0).random((3, 51)) / 2)
+    emo3d("render", tmp_path / "faces.json", "--out", tmp_path / "pictures", "--size", "64")
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+
+
+@pytest.mark.skipif(not RELEASE.is_dir(), reason="the real slice of the release is not beside the project")
+def test_score_runs_on_the_real_release(tmp_path):
+    out = tmp_path / "result.json"
+    printed = emo3d("score", RELEASE, "--references", RELEASE, "--backbone", "quickstart", "--out", out)
+    result = json.loads(out.read_text())
+    # 1 picture with 2 descriptions and 12 with 3, counted in the slice's CSV.
+    assert result["n"] == 38
+    assert result["mse"] == 0
+    assert "space:reading" in printed.replace("\n", "")
+    assert 0 < result["emo3d"] < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "   "], "blank"),
+        (["generate", "a smile", "--out", "face.obj"], "expected a file of .glb, .json, .csv, got face.obj"),
+        (["generate", "a smile", "--identity", "martian"], "expected an identity of adult"),
+        (["score", "missing.csv", "--references", "sample"], "no such file"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments, message):
+    said = emo3d(*arguments, expect=2)
+    assert said.startswith("error: ")
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_an_unreachable_hub_model_names_quickstart(tmp_path):
+    write_json(tmp_path / "faces.json", np.zeros((250, 51)))
+    said = emo3d("score", tmp_path / "faces.json", "--references", "sample", expect=2)
+    assert "openai/clip-vit-base-patch32" in said
+    assert "quickstart" in said
+
+
+def test_help_names_every_command():
+    printed = emo3d("--help")
+    for command in ("generate", "render", "score", "quickstart", "sample", "retrain"):
+        assert command in printed
