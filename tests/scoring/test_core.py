@@ -82,7 +82,7 @@ def test_interval_is_reproducible_and_holds_the_mean():
 
 
 def test_interval_is_as_wide_as_theory_says():
-    # Standard error of the mean of n normal values: 1 / sqrt(n); 1.96 of them to each side. 5%: noise of 4,000 resamples.
+    # 1.96 standard errors to each side, a standard error being sd / sqrt(n); 5% for the noise of 4,000 resamples.
     values = np.random.default_rng(0).normal(size=(5000, 1))
     low, high = bootstrap_intervals(values, n_bootstrap=4000)[0]
     assert (high - low) / 2 == pytest.approx(1.96 * values.std() / np.sqrt(5000), rel=0.05)

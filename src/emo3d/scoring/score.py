@@ -208,7 +208,7 @@ def score_distributions(distributions: Any, references: Any, settings: ScoreSett
     hedging, and a generator that does not beat the prior says nothing about the description.
 
     Args:
-        distributions: (N, 8) in the order of `EMOTIONS`, or one row of eight for all references; rows are divided by
+        distributions: (N, 8) in 0..1, order `EMOTIONS`, or one row of eight for all references; rows are divided by
             their sum.
         references: see `score`.
         settings: `variant`, `k`, `epsilon`, `alpha` and the bootstrap; the others make no difference.
