@@ -1,6 +1,24 @@
 """Release and synthetic sample: rows of description, intensities, picture and expression."""
 
-from emo3d.dataset.prototypes import PROTOTYPES, VARIANTS
+from emo3d.dataset.prototypes import PROTOTYPES, VARIANTS, compose
+from emo3d.dataset.release import ReleasePicture, ReleaseRow, as_pairs, read_release
 from emo3d.dataset.sample import ROWS, SPLITS, SampleRow, make_rows
+from emo3d.dataset.write import EMBEDDED_ROWS, render_rows, sample_folder, write_sample
 
-__all__ = ["PROTOTYPES", "ROWS", "SPLITS", "VARIANTS", "SampleRow", "make_rows"]
+__all__ = [
+    "EMBEDDED_ROWS",
+    "PROTOTYPES",
+    "ROWS",
+    "SPLITS",
+    "VARIANTS",
+    "ReleasePicture",
+    "ReleaseRow",
+    "SampleRow",
+    "as_pairs",
+    "compose",
+    "make_rows",
+    "read_release",
+    "render_rows",
+    "sample_folder",
+    "write_sample",
+]
