@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from conftest import SIDE, small_tokenizer
 from emo3d.scoring import load_backbone
 from emo3d.scoring.preprocess import Preprocess
 
+SIDE = 32  # of the pictures that the small models see
 LONG = "a sad man with very wide eyes one two three one two three one two three"
 
 
@@ -80,7 +80,6 @@ def test_loaded_once(clip_folder):
 def test_no_dual_encoder(tmp_path):
     config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     BertModel(config).save_pretrained(tmp_path)
-    small_tokenizer().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"expected a dual encoder .* is a bert model, which has not both sides"):
         load_backbone(str(tmp_path))
 
