@@ -18,7 +18,7 @@ from pyarrow import json as json_lines
 
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.dataset import sample_folder
-from emo3d.expressions import read_expressions
+from emo3d.expressions import SUFFIXES, read_expressions
 from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, ScoreSettings, score
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
@@ -63,9 +63,8 @@ def evaluate_file(
             raise ValueError(f"expected predictions in the space {space!r}, the file says {known!r}")
         if len(expressions) > MOST_ROWS:
             raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; run it at home")
-        references = read_references_file(
-            Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
-        )
+        described = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
+        references = read_references_file(described)
         settings = ScoreSettings(variant=variant, k=int(k), backbone=backbone, space=space)  # type: ignore[arg-type]
         result = score(expressions, references, settings=settings)
     except (ValueError, OSError) as error:  # what is wrong with a file, or a backbone that is not to be had
