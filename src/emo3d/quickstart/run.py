@@ -95,8 +95,8 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
             pictures={"reference": encode_picture(test[index]["image"]), "generated": encode_picture(face)},
             bars={
                 "described": described[place],
-                "read off the reference": results[REFERENCES]["distribution"][index],
-                "read off the generated": results[GENERATOR]["distribution"][index],
+                "read off the reference": results[REFERENCES]["per_sample"]["distribution"][index],
+                "read off the generated": results[GENERATOR]["per_sample"]["distribution"][index],
             },
         )
         for place, (index, face) in enumerate(zip(chosen, faces, strict=True))

@@ -1,0 +1,1 @@
+../../../metric_space/emo3d_score.py
