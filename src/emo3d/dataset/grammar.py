@@ -49,6 +49,7 @@ class Scene:
         variants: emotion -> variant of its prototype.
         units: action units of the facial details, left and right resolved, strengths 0..1 (0 turns a unit off).
         bare: the details are all there is: no prototype underneath.
+        side: of what is one-sided, the person's own; left unless the text says right.
     """
 
     description: str = ""
@@ -57,6 +58,7 @@ class Scene:
     variants: dict[str, str] = field(default_factory=dict)
     units: list[str] = field(default_factory=list)
     bare: bool = False
+    side: str = "left"
 
 
 def describe(rng: np.random.Generator, held_out: bool) -> Scene:
@@ -89,6 +91,7 @@ class _Writer:
     def __init__(self, rng: np.random.Generator, held_out: bool) -> None:
         self.rng, self.held_out = rng, held_out
         self.scene = Scene()
+        self.side = self.any(("left", "right"))
         self.picks: list[tuple[Shade, float, bool]] = []  # shade, factor, whether a word names the emotion
         self.used: set[Entry] = set()
         self.shades: dict[str, Shade] = {}
@@ -102,6 +105,7 @@ class _Writer:
         self.draw_person()
         text = _SLOT.sub(self.fill, self.template.text)
         self.scene.description = _polish(self.refer(text))
+        self.scene.units = [_on_side(units, self.scene.side) for units in self.scene.units]
         self.scene.intensities = self.mix()
         return self.scene
 
@@ -183,10 +187,10 @@ class _Writer:
         return not (self.child and _GROWN_UP.search(entry.forms[0]))
 
     def detail(self, entry: Entry, slot: str) -> str:
-        side = self.any(("left", "right"))
-        units = entry.units.replace("6XX", "61" if side == "left" else "62").replace("X:", side[0].upper() + ":")
-        self.scene.units.append(units)
-        text = entry.forms[0].replace("SIDE", side)
+        if "SIDE" in entry.forms[0]:
+            self.scene.side = self.side
+        self.scene.units.append(entry.units)
+        text = entry.forms[0].replace("SIDE", self.side)
         state = re.search(r" (is|are) ", text)
         if state is None:
             return f"THEIR face shows {text}" if slot == "FEATURE" else text
@@ -258,6 +262,10 @@ class _Writer:
         mixed["neutral"] = max(mixed["neutral"], 1 - felt)
         steps = {emotion: round(value * 10 + 1e-6) / 10 for emotion, value in mixed.items()}
         return {emotion: value for emotion, value in steps.items() if value}
+
+
+def _on_side(units: str, side: str) -> str:
+    return units.replace("6XX", "61" if side == "left" else "62").replace("X:", side[0].upper() + ":")
 
 
 def _polish(text: str) -> str:

@@ -173,22 +173,17 @@ PROTOTYPES: dict[str, dict[str, float]] = {emotion: next(iter(VARIANTS[emotion].
 """Emotion -> blendshape -> weight at full intensity, in the default variant; neutral is empty (all zeros)."""
 
 
-def compose(intensities: Mapping[str, float], variants: Mapping[str, str] | None = None) -> np.ndarray:
-    """Compose the expression of a face that shows several emotions at once, without noise.
+def combine(intensities: Mapping[str, float], variants: Mapping[str, str] | None = None) -> np.ndarray:
+    """Add up the prototypes of several emotions, opposed units and all; `compose` settles what this leaves open.
 
-    Each emotion's prototype is scaled by 1 - (1 - intensity) ** 1.6; weights a and b meet as 1 - (1 - a)(1 - b); of
-    opposed blendshapes (smile and frown, lids wide and closed, ...) the weaker is scaled by 1 - the stronger.
+    Each emotion's prototype is scaled by 1 - (1 - intensity) ** 1.6; weights a and b meet as 1 - (1 - a)(1 - b).
 
     Args:
         intensities: emotion -> intensity in 0..1; neutral adds nothing.
         variants: emotion -> name in `VARIANTS[emotion]`; the default where it is left out.
 
     Returns:
-        (51,) float64 weights in the order of `BLENDSHAPES`, 0..1, with mouthClose <= jawOpen.
-
-    Example:
-        >>> float(compose({"happiness": 1.0})[BLENDSHAPES.index("mouthSmileLeft")])
-        1.0
+        (51,) float64 weights in the order of `BLENDSHAPES`, 0..1.
     """
     rest = np.ones(len(BLENDSHAPES))
     for emotion, intensity in intensities.items():
@@ -196,18 +191,29 @@ def compose(intensities: Mapping[str, float], variants: Mapping[str, str] | None
         strength = 1 - (1 - intensity) ** _ONSET
         for name, weight in weights.items():
             rest[_INDEX[name]] *= 1 - weight * strength
-    return settle(1 - rest)
+    return 1 - rest
 
 
 def settle(weights: np.ndarray) -> np.ndarray:
-    """Make weights (51,) a face can hold: opposed pairs settled, mouthClose <= jawOpen, 0..1. Returns a new array."""
-    settled = np.clip(weights, 0.0, 1.0)
+    """Of opposed blendshapes (smile and frown, lids wide and closed, ...) scale the weaker by 1 - the stronger.
+
+    Returns a new array of weights (51,) in 0..1, with mouthClose <= jawOpen.
+    """
+    settled = weights.copy()
     for a, b in _OPPOSED:
         weak, strong = sorted((_INDEX[a], _INDEX[b]), key=lambda index: float(weights[index]))
         settled[weak] *= 1 - settled[strong]
-    close, jaw = _INDEX["mouthClose"], _INDEX["jawOpen"]
-    settled[close] = min(settled[close], settled[jaw])  # a corrective: without the jaw it tears the mouth
-    return settled
+    return _bounded(settled)
+
+
+def compose(intensities: Mapping[str, float], variants: Mapping[str, str] | None = None) -> np.ndarray:
+    """Compose the expression of a face that shows several emotions at once: `combine`, then `settle`.
+
+    Example:
+        >>> float(compose({"happiness": 1.0})[BLENDSHAPES.index("mouthSmileLeft")])
+        1.0
+    """
+    return settle(combine(intensities, variants))
 
 
 def vary(weights: np.ndarray, rng: np.random.Generator, spread: float = 1.0) -> np.ndarray:
@@ -216,7 +222,7 @@ def vary(weights: np.ndarray, rng: np.random.Generator, spread: float = 1.0) -> 
     Args:
         weights: (51,) in 0..1.
         rng: source of the variation.
-        spread: 0 gives the expression back (settled), 1 is the sample's.
+        spread: 0 gives the expression back, 1 is the sample's.
 
     Returns:
         (51,) float64 in 0..1, with mouthClose <= jawOpen.
@@ -229,4 +235,11 @@ def vary(weights: np.ndarray, rng: np.random.Generator, spread: float = 1.0) -> 
     for unit, turn in (("61", sideways), ("62", -sideways), ("63", upwards), ("64", -upwards)):
         for name, share in AU_BLENDSHAPES[unit].items():
             varied[_INDEX[name]] += share * max(turn, 0.0)
-    return settle(varied)
+    return _bounded(varied)
+
+
+def _bounded(weights: np.ndarray) -> np.ndarray:
+    bounded = np.clip(weights, 0.0, 1.0)
+    close, jaw = _INDEX["mouthClose"], _INDEX["jawOpen"]
+    bounded[close] = min(bounded[close], bounded[jaw])  # a corrective: without the jaw it tears the mouth
+    return bounded

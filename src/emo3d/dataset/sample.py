@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from emo3d.blendshapes import BLENDSHAPES
+from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.dataset.grammar import Scene, describe
-from emo3d.dataset.prototypes import compose, settle, units_to_weights, vary
+from emo3d.dataset.prototypes import combine, settle, units_to_weights, vary
 from emo3d.emotions import EMOTIONS
 
 Split = Literal["train", "validation", "test"]
@@ -101,10 +101,12 @@ def expression_of(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     A detail raises its blendshapes to at least its strength; a one-sided detail keeps the other side at a fifth, and
     a strength of 0 turns a blendshape off.
     """
-    weights = np.zeros(len(BLENDSHAPES)) if scene.bare else compose(scene.intensities, scene.variants)
+    weights = np.zeros(len(BLENDSHAPES)) if scene.bare else combine(scene.intensities, scene.variants)
+    if scene.side == "right":  # one-sided prototypes are written for the left
+        weights = mirror(weights)[0].astype(np.float64)
     for units in scene.units:
         weights = _with_detail(weights, units_to_weights(units))
-    return np.round(vary(weights, rng), 3).astype(np.float32)
+    return np.round(vary(settle(weights), rng), 3).astype(np.float32)
 
 
 def _with_detail(weights: np.ndarray, detail: dict[str, float]) -> np.ndarray:
@@ -115,7 +117,7 @@ def _with_detail(weights: np.ndarray, detail: dict[str, float]) -> np.ndarray:
         other = name.replace("Left", "Right") if name.endswith("Left") else name.replace("Right", "Left")
         if other not in detail and not name.startswith("eyeLook"):
             weights[BLENDSHAPES.index(other)] *= 0.2
-    return settle(weights)
+    return weights
 
 
 def _belongs(description: str, split: str) -> bool:
