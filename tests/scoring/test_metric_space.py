@@ -110,7 +110,7 @@ def test_the_example_runs(monkeypatch, metric):
 
 def test_one_import_per_line_and_one_metric():
     text = MODULE.read_text()
-    assert not re.search(r"^(import|from .* import) .*,", text, re.MULTILINE)  # evaluate's parser reads line by line
+    assert not re.search(r"^import .*,", text, re.MULTILINE)  # evaluate's parser would lose the second
     assert len(re.findall(r"^class ", text, re.MULTILINE)) == 1  # evaluate takes the first
 
 

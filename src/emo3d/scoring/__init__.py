@@ -6,7 +6,8 @@ from emo3d.scoring.backbone import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBa
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.core import ALPHA, Variant, bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
 from emo3d.scoring.inputs import References, read_references
-from emo3d.scoring.score import Emo3DResult, ScoreSettings, score, score_distributions
+from emo3d.scoring.score import Emo3DResult, score, score_distributions
+from emo3d.scoring.settings import ScoreSettings
 
 __all__ = [
     "ALPHA",

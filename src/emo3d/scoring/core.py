@@ -5,7 +5,7 @@ differ, so there are two variants:
 
 - `"paper"`: q = the k retrieved rows of intensities added up, divided by their total: one distribution.
 - `"release"`: q = the k x 8 matrix of the retrieved rows divided by the sum of all its entries, and p is held against
-  each of its rows. Its divergences are larger by about k ln k, for every face alike.
+  each of its rows. Its divergences are about k times those of `paper`, and k ln k on top of that.
 """
 
 from __future__ import annotations

@@ -6,100 +6,33 @@ against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, get_args
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-import emo3d
-from emo3d.blendshapes import Space, as_expressions, check_space
+from emo3d.blendshapes import as_expressions
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, RenderSettings, render
-from emo3d.scoring.backbone import DEFAULT_BACKBONE, Backbone, load_backbone
+from emo3d.scoring.backbone import Backbone, load_backbone
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.core import (
-    ALPHA,
-    Variant,
     bootstrap_intervals,
     divergence,
     emo3d_score,
     retrieved_distribution,
 )
 from emo3d.scoring.inputs import Pictures, References, is_pictures, read_references
+from emo3d.scoring.settings import ScoreSettings
 
 Read = Callable[[slice], np.ndarray]
 """Pictures (n, H, W, 3) uint8 of a slice of rows."""
 
 _FACE = ("space", "identity", "render")  # settings that say nothing where pictures come in
 _LOOKUP = ("backbone", "revision", "dtype", "bank")  # nor where distributions come in
-
-
-@dataclass(frozen=True)
-class ScoreSettings:
-    """Everything that moves the score, or its interval.
-
-    Attributes:
-        variant: `"paper"`, or `"release"` for what the published code computes; see `emo3d.scoring.core`.
-        k: descriptions retrieved for each face.
-        epsilon: added to every entry of the retrieved distribution.
-        alpha: divides the mean divergence. None is the variant's own: 1 for `paper`, 20 for `release` (see `ALPHA`).
-        backbone: id of the dual encoder, see `load_backbone`.
-        revision: its branch, tag or commit; a result's signature has the commit.
-        dtype: of the backbone, `"float32"` or `"bfloat16"`.
-        bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
-        space: whether expressions, predicted and referred to, are `"weights"` of a rig or `"reading"`s of MediaPipe.
-        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES`.
-        render: how; None is the default portrait at the backbone's own size.
-        n_bootstrap: resamples behind the intervals.
-        confidence: of the intervals.
-        seed: of the resampling.
-    """
-
-    variant: Variant = "paper"
-    k: int = 10
-    epsilon: float = 0.01
-    alpha: float | None = None
-    backbone: str = DEFAULT_BACKBONE
-    revision: str | None = None
-    dtype: str = "float32"
-    bank: str | None = None
-    space: Space = "weights"
-    identity: str = "adult"
-    render: RenderSettings | None = None
-    n_bootstrap: int = 1000
-    confidence: float = 0.95
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_space(self.space)
-        if self.variant not in get_args(Variant):
-            raise ValueError(f"expected a variant of {', '.join(get_args(Variant))}, got {self.variant!r}")
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"expected a dtype of float32 or bfloat16, got {self.dtype!r}")
-        for name in ("k", "epsilon", "n_bootstrap") + (("alpha",) if self.alpha is not None else ()):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"expected {name} above 0, got {getattr(self, name)!r}")
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence!r}")
-
-    @property
-    def divisor(self) -> float:
-        """The alpha in force."""
-        return ALPHA[self.variant] if self.alpha is None else self.alpha
-
-    @property
-    def signature(self) -> str:
-        """Every setting by name, and the version of this package, in one line."""
-        return self.sign()
-
-    def sign(self, unused: Collection[str] = ()) -> str:
-        """The signature, with `-` for settings that a score made no use of."""
-        shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
-        parts = [f"{name}:{'-' if name in unused else value}" for name, value in shown.items()]
-        return "|".join([*parts, f"version:{emo3d.__version__}"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +83,7 @@ def score(
     references: Any,
     *,
     bank: Bank | None = None,
-    settings: ScoreSettings = ScoreSettings(),
+    settings: ScoreSettings | None = None,
     backbone: Backbone | None = None,
     device: str = "cpu",
     batch_size: int = 32,
@@ -164,7 +97,7 @@ def score(
             the predictions; see `read_references`.
         bank: what the faces look up. None takes the references themselves, as published; scores are comparable only
             under the same bank.
-        settings: see `ScoreSettings`.
+        settings: `ScoreSettings()` by default.
         backbone: used instead of loading `settings.backbone`; its own id and revision are signed.
         device: of a backbone that is loaded here.
         batch_size: faces rendered and encoded at a time. Memory does not depend on N but for 200 bytes a face.
@@ -177,6 +110,7 @@ def score(
             of another backbone or of another hash than `settings.bank`; messages name the row.
         OSError: the backbone is not to be had.
     """
+    settings = settings or ScoreSettings()
     described = read_references(references)
     expressions = None if is_pictures(predictions) else as_expressions(predictions)
     _check_lengths(len(predictions if expressions is None else expressions), len(described))
@@ -201,7 +135,7 @@ def score(
     return _result(per_sample, described, settings, settings.sign(unused), bank.truncated)
 
 
-def score_distributions(distributions: Any, references: Any, settings: ScoreSettings = ScoreSettings()) -> Emo3DResult:
+def score_distributions(distributions: Any, references: Any, settings: ScoreSettings | None = None) -> Emo3DResult:
     """Score emotion distributions as if each face had retrieved descriptions of just these emotions.
 
     This is how a baseline without faces enters the table, above all a constant prior distribution: the score rewards
@@ -216,6 +150,7 @@ def score_distributions(distributions: Any, references: Any, settings: ScoreSett
     Raises:
         ValueError: bad distributions or references, or not as many of one as of the other.
     """
+    settings = settings or ScoreSettings()
     described = read_references(references)
     found = distribution(distributions)
     if np.ndim(distributions) == 1:
@@ -285,9 +220,9 @@ def _result(
         seed=settings.seed,
         confidence=settings.confidence,
     )
-    intervals = {name: (float(low), float(high)) for name, (low, high) in zip(columns, ends, strict=True)}
-    low, high = intervals["kl_divergence"]
-    intervals["emo3d"] = (emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor))  # it is monotone
+    low, high = ends[0]  # of the divergence, which the score follows monotonically
+    intervals = {"emo3d": (emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor))}
+    intervals |= {name: (float(low), float(high)) for name, (low, high) in zip(columns, ends, strict=True)}
 
     strongest = described.intensities.argmax(axis=1)
     per_emotion = {}

@@ -1,0 +1,78 @@
+"""The parameters of a score, and the signature that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import get_args
+
+import emo3d
+from emo3d.blendshapes import Space, check_space
+from emo3d.face import RenderSettings
+from emo3d.scoring.backbone import DEFAULT_BACKBONE
+from emo3d.scoring.core import ALPHA, Variant
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """Everything that moves the score, or its interval.
+
+    Attributes:
+        variant: `"paper"`, or `"release"` for what the published code computes; see `emo3d.scoring.core`.
+        k: descriptions retrieved for each face.
+        epsilon: added to every entry of the retrieved distribution.
+        alpha: divides the mean divergence. None is the variant's own: 1 for `paper`, 20 for `release` (see `ALPHA`).
+        backbone: id of the dual encoder, see `load_backbone`.
+        revision: its branch, tag or commit; a result's signature has the commit.
+        dtype: of the backbone, `"float32"` or `"bfloat16"`.
+        bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
+        space: whether expressions, predicted and referred to, are `"weights"` of a rig or `"reading"`s of MediaPipe.
+        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES`.
+        render: how; None is the default portrait at the backbone's own size.
+        n_bootstrap: resamples behind the intervals.
+        confidence: of the intervals.
+        seed: of the resampling.
+    """
+
+    variant: Variant = "paper"
+    k: int = 10
+    epsilon: float = 0.01
+    alpha: float | None = None
+    backbone: str = DEFAULT_BACKBONE
+    revision: str | None = None
+    dtype: str = "float32"
+    bank: str | None = None
+    space: Space = "weights"
+    identity: str = "adult"
+    render: RenderSettings | None = None
+    n_bootstrap: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_space(self.space)
+        if self.variant not in get_args(Variant):
+            raise ValueError(f"expected a variant of {', '.join(get_args(Variant))}, got {self.variant!r}")
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f"expected a dtype of float32 or bfloat16, got {self.dtype!r}")
+        for name in ("k", "epsilon", "n_bootstrap") + (("alpha",) if self.alpha is not None else ()):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"expected {name} above 0, got {getattr(self, name)!r}")
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence!r}")
+
+    @property
+    def divisor(self) -> float:
+        """The alpha in force."""
+        return ALPHA[self.variant] if self.alpha is None else self.alpha
+
+    @property
+    def signature(self) -> str:
+        """Every setting by name, and the version of this package, in one line."""
+        return self.sign()
+
+    def sign(self, unused: Collection[str] = ()) -> str:
+        """The signature, with `-` for settings that a score made no use of."""
+        shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
+        parts = [f"{name}:{'-' if name in unused else value}" for name, value in shown.items()]
+        return "|".join([*parts, f"version:{emo3d.__version__}"])
