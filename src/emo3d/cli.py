@@ -197,7 +197,8 @@ def sample(
     """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures."""
     from emo3d.dataset import write_sample
 
-    for path in write_sample(out, {"train": train, "validation": validation, "test": test}, seed):
+    rows = {"train": train, "validation": validation, "test": test}
+    for path in write_sample(out, rows=rows, seed=seed).values():
         console.print(f"wrote {path}")
 
 

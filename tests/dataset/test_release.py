@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset import as_pairs, read_release
+from emo3d.dataset import as_pairs, is_release, read_release
 from emo3d.dataset.release import COLUMNS
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
@@ -148,3 +148,14 @@ def test_nothing_there(tmp_path):
         list(read_release(tmp_path))
     with pytest.raises(FileNotFoundError, match="found nothing"):
         list(read_release(tmp_path / "no"))
+
+
+def test_a_release_is_known_by_its_columns(tmp_path):
+    assert not is_release(tmp_path)
+    assert not is_release(tmp_path / "absent")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "other.csv").write_text("a,b\n1,2\n")
+    assert not is_release(tmp_path)
+    (tmp_path / "data" / "rows.csv").write_text("sample_id,blenshape_score_1\n")
+    assert is_release(tmp_path)
+    assert is_release(str(tmp_path / "data"))

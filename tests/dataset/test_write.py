@@ -35,7 +35,7 @@ def test_columns_are_those_of_the_rows(tmp_path):
     drawn = render_rows(rows, settings)
     assert np.abs(np.asarray(pictures[1], int) - drawn[1]).mean() < 4  # JPEG
     metadata = table.schema.metadata
-    assert b"space=weights" in metadata[b"emo3d"]
+    assert metadata[b"space"] == b"weights"
     assert "portrait" in metadata[b"emo3d"].decode()
     features = json.loads(metadata[b"huggingface"])["info"]["features"]
     assert features["blendshapes"] == {

@@ -1,7 +1,7 @@
 """Release and synthetic sample: rows of description, intensities, picture and expression."""
 
 from emo3d.dataset.prototypes import PROTOTYPES, VARIANTS, compose
-from emo3d.dataset.release import ReleasePicture, ReleaseRow, as_pairs, read_release
+from emo3d.dataset.release import ReleasePicture, ReleaseRow, as_pairs, is_release, read_release
 from emo3d.dataset.sample import ROWS, SPLITS, SampleRow, make_rows
 from emo3d.dataset.write import EMBEDDED_ROWS, render_rows, sample_folder, write_sample
 
@@ -16,6 +16,7 @@ __all__ = [
     "SampleRow",
     "as_pairs",
     "compose",
+    "is_release",
     "make_rows",
     "read_release",
     "render_rows",

@@ -83,6 +83,16 @@ def read_release(folder: str | os.PathLike[str], files: Sequence[str] | None = N
                     yield _row(cells, archives, f"{table.name} row {number}")
 
 
+def is_release(folder: str | os.PathLike[str]) -> bool:
+    """Whether a path is a folder that holds, itself or in `data`, a CSV file with the release's columns."""
+    path = Path(folder)
+    for table in (*path.glob("*.csv"), *path.glob("data/*.csv")) if path.is_dir() else ():
+        with table.open(encoding="utf-8", newline="") as lines:
+            if "blenshape_score_1" in next(csv.reader(lines), ()):
+                return True
+    return False
+
+
 def as_pairs(rows: Iterable[ReleaseRow]) -> Iterator[dict[str, Any]]:
     """Pair every description of a row with every expression of it, as the paper counts its instances.
 

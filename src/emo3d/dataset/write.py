@@ -87,7 +87,7 @@ def write_sample(
     settings = settings or RenderSettings()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    schema = sample_schema({"emo3d": f"synthetic sample, space=weights, seed={seed}, render={settings}"})
+    schema = sample_schema({"emo3d": f"synthetic sample, seed={seed}, render={settings}", "space": "weights"})
     written = {}
     for split, count in (rows or ROWS).items():
         path = folder / f"{split}.parquet"
