@@ -70,10 +70,10 @@ def test_hash_follows_the_content():
         ),
         (lambda: bank_of("ab", np.eye(3)), "expected 2 embeddings, one per distinct description, got 3"),
         (lambda: bank_of("ab", np.eye(2), np.ones((3, 8))), "got 3 rows for 2 descriptions"),
-        (lambda: bank_of("ab", [[0, 1], [np.nan, 1]]), "embedding of distinct description 1 is not finite"),
+        (lambda: bank_of("ab", [[0, 1], [np.nan, 1]]), "embeddings of descriptions that are not finite"),
         (
             lambda: bank_of("ab", np.eye(2)).nearest(torch.full((1, 2), torch.inf), 1),
-            "embedding of picture 0 is not finite",
+            "embeddings of pictures that are not finite",
         ),
     ],
 )

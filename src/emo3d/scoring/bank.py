@@ -47,7 +47,7 @@ class Bank:
             raise ValueError(
                 f"expected {len(self._texts)} embeddings, one per distinct description, got {len(self.embeddings)}"
             )
-        _check_finite(self.embeddings, "distinct description")
+        _check_finite(self.embeddings, "descriptions")
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone) -> Bank:
@@ -94,7 +94,7 @@ class Bank:
         """
         if not 1 <= k <= len(self):
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
-        _check_finite(picture_embeddings, "picture")
+        _check_finite(picture_embeddings, "pictures")
         parts = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
         return np.concatenate([self._nearest(part, k) for part in parts])
 
@@ -142,6 +142,5 @@ def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def _check_finite(embeddings: torch.Tensor, what: str) -> None:
-    finite = embeddings.isfinite().all(dim=1)
-    if not finite.all():
-        raise ValueError(f"the backbone's embedding of {what} {int(finite.logical_not().nonzero()[0])} is not finite")
+    if not embeddings.isfinite().all():
+        raise ValueError(f"the backbone gave embeddings of {what} that are not finite")

@@ -19,12 +19,7 @@ from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.scoring.backbone import Backbone, load_backbone
 from emo3d.scoring.bank import Bank, full_name
-from emo3d.scoring.core import (
-    bootstrap_intervals,
-    divergence,
-    emo3d_score,
-    retrieved_distribution,
-)
+from emo3d.scoring.core import bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
 from emo3d.scoring.inputs import Pictures, References, is_pictures, read_references
 from emo3d.scoring.settings import ScoreSettings
 
@@ -100,7 +95,7 @@ def score(
         settings: `ScoreSettings()` by default.
         backbone: used instead of loading `settings.backbone`; its own id and revision are signed.
         device: of a backbone that is loaded here.
-        batch_size: faces rendered and encoded at a time. Memory does not depend on N but for 200 bytes a face.
+        batch_size: faces rendered and encoded at a time; beside the inputs, memory grows by some 200 bytes a face.
 
     Returns:
         The score, its parts, intervals and signature.
