@@ -186,7 +186,7 @@ def _named(row: Mapping[str, float], index: int) -> np.ndarray:
 def _numbers(values: Any) -> np.ndarray:
     if isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "fiu":
         return values.astype(np.float64)
-    rows = []
+    rows: list[np.ndarray] = []
     for index, row in enumerate(values):
         try:
             scores = parse_scores(row) if isinstance(row, str) else np.asarray(row, np.float64)

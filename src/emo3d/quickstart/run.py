@@ -129,9 +129,9 @@ def _row(name: str, result: Mapping[str, Any]) -> Row:
         n=result["n"],
         mse=result["mse"],
         kl=result["kl_divergence"],
-        kl_interval=tuple(intervals["kl_divergence"]),  # type: ignore[arg-type]
+        kl_interval=tuple(intervals["kl_divergence"]),
         emo3d=result["emo3d"],
-        emo3d_interval=tuple(intervals["emo3d"]),  # type: ignore[arg-type]
+        emo3d_interval=tuple(intervals["emo3d"]),
         recall=result["recall_at_k"],
     )
 
