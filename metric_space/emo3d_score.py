@@ -36,7 +36,7 @@ Returns:
 
 Examples:
     >>> import evaluate
-    >>> metric = evaluate.load("llm-lab/emo3d_score")
+    >>> metric = evaluate.load("./metric_space/emo3d_score.py")
     >>> smile = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5}
     >>> frown = {"mouthFrownLeft": 0.8, "mouthFrownRight": 0.8, "browInnerUp": 0.7}
     >>> references = [
