@@ -11,7 +11,8 @@ from emo3d.emotions import EMOTIONS, as_intensities, distribution
 if TYPE_CHECKING:
     from emo3d.face import FaceRig, RenderSettings, render
     from emo3d.generation import load_generator
-    from emo3d.scoring import Emo3DResult, ScoreSettings, score
+    from emo3d.scoring import ScoreSettings
+    from emo3d.scoring.score import Emo3DResult, score
 
 __version__ = "0.1.0"
 
