@@ -19,7 +19,7 @@ from emo3d.blendshapes import BLENDSHAPES, Space
 if TYPE_CHECKING:
     import numpy as np
 
-    from emo3d.quickstart.run import Row
+    from emo3d.quickstart.report import Row
 
 # Said before any Hub library is imported; a user's own setting wins.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,8 +17,19 @@ from PIL import Image
 import emo3d
 from emo3d.emotions import EMOTIONS
 
-if TYPE_CHECKING:
-    from emo3d.quickstart.run import Row
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; intervals are 95%, MSE and recall None where the row has no expressions or no faces."""
+
+    name: str
+    n: int
+    mse: float | None
+    kl: float
+    kl_interval: tuple[float, float]
+    emo3d: float
+    emo3d_interval: tuple[float, float]
+    recall: float | None
 
 
 @dataclass(frozen=True)

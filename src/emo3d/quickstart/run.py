@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,26 +16,12 @@ from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, render
 from emo3d.face.export import write_glb
 from emo3d.generation import load_generator
-from emo3d.quickstart.report import Card, Report, encode_picture
+from emo3d.quickstart.report import Card, Report, Row, encode_picture
 from emo3d.scoring import QUICKSTART, ScoreSettings, score_distributions
 
 REFERENCES, GENERATOR, PRIOR = "reference expressions", "quickstart generator", "constant prior distribution"
 
 _SHEET = 24  # faces on the contact sheet
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; intervals are 95%, MSE and recall None where the row has no expressions or no faces."""
-
-    name: str
-    n: int
-    mse: float | None
-    kl: float
-    kl_interval: tuple[float, float]
-    emo3d: float
-    emo3d_interval: tuple[float, float]
-    recall: float | None
 
 
 def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row], list[str]]:
