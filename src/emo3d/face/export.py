@@ -19,6 +19,7 @@ from PIL import Image
 
 import emo3d
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout, check_space
+from emo3d.face.raster import to_linear, vertex_normals
 from emo3d.face.rig import TARGETS, FaceRig
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
@@ -169,7 +170,7 @@ def _glb(rig: FaceRig, weights: list[float], about: dict[str, Any]) -> bytes:
         "POSITION": binary.vertices(rig.neutral),
         "NORMAL": binary.vertices(normals),
         "TEXCOORD_0": binary.vertices(rig.uv),
-        "COLOR_0": binary.vertices(_linear(rig.colors)),
+        "COLOR_0": binary.vertices(to_linear(rig.colors)),
     }
     primitive = {"attributes": attributes, "indices": binary.indices(rig.triangles), "material": 0}
     primitive["targets"] = [
@@ -215,21 +216,11 @@ def _glb(rig: FaceRig, weights: list[float], about: dict[str, Any]) -> bytes:
 
 
 def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
-    """Smooth unit normals (V, 3): the triangles around a vertex and across its seam, weighted by their areas."""
-    a, b, c = (vertices[rig.triangles[:, corner]].astype(np.float64) for corner in range(3))
-    faces = np.cross(b - a, c - a)
-    sums = np.zeros(vertices.shape)
-    for corner in range(3):
-        np.add.at(sums, rig.welds[rig.triangles[:, corner]], faces)
-    normals = sums[rig.welds]
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.where(lengths > 0, normals / np.where(lengths > 0, lengths, 1), [0.0, 0.0, 1.0]).astype(np.float32)
-
-
-def _linear(srgb: np.ndarray) -> np.ndarray:
-    """SRGB 0..1 to linear light, as vertex colours in glTF are (IEC 61966-2-1)."""
-    srgb = np.asarray(srgb, np.float64)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    """Smooth unit normals (V, 3) of the rig's mesh; glTF wants one of length 1 even where there is no surface."""
+    normals = np.empty(vertices.shape, np.float32)
+    vertex_normals(vertices, rig.triangles, rig.welds, normals)
+    normals[~normals.any(axis=1)] = (0, 0, 1)
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
 def _png(picture: np.ndarray) -> bytes:

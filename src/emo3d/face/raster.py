@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-# Tables between 8-bit sRGB and linear light (IEC 61966-2-1).
-_CODES = np.arange(256) / 255.0
-SRGB_TO_LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+def to_linear(srgb: np.ndarray) -> np.ndarray:
+    """Turn sRGB in 0..1 into linear light in 0..1, float32 (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+# Tables between 8-bit sRGB and linear light in 4096 steps.
+SRGB_TO_LINEAR = to_linear(np.arange(256) / 255.0)
 _LEVELS = np.arange(4096) / 4095.0
 _ENCODED = np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055)
 LINEAR_TO_SRGB = np.round(255 * _ENCODED).astype(np.uint8)

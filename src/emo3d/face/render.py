@@ -103,7 +103,7 @@ def render_batches(
 
 
 def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
-    from emo3d.face.raster import SRGB_TO_LINEAR, draw
+    from emo3d.face.raster import draw, to_linear
 
     half_side = settings.size * settings.samples / 2
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
@@ -117,13 +117,13 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
     shared = (
         rig.triangles,
         rig.welds,
-        SRGB_TO_LINEAR[np.round(255 * rig.colors).astype(np.uint8)],
+        to_linear(rig.colors),
         rig.uv,
         rig.texture,
         np.array(rotation, np.float32),
         np.array(camera, np.float32),
         np.array(lights, np.float32),
-        SRGB_TO_LINEAR[list(_BACKGROUND)],
+        to_linear(np.array(_BACKGROUND) / 255),
         settings.samples,
     )
     slices = [slice(start, start + _SLICE) for start in range(0, len(weights), _SLICE)]
