@@ -1,0 +1,107 @@
+"""The picture side of the quickstart backbone: a small convolutional network that meets MiniLM's embeddings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.functional import adaptive_avg_pool2d, normalize
+
+TOWER_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-backbone"
+
+
+class PictureTower(nn.Module):
+    """Pictures of a face -> embeddings in the space of all-MiniLM-L6-v2.
+
+    Frontal faces fill the frame in one way, so where something moves tells what moved: the last feature map is
+    flattened, not averaged.
+
+    Args:
+        pixels: side to which pictures are reduced first.
+        widths: channels after each halving of the picture.
+        bottleneck: channels of the last feature map, before it is flattened.
+        dropout: on the flattened map while training, in 0..1.
+        dimension: D, the width of the text encoder's embedding.
+
+    Attributes:
+        image_size: side of the renders that it was trained on.
+
+    Example:
+        >>> PictureTower().eval()(torch.zeros(2, 3, 224, 224)).shape
+        torch.Size([2, 384])
+    """
+
+    image_size = 224
+
+    def __init__(
+        self,
+        pixels: int = 112,
+        widths: tuple[int, ...] = (16, 32, 64, 128),
+        bottleneck: int = 48,
+        dropout: float = 0.2,
+        dimension: int = 384,
+    ) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {
+            "pixels": pixels,
+            "widths": list(widths),
+            "bottleneck": bottleneck,
+            "dropout": dropout,
+            "dimension": dimension,
+        }
+        layers: list[nn.Module] = []
+        channels, side = 3, pixels
+        for width in widths:
+            layers.append(_convolution(channels, width, stride=2))
+            channels, side = width, (side + 1) // 2
+            if side <= pixels // 8:  # a second look where it is cheap
+                layers.append(_convolution(width, width))
+        layers.append(_convolution(channels, bottleneck, kernel=1))
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(bottleneck * side * side, dimension))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Embed pictures.
+
+        Args:
+            pictures: (N, 3, H, W) in 0..1, sRGB, square; any size, made for `image_size`.
+
+        Returns:
+            (N, D) of unit length.
+        """
+        reduced = adaptive_avg_pool2d(pictures, self.settings["pixels"])
+        return normalize(self.head(self.features(4 * reduced - 2)), dim=-1)
+
+    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """Write `model.safetensors` and `config.json`, the latter with what is to be known about the training."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: tensor.contiguous() for name, tensor in self.state_dict().items()}, folder / "model.safetensors"
+        )
+        config = {"settings": self.settings, **about}
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+@lru_cache(maxsize=2)
+def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
+    """Load a picture tower, the packaged one by default, in evaluation mode; once per folder.
+
+    Raises:
+        FileNotFoundError: no tower in the folder.
+    """
+    config = json.loads((folder / "config.json").read_text())
+    tower = PictureTower(**config["settings"])
+    tower.load_state_dict(load_file(folder / "model.safetensors"))
+    return tower.eval()
+
+
+def _convolution(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+    )

