@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -167,7 +168,7 @@ def score(
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for report.html and face.glb.")] = Path("runs/quickstart"),
     release: Annotated[
-        Path | None, typer.Option(help="Folder of a published release: show its photographs beside our renders.")
+        Path | None, typer.Option(help="Folder of a published release: show its pictures beside our renders.")
     ] = None,
 ) -> None:
     """Run the whole path on the embedded synthetic sample: load, generate, render, score, report.
@@ -216,10 +217,11 @@ def retrain(
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="Synthetic sample, test split, quickstart backbone", title_justify="left")
-    table.add_column("expressions")
+    title = "Synthetic sample, test split, quickstart backbone"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("expressions", no_wrap=True)
     for heading in ("n", "MSE", "KL", "Emo3D [95%]", "recall@10"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         low, high = row.emo3d_interval
         table.add_row(

@@ -45,9 +45,9 @@ def test_the_report_stands_alone(finished):
 
 
 @pytest.mark.skipif(not RELEASE.is_dir(), reason="the real slice of the release is not beside the project")
-def test_photographs_stand_beside_renders(finished):
+def test_published_pictures_stand_beside_renders(finished):
     page = (finished[0] / "report.html").read_text(encoding="utf-8")
-    assert page.count("<figcaption>photograph</figcaption>") == 13
+    assert page.count("<figcaption>published picture</figcaption>") == 13
 
 
 def test_a_face_is_written(finished):

