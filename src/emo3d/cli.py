@@ -220,7 +220,7 @@ def _table(rows: list[Row]) -> Table:
     title = "Synthetic sample, test split, quickstart backbone"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("expressions", no_wrap=True)
-    for heading in ("n", "MSE", "KL", "Emo3D [95%]", "recall@10"):
+    for heading in ("n", "MSE", "KL", "Emo3D [95%]", "R@10"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         low, high = row.emo3d_interval
@@ -270,7 +270,7 @@ def _references(name: str, config: str | None, split: str) -> Any:
 
 
 def _print_leading(expression: np.ndarray, space: str, count: int = 8) -> None:
-    table = Table(title=f"leading blendshapes ({space})", title_justify="left", show_header=False)
+    table = Table(title=f"leading blendshapes ({space})", title_justify="left", show_header=False, box=box.SIMPLE)
     for index in expression.argsort()[::-1][:count]:
         score = float(expression[index])
         table.add_row(BLENDSHAPES[index], f"{score:.2f}", "█" * round(20 * score))
