@@ -42,7 +42,7 @@ ARKIT_BLENDSHAPES: tuple[str, ...] = tuple(
     mouthLowerDownRight mouthUpperUpLeft mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft
     browOuterUpRight cheekPuff cheekSquintLeft cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 )
-"""Apple's 52 `ARFaceAnchor.BlendShapeLocation` names, in the order of Live Link Face and of ARKit captures."""
+"""Apple's 52 `ARFaceAnchor.BlendShapeLocation` names, in the order of Apple's documentation."""
 
 LAYOUTS: dict[str, tuple[str, ...]] = {
     "emo3d": BLENDSHAPES,
