@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import EMBEDDED_ROWS, SampleRow, make_rows, render_rows
 from emo3d.emotions import distribution
-from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder
+from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder, no_bars
 from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
@@ -96,7 +96,8 @@ def retrain(
         | {"python": platform.python_version()},
     }
     generator.config.trained = about
-    generator.save_pretrained(Path(out) / "quickstart-generator")
+    with no_bars():
+        generator.save_pretrained(Path(out) / "quickstart-generator")
     tower.save(Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
     return quality
 
