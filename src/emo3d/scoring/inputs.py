@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,10 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def batches(self, batch_size: int) -> Iterator[np.ndarray]:
+        """All pictures in order, `batch_size` at a time; see `__getitem__`."""
+        return (self[start : start + batch_size] for start in range(0, len(self), batch_size))
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Pictures of a slice of rows, (n, H, W, 3) uint8.

