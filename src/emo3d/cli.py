@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -211,8 +210,7 @@ def retrain(
     """Train the packaged quickstart parts again from nothing (synthetic sample, generator, picture tower)."""
     from emo3d.quickstart.train import retrain as train_parts
 
-    quality = train_parts(out, seed=seed)
-    for name, value in (quality if isinstance(quality, dict) else asdict(quality)).items():
+    for name, value in train_parts(out, seed=seed).items():
         console.print(f"{name}: {value}")
 
 
