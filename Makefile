@@ -15,7 +15,7 @@ test: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/rendering.py
-	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/scoring.py --faces 256
 
 # torch first, in the version whose CPU build some machines keep at hand; an unpinned torch may pull gigabytes.
 .venv/installed: setup.cfg pyproject.toml

@@ -5,7 +5,8 @@
 All use one ViT-B/32 with random weights. Rates vary with the machine; the ratios are what to read.
 
 - `encoder alone`: `get_image_features` on ready pixels, at the best of several batch sizes (16, 32, 64).
-- `emo3d, end to end`: 51 scores -> picture -> embedding -> nearest 10 of the bank -> divergence -> interval.
+- `emo3d, end to end`: 51 scores -> picture -> embedding -> nearest 10 of the bank -> divergence -> interval, in batches
+  of the same size.
 - `emo3d, given pictures`: the same from pictures in memory, which is what the published procedure starts from.
 - `published procedure`: re-created from its description. One picture at a time: PIL image -> image processor -> model
   -> cosine with every description -> top 10 -> divergence.
@@ -77,7 +78,7 @@ def rates(dtype: torch.dtype, faces: int, rounds: int) -> dict[str, float]:
                 model.get_image_features(pixel_values=ready[:batch_size])
 
     def ours(predictions: np.ndarray) -> None:
-        score(predictions, references, bank=bank, settings=settings, backbone=backbone)
+        score(predictions, references, bank=bank, settings=settings, backbone=backbone, batch_size=best)
 
     ready = torch.randn(max(BATCH_SIZES), 3, 224, 224, dtype=dtype)
     best = min(BATCH_SIZES, key=lambda size: min(seconds(lambda: alone(size)) for _ in range(2)))
