@@ -1,8 +1,10 @@
-"""Types of the sample's columns, for `datasets` and for Parquet files that every version of `datasets` can read."""
+"""Types of the columns of every config, for `datasets` and for Parquet files that each of its versions can read."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 from datasets import Features, Image, Sequence, Value
@@ -10,47 +12,59 @@ from datasets import Features, Image, Sequence, Value
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import EMOTIONS
 
-SAMPLE_FEATURES = Features(
+_INTENSITIES = Sequence(Value("float32"), length=len(EMOTIONS))
+_BLENDSHAPES = Sequence(Value("float32"), length=len(BLENDSHAPES))
+_ROW = {"sample_id": Value("int64"), "variant": Value("int64"), "prompt_type": Value("string")}
+
+_PICTURES = Features(
     {
-        "sample_id": Value("int64"),
-        "description": Value("string"),
-        "intensities": Sequence(Value("float32"), length=len(EMOTIONS)),
-        "blendshapes": Sequence(Value("float32"), length=len(BLENDSHAPES)),
+        **_ROW,
+        "descriptions": Sequence(Value("string")),
+        "intensities": _INTENSITIES,
         "image": Image(),
-        "identity": Value("string"),
+        "blendshapes": _BLENDSHAPES,
     }
 )
-"""Columns of the synthetic sample; intensities in the order of `EMOTIONS`, blendshapes (weights) in `BLENDSHAPES`."""
+
+FEATURES: dict[str, Features] = {
+    "default": _PICTURES,
+    "pairs": Features(
+        {**_ROW, "description": Value("string"), "intensities": _INTENSITIES, "blendshapes": _BLENDSHAPES}
+    ),
+    "primitive": _PICTURES,
+    "sample": Features(
+        {
+            "sample_id": Value("int64"),
+            "description": Value("string"),
+            "intensities": _INTENSITIES,
+            "blendshapes": _BLENDSHAPES,
+            "image": Image(),
+            "identity": Value("string"),
+        }
+    ),
+}
+"""Config -> columns. Intensities in the order of `EMOTIONS`, blendshapes in that of `BLENDSHAPES` (null: no face found)."""
 
 
-def sample_schema(metadata: dict[str, str]) -> pa.Schema:
-    """Arrow schema of the sample's Parquet files.
+def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:
+    """Arrow schema of a config's Parquet files.
 
     The types that `datasets` keeps in a Parquet file's own metadata are written in the spelling of its versions 2 and
     3 ("Sequence"), which later versions still read; what versions 4 and 5 write ("List") the earlier ones refuse.
 
     Args:
-        metadata: what else the file should say of itself, e.g. the space of its blendshapes.
+        config: a key of `FEATURES`.
+        metadata: what else the file says of itself; `"space"` is that of its blendshapes.
     """
-    types = {
-        "sample_id": pa.int64(),
-        "description": pa.string(),
-        "intensities": pa.list_(pa.float32(), len(EMOTIONS)),
-        "blendshapes": pa.list_(pa.float32(), len(BLENDSHAPES)),
-        "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
-        "identity": pa.string(),
-    }
-    features = {
-        "sample_id": _value("int64"),
-        "description": _value("string"),
-        "intensities": {"feature": _value("float32"), "length": len(EMOTIONS), "_type": "Sequence"},
-        "blendshapes": {"feature": _value("float32"), "length": len(BLENDSHAPES), "_type": "Sequence"},
-        "image": {"_type": "Image"},
-        "identity": _value("string"),
-    }
-    described = {"huggingface": json.dumps({"info": {"features": features}}), **metadata}
-    return pa.schema(list(types.items()), metadata=described)
+    schema = FEATURES[config].arrow_schema
+    described = json.loads(schema.metadata[b"huggingface"])
+    features = {name: _legacy(feature) for name, feature in described["info"]["features"].items()}
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}}), **metadata})
 
 
-def _value(dtype: str) -> dict[str, str]:
-    return {"dtype": dtype, "_type": "Value"}
+def _legacy(feature: dict[str, Any]) -> dict[str, Any]:
+    if feature["_type"] in ("List", "Sequence"):
+        inner = {"feature": _legacy(feature["feature"])}
+        length = {"length": feature["length"]} if feature.get("length", -1) != -1 else {}
+        return {**inner, **length, "_type": "Sequence"}
+    return feature

@@ -81,13 +81,15 @@ def write_sample(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from emo3d.dataset.schema import sample_schema
+    from emo3d.dataset.schema import parquet_schema
     from emo3d.face import RenderSettings
 
     settings = settings or RenderSettings()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    schema = sample_schema({"emo3d": f"synthetic sample, seed={seed}, render={settings}", "space": "weights"})
+    schema = parquet_schema(
+        "sample", {"emo3d": f"synthetic sample, seed={seed}, render={settings}", "space": "weights"}
+    )
     written = {}
     for split, count in (rows or ROWS).items():
         path = folder / f"{split}.parquet"

@@ -1,0 +1,345 @@
+"""Parquet files written so that a run that is killed at any moment goes on where it stopped, to the same bytes.
+
+Every shard is written under a name of its own in a hidden state folder, flushed to disk, and becomes part of the result
+when its record (rows, SHA-256, what was left out) is there. When all are, everything moves into place. Which rows a
+shard holds is decided before the first one is written, so neither kills nor the number of processes move a byte.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm.auto import tqdm
+
+from emo3d.dataset.schema import FEATURES, parquet_schema
+from emo3d.dataset.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+REPORT = "build_report.json"
+"""What a finished folder says of itself: source, rows per split, problems, files with their SHA-256."""
+
+_STATE = ".emo3d-build"
+_GROUP_ROWS = 5_000  # per Parquet row group
+_GROUP_PICTURES = 100
+_GROUP_BYTES = 32 << 20  # of pictures; keeps memory flat whatever their size
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Parquet file to write; subclass it with what `rows` needs. Workers receive it pickled.
+
+    Attributes:
+        config: a key of `FEATURES`.
+        split: `"train"`, `"validation"`, `"test"`.
+        index: of this file among those of its split.
+        count: files of the split.
+        space: of the blendshapes in it.
+    """
+
+    config: str
+    split: str
+    index: int
+    count: int
+    space: str
+
+    @property
+    def path(self) -> str:
+        """Relative to the output folder, in the Hub's naming."""
+        return f"data/{self.config}/{self.split}-{self.index:05}-of-{self.count:05}.parquet"
+
+    def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
+        """Yield the rows, always the same ones in the same order; what is left out goes into `tally`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """A shard that has been written.
+
+    Attributes:
+        config, split, path: see `Shard`.
+        rows: in the file.
+        bytes: of the file.
+        sha256: of the file, hexadecimal.
+        tally: what was counted and what was left out.
+    """
+
+    config: str
+    split: str
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    tally: Tally = field(repr=False)
+
+
+def write_dataset(
+    out: str | os.PathLike[str],
+    shards: Sequence[Shard],
+    *,
+    source: Mapping[str, Any],
+    finish: Callable[[Sequence[ShardFile]], Mapping[str, str]] | None = None,
+    num_proc: int = 1,
+    strict: bool = False,
+    force: bool = False,
+    label: str = "Writing",
+) -> dict[str, Any]:
+    """Write shards as Parquet files into a folder, together with `build_report.json`.
+
+    Args:
+        out: a folder that is new, empty, or was begun or finished by an earlier run.
+        shards: what to write.
+        source: JSON-able; all that decides the bytes (inputs by content, options, version). A begun folder is gone on
+            with when its source is the same, and begun anew otherwise.
+        finish: gives further text files, relative path -> text, from the files written (a card, for example).
+        num_proc: processes; with more than one, a script that calls this needs the `__main__` guard of
+            `multiprocessing`.
+        strict: stop at the first problem.
+        force: replace a finished folder of another source.
+        label: of the progress bar.
+
+    Returns:
+        The report: `source`, `splits` (config -> split -> counts), `problems` (a list), `problem_kinds` (kind -> how
+        many) and `files`.
+
+    Raises:
+        ValueError: nothing to write, a folder that holds other files, a finished one of another source without `force`,
+            or, when strict, a problem.
+        RuntimeError: another run is writing there, or a worker died.
+    """
+    from filelock import FileLock, Timeout
+
+    source = json.loads(json.dumps(source))
+    folder = Path(out)
+    state = folder / _STATE
+    done = None if state.exists() else _finished(folder)
+    if done and done["source"] == source:
+        logger.info("%s is complete", folder)
+        return done
+    if done and not force:
+        raise ValueError(
+            f"{folder} holds a finished dataset of another source or other options; pass force to replace it"
+        )
+    if not shards:
+        raise ValueError("expected at least one file to write, got none")
+    if not state.exists():
+        _check_folder(folder, done)
+    state.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(state / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            _begin(folder, state, source)
+            files = _write_missing(state, shards, num_proc, strict, label)
+            report = _report(source, files)
+            _publish(folder, state, files, report, dict(finish(files)) if finish else {})
+    except Timeout:
+        raise RuntimeError(f"another run is writing to {folder}") from None
+    shutil.rmtree(state)
+    return report
+
+
+def _finished(folder: Path) -> dict[str, Any] | None:
+    """The report of a folder whose files are all there, in their size."""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        whole = all((folder / file["path"]).stat().st_size == file["bytes"] for file in report["files"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return report if whole else None
+
+
+def _check_folder(folder: Path, done: Mapping[str, Any] | None) -> None:
+    ours = {file["path"] for file in done["files"]} | {*done["texts"], REPORT} if done else set()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.relative_to(folder).as_posix() not in ours:
+            raise ValueError(f"expected a new or empty folder, or one that emo3d wrote; {folder} holds {path.name}")
+
+
+def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
+    """Keep what an earlier run of the same source has written; drop that of another source, and half-written files."""
+    begun = state / "source.json"
+    if begun.exists() and json.loads(begun.read_text(encoding="utf-8")) != source:
+        logger.warning("%s was begun from another source or with other options; beginning anew", folder)
+        for record in _records(state).values():
+            (folder / record.path).unlink(missing_ok=True)
+        begun.unlink()
+    if not begun.exists():
+        for path in state.iterdir():
+            if path.name != "lock":
+                path.unlink()
+        _write_text(begun, json.dumps(source))
+    for path in state.glob("*.part"):
+        path.unlink()
+
+
+def _records(state: Path) -> dict[str, ShardFile]:
+    records = {}
+    for path in state.glob("*.record"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        records[path.stem] = ShardFile(**{**values, "tally": Tally.from_dict(values["tally"])})
+    return records
+
+
+def _write_missing(state: Path, shards: Sequence[Shard], num_proc: int, strict: bool, label: str) -> list[ShardFile]:
+    records = _records(state)
+    missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
+    if strict:  # a problem that an earlier, lenient run wrote down
+        for record in records.values():
+            for problem in record.tally.problems:
+                raise ValueError(str(problem))
+    with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
+        if num_proc <= 1 or len(missing) <= 1:
+            for index, shard in missing:
+                records[f"{index:05}"] = _write(state, index, shard, strict)
+                progress.update()
+        else:
+            for index, record in _in_processes(state, missing, num_proc, strict):
+                records[f"{index:05}"] = record
+                progress.update()
+    return [records[f"{index:05}"] for index in range(len(shards))]
+
+
+def _in_processes(
+    state: Path, missing: Sequence[tuple[int, Shard]], num_proc: int, strict: bool
+) -> Iterator[tuple[int, ShardFile]]:
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(num_proc, len(missing)),
+        mp_context=multiprocessing.get_context("spawn"),  # forking a process that has threads can hang
+        initializer=_end_with_parent,
+    )
+    try:
+        futures = {pool.submit(_write, state, index, shard, strict): index for index, shard in missing}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent has ended, even by SIGKILL, which tells no one."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
+    from huggingface_hub.utils.sha import sha_fileobj
+
+    tally = Tally(strict)
+    schema = parquet_schema(shard.config, {"space": shard.space})
+    part = state / f"{index:05}.{os.getpid()}.part"
+    rows = 0
+    with part.open("w+b") as file:
+        with pq.ParquetWriter(file, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
+            for group in _groups(shard, tally):
+                writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
+                rows += len(group)
+        file.flush()
+        os.fsync(file.fileno())
+        size = file.tell()
+        file.seek(0)
+        digest = sha_fileobj(file).hex()
+    part.replace(state / f"{index:05}.parquet")
+    record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
+    values = {**{key: value for key, value in vars(record).items() if key != "tally"}, "tally": tally.to_dict()}
+    _write_text(state / f"{index:05}.record", json.dumps(values))
+    return record
+
+
+def _groups(shard: Shard, tally: Tally) -> Iterator[list[dict[str, Any]]]:
+    """Rows in the groups in which they are written: small enough to stream, and to hold in memory."""
+    pictures = "image" in FEATURES[shard.config]
+    limit = _GROUP_PICTURES if pictures else _GROUP_ROWS
+    group: list[dict[str, Any]] = []
+    size = 0
+    for row in shard.rows(tally):
+        group.append(row)
+        size += len((row["image"] or {}).get("bytes") or b"") if pictures else 0
+        if len(group) == limit or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _compression(schema: pa.Schema) -> dict[str, str]:
+    """Codec per column; pictures are compressed already."""
+    empty = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), empty)
+    leaves = pq.ParquetFile(empty.getvalue()).schema
+    paths = [leaves.column(index).path for index in range(len(leaves))]
+    return {path: "NONE" if path == "image.bytes" else "ZSTD" for path in paths}
+
+
+def _report(source: Mapping[str, Any], files: Sequence[ShardFile]) -> dict[str, Any]:
+    splits: dict[str, dict[str, Counter[str]]] = {}
+    problems = []
+    for file in files:
+        counts = splits.setdefault(file.config, {}).setdefault(file.split, Counter())
+        counts["rows"] += file.rows
+        counts.update(file.tally.counts)
+        problems += [{"config": file.config, "split": file.split, **asdict(problem)} for problem in file.tally.problems]
+    return {
+        "source": source,
+        "splits": {config: {split: dict(counts) for split, counts in of.items()} for config, of in splits.items()},
+        "problem_kinds": dict(sorted(Counter(problem["kind"] for problem in problems).items())),
+        "problems": problems,
+        "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256} for file in files],
+    }
+
+
+def _publish(
+    folder: Path, state: Path, files: Sequence[ShardFile], report: dict[str, Any], texts: Mapping[str, str]
+) -> None:
+    """Move everything into place; every step can be done again after a kill."""
+    report["texts"] = sorted(texts)
+    kept = {file.path for file in files}
+    try:
+        before = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        before = {"files": [], "texts": []}
+    for path in (*(file["path"] for file in before["files"]), *before["texts"]):
+        if path not in kept:
+            (folder / path).unlink(missing_ok=True)
+    for index, file in enumerate(files):
+        written = state / f"{index:05}.parquet"
+        if written.exists():  # otherwise an interrupted run has moved it
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            written.replace(folder / file.path)
+    for name, text in {**texts, REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n"}.items():
+        _write_text(folder / name, text)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
