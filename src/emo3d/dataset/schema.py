@@ -43,7 +43,7 @@ FEATURES: dict[str, Features] = {
         }
     ),
 }
-"""Config -> columns. Intensities in the order of `EMOTIONS`, blendshapes in that of `BLENDSHAPES` (null: no face found)."""
+"""Config -> columns. Intensities in the order of `EMOTIONS`; blendshapes in that of `BLENDSHAPES`, null for no face."""
 
 
 def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:

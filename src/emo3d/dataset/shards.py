@@ -34,6 +34,7 @@ REPORT = "build_report.json"
 """What a finished folder says of itself: source, rows per split, problems, files with their SHA-256."""
 
 _STATE = ".emo3d-build"
+_LEFT = ".emo3d-done"  # the state of a finished run, about to be removed
 _GROUP_ROWS = 5_000  # per Parquet row group
 _GROUP_PICTURES = 100
 _GROUP_BYTES = 32 << 20  # of pictures; keeps memory flat whatever their size
@@ -126,7 +127,8 @@ def write_dataset(
 
     source = json.loads(json.dumps(source))
     folder = Path(out)
-    state = folder / _STATE
+    state, left = folder / _STATE, folder / _LEFT
+    shutil.rmtree(left, ignore_errors=True)
     done = None if state.exists() else _finished(folder)
     if done and done["source"] == source:
         logger.info("%s is complete", folder)
@@ -149,7 +151,8 @@ def write_dataset(
             _publish(folder, state, files, report, dict(finish(files)) if finish else {})
     except Timeout:
         raise RuntimeError(f"another run is writing to {folder}") from None
-    shutil.rmtree(state)
+    state.replace(left)  # at once, so that a kill cannot leave half a state behind
+    shutil.rmtree(left)
     return report
 
 
@@ -182,7 +185,7 @@ def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
         for path in state.iterdir():
             if path.name != "lock":
                 path.unlink()
-        _write_text(begun, json.dumps(source))
+        _write_text(begun, json.dumps(source), state)
     for path in state.glob("*.part"):
         path.unlink()
 
@@ -267,7 +270,7 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     part.replace(state / f"{index:05}.parquet")
     record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
     values = {**{key: value for key, value in vars(record).items() if key != "tally"}, "tally": tally.to_dict()}
-    _write_text(state / f"{index:05}.record", json.dumps(values))
+    _write_text(state / f"{index:05}.record", json.dumps(values), state)
     return record
 
 
@@ -332,12 +335,12 @@ def _publish(
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
             written.replace(folder / file.path)
     for name, text in {**texts, REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n"}.items():
-        _write_text(folder / name, text)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _write_text(folder / name, text, state)
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+def _write_text(path: Path, text: str, state: Path) -> None:
+    part = state / f"{path.name}.{os.getpid()}.part"
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -29,8 +29,8 @@ class Problem:
     count: int = 1
 
     def __str__(self) -> str:
-        where = "".join(
-            (self.file, f" row {self.row}" if self.row is not None else "", f", {self.column}" * bool(self.column))
+        where = (
+            self.file + (f" row {self.row}" if self.row is not None else "") + (f", {self.column}" * bool(self.column))
         )
         return f"{where}: {self.message}"
 

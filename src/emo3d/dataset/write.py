@@ -87,9 +87,8 @@ def write_sample(
     settings = settings or RenderSettings()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    schema = parquet_schema(
-        "sample", {"emo3d": f"synthetic sample, seed={seed}, render={settings}", "space": "weights"}
-    )
+    made_by = f"synthetic sample, seed={seed}, render={settings}"
+    schema = parquet_schema("sample", {"emo3d": made_by, "space": "weights"})
     written = {}
     for split, count in (rows or ROWS).items():
         path = folder / f"{split}.parquet"
