@@ -141,13 +141,12 @@ def parse_scores(text: str) -> np.ndarray:
     match = re.fullmatch(r"\s*\[([^\[\]]*)\]\s*", text)
     if match is None:
         raise ValueError(f"expected a printed array in brackets, got {text[:40]!r}")
-    scores = []
-    for part in match[1].replace(",", " ").split():
-        try:
-            scores.append(float(part))
-        except ValueError:
-            raise ValueError(f"expected a number in a printed array, got {part!r}") from None
-    return np.array(scores, np.float32)
+    parts = match[1].replace(",", " ").split()
+    try:
+        return np.array(list(map(float, parts)), np.float32)
+    except ValueError as error:
+        part = str(error).rpartition(": ")[2]
+        raise ValueError(f"expected a number in a printed array, got {part}") from None
 
 
 def mirror(expressions: Any) -> np.ndarray:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import as_pairs, is_release, read_release
-from emo3d.dataset.release import COLUMNS
+from emo3d.dataset.tables import COLUMNS
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")
@@ -56,6 +57,15 @@ def test_pairs_are_descriptions_times_expressions():
     assert pairs[0]["blendshapes"].shape == (51,)
 
 
+def jpeg():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "pink").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+PICTURE = jpeg()
+
+
 def make(folder, *, archive="prompt1_images_0_1000", member="0_0.jpeg", header=COLUMNS, **cells):
     """A release of one row in `folder`; cells replace those of a good row."""
     row = dict.fromkeys(COLUMNS, "")
@@ -71,16 +81,16 @@ def make(folder, *, archive="prompt1_images_0_1000", member="0_0.jpeg", header=C
     (folder / "data" / "train_data.csv").write_text(table.getvalue(), "utf-8", newline="")
     if archive:
         with zipfile.ZipFile(folder / "data" / f"{archive}.zip", "w") as file:
-            file.writestr(member, b"a picture")
+            file.writestr(member, PICTURE)
     return folder
 
 
 @pytest.mark.parametrize(
     ("member", "archive", "image"),
     [
-        ("0_0.jpeg", "prompt1_images_0_1000", b"a picture"),
-        ("prompt1_images_0_1000/0_0.jpeg", "prompt1_images_0_1000", b"a picture"),
-        ("some/other/folder/0_0.jpeg", "prompt1_images_0_1000", b"a picture"),
+        ("0_0.jpeg", "prompt1_images_0_1000", PICTURE),
+        ("prompt1_images_0_1000/0_0.jpeg", "prompt1_images_0_1000", PICTURE),
+        ("some/other/folder/0_0.jpeg", "prompt1_images_0_1000", PICTURE),
         ("0_0.jpeg", None, None),  # the archive was not downloaded
     ],
 )
@@ -93,7 +103,7 @@ def test_members_with_and_without_a_folder(tmp_path, member, archive, image):
 def test_no_face_is_no_expression(tmp_path):
     (row,) = read_release(make(tmp_path, blenshape_score_1=""))
     assert row.pictures[0].expression is None
-    assert row.pictures[0].image == b"a picture"
+    assert row.pictures[0].image == PICTURE
     assert list(as_pairs([row])) == []
 
 
@@ -126,12 +136,12 @@ def test_a_bad_row_is_named(tmp_path, cells, message):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ((*COLUMNS, "mood"), "unknown ['mood']"),
+        ((*COLUMNS, "mood"), "train_data.csv, mood: expected the columns of the release"),
         (tuple(name for name in COLUMNS if name != "img_4"), "missing ['img_4']"),
     ],
 )
 def test_other_columns(tmp_path, header, message):
-    with pytest.raises(ValueError, match=r"^train_data\.csv: expected the columns") as error:
+    with pytest.raises(ValueError, match=r"^train_data\.csv.*: expected the columns") as error:
         list(read_release(make(tmp_path, header=header)))
     assert message in str(error.value)
 
@@ -139,7 +149,7 @@ def test_other_columns(tmp_path, header, message):
 def test_a_broken_archive_is_named(tmp_path):
     folder = make(tmp_path, archive=None)
     (folder / "data" / "prompt1_images_0_1000.zip").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match=r"row 0, img_1: cannot read '0_0.jpeg' from prompt1_images_0_1000.zip"):
+    with pytest.raises(ValueError, match=r"row 0, img_1: cannot open prompt1_images_0_1000.zip"):
         list(read_release(folder))
 
 

@@ -1,8 +1,9 @@
 """Release and synthetic sample: rows of description, intensities, picture and expression."""
 
 from emo3d.dataset.prototypes import PROTOTYPES, VARIANTS, compose
-from emo3d.dataset.release import ReleasePicture, ReleaseRow, as_pairs, is_release, read_release
+from emo3d.dataset.release import as_pairs, is_release, read_release
 from emo3d.dataset.sample import ROWS, SPLITS, SampleRow, make_rows
+from emo3d.dataset.tables import ReleasePicture, ReleaseRow
 from emo3d.dataset.write import EMBEDDED_ROWS, render_rows, sample_folder, write_sample
 
 __all__ = [

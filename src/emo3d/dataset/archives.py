@@ -1,0 +1,197 @@
+"""Pictures inside the release's ZIP archives: read in place, checked without being decoded, never unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import warnings
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+MAX_PIXELS = 4096 * 4096
+"""Pictures with more are refused; the published ones have 1024 x 1024."""
+
+_MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_NOT_IN_A_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd9\xff]")  # a JPEG's compressed part holds these markers only
+
+
+class PictureError(ValueError):
+    """A picture that cannot be used; `kind` is a word to count by."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def open_binary(path: str) -> IO[bytes]:
+    """Open a local file, or any address that `fsspec` knows, e.g. `hf://datasets/...`."""
+    if "://" not in path:
+        return open(path, "rb")
+    import fsspec
+
+    return fsspec.open(path, "rb").open()
+
+
+class Archives:
+    """ZIP files by name, opened when first needed. What a table calls a picture never becomes a path.
+
+    Args:
+        paths: archive's name without `.zip` -> where it is.
+        max_pixels: pictures with more are refused.
+    """
+
+    def __init__(self, paths: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> None:
+        self._paths = dict(paths)
+        self._max_pixels = max_pixels
+        self._open: dict[str, _Archive | PictureError] = {}
+
+    def __enter__(self) -> Archives:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for archive in self._open.values():
+            if isinstance(archive, _Archive):
+                archive.close()
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the archive of picture `ARCHIVE/MEMBER` is there."""
+        return name.partition("/")[0] in self._paths
+
+    def read(self, name: str) -> bytes:
+        """Read picture `ARCHIVE/MEMBER` as its archive holds it.
+
+        Raises:
+            PictureError: no such archive or member, a broken one, too large, or no whole JPEG, PNG or WebP.
+        """
+        stem, _, member = name.partition("/")
+        archive = self._archive(stem)
+        info = archive.find(member)
+        if info.file_size > _MAX_BYTES:
+            raise PictureError(
+                "oversized picture", f"expected at most {_MAX_BYTES} bytes, got {info.file_size}: {name}"
+            )
+        try:
+            data = archive.zip.read(info)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            raise PictureError("broken archive", f"cannot read {member!r} from {stem}.zip: {error}") from None
+        check_picture(data, name, self._max_pixels)
+        return data
+
+    def size(self, name: str) -> int:
+        """Bytes of a picture, 0 when it cannot be found; nothing but the archive's directory is read."""
+        stem, _, member = name.partition("/")
+        try:
+            return self._archive(stem).find(member).file_size
+        except PictureError:
+            return 0
+
+    def _archive(self, stem: str) -> _Archive:
+        if stem not in self._open:
+            try:
+                self._open[stem] = _Archive(stem, self._paths)
+            except PictureError as error:
+                self._open[stem] = error
+        archive = self._open[stem]
+        if isinstance(archive, PictureError):
+            raise archive
+        return archive
+
+
+class _Archive:
+    def __init__(self, stem: str, paths: Mapping[str, str]) -> None:
+        if stem not in paths:
+            raise PictureError("missing archive", f"expected {stem}.zip in the release, found none")
+        self._stem = stem
+        self._file = open_binary(paths[stem])
+        try:
+            self.zip = zipfile.ZipFile(self._file)
+        except (zipfile.BadZipFile, EOFError) as error:
+            self._file.close()
+            raise PictureError("broken archive", f"cannot open {stem}.zip: {error}") from None
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        self._by_name: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
+        for info in self.zip.infolist():
+            if not info.is_dir():
+                self._members[info.filename] = info
+                self._by_name[PurePosixPath(info.filename).name].append(info)
+
+    def close(self) -> None:
+        self.zip.close()
+        self._file.close()
+
+    def find(self, member: str) -> zipfile.ZipInfo:
+        """Find a member by its name, or by its end: whatever folder was zipped may stand before, or be missing."""
+        if member in self._members:
+            return self._members[member]
+        found = self._by_name.get(PurePosixPath(member).name, [])
+        ends = [info for info in found if info.filename.endswith("/" + member)]
+        found = ends or [info for info in found if member.endswith("/" + info.filename)]
+        if len(found) != 1:
+            what = "which does not hold it" if not found else f"which holds {len(found)} that end so"
+            raise PictureError("missing picture", f"expected {member!r} in {self._stem}.zip, {what}")
+        return found[0]
+
+
+def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
+    """Check that a file is a whole JPEG, PNG or WebP of bearable size, as far as that shows without decoding it.
+
+    Raises:
+        PictureError: it is not. A picture whose compressed part was altered in ways that leave its structure intact
+            goes unnoticed: only decoding would tell.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is ours
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+                width, height = picture.size
+                if picture.format == "PNG":
+                    picture.verify()
+                whole = _WHOLE[str(picture.format)](data)
+    except UnidentifiedImageError:
+        raise PictureError("broken picture", f"expected a JPEG, PNG or WebP, {name} is none") from None
+    except Image.DecompressionBombError as error:
+        raise PictureError("oversized picture", f"expected at most {max_pixels} pixels in {name}: {error}") from None
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken headers and checksums
+        raise PictureError("broken picture", f"{name}: {error}") from None
+    if width * height > max_pixels:
+        raise PictureError("oversized picture", f"expected at most {max_pixels} pixels, {name} has {width} x {height}")
+    if not whole:
+        raise PictureError("broken picture", f"expected a whole {picture.format}, {name} is cut off or damaged")
+
+
+def _whole_jpeg(data: bytes) -> bool:
+    scan, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
+    return 0 < scan < end and _NOT_IN_A_SCAN.search(data, scan + 2, end) is None
+
+
+_WHOLE = {
+    "JPEG": _whole_jpeg,
+    "PNG": lambda data: b"IEND" in data[-64:],
+    "WEBP": lambda data: len(data) >= int.from_bytes(data[4:8], "little") + 8,
+}
+
+
+def describe_file(path: str) -> dict[str, Any]:
+    """Name, size and content of a file: its SHA-256, or for a ZIP that of its directory, which holds checksums."""
+    with open_binary(path) as file:
+        content = hashlib.sha256()
+        try:
+            if path.endswith(".zip"):
+                with zipfile.ZipFile(file) as archive:
+                    for info in archive.infolist():
+                        content.update(repr((info.filename, info.CRC, info.file_size, info.header_offset)).encode())
+            else:
+                while block := file.read(1 << 20):
+                    content.update(block)
+        except (zipfile.BadZipFile, EOFError):
+            content.update(b"broken")
+        size = file.seek(0, io.SEEK_END)
+    return {"name": path.rsplit("/", 1)[-1], "bytes": size, "sha256": content.hexdigest()}
