@@ -129,18 +129,20 @@ def write_dataset(
     folder = Path(out)
     state, left = folder / _STATE, folder / _LEFT
     shutil.rmtree(left, ignore_errors=True)
-    done = None if state.exists() else _finished(folder)
-    if done and done["source"] == source:
-        logger.info("%s is complete", folder)
-        return done
-    if done and not force:
+    before = None if state.exists() else _report_in(folder)
+    if before and before["source"] == source:
+        if _whole(folder, before):
+            logger.info("%s is complete", folder)
+            return before
+        logger.warning("files of %s are missing or cut off; writing all of them again", folder)
+    elif before and not force:
         raise ValueError(
-            f"{folder} holds a finished dataset of another source or other options; pass force to replace it"
+            f"{folder} holds a finished dataset of another source or with other options; force replaces it"
         )
     if not shards:
         raise ValueError("expected at least one file to write, got none")
     if not state.exists():
-        _check_folder(folder, done)
+        _check_folder(folder, before)
     state.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state / "lock")
     try:
@@ -156,18 +158,22 @@ def write_dataset(
     return report
 
 
-def _finished(folder: Path) -> dict[str, Any] | None:
-    """The report of a folder whose files are all there, in their size."""
+def _report_in(folder: Path) -> dict[str, Any] | None:
     try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        whole = all((folder / file["path"]).stat().st_size == file["bytes"] for file in report["files"])
-    except (OSError, ValueError, KeyError):
+        return json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
-    return report if whole else None
 
 
-def _check_folder(folder: Path, done: Mapping[str, Any] | None) -> None:
-    ours = {file["path"] for file in done["files"]} | {*done["texts"], REPORT} if done else set()
+def _whole(folder: Path, report: Mapping[str, Any]) -> bool:
+    try:
+        return all((folder / file["path"]).stat().st_size == file["bytes"] for file in report["files"])
+    except FileNotFoundError:
+        return False
+
+
+def _check_folder(folder: Path, before: Mapping[str, Any] | None) -> None:
+    ours = {file["path"] for file in before["files"]} | {*before["texts"], REPORT} if before else set()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.relative_to(folder).as_posix() not in ours:
             raise ValueError(f"expected a new or empty folder, or one that emo3d wrote; {folder} holds {path.name}")
@@ -322,10 +328,7 @@ def _publish(
     """Move everything into place; every step can be done again after a kill."""
     report["texts"] = sorted(texts)
     kept = {file.path for file in files}
-    try:
-        before = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        before = {"files": [], "texts": []}
+    before = _report_in(folder) or {"files": [], "texts": []}
     for path in (*(file["path"] for file in before["files"]), *before["texts"]):
         if path not in kept:
             (folder / path).unlink(missing_ok=True)
