@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test bench clean
+.PHONY: quickstart test environments bench clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
 
-test: .venv/installed
+test: .venv/installed environments
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -24,5 +24,13 @@ bench: .venv/installed
 	$(BIN)/pip install --quiet --editable ".[dev]"
 	touch $@
 
+# Other versions of `datasets` that users have, each in an environment of its own; what is tested runs from src.
+environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4)
+
+.venv-datasets/%/installed:
+	$(PYTHON) -m venv .venv-datasets/$*
+	.venv-datasets/$*/bin/pip install --quiet --disable-pip-version-check "datasets==$*.*" pillow
+	touch $@
+
 clean:
-	rm -rf .venv runs build dist
+	rm -rf .venv .venv-datasets runs build dist
