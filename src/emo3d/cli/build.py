@@ -26,7 +26,7 @@ def build(
     ] = None,
     revision: Annotated[str, typer.Option(help="Of a release on the Hub: branch, tag or commit.")] = "main",
     num_proc: Annotated[int, typer.Option(help="Processes.")] = 2,
-    shard_size: Annotated[int, typer.Option(help="Megabytes of a Parquet file, about.")] = 500,
+    shard_size: Annotated[str, typer.Option(help="Of a Parquet file, about.")] = "500MB",
     max_pixels: Annotated[int, typer.Option(help="Pictures with more pixels are left out.")] = 4096 * 4096,
     columns: Annotated[
         Path | None, typer.Option(help="JSON: a table's name of a column -> the release's, for tables that differ.")
@@ -43,7 +43,7 @@ def build(
         configs=config,
         revision=revision,
         num_proc=num_proc,
-        shard_size=shard_size * 10**6,
+        shard_size=shard_size,
         max_pixels=max_pixels,
         columns=json.loads(columns.read_text(encoding="utf-8")) if columns else None,
         strict=strict,
@@ -67,6 +67,4 @@ def print_report(report: dict[str, Any], out: Path) -> None:
     console.print(table)
     for kind, count in report["problem_kinds"].items():
         console.print(f"{count:,} x {kind}", style="yellow")
-    console.print(
-        f"wrote {out} ({len(report['files'])} Parquet files); every problem is listed in {out}/build_report.json"
-    )
+    console.print(f"wrote {out}; build_report.json lists every file and every problem")

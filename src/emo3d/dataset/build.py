@@ -28,7 +28,7 @@ def build(
     configs: Sequence[str] | None = None,
     revision: str = "main",
     num_proc: int = 1,
-    shard_size: int = SHARD_SIZE,
+    shard_size: int | str = SHARD_SIZE,
     max_pixels: int = MAX_PIXELS,
     columns: Mapping[str, str] | None = None,
     strict: bool = False,
@@ -47,7 +47,7 @@ def build(
         configs: of `CONFIGS`; by default those that the release has files for.
         revision: of a release on the Hub: a branch, tag or commit.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
-        shard_size: bytes of a Parquet file, about.
+        shard_size: of a Parquet file, about: bytes, or e.g. `"500MB"`.
         max_pixels: pictures with more are left out.
         columns: the tables' names of columns -> the release's, for tables that call them otherwise.
         strict: stop at the first problem.
@@ -60,6 +60,9 @@ def build(
         FileNotFoundError: no such release, or a table or all pictures of a config are missing.
         ValueError: an unknown config, see `emo3d.dataset.shards.write_dataset`; when strict, the first problem.
     """
+    from datasets.utils.py_utils import convert_file_size_to_int
+
+    size = convert_file_size_to_int(shard_size)
     unknown = set(configs or ()) - set(CONFIGS)
     if unknown:
         raise ValueError(f"expected configs of {', '.join(CONFIGS)}, got {', '.join(sorted(unknown))}")
@@ -75,12 +78,12 @@ def build(
         "release": origin,
         "files": _describe(files),
         "configs": wanted,
-        "shard_size": shard_size,
+        "shard_size": size,
         "max_pixels": max_pixels,
         "columns": columns,
         "emo3d": emo3d.__version__,
     }
-    shards = [shard for name in wanted for shard in _builder(name, data, shard_size, max_pixels, columns).shards()]
+    shards = [shard for name in wanted for shard in _builder(name, data, size, max_pixels, columns).shards()]
     return write_dataset(
         out,
         shards,

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from emo3d.dataset.archives import MAX_PIXELS, Archives, open_binary
 from emo3d.dataset.shards import Shard
 from emo3d.dataset.tables import ReleaseRow, Table, TableRow
@@ -76,9 +78,8 @@ def _as_pictures(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
         yield {
             **_shared(row, picture.variant),
             "descriptions": list(row.descriptions),
-            "intensities": row.intensities,
             "image": {"bytes": picture.image, "path": picture.name},
-            "blendshapes": picture.expression,
+            "blendshapes": None if picture.expression is None else picture.expression.tolist(),
         }
 
 
@@ -87,17 +88,23 @@ def _as_pairs(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
         if picture.expression is None:
             tally.count("without_face", len(row.descriptions))
             continue
+        blendshapes = picture.expression.tolist()
         for description in row.descriptions:
             yield {
                 **_shared(row, picture.variant),
                 "description": description,
-                "intensities": row.intensities,
-                "blendshapes": picture.expression,
+                "blendshapes": blendshapes,
             }
 
 
 def _shared(row: ReleaseRow, variant: int) -> dict[str, Any]:
-    return {"sample_id": row.sample_id, "variant": variant, "prompt_type": row.prompt_type}
+    intensities = row.intensities.astype(np.float32).tolist()
+    return {
+        "sample_id": row.sample_id,
+        "variant": variant,
+        "prompt_type": row.prompt_type,
+        "intensities": intensities,
+    }
 
 
 def plan(blank: ReleaseShard, tables: Sequence[str], shard_size: int, seen: dict[int, str]) -> list[Shard]:

@@ -137,7 +137,7 @@ def write_dataset(
         logger.warning("files of %s are missing or cut off; writing all of them again", folder)
     elif before and not force:
         raise ValueError(
-            f"{folder} holds a finished dataset of another source or with other options; force replaces it"
+            f"{folder} holds a finished dataset of another source or other options; force replaces it"
         )
     if not shards:
         raise ValueError("expected at least one file to write, got none")

@@ -1,0 +1,229 @@
+"""`emo3d build` on the real slice and on made-up releases in the published layout.
+
+Counts are taken from the releases' own CSV files by pandas, or typed by hand where a fault was planted.
+"""
+
+import ast
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+from test_release import REAL, ROW_0, real
+
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.dataset.build import build
+from emo3d.dataset.builder import Emo3D
+from emo3d.dataset.mock import write_release
+from emo3d.emotions import EMOTIONS
+
+SPLITS = {"train": "train_data.csv", "validation": "val_data.csv", "test": "test_data.csv"}
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    return write_release(tmp_path_factory.mktemp("release") / "emo3d", rows=240, primitive=20)
+
+
+@pytest.fixture(scope="module")
+def built(release, tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "out"
+    return out, build(release, out, shard_size=100_000)
+
+
+def table(out, config, split):
+    """All rows of a split, in the order of its files."""
+    files = sorted((Path(out) / "data" / config).glob(f"{split}-*.parquet"))
+    return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+
+@real
+def test_the_real_slice(tmp_path):
+    report = build(REAL, tmp_path)
+    assert {c: s["train"]["rows"] for c, s in report["splits"].items()} == {"default": 13, "pairs": 2 + 3 * 4 * 3}
+    assert report["problems"] == []
+    rows, pairs = table(tmp_path, "default", "train"), table(tmp_path, "pairs", "train")
+    assert [row["sample_id"] for row in rows] == [0] + [10000] * 4 + [10001] * 4 + [10002] * 4
+    assert [row["variant"] for row in rows] == [1, *[1, 2, 3, 4] * 3]
+    published = np.array(ROW_0.split()[1:], np.float32).tolist()
+    assert rows[0]["blendshapes"] == pairs[0]["blendshapes"] == pairs[1]["blendshapes"] == published
+    assert rows[0]["descriptions"] == [pairs[0]["description"], pairs[1]["description"]]
+    assert rows[0]["intensities"] == np.array([0.2, 0, 0, 0.9, 0, 0, 0, 0.1], np.float32).tolist()
+    with zipfile.ZipFile(REAL / "data" / "prompt2_images_0_1000.zip") as archive:
+        assert rows[4]["image"] == {"bytes": archive.read("0_3.jpeg"), "path": "prompt2_images_0_1000/0_3.jpeg"}
+
+
+def test_every_row_of_a_release_comes_out(release, built):
+    """Against pandas: every picture in order with its scores, every description x expression in `pairs`."""
+    out, report = built
+    for split, name in SPLITS.items():
+        published = pd.read_csv(release / "data" / name)
+        rows, pairs = iter(table(out, "default", split)), iter(table(out, "pairs", split))
+        faces = lost = 0
+        for line in published.itertuples():
+            texts = [text for text in (line.text_1, line.text_2, line.text_3) if isinstance(text, str)]
+            for variant in (1, 2, 3, 4):
+                image, printed = getattr(line, f"img_{variant}"), getattr(line, f"blenshape_score_{variant}")
+                if not isinstance(image, str):
+                    continue
+                row = next(rows)
+                assert (row["sample_id"], row["variant"], row["prompt_type"]) == (line[1], variant, line.prompt_type)
+                assert row["descriptions"] == [text.strip() for text in texts]
+                assert row["intensities"] == [np.float32(getattr(line, name)) for name in EMOTIONS]
+                assert row["image"]["path"] == image
+                assert row["image"]["bytes"][:2] == b"\xff\xd8"
+                if not isinstance(printed, str):
+                    assert row["blendshapes"] is None
+                    lost += len(texts)
+                    continue
+                faces += 1
+                scores = ast.literal_eval("[" + ",".join(printed.strip("[]").split()) + "]")
+                assert row["blendshapes"] == np.array(scores[1:], np.float32).tolist()
+                for text in texts:
+                    pair = next(pairs)
+                    assert (pair["description"], pair["variant"]) == (text.strip(), variant)
+                    assert pair["blendshapes"] == row["blendshapes"]
+        assert next(rows, None) is next(pairs, None) is None
+        assert lost == report["splits"]["pairs"][split].get("without_face", 0)
+        counts = report["splits"]["default"][split]
+        assert counts["rows"] - counts["without_face"] == faces > 0
+
+
+def test_pictures_are_passed_through(release, built):
+    held = {}
+    for path in (release / "data").glob("*_images*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            held |= {f"{path.stem}/{Path(name).name}": archive.read(name) for name in archive.namelist()}
+    rows = [row["image"] for split in SPLITS for row in table(built[0], "default", split)]
+    assert len(rows) == len(held) > 400
+    assert all(held[row["path"]] == row["bytes"] for row in rows)
+
+
+def check_accounts(report):
+    """Rows in = rows out + rows reported (+ pairs without a face), for every config and split."""
+    for config, splits in report["splits"].items():
+        for split, counts in splits.items():
+            lost = sum(p["count"] for p in report["problems"] if (p["config"], p["split"]) == (config, split))
+            without = counts.get("without_face", 0) if config == "pairs" else 0
+            assert counts["rows_in"] == counts["rows"] + lost + without
+
+
+def test_nothing_is_unaccounted_for(release, built):
+    out, report = built
+    check_accounts(report)
+    assert report["problems"] == []
+    tables = {split: pd.read_csv(release / "data" / name) for split, name in SPLITS.items()}
+    for split, published in tables.items():
+        images = published[[f"img_{n}" for n in (1, 2, 3, 4)]].notna().sum(axis=1)
+        texts = published[[f"text_{n}" for n in (1, 2, 3)]].notna().sum(axis=1)
+        assert report["splits"]["default"][split]["rows_in"] == images.sum()
+        assert report["splits"]["pairs"][split]["rows_in"] == (images * texts).sum()
+        assert report["splits"]["pairs"][split]["release_rows"] == len(published)
+    assert json.loads((out / "build_report.json").read_text("utf-8")) == report
+
+
+def test_files_have_about_the_size_asked_for(built):
+    sizes = [path.stat().st_size for path in (built[0] / "data/default").glob("train-*.parquet")]
+    assert len(sizes) > 3
+    assert sorted(sizes)[1] > 90_000  # all but the last of the split
+    assert max(sizes) < 200_000
+
+
+def digests(out):
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in Path(out).rglob("*") if path.is_file()}
+
+
+def test_processes_do_not_move_a_byte(release, built, tmp_path):
+    build(release, tmp_path / "two", shard_size=100_000, num_proc=2)
+    assert digests(tmp_path / "two") == digests(built[0])
+
+
+def test_twenty_kills_of_the_command(release, built, tmp_path):
+    command = [sys.executable, "-c", "from emo3d.cli import main; main()", "build", str(release), str(tmp_path / "out")]
+    command += ["--shard-size", "100kB"]
+    dice, kills, seen = random.Random(1), 0, set()
+    while kills < 20:
+        run = subprocess.Popen([*command, "--num-proc", dice.choice("12")], stdout=-3, stderr=-3)
+        try:
+            run.wait(dice.uniform(1.2, 3.5))
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            kills += 1
+        seen.add(len(list((tmp_path / "out" / ".emo3d-build").glob("*.record"))))
+        if (tmp_path / "out" / "build_report.json").exists() and not (tmp_path / "out" / ".emo3d-build").exists():
+            assert digests(tmp_path / "out") == digests(built[0])
+            shutil.rmtree(tmp_path / "out")
+    time.sleep(0.5)
+    subprocess.run(command, check=True, capture_output=True)
+    assert digests(tmp_path / "out") == digests(built[0])
+    assert len(seen) > 3
+
+
+@pytest.mark.parametrize("config", ["default", "pairs", "primitive"])
+def test_the_builder_itself_gives_the_same_rows(release, built, tmp_path, config):
+    """What the legacy script runs: `download_and_prepare` and streaming."""
+    builder = Emo3D(config_name=config, data_dir=str(release), cache_dir=str(tmp_path))
+    streamed = {split: list(rows) for split, rows in builder.as_streaming_dataset().items()}
+    builder.download_and_prepare()
+    written = load_dataset(str(built[0] / "data" / config), cache_dir=str(tmp_path / "parquet"))
+    for split, rows in builder.as_dataset().items():
+        columns = [name for name in rows.column_names if name != "image"]
+        ours = list(written[split].select_columns(columns))
+        assert list(rows.select_columns(columns)) == ours
+        assert [{name: row[name] for name in columns} for row in streamed[split]] == ours
+
+
+def test_a_release_whose_columns_have_other_names(release, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(release, copy)
+    path = copy / "data" / "primitive_emotions.csv"
+    published = pd.read_csv(path, dtype=str, keep_default_na=False)
+    published.rename(columns={"text_1": "caption"}).drop(columns=["text_2", "text_3"]).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"\.csv: expected .*missing \['text_1', 'text_2', 'text_3'\], unknown \['cap"):
+        build(copy, tmp_path / "a", configs=["primitive"], strict=True)
+    build(copy, tmp_path / "b", configs=["primitive"], columns={"caption": "text_1"})
+    texts = [row["descriptions"] for row in table(tmp_path / "b", "primitive", "train")]
+    assert texts[0] == [published["text_1"][0]]
+    assert {len(text) for text in texts} == {1}
+
+
+@pytest.mark.parametrize(
+    ("release_", "arguments", "error", "message"),
+    [
+        ("nothing/here/at/all", {}, FileNotFoundError, "expected a folder or an id on the Hub"),
+        (None, {"configs": ["defualt"]}, ValueError, "expected configs of default, pairs, primitive, got defualt"),
+    ],
+)
+def test_mistakes(release, tmp_path, release_, arguments, error, message):
+    with pytest.raises(error, match=message):
+        build(release_ or release, tmp_path, **arguments)
+
+
+def test_a_release_without_archives(release, tmp_path):
+    """`pairs` needs none; `default` says so before it begins."""
+    (tmp_path / "data").mkdir()
+    for name in SPLITS.values():
+        shutil.copy(release / "data" / name, tmp_path / "data")
+    with pytest.raises(FileNotFoundError, match=r"expected the release's ZIP archives .* for config default"):
+        build(tmp_path, tmp_path / "out")
+    report = build(tmp_path, tmp_path / "out", configs=["pairs"])
+    check_accounts(report)
+    assert [split for split in report["splits"]["pairs"]] == [*SPLITS]
+
+
+def test_blendshapes_are_in_our_order(built):
+    features = Emo3D(config_name="pairs", data_dir=".").info.features
+    assert features["blendshapes"].length == len(BLENDSHAPES)
+    schema = pq.read_schema(next((built[0] / "data/pairs").glob("*.parquet")))
+    assert schema.metadata[b"space"] == b"reading"
