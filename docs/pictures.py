@@ -1,12 +1,17 @@
-"""Make the README's picture: `python docs/pictures.py` writes docs/faces.jpg with the quickstart generator."""
+"""Make the pictures of the README and of the dataset card: `python docs/pictures.py`."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
 from emo3d import FaceRig, RenderSettings, load_generator, render
+from emo3d.dataset import sample_folder
+from emo3d.emotions import EMOTIONS
 
+ROOT = Path(__file__).resolve().parents[1]
 SENTENCES = {
     "an elderly woman in deep despair": "elderly-woman",
     "She just won the lottery": "young-woman",
@@ -15,28 +20,53 @@ SENTENCES = {
     "Get out of my house right now!": "man",
     "He smirks at their clumsy attempt": "young-man",
 }
-SIZE, STRIP, GAP = 300, 62, 8
+ROWS = (50, 2000079, 2000106, 2000175, 2000147, 2000227, 89, 2000152)  # of the sample, in the order of EMOTIONS
+SIZE, STRIP, GAP, LINE = 300, 62, 8, 17
+INK, FAINT, BAR = (40, 46, 56), (150, 156, 166), (70, 110, 180)
 
 
 def main() -> None:
-    """Write the picture beside this script."""
+    """Write docs/faces.jpg, made by the quickstart generator, and dataset_script/faces.jpg, rows of the sample."""
     expressions = load_generator("quickstart").generate(list(SENTENCES))
-    width = len(SENTENCES) // 2 * (SIZE + GAP) - GAP
-    sheet = Image.new("RGB", (width, 2 * (SIZE + STRIP)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
-    for index, ((sentence, identity), expression) in enumerate(zip(SENTENCES.items(), expressions, strict=True)):
-        left, top = index % 3 * (SIZE + GAP), index // 3 * (SIZE + STRIP)
-        (face,) = render(expression, rig=FaceRig.from_anny(identity), settings=RenderSettings(size=SIZE, samples=3))
-        sheet.paste(Image.fromarray(face), (left, top))
-        draw.multiline_text(
-            (left + SIZE / 2, top + SIZE + 6),
-            textwrap.fill(sentence, 34),
-            fill=(40, 46, 56),
-            font=font,
-            anchor="ma",
-            align="center",
-        )
-    sheet.save(Path(__file__).parent / "faces.jpg", quality=88)
+    faces = [
+        (_face(expression, identity), sentence)
+        for (sentence, identity), expression in zip(SENTENCES.items(), expressions, strict=True)
+    ]
+    _sheet(faces, columns=3).save(ROOT / "docs" / "faces.jpg", quality=88)
+
+    table = [row for path in sample_folder().glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    rows = [next(row for row in table if row["sample_id"] == sample_id) for sample_id in ROWS]
+    faces = [(_face(row["blendshapes"], row["identity"]), row["description"]) for row in rows]
+    sheet = _sheet(faces, columns=4, bars=[row["intensities"] for row in rows])
+    sheet.save(ROOT / "dataset_script" / "faces.jpg", quality=88)
+
+
+def _face(expression: Sequence[float], identity: str) -> Image.Image:
+    settings = RenderSettings(size=SIZE, samples=3)
+    (face,) = render(expression, rig=FaceRig.from_anny(identity), settings=settings)
+    return Image.fromarray(face)
+
+
+def _sheet(
+    faces: Sequence[tuple[Image.Image, str]], columns: int, bars: Sequence[Sequence[float]] | None = None
+) -> Image.Image:
+    """Faces in rows of `columns`, each over its caption and, with `bars`, over its eight intensities."""
+    height = SIZE + STRIP + (len(EMOTIONS) * LINE + 2 * GAP if bars else 0)
+    lines = -(-len(faces) // columns)
+    sheet = Image.new("RGB", (columns * (SIZE + GAP) - GAP, lines * height), "white")
+    draw, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(17), ImageFont.load_default(13)
+    for index, (face, caption) in enumerate(faces):
+        left, top = index % columns * (SIZE + GAP), index // columns * height
+        sheet.paste(face, (left, top))
+        text = textwrap.fill(caption, 34)
+        draw.multiline_text((left + SIZE / 2, top + SIZE + 6), text, fill=INK, font=font, anchor="ma", align="center")
+        for place, (emotion, intensity) in enumerate(zip(EMOTIONS, bars[index], strict=True) if bars else ()):
+            y = top + SIZE + STRIP + place * LINE
+            draw.text((left + 98, y), emotion, fill=INK if intensity else FAINT, font=small, anchor="ra")
+            draw.rectangle((left + 106, y + 2, left + 106 + 150 * intensity, y + 12), fill=BAR)
+            if intensity:
+                draw.text((left + 262 - 150 * (1 - intensity), y), f"{intensity:.1f}", fill=INK, font=small)
+    return sheet
 
 
 if __name__ == "__main__":

@@ -5,16 +5,22 @@ Written from the files' names, sizes and checksums alone. https://docs.mlcommons
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.builder import Emo3D
 from emo3d.dataset.card import authors, citation
+from emo3d.dataset.sample import SPLITS
 from emo3d.dataset.schema import FEATURES
 from emo3d.dataset.shards import ShardFile
+from emo3d.dataset.tally import Tally
 from emo3d.emotions import EMOTIONS
 
 _MIT, _APACHE = "https://spdx.org/licenses/MIT", "https://spdx.org/licenses/Apache-2.0"
@@ -68,7 +74,6 @@ _ABOUT_RELEASE: dict[str, Any] = {
     "datePublished": "2025-04",
     "url": "https://huggingface.co/datasets/llm-lab/Emo3D",
     "rai:dataCollection": "Descriptions and intensities were generated with GPT-3.5, pictures with DALL-E 3.",
-    "rai:dataCollectionType": ["Synthetic data"],
     "rai:machineAnnotationTools": ["GPT-3.5 (intensities)", f"MediaPipe FaceLandmarker (blendshapes), {_LANDMARKER}"],
     "rai:dataAnnotationAnalysis": ["People agreed with the emotion distributions in 81% of cases, as published."],
     "rai:dataCollectionMissingData": "blendshapes is null where no face was found in the picture.",
@@ -95,7 +100,6 @@ _ABOUT_SAMPLE: dict[str, Any] = {
     "license": [_APACHE],
     "rai:dataCollection": "Made by a program: sentences from a grammar, expressions from facial action prototypes, "
     "pictures rendered of a head model.",
-    "rai:dataCollectionType": ["Synthetic data"],
     "rai:dataBiases": ["One prototype set per emotion, from one school of research; eleven faces of one head model."],
     "rai:dataLimitations": ["A result on it is not a result on Emo3D."],
     "rai:dataUseCases": ["Trying the software without the release."],
@@ -118,7 +122,6 @@ def croissant(files: Sequence[ShardFile], url: str | None = None) -> dict[str, A
         ValueError: no files.
 
     Example:
-        >>> from emo3d.dataset.tally import Tally
         >>> file = ShardFile("pairs", "test", "data/pairs/test-00000-of-00001.parquet", 3, 99, "ab", Tally())
         >>> [field["name"] for field in croissant([file])["recordSet"][0]["field"]][:3]
         ['split', 'sample_id', 'variant']
@@ -145,6 +148,30 @@ def croissant(files: Sequence[ShardFile], url: str | None = None) -> dict[str, A
         "distribution": [_file_object(file) for file in files] + [_file_set(config) for config in configs],
         "recordSet": [_record_set(config, [file for file in files if file.config == config]) for config in configs],
     }
+
+
+def write_croissant(folder: str | os.PathLike[str], url: str | None = None) -> Path:
+    """Write `croissant.json` for the Parquet files that lie in a folder, as `data/CONFIG/SPLIT*.parquet`.
+
+    Raises:
+        ValueError: no such files.
+    """
+    root = Path(folder)
+    path = root / "croissant.json"
+    files = [_found(root, file) for file in sorted(root.glob("data/*/*.parquet"))]
+    files.sort(key=lambda file: (file.config, SPLITS.index(file.split)))
+    path.write_text(json.dumps(croissant(files, url), indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _found(root: Path, path: Path) -> ShardFile:
+    from huggingface_hub.utils.sha import sha_fileobj
+
+    with path.open("rb") as file:
+        digest = sha_fileobj(file).hex()
+    split, rows = path.stem.partition("-")[0], pq.read_metadata(path).num_rows
+    name = path.relative_to(root).as_posix()
+    return ShardFile(path.parent.name, split, name, rows, path.stat().st_size, digest, Tally())
 
 
 def _file_object(file: ShardFile) -> dict[str, Any]:
@@ -213,4 +240,4 @@ def _typed(column: pa.Field, config: str) -> dict[str, Any]:
     return {"dataType": types[kind], **shape, "source": source}
 
 
-__all__ = ["croissant"]
+__all__ = ["croissant", "write_croissant"]
