@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
+from faults import FAULTS, plant_all
 from test_release import REAL, ROW_0, real
 
 from emo3d.blendshapes import BLENDSHAPES
@@ -202,7 +203,12 @@ def test_a_release_whose_columns_have_other_names(release, tmp_path):
     ("release_", "arguments", "error", "message"),
     [
         ("nothing/here/at/all", {}, FileNotFoundError, "expected a folder or an id on the Hub"),
-        (None, {"configs": ["defualt"]}, ValueError, "expected configs of default, pairs, primitive, got defualt"),
+        (
+            None,
+            {"configs": ["defualt"]},
+            ValueError,
+            "expected configs of default, pairs, .*, got defualt",
+        ),
     ],
 )
 def test_mistakes(release, tmp_path, release_, arguments, error, message):
@@ -227,3 +233,51 @@ def test_blendshapes_are_in_our_order(built):
     assert features["blendshapes"].length == len(BLENDSHAPES)
     schema = pq.read_schema(next((built[0] / "data/pairs").glob("*.parquet")))
     assert schema.metadata[b"space"] == b"reading"
+
+
+def listed(report, config="default"):
+    """What a report says, in the form of `faults.Loss`."""
+    return sorted(
+        (p["file"], -1 if p["row"] is None else p["row"], p["column"], p["count"])
+        for p in report["problems"]
+        if p["config"] == config
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_is_listed_and_the_build_goes_on(release, built, tmp_path, fault):
+    shutil.copytree(release, tmp_path / "release")
+    expected = sorted(
+        (file, -1 if row is None else row, column, lost) for file, row, column, lost in fault(tmp_path / "release")
+    )
+    report = build(tmp_path / "release", tmp_path / "out", configs=["default", "pairs"])
+    assert listed(report) == expected
+    check_accounts(report)
+    whole = sum(counts["rows"] for counts in built[1]["splits"]["default"].values())
+    added = 4 if fault.__name__ == "duplicate_sample_id" else 0
+    rows = sum(counts["rows"] for counts in report["splits"]["default"].values())
+    assert rows == whole + added - sum(lost for *_, lost in expected)
+    assert not (tmp_path / "secret.jpeg").exists()
+    if expected:
+        with pytest.raises(ValueError, match="|".join({file for file, *_ in expected})):
+            build(tmp_path / "release", tmp_path / "strict", configs=["default"], strict=True)
+
+
+def test_all_faults_at_once(release, tmp_path):
+    shutil.copytree(release, tmp_path / "release")
+    expected = sorted(
+        (file, -1 if row is None else row, column, lost) for file, row, column, lost in plant_all(tmp_path / "release")
+    )
+    report = build(tmp_path / "release", tmp_path / "out", shard_size="100kB")
+    assert listed(report) == expected
+    check_accounts(report)
+    assert {
+        "broken archive", "missing archive", "missing picture", "broken picture", "oversized picture", "scores",
+        "intensity", "sample_id", "duplicate sample_id", "column",
+    } == set(report["problem_kinds"])  # fmt: skip
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    lost = sum(p["count"] for p in report["problems"] if (p["config"], p["split"]) == ("default", "train"))
+    assert f"{lost:,} |" in card
+    croissant = json.loads((tmp_path / "out" / "croissant.json").read_text("utf-8"))
+    digests = {entry["@id"]: entry["sha256"] for entry in croissant["distribution"] if "sha256" in entry}
+    assert digests == {file["path"]: file["sha256"] for file in report["files"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any
 import emo3d
 from emo3d.dataset.archives import MAX_PIXELS, describe_file
 from emo3d.dataset.builder import SHARD_SIZE, Emo3D
+from emo3d.dataset.card import release_card
+from emo3d.dataset.croissant import croissant
 from emo3d.dataset.files import ReleaseFiles, download_release
 from emo3d.dataset.release import PRIMITIVE, data_folder
 from emo3d.dataset.shards import ShardFile, write_dataset
 
-logger = logging.getLogger(__name__)
-
-CONFIGS = ("default", "pairs", "primitive")
-"""Configs that are made of the release."""
+CONFIGS = ("default", "pairs", "primitive", "sample")
+"""What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
 
 
 def build(
@@ -44,7 +44,7 @@ def build(
     Args:
         release: a folder with a copy of the release, or its id on the Hub.
         out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `croissant.json` and `build_report.json`.
-        configs: of `CONFIGS`; by default those that the release has files for.
+        configs: of `CONFIGS`; by default `default`, `pairs`, and `primitive` where the release has its table.
         revision: of a release on the Hub: a branch, tag or commit.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
         shard_size: of a Parquet file, about: bytes, or e.g. `"500MB"`.
@@ -68,8 +68,8 @@ def build(
         raise ValueError(f"expected configs of {', '.join(CONFIGS)}, got {', '.join(sorted(unknown))}")
     folder, origin = _locate(release, revision, configs or CONFIGS)
     data = data_folder(folder)
-    wanted = tuple(configs or (name for name in CONFIGS if name != "primitive" or (data / PRIMITIVE).is_file()))
-    files = {name: ReleaseFiles.of_folder(data, name) for name in wanted}
+    wanted = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
+    files = {name: ReleaseFiles.of_folder(data, name) for name in wanted if name != "sample"}
     for name, of in files.items():
         if name != "pairs" and not of.archives:
             raise FileNotFoundError(f"expected the release's ZIP archives in {data} for config {name}, found none")
@@ -88,7 +88,7 @@ def build(
         out,
         shards,
         source=source,
-        finish=lambda written: _texts(written, origin),
+        finish=_texts,
         num_proc=num_proc,
         strict=strict,
         force=force,
@@ -117,5 +117,8 @@ def _describe(files: Mapping[str, ReleaseFiles]) -> list[dict[str, Any]]:
     return [describe_file(path) for path in sorted(paths)]
 
 
-def _texts(files: Sequence[ShardFile], origin: Mapping[str, str]) -> dict[str, str]:
-    return {}
+def _texts(files: Sequence[ShardFile]) -> dict[str, str]:
+    return {
+        "README.md": release_card(files),
+        "croissant.json": json.dumps(croissant(files), indent=1, ensure_ascii=False) + "\n",
+    }

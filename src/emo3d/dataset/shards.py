@@ -136,9 +136,7 @@ def write_dataset(
             return before
         logger.warning("files of %s are missing or cut off; writing all of them again", folder)
     elif before and not force:
-        raise ValueError(
-            f"{folder} holds a finished dataset of another source or other options; force replaces it"
-        )
+        raise ValueError(f"{folder} holds a finished dataset of another source or other options; force replaces it")
     if not shards:
         raise ValueError("expected at least one file to write, got none")
     if not state.exists():
@@ -263,16 +261,14 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     schema = parquet_schema(shard.config, {"space": shard.space})
     part = state / f"{index:05}.{os.getpid()}.part"
     rows = 0
-    with part.open("w+b") as file:
-        with pq.ParquetWriter(file, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
-            for group in _groups(shard, tally):
-                writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
-                rows += len(group)
-        file.flush()
-        os.fsync(file.fileno())
-        size = file.tell()
-        file.seek(0)
+    with pq.ParquetWriter(part, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
+        for group in _groups(shard, tally):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
+            rows += len(group)
+    with part.open("r+b") as file:
         digest = sha_fileobj(file).hex()
+        size = file.tell()
+        os.fsync(file.fileno())
     part.replace(state / f"{index:05}.parquet")
     record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
     values = {**{key: value for key, value in vars(record).items() if key != "tally"}, "tally": tally.to_dict()}
