@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import DatasetCard
 
 FOLDER = Path(__file__).parents[1] / "dataset_script"
+CARD = DatasetCard.load(FOLDER / "README.md")
 
 LOAD = """
 import json, sys
@@ -61,9 +66,59 @@ def test_load_dataset(loaded, what, expected):
     assert loaded[what] == expected
 
 
-def test_the_card_says_synthetic():
-    card = (FOLDER / "README.md").read_text("utf-8")
-    assert card.startswith("---\n")
-    assert "synthetic" in card.split("---")[2].lower().split("\n\n")[1]
-    for word in ("mouthClose", "EMFACS", "held out", "Limits", "Apache-2.0", "Citation"):
-        assert word in card
+MISSING = """
+import sys
+from datasets import load_dataset
+try:
+    load_dataset(sys.argv[1])
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    """The configs that `emo3d build` makes; the card quotes this sentence."""
+    command = [sys.executable, "-c", MISSING, str(FOLDER)]
+    done = subprocess.run(
+        command, env=os.environ | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300
+    )
+    assert "all the data_files are invalid" in done.stdout
+    assert "all the data_files are invalid" in " ".join(CARD.text.split())
+
+
+def test_configs_of_the_card():
+    configs = {config["config_name"]: config for config in CARD.data.configs}
+    # `datasets` looks for the files of the first config, whichever is asked for: these are always there
+    assert list(configs) == ["sample", "default", "pairs", "primitive"]
+    assert [name for name, config in configs.items() if config.get("default")] == ["default"]
+    for name, config in configs.items():
+        ending = ".parquet" if name == "sample" else "-*.parquet"  # as in `emo3d.dataset.shards.Shard.path`
+        splits = ["train"] if name == "primitive" else ["train", "validation", "test"]
+        assert config["data_files"] == [{"split": of, "path": f"data/{name}/{of}{ending}"} for of in splits]
+
+
+def test_figures_of_the_card():
+    """What the card says of the sample, counted in its files."""
+    tables = [pq.read_table(path, columns=["intensities"]) for path in (FOLDER / "data" / "sample").glob("*.parquet")]
+    intensities = np.concatenate([np.array(table["intensities"].to_pylist()) for table in tables])
+    off = int((np.abs(intensities.sum(axis=1) - 1) > 1e-6).sum())
+    assert f"In {off} of the {len(intensities)} rows they do not sum to one." in " ".join(CARD.text.split())
+
+
+def test_the_card_names_licences_and_what_is_synthetic():
+    assert CARD.data.license == ["mit", "apache-2.0"]
+    sample = CARD.text.partition("## The synthetic sample")[2].partition("\n## ")[0]
+    for word in ("synthetic", "EMFACS", "held out", "mouthClose", "**weights**"):
+        assert word in sample
+    for word in ("81%", "MIT, © 2025 Mahshid Dehghani", "do not sum to one", "is null where", "not known to us"):
+        assert word in CARD.text
+
+
+def test_links_of_the_card():
+    """Those within the card and within the repository."""
+    headings = {line[3:].lower().replace(" ", "-") for line in CARD.text.splitlines() if line.startswith("## ")}
+    for link in re.findall(r"\]\(([^)]*)\)", CARD.text):
+        if link.startswith("#"):
+            assert link[1:] in headings
+        elif not link.startswith("https://"):
+            assert (FOLDER / link).is_file(), link
