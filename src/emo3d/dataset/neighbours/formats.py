@@ -1,0 +1,122 @@
+"""Tables in the formats in which data is kept: CSV, JSON lines, JSON, Parquet; row by row."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")
+
+_BATCH = 1_000  # rows of a Parquet file held at once
+_LOOKED_AT = 100  # rows of JSON whose keys are taken for the columns
+
+
+def check_columns(path: str, columns: Mapping[str, str]) -> None:
+    """Check that a table has the columns that a mapping names.
+
+    Args:
+        path: of the table.
+        columns: column -> the field of the mapping that names it.
+
+    Raises:
+        ValueError: another kind of file, or a column that is not there, or there twice.
+    """
+    name = Path(path).name
+    if Path(path).suffix not in SUFFIXES:
+        raise ValueError(f"expected a table of {', '.join(SUFFIXES)}, got {name}")
+    found = _columns(path)
+    for column, key in columns.items():
+        if found.count(column) != 1:
+            raise ValueError(
+                f"{name}: expected one column {column!r} (mapped as {key}), found {', '.join(found) or 'no columns'}"
+            )
+
+
+def _columns(path: str) -> list[str]:
+    if path.endswith(".csv"):
+        return next(read_csv(path), [])
+    if path.endswith(".parquet"):
+        from pyarrow import parquet
+
+        return list(parquet.read_schema(path).names)
+    first = [record for record in islice(read_records(path, []), _LOOKED_AT) if isinstance(record, dict)]
+    return list(dict.fromkeys(column for record in first for column in record))
+
+
+def read_records(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+    """Yield a table's rows as dicts that have at least `columns`; for one that cannot be read, a sentence why."""
+    yield from _READERS[Path(path).suffix](path, columns)
+
+
+def read_csv(path: str) -> Iterator[list[str]]:
+    """Yield the lines of a CSV file as cells, without the empty ones; a line that is no CSV comes as no cells."""
+    with _text(path) as lines:
+        reader = csv.reader(lines)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield []
+            else:
+                if cells:
+                    yield cells
+
+
+def _from_csv(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+    lines = read_csv(path)
+    header = next(lines, [])
+    for cells in lines:
+        if len(cells) == len(header):
+            yield dict(zip(header, cells, strict=True))
+        else:
+            yield f"expected {len(header)} cells, got {len(cells)}"
+
+
+def _from_json_lines(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+    with _text(path) as lines:
+        for line in lines:
+            if line.strip():
+                try:
+                    record = json.loads(line)
+                except ValueError as error:
+                    yield f"expected a JSON object: {error}"
+                else:
+                    yield _with(record, columns)
+
+
+def _from_json(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+    with _text(path) as file:
+        try:
+            document = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{Path(path).name}: expected a JSON list of objects: {error}") from None
+    if not isinstance(document, list):
+        raise ValueError(f"{Path(path).name}: expected a JSON list of objects, got a {type(document).__name__}")
+    yield from (_with(record, columns) for record in document)
+
+
+def _from_parquet(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_BATCH, columns=list(columns)):
+            yield from batch.to_pylist()
+
+
+def _with(record: Any, columns: Sequence[str]) -> dict[str, Any] | str:
+    if not isinstance(record, dict):
+        return f"expected a JSON object, got {str(record)[:40]!r}"
+    return {**dict.fromkeys(columns), **record}
+
+
+def _text(path: str) -> Any:
+    return open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+_READERS = {".csv": _from_csv, ".jsonl": _from_json_lines, ".json": _from_json, ".parquet": _from_parquet}
