@@ -76,15 +76,15 @@ def test_body_of_a_build_stands_alone():
     assert text == release_card([shard()])
 
 
-def test_card_of_an_extracted_folder(tmp_path):
+def test_card_of_an_extracted_folder():
     file = shard("default", without_face=1)
     file.tally.problems += [
         Problem("picture", "a.jpg", None, "", "broken", 1),
         Problem("table", "m.csv", 3, "", "?", 2),
     ]
     text = "Read by MediaPipe: these are **readings**."
-    card = DatasetCard(folder_card([file], title="My: faces", text=text, metadata={"license": "cc0-1.0"}))
-    assert (card.data.pretty_name, card.data.license) == ("My: faces", "cc0-1.0")
+    card = DatasetCard(folder_card([file], title="My: faces", text=text))
+    assert card.data.pretty_name == "My: faces"
     assert card.data.configs[0]["default"] is True
     assert card.data.dataset_info[0]["splits"] == [{"name": "train", "num_bytes": 99, "num_examples": 3}]
     assert text in card.text

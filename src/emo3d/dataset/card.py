@@ -11,17 +11,15 @@ from typing import Any
 from emo3d.dataset.shards import ShardFile
 
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
-_TAGS = ["blendshapes", "ARKit", "MediaPipe", "facial-expression"]
 
 
-def folder_card(files: Sequence[ShardFile], *, title: str, text: str, metadata: Mapping[str, Any] | None = None) -> str:
+def folder_card(files: Sequence[ShardFile], *, title: str, text: str) -> str:
     """Write the card of a folder that was extracted or imported.
 
     Args:
         files: what lies in the folder, as `write_dataset` hands it to `finish`.
         title: of the card and of the dataset.
         text: Markdown: where the rows come from, the space of the blendshapes, the licence as far as it is known.
-        metadata: further entries of the YAML header, for example `license`.
 
     Returns:
         Markdown with a YAML header: the configs that were written and no others, and the rows of each split, which
@@ -43,7 +41,7 @@ def folder_card(files: Sequence[ShardFile], *, title: str, text: str, metadata: 
         | `default` | train | 3 | 0 | 0 |
         <BLANKLINE>
     """
-    header = {"pretty_name": title, "tags": _TAGS, **(metadata or {}), **_described(files)}
+    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_described(files)}
     return _card(header, f"# {title}\n\n{text.strip()}\n\n{_counts(files)}\n")
 
 
