@@ -191,6 +191,8 @@ def test_strict_stops_at_the_first_problem(tmp_path):
     with pytest.raises(ValueError, match=r"^table\.csv row 49: expected another row$"):
         write_dataset(tmp_path, shards(2), source={}, strict=True)
     write_dataset(tmp_path, shards(2), source={})
+    with pytest.raises(ValueError, match=r"^table\.csv row 49"):  # what is there already was not built strictly
+        write_dataset(tmp_path, shards(2), source={}, strict=True)
     with pytest.raises(ValueError, match="expected at least one file"):
         write_dataset(tmp_path / "none", [], source={})
 
@@ -199,7 +201,7 @@ def test_two_runs_do_not_meet(tmp_path):
     from filelock import FileLock
 
     (tmp_path / ".emo3d-build").mkdir()
-    with FileLock(tmp_path / ".emo3d-build" / "lock"), pytest.raises(RuntimeError, match="another run is writing"):
+    with FileLock(tmp_path / ".emo3d-build" / "lock"), pytest.raises(BlockingIOError, match="another run is writing"):
         write_dataset(tmp_path, shards(1), source={})
 
 

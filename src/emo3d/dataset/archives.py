@@ -154,7 +154,8 @@ def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
                 width, height = picture.size
                 if picture.format == "PNG":
                     picture.verify()
-                whole = _WHOLE[str(picture.format)](data)
+                form = str(picture.format)
+                whole = _WHOLE[form](data)
     except UnidentifiedImageError:
         raise PictureError("broken picture", f"expected a JPEG, PNG or WebP, {name} is none") from None
     except Image.DecompressionBombError as error:
@@ -164,16 +165,18 @@ def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
     if width * height > max_pixels:
         raise PictureError("oversized picture", f"expected at most {max_pixels} pixels, {name} has {width} x {height}")
     if not whole:
-        raise PictureError("broken picture", f"expected a whole {picture.format}, {name} is cut off or damaged")
+        raise PictureError("broken picture", f"expected a whole {form}, {name} is cut off or damaged")
 
 
 def _whole_jpeg(data: bytes) -> bool:
-    scan, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
+    scan = data.rfind(b"\xff\xda")
+    end = data.find(b"\xff\xd9", scan)  # anything may follow
     return 0 < scan < end and _NOT_IN_A_SCAN.search(data, scan + 2, end) is None
 
 
 _WHOLE = {
     "JPEG": _whole_jpeg,
+    "MPO": _whole_jpeg,  # several JPEGs in one, as some phones write
     "PNG": lambda data: b"IEND" in data[-64:],
     "WEBP": lambda data: len(data) >= int.from_bytes(data[4:8], "little") + 8,
 }

@@ -14,7 +14,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from emo3d.dataset.schema import FEATURES, parquet_schema
-from emo3d.dataset.tally import Tally
+from emo3d.dataset.tally import Problem, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,8 @@ def write_dataset(
     Raises:
         ValueError: nothing to write, a folder that holds other files, a finished one of another source without `force`,
             or, when strict, a problem.
-        RuntimeError: another run is writing there, or a worker died.
+        BlockingIOError: another run is writing there.
+        concurrent.futures.process.BrokenProcessPool: a worker was killed; run it again.
     """
     from filelock import FileLock, Timeout
 
@@ -133,6 +134,8 @@ def write_dataset(
     if before and before["source"] == source:
         if _whole(folder, before):
             logger.info("%s is complete", folder)
+            if strict:
+                _raise_first(before["problems"])
             return before
         logger.warning("files of %s are missing or cut off; writing all of them again", folder)
     elif before and not force:
@@ -150,7 +153,7 @@ def write_dataset(
             report = _report(source, files)
             _publish(folder, state, files, report, dict(finish(files)) if finish else {})
     except Timeout:
-        raise RuntimeError(f"another run is writing to {folder}") from None
+        raise BlockingIOError(f"another run is writing to {folder}") from None
     state.replace(left)  # at once, so that a kill cannot leave half a state behind
     shutil.rmtree(left)
     return report
@@ -205,10 +208,8 @@ def _records(state: Path) -> dict[str, ShardFile]:
 def _write_missing(state: Path, shards: Sequence[Shard], num_proc: int, strict: bool, label: str) -> list[ShardFile]:
     records = _records(state)
     missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
-    if strict:  # a problem that an earlier, lenient run wrote down
-        for record in records.values():
-            for problem in record.tally.problems:
-                raise ValueError(str(problem))
+    if strict:  # what an earlier, lenient run wrote down
+        _raise_first(problem for record in records.values() for problem in record.tally.to_dict()["problems"])
     with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
         if num_proc <= 1 or len(missing) <= 1:
             for index, shard in missing:
@@ -219,6 +220,11 @@ def _write_missing(state: Path, shards: Sequence[Shard], num_proc: int, strict: 
                 records[f"{index:05}"] = record
                 progress.update()
     return [records[f"{index:05}"] for index in range(len(shards))]
+
+
+def _raise_first(problems: Iterable[Mapping[str, Any]]) -> None:
+    for problem in problems:
+        raise ValueError(str(Problem(**{name: problem[name] for name in Problem.__dataclass_fields__})))
 
 
 def _in_processes(
