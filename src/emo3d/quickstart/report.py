@@ -6,16 +6,14 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-import emo3d
 from emo3d.emotions import EMOTIONS
+from emo3d.pages import write_page
 
 
 @dataclass(frozen=True)
@@ -67,22 +65,8 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page; descriptions are escaped."""
-        import jinja2
-
-        page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
-            (files("emo3d") / "assets" / "report.html.jinja").read_text(encoding="utf-8")
-        )
         signature = [part.split(":", 1) for part in self.signature.split("|")]
-        path.write_text(
-            page.render(
-                report=self,
-                emotions=EMOTIONS,
-                signature=signature,
-                version=emo3d.__version__,
-                today=date.today().isoformat(),
-            ),
-            encoding="utf-8",
-        )
+        write_page("report.html.jinja", path, report=self, emotions=EMOTIONS, signature=signature)
 
 
 def encode_picture(picture: Any, side: int = 224) -> str:
