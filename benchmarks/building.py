@@ -59,9 +59,7 @@ def notebook(data, out):
 
 def build(release, out, config, processes):
     command = [sys.executable, "-c", "from emo3d.cli import main; main()", "build", release, out]
-    subprocess.run(
-        [*map(str, command), "--config", config, "--num-proc", str(processes)], check=True, capture_output=True
-    )
+    subprocess.run([*map(str, command), "--config", config, "--num-proc", str(processes)], check=True)
 
 
 def timed(function, *arguments):
