@@ -86,6 +86,10 @@ class Hub:
         """Drop the connection after that many bytes of the next `times` downloads whose path ends so."""
         self._failures.append(Failure(ending, times, after=after))
 
+    def mend(self):
+        """Forget the failures that were asked for."""
+        self._failures.clear()
+
     def note(self, method, path, span):
         """Note a request; the failure that it meets, or None."""
         with self._lock:
