@@ -52,6 +52,10 @@ def refuse(*_, **__):
     raise AssertionError("a picture was decoded that nobody asked for")
 
 
+def is_there(expression):
+    return expression is not None
+
+
 def look_closely(**arguments):
     """What can be done with a config, apart from reading it all."""
     whole = load_dataset(**arguments, split="train")
@@ -63,6 +67,7 @@ def look_closely(**arguments):
         "picture": [first["image"].mode, *first["image"].size, first["image"].format],
         "streamed picture": [next(iter(stream))["image"].mode, *next(iter(stream))["image"].size],
         "numpy": {n: [str(numpy[n].dtype), *numpy[n].shape] for n in ("blendshapes", "intensities", "sample_id")},
+        "faces": list(whole.filter(is_there, input_columns="blendshapes").with_format("numpy")["blendshapes"][:].shape),
         "nodes": [[[row["sample_id"], row["variant"]] for row in node.select_columns(KEYS)] for node in nodes],
         "map-style nodes": [
             [[row["sample_id"], row["variant"]] for row in split_dataset_by_node(whole.select_columns(KEYS), rank, 3)]

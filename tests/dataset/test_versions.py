@@ -197,8 +197,10 @@ def test_the_embedded_sample(reports, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_pictures_and_formats(reports, version):
+def test_pictures_and_formats(reports, release, version):
     closely = reports[version]["closely"]
+    faces = [row["blendshapes"] for row in published(release / "data", "default")["train"] if row["blendshapes"]]
+    assert closely["faces"] == [len(faces), 51]
     assert closely["picture"] == ["RGB", 32, 32, "JPEG"]
     assert closely["streamed picture"] == ["RGB", 32, 32]
     numpy = {"blendshapes": ["float32", 1, 51], "intensities": ["float32", 1, 8], "sample_id": ["int64", 1]}
