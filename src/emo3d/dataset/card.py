@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from emo3d.dataset.schema import card_features
 from emo3d.dataset.shards import ShardFile
 
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
@@ -103,7 +104,16 @@ def _described(files: Sequence[ShardFile]) -> dict[str, Any]:
             for split in splits
         ]
         size = sum(file.bytes for file in of)
-        infos.append({"config_name": config, "splits": counts, "download_size": size, "dataset_size": size})
+        columns = card_features(config)
+        infos.append(
+            {
+                "config_name": config,
+                "features": columns,
+                "splits": counts,
+                "download_size": size,
+                "dataset_size": size,
+            }
+        )
         rows = max(rows, sum(file.rows for file in of))
     category = next((name for name, limit in _SIZES.items() if rows < limit), "n>10M")
     return {"size_categories": [category], "configs": configs, "dataset_info": infos}

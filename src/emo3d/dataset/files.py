@@ -30,7 +30,7 @@ class ReleaseFiles:
         from huggingface_hub import HfFileSystem
 
         root = f"datasets/{release}@{revision}"
-        names = sorted(path for ending in ("csv", "zip") for path in HfFileSystem().glob(f"{root}/**.{ending}"))
+        names = sorted(path for ending in ("csv", "zip") for path in HfFileSystem().glob(f"{root}/**/*.{ending}"))
         archives = {Path(name).stem: f"hf://{name}" for name in names if name.endswith(".zip")}
         return cls._of([f"hf://{name}" for name in names if name.endswith(".csv")], archives, config, root)
 
@@ -60,4 +60,9 @@ def download_release(release: str, revision: str, configs: Sequence[str]) -> Pat
     patterns = ["*.csv"]
     patterns += ["*primitive*.zip"] if "primitive" in configs else []
     patterns += ["*images*.zip"] if "default" in configs else []
-    return Path(snapshot_download(release, repo_type="dataset", revision=revision, allow_patterns=patterns))
+    try:
+        return Path(snapshot_download(release, repo_type="dataset", revision=revision, allow_patterns=patterns))
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # of the HTTP library, which is another one in another version of the Hub's client
+        raise ConnectionError(f"the download of {release} broke off; run it again to go on: {error}") from error

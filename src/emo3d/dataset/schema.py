@@ -57,9 +57,28 @@ def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:
         metadata: what else the file says of itself; `"space"` is that of its blendshapes.
     """
     schema = FEATURES[config].arrow_schema
+    if FEATURES[config] == _PICTURES:  # PyArrow up to 24 fails to read a null among lists of a fixed length
+        place = schema.get_field_index("blendshapes")
+        schema = schema.set(place, pa.field("blendshapes", pa.list_(pa.float32())))
     described = json.loads(schema.metadata[b"huggingface"])
     features = {name: _legacy(feature) for name, feature in described["info"]["features"].items()}
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}}), **metadata})
+
+
+def card_features(config: str) -> list[dict[str, Any]]:
+    """A config's columns as a card's `dataset_info` has them, in a spelling that each version of `datasets` reads.
+
+    They win over what the Parquet files say, in which the length of lists that may be null is missing.
+    """
+    described = json.loads(FEATURES[config].arrow_schema.metadata[b"huggingface"])["info"]["features"]
+    return [{"name": name, **_in_yaml(_legacy(feature))} for name, feature in described.items()]
+
+
+def _in_yaml(feature: dict[str, Any]) -> dict[str, Any]:
+    if feature["_type"] == "Sequence":
+        length = {"length": feature["length"]} if "length" in feature else {}
+        return {"sequence": feature["feature"]["dtype"], **length}
+    return {"dtype": feature["dtype"] if feature["_type"] == "Value" else feature["_type"].lower()}
 
 
 def _legacy(feature: dict[str, Any]) -> dict[str, Any]:
