@@ -16,6 +16,7 @@ test: .venv/installed environments
 bench: .venv/installed
 	$(BIN)/python benchmarks/rendering.py
 	$(BIN)/python benchmarks/scoring.py --faces 256
+	$(BIN)/python benchmarks/building.py
 
 # torch first, in the version whose CPU build some machines keep at hand; an unpinned torch may pull gigabytes.
 .venv/installed: setup.cfg pyproject.toml

@@ -156,7 +156,7 @@ def test_twenty_kills_of_the_command(release, built, tmp_path):
     while kills < 20:
         run = subprocess.Popen([*command, "--num-proc", dice.choice("12")], stdout=-3, stderr=-3)
         try:
-            run.wait(dice.uniform(1.2, 3.5))
+            run.wait(dice.uniform(0.7, 1.6))
         except subprocess.TimeoutExpired:
             run.send_signal(signal.SIGKILL)
             run.wait()
