@@ -2,7 +2,6 @@ import io
 import json
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -20,11 +19,6 @@ gradio_client = pytest.importorskip("gradio_client", reason="the demo needs the 
 APP = Path(__file__).parent.parent / "demo_space" / "app.py"
 STARTED_WITHIN = 120  # seconds
 SHOWN_WITHIN = 60_000  # milliseconds
-
-CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-background-networking "
-    "--disable-component-update --disable-sync --no-first-run"
-).split()
 
 
 @pytest.fixture(scope="module")
@@ -144,18 +138,6 @@ def test_card_and_requirements_name_what_the_app_needs():
     assert (APP.parent / fields["app_file"]).is_file()
     assert len(fields["short_description"]) <= 60  # the Hub's limit
     assert (APP.parent / "requirements.txt").read_text().split() == ["emo3d[demo]"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("browser tests need Debian's chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 def picture_source(page):

@@ -4,6 +4,8 @@ import csv
 
 import pyarrow.parquet as pq
 
+from livelink import LIVELINK_HEADER
+
 
 def rows_of(out, split="train"):
     return pq.read_table(sorted(out.glob(f"data/pairs/{split}-*.parquet"))).to_pylist()
@@ -19,19 +21,8 @@ def accounted(report, split="train"):
     return counts["rows_in"] == counts["rows"] + sum(p["count"] for p in report["problems"] if p["split"] == split)
 
 
-# Columns of the app's CSV in the order of public takes, e.g.
-# https://github.com/alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder, anim/S07-001.csv.
-LIVELINK = (
-    "Timecode,BlendShapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,EyeSquintLeft,"
-    "EyeWideLeft,EyeBlinkRight,EyeLookDownRight,EyeLookInRight,EyeLookOutRight,EyeLookUpRight,EyeSquintRight,"
-    "EyeWideRight,JawForward,JawRight,JawLeft,JawOpen,MouthClose,MouthFunnel,MouthPucker,MouthRight,MouthLeft,"
-    "MouthSmileLeft,MouthSmileRight,MouthFrownLeft,MouthFrownRight,MouthDimpleLeft,MouthDimpleRight,MouthStretchLeft,"
-    "MouthStretchRight,MouthRollLower,MouthRollUpper,MouthShrugLower,MouthShrugUpper,MouthPressLeft,MouthPressRight,"
-    "MouthLowerDownLeft,MouthLowerDownRight,MouthUpperUpLeft,MouthUpperUpRight,BrowDownLeft,BrowDownRight,BrowInnerUp,"
-    "BrowOuterUpLeft,BrowOuterUpRight,CheekPuff,CheekSquintLeft,CheekSquintRight,NoseSneerLeft,NoseSneerRight,TongueOut,"
-    "HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,RightEyeYaw,RightEyePitch,RightEyeRoll"
-)
-COLUMNS = LIVELINK.split(",")
+# Public takes spell one column in another way than quoted elsewhere.
+COLUMNS = LIVELINK_HEADER.replace("BlendshapeCount", "BlendShapeCount").split(",")
 
 
 def write_take(path, frames, columns=COLUMNS):

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -363,16 +362,3 @@ def test_the_page_asks_for_nothing_and_fits(dataset, request, chromium, tmp_path
         .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
     assert page.evaluate(clipped) == []
     context.close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("browser tests need Debian's chromium")
-    flags = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*flags, "--disable-sync", "--no-first-run"])
-        yield browser
-        browser.close()

@@ -274,12 +274,11 @@ def test_the_same_again_is_left_alone_and_another_needs_force(tmp_path):
 
 
 def test_the_command_says_what_was_left_out(tmp_path):
-    import emo3d.cli.importing  # noqa: F401  (adds the command)
     from emo3d.cli import app
 
     write_take(tmp_path / "take.csv", [{"JawOpen": 0.5}, {"TongueOut": 0.1}])
     arguments = ["import", "livelink", str(tmp_path / "take.csv"), str(tmp_path / "out"), "--description", "x"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "1 rows left out, tongueOut: take.csv row 1, TongueOut: expected 0" in result.output
+    assert "tongueOut, 1 x; the first: take.csv row 1, TongueOut: expected 0" in result.output
     assert "build_report.json" in result.output

@@ -10,6 +10,7 @@ import pytest
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.rig import TARGETS, FaceRig
+from livelink import LIVELINK_HEADER
 
 SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}
 
@@ -159,19 +160,6 @@ def test_bad_input_writes_no_file(arguments, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         write_glb(tmp_path / "face.glb", **arguments)
     assert list(tmp_path.iterdir()) == []
-
-
-# The header of takes recorded with the app, as several open importers quote it.
-LIVELINK_HEADER = (
-    "Timecode,BlendshapeCount,EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,EyeSquintLeft,"
-    "EyeWideLeft,EyeBlinkRight,EyeLookDownRight,EyeLookInRight,EyeLookOutRight,EyeLookUpRight,EyeSquintRight,"
-    "EyeWideRight,JawForward,JawRight,JawLeft,JawOpen,MouthClose,MouthFunnel,MouthPucker,MouthRight,MouthLeft,"
-    "MouthSmileLeft,MouthSmileRight,MouthFrownLeft,MouthFrownRight,MouthDimpleLeft,MouthDimpleRight,MouthStretchLeft,"
-    "MouthStretchRight,MouthRollLower,MouthRollUpper,MouthShrugLower,MouthShrugUpper,MouthPressLeft,MouthPressRight,"
-    "MouthLowerDownLeft,MouthLowerDownRight,MouthUpperUpLeft,MouthUpperUpRight,BrowDownLeft,BrowDownRight,BrowInnerUp,"
-    "BrowOuterUpLeft,BrowOuterUpRight,CheekPuff,CheekSquintLeft,CheekSquintRight,NoseSneerLeft,NoseSneerRight,TongueOut,"
-    "HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,RightEyeYaw,RightEyePitch,RightEyeRoll"
-)
 
 
 def test_livelink_csv_has_the_apps_header_and_every_score_under_its_name(tmp_path):

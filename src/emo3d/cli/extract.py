@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
-from emo3d.cli.app import app, console
+from emo3d.cli.app import app
+from emo3d.cli.report import Force, MaxPixels, NumProc, Strict, print_report
 
 
 @app.command(
@@ -24,10 +23,10 @@ def extract(
     model: Annotated[
         Path | None, typer.Option(help="A face_landmarker.task; by default the packaged or downloaded one.")
     ] = None,
-    num_proc: Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")] = None,
-    max_pixels: Annotated[int, typer.Option(help="Pictures with more pixels are left out.")] = 4096 * 4096,
-    strict: Annotated[bool, typer.Option(help="Stop at the first row or picture that cannot be read.")] = False,
-    force: Annotated[bool, typer.Option(help="Replace what other pictures or options have left there.")] = False,
+    num_proc: NumProc = None,
+    max_pixels: MaxPixels = 4096 * 4096,
+    strict: Strict = False,
+    force: Force = False,
 ) -> None:
     """Read the expressions of a folder of pictures with MediaPipe, as the published ones were (extra: extract)."""
     from emo3d.dataset.extract import extract as run
@@ -42,20 +41,4 @@ def extract(
         force=force,
         quiet=True,
     )
-    counts = report["splits"]["default"]["train"]
-    without, several = (counts.get(name, 0) for name in ("without_face", "several_faces"))
-    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, count in {
-        "pictures": counts["rows"],
-        "with a face": counts["rows"] - without,
-        "without a face": without,
-        "with several faces (the largest was read)": several,
-        "left out": sum(problem["count"] for problem in report["problems"]),
-    }.items():
-        table.add_row(name, f"{count:,}")
-    console.print(table)
-    for kind, count in report["problem_kinds"].items():
-        console.print(f"{count:,} x {kind}", style="yellow")
-    console.print(f"wrote {out}; every problem is listed in {out}/build_report.json")
+    print_report(report, out)
