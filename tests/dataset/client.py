@@ -1,7 +1,8 @@
 """Load Emo3D with whatever version of `datasets` runs this, and write what came as JSON: `client.py REPORT ARGUMENTS`.
 
-ARGUMENTS is JSON: `loads`, name -> arguments of `load_dataset`, and `closely`, those of a config with pictures that is
-looked at closely, or null. HF_HOME must be fresh: what is cached already hides failures.
+ARGUMENTS is JSON: `loads`, name -> arguments of `load_dataset`; `counts`, the same, whose rows are only counted; and
+`closely`, those of a config with pictures that is looked at closely, or null. HF_HOME must be fresh: what is cached
+already hides failures.
 """
 
 import hashlib
@@ -93,6 +94,19 @@ def load_whole(**load):
     return rows_of(splits), types_of(splits["train"].features)
 
 
+def count(**load):
+    """Split -> rows, sum of the `sample_id`s, rows without a face; streamed, the rows alone."""
+    found = {}
+    for split, data in load_dataset(**load).items():
+        numbers = data.select_columns(["sample_id", "blendshapes"])
+        if load.get("streaming"):
+            found[split] = sum(1 for _ in numbers)
+        else:
+            table = numbers.with_format("arrow")[:]
+            found[split] = [len(data), sum(table["sample_id"].to_pylist()), table["blendshapes"].null_count]
+    return found
+
+
 def attempt(function, arguments):
     """What the function returns; its traceback instead, twice, for the test of this load alone to fail with."""
     try:
@@ -104,6 +118,7 @@ def attempt(function, arguments):
 def main(report, arguments):
     """Load, and write the report."""
     made = {"version": datasets.__version__, "rows": {}, "types": {}}
+    made["counts"] = {name: attempt(count, load) for name, load in arguments.get("counts", {}).items()}
     for name, load in arguments["loads"].items():
         made["rows"][name], made["types"][name] = attempt(load_whole, load)
     if arguments["closely"]:

@@ -15,10 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_release import REAL, ROW_0, real
 
 from emo3d.dataset.build import build
+from emo3d.dataset.inspect import inspect_dataset
 from emo3d.dataset.mock import write_release
 from hub import Hub
 
@@ -226,6 +228,43 @@ def test_columns_without_pictures(reports, release, version):
     expected = [{name: row[name] for name in names} for row in published(release / "data", "default")["train"]]
     whole, streamed, by_argument = reports[version]["closely"]["columns"]
     assert whole == streamed == by_argument == expected
+
+
+# --- a release of the size of the published one, in rows ------------------------------------------------------------
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """20,000 rows, built; and what pandas counts: pictures, the sum of their rows' numbers, pictures without a face."""
+    folder = tmp_path_factory.mktemp("full")
+    release = write_release(folder / "release", primitive=0)
+    build(release, folder / "out")
+    expected = {}
+    for split, name in SPLITS.items():
+        table = pd.read_csv(release / "data" / name)
+        named = table[[f"img_{n}" for n in (1, 2, 3, 4)]].notna().to_numpy()
+        faces = table[[f"blenshape_score_{n}" for n in (1, 2, 3, 4)]].notna().to_numpy()
+        numbers = (named.sum(axis=1) * table["sample_id"]).sum()
+        expected[split] = [int(named.sum()), int(numbers), int((named & ~faces).sum())]
+    assert sum(rows for rows, *_ in expected.values()) > 45_000
+    return folder / "out", expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_twenty_thousand_rows(full, hub, version, tmp_path):
+    out, expected = full
+    counts = {"whole": {"path": out, "name": "default"}, "streamed": {"path": out, "name": "pairs", "streaming": True}}
+    counted = run(version, {"loads": {}, "counts": counts, "closely": None}, tmp_path, hub)["counts"]
+    assert counted["whole"] == expected
+    report = json.loads((out / "build_report.json").read_text("utf-8"))
+    assert report["problems"] == []
+    assert counted["streamed"] == {split: found["rows"] for split, found in report["splits"]["pairs"].items()}
+
+
+def test_twenty_thousand_rows_are_inspected(full):
+    found = inspect_dataset(str(full[0]), "default")
+    assert {split.name: [split.rows, split.faces.missing] for split in found.splits} == {
+        split: [rows, missing] for split, (rows, _, missing) in full[1].items()
+    }
+    assert not [shared for shared in found.shared if shared.what != "description"]  # the grammar may repeat itself
 
 
 # --- the legacy script ----------------------------------------------------------------------------------------------
