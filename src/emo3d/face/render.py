@@ -27,6 +27,8 @@ class RenderSettings:
         samples: samples per pixel and axis.
         field_of_view: of the camera, degrees; the distance follows, so that the face fills the frame.
         yaw: degrees the head is turned, positive to its own left.
+        light_yaw: degrees, -90..90, that the directed lights are turned about the vertical axis, positive the same way
+            (to the picture's right); the ambient light stays.
     """
 
     name: str = "portrait-1"
@@ -34,15 +36,19 @@ class RenderSettings:
     samples: int = 2
     field_of_view: float = 20.0
     yaw: float = 0.0
+    light_yaw: float = 0.0
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.samples < 1:
             raise ValueError(f"expected a size and samples of at least 1, got {self.size} and {self.samples}")
         if not 1.0 <= self.field_of_view <= 120.0:
             raise ValueError(f"expected a field of view of 1 to 120 degrees, got {self.field_of_view}")
+        if not -90.0 <= self.light_yaw <= 90.0:
+            raise ValueError(f"expected the light turned by -90 to 90 degrees, got {self.light_yaw}")
 
     def __str__(self) -> str:
-        return f"{self.name}/{self.size}px/{self.samples}x/fov{self.field_of_view:g}/yaw{self.yaw:g}"
+        light = f"/light{self.light_yaw:g}" if self.light_yaw else ""  # files from before it have none
+        return f"{self.name}/{self.size}px/{self.samples}x/fov{self.field_of_view:g}/yaw{self.yaw:g}{light}"
 
 
 # Direction to the light (x to the picture's right, y up, z to the viewer), intensity, wrap.
@@ -109,9 +115,10 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
     *target, half_height = rig.frame
     camera = [*target, half_height / tangent, half_side / tangent, half_side]
-    lights = [(*_unit(direction), intensity, wrap) for direction, intensity, wrap in _LIGHTS[settings.name]]
-    sine, cosine = np.sin(np.radians(settings.yaw)), np.cos(np.radians(settings.yaw))
-    rotation = [[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]]
+    lights = [
+        (*(_unit(direction) if wrap == 1 else _turn(settings.light_yaw) @ _unit(direction)), intensity, wrap)
+        for direction, intensity, wrap in _LIGHTS[settings.name]
+    ]
     pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
     vertices = rig.vertices(weights)
     shared = (
@@ -120,7 +127,7 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
         to_linear(rig.colors),
         rig.uv,
         rig.texture,
-        np.array(rotation, np.float32),
+        _turn(settings.yaw).astype(np.float32),
         np.array(camera, np.float32),
         np.array(lights, np.float32),
         to_linear(np.array(_BACKGROUND) / 255),
@@ -129,6 +136,12 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
     slices = [slice(start, start + _SLICE) for start in range(0, len(weights), _SLICE)]
     list(pool.map(lambda part: draw(vertices[part], *shared, pictures[part]), slices))
     return pictures
+
+
+def _turn(degrees: float) -> np.ndarray:
+    """Rotation about the vertical axis, (3, 3); positive takes +z towards +x."""
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
 
 
 def _unit(direction: tuple[float, float, float]) -> np.ndarray:

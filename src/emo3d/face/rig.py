@@ -70,6 +70,8 @@ class FaceRig:
         uv: (V, 2) float32 in 0..1, v down.
         texture: (S, S, 3) uint8, sRGB.
         frame: centre x, y, z of the face and half the height to show, metres.
+        calibration: name or path of the calibration that turns readings into weights of this rig (see
+            `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
     """
 
     name: str
@@ -81,6 +83,7 @@ class FaceRig:
     uv: np.ndarray
     texture: np.ndarray
     frame: tuple[float, float, float, float]
+    calibration: str | None = "anny"
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /) -> FaceRig:
