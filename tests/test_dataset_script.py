@@ -46,7 +46,7 @@ def loaded(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-COLUMNS = ["sample_id", "description", "intensities", "blendshapes", "image", "identity"]
+COLUMNS = ["sample_id", "description", "intensities", "blendshapes", "image", "identity", "readings"]
 
 
 @pytest.mark.parametrize(

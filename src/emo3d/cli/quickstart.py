@@ -45,12 +45,13 @@ def sample(
     validation: Annotated[int, typer.Option(help="Rows of the validation split.")] = 600,
     test: Annotated[int, typer.Option(help="Rows of the test split (held-out words and templates).")] = 900,
     seed: Annotated[int, typer.Option(help="Decides every row.")] = 0,
+    readings: Annotated[bool, typer.Option(help="Read every picture with MediaPipe too (extra: extract).")] = False,
 ) -> None:
     """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures."""
     from emo3d.dataset import write_sample
 
     rows = {"train": train, "validation": validation, "test": test}
-    for path in write_sample(out, rows=rows, seed=seed).values():
+    for path in write_sample(out, rows=rows, seed=seed, readings=readings).values():
         console.print(f"wrote {path}")
 
 

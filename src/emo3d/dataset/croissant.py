@@ -61,6 +61,8 @@ _COLUMNS = {
     "intensities": f"Eight numbers in 0..1 that need not sum to one, in this order: {', '.join(EMOTIONS)}.",
     "image": "The picture of the face.",
     "identity": "Name of the rendered face.",
+    "readings": "Scores in 0..1 that MediaPipe FaceLandmarker gave to the picture; null where it found no face. In the "
+    "order of blendshapes.",
 }
 _SPACES = {
     "reading": "Scores in 0..1 that MediaPipe FaceLandmarker gave to the picture; null where it found no face. Order: ",

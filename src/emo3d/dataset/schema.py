@@ -40,10 +40,13 @@ FEATURES: dict[str, Features] = {
             "blendshapes": _BLENDSHAPES,
             "image": Image(),
             "identity": Value("string"),
+            "readings": _BLENDSHAPES,
         }
     ),
 }
 """Config -> columns. Intensities in the order of `EMOTIONS`; blendshapes in that of `BLENDSHAPES`, null for no face."""
+
+_NULLABLE = {"default": "blendshapes", "primitive": "blendshapes", "sample": "readings"}  # null: no face found
 
 
 def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:
@@ -57,9 +60,8 @@ def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:
         metadata: what else the file says of itself; `"space"` is that of its blendshapes.
     """
     schema = FEATURES[config].arrow_schema
-    if FEATURES[config] == _PICTURES:  # PyArrow up to 24 fails to read a null among lists of a fixed length
-        place = schema.get_field_index("blendshapes")
-        schema = schema.set(place, pa.field("blendshapes", pa.list_(pa.float32())))
+    if name := _NULLABLE.get(config):  # PyArrow up to 24 fails to read a null among lists of a fixed length
+        schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.float32())))
     described = json.loads(schema.metadata[b"huggingface"])
     features = {name: _legacy(feature) for name, feature in described["info"]["features"].items()}
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}}), **metadata})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from emo3d.dataset.sample import ROWS, SampleRow, make_rows
+from emo3d.landmarker import FaceReader
 
 if TYPE_CHECKING:
     from emo3d.face import RenderSettings
@@ -63,6 +65,7 @@ def write_sample(
     seed: int = 0,
     settings: RenderSettings | None = None,
     quality: int = 85,
+    readings: bool = False,
 ) -> dict[str, Path]:
     """Make the sample and write it as one Parquet file per split, pictures (JPEG) inside.
 
@@ -74,9 +77,14 @@ def write_sample(
         seed: see `make_rows`.
         settings: how faces are pictured; `RenderSettings()` by default.
         quality: of the JPEGs, 1 to 95.
+        readings: read every picture with MediaPipe (extra `extract`), as the release's were, into the column
+            `readings`; null without it, and where no face is found.
 
     Returns:
         Split -> path.
+
+    Raises:
+        LandmarkerUnavailableError: `readings` without MediaPipe or its model.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -98,10 +106,12 @@ def write_sample(
             with (
                 pq.ParquetWriter(part, schema, compression="zstd") as writer,
                 tqdm(desc=f"Picturing {split}", total=count, unit=" faces") as progress,
+                FaceReader(quiet=True) if readings else nullcontext() as reader,
             ):
                 for start in range(0, count, _GROUP):
                     group = made[start : start + _GROUP]
                     columns = _columns(group, render_rows(group, settings), quality)
+                    columns["readings"] = [reader.read(_decoded(cell)) if reader else None for cell in columns["image"]]
                     writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
                     progress.update(len(group))
             part.replace(path)
@@ -123,6 +133,12 @@ def _columns(rows: Sequence[SampleRow], pictures: np.ndarray, quality: int) -> d
         ],
         "identity": [row.identity for row in rows],
     }
+
+
+def _decoded(cell: Mapping[str, Any]) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(cell["bytes"])))
 
 
 def _jpeg(picture: np.ndarray, quality: int) -> bytes:
