@@ -72,6 +72,7 @@ class FaceRig:
         frame: centre x, y, z of the face and half the height to show, metres.
         calibration: name or path of the calibration that turns readings into weights of this rig (see
             `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
+        missing: the blendshapes that move nothing on this rig.
     """
 
     name: str
@@ -84,6 +85,7 @@ class FaceRig:
     texture: np.ndarray
     frame: tuple[float, float, float, float]
     calibration: str | None = "anny"
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /) -> FaceRig:
@@ -103,6 +105,33 @@ class FaceRig:
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"expected phenotypes in 0..1, got {phenotype} = {value!r}")
         return _build(f"anny-{_key(identity)[:8]}", identity)
+
+    @classmethod
+    def from_glb(cls, path: str | os.PathLike[str], *, calibration: str | None = None) -> FaceRig:
+        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0: y up, +z the front).
+
+        All meshes of the default scene are merged where their nodes and skins place them at rest; what lies far from
+        the face (a body) is left out, and so are triangles of which a material's alpha shows less than half. Targets go
+        by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, spelt as ARKit does,
+        with a capital first letter, or with `_L` and `_R`; others are ignored, as are default weights. Base colours,
+        textures and vertex colours are kept; a surface without any is grey. Arrays are in the file's unit, which
+        nothing in a picture depends on.
+
+        Args:
+            path: the file; a .gltf may have its buffers and pictures in the same folder. Signatures call the rig by
+                the file's stem and eight digits of its content's SHA-256.
+            calibration: name or path of the calibration made for this rig, if there is one.
+
+        Returns:
+            The rig. Blendshapes that it lacks are named in `missing` and in a warning, and their deltas are 0.
+
+        Raises:
+            ValueError: a broken or compressed file (Draco, meshopt), one without ARKit targets, with a target twice,
+                or with eyes below the mouth.
+        """
+        from emo3d.face.glb import read_glb
+
+        return cls(**read_glb(path), calibration=calibration)
 
     def vertices(self, expressions: Any) -> np.ndarray:
         """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""
