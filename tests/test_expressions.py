@@ -50,6 +50,7 @@ def test_what_we_write_comes_back(tmp_path):
     write_json(tmp_path / "faces.json", FACES, space="reading")
     write_livelink_csv(tmp_path / "faces.csv", FACES)
     assert read_expressions(tmp_path / "faces.json")[1] == "reading"
+    assert read_expressions(tmp_path / "faces.csv")[1] == "weights"
     for name in ("faces.json", "faces.csv"):
         assert read_expressions(tmp_path / name)[0] == pytest.approx(FACES, abs=1e-6)
 

@@ -28,7 +28,7 @@ def read_expressions(path: str | os.PathLike[str], layout: Layout | None = None)
         layout: of bare vectors with 52 scores, see `as_expressions`.
 
     Returns:
-        Expressions (N, 51) float32, and their space where the file says it.
+        Expressions (N, 51) float32, and their space where the file says it; a take of Live Link Face has weights.
 
     Raises:
         ValueError: another kind of file, a missing blendshape column, or bad scores; the message names file and row.
@@ -47,6 +47,14 @@ def read_expressions(path: str | os.PathLike[str], layout: Layout | None = None)
         raise ValueError(f"{path.name}: {error}") from error
 
 
+def parquet_space(path: str | os.PathLike[str]) -> Space | None:
+    """Read the space that a Parquet file says of its blendshapes, as all that this package writes do."""
+    from pyarrow import parquet
+
+    space = (parquet.read_schema(path).metadata or {}).get(b"space")
+    return check_space(space.decode()) if space else None
+
+
 def _from_json(path: Path) -> tuple[Any, Space | None]:
     document = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(document, dict) and "expressions" in document:
@@ -62,14 +70,15 @@ def _from_json_lines(path: Path) -> tuple[Any, Space | None]:
 def _from_csv(path: Path) -> tuple[Any, Space | None]:
     from pyarrow import csv
 
-    return _from_columns(csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))), None
+    table = csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
+    # A take of Live Link Face: ARKit's coefficients, which drive a rig.
+    return _from_columns(table), "weights" if table.column_names[:2] == ["Timecode", "BlendshapeCount"] else None
 
 
 def _from_parquet(path: Path) -> tuple[Any, Space | None]:
     from pyarrow import parquet
 
-    space = (parquet.read_schema(path).metadata or {}).get(b"space")
-    return _from_columns(parquet.read_table(path)), check_space(space.decode()) if space else None
+    return _from_columns(parquet.read_table(path)), parquet_space(path)
 
 
 def _from_columns(table: Any) -> Any:
@@ -94,4 +103,4 @@ _READERS = {
     ".npy": _from_npy,
 }
 
-__all__: Sequence[str] = ["SUFFIXES", "read_expressions"]
+__all__: Sequence[str] = ["SUFFIXES", "parquet_space", "read_expressions"]

@@ -8,6 +8,8 @@ import pygltflib
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
+from emo3d.expressions import read_expressions
+from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.rig import TARGETS, FaceRig
 from livelink import LIVELINK_HEADER
@@ -91,7 +93,13 @@ def test_targets_carry_the_rigs_names_and_the_expression(document, rig):
     expected = [SMILE.get(name, 0.0) for name in TARGETS]
     np.testing.assert_allclose(mesh.weights, expected, atol=1e-6)
     assert document.asset.generator.startswith("emo3d ")
-    assert document.asset.extras == {"space": "weights", "description": 'naïve <b>joy</b> "!"', "identity": "adult"}
+    assert document.asset.extras == {
+        "space": "weights",
+        "source_space": "weights",
+        "calibration": None,
+        "description": 'naïve <b>joy</b> "!"',
+        "identity": "adult",
+    }
 
 
 def test_weighted_targets_are_the_rigs_vertices(document, rig):
@@ -154,6 +162,7 @@ def test_khronos_validator_finds_nothing(case, glb, rig, tmp_path, validate):
         ({"expression": np.full(51, 1.5)}, "expected scores in 0..1, got browDownLeft = 1.5 in row 0"),
         ({"expression": np.zeros(50)}, "expected 51 or 52 scores in row 0, got 50"),
         ({"expression": np.zeros(51), "space": "wights"}, "expected a space"),
+        ({"expression": np.zeros(51), "calibration": "raw"}, "expected a calibration method of refine, network, none"),
     ],
 )
 def test_bad_input_writes_no_file(arguments, message, tmp_path):
@@ -192,3 +201,58 @@ def test_json_reads_back(tmp_path):
     document = json.loads((tmp_path / "scores.json").read_text())
     assert document["space"] == "reading"
     np.testing.assert_array_equal(as_expressions(document["expressions"]), expressions)
+
+
+READING = np.random.default_rng(0).random(51).astype(np.float32).round(3)
+SAID = {
+    "refine": {"space": "weights", "source_space": "reading", "calibration": "refine/anny-1"},
+    "network": {"space": "weights", "source_space": "reading", "calibration": "network/anny-1"},
+    "none": {"space": "reading", "source_space": "reading", "calibration": "none"},
+}
+
+
+@pytest.mark.parametrize("method", SAID)
+def test_readings_become_weights_in_every_file(method, rig, tmp_path):
+    """`to_weights` has tests of its own; here only that files hold what it gives, and say so."""
+    expected = load_calibration().to_weights(READING, method)[0]
+    assert np.array_equal(expected, READING) == (method == "none")
+    given = {"space": "reading", "calibration": method}
+
+    write_glb(tmp_path / "face.glb", READING, rig=rig, **given)
+    document = pygltflib.GLTF2().load(tmp_path / "face.glb")
+    np.testing.assert_allclose(document.meshes[0].weights[:51], expected, atol=1e-6)
+    assert document.asset.extras.items() >= SAID[method].items()
+
+    write_livelink_csv(tmp_path / "take.csv", READING, **given)
+    scores, space = read_expressions(tmp_path / "take.csv")
+    np.testing.assert_allclose(scores[0], expected, atol=1e-6)
+    assert space == "weights"
+
+    write_json(tmp_path / "face.json", READING, **given)
+    scores, space = read_expressions(tmp_path / "face.json")
+    np.testing.assert_allclose(scores[0], expected, atol=1e-6)
+    assert space == SAID[method]["space"]
+    written = json.loads((tmp_path / "face.json").read_text())
+    assert {name: written[name] for name in SAID[method]} == SAID[method]
+
+
+@pytest.mark.parametrize("write", [write_glb, write_livelink_csv, write_json])
+def test_weights_are_never_calibrated(write, tmp_path):
+    for method in SAID:
+        write(tmp_path / method, SMILE, space="weights", calibration=method)
+    assert len({(tmp_path / method).read_bytes() for method in SAID}) == 1
+
+
+def test_json_keeps_readings_unless_weights_are_asked_for(tmp_path):
+    write_json(tmp_path / "face.json", READING, space="reading")
+    scores, space = read_expressions(tmp_path / "face.json")
+    assert (scores[0].tolist(), space) == (READING.tolist(), "reading")
+
+
+def test_a_rig_without_a_calibration_takes_readings_only_raw(rig, tmp_path):
+    bare = dataclasses.replace(rig, calibration=None)
+    with pytest.raises(ValueError, match="the rig has no calibration, so it cannot show readings"):
+        write_glb(tmp_path / "face.glb", READING, rig=bare, space="reading")
+    assert list(tmp_path.iterdir()) == []
+    write_glb(tmp_path / "face.glb", READING, rig=bare, space="reading", calibration="none")
+    write_glb(tmp_path / "smile.glb", SMILE, rig=bare)

@@ -18,9 +18,11 @@ import numpy as np
 from PIL import Image
 
 import emo3d
-from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout, check_space
+from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout
+from emo3d.face.calibration import PACKAGED, Method
 from emo3d.face.raster import to_linear, vertex_normals
 from emo3d.face.rig import TARGETS, FaceRig
+from emo3d.face.spaces import DEFAULT_METHOD, name_calibration, rig_weights
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
 _VERTICES, _INDICES = 34962, 34963  # glTF buffer view targets
@@ -41,6 +43,7 @@ def write_glb(
     *,
     rig: FaceRig | None = None,
     space: Space = "weights",
+    calibration: Method = DEFAULT_METHOD,
     description: str | None = None,
 ) -> None:
     """Write a face as one GLB mesh with 52 named morph targets, showing the expression when it is opened.
@@ -53,42 +56,54 @@ def write_glb(
         path: where to write; an existing file is replaced.
         expression: 51 scores in 0..1, in any form that `as_expressions` reads as one row.
         rig: the face; the default identity when None.
-        space: what the scores are. Both spaces are written as they are; the name is kept in `asset.extras`.
-        description: kept in `asset.extras` when given.
+        space: what the scores are. A reading becomes weights of the rig, on which `mesh.weights` are.
+        calibration: how it does, see `emo3d.face.calibration`; `"none"` writes a reading as it is.
+        description: kept in `asset.extras` when given, beside `identity` and what `write_json` says of its scores.
 
     Raises:
-        ValueError: not exactly one valid expression, or an unknown space.
+        ValueError: not exactly one valid expression, an unknown space or method, or a reading for a rig without a
+            calibration.
 
     Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
     """
     scores = as_expressions(expression)
     if len(scores) != 1:
         raise ValueError(f"expected one expression for a GLB, got {len(scores)}")
-    about = {"space": check_space(space), "description": description}
     rig = rig or FaceRig.from_anny()
-    by_name = as_dicts(scores)[0]
+    about = {**_about(space, calibration, rig.calibration), "description": description}
+    by_name = as_dicts(rig_weights(scores, space, calibration, rig.calibration))[0]
     weights = [round(by_name.get(name, 0.0), 6) for name in TARGETS]
     Path(path).write_bytes(_glb(rig, weights, {**about, "identity": rig.name}))
 
 
-def write_livelink_csv(path: str | os.PathLike[str], expressions: Any, *, fps: int = 60) -> None:
+def write_livelink_csv(
+    path: str | os.PathLike[str],
+    expressions: Any,
+    *,
+    fps: int = 60,
+    space: Space = "weights",
+    calibration: Method = DEFAULT_METHOD,
+) -> None:
     """Write expressions as a take of Epic's Live Link Face app, one frame per row, for Unreal, Blender and the like.
 
     Columns: `Timecode` (HH:MM:SS:FF.000, from zero), `BlendshapeCount` (61), Apple's 52 blendshapes in PascalCase, and
-    nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0.
+    nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0. A take holds weights
+    and has no place for where they come from.
 
     Args:
         path: where to write; an existing file is replaced.
         expressions: (N, 51) scores in 0..1, in any form that `as_expressions` reads.
         fps: frames per second of the take, a whole number of at least 1.
+        space: what the scores are. Readings become weights, with the calibration of anny's head.
+        calibration: how they do, see `emo3d.face.calibration`; `"none"` writes readings as if they were weights.
 
     Raises:
-        ValueError: invalid expressions, or fps below 1.
+        ValueError: invalid expressions, fps below 1, or an unknown space or method.
     """
     if int(fps) != fps or fps < 1:
         raise ValueError(f"expected a whole number of frames per second, got {fps}")
     columns = [ARKIT_BLENDSHAPES.index(name) for name in _LIVELINK_NAMES]
-    scores = as_layout(expressions, "arkit")[:, columns]
+    scores = as_layout(rig_weights(expressions, space, calibration), "arkit")[:, columns]
     names = [name[0].upper() + name[1:] for name in _LIVELINK_NAMES]
     with open(path, "w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -99,13 +114,34 @@ def write_livelink_csv(path: str | os.PathLike[str], expressions: Any, *, fps: i
             rows.writerow([_timecode(frame, int(fps)), count, *values])
 
 
-def write_json(path: str | os.PathLike[str], expressions: Any, *, space: Space = "weights") -> None:
+def write_json(
+    path: str | os.PathLike[str], expressions: Any, *, space: Space = "weights", calibration: Method = "none"
+) -> None:
     """Write expressions as `{"space": ..., "expressions": [{ARKit name: score, ...}, ...]}`.
 
-    `as_expressions` reads the list back.
+    The file keeps what it is given, readings too, unless a calibration is asked for. Beside `space`, that of the scores
+    in the file, it says `source_space`, that of the scores that were given, and `calibration`, how one became the
+    other: method and name (`"refine/anny-1"`), `"none"` for readings as they are, null for weights.
+    `read_expressions` reads all of it back but the last two.
+
+    Args:
+        path: where to write; an existing file is replaced.
+        expressions: (N, 51) scores in 0..1, in any form that `as_expressions` reads.
+        space: what they are.
+        calibration: how readings become weights of anny's head, see `emo3d.face.calibration`.
+
+    Raises:
+        ValueError: invalid expressions, or an unknown space or method.
     """
-    document = {"space": check_space(space), "expressions": as_dicts(expressions)}
+    document = {**_about(space, calibration), "expressions": as_dicts(rig_weights(expressions, space, calibration))}
     Path(path).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _about(space: Space, method: Method, calibration: str | None = PACKAGED) -> dict[str, str | None]:
+    """What a file says of its scores; see `write_json`."""
+    kept = space == "weights" or method == "none"
+    named = name_calibration(space, method, calibration)
+    return {"space": space if kept else "weights", "source_space": space, "calibration": named}
 
 
 def _timecode(frame: int, fps: int) -> str:

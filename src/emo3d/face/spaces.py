@@ -9,9 +9,12 @@ import numpy as np
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import PACKAGED, Calibration, Method, check_method, load_calibration
 
+DEFAULT_METHOD: Method = "refine"
+"""How readings become weights where nobody says it: in renders, files, scores, commands and pages."""
+
 
 def rig_weights(
-    expressions: Any, space: Space, method: Method = "refine", calibration: str | None = PACKAGED
+    expressions: Any, space: Space, method: Method = DEFAULT_METHOD, calibration: str | None = PACKAGED
 ) -> np.ndarray:
     """Turn expressions into weights for a rig.
 
@@ -32,7 +35,7 @@ def rig_weights(
     return scores if found is None else found.to_weights(scores, method)
 
 
-def name_calibration(space: Space, method: Method = "refine", calibration: str | None = PACKAGED) -> str | None:
+def name_calibration(space: Space, method: Method = DEFAULT_METHOD, calibration: str | None = PACKAGED) -> str | None:
     """Name what `rig_weights` does, as files and signatures say it.
 
     Returns:
