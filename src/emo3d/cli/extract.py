@@ -23,6 +23,9 @@ def extract(
     model: Annotated[
         Path | None, typer.Option(help="A face_landmarker.task; by default the packaged or downloaded one.")
     ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also write a column weights: the readings, calibrated for a rig.")
+    ] = False,
     num_proc: NumProc = None,
     max_pixels: MaxPixels = 4096 * 4096,
     strict: Strict = False,
@@ -35,6 +38,7 @@ def extract(
         images,
         out,
         model=model,
+        weights=weights,
         num_proc=num_proc or os.cpu_count() or 1,
         max_pixels=max_pixels,
         strict=strict,

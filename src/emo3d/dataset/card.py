@@ -14,13 +14,14 @@ from emo3d.dataset.shards import ShardFile
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
 
 
-def folder_card(files: Sequence[ShardFile], *, title: str, text: str) -> str:
+def folder_card(files: Sequence[ShardFile], *, title: str, text: str, schemas: Mapping[str, str] | None = None) -> str:
     """Write the card of a folder that was extracted or imported.
 
     Args:
         files: what lies in the folder, as `write_dataset` hands it to `finish`.
         title: of the card and of the dataset.
         text: Markdown: where the rows come from, the space of the blendshapes, the licence as far as it is known.
+        schemas: config -> the key of `FEATURES` with its columns, where that is not its name.
 
     Returns:
         Markdown with a YAML header: the configs that were written and no others, and the rows of each split, which
@@ -42,7 +43,7 @@ def folder_card(files: Sequence[ShardFile], *, title: str, text: str) -> str:
         | `default` | train | 3 | 0 | 0 |
         <BLANKLINE>
     """
-    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_described(files)}
+    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_described(files, schemas or {})}
     return _card(header, f"# {title}\n\n{text.strip()}\n\n{_counts(files)}\n")
 
 
@@ -56,7 +57,7 @@ def release_card(files: Sequence[ShardFile]) -> str:
     body = re.sub(r"\[([^\]]*)\]\(\.\./([^)]*)\)", r"\1 (`\2` in the repository)", body)
     counts = f"## This build\n\n{_counts(files)}\n\n`build_report.json` lists what was left out.\n\n"
     licences = ["mit", "apache-2.0"] if any(file.config == "sample" for file in files) else "mit"
-    return _card({**header, "license": licences, **_described(files)}, body.replace("## ", f"{counts}## ", 1))
+    return _card({**header, "license": licences, **_described(files, {})}, body.replace("## ", f"{counts}## ", 1))
 
 
 def citation() -> str:
@@ -83,7 +84,7 @@ def _artifact() -> tuple[dict[str, Any], str]:
     return card.data.to_dict(), card.text.lstrip("\n")
 
 
-def _described(files: Sequence[ShardFile]) -> dict[str, Any]:
+def _described(files: Sequence[ShardFile], schemas: Mapping[str, str]) -> dict[str, Any]:
     """Entries of the header that say what lies in the folder."""
     if not files:
         raise ValueError("expected at least one file to describe, got none")
@@ -104,7 +105,7 @@ def _described(files: Sequence[ShardFile]) -> dict[str, Any]:
             for split in splits
         ]
         size = sum(file.bytes for file in of)
-        columns = card_features(config)
+        columns = card_features(schemas.get(config, config))
         infos.append(
             {
                 "config_name": config,

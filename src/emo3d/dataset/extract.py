@@ -20,18 +20,25 @@ from emo3d.dataset.card import folder_card
 from emo3d.dataset.imagefolder import Picture, read_image_folder
 from emo3d.dataset.shards import Shard, write_dataset
 from emo3d.dataset.tally import Problem, Tally
+from emo3d.face.calibration import Method
+from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.landmarker import LONGEST_SIDE, FaceReader, find_model
 
 _SHARD_PICTURES = 1_000
 _SHARD_BYTES = 500 * 10**6
 _MAX_BYTES = 256 << 20  # of one picture's file
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_METHOD: Method = "refine"
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # eight bits per channel: RGB without clipping
 
 _TEXT = """
 Pictures, and the expressions that MediaPipe's FaceLandmarker read off them; written by `emo3d extract`. `blendshapes`
 are 51 readings in 0..1, in the order of `emo3d.blendshapes.BLENDSHAPES`: null where no face was found, those of the
 largest where there were several. `build_report.json` lists what was left out.
+"""
+_WEIGHTS = """
+`weights` are the 51 numbers that make a face read that way, in the same order (emo3d's calibration `{name}`): take
+them to drive a rig, and `blendshapes` to compare with the published dataset.
 """
 
 
@@ -40,6 +47,7 @@ def extract(
     out: str | os.PathLike[str],
     *,
     model: str | os.PathLike[str] | None = None,
+    weights: bool = False,
     num_proc: int = 1,
     max_pixels: int = MAX_PIXELS,
     strict: bool = False,
@@ -62,6 +70,9 @@ def extract(
         images: the folder.
         out: folder for `data/default/train-*.parquet`, `README.md` and `build_report.json`.
         model: path of a `face_landmarker.task`; see `emo3d.landmarker.find_model`.
+        weights: also write a column `weights`: the readings, calibrated with `"refine"`; `blendshapes` stay readings.
+            A column rather than a config of its own, which would hold every picture twice; without it the columns are
+            the published ones'.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
         max_pixels: pictures with more are left out, before they are decoded.
         strict: stop at the first problem.
@@ -78,6 +89,7 @@ def extract(
     """
     folder, name = read_image_folder(images), Path(images).resolve().name
     path = find_model() if model is None else Path(model)
+    named = name_calibration("reading", _METHOD) if weights else None
     with FaceReader(path, quiet=quiet):  # before anything is written: it may be missing, or no model
         pass
     source = {
@@ -89,6 +101,7 @@ def extract(
         "mediapipe": version("mediapipe"),
         "max_pixels": max_pixels,
         "emo3d": emo3d.__version__,
+        **({"weights": named} if named else {}),
     }
     parts = list(_cut(folder.pictures))
     shards = [
@@ -104,6 +117,7 @@ def extract(
             model=str(path),
             max_pixels=max_pixels,
             quiet=quiet,
+            weights=named,
         )
         for index, part in enumerate(parts)
     ]
@@ -111,7 +125,14 @@ def extract(
         out,
         shards,
         source=source,
-        finish=lambda files: {"README.md": folder_card(files, title=name, text=_TEXT)},
+        finish=lambda files: {
+            "README.md": folder_card(
+                files,
+                title=name,
+                text=_TEXT + (_WEIGHTS.format(name=named) if named else ""),
+                schemas={"default": shards[0].schema},
+            )
+        },
         num_proc=num_proc,
         strict=strict,
         force=force,
@@ -130,6 +151,7 @@ class PictureShard(Shard):
         model: path of the face landmarker.
         max_pixels: pictures with more are left out.
         quiet: see `FaceReader`.
+        weights: name of the calibration of the column `weights`, None without one.
     """
 
     folder: str
@@ -138,6 +160,25 @@ class PictureShard(Shard):
     model: str
     max_pixels: int
     quiet: bool
+    weights: str | None = None
+
+    @property
+    def schema(self) -> str:
+        """See `Shard`."""
+        return "extracted" if self.weights else "default"
+
+    @property
+    def about(self) -> dict[str, str]:
+        """See `Shard`."""
+        return {**super().about, **({"weights": self.weights} if self.weights else {})}
+
+    def complete(self, rows: list[dict[str, Any]]) -> None:
+        """Add the weights."""
+        if self.weights:
+            read = [row for row in rows if row["blendshapes"] is not None]
+            found = rig_weights([row["blendshapes"] for row in read], "reading", _METHOD) if read else ()
+            for row, weights in zip(read, found, strict=True):
+                row["weights"] = weights
 
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
         """Yield rows of the config "default"; in `tally`, rows_in is rows + problems' counts."""

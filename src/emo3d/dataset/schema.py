@@ -28,6 +28,7 @@ _PICTURES = Features(
 
 FEATURES: dict[str, Features] = {
     "default": _PICTURES,
+    "extracted": Features({**_PICTURES, "weights": _BLENDSHAPES}),
     "pairs": Features(
         {**_ROW, "description": Value("string"), "intensities": _INTENSITIES, "blendshapes": _BLENDSHAPES}
     ),
@@ -44,9 +45,17 @@ FEATURES: dict[str, Features] = {
         }
     ),
 }
-"""Config -> columns. Intensities in the order of `EMOTIONS`; blendshapes in that of `BLENDSHAPES`, null for no face."""
+"""Config -> columns. Intensities in the order of `EMOTIONS`; blendshapes in that of `BLENDSHAPES`, null for no face.
 
-_NULLABLE = {"default": "blendshapes", "primitive": "blendshapes", "sample": "readings"}  # null: no face found
+`extracted` is what the config "default" of an extracted folder has when its readings were calibrated, too.
+"""
+
+_NULLABLE = {  # no face found; and of an extracted picture nobody may say what it shows
+    "default": ("intensities", "blendshapes"),
+    "extracted": ("intensities", "blendshapes", "weights"),
+    "primitive": ("blendshapes",),
+    "sample": ("readings",),
+}
 
 
 def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:
@@ -60,7 +69,7 @@ def parquet_schema(config: str, metadata: Mapping[str, str]) -> pa.Schema:
         metadata: what else the file says of itself; `"space"` is that of its blendshapes.
     """
     schema = FEATURES[config].arrow_schema
-    if name := _NULLABLE.get(config):  # PyArrow up to 24 fails to read a null among lists of a fixed length
+    for name in _NULLABLE.get(config, ()):  # PyArrow up to 24 fails to read a null among lists of a fixed length
         schema = schema.set(schema.get_field_index(name), pa.field(name, pa.list_(pa.float32())))
     described = json.loads(schema.metadata[b"huggingface"])
     features = {name: _legacy(feature) for name, feature in described["info"]["features"].items()}

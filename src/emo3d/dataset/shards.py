@@ -45,7 +45,7 @@ class Shard:
     """One Parquet file to write; subclass it with what `rows` needs. Workers receive it pickled.
 
     Attributes:
-        config: a key of `FEATURES`.
+        config: its name.
         split: `"train"`, `"validation"`, `"test"`.
         index: of this file among those of its split.
         count: files of the split.
@@ -63,9 +63,22 @@ class Shard:
         """Relative to the output folder, in the Hub's naming."""
         return f"data/{self.config}/{self.split}-{self.index:05}-of-{self.count:05}.parquet"
 
+    @property
+    def schema(self) -> str:
+        """Which columns the rows have: a key of `FEATURES`."""
+        return self.config
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the file says of itself."""
+        return {"space": self.space}
+
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
         """Yield the rows, always the same ones in the same order; what is left out goes into `tally`."""
         raise NotImplementedError
+
+    def complete(self, rows: list[dict[str, Any]]) -> None:
+        """Add to some rows, in place, what is better computed for many at once; called before they are written."""
 
 
 @dataclass(frozen=True)
@@ -264,11 +277,12 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     from huggingface_hub.utils.sha import sha_fileobj
 
     tally = Tally(strict)
-    schema = parquet_schema(shard.config, {"space": shard.space})
+    schema = parquet_schema(shard.schema, shard.about)
     part = state / f"{index:05}.{os.getpid()}.part"
     rows = 0
     with pq.ParquetWriter(part, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
         for group in _groups(shard, tally):
+            shard.complete(group)
             writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
             rows += len(group)
     with part.open("r+b") as file:
@@ -284,7 +298,7 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
 
 def _groups(shard: Shard, tally: Tally) -> Iterator[list[dict[str, Any]]]:
     """Rows in the groups in which they are written: small enough to stream, and to hold in memory."""
-    pictures = "image" in FEATURES[shard.config]
+    pictures = "image" in FEATURES[shard.schema]
     limit = _GROUP_PICTURES if pictures else _GROUP_ROWS
     group: list[dict[str, Any]] = []
     size = 0
