@@ -18,8 +18,10 @@ from pyarrow import json as json_lines
 
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.dataset import sample_folder
-from emo3d.expressions import SUFFIXES, read_expressions
-from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, ScoreSettings, score
+from emo3d.expressions import SUFFIXES, parquet_space, read_expressions
+from emo3d.face.calibration import METHODS
+from emo3d.face.spaces import DEFAULT_METHOD
+from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, ScoreSettings, read_references, score
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The embedded synthetic sample, test split", "A file of mine"
@@ -33,7 +35,10 @@ Do generated faces show the emotions that were described? Upload 51 blendshape s
 FORMATS = """**Predictions**: CSV or Parquet with a column for each of the 51 ARKit names (or one column `blendshapes`),
 JSONL with one `{name: score}` a line, Live Link Face CSV. **References**: CSV, Parquet or JSONL with `description` and
 either `intensities` (eight numbers) or a column for each emotion; with blendshapes too, errors are computed. One row
-per prediction, in the same order."""
+per prediction, in the same order.
+
+**Space**: *weights* drive a rig (artists, ARKit captures). *Readings* are what MediaPipe says of a face, as in the
+published Emo3D: they are calibrated before they are rendered, or, with *none*, rendered raw, as in the publication."""
 
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # no font from another host
 READERS = {".csv": csv.read_csv, ".parquet": parquet.read_table, ".jsonl": json_lines.read_json}
@@ -49,6 +54,7 @@ def evaluate_file(
     variant: str,
     k: float,
     space: str,
+    calibration: str = DEFAULT_METHOD,
 ) -> tuple[list[list[str]], list[list[Any]], str, str]:
     """Score a file of predictions.
 
@@ -64,8 +70,15 @@ def evaluate_file(
         if len(expressions) > MOST_ROWS:
             raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; run it at home")
         described = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
-        references = read_references_file(described)
-        settings = ScoreSettings(variant=variant, k=int(k), backbone=backbone, space=space)  # type: ignore[arg-type]
+        said = parquet_space(described) if described.suffix == ".parquet" else None
+        references = read_references(read_references_file(described), said)
+        settings = ScoreSettings(
+            variant=variant,  # type: ignore[arg-type]
+            k=int(k),
+            backbone=backbone,
+            space=space,  # type: ignore[arg-type]
+            calibration=calibration,  # type: ignore[arg-type]
+        )
         result = score(expressions, references, settings=settings)
     except (ValueError, OSError) as error:  # what is wrong with a file, or a backbone that is not to be had
         raise gr.Error(str(error), print_exception=False) from error
@@ -124,6 +137,7 @@ def build() -> gr.Blocks:
                 with gr.Row():
                     variant = gr.Radio(["paper", "release"], value="paper", label="Variant")
                     space = gr.Radio(["weights", "reading"], value="weights", label="Space of the predictions")
+                calibration = gr.Radio(list(METHODS), value=DEFAULT_METHOD, label="Readings become weights by")
                 k = gr.Slider(1, 50, value=10, step=1, label="k, descriptions retrieved per face")
                 run = gr.Button("Score", variant="primary")
                 gr.Markdown(FORMATS)
@@ -135,7 +149,7 @@ def build() -> gr.Blocks:
         source.change(lambda chosen: gr.File(visible=chosen == UPLOAD), source, uploaded, api_visibility="private")
         run.click(
             evaluate_file,
-            [predictions, source, uploaded, backbone, variant, k, space],
+            [predictions, source, uploaded, backbone, variant, k, space, calibration],
             [numbers, by_emotion, signature, report],
             api_name="score",
         )

@@ -18,17 +18,21 @@ Args:
         ARKit name to score.
     references: rows with `description` (text), `intensities` (eight numbers in 0..1 in the order of `emo3d.EMOTIONS`,
         or a mapping from emotion to number) and, in all or none, `blendshapes` (51 scores). Other keys are left out.
+    references_space (str): of the references' blendshapes, "weights" or "reading". That of the predictions when left
+        out; where it is another, mse and mae are None.
     per_sample (bool): also return the values of every sample. False by default.
     device (str): where the backbone runs, "cpu" by default.
     batch_size (int): faces rendered and encoded at a time, 32 by default.
-    **settings: the fields of `emo3d.ScoreSettings`: variant, k, epsilon, alpha, backbone, revision, dtype, bank, space,
-        identity, render, n_bootstrap, confidence, seed.
+    **settings: the fields of `emo3d.ScoreSettings`: variant, k, epsilon, alpha, backbone, revision, dtype, bank, space
+        ("weights" of a rig by default, or "reading" of MediaPipe), calibration (how readings become the weights that
+        are rendered: "refine" by default, "network", or "none" for the publication's way), identity, render,
+        n_bootstrap, confidence, seed.
 
 Returns:
     emo3d: 1 / (1 + exp(-kl_divergence / alpha)), 0..1, lower is better.
     kl_divergence: mean divergence in nats, lower is better.
     recall_at_k: share of faces that retrieved their own description, higher is better.
-    mse, mae: errors of the expressions, None where the references hold none.
+    mse, mae: errors of the expressions as they are given, None where the references hold none.
     intervals: bootstrap intervals of these five, as [lower, upper].
     per_emotion: n, kl_divergence and emo3d by strongest emotion described.
     per_sample: where asked for, kl_divergence, distribution (the eight emotions retrieved), match, mse, mae.
@@ -97,8 +101,17 @@ class Emo3DScore(evaluate.Metric):
         """Add one prediction with its reference."""
         self.add_batch(predictions=[prediction], references=[reference])
 
-    def _compute(self, *, predictions, references, per_sample=False, device="cpu", batch_size=32, **settings):
-        result = score(
-            predictions, references, settings=ScoreSettings(**settings), device=device, batch_size=batch_size
-        )
+    def _compute(
+        self,
+        *,
+        predictions,
+        references,
+        references_space=None,
+        per_sample=False,
+        device="cpu",
+        batch_size=32,
+        **settings,
+    ):
+        described = read_references(references, references_space)
+        result = score(predictions, described, settings=ScoreSettings(**settings), device=device, batch_size=batch_size)
         return result.to_dict(per_sample=per_sample)

@@ -11,7 +11,8 @@ from oracle import oracle
 from PIL import Image
 
 from emo3d.face import RenderSettings, render
-from emo3d.scoring import Bank, ScoreSettings, read_references, score, score_distributions
+from emo3d.face.calibration import load_calibration
+from emo3d.scoring import Bank, ScoreSettings, load_backbone, read_references, score, score_distributions
 
 
 def case(seed, n=30, dimension=6):
@@ -152,7 +153,8 @@ def test_every_parameter_moves_the_signature():
         "revision": "main",
         "dtype": "bfloat16",
         "bank": "0123456789ab",
-        "space": "reading",
+        "space": "weights",
+        "calibration": "network",
         "identity": "girl",
         "render": RenderSettings(size=112),
         "n_bootstrap": 10,
@@ -160,11 +162,57 @@ def test_every_parameter_moves_the_signature():
         "seed": 1,
     }
     assert list(changed) == [field.name for field in fields(ScoreSettings)]
-    plain = ScoreSettings()
+    plain = ScoreSettings(space="reading")  # of weights nothing is calibrated
     for name, value in changed.items():
         assert replace(plain, **{name: value}).signature != plain.signature, name
     assert "|render:" in plain.signature
     assert plain.signature.startswith("variant:paper|k:10|epsilon:0.01|alpha:1.0|")
+    assert "|space:weights|calibration:-|" in ScoreSettings().signature
+
+
+@pytest.mark.parametrize(
+    ("space", "method", "said"),
+    [("weights", "refine", "-"), ("reading", "none", "none"), ("reading", "network", "network/anny-1")],
+)
+def test_the_signature_says_how_readings_became_weights(space, method, said, clip_folder):
+    """anny-1 is the packaged calibration's name; a name per fit is what its own tests ask for."""
+    references = [{"description": f"face {row}", "intensities": [1] + [0] * 7} for row in range(2)]
+    settings = ScoreSettings(backbone=clip_folder, k=2, space=space, calibration=method)
+    by_expression = score(np.full((2, 51), 0.25), references, settings=settings)
+    assert f"|space:{space}|calibration:{said}|identity:adult|" in by_expression.signature
+    by_picture = score(pictures(range(2)), references, settings=settings, backbone=case(0)[1])
+    assert "|space:-|calibration:-|identity:-|" in by_picture.signature
+
+
+def test_readings_are_scored_as_their_calibrated_render(clip_folder):
+    """The same picture made the long way round: to_weights, render, score the picture."""
+    rng = np.random.default_rng(0)
+    readings = rng.random((4, 51)) / 2
+    references = [
+        {"description": f"a {word} face", "intensities": rng.random(8)} for word in ("happy", "sad", "calm", "wide")
+    ]
+    settings = ScoreSettings(backbone=clip_folder, k=2, space="reading")
+    rendered = render(load_calibration().to_weights(readings), settings=RenderSettings(size=32))
+    raw = render(readings, settings=RenderSettings(size=32))
+    embed = load_backbone(clip_folder).encode_pictures
+    ours = score(readings, references, settings=settings).per_sample["kl_divergence"]
+    assert ours == pytest.approx(score(rendered, references, settings=settings).per_sample["kl_divergence"], abs=1e-6)
+    assert not np.allclose(embed(rendered), embed(raw))  # so that the test can fail
+
+
+def test_errors_only_within_one_space(clip_folder, caplog):
+    references = [
+        {"description": "a happy face", "intensities": [1] + [0] * 7, "blendshapes": [0.25] * 51},
+        {"description": "a sad face", "intensities": [0, 1] + [0] * 6, "blendshapes": [0.5] * 51},
+    ]
+    settings = ScoreSettings(backbone=clip_folder, k=2)
+    unsaid, alike, apart = (
+        score(np.zeros((2, 51)), read_references(references, space), settings=settings)
+        for space in (None, "weights", "reading")
+    )
+    assert unsaid.mae == alike.mae == pytest.approx(0.375)
+    assert (apart.mse, apart.mae, apart.kl_divergence) == (None, None, alike.kl_divergence)
+    assert "the references' blendshapes are reading, the predictions weights" in caplog.text
 
 
 def test_alpha_follows_the_variant_until_it_is_named():
@@ -254,6 +302,7 @@ def test_a_corrupt_picture_names_its_row(tmp_path, cut):
     [
         ({"variant": "published"}, "expected a variant of paper, release, got 'published'"),
         ({"space": "pixels"}, "expected a space of 'reading' or 'weights', got 'pixels'"),
+        ({"calibration": "raw"}, "expected a calibration method of refine, network, none, got 'raw'"),
         ({"dtype": "float16"}, "expected a dtype of float32 or bfloat16, got 'float16'"),
         ({"k": 0}, "expected k above 0, got 0"),
         ({"epsilon": 0.0}, "expected epsilon above 0, got 0.0"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from emo3d.blendshapes import as_expressions
+from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
 
@@ -23,27 +23,33 @@ class References:
         descriptions: N texts.
         intensities: (N, 8) float64 in 0..1, order `EMOTIONS`.
         expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`, or None where the references hold none.
+        space: of the expressions; None where nobody says it, and then it is taken to be that of the predictions.
     """
 
     descriptions: list[str]
     intensities: np.ndarray
     expressions: np.ndarray | None = None
+    space: Space | None = None
 
     def __len__(self) -> int:
         return len(self.descriptions)
 
 
-def read_references(references: Any) -> References:
+def read_references(references: Any, space: Space | None = None) -> References:
     """Read references.
 
     Args:
         references: a sequence of mappings, a `datasets.Dataset` or a mapping of columns, with `description` (text),
             `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion to number) and, in all
             rows or in none, `blendshapes` (51 scores). Whatever else a row holds is not looked at.
+        space: of the blendshapes, where it is known.
 
     Raises:
         ValueError: no rows, a row without a description or intensities, or with bad ones; the message names the row.
+            An unknown space.
     """
+    if space is not None:
+        return replace(read_references(references), space=check_space(space))
     if isinstance(references, References):
         return references
     if isinstance(references, Mapping) or hasattr(references, "column_names"):

