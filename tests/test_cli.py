@@ -10,7 +10,12 @@ import pytest
 from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
+from emo3d.expressions import read_expressions
+from emo3d.face import RenderSettings, render
+from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
+from emo3d.generation import ExpressionModel
+from emo3d.generation.load import QUICKSTART_FOLDER
 
 RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
 
@@ -49,6 +54,45 @@ def test_render_writes_every_row(tmp_path):
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["00000.png", "00001.png", "00002.png"]
 
 
+@pytest.mark.parametrize(("method", "said"), [("refine", "refine/anny-1"), ("none", "readings, taken as they are")])
+def test_render_calibrates_readings(tmp_path, method, said):
+    readings = np.random.default_rng(0).random((2, 51)) / 2
+    write_json(tmp_path / "faces.json", readings, space="reading")
+    arguments = ["--out", tmp_path / "pictures", "--size", "64", "--calibration", method]
+    assert said in " ".join(emo3d("render", tmp_path / "faces.json", *arguments).split())
+    expected = render(load_calibration().to_weights(readings, method), settings=RenderSettings(size=64))
+    pictures = [np.asarray(Image.open(tmp_path / "pictures" / f"0000{index}.png")) for index in range(2)]
+    assert np.abs(pictures - expected.astype(int)).mean() < 0.1
+
+
+@pytest.mark.parametrize("method", ["refine", "none"])
+def test_a_generator_of_readings_is_calibrated(tmp_path, method):
+    """A generator as if it were trained on the release: its numbers are readings."""
+    generator = ExpressionModel.from_pretrained(QUICKSTART_FOLDER, space="reading").eval()
+    generator.save_pretrained(tmp_path / "model")
+    reading = generator.generate(["He is furious"])
+    expected = load_calibration().to_weights(reading, method)[0]
+    arguments = ["--model", tmp_path / "model", "--calibration", method, "--out"]
+    for name in ("face.json", "face.csv"):
+        printed = emo3d("generate", "He is furious", *arguments, tmp_path / name)
+        scores, space = read_expressions(tmp_path / name)
+        assert scores[0] == pytest.approx(expected, abs=1e-4)
+        assert space == ("reading" if (name, method) == ("face.json", "none") else "weights")
+    title = "readings, taken as they are" if method == "none" else "weights, from readings by refine/anny-1"
+    assert f"leading blendshapes ({title})" in " ".join(printed.split())
+    assert any(BLENDSHAPES[index] in printed for index in np.flatnonzero(expected == expected.max()))
+
+
+def test_no_errors_across_spaces(tmp_path):
+    """The sample's blendshapes are weights, as its card says."""
+    write_json(tmp_path / "faces.json", np.zeros((250, 51)), space="reading")
+    out = tmp_path / "result.json"
+    emo3d("score", tmp_path / "faces.json", "--references", "sample", "--backbone", "quickstart", "--out", out)
+    result = json.loads(out.read_text())
+    assert (result["mse"], result["mae"]) == (None, None)
+    assert "|space:reading|calibration:refine/anny-1|" in result["signature"]
+
+
 @pytest.mark.skipif(not RELEASE.is_dir(), reason="the real slice of the release is not beside the project")
 def test_score_runs_on_the_real_release(tmp_path):
     out = tmp_path / "result.json"
@@ -67,6 +111,7 @@ def test_score_runs_on_the_real_release(tmp_path):
         (["generate", "   "], "blank"),
         (["generate", "a smile", "--out", "face.obj"], "expected a file of .glb, .json, .csv, got face.obj"),
         (["generate", "a smile", "--identity", "martian"], "expected an identity of adult"),
+        (["generate", "a smile", "--calibration", "raw"], "expected a calibration method of refine, network, none"),
         (["score", "missing.csv", "--references", "sample"], "no such file"),
     ],
 )

