@@ -11,6 +11,7 @@ import pytest
 from emo3d.quickstart.report import Row
 from emo3d.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
 
+WAYS = ("raw", "calibrated")
 RELEASE = Path(__file__).resolve().parents[3] / "shared" / "real_emo3d"
 
 
@@ -47,7 +48,12 @@ def test_the_report_stands_alone(finished):
 @pytest.mark.skipif(not RELEASE.is_dir(), reason="the real slice of the release is not beside the project")
 def test_published_pictures_stand_beside_renders(finished):
     page = (finished[0] / "report.html").read_text(encoding="utf-8")
-    assert page.count("<figcaption>published picture</figcaption>") == 13
+    for caption in ("published picture", *WAYS):
+        assert page.count(f"<figcaption>{caption}</figcaption>") == 13
+    raw, calibrated = (re.search(rf"<td>its readings, {name}</td>.*?</tr>", page, re.S)[0] for name in WAYS)
+    assert "<td>38</td>" in raw  # 1 picture with 2 descriptions and 12 with 3
+    assert raw.replace("raw", "") != calibrated.replace("calibrated", "")
+    assert "refine/anny-1" in page
 
 
 def test_a_face_is_written(finished):

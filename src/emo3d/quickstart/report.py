@@ -47,10 +47,17 @@ class Card:
 
 @dataclass(frozen=True)
 class Release:
-    """Rows of the published release: a card for each picture, and the score of all description/expression pairs."""
+    """Rows of the published release.
+
+    Attributes:
+        cards: one for each picture.
+        rows: the scores of all description/expression pairs, raw and calibrated.
+        calibration: method and name, as in a signature.
+    """
 
     cards: Sequence[Card]
-    row: Row
+    rows: Sequence[Row]
+    calibration: str
 
 
 @dataclass(frozen=True)

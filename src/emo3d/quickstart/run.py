@@ -14,7 +14,9 @@ from tqdm.auto import tqdm
 from emo3d.dataset import as_pairs, read_release, sample_folder
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import render
+from emo3d.face.calibration import Method
 from emo3d.face.export import write_glb
+from emo3d.face.spaces import name_calibration
 from emo3d.generation import load_generator
 from emo3d.quickstart.report import Card, Release, Report, Row, encode_picture
 from emo3d.scoring import QUICKSTART, ScoreSettings, score, score_distributions
@@ -134,26 +136,32 @@ def _spread(intensities: np.ndarray, count: int) -> list[int]:
 
 
 def _read_release(folder: Path, seed: int) -> Release:
-    """Published pictures, and the default face told to do what MediaPipe read off them, scored as the sample was."""
+    """Published pictures, and the default face told what MediaPipe read off them, raw and calibrated, both scored."""
     pairs = [pair for pair in as_pairs(read_release(folder)) if pair["image"] is not None]
     readings = np.stack([pair["blendshapes"] for pair in pairs])
-    settings = ScoreSettings(backbone=QUICKSTART, space="reading", seed=seed)
-    result = score(readings, pairs, settings=settings)
+    described = [{name: pair[name] for name in ("description", "intensities")} for pair in pairs]
     first = {pair["name"]: index for index, pair in reversed(list(enumerate(pairs)))}
     chosen = sorted(first.values())
-    described = distribution([pair["intensities"] for pair in pairs])
+    methods: dict[str, Method] = {"raw": "none", "calibrated": "refine"}
+    faces = {name: render(readings[chosen], space="reading", calibration=method) for name, method in methods.items()}
+    results = {}
+    for name, method in methods.items():
+        settings = ScoreSettings(backbone=QUICKSTART, space="reading", calibration=method, seed=seed)
+        results[name] = score(readings, described, settings=settings)
+    emotions = distribution([pair["intensities"] for pair in pairs])
     cards = [
         Card(
             description=pairs[index]["description"],
             pictures={
                 "published picture": encode_picture(pairs[index]["image"]),
-                "its reading, rendered": encode_picture(face),
+                **{name: encode_picture(rendered[place]) for name, rendered in faces.items()},
             },
             bars={
-                "described": described[index],
-                "read off the render": result.per_sample["distribution"][index],
+                "described": emotions[index],
+                **{f"read off {name}": result.per_sample["distribution"][index] for name, result in results.items()},
             },
         )
-        for index, face in zip(chosen, render(readings[chosen], space="reading"), strict=True)
+        for place, index in enumerate(chosen)
     ]
-    return Release(cards, _row("its readings, rendered", result.to_dict()))
+    rows = [_row(f"its readings, {name}", result.to_dict()) for name, result in results.items()]
+    return Release(cards, rows, calibration=str(name_calibration("reading", methods["calibrated"])))
