@@ -15,12 +15,14 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from emo3d import BLENDSHAPES, EMOTIONS, Space, load_generator
+from emo3d import BLENDSHAPES, EMOTIONS, load_generator
 from emo3d.dataset import make_rows
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render
 from emo3d.face.export import write_glb
+from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.scoring import QUICKSTART, Backbone, Bank, load_backbone, retrieved_distribution
 
+GENERATOR = os.environ.get("EMO3D_GENERATOR", QUICKSTART)  # or a folder, or an id on the Hub
 EXAMPLES = (
     "She just won the lottery",
     "An elderly man in deep despair",
@@ -39,9 +41,17 @@ KEPT_SECONDS = 3600
 INTRODUCTION = """# Emo3D
 Describe a feeling and see it on a face that you can turn, measure and take with you."""
 
-ABOUT = """The generator and the reader of the picture are Emo3D's *quickstart* parts: small, and trained on a synthetic
-sample. They know situations and emotions; negation, irony and physical detail are beyond them. The GLB holds Apple's 52
-ARKit blendshapes by name and opens in Blender, Unity, Unreal and three.js."""
+ABOUT = """{parts} {space} The GLB holds Apple's 52 ARKit blendshapes by name and opens in Blender, Unity, Unreal and
+three.js."""
+QUICKSTART_PARTS = """The generator and the reader of the picture are Emo3D's *quickstart* parts: small, and trained on
+a synthetic sample. They know situations and emotions; negation, irony and physical detail are beyond them."""
+OTHER_PARTS = """The generator is `{generator}`. The reader of the picture is a *quickstart* part of Emo3D: small, and
+trained on a synthetic sample."""
+SPACES = {
+    "weights": "The generator writes *weights* for a rig.",
+    "reading": """The generator writes *readings*, what MediaPipe says of a face; the face, the GLB and the numbers
+shown are the weights that it would read that way (calibration `{calibration}`).""",
+}
 
 THEME = gr.themes.Soft(
     primary_hue="indigo",
@@ -71,38 +81,40 @@ def generate(description: str, identity: str, strength: float) -> tuple[str, str
         strength: 0 for the neutral face, 1 for the expression as generated, up to 1.5 for more of it.
 
     Returns:
-        The face as GLB and as PNG, the emotion distribution read off the picture, and the leading blendshapes.
+        The face as GLB and as PNG, the emotion distribution read off the picture, and the blendshapes as weights.
     """
     if not description.strip():
         raise gr.Error("Please describe a feeling first.", print_exception=False)
     if len(description) > LONGEST:
         raise gr.Error(f"Please use at most {LONGEST:,} characters.", print_exception=False)
     try:
-        generator = load_generator()
-        space = generator.config.space
-        expression = strengthen(generator.generate([description])[0], strength)
+        generator = load_generator(GENERATOR)
         rig = FaceRig.from_anny(identity)
-        emotions = read_emotions(expression, rig, space)
+        generated = generator.generate([description])
+        # Before it is made stronger or weaker: a reading of 0 is no face at rest.
+        weights = rig_weights(generated, generator.config.space, calibration=rig.calibration)
+        expression = strengthen(weights[0], strength)
+        emotions = read_emotions(expression, rig)
     except OSError as error:  # an encoder that is not to be had; the message says what to do
         raise gr.Error(str(error), print_exception=False) from error
     name = Path(get_upload_folder(), f"emo3d-face-{uuid4().hex}")  # not to be guessed by other visitors
     name.parent.mkdir(parents=True, exist_ok=True)
     glb, picture = name.with_suffix(".glb"), name.with_suffix(".png")
-    write_glb(glb, expression, rig=rig, space=space, description=description)
-    portrait = render(expression, space=space, rig=rig, settings=RenderSettings(size=PICTURE_SIZE))[0]
+    write_glb(glb, expression, rig=rig, description=description)
+    portrait = render(expression, rig=rig, settings=RenderSettings(size=PICTURE_SIZE))[0]
     Image.fromarray(portrait).save(picture)
     return str(glb), str(picture), emotions, dict(zip(BLENDSHAPES, expression.tolist(), strict=True))
 
 
 def strengthen(expression: np.ndarray, strength: float) -> np.ndarray:
-    """Scale an expression (51,) so that it stays in 0..1 without clipping: 1 - (1 - weight) ** strength."""
+    """Scale weights (51,) so that they stay in 0..1 without clipping: 1 - (1 - weight) ** strength."""
     return (1 - (1 - expression) ** strength).astype(np.float32)
 
 
-def read_emotions(expression: np.ndarray, rig: FaceRig, space: Space) -> dict[str, float]:
+def read_emotions(expression: np.ndarray, rig: FaceRig) -> dict[str, float]:
     """What a picture of the face says to one who never saw the description: emotions of the nearest known ones."""
     backbone, bank = _backbone_and_bank()
-    picture = render(expression, space=space, rig=rig, settings=RenderSettings(size=backbone.image_size))
+    picture = render(expression, rig=rig, settings=RenderSettings(size=backbone.image_size))
     nearest = bank.nearest(backbone.encode_pictures(picture), NEAREST)
     (shown,) = retrieved_distribution(bank.intensities[nearest])
     return dict(zip(EMOTIONS, shown.tolist(), strict=True))
@@ -113,6 +125,13 @@ def _backbone_and_bank() -> tuple[Backbone, Bank]:
     backbone = load_backbone(QUICKSTART)
     rows = make_rows("train", BANK_SIZE, seed=0)
     return backbone, Bank.encode([row.description for row in rows], [row.intensities for row in rows], backbone)
+
+
+def about() -> str:
+    """What stands below the face: which generator it is, and in which space it writes."""
+    parts = QUICKSTART_PARTS if GENERATOR == QUICKSTART else OTHER_PARTS.format(generator=GENERATOR)
+    space = load_generator(GENERATOR).config.space
+    return ABOUT.format(parts=parts, space=SPACES[space].format(calibration=name_calibration(space)))
 
 
 def build() -> gr.Blocks:
@@ -150,14 +169,17 @@ def build() -> gr.Blocks:
                 with gr.Row():
                     emotions = gr.Label(label="Emotions read off the picture", show_heading=False, min_width=240)
                     blendshapes = gr.Label(
-                        label="Leading blendshapes", num_top_classes=LEADING, show_heading=False, min_width=240
+                        label="Leading blendshapes (weights)",
+                        num_top_classes=LEADING,
+                        show_heading=False,
+                        min_width=240,
                     )
             with gr.Column(elem_id="choose"):
                 examples = gr.Examples([[text] for text in EXAMPLES], [description], label="Or try one of these")
                 with gr.Row():
                     identity = gr.Dropdown(list(IDENTITIES), value="adult", label="Identity", min_width=140)
                     strength = gr.Slider(0, 1.5, value=1, step=0.05, label="Strength", min_width=140)
-        gr.Markdown(ABOUT)
+        gr.Markdown(about())
 
         inputs, outputs = [description, identity, strength], [model, picture, emotions, blendshapes]
         asked = gr.on([show.click, description.submit], generate, inputs, outputs, api_name="generate", js=LOOK_AT_FACE)

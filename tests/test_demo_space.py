@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,13 @@ STARTED_WITHIN = 120  # seconds
 SHOWN_WITHIN = 60_000  # milliseconds
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """The app as a user starts it, on a free port."""
-    folder = tmp_path_factory.mktemp("demo")
+@contextmanager
+def serving(folder, **environment):
+    """The app as a user starts it, on a free port; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "cache")}
+    environment |= {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "cache")}
     with open(folder / "log", "w") as log:
         server = subprocess.Popen([sys.executable, str(APP)], env=environment, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
@@ -46,6 +46,12 @@ def url(tmp_path_factory):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("demo")) as address:
+        yield address
 
 
 def _answers(address):
@@ -213,3 +219,30 @@ def test_an_empty_description_is_answered_in_words(url, chromium):
     page.get_by_role("button", name="Show the face").click()
     page.get_by_text("Please describe a feeling first").wait_for(timeout=SHOWN_WITHIN)
     page.close()
+
+
+@pytest.mark.browser
+def test_readings_of_a_generator_are_calibrated_and_the_page_says_so(chromium, tmp_path):
+    """A generator as if it were trained on the release: its numbers are readings. The calibration has its own tests."""
+    from emo3d.face.calibration import load_calibration
+    from emo3d.generation import ExpressionModel
+    from emo3d.generation.load import QUICKSTART_FOLDER
+
+    generator = ExpressionModel.from_pretrained(QUICKSTART_FOLDER, space="reading").eval()
+    generator.save_pretrained(tmp_path / "generator")
+    (reading,) = generator.generate(["He is furious"])
+    expected = load_calibration().to_weights(reading)[0]
+    assert np.abs(expected - reading).max() > 0.1
+
+    with serving(tmp_path, EMO3D_GENERATOR=str(tmp_path / "generator")) as address:
+        client = gradio_client.Client(address, download_files=tmp_path, verbose=False)
+        written = glb_document(generate(client, "He is furious")[0])["meshes"][0]["weights"]
+        np.testing.assert_allclose(written[:51], expected, atol=1e-4)
+        page = chromium.new_page()
+        page.goto(address)
+        wait_for_face(page)
+        text = page.locator("body").inner_text()
+        assert "readings, what MediaPipe says of a face" in text
+        assert load_calibration().name in text
+        page.screenshot(path=tmp_path / "demo-readings.png", full_page=True)
+        page.close()
