@@ -87,7 +87,8 @@ def test_no_errors_across_spaces(tmp_path):
     """The sample's blendshapes are weights, as its card says."""
     write_json(tmp_path / "faces.json", np.zeros((250, 51)), space="reading")
     out = tmp_path / "result.json"
-    emo3d("score", tmp_path / "faces.json", "--references", "sample", "--backbone", "quickstart", "--out", out)
+    arguments = ["--references", "sample", "--backbone", "quickstart", "--calibration", "refine", "--out", out]
+    emo3d("score", tmp_path / "faces.json", *arguments)
     result = json.loads(out.read_text())
     assert (result["mse"], result["mae"]) == (None, None)
     assert "|space:reading|calibration:refine/anny-1|" in result["signature"]

@@ -252,7 +252,7 @@ def test_json_keeps_readings_unless_weights_are_asked_for(tmp_path):
 def test_a_rig_without_a_calibration_takes_readings_only_raw(rig, tmp_path):
     bare = dataclasses.replace(rig, calibration=None)
     with pytest.raises(ValueError, match="the rig has no calibration, so it cannot show readings"):
-        write_glb(tmp_path / "face.glb", READING, rig=bare, space="reading")
+        write_glb(tmp_path / "face.glb", READING, rig=bare, space="reading", calibration="refine")
     assert list(tmp_path.iterdir()) == []
     write_glb(tmp_path / "face.glb", READING, rig=bare, space="reading", calibration="none")
     write_glb(tmp_path / "smile.glb", SMILE, rig=bare)

@@ -191,7 +191,7 @@ def test_readings_are_scored_as_their_calibrated_render(clip_folder):
     references = [
         {"description": f"a {word} face", "intensities": rng.random(8)} for word in ("happy", "sad", "calm", "wide")
     ]
-    settings = ScoreSettings(backbone=clip_folder, k=2, space="reading")
+    settings = ScoreSettings(backbone=clip_folder, k=2, space="reading", calibration="refine")
     rendered = render(load_calibration().to_weights(readings), settings=RenderSettings(size=32))
     raw = render(readings, settings=RenderSettings(size=32))
     embed = load_backbone(clip_folder).encode_pictures
