@@ -25,7 +25,7 @@ Args:
     batch_size (int): faces rendered and encoded at a time, 32 by default.
     **settings: the fields of `emo3d.ScoreSettings`: variant, k, epsilon, alpha, backbone, revision, dtype, bank, space
         ("weights" of a rig by default, or "reading" of MediaPipe), calibration (how readings become the weights that
-        are rendered: "refine" by default, "network", or "none" for the publication's way), identity, render,
+        are rendered: "refine", "network", or "none", the default and the publication's way), identity, render,
         n_bootstrap, confidence, seed.
 
 Returns:

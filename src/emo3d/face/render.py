@@ -13,7 +13,7 @@ import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.rig import FaceRig
-from emo3d.face.spaces import rig_weights
+from emo3d.face.spaces import DEFAULT_METHOD, rig_weights
 
 if TYPE_CHECKING:
     from emo3d.face.calibration import Method
@@ -75,7 +75,7 @@ def render(
     space: Space = "weights",
     rig: FaceRig | None = None,
     settings: RenderSettings | None = None,
-    calibration: Method = "refine",
+    calibration: Method = DEFAULT_METHOD,
 ) -> np.ndarray:
     """Picture expressions.
 
@@ -104,7 +104,7 @@ def render_batches(
     space: Space = "weights",
     rig: FaceRig | None = None,
     settings: RenderSettings | None = None,
-    calibration: Method = "refine",
+    calibration: Method = DEFAULT_METHOD,
     batch_size: int = _BATCH,
 ) -> Iterator[np.ndarray]:
     """Picture expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
