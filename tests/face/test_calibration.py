@@ -1,4 +1,4 @@
-"""The way back from readings to weights: its properties on any input, and the packaged one tried with the instrument."""
+"""The way back from readings to weights: its properties on any input; the packaged one tried with the instrument."""
 
 from pathlib import Path
 
