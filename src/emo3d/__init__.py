@@ -11,8 +11,8 @@ from emo3d.emotions import EMOTIONS, as_intensities, distribution
 if TYPE_CHECKING:
     from emo3d.face import FaceRig, RenderSettings, render
     from emo3d.generation import load_generator
-    from emo3d.scoring import ScoreSettings
-    from emo3d.scoring.score import Emo3DResult, score
+    from emo3d.scoring import Emo3DResult, Emo3DScorer, ScoreSettings
+    from emo3d.scoring.score import score
 
 __version__ = "0.1.0"
 
@@ -23,6 +23,7 @@ _LAZY = {
     "render": "emo3d.face",
     "load_generator": "emo3d.generation",
     "Emo3DResult": "emo3d.scoring",
+    "Emo3DScorer": "emo3d.scoring",
     "ScoreSettings": "emo3d.scoring",
     "score": "emo3d.scoring",
 }
@@ -31,6 +32,7 @@ __all__ = [
     "BLENDSHAPES",
     "EMOTIONS",
     "Emo3DResult",
+    "Emo3DScorer",
     "FaceRig",
     "RenderSettings",
     "ScoreSettings",

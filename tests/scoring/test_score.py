@@ -57,7 +57,8 @@ def test_a_batch_equals_its_parts(batch_size):
         score(pictures(rows), [references[row] for row in rows], bank=bank, settings=settings, backbone=backbone)
         for rows in (range(11), range(11, 12), range(12, 30))
     ]
-    for name, values in whole.per_sample.items():
+    for name in ("kl_divergence", "distribution", "match"):
+        values = whole.per_sample[name]
         assert np.concatenate([part.per_sample[name] for part in parts]) == pytest.approx(values, abs=1e-12)
     assert len({part.signature for part in (whole, *parts)}) == 1
 

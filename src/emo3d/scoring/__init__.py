@@ -6,8 +6,10 @@ from emo3d.scoring.backbone import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBa
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.core import ALPHA, Variant, bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
 from emo3d.scoring.inputs import References, read_references
-from emo3d.scoring.score import Emo3DResult, score, score_distributions
-from emo3d.scoring.settings import ScoreSettings
+from emo3d.scoring.result import Emo3DResult
+from emo3d.scoring.score import score, score_distributions
+from emo3d.scoring.scorer import Emo3DScorer
+from emo3d.scoring.settings import ScoreSettings, signature_difference
 
 __all__ = [
     "ALPHA",
@@ -16,6 +18,7 @@ __all__ = [
     "Backbone",
     "Bank",
     "Emo3DResult",
+    "Emo3DScorer",
     "HubBackbone",
     "References",
     "ScoreSettings",
@@ -28,4 +31,5 @@ __all__ = [
     "retrieved_distribution",
     "score",
     "score_distributions",
+    "signature_difference",
 ]

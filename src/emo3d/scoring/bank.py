@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import cached_assets_path
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.scoring.backbone import Backbone
+from emo3d.scoring.inputs import content_hash
 
+_TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
 _SIMILARITIES_AT_ONCE = 2**23  # float32s, 32 MB
 
 
@@ -28,7 +35,7 @@ class Bank:
         intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros.
         embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
         truncated: how many of the distinct texts were longer than the backbone's window.
-        backbone: `id@revision` of the backbone that embedded the texts.
+        backbone: `full_name` of the backbone that embedded the texts.
     """
 
     descriptions: tuple[str, ...]
@@ -50,22 +57,71 @@ class Bank:
         _check_finite(self.embeddings, "descriptions")
 
     @classmethod
-    def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone) -> Bank:
+    def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
         """Embed descriptions, each distinct text once.
 
         Args:
             descriptions: M texts.
             intensities: (M, 8) in 0..1, or M mappings from emotion to intensity.
             backbone: what embeds them; the pictures to look up must be embedded by the same one.
+            cache: keep the embeddings on disk and take them from there the next time, under the hash of the bank and
+                the backbone's full name (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`, so below
+                `HF_HOME`). Only for backbones of which id and revision say which weights they have.
 
         Raises:
             ValueError: no or blank descriptions, bad intensities, or not as many of one as of the other.
         """
-        descriptions = check_descriptions(descriptions)
+        descriptions, intensities = tuple(check_descriptions(descriptions)), as_intensities(intensities)
+        name, content = full_name(backbone), content_hash(descriptions, intensities)
+        kept = _cache_file(name, content) if cache else None
+        if kept and kept.is_file():
+            try:
+                embeddings, said = _read_embeddings(kept)
+                return cls(descriptions, intensities, embeddings, int(said["truncated"]), name)
+            except (ValueError, SafetensorError):
+                pass  # cut short or another program's: made anew below
         encoded = backbone.encode_texts(list(dict.fromkeys(descriptions)))
-        return cls(
-            tuple(descriptions), as_intensities(intensities), encoded.embeddings, encoded.truncated, full_name(backbone)
-        )
+        bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name)
+        if kept:
+            bank._write_embeddings(kept)
+        return bank
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Bank:
+        """Read a bank that `save` wrote.
+
+        Raises:
+            FileNotFoundError: a file is missing.
+            ValueError: a file is no such file, or the two are not of one bank.
+        """
+        from pyarrow import ArrowException, parquet
+
+        table_file, embeddings_file = (Path(folder, name) for name in (_TABLE, _EMBEDDINGS))
+        for file in (table_file, embeddings_file):
+            if not file.is_file():
+                raise FileNotFoundError(f"expected a bank of {_TABLE} and {_EMBEDDINGS}, there is no {file}")
+        try:
+            table = parquet.read_table(table_file, columns=["description", "intensities"])
+            embeddings, said = _read_embeddings(embeddings_file)
+        except (ArrowException, SafetensorError) as error:
+            raise ValueError(f"expected a bank in {folder}: {error}") from error
+        intensities = as_intensities(table["intensities"].to_pylist())
+        descriptions = tuple(table["description"].to_pylist())
+        if content_hash(descriptions, intensities) != said["hash"]:
+            raise ValueError(f"expected the bank {said['hash']} beside its embeddings, {table_file} has another")
+        return cls(descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"])
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write `bank.parquet` (description, intensities) and `embeddings.safetensors`, which has hash and backbone."""
+        import pyarrow
+        from pyarrow import parquet
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        columns = {"description": list(self.descriptions), "intensities": self.intensities.tolist()}
+        with TemporaryDirectory(dir=folder) as unfinished:
+            parquet.write_table(pyarrow.table(columns), Path(unfinished, _TABLE))
+            os.replace(Path(unfinished, _TABLE), Path(folder, _TABLE))
+        self._write_embeddings(Path(folder, _EMBEDDINGS))
 
     def __len__(self) -> int:
         return len(self.descriptions)
@@ -73,8 +129,7 @@ class Bank:
     @cached_property
     def hash(self) -> str:
         """Content hash of descriptions and intensities: 12 hexadecimal digits of a SHA-256."""
-        texts = json.dumps(self.descriptions).encode()
-        return hashlib.sha256(texts + np.ascontiguousarray(self.intensities, "<f8").tobytes()).hexdigest()[:12]
+        return content_hash(self.descriptions, self.intensities)
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
         """Rows of the k descriptions most similar to each picture, exactly, best first.
@@ -96,7 +151,8 @@ class Bank:
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
         _check_finite(picture_embeddings, "pictures")
         parts = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
-        return np.concatenate([self._nearest(part, k) for part in parts])
+        embeddings = self.embeddings.to(picture_embeddings)  # where the pictures are
+        return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
         """Whether each description is, word for word, among the rows (N, k) retrieved for it: (N,) bool.
@@ -108,11 +164,17 @@ class Bank:
         wanted = np.array([self._texts[description] for description in descriptions])
         return (self._text_of_row[rows] == wanted[:, None]).any(axis=1)
 
-    def _nearest(self, pictures: torch.Tensor, k: int) -> np.ndarray:
-        similarity = pictures.to(self.embeddings) @ self.embeddings.T
-        if len(self.embeddings) < len(self):  # one column per row; those of one text are equal to the last bit
+    def _nearest(self, pictures: torch.Tensor, embeddings: torch.Tensor, k: int) -> np.ndarray:
+        similarity = pictures @ embeddings.T
+        if len(embeddings) < len(self):  # one column per row; those of one text are equal to the last bit
             similarity = similarity[:, torch.from_numpy(self._text_of_row).to(similarity.device)]
         return _top(similarity, k).cpu().numpy()
+
+    def _write_embeddings(self, file: Path) -> None:
+        metadata = {"hash": self.hash, "backbone": self.backbone, "truncated": str(self.truncated)}
+        with TemporaryDirectory(dir=file.parent) as unfinished:
+            save_file({"embeddings": self.embeddings.cpu().contiguous()}, Path(unfinished, file.name), metadata)
+            os.replace(Path(unfinished, file.name), file)
 
     @cached_property
     def _texts(self) -> dict[str, int]:
@@ -124,8 +186,22 @@ class Bank:
 
 
 def full_name(backbone: Backbone) -> str:
-    """`id@revision` of a backbone."""
-    return f"{backbone.id}@{backbone.revision}"
+    """`id@revision` of a backbone, and its dtype where that is not float32: what its embeddings depend on."""
+    return f"{backbone.id}@{backbone.revision}" + ("" if backbone.dtype == "float32" else f" in {backbone.dtype}")
+
+
+def _cache_file(backbone: str, content: str) -> Path:
+    folder = cached_assets_path("emo3d", namespace="banks")
+    return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
+
+
+def _read_embeddings(file: Path) -> tuple[torch.Tensor, dict[str, str]]:
+    """Embeddings, and what the file says of them: hash, backbone, truncated."""
+    with safe_open(file, "pt") as opened:
+        said = opened.metadata() or {}
+        if not said.keys() >= {"hash", "backbone", "truncated"}:
+            raise ValueError(f"expected the embeddings of a bank, got {file}")
+        return opened.get_tensor("embeddings"), said
 
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,47 @@ class References:
 
     def __len__(self) -> int:
         return len(self.descriptions)
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """Place of each row among the distinct (description, intensities), sorted: (N,) int64.
+
+        What does not depend on the order of the rows goes by this: the bank made of them, their hash, the bootstrap.
+        """
+        keys = list(zip(self.descriptions, map(tuple, self.intensities.tolist()), strict=True))
+        places = {key: place for place, key in enumerate(sorted(set(keys)))}
+        return np.array([places[key] for key in keys])
+
+    def canonical(self) -> References:
+        """Descriptions and intensities sorted by both; duplicates are kept."""
+        order = np.argsort(self.ranks, kind="stable")
+        return References([self.descriptions[row] for row in order], self.intensities[order])
+
+
+def content_hash(descriptions: Sequence[str], intensities: np.ndarray) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over descriptions and intensities (N, 8), in their order."""
+    texts = json.dumps(list(descriptions)).encode()
+    return hashlib.sha256(texts + np.ascontiguousarray(intensities, "<f8").tobytes()).hexdigest()[:12]
+
+
+def read_batch(predictions: Any, references: Any) -> tuple[np.ndarray | Pictures, References]:
+    """Read predictions, as expressions (N, 51) or pictures, and as many references.
+
+    Raises:
+        ValueError: what `as_expressions` and `read_references` refuse, or not as many of one as of the other.
+    """
+    described = read_references(references)
+    given = Pictures(predictions) if is_pictures(predictions) else as_expressions(predictions)
+    check_lengths(len(given), len(described))
+    return given, described
+
+
+def check_lengths(predictions: int, references: int) -> None:
+    """Raise a ValueError unless there is one prediction per reference."""
+    if predictions != references:
+        raise ValueError(
+            f"expected one prediction per reference, got {predictions} predictions and {references} references"
+        )
 
 
 def read_references(references: Any, space: Space | None = None) -> References:
@@ -88,6 +132,8 @@ def _expressions(column: Sequence[Any]) -> np.ndarray | None:
 
 def is_pictures(predictions: Any) -> bool:
     """Whether predictions are pictures (arrays of three axes, PIL images, paths) rather than expressions."""
+    if isinstance(predictions, Pictures):
+        return True
     if isinstance(predictions, np.ndarray):
         return predictions.ndim == 4
     if len(predictions) == 0 or isinstance(predictions, Mapping):
@@ -100,18 +146,20 @@ class Pictures:
 
     Args:
         source: (N, H, W, 3) uint8, or a sequence of such arrays (H, W, 3), of PIL images in mode RGB, or of paths.
+        before: (M, H, W, 3) uint8, pictures that come first; they do not count as rows in messages.
+        shape: (H, W, 3) that all must have; that of the first picture when None.
     """
 
-    def __init__(self, source: Any) -> None:
-        self.source = source
-        self.shape: tuple[int, ...] | None = None
+    def __init__(
+        self, source: Any, before: Sequence[np.ndarray] | np.ndarray = (), shape: tuple[int, ...] | None = None
+    ) -> None:
+        self.source: Any = source.source if isinstance(source, Pictures) else source
+        self.before = before
+        self.shape = shape
+        self._expected = "earlier" if shape else "in row 0"
 
     def __len__(self) -> int:
-        return len(self.source)
-
-    def batches(self, batch_size: int) -> Iterator[np.ndarray]:
-        """All pictures in order, `batch_size` at a time; see `__getitem__`."""
-        return (self[start : start + batch_size] for start in range(0, len(self), batch_size))
+        return len(self.before) + len(self.source)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Pictures of a slice of rows, (n, H, W, 3) uint8.
@@ -121,12 +169,18 @@ class Pictures:
                 the message names the row.
         """
         batch = []
-        for row in range(*rows.indices(len(self))):
+        for index in range(*rows.indices(len(self))):
+            row = index - len(self.before)
+            if row < 0:
+                batch.append(self.before[index])
+                continue
             picture = _read(self.source[row], row)
             self.shape = self.shape or picture.shape
             if picture.shape != self.shape:
                 expected, got = (f"{width} x {height}" for height, width, _ in (self.shape, picture.shape))
-                raise ValueError(f"expected pictures of one size, {expected} as in row 0, got {got} in row {row}")
+                raise ValueError(
+                    f"expected pictures of one size, {expected} as {self._expected}, got {got} in row {row}"
+                )
             batch.append(picture)
         return np.stack(batch)
 

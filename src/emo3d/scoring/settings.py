@@ -90,3 +90,15 @@ class ScoreSettings:
             unused = {*unused, "calibration"}
         parts = [f"{name}:{'-' if name in unused else value}" for name, value in shown.items()]
         return "|".join([*parts, f"version:{emo3d.__version__}"])
+
+
+def signature_difference(a: str, b: str) -> str | None:
+    """Say in which settings two signatures differ, each with both values; None where they are the same.
+
+    Example:
+        >>> signature_difference("k:10|seed:0", "k:5|seed:0")
+        'k: 10, 5'
+    """
+    one, other = (dict(part.split(":", 1) for part in signature.split("|")) for signature in (a, b))
+    names = [name for name in one | other if one.get(name) != other.get(name)]
+    return "; ".join(f"{name}: {one.get(name, '-')}, {other.get(name, '-')}" for name in names) or None

@@ -1,0 +1,169 @@
+"""A score with its parts, and how they are made of the values of every face."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emo3d.emotions import EMOTIONS
+from emo3d.scoring.core import bootstrap_intervals, emo3d_score
+from emo3d.scoring.inputs import References, content_hash
+from emo3d.scoring.settings import ScoreSettings
+
+BANDS: tuple[str, ...] = ("0.0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1.0")
+"""Intensities in fifths; a number on an edge belongs to the upper one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Emo3DResult:
+    """A score with its parts.
+
+    Attributes:
+        emo3d: the score, 0..1, lower is better.
+        kl_divergence: mean divergence in nats, lower is better.
+        recall_at_k: share of faces that retrieved their own description (the published "exact match"), higher is
+            better; None where the bank does not hold all the references' descriptions.
+        mse: mean squared error of the expressions as they are given, None without predicted and reference expressions
+            in one space.
+        mae: mean absolute error of them, likewise.
+        intervals: bootstrap interval (lower, upper) by name of the numbers above.
+        per_emotion: by the strongest emotion described, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
+            `emo3d` of those samples, and `intervals` of the latter two.
+        per_band: the same by how strong that emotion is, one of `BANDS`.
+        per_sample: `kl_divergence` (N,), `distribution` (N, 8) retrieved for each face, `reference` (N,), the place of
+            its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
+            `mse` (N,), `mae` (N,).
+        n: N, the number of faces.
+        truncated: distinct descriptions of the bank that were longer than the backbone's window.
+        references: content hash of the references' descriptions and intensities, the same in any order of them.
+        signature: the settings in force.
+    """
+
+    emo3d: float
+    kl_divergence: float
+    recall_at_k: float | None
+    mse: float | None
+    mae: float | None
+    intervals: dict[str, tuple[float, float]]
+    per_emotion: dict[str, dict[str, Any]]
+    per_band: dict[str, dict[str, Any]]
+    per_sample: dict[str, np.ndarray]
+    n: int
+    truncated: int
+    references: str
+    signature: str
+
+    def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
+        """Plain Python that JSON can hold, with the per-sample values on request."""
+        plain = asdict(self)
+        for holder in (plain, *plain["per_emotion"].values(), *plain["per_band"].values()):
+            holder["intervals"] = {name: list(ends) for name, ends in holder["intervals"].items()}
+        samples = plain.pop("per_sample")
+        if per_sample:
+            plain["per_sample"] = {name: values.tolist() for name, values in samples.items()}
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Emo3DResult:
+        """Turn back what `to_dict` made; without per-sample values, if it had none.
+
+        Raises:
+            ValueError: something is missing.
+        """
+        for name in (field.name for field in fields(cls) if field.name != "per_sample"):
+            if name not in plain:
+                raise ValueError(f"expected a result with {name!r}, got {', '.join(map(str, plain)) or 'nothing'}")
+        given = {field.name: plain.get(field.name, {}) for field in fields(cls)}
+        given["per_sample"] = {name: np.array(values) for name, values in given["per_sample"].items()}
+        given["intervals"] = _ends(given["intervals"])
+        for table in ("per_emotion", "per_band"):
+            given[table] = {
+                name: group | {"intervals": _ends(group["intervals"])} for name, group in given[table].items()
+            }
+        return cls(**given)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything, per-sample values included, as JSON."""
+        Path(path).write_text(json.dumps(self.to_dict(per_sample=True), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Emo3DResult:
+        """Read what `save` and `emo3d score --out` write.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: it holds no result; the message names the file.
+        """
+        try:
+            plain = json.loads(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(plain, dict):
+                raise ValueError(f"expected a result, got a {type(plain).__name__}")
+            return cls.from_dict(plain)
+        except ValueError as error:  # that of JSON and of Unicode, too
+            raise ValueError(f"{path}: {error}") from error
+
+
+def summarise(
+    per_sample: dict[str, np.ndarray], described: References, settings: ScoreSettings, signature: str, truncated: int
+) -> Emo3DResult:
+    """Put together a result of the values of every face; it does not depend on the order of the faces."""
+    names = {"kl_divergence": "kl_divergence", "match": "recall_at_k", "mse": "mse", "mae": "mae"}
+    columns = {shown: per_sample[name] for name, shown in names.items() if name in per_sample}
+    # The resampled rows are those of an order that follows from their content; the last key counts first.
+    order = np.lexsort([*columns.values(), described.ranks])
+    values = np.stack(list(columns.values()), axis=1)[order]
+    mean, intervals = _mean(values, list(columns), settings)
+
+    strongest = described.intensities[order]
+    groups = {
+        "per_emotion": (EMOTIONS, strongest.argmax(axis=1)),
+        "per_band": (BANDS, np.digitize(strongest.max(axis=1), (0.2, 0.4, 0.6, 0.8))),
+    }
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for table, (group_names, group) in groups.items():
+        tables[table] = {}
+        for index in np.unique(group):
+            kl = values[group == index, :1]
+            part, ends = _mean(kl, ["kl_divergence"], settings)
+            tables[table][group_names[index]] = {"n": len(kl), **part, "intervals": ends}
+    described = described.canonical()
+    return Emo3DResult(
+        emo3d=mean["emo3d"],
+        kl_divergence=mean["kl_divergence"],
+        recall_at_k=mean.get("recall_at_k"),
+        mse=mean.get("mse"),
+        mae=mean.get("mae"),
+        intervals=intervals,
+        per_emotion=tables["per_emotion"],
+        per_band=tables["per_band"],
+        per_sample=per_sample,
+        n=len(described),
+        truncated=truncated,
+        references=content_hash(described.descriptions, described.intensities),
+        signature=signature,
+    )
+
+
+def _mean(
+    values: np.ndarray, names: list[str], settings: ScoreSettings
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Means of columns (n, M), the divergence first, and their intervals, each with those of the score in front."""
+    ends = bootstrap_intervals(
+        values, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
+    )
+    means = values.mean(axis=0)
+    low, high = ends[0]  # of the divergence, which the score follows monotonically
+    mean = {"emo3d": emo3d_score(means[0], settings.divisor)}
+    intervals = {"emo3d": (emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor))}
+    mean |= {name: float(value) for name, value in zip(names, means, strict=True)}
+    intervals |= {name: (float(low), float(high)) for name, (low, high) in zip(names, ends, strict=True)}
+    return mean, intervals
+
+
+def _ends(plain: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    return {name: (low, high) for name, (low, high) in plain.items()}
