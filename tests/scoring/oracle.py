@@ -6,7 +6,7 @@ Similarity with every description, the k most similar (the earlier of two equals
   p ln(p / (q + eps));
 - release: every retrieved intensity divided by the sum of all of them; the same sum, over all retrieved rows.
 
-Emo3D = 1 / (1 + exp(-mean KL / alpha)).
+Emo3D = 1 / (1 + exp(-mean KL / alpha)). "Exact match" is the share of pictures that retrieved their own description.
 """
 
 import math
@@ -17,6 +17,8 @@ def nearest(picture, texts, k):
         dot = sum(x * y for x, y in zip(a, b, strict=True))
         return dot / (math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b)))
 
+    if k > len(texts):
+        raise ValueError("k is larger than the bank")
     ranked = sorted(range(len(texts)), key=lambda row: (-round(cosine(picture, texts[row]), 6), row))
     return ranked[:k]
 
@@ -46,3 +48,8 @@ def oracle(pictures, texts, intensities, described, variant, k, epsilon, alpha):
     ]
     mean = sum(kl) / len(kl)
     return mean, 1 / (1 + math.exp(-mean / alpha)), rows
+
+
+def exact_match(words, bank_words, rows):
+    """Share of pictures whose description is, word for word, among those retrieved."""
+    return sum(word in [bank_words[row] for row in found] for word, found in zip(words, rows, strict=True)) / len(words)

@@ -1,10 +1,16 @@
 """The search: exact, in a stated order, and the same in one chunk or many."""
 
+import hashlib
+import json
+import struct
+
 import numpy as np
 import pytest
 import torch
 from fakes import FakeBackbone
 from oracle import nearest
+from pyarrow import parquet
+from safetensors.torch import load_file, save_file
 
 from emo3d.scoring import Bank
 from emo3d.scoring import bank as bank_module
@@ -55,6 +61,84 @@ def test_hash_follows_the_content():
     banks += [bank_of(["a", "c"], np.eye(2), np.eye(8)[:2]), bank_of(["b", "a"], np.eye(2), np.eye(8)[:2])]
     assert len({bank.hash for bank in banks}) == 4
     assert banks[0].hash == bank_of(["a", "b"], np.eye(2), np.eye(8)[:2]).hash
+
+
+def test_hash_by_hand():
+    # SHA-256 of the descriptions as JSON, then the intensities as little-endian doubles, row by row.
+    content = json.dumps(["a", "b"]).encode() + struct.pack("<16d", 0, 0.9, 0, 0, 0, 0, 0, 0, *[0.5] * 8)
+    bank = bank_of(["a", "b"], np.eye(2), np.array([[0, 0.9] + [0] * 6, [0.5] * 8]))
+    assert bank.hash == hashlib.sha256(content).hexdigest()[:12]
+
+
+def some_bank():
+    texts = ["long 1", "x 0", "long 1", "é 2"]
+    return Bank.encode(texts, np.random.default_rng(0).random((4, 8)), FakeBackbone(np.eye(3), np.eye(3)))
+
+
+def test_saved_and_loaded(tmp_path):
+    bank = some_bank()
+    bank.save(tmp_path / "bank")
+    bank.save(tmp_path / "bank")  # over what is there
+    assert sorted(file.name for file in (tmp_path / "bank").iterdir()) == ["bank.parquet", "embeddings.safetensors"]
+    loaded = Bank.load(tmp_path / "bank")
+    assert loaded.descriptions == bank.descriptions
+    assert (loaded.intensities == bank.intensities).all()
+    assert (loaded.embeddings == bank.embeddings).all()
+    assert (loaded.hash, loaded.truncated, loaded.backbone) == (bank.hash, 1, "fake@1")
+    rows = parquet.read_table(tmp_path / "bank" / "bank.parquet").to_pylist()
+    assert rows[3] == {"description": "é 2", "intensities": bank.intensities[3].tolist()}
+
+
+def _another_table(folder):
+    bank_of(["a"], np.eye(1)).save(folder / "other")
+    (folder / "other" / "bank.parquet").replace(folder / "bank.parquet")
+
+
+def _bare_embeddings(folder):
+    save_file(load_file(folder / "embeddings.safetensors"), folder / "embeddings.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("harm", "error", "message"),
+    [
+        (_another_table, ValueError, r"^expected the bank \w{12} beside its embeddings, .*bank.parquet has another$"),
+        (_bare_embeddings, ValueError, "^expected the embeddings of a bank, got .*embeddings.safetensors$"),
+        (lambda folder: (folder / "embeddings.safetensors").write_bytes(b"x" * 99), ValueError, "expected a bank in"),
+        (lambda folder: (folder / "bank.parquet").write_bytes(b""), ValueError, "expected a bank in"),
+        (lambda folder: (folder / "bank.parquet").unlink(), FileNotFoundError, "there is no .*bank.parquet"),
+    ],
+)
+def test_a_broken_bank_is_refused(tmp_path, harm, error, message):
+    some_bank().save(tmp_path)
+    harm(tmp_path)
+    with pytest.raises(error, match=message):
+        Bank.load(tmp_path)
+
+
+def test_cached_embeddings(tmp_path, monkeypatch):
+    monkeypatch.setattr(bank_module, "cached_assets_path", lambda *_, **__: tmp_path)
+    backbone = FakeBackbone(np.eye(3), np.eye(3))
+    encode, asked = backbone.encode_texts, []
+    backbone.encode_texts = lambda texts: asked.append(len(texts)) or encode(texts)
+
+    def bank(intensities=None, texts=("long 1", "x 0")):
+        return Bank.encode(texts, np.eye(8)[:2] if intensities is None else intensities, backbone, cache=True)
+
+    first, second = bank(), bank()
+    assert asked == [2]
+    assert (first.embeddings == second.embeddings).all()
+    assert (second.truncated, second.backbone, second.hash) == (1, "fake@1", first.hash)
+    bank(np.eye(8)[1:3])  # each of these is another bank
+    bank(texts=("x 0", "long 1"))
+    for name in ("dtype", "revision", "id"):
+        monkeypatch.setattr(backbone, name, "bfloat16" if name == "dtype" else "2")
+        bank()
+    assert len(asked) == 6
+    assert bank().backbone == "2@2 in bfloat16"
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:-5])
+    assert (bank().embeddings == first.embeddings).all()  # a broken file is made anew
+    assert len(asked) == 7
 
 
 @pytest.mark.parametrize(

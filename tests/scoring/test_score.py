@@ -6,13 +6,14 @@ from dataclasses import fields, replace
 import datasets
 import numpy as np
 import pytest
+import torch
 from fakes import FakeBackbone, anything, pictures
 from oracle import oracle
 from PIL import Image
 
 from emo3d.face import RenderSettings, render
 from emo3d.face.calibration import load_calibration
-from emo3d.scoring import Bank, ScoreSettings, load_backbone, read_references, score, score_distributions
+from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, read_references, score, score_distributions
 
 
 def case(seed, n=30, dimension=6):
@@ -79,13 +80,83 @@ def test_result_has_its_parts():
     assert sum(group["n"] for group in result.per_emotion.values()) == 30
 
 
-def test_result_is_json():
+@pytest.mark.parametrize(
+    ("strongest", "band"),
+    [(0.05, "0.0-0.2"), (0.2, "0.2-0.4"), (0.39, "0.2-0.4"), (0.4, "0.4-0.6"), (0.6, "0.6-0.8"), (1.0, "0.8-1.0")],
+)
+def test_bands_by_the_strongest_intensity(strongest, band):
+    references = [{"description": "a", "intensities": [0, strongest, strongest / 2] + [0] * 5}]
+    per_band = score_distributions([0, 1] + [0] * 6, references).per_band
+    # p = (2/3, 1/3), q = (1, 0): 2/3 ln(2/3 / 1.01) + 1/3 ln(1/3 / 0.01)
+    kl = 2 / 3 * np.log(2 / 3 / 1.01) + 1 / 3 * np.log(1 / 3 / 0.01)
+    expected = {"n": 1, "emo3d": pytest.approx(1 / (1 + np.exp(-kl))), "kl_divergence": pytest.approx(kl)}
+    expected["intervals"] = {name: pytest.approx((expected[name].expected,) * 2) for name in ("emo3d", "kl_divergence")}
+    assert per_band == {band: expected}  # the interval of one face is its value
+
+
+def test_intervals_of_groups_are_as_wide_as_theory_says():
+    # 1.96 standard errors to each side of each group's mean; 8% for the noise of 2,000 resamples.
+    rng = np.random.default_rng(0)
+    intensities = np.where(rng.random((3000, 1)) < 0.5, [0.9, 0.1] + [0] * 6, [0.1, 0.5] + [0] * 6)
+    references = {"description": ["a"] * 3000, "intensities": intensities.tolist()}
+    result = score_distributions(rng.random((3000, 8)), references, ScoreSettings(n_bootstrap=2000))
+    kl = result.per_sample["kl_divergence"]
+    for group, rows in [
+        (result.per_emotion["neutral"], intensities[:, 0] == 0.9),
+        (result.per_band["0.4-0.6"], intensities[:, 0] == 0.1),
+    ]:
+        low, high = group["intervals"]["kl_divergence"]
+        assert low < kl[rows].mean() < high
+        assert (high - low) / 2 == pytest.approx(1.96 * kl[rows].std() / np.sqrt(rows.sum()), rel=0.08)
+        assert group["intervals"]["emo3d"] == pytest.approx((1 / (1 + np.exp(-low)), 1 / (1 + np.exp(-high))))
+
+
+def test_references_are_hashed_in_any_order():
+    # The hash of a bank of them, sorted: by description, then intensities.
+    rows = [("b", [0.5] * 8), ("a", [0.5] * 8), ("a", [0.25] * 8), ("b", [0.5] * 8)]
+    by_order = Bank(("a", "a", "b", "b"), np.array([[0.25] * 8] + [[0.5] * 8] * 3), torch.eye(2)).hash
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        references = [{"description": rows[row][0], "intensities": rows[row][1]} for row in order]
+        result = score_distributions([1] + [0] * 7, references)
+        assert result.references == by_order
+        assert result.per_sample["reference"].tolist() == [[2, 1, 0, 2][row] for row in order]
+    assert score_distributions([1] + [0] * 7, references[:3]).references != by_order
+
+
+def test_result_is_json_and_comes_back(tmp_path):
     references, backbone = case(1)
-    result = score(pictures(range(30)), references, backbone=backbone)
-    read_back = json.loads(json.dumps(result.to_dict(per_sample=True)))
-    assert read_back["emo3d"] == result.emo3d
-    assert read_back["per_sample"]["match"] == result.per_sample["match"].tolist()
-    assert "per_sample" not in result.to_dict()
+    for result in (
+        score(pictures(range(30)), references, backbone=backbone),
+        score_distributions([1] + [0] * 7, references),
+    ):
+        plain = result.to_dict(per_sample=True)
+        read_back = Emo3DResult.from_dict(json.loads(json.dumps(plain)))
+        assert read_back.to_dict(per_sample=True) == plain
+        assert "per_sample" not in result.to_dict()
+        assert Emo3DResult.from_dict(result.to_dict()).per_sample == {}
+        result.save(tmp_path / "result.json")
+        loaded = Emo3DResult.load(tmp_path / "result.json")
+        for field in fields(Emo3DResult):
+            if field.name != "per_sample":
+                assert getattr(loaded, field.name) == getattr(result, field.name)
+        for name, values in result.per_sample.items():
+            assert loaded.per_sample[name].dtype == values.dtype
+            assert (loaded.per_sample[name] == values).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "expected a result with 'emo3d', got nothing"),
+        ('{"emo3d": 1}', "expected a result with 'kl_divergence', got emo3d"),
+        ("[]", "expected a result, got a list"),
+        ("{", "result.json: "),
+    ],
+)
+def test_no_result(tmp_path, text, message):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Emo3DResult.load(tmp_path / "result.json")
 
 
 def test_errors_of_expressions_by_hand(clip_folder):
