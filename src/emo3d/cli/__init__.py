@@ -1,6 +1,18 @@
 """The command `emo3d`: a shell around the rooms below, one small module per group of subcommands."""
 
-from emo3d.cli import faces, score, build, inspecting, extract, importing, calibrate, quickstart  # isort: skip  (the order in which --help lists them)
+from emo3d.cli import faces, score, compare, build, inspecting, extract, importing, calibrate, quickstart  # isort: skip  (the order in which --help lists them)
 from emo3d.cli.app import app, main
 
-__all__ = ["app", "build", "calibrate", "extract", "faces", "importing", "inspecting", "main", "quickstart", "score"]
+__all__ = [
+    "app",
+    "build",
+    "calibrate",
+    "compare",
+    "extract",
+    "faces",
+    "importing",
+    "inspecting",
+    "main",
+    "quickstart",
+    "score",
+]

@@ -1,0 +1,44 @@
+"""`emo3d compare`: two scores on the same references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from emo3d.cli.app import app, console
+
+
+@app.command(epilog="Example: [bold]emo3d compare mine.json theirs.json[/]")
+def compare(
+    a: Annotated[Path, typer.Argument(help="A result written by `emo3d score --out`.")],
+    b: Annotated[Path, typer.Argument(help="Another, of the same references and settings.")],
+    n_resamples: Annotated[int, typer.Option(help="Behind every interval and p-value.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+) -> None:
+    """Compare two systems pair by pair; exit code 1 where their settings or references differ."""
+    from emo3d.scoring import Emo3DResult
+    from emo3d.scoring.compare import compare as compute
+
+    results = [Emo3DResult.load(path) for path in (a, b)]
+    try:
+        comparison = compute(*results, n_resamples=n_resamples, seed=seed, confidence=confidence)
+    except ValueError as error:
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    table = Table(title=f"B against A, n = {comparison.n}")
+    for heading in ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, found in comparison.differences.items():
+        low, high = found.interval
+        numbers = (f"{found.a:.4f}", f"{found.b:.4f}", f"{found.difference:+.4f}", f"{low:+.4f} to {high:+.4f}")
+        table.add_row(name, *numbers, f"{found.p_value:.4f}")
+    console.print(table)
+    console.print(
+        "Lower is better, but for recall_at_k. Pairs are resampled for the interval, swapped at random for p."
+    )
+    console.print(comparison.signature, highlight=False, soft_wrap=True)

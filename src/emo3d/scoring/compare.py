@@ -1,0 +1,148 @@
+"""Two systems on the same references: how far apart are their scores, and how often would chance say as much?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emo3d.scoring.core import emo3d_score
+from emo3d.scoring.settings import signature_difference
+
+if TYPE_CHECKING:
+    from emo3d.scoring.result import Emo3DResult
+
+_COLUMNS = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
+_DRAWN_AT_ONCE = 2**21  # numbers; fixed, so that memory is flat and a seed always gives one answer
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of two systems.
+
+    Attributes:
+        a: of the first system.
+        b: of the second.
+        difference: b - a. Negative speaks for B, but for `recall_at_k`, where more is better.
+        interval: paired bootstrap interval (lower, upper) of it.
+        p_value: of a paired permutation test, two-sided: how often A and B, swapped at random for each reference, are
+            at least as far apart.
+    """
+
+    a: float
+    b: float
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two systems differ on the same references under the same settings.
+
+    Attributes:
+        differences: by `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae`, as far as both systems have them.
+        n: N, the number of references.
+        n_resamples: behind every interval and p-value.
+        seed: of the resampling.
+        confidence: of the intervals.
+        signature: of both scores.
+    """
+
+    differences: dict[str, Difference]
+    n: int
+    n_resamples: int
+    seed: int
+    confidence: float
+    signature: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python that JSON can hold."""
+        return asdict(self)
+
+
+def compare(
+    a: Emo3DResult, b: Emo3DResult, *, n_resamples: int = 10_000, seed: int = 0, confidence: float = 0.95
+) -> Comparison:
+    """Compare two systems that were scored on the same references, pair by pair.
+
+    References are resampled with replacement for the intervals (percentile bootstrap). For the p-values the signs of
+    the pairs' differences are drawn at random; p = (1 + those at least as large) / (1 + n_resamples), so it is never 0.
+    `emo3d` has the p-value of `kl_divergence`: it follows the divergence, and swapping pairs leaves the sum of both
+    divergences alone, so both tests order all swaps alike.
+
+    Args:
+        a: the first system's score.
+        b: the second's, its rows in any order.
+        n_resamples: at least 1.
+        seed: of NumPy's default generator.
+        confidence: between 0 and 1.
+
+    Raises:
+        ValueError: the signatures differ (the message names the fields), or the references do, or one has no per-sample
+            values; bad arguments.
+    """
+    if n_resamples < 1:
+        raise ValueError(f"expected at least one resample, got {n_resamples}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"expected a confidence between 0 and 1, got {confidence!r}")
+    _check_comparable(a, b)
+    columns = {name: column for name, column in _COLUMNS.items() if column in a.per_sample and column in b.per_sample}
+    of_a, of_b = (np.stack([_in_order(result, column) for column in columns.values()], axis=1) for result in (a, b))
+    n = len(of_a)
+    rng = np.random.default_rng(seed)
+
+    drawn = _weighted_sums(np.hstack([of_a, of_b]), n_resamples, lambda count: _times_drawn(rng, count, n)) / n
+    means_a, means_b = (dict(zip(columns, means.T, strict=True)) for means in np.hsplit(drawn, 2))
+    alpha = float(a.signature.partition("|alpha:")[2].partition("|")[0])
+    for means in (means_a, means_b):
+        means["emo3d"] = np.array([emo3d_score(kl, alpha) for kl in means["kl_divergence"]])
+
+    apart = of_b - of_a
+    # A pair that is swapped counts -1 instead of 1.
+    swapped = _weighted_sums(apart, n_resamples, lambda count: rng.integers(2, size=(count, n), dtype=np.int8))
+    by_chance = np.abs(apart.sum(axis=0) - 2 * swapped)
+    as_far = by_chance >= np.abs(apart.sum(axis=0)) * (1 - 1e-9)  # equals count, whatever the rounding
+    p_values = dict(zip(columns, (1 + as_far.sum(axis=0)) / (1 + n_resamples), strict=True))
+    p_values["emo3d"] = p_values["kl_divergence"]
+
+    tail = (1 - confidence) / 2
+    differences = {}
+    for name in ("emo3d", *columns):
+        low, high = np.quantile(means_b[name] - means_a[name], [tail, 1 - tail])
+        in_a, in_b = getattr(a, name), getattr(b, name)
+        differences[name] = Difference(in_a, in_b, in_b - in_a, (float(low), float(high)), float(p_values[name]))
+    return Comparison(differences, n, n_resamples, seed, confidence, a.signature)
+
+
+def _check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
+    if differing := signature_difference(a.signature, b.signature):
+        raise ValueError(f"signatures differ in {differing}")
+    if a.n != b.n:
+        raise ValueError(f"numbers of references differ: {a.n}, {b.n}")
+    if a.references != b.references:
+        raise ValueError(f"references differ: their content hashes are {a.references}, {b.references}")
+    for name, result in (("first", a), ("second", b)):
+        if "kl_divergence" not in result.per_sample:
+            raise ValueError(f"expected per-sample values in both results, the {name} has none")
+
+
+def _in_order(result: Emo3DResult, column: str) -> np.ndarray:
+    """Per-sample values (N,) by reference; those of equal references stay in the order they came in."""
+    order = np.argsort(result.per_sample["reference"], kind="stable")
+    return np.asarray(result.per_sample[column], np.float64)[order]
+
+
+def _times_drawn(rng: np.random.Generator, count: int, n: int) -> np.ndarray:
+    """How often each of n rows is drawn in n draws with replacement: (count, n)."""
+    drawn = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
+    return np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
+
+
+def _weighted_sums(values: np.ndarray, n_resamples: int, weigh: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Sums (n_resamples, M) of the rows of values (N, M), each under its own random weights (count, N)."""
+    at_once = max(1, _DRAWN_AT_ONCE // len(values))
+    counts = [min(at_once, n_resamples - start) for start in range(0, n_resamples, at_once)]
+    return np.concatenate([weigh(count) @ values for count in counts])
