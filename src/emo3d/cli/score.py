@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -34,43 +34,78 @@ def score(
     ],
     split: Annotated[str, typer.Option(help="Split of the references.")] = "test",
     config: Annotated[str | None, typer.Option(help="Config of the references.")] = None,
+    bank: Annotated[
+        Path | None, typer.Option(help="Folder of a bank saved with Bank.save; the references are the bank without it.")
+    ] = None,
     backbone: Annotated[
         str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")
     ] = "openai/clip-vit-base-patch32",
+    revision: Annotated[str | None, typer.Option(help="Of the backbone: branch, tag or commit.")] = None,
+    dtype: Annotated[str, typer.Option(help="Of the backbone: float32 or bfloat16.")] = "float32",
+    device: Annotated[str, typer.Option(help="Where the backbone runs: cpu, cuda, cuda:1, mps.")] = "cpu",
+    batch_size: Annotated[int, typer.Option(help="Faces encoded at a time.")] = 32,
     variant: Annotated[str, typer.Option(help="paper, or release (what the published code computes).")] = "paper",
     alpha: Annotated[float | None, typer.Option(help="Divides the mean KL; the variant's own when left out.")] = None,
+    epsilon: Annotated[float, typer.Option(help="Added to every entry of the retrieved distribution.")] = 0.01,
     k: Annotated[int, typer.Option(help="Descriptions retrieved per face.")] = 10,
     space: Annotated[str | None, typer.Option(help="Of the predictions: reading or weights.")] = None,
     calibration: Calibration = DEFAULT_METHOD,
+    identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
     layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
+    details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
 ) -> None:
     """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
-    import json
-
-    from emo3d.scoring import ScoreSettings
+    from emo3d.scoring import Bank, ScoreSettings
     from emo3d.scoring import score as compute
 
     expressions, known = read_predictions(predictions, layout, space)
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
-        alpha=alpha,
         k=k,
+        epsilon=epsilon,
+        alpha=alpha,
         backbone=backbone,
+        revision=revision,
+        dtype=dtype,
         space=known,
         calibration=calibration,  # type: ignore[arg-type]
+        identity=identity,
     )
     described = read_references(references, config, split)
-    result = compute(expressions, described, settings=settings)
+    result = compute(
+        expressions,
+        described,
+        bank=Bank.load(bank) if bank else None,
+        settings=settings,
+        device=device,
+        batch_size=batch_size,
+    )
     table = Table(title=f"Emo3D, n = {result.n}")
-    for heading in ("", "value", "95% interval"):
+    for heading in ("", "value", f"{settings.confidence:.0%} interval"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, (low, high) in result.intervals.items():
         table.add_row(name, f"{getattr(result, name):.4f}", f"{low:.4f} to {high:.4f}")
     console.print(table)
+    if details:
+        _print_groups("by the strongest emotion described", result.per_emotion)
+        _print_groups("by its intensity", result.per_band)
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
     console.print(result.signature, highlight=False, soft_wrap=True)
     if out:
-        out.write_text(json.dumps(result.to_dict(per_sample=True), indent=1) + "\n", encoding="utf-8")
+        result.save(out)
         console.print(f"wrote {out}")
+
+
+def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
+    table = Table(title=title)
+    for heading in ("", "n", "kl_divergence", "interval", "emo3d", "interval"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for group, values in groups.items():
+        numbers = []
+        for name in ("kl_divergence", "emo3d"):
+            low, high = values["intervals"][name]
+            numbers += [f"{values[name]:.4f}", f"{low:.4f} to {high:.4f}"]
+        table.add_row(group, str(values["n"]), *numbers)
+    console.print(table)

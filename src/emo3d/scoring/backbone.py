@@ -157,9 +157,14 @@ def load_backbone(
         dtype: of its weights, `torch.float32` or `torch.bfloat16`.
 
     Raises:
-        ValueError: the model is no dual encoder of texts and pictures.
+        ValueError: the model is no dual encoder of texts and pictures, or PyTorch has no such device here.
         EncoderUnavailableError: it cannot be had; the message names `quickstart`. An OSError.
     """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter from a build of PyTorch without CUDA
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"expected a device that PyTorch has here, got {device!r}: {reason}") from error
     return _load(str(id), revision, str(device), dtype)
 
 
