@@ -1,8 +1,9 @@
 """Scoring end to end, beside its picture encoder alone and beside the published procedure, on one machine in one run.
 
     python benchmarks/scoring.py [--faces 128] [--rounds 3] [--threads 2]
+    python benchmarks/scoring.py --scale 1000 10000 100000 150000
 
-All use one ViT-B/32 with random weights. Rates vary with the machine; the ratios are what to read.
+In the first form, all use one ViT-B/32 with random weights. Rates vary with the machine; the ratios are what to read.
 
 - `encoder alone`: `get_image_features` on ready pixels, at the best of several batch sizes (16, 32, 64).
 - `emo3d, end to end`: 51 scores -> picture -> embedding -> nearest 10 of the bank -> divergence -> interval, in batches
@@ -13,13 +14,21 @@ All use one ViT-B/32 with random weights. Rates vary with the machine; the ratio
 
 Descriptions are embedded once in all of them, before the clock starts. The published procedure runs in float32, so
 that is the last column's peer for bfloat16 too.
+
+In the second form, what scoring costs beside the encoder: as many expressions as are named, each number in a process of
+its own, against a bank of 50,000 descriptions with 512 numbers each. The backbone is a tiny one with random weights and
+pictures of 32 pixels. Time is that of `score`, references read from columns; peak memory is the process's resident set,
+PyTorch and everything else included.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import resource
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
@@ -33,6 +42,7 @@ from emo3d.face import render
 from emo3d.scoring import Bank, HubBackbone, References, ScoreSettings, score
 
 BANK = 1000
+LARGE_BANK = 50_000
 BATCH_SIZES = (16, 32, 64)
 
 
@@ -93,12 +103,52 @@ def rates(dtype: torch.dtype, faces: int, rounds: int) -> dict[str, float]:
     return {name: faces / min(run[name] for run in runs) for name in rows}
 
 
+def at_scale(faces: int, threads: int) -> tuple[float, float]:
+    """Seconds, and peak memory of this process in GB."""
+    torch.set_num_threads(threads)
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    tiny = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(vision_config=tiny | {"image_size": 32, "patch_size": 16}, text_config=tiny)
+    processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    backbone = HubBackbone(CLIPModel(config).eval(), None, processor, id="tiny", revision="0")
+    descriptions = [f"description {row}" for row in range(LARGE_BANK)]
+    intensities = rng.random((LARGE_BANK, 8))
+    embeddings = torch.nn.functional.normalize(torch.randn(LARGE_BANK, 512), dim=1)
+    bank = Bank(tuple(descriptions), intensities, embeddings, backbone="tiny@0")
+    expressions = rng.random((faces, 51)).astype(np.float32) * 0.5
+    rows = np.arange(faces) % LARGE_BANK
+    columns = {
+        "description": [descriptions[row] for row in rows],
+        "intensities": list(intensities[rows]),
+        "blendshapes": list(expressions[::-1]),
+    }
+    render(np.zeros((1, 51)))  # compile the rasteriser, build the rig
+    taken = seconds(lambda: score(expressions, columns, bank=bank, backbone=backbone))
+    return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
+
+
+def print_scale(numbers: list[int], threads: int) -> None:
+    table = Table(title=f"A bank of {LARGE_BANK:,} descriptions, a tiny backbone, {threads} threads")
+    for column in ("faces", "seconds", "ms a face", "peak memory, GB"):
+        table.add_column(column, justify="right")
+    for faces in numbers:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            taken, peak = pool.submit(at_scale, faces, threads).result()
+        table.add_row(f"{faces:,}", f"{taken:.1f}", f"{1000 * taken / faces:.2f}", f"{peak:.2f}")
+    Console(width=110).print(table)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=128, help=f"faces to score, a multiple of 64 up to {BANK}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--scale", type=int, nargs="+", metavar="FACES", help="measure time and memory by size instead")
     arguments = parser.parse_args()
+    if arguments.scale:
+        print_scale(arguments.scale, arguments.threads)
+        return
     torch.set_num_threads(arguments.threads)
     render(np.zeros((1, 51)))  # compile the rasteriser, build the rig
     in_float32 = 0.0
