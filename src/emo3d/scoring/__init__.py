@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from emo3d.scoring.backbone import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBackbone, load_backbone
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.core import ALPHA, Variant, bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
+from emo3d.scoring.compare import Comparison, Difference, compare
+from emo3d.scoring.core import (
+    ALPHA,
+    Variant,
+    bootstrap_intervals,
+    bootstrap_means,
+    divergence,
+    emo3d_score,
+    retrieved_distribution,
+)
 from emo3d.scoring.inputs import References, read_references
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.score import score, score_distributions
@@ -17,6 +26,8 @@ __all__ = [
     "QUICKSTART",
     "Backbone",
     "Bank",
+    "Comparison",
+    "Difference",
     "Emo3DResult",
     "Emo3DScorer",
     "HubBackbone",
@@ -24,6 +35,8 @@ __all__ = [
     "ScoreSettings",
     "Variant",
     "bootstrap_intervals",
+    "bootstrap_means",
+    "compare",
     "divergence",
     "emo3d_score",
     "load_backbone",

@@ -61,19 +61,16 @@ def emo3d_score(kl: float, alpha: float) -> float:
     return float(0.5 + 0.5 * np.tanh(0.5 * kl / alpha))  # the same function, without overflow
 
 
-def bootstrap_intervals(
-    values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0, confidence: float = 0.95
-) -> np.ndarray:
-    """Percentile bootstrap intervals of column means; every column is resampled with the same rows.
+def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
+    """Column means of rows drawn with replacement; every column is resampled with the same rows.
 
     Args:
         values: (N, M) per-sample values.
-        n_bootstrap: resamples.
+        n_bootstrap: resamples, B.
         seed: of NumPy's default generator.
-        confidence: the share of resampled means inside, 0.95 for a 95% interval.
 
     Returns:
-        (M, 2) lower and upper ends.
+        (B, M) float64.
     """
     n = len(values)
     values = np.asarray(values, np.float64)
@@ -85,5 +82,22 @@ def bootstrap_intervals(
         drawn = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
         times = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
         means.append(times @ values / n)
+    return np.concatenate(means)
+
+
+def bootstrap_intervals(
+    values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> np.ndarray:
+    """Percentile bootstrap intervals of column means, see `bootstrap_means`.
+
+    Args:
+        values: (N, M) per-sample values.
+        n_bootstrap: resamples.
+        seed: of NumPy's default generator.
+        confidence: the share of resampled means inside, 0.95 for a 95% interval.
+
+    Returns:
+        (M, 2) lower and upper ends.
+    """
     tail = (1 - confidence) / 2
-    return np.quantile(np.concatenate(means), [tail, 1 - tail], axis=0).T
+    return np.quantile(bootstrap_means(values, n_bootstrap=n_bootstrap, seed=seed), [tail, 1 - tail], axis=0).T
