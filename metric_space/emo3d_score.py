@@ -1,10 +1,17 @@
 """The Emo3D score as a metric of `evaluate`; all of its arithmetic is `emo3d.scoring`."""
 
+import inspect
+import io
+import os
+from collections.abc import Mapping
+
 import datasets
 import evaluate
+from PIL import Image
 
 from emo3d.blendshapes import as_expressions
-from emo3d.scoring import ScoreSettings, read_references, score
+from emo3d.scoring import Bank, ScoreSettings, read_references, score
+from emo3d.scoring.inputs import Pictures, check_lengths, is_pictures
 
 _DESCRIPTION = """\
 Emo3D says whether faces show the emotions they were generated from. Each predicted expression is rendered, its picture
@@ -14,19 +21,26 @@ compared with the emotions described. LOWER IS BETTER; 0.5 stands for a mean div
 
 _KWARGS_DESCRIPTION = """
 Args:
-    predictions: expressions, each 51 blendshape scores in 0..1 in the order of `emo3d.BLENDSHAPES`, or a mapping from
-        ARKit name to score.
+    predictions: expressions or pictures. An expression is 51 blendshape scores in 0..1 in the order of
+        `emo3d.BLENDSHAPES`, 52 with a `layout`, or a mapping from ARKit name to score. Pictures are RGB in 8 bits, of
+        one size: paths, PIL images or arrays (H, W, 3). A column of a dataset with either will do.
     references: rows with `description` (text), `intensities` (eight numbers in 0..1 in the order of `emo3d.EMOTIONS`,
-        or a mapping from emotion to number) and, in all or none, `blendshapes` (51 scores). Other keys are left out.
+        or a mapping from emotion to number) and, in all or none, `blendshapes` (51 scores); a list of mappings, a
+        `datasets.Dataset` or a mapping of columns. Whatever else they hold is left out.
+    layout (str): of vectors of 52, "mediapipe" or "arkit"; `add_batch` takes it too.
     references_space (str): of the references' blendshapes, "weights" or "reading". That of the predictions when left
         out; where it is another, mse and mae are None.
+    bank_folder (str): of a bank written by `emo3d.scoring.Bank.save`, for faces to look up instead of the references.
     per_sample (bool): also return the values of every sample. False by default.
     device (str): where the backbone runs, "cpu" by default.
     batch_size (int): faces rendered and encoded at a time, 32 by default.
     **settings: the fields of `emo3d.ScoreSettings`: variant, k, epsilon, alpha, backbone, revision, dtype, bank, space
         ("weights" of a rig by default, or "reading" of MediaPipe), calibration (how readings become the weights that
-        are rendered: "refine", "network", or "none", the default and the publication's way), identity, render,
+        are rendered: "refine", the default, "network", or "none", the publication's way), identity, render,
         n_bootstrap, confidence, seed.
+
+All but the first two may be given to `evaluate.load` instead, for where nothing can be given to `compute`
+(`evaluate.combine`, suites); `revision` may not, which there is the metric's own.
 
 Returns:
     emo3d: 1 / (1 + exp(-kl_divergence / alpha)), 0..1, lower is better.
@@ -34,9 +48,13 @@ Returns:
     recall_at_k: share of faces that retrieved their own description, higher is better.
     mse, mae: errors of the expressions as they are given, None where the references hold none.
     intervals: bootstrap intervals of these five, as [lower, upper].
-    per_emotion: n, kl_divergence and emo3d by strongest emotion described.
-    per_sample: where asked for, kl_divergence, distribution (the eight emotions retrieved), match, mse, mae.
-    n, truncated, signature: number of faces, descriptions cut by the tokenizer, everything that moves the number.
+    per_emotion: n, kl_divergence, emo3d and intervals of the latter two, by strongest emotion described.
+    per_band: the same by how strong that emotion is, in fifths: "0.0-0.2" to "0.8-1.0".
+    per_sample: where asked for, kl_divergence, distribution (the eight emotions retrieved), reference (place of its
+        reference among all, sorted), match, mse, mae, in the order in which rows were added, those of process 0 first.
+    n, truncated: number of faces, and of descriptions cut by the tokenizer.
+    references: content hash of the references; only results with the same one are of the same test set.
+    signature: everything that moves the number; only results with the same one can be compared.
 
 Examples:
     >>> import evaluate
@@ -66,52 +84,133 @@ _CITATION = """\
 """
 
 
-class Emo3DScore(evaluate.Metric):
+_OPTIONS = {
+    "layout": None,
+    "references_space": None,
+    "bank_folder": None,
+    "per_sample": False,
+    "device": "cpu",
+    "batch_size": 32,
+}
+
+
+class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in evaluate
     """See `inputs_description`."""
 
+    def __init__(self, *args, **kwargs):
+        of_evaluate = inspect.signature(evaluate.Metric.__init__).parameters
+        self.options = {name: kwargs.pop(name) for name in list(kwargs) if name not in of_evaluate}
+        if kwargs.get("seed") is not None:
+            self.options["seed"] = kwargs["seed"]
+        _split(self.options)  # a name that nobody knows is an error here, not where it would first be missed
+        super().__init__(*args, **kwargs)
+
     def _info(self):
-        expression = datasets.Sequence(datasets.Value("float32"))
+        numbers = datasets.Sequence(datasets.Value("float32"))
+        prediction = {"blendshapes": numbers, "picture": datasets.Image(decode=False)}  # one of the two
         reference = {
             "description": datasets.Value("string"),
             "intensities": datasets.Sequence(datasets.Value("float64")),
-            "blendshapes": expression,
+            "blendshapes": numbers,
         }
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
             citation=_CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
-            features=datasets.Features({"predictions": expression, "references": reference}),
+            features=datasets.Features({"predictions": prediction, "references": reference}),
             reference_urls=["https://arxiv.org/abs/2410.02049", "https://huggingface.co/datasets/llm-lab/Emo3D"],
         )
 
-    def add_batch(self, *, predictions=None, references=None):
-        """Check a batch and bring it into one shape; evaluate itself knows no optional keys and no mappings."""
-        read = read_references(references)
+    def add_batch(self, *, predictions=None, references=None, layout=None):
+        """Check a batch and keep it for `compute`; where something is wrong with it, nothing of it is kept."""
+        if predictions is None or references is None:
+            raise ValueError("expected predictions and references, got only one of them")
+        described = read_references(references)
+        if _are_pictures(predictions):
+            shown = [{"blendshapes": None, "picture": picture} for picture in _files(predictions)]
+        else:
+            expressions = as_expressions(predictions, layout or self.options.get("layout"))
+            shown = [{"blendshapes": expression, "picture": None} for expression in expressions]
+        check_lengths(len(shown), len(described))
         rows = [
             {
                 "description": description,
-                "intensities": read.intensities[row],
-                "blendshapes": None if read.expressions is None else read.expressions[row],
+                "intensities": described.intensities[row],
+                "blendshapes": None if described.expressions is None else described.expressions[row],
             }
-            for row, description in enumerate(read.descriptions)
+            for row, description in enumerate(described.descriptions)
         ]
-        super().add_batch(predictions=as_expressions(predictions), references=rows)
+        super().add_batch(predictions=shown, references=rows)
 
-    def add(self, *, prediction=None, reference=None):
-        """Add one prediction with its reference."""
-        self.add_batch(predictions=[prediction], references=[reference])
+    def add(self, *, prediction=None, reference=None, predictions=None, references=None):
+        """Add one prediction with its reference; `evaluate.combine` gives both in the plural."""
+        pair = (predictions, references) if prediction is None else (prediction, reference)
+        self.add_batch(predictions=[pair[0]], references=[pair[1]])
 
-    def _compute(
-        self,
-        *,
-        predictions,
-        references,
-        references_space=None,
-        per_sample=False,
-        device="cpu",
-        batch_size=32,
-        **settings,
-    ):
-        described = read_references(references, references_space)
-        result = score(predictions, described, settings=ScoreSettings(**settings), device=device, batch_size=batch_size)
-        return result.to_dict(per_sample=per_sample)
+    def compute(self, *, predictions=None, references=None, **options):
+        """Score what is given here, or was added before."""
+        options = {**self.options, **options}
+        _split(options)  # before the rows are read, for then they are gone
+        if predictions is not None or references is not None:
+            self.add_batch(predictions=predictions, references=references, layout=options.get("layout"))
+        return super().compute(**options)
+
+    def _compute(self, *, predictions, references, **options):
+        options, settings = _split(options)
+        expressions = [row["blendshapes"] for row in predictions if row["blendshapes"] is not None]
+        pictures = _Files(row["picture"] for row in predictions if row["picture"] is not None)
+        if expressions and pictures:
+            raise ValueError("expected expressions or pictures in all batches, got both")
+        result = score(
+            expressions or pictures,
+            read_references(references, options["references_space"]),
+            bank=None if options["bank_folder"] is None else Bank.load(options["bank_folder"]),
+            settings=settings,
+            device=options["device"],
+            batch_size=options["batch_size"],
+        )
+        return result.to_dict(per_sample=options["per_sample"])
+
+
+def _split(options):
+    """Options of this module, and the settings of the score that the others are."""
+    own = {name: options.get(name, default) for name, default in _OPTIONS.items()}
+    return own, ScoreSettings(**{name: value for name, value in options.items() if name not in _OPTIONS})
+
+
+def _are_pictures(predictions):
+    first = predictions[0] if len(predictions) and not isinstance(predictions, Mapping) else None
+    if isinstance(first, str) and first.lstrip().startswith("["):
+        return False  # a printed array, as the release has them
+    return _is_file(first) or is_pictures(predictions)
+
+
+def _is_file(value):
+    """Whether this is a picture as `datasets.Image(decode=False)` gives it."""
+    return isinstance(value, Mapping) and set(value) == {"bytes", "path"}
+
+
+def _files(predictions):
+    """Pictures as `datasets.Image` keeps them: paths as they are, others as PNG, which loses nothing."""
+    pictures, files = Pictures(predictions), []
+    for row in range(len(predictions)):
+        picture = predictions[row]
+        if isinstance(picture, (str, os.PathLike)):
+            picture = {"bytes": None, "path": os.path.abspath(picture)}
+        elif not _is_file(picture):
+            file = io.BytesIO()
+            Image.fromarray(pictures[row : row + 1][0]).save(file, "PNG", compress_level=1)
+            picture = {"bytes": file.getvalue(), "path": None}
+        files.append(picture)
+    return files
+
+
+class _Files(list):
+    """What `_files` gives; a row is opened when it is asked for, and then a path or a PIL image."""
+
+    def __getitem__(self, row):
+        file = super().__getitem__(row)
+        try:
+            return file["path"] if file["bytes"] is None else Image.open(io.BytesIO(file["bytes"]))
+        except OSError as error:
+            raise ValueError(f"cannot read the picture in row {row}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emo3d.blendshapes import BLENDSHAPES, Space, as_expressions, mirror
@@ -41,10 +42,16 @@ __all__ = [
     "as_intensities",
     "distribution",
     "load_generator",
+    "metric_path",
     "mirror",
     "render",
     "score",
 ]
+
+
+def metric_path() -> str:
+    """Where the packaged metric lies, for `evaluate.load(emo3d.metric_path())`, which needs no network."""
+    return str(Path(__file__).parent / "assets" / "emo3d_score.py")
 
 
 def __getattr__(name: str) -> Any:

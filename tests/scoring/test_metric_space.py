@@ -1,16 +1,22 @@
-"""The metric as evaluate loads it, the example in its docstring, its card, and its page."""
+"""The metric as evaluate loads it: what it takes, the example in its docstring, and its card."""
 
 import doctest
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import emo3d
 from emo3d import BLENDSHAPES, EMOTIONS
-from emo3d.scoring import ScoreSettings, score
+from emo3d.blendshapes import as_layout
+from emo3d.scoring import Bank, ScoreSettings, load_backbone, score
 
 datasets = pytest.importorskip("datasets")
 evaluate = pytest.importorskip("evaluate", reason="needs the extra [metric]")
@@ -20,12 +26,13 @@ MODULE = FOLDER / "emo3d_score.py"
 WORDS = ("happy", "sad", "calm", "angry")
 
 
+def load(**settings):
+    return evaluate.load(emo3d.metric_path(), keep_in_memory=True, **settings)
+
+
 @pytest.fixture(scope="module")
 def metric():
-    with pytest.MonkeyPatch.context() as patch:
-        # evaluate would look for a later version of a local module on the Hub
-        patch.setattr("evaluate.config.HF_EVALUATE_OFFLINE", True)
-        yield evaluate.load(str(MODULE), keep_in_memory=True)
+    return load()
 
 
 @pytest.fixture(scope="module")
@@ -39,63 +46,231 @@ def case():
     return predictions, references
 
 
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def files(pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for row, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{row}.png")
+    return sorted(folder.iterdir())
+
+
 @pytest.fixture
 def settings(clip_folder):
     return {"backbone": clip_folder, "k": 2, "variant": "release", "seed": 3}
 
 
+def expected_of(predictions, references, settings):
+    return score(predictions, references, settings=ScoreSettings(**settings)).to_dict(per_sample=True)
+
+
 def test_agrees_with_the_library(metric, case, settings):
-    predictions, references = case
-    result = metric.compute(predictions=predictions, references=references, per_sample=True, **settings)
-    assert result == score(predictions, references, settings=ScoreSettings(**settings)).to_dict(per_sample=True)
+    result = metric.compute(predictions=case[0], references=case[1], per_sample=True, **settings)
+    assert result == expected_of(*case, settings)
     assert json.loads(json.dumps(result)) == result
 
 
-@pytest.mark.parametrize("kind", ["rows", "more keys", "dataset", "selected columns", "names", "no expressions"])
-def test_references_and_predictions_in_many_forms(metric, case, settings, kind):
+@pytest.mark.parametrize("kind", ["rows", "more keys", "dataset", "columns", "columns of a dataset", "names"])
+def test_references_in_many_forms(metric, case, settings, kind):
     predictions, references = case
-    if kind == "more keys":
-        references = [row | {"sample_id": 1} for row in references]
-    elif kind == "dataset":
-        references = datasets.Dataset.from_list(references).add_column("sample_id", range(4))
-        predictions = datasets.Dataset.from_dict({"x": predictions})["x"]
-    elif kind == "selected columns":
-        references = {name: [row[name] for row in references] for name in references[0]}
-    elif kind == "names":
-        predictions = [dict(zip(BLENDSHAPES, row.tolist(), strict=True)) for row in predictions]
-        references = [row | {"intensities": dict(zip(EMOTIONS, row["intensities"], strict=True))} for row in references]
-    elif kind == "no expressions":
-        references = [{name: row[name] for name in ("description", "intensities")} for row in references]
-    result = metric.compute(predictions=predictions, references=references, **settings)
-    expected = metric.compute(predictions=case[0], references=case[1], **settings)
-    assert (result["emo3d"], result["signature"]) == (expected["emo3d"], expected["signature"])
-    assert result["mse"] == (None if kind == "no expressions" else expected["mse"])
+    expected = expected_of(*case, settings)
+    dataset = datasets.Dataset.from_list(references).add_column("sample_id", range(4))
+    references = {
+        "rows": references,
+        "more keys": [row | {"sample_id": 1} for row in references],
+        "dataset": dataset,
+        "columns": dataset.to_dict(),
+        "columns of a dataset": {name: dataset[name] for name in dataset.column_names},
+        "names": [row | {"intensities": dict(zip(EMOTIONS, row["intensities"], strict=True))} for row in references],
+    }[kind]
+    assert metric.compute(predictions=predictions, references=references, per_sample=True, **settings) == expected
 
 
-def test_batch_by_batch_and_one_by_one(metric, case, settings):
+def test_references_without_expressions(metric, case, settings):
+    references = [{name: row[name] for name in ("description", "intensities")} for row in case[1]]
+    result = metric.compute(predictions=case[0], references=references, **settings)
+    assert (result["mse"], result["mae"]) == (None, None)
+    assert result["kl_divergence"] == expected_of(*case, settings)["kl_divergence"]
+
+
+def columns(values, feature):
+    """A dataset's column as `datasets` gives it, plain and in its formats."""
+    dataset = datasets.Dataset.from_dict({"x": values}, datasets.Features({"x": feature}))
+    return [dataset["x"], dataset.with_format("numpy")["x"], dataset[:]["x"]]
+
+
+def test_expressions_in_many_forms(metric, case, settings):
     predictions, references = case
-    expected = metric.compute(predictions=predictions, references=references, **settings)
-    metric.add_batch(predictions=predictions[:3], references=references[:3])
-    metric.add(prediction=predictions[3], reference=references[3])
-    assert metric.compute(**settings) == expected
+    expected = expected_of(*case, settings)
+    named = [dict(zip(BLENDSHAPES, row.tolist(), strict=True)) for row in predictions]
+    for given in [predictions.tolist(), named, *columns(predictions, datasets.Sequence(datasets.Value("float32")))]:
+        assert metric.compute(predictions=given, references=references, per_sample=True, **settings) == expected
+
+
+@pytest.mark.parametrize("layout", ["mediapipe", "arkit"])
+def test_vectors_of_52_with_a_layout(metric, case, settings, layout):
+    vectors = as_layout(case[0], layout)
+    printed = [np.array_str(row, precision=9, suppress_small=True) for row in vectors]  # as the release's CSV has them
+    expected = expected_of(*case, settings)
+    for given in (vectors, printed):
+        result = metric.compute(predictions=given, references=case[1], layout=layout, **settings)
+        assert result["kl_divergence"] == pytest.approx(expected["kl_divergence"], abs=1e-6)
+        assert result["mse"] == pytest.approx(expected["mse"], abs=1e-6)
+    with pytest.raises(ValueError, match='pass layout="mediapipe" or layout="arkit"'):
+        metric.add_batch(predictions=vectors, references=case[1])
+
+
+def test_pictures_in_many_forms(metric, case, settings, pictures, files):
+    expected = expected_of(pictures, case[1], settings)
+    assert "space:-|" in expected["signature"]
+    names = [str(path) for path in files]
+    in_memory = [pictures, list(pictures), [Image.fromarray(picture) for picture in pictures]]
+    on_disk = [files, names, *columns(names, datasets.Image()), *columns(names, datasets.Image(decode=False))]
+    for given in in_memory + on_disk:
+        assert metric.compute(predictions=given, references=case[1], per_sample=True, **settings) == expected
+
+
+def test_batch_by_batch_and_one_by_one(case, settings, pictures, files):
+    for given, later in ((case[0], case[0]), (pictures, [Image.open(path) for path in files])):
+        metric = load(**settings)
+        metric.add(prediction=given[0], reference=case[1][0])
+        metric.add_batch(predictions=given[1:3], references=case[1][1:3])
+        metric.add(prediction=later[3], reference=case[1][3])
+        assert metric.compute(per_sample=True) == expected_of(given, case[1], settings)
+
+
+def test_settings_when_it_is_loaded(case, settings):
+    metric = load(per_sample=True, **settings)
+    assert metric.compute(predictions=case[0], references=case[1]) == expected_of(*case, settings)
+    result = metric.compute(predictions=case[0], references=case[1], variant="paper", per_sample=False)
+    assert "variant:paper|k:2|" in result["signature"]
+    assert "per_sample" not in result
+    with pytest.raises(TypeError, match="variannt"):
+        load(variannt="paper")
+    with pytest.raises(ValueError, match="expected k above 0, got 0"):
+        load(k=0)
+
+
+def test_a_fixed_bank(metric, case, settings, tmp_path):
+    bank = Bank.encode([f"a {word} man" for word in WORDS], np.eye(8)[:4], load_backbone(settings["backbone"]))
+    bank.save(tmp_path)
+    result = metric.compute(predictions=case[0], references=case[1], bank_folder=str(tmp_path), **settings)
+    expected = score(*case, bank=bank, settings=ScoreSettings(**settings)).to_dict()
+    assert result == expected
+    assert (result["recall_at_k"], f"bank:{bank.hash}|" in result["signature"]) == (None, True)
+
+
+def test_a_wrong_setting_costs_no_rows(case, settings):
+    metric = load(**settings)
+    metric.add_batch(predictions=case[0], references=case[1])
+    with pytest.raises(ValueError, match="expected a variant of paper, release, got 'papper'"):
+        metric.compute(variant="papper")
+    assert metric.compute(per_sample=True) == expected_of(*case, settings)
+
+
+OTHER = '''
+import datasets
+import evaluate
+from emo3d.blendshapes import as_expressions
+
+
+class Liveliness(evaluate.Measurement):
+    """Mean blendshape score of the predictions."""
+
+    def _info(self):
+        features = datasets.Features({"predictions": datasets.Sequence(datasets.Value("float32"))})
+        return evaluate.MeasurementInfo(description="", citation="", inputs_description="", features=features)
+
+    def _compute(self, *, predictions):
+        return {"liveliness": float(as_expressions(predictions).mean())}
+'''
+
+
+@pytest.mark.parametrize("how", ["compute", "add_batch", "add"])
+def test_combined_with_others(case, settings, tmp_path, how):
+    """Two variants of ours, and a measurement of another kind, in one call."""
+    other = tmp_path / "liveliness.py"
+    other.write_text(OTHER)
+    predictions, references = case
+    settings.pop("variant")
+    ours = {variant: load(variant=variant, **settings) for variant in ("paper", "release")}
+    combined = evaluate.combine(ours | {"other": evaluate.load(str(other), keep_in_memory=True)})
+    given = {"predictions": predictions.tolist(), "references": references}
+    if how == "add":
+        for prediction, reference in zip(*given.values(), strict=True):
+            combined.add(prediction, reference)
+    elif how == "add_batch":
+        combined.add_batch(**given)
+    result = combined.compute(**(given if how == "compute" else {}))
+    for variant in ours:
+        expected = expected_of(predictions, references, settings | {"variant": variant})
+        assert result[f"{variant}_kl_divergence"] == expected["kl_divergence"]
+    assert result["liveliness"] == pytest.approx(predictions.mean())
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p, r: (p[:3], r), "predictions (3) and references (4)"),
+        (lambda p, r: (p[:3], r), "expected one prediction per reference, got 3 predictions and 4 references"),
         (lambda p, r: (p[:, :50], r), "expected 51 or 52 scores in row 0, got 50"),
         (lambda p, r: (np.where(p == p[2, 0], np.nan, p), r), "got browDownLeft = nan in row 2"),
         (lambda p, r: (p, [{"description": "a"}] * 4), "expected 'intensities' in reference 0, got description"),
         (lambda p, r: (p, [*r[:3], r[3] | {"intensities": [0] * 8}]), "row 3 has eight intensities of 0"),
         (lambda p, r: (p[:0], []), "got an empty batch"),
+        (lambda p, r: (None, r), "expected predictions and references, got only one of them"),
         (lambda p, r: (p[:1], r[:1]), "expected a bank of at least k = 2 descriptions, got 1"),
+        (lambda p, r: (["no.png"] * 4, r), "cannot read the picture in row 0: [Errno 2] No such file"),
+        (
+            lambda p, r: ([np.zeros((8, 8, 3), np.uint8)] * 3 + [np.zeros((8, 9, 3), np.uint8)], r),
+            "expected pictures of one size, 8 x 8 as in row 0, got 9 x 8 in row 3",
+        ),
+        (
+            lambda p, r: ([{"bytes": b"no picture", "path": None}] * 4, r),
+            "cannot read the picture in row 0: cannot identify image file",
+        ),
     ],
 )
 def test_bad_input_says_what_and_where(metric, case, settings, change, message):
     predictions, references = change(*case)
     with pytest.raises(ValueError, match=re.escape(message)):
         metric.compute(predictions=predictions, references=references, **settings)
+
+
+def test_expressions_and_pictures_do_not_mix(case, settings, pictures):
+    metric = load(**settings)
+    metric.add_batch(predictions=case[0], references=case[1])
+    metric.add_batch(predictions=pictures, references=case[1])
+    with pytest.raises(ValueError, match="expected expressions or pictures in all batches, got both"):
+        metric.compute()
+
+
+OFFLINE = """
+import socket
+
+def refuse(*_):
+    raise AssertionError("a host was asked for")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+import emo3d
+import evaluate
+metric = evaluate.load(emo3d.metric_path())
+expressions = [{"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, {"browInnerUp": 0.7}]
+rows = [{"description": text, "intensities": {text: 1}} for text in ("happiness", "sadness")]
+print(metric.name, metric.compute(predictions=expressions, references=rows, backbone="quickstart", k=1)["n"])
+"""
+
+
+def test_loads_from_the_package_without_a_network(tmp_path):
+    """In a fresh process and cache, with nothing set that would keep evaluate from the Hub."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    environment |= {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run([sys.executable, "-c", OFFLINE], env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["emo3d_score", "2"]
 
 
 def test_the_example_runs(monkeypatch, metric):
@@ -108,10 +283,12 @@ def test_the_example_runs(monkeypatch, metric):
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
-def test_one_import_per_line_and_one_metric():
-    text = MODULE.read_text()
-    assert not re.search(r"^import .*,", text, re.MULTILINE)  # evaluate's parser would lose the second
-    assert len(re.findall(r"^class ", text, re.MULTILINE)) == 1  # evaluate takes the first
+def test_one_import_per_line_and_one_metric(metric):
+    """evaluate's parser would lose the second name of `import a, b`, and it takes the first module class it finds."""
+    assert not re.search(r"^import .*,", MODULE.read_text(), re.MULTILINE)
+    classes = [c for c in vars(sys.modules[type(metric).__module__]).values() if isinstance(c, type)]
+    assert [c for c in classes if issubclass(c, evaluate.EvaluationModule)] == [type(metric)]
+    assert Path(emo3d.metric_path()).read_bytes() == MODULE.read_bytes()
 
 
 def test_card():
