@@ -10,8 +10,7 @@ import pytest
 from scipy import stats
 
 from emo3d.cli import main
-from emo3d.scoring import Emo3DResult, ScoreSettings, score_distributions
-from emo3d.scoring.compare import compare
+from emo3d.scoring import Emo3DResult, ScoreSettings, compare, score_distributions
 
 MEASURES = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
 

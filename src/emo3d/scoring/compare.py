@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emo3d.scoring.core import emo3d_score
+from emo3d.scoring.core import bootstrap_means, emo3d_score
 from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
@@ -91,30 +90,21 @@ def compare(
     _check_comparable(a, b)
     columns = {name: column for name, column in _COLUMNS.items() if column in a.per_sample and column in b.per_sample}
     of_a, of_b = (np.stack([_in_order(result, column) for column in columns.values()], axis=1) for result in (a, b))
-    n = len(of_a)
-    rng = np.random.default_rng(seed)
-
-    drawn = _weighted_sums(np.hstack([of_a, of_b]), n_resamples, lambda count: _times_drawn(rng, count, n)) / n
+    drawn = bootstrap_means(np.hstack([of_a, of_b]), n_bootstrap=n_resamples, seed=seed)
     means_a, means_b = (dict(zip(columns, means.T, strict=True)) for means in np.hsplit(drawn, 2))
     alpha = float(a.signature.partition("|alpha:")[2].partition("|")[0])
     for means in (means_a, means_b):
         means["emo3d"] = np.array([emo3d_score(kl, alpha) for kl in means["kl_divergence"]])
 
-    apart = of_b - of_a
-    # A pair that is swapped counts -1 instead of 1.
-    swapped = _weighted_sums(apart, n_resamples, lambda count: rng.integers(2, size=(count, n), dtype=np.int8))
-    by_chance = np.abs(apart.sum(axis=0) - 2 * swapped)
-    as_far = by_chance >= np.abs(apart.sum(axis=0)) * (1 - 1e-9)  # equals count, whatever the rounding
-    p_values = dict(zip(columns, (1 + as_far.sum(axis=0)) / (1 + n_resamples), strict=True))
+    p_values = dict(zip(columns, _swap(of_b - of_a, n_resamples, seed), strict=True))
     p_values["emo3d"] = p_values["kl_divergence"]
-
     tail = (1 - confidence) / 2
     differences = {}
     for name in ("emo3d", *columns):
         low, high = np.quantile(means_b[name] - means_a[name], [tail, 1 - tail])
         in_a, in_b = getattr(a, name), getattr(b, name)
         differences[name] = Difference(in_a, in_b, in_b - in_a, (float(low), float(high)), float(p_values[name]))
-    return Comparison(differences, n, n_resamples, seed, confidence, a.signature)
+    return Comparison(differences, a.n, n_resamples, seed, confidence, a.signature)
 
 
 def _check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
@@ -135,14 +125,15 @@ def _in_order(result: Emo3DResult, column: str) -> np.ndarray:
     return np.asarray(result.per_sample[column], np.float64)[order]
 
 
-def _times_drawn(rng: np.random.Generator, count: int, n: int) -> np.ndarray:
-    """How often each of n rows is drawn in n draws with replacement: (count, n)."""
-    drawn = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
-    return np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
-
-
-def _weighted_sums(values: np.ndarray, n_resamples: int, weigh: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Sums (n_resamples, M) of the rows of values (N, M), each under its own random weights (count, N)."""
-    at_once = max(1, _DRAWN_AT_ONCE // len(values))
-    counts = [min(at_once, n_resamples - start) for start in range(0, n_resamples, at_once)]
-    return np.concatenate([weigh(count) @ values for count in counts])
+def _swap(apart: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """P-values (M,) of the sums of differences (N, M) by random swaps, the same pairs in every column."""
+    rng = np.random.default_rng(seed)
+    n = len(apart)
+    at_once = max(1, _DRAWN_AT_ONCE // n)
+    observed = apart.sum(axis=0)
+    as_far = np.zeros(apart.shape[1], int)
+    for start in range(0, n_resamples, at_once):
+        swapped = rng.integers(2, size=(min(at_once, n_resamples - start), n), dtype=np.int8)
+        by_chance = np.abs(observed - 2 * (swapped @ apart))  # a swapped pair counts -1 instead of 1
+        as_far += (by_chance >= np.abs(observed) * (1 - 1e-9)).sum(axis=0)  # equals count, whatever the rounding
+    return (1 + as_far) / (1 + n_resamples)
