@@ -115,7 +115,7 @@ def test_a_broken_bank_is_refused(tmp_path, harm, error, message):
         Bank.load(tmp_path)
 
 
-def test_cached_embeddings(tmp_path, monkeypatch):
+def test_cached_embeddings(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(bank_module, "cached_assets_path", lambda *_, **__: tmp_path)
     backbone = FakeBackbone(np.eye(3), np.eye(3))
     encode, asked = backbone.encode_texts, []
@@ -139,6 +139,9 @@ def test_cached_embeddings(tmp_path, monkeypatch):
         file.write_bytes(file.read_bytes()[:-5])
     assert (bank().embeddings == first.embeddings).all()  # a broken file is made anew
     assert len(asked) == 7
+    monkeypatch.setattr(bank_module, "cached_assets_path", lambda *_, **__: tmp_path / "full")
+    assert bank().backbone == "2@2 in bfloat16"  # what cannot be kept is there all the same
+    assert "the embeddings of 2 descriptions are not kept" in caplog.text
 
 
 @pytest.mark.parametrize(

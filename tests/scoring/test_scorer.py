@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import oracle
 
-from emo3d import Emo3DScorer
+from emo3d import Emo3DScorer, RenderSettings
 from emo3d.scoring import Bank, ScoreSettings, load_backbone, read_references, score
 
 WORDS = "happy sad angry calm afraid smile frown".split()
@@ -192,12 +192,13 @@ def test_merging_asks_for_equal_settings():
     other._backbone.revision = "2"
     with pytest.raises(ValueError, match=r"they differ in revision: 1, 2$"):
         scorer().merge(other)
-    by_picture, by_expression = scorer(), scorer()
+    by_picture, by_expression = (scorer(render=RenderSettings(size=16)) for _ in range(2))  # as if it had none
     by_picture.update(pictures(range(3)), references[:3])
     by_expression.update(np.zeros((3, 51)), references[:3])
     with pytest.raises(ValueError, match=r"expected scorers of one kind of faces, got pictures of 1 x 1, expressions$"):
         by_picture.merge(by_expression)
     assert len(by_picture) == 3
+    assert len(scorer().merge(by_picture)) == 3  # one that has seen nothing asks its backbone for its name
 
 
 def test_errors_are_computed_for_all_faces_or_none(clip_folder):

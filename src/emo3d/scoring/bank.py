@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ import torch
 from huggingface_hub import cached_assets_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from tqdm.auto import tqdm
 
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.scoring.backbone import Backbone
 from emo3d.scoring.inputs import content_hash
+
+logger = logging.getLogger(__name__)
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
 _SIMILARITIES_AT_ONCE = 2**23  # float32s, 32 MB
@@ -73,17 +77,20 @@ class Bank:
         """
         descriptions, intensities = tuple(check_descriptions(descriptions)), as_intensities(intensities)
         name, content = full_name(backbone), content_hash(descriptions, intensities)
-        kept = _cache_file(name, content) if cache else None
-        if kept and kept.is_file():
+        cached = _cache_file(name, content) if cache else None
+        if cached and cached.is_file():
             try:
-                embeddings, said = _read_embeddings(kept)
+                embeddings, said = _read_embeddings(cached)
                 return cls(descriptions, intensities, embeddings, int(said["truncated"]), name)
             except (ValueError, SafetensorError):
                 pass  # cut short or another program's: made anew below
         encoded = backbone.encode_texts(list(dict.fromkeys(descriptions)))
         bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name)
-        if kept:
-            bank._write_embeddings(kept)
+        if cached:
+            try:
+                bank._write_embeddings(cached)
+            except (OSError, SafetensorError) as error:
+                logger.warning("the embeddings of %d descriptions are not kept: %s", len(bank.embeddings), error)
         return bank
 
     @classmethod
@@ -152,6 +159,7 @@ class Bank:
         _check_finite(picture_embeddings, "pictures")
         parts = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
         embeddings = self.embeddings.to(picture_embeddings)  # where the pictures are
+        parts = tqdm(parts, "Searching the bank", delay=5, leave=False)
         return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
@@ -190,8 +198,11 @@ def full_name(backbone: Backbone) -> str:
     return f"{backbone.id}@{backbone.revision}" + ("" if backbone.dtype == "float32" else f" in {backbone.dtype}")
 
 
-def _cache_file(backbone: str, content: str) -> Path:
-    folder = cached_assets_path("emo3d", namespace="banks")
+def _cache_file(backbone: str, content: str) -> Path | None:
+    try:
+        folder = cached_assets_path("emo3d", namespace="banks")
+    except OSError:  # a cache that cannot be written
+        return None
     return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
 
 

@@ -119,10 +119,10 @@ def summarise(
     values = np.stack(list(columns.values()), axis=1)[order]
     mean, intervals = _mean(values, list(columns), settings)
 
-    strongest = described.intensities[order]
+    intensities = described.intensities[order]
     groups = {
-        "per_emotion": (EMOTIONS, strongest.argmax(axis=1)),
-        "per_band": (BANDS, np.digitize(strongest.max(axis=1), (0.2, 0.4, 0.6, 0.8))),
+        "per_emotion": (EMOTIONS, intensities.argmax(axis=1)),
+        "per_band": (BANDS, np.digitize(intensities.max(axis=1), (0.2, 0.4, 0.6, 0.8))),
     }
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     for table, (group_names, group) in groups.items():

@@ -34,11 +34,13 @@ class Emo3DScorer:
     """Score faces that come in parts, in a training loop or on several machines.
 
     Faces are rendered and encoded when they are added; the bank is searched in `compute`. The result does not depend on
-    how the faces were split, in which order they came or which scorer saw them: references that are their own bank are
-    brought into one order (by description, then intensities; duplicates stay), the bootstrap draws from rows in an
-    order of their content, and the backbone always sees `batch_size` pictures at once, since an encoder rounds
-    differently with every other number of them. So faces wait until there are enough for a batch, and the last batch
-    is filled up. A `Bank` that is given keeps its own order.
+    how the faces were split, in which order they came or which scorer saw them:
+
+    - References that are their own bank are brought into one order, by description, then intensities; duplicates stay.
+      A `Bank` that is given keeps its own order.
+    - The bootstrap draws from rows in an order that follows from their content.
+    - The backbone always sees `batch_size` pictures, since encoders round differently with every other number of them.
+      So faces wait until there are enough for a batch, and the last batch is filled up.
 
     Memory grows by the embedding of a face (2 kB with ViT-B/32).
 
@@ -76,8 +78,9 @@ class Emo3DScorer:
         self.device = device
         self.batch_size = batch_size
         self.bank: Bank | None = None
-        self._is_given = backbone is not None
         self._backbone = backbone
+        self._is_given = backbone is not None
+        self._is_named = False  # whether the settings say which backbone it is, with its revision
         self.reset()
 
     def reset(self) -> None:
@@ -208,7 +211,7 @@ class Emo3DScorer:
         return self.__dict__ | {"_backbone": None, "_embeddings": [part.cpu() for part in self._embeddings]}
 
     def _load(self) -> Backbone:
-        """Make sure of the backbone, and of settings that say which one it is."""
+        """The backbone; from now on, the settings say which one it is."""
         if self._backbone is None:
             dtype = getattr(torch, self.settings.dtype)
             self._backbone = load_backbone(
@@ -217,10 +220,11 @@ class Emo3DScorer:
         one = self._backbone
         render = self.settings.render or RenderSettings(size=one.image_size)
         self.settings = replace(self.settings, backbone=one.id, revision=one.revision, dtype=one.dtype, render=render)
+        self._is_named = True
         return one
 
     def _signature(self) -> str:
-        if self.settings.render is None:  # nothing was added yet
+        if not self._is_named:
             self._load()
         return replace(self.settings, bank=self.bank.hash if self.bank else self.settings.bank).signature
 

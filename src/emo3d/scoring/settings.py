@@ -99,6 +99,6 @@ def signature_difference(a: str, b: str) -> str | None:
         >>> signature_difference("k:10|seed:0", "k:5|seed:0")
         'k: 10, 5'
     """
-    one, other = (dict(part.split(":", 1) for part in signature.split("|")) for signature in (a, b))
+    one, other = (dict(part.partition(":")[::2] for part in signature.split("|")) for signature in (a, b))
     names = [name for name in one | other if one.get(name) != other.get(name)]
     return "; ".join(f"{name}: {one.get(name, '-')}, {other.get(name, '-')}" for name in names) or None
