@@ -82,7 +82,7 @@ def test_result_has_its_parts():
 
 @pytest.mark.parametrize(
     ("strongest", "band"),
-    [(0.05, "0.0-0.2"), (0.2, "0.2-0.4"), (0.39, "0.2-0.4"), (0.4, "0.4-0.6"), (0.6, "0.6-0.8"), (1.0, "0.8-1.0")],
+    [(0.19, "0.0-0.2"), (0.2, "0.2-0.4"), (0.4, "0.4-0.6"), (0.6, "0.6-0.8"), (0.8, "0.8-1.0"), (1.0, "0.8-1.0")],
 )
 def test_bands_by_the_strongest_intensity(strongest, band):
     references = [{"description": "a", "intensities": [0, strongest, strongest / 2] + [0] * 5}]

@@ -165,7 +165,7 @@ def test_pickled_without_its_backbone(clip_folder):
     one.update(pictures(range(9)), references[:9])
     two.update(pictures(range(9, 30)), references[9:])
     sent = pickle.dumps(two)
-    assert len(sent) < 20_000
+    assert b"FakeBackbone" not in sent
     merged = one.merge(pickle.loads(sent))
     assert_same(
         merged.compute(), score(pictures(range(30)), references, settings=ScoreSettings(k=3), backbone=backbone)
