@@ -94,6 +94,11 @@ def _another_table(folder):
     (folder / "other" / "bank.parquet").replace(folder / "bank.parquet")
 
 
+def _table_of_less(folder):
+    file = folder / "bank.parquet"
+    parquet.write_table(parquet.read_table(file, columns=["description"]), file)
+
+
 def _bare_embeddings(folder):
     save_file(load_file(folder / "embeddings.safetensors"), folder / "embeddings.safetensors")
 
@@ -102,6 +107,7 @@ def _bare_embeddings(folder):
     ("harm", "error", "message"),
     [
         (_another_table, ValueError, r"^expected the bank \w{12} beside its embeddings, .*bank.parquet has another$"),
+        (_table_of_less, ValueError, "expected a bank in .*intensities"),
         (_bare_embeddings, ValueError, "^expected the embeddings of a bank, got .*embeddings.safetensors$"),
         (lambda folder: (folder / "embeddings.safetensors").write_bytes(b"x" * 99), ValueError, "expected a bank in"),
         (lambda folder: (folder / "bank.parquet").write_bytes(b""), ValueError, "expected a bank in"),

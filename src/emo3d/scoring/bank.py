@@ -109,11 +109,11 @@ class Bank:
                 raise FileNotFoundError(f"expected a bank of {_TABLE} and {_EMBEDDINGS}, there is no {file}")
         try:
             table = parquet.read_table(table_file, columns=["description", "intensities"])
+            texts, values = (table[name].to_pylist() for name in ("description", "intensities"))
             embeddings, said = _read_embeddings(embeddings_file)
-        except (ArrowException, SafetensorError) as error:
+        except (ArrowException, KeyError, SafetensorError) as error:
             raise ValueError(f"expected a bank in {folder}: {error}") from error
-        intensities = as_intensities(table["intensities"].to_pylist())
-        descriptions = tuple(table["description"].to_pylist())
+        descriptions, intensities = tuple(check_descriptions(texts)), as_intensities(values)
         if content_hash(descriptions, intensities) != said["hash"]:
             raise ValueError(f"expected the bank {said['hash']} beside its embeddings, {table_file} has another")
         return cls(descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"])
