@@ -1,22 +1,29 @@
-"""The page of the metric Space: its reading of files, and a run through its endpoint."""
+"""The page of the metric Space: its reading of files, runs through its endpoint, and a visit in a browser."""
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from huggingface_hub.repocard_data import model_index_to_eval_results
 from pyarrow import csv, parquet
 
 from emo3d import BLENDSHAPES, EMOTIONS
+from emo3d.scoring import Emo3DResult
+from livelink import LIVELINK_HEADER
 
 gradio = pytest.importorskip("gradio", reason="needs the extra [demo]")
+yaml = pytest.importorskip("yaml")
 
+HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} \"smile\" & frown"
 ROWS = [
-    {"description": f"a {word} face", "intensities": np.eye(8)[index].tolist(), "blendshapes": [0.25] * 51}
-    for index, word in enumerate(("calm", "happy", "wide", "sad"))
+    {"description": text, "intensities": np.eye(8)[index % 8].tolist(), "blendshapes": [0.25] * 51}
+    for index, text in enumerate(["a calm face", "a happy face", HOSTILE, *(f"{n} sad women" for n in range(9))])
 ]
+SHOWN_WITHIN = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +35,36 @@ def app():
     return module
 
 
+@pytest.fixture(scope="module")
+def url(app, clip_folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "BACKBONES", [app.QUICKSTART, clip_folder])
+        page = app.build()
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.LOOK)
+        yield url
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    from gradio_client import Client
+
+    return Client(url, verbose=False)
+
+
+@pytest.fixture
+def choices(app, clip_folder, tmp_path):
+    """What goes to the endpoint, by the names of its arguments, but for the predictions."""
+    from gradio_client import handle_file
+
+    references = handle_file(str(write(tmp_path / "references.parquet", wide=False)))
+    return {"source": app.UPLOAD, "uploaded": references, "backbone": clip_folder, "k": 2, "space": "weights"}
+
+
 def write(path, wide):
     table = pa.Table.from_pylist(ROWS)
     if wide:  # a column for each emotion and blendshape
-        columns = {"description": [row["description"] for row in ROWS], "other": ["x"] * 4}
+        columns = {"description": [row["description"] for row in ROWS], "other": ["x"] * len(ROWS)}
         columns |= {name: [row["intensities"][i] for row in ROWS] for i, name in enumerate(EMOTIONS)}
         columns |= {name: [row["blendshapes"][i] for row in ROWS] for i, name in enumerate(BLENDSHAPES)}
         table = pa.table(columns)
@@ -44,34 +77,115 @@ def write(path, wide):
     return path
 
 
+def write_take(path):
+    """A take of Live Link Face with 0.25 in every blendshape."""
+    scores = ",".join(["0.25"] * (LIVELINK_HEADER.count(",") - 1))
+    path.write_text("\n".join([LIVELINK_HEADER, *(f"00:00:00:{row:02}.000,61,{scores}" for row in range(len(ROWS)))]))
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "wide"), [("a.csv", True), ("a.parquet", True), ("a.parquet", False), ("a.jsonl", False)]
 )
 def test_reads_references(app, tmp_path, name, wide):
-    columns = app.read_references_file(write(tmp_path / name, wide))
-    assert columns["description"] == [row["description"] for row in ROWS]
-    assert [list(row) for row in columns["intensities"]] == [row["intensities"] for row in ROWS]
-    assert [list(row) for row in columns["blendshapes"]] == [row["blendshapes"] for row in ROWS]
+    references = app.read_references_file(write(tmp_path / name, wide))
+    assert references.descriptions == [row["description"] for row in ROWS]
+    np.testing.assert_array_equal(references.intensities, [row["intensities"] for row in ROWS])
+    np.testing.assert_array_equal(references.expressions, [row["blendshapes"] for row in ROWS])
 
 
-def test_scores_through_the_endpoint(app, tmp_path, clip_folder, monkeypatch):
-    from gradio_client import Client, handle_file
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl", "take.csv"])
+def test_every_kind_of_predictions_has_the_same_score(client, choices, tmp_path, name):
+    """All of them hold the references' own expressions, so the error is 0."""
+    from gradio_client import handle_file
 
-    monkeypatch.setattr(app, "BACKBONES", [clip_folder])
-    file = handle_file(str(write(tmp_path / "a.parquet", wide=False)))
-    page = app.build()
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True)
-    try:
-        assert "127.0.0.1" in url
-        client = Client(url, verbose=False)
-        arguments = [file, app.UPLOAD, file, clip_folder, "release", 2, "weights"]
-        numbers, by_emotion, signature, report = client.predict(*arguments, api_name="/score")
-        assert numbers["headers"] == app.HEADINGS
-        assert [row[0] for row in numbers["data"]] == ["n", "Emo3D", "KL divergence", "recall@k", "MSE", "MAE"]
-        assert [row[:2] for row in by_emotion["data"]] == [[emotion, 1] for emotion in EMOTIONS[:4]]
-        assert "variant:release|k:2|" in signature
-        assert json.loads(Path(report).read_text())["mse"] == 0
-        with pytest.raises(Exception, match="expected a bank of at least k = 9 descriptions, got 4"):
-            client.predict(*arguments[:5], 9, "weights", api_name="/score")
-    finally:
-        page.close()
+    path = write_take(tmp_path / name) if name == "take.csv" else write(tmp_path / name, wide=name == "a.csv")
+    numbers, *_, signature, _ = client.predict(handle_file(str(path)), **choices, api_name="/score")
+    values = {row[0]: row[1] for row in numbers["data"]}
+    shown = ["faces", "Emo3D", "KL divergence", "recall@k", "MSE", "MAE", "descriptions truncated"]
+    assert list(values) == shown  # one description is longer than the small tokenizer's window
+    assert (values["faces"], values["MSE"]) == ("12", "0.0000")
+    assert "variant:paper|k:2|" in signature
+
+
+def test_the_parts_of_a_score(app, client, choices, tmp_path):
+    from gradio_client import handle_file
+
+    rng = np.random.default_rng(0)
+    predictions = tmp_path / "p.jsonl"
+    predictions.write_text("\n".join(json.dumps({"blendshapes": row.tolist()}) for row in rng.random((12, 51)) / 2))
+    numbers, plot, by_emotion, by_band, worst, best, signature, files = client.predict(
+        handle_file(str(predictions)), **choices, variant="release", model="a: model", api_name="/score"
+    )
+    result = Emo3DResult.load(next(path for path in files if path.endswith(".json")))
+    assert result.signature == signature
+    assert numbers["headers"] == app.HEADINGS
+    assert by_emotion["data"][0][:3] == ["neutral", 2, f"{result.per_emotion['neutral']['kl_divergence']:.4f}"]
+    assert [row[:2] for row in by_band["data"]] == [["0.8-1.0", 12]]
+    assert len(plot["data"]) == len(EMOTIONS)
+
+    order = np.argsort(result.per_sample["kl_divergence"])
+    for cards, rows in ((worst, order[::-1][:6]), (best, order[:6])):
+        values = [float(value) for value in re.findall(r"<b>KL (-?[0-9.]+)</b>", cards)]
+        assert values == pytest.approx(result.per_sample["kl_divergence"][rows], abs=0.005)
+        assert cards.count('<img src="data:image/jpeg;base64,') == 6
+    assert HOSTILE not in worst + best
+
+    card = yaml.safe_load(Path(next(path for path in files if path.endswith(".yml"))).read_text())
+    name, results = model_index_to_eval_results(card["model-index"])
+    assert name == "a: model"
+    assert {one.metric_type for one in results} == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    for one in results:
+        assert one.metric_value == pytest.approx(getattr(result, one.metric_type), abs=1e-6)
+        assert one.metric_args["signature"] == signature
+        assert one.dataset_args == {"references": result.references, "n": 12}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"k": 13}, "expected a bank of at least k = 13 descriptions, got 12"),
+        ({"space": "reading"}, "expected predictions in the space 'reading', the file says 'weights'"),
+        ({"uploaded": None}, "Please upload predictions and references first"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(client, choices, tmp_path, change, message):
+    from gradio_client import handle_file
+
+    take = handle_file(str(write_take(tmp_path / "take.csv")))
+    with pytest.raises(Exception, match=message):
+        client.predict(take, **choices | change, api_name="/score")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_visit(app, url, chromium, tmp_path, width, scheme):
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(SHOWN_WITHIN)
+    page = context.new_page()
+    hosts, failures = set(), []
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(url)
+    upload, uploaded = page.locator("input[type=file]"), page.locator(".file-preview")  # one gives way to the other
+    upload.set_input_files(write(tmp_path / "predictions.csv", wide=True))
+    uploaded.wait_for()
+    page.get_by_label(app.UPLOAD).check()
+    upload.set_input_files(write(tmp_path / "references.jsonl", wide=False))
+    uploaded.nth(1).wait_for()
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.locator(".faces img").first.wait_for()
+    assert page.locator(".faces figure:visible").count() == app.FACES
+    cards = page.locator(".faces .said:visible").all_inner_texts()
+    page.get_by_role("tab", name="Best faces").click()
+    page.wait_for_function(f"document.querySelectorAll('.faces figure').length >= {app.FACES}")
+    cards += page.locator(".faces .said:visible").all_inner_texts()
+    assert HOSTILE in cards  # 12 rows are 6 worst and 6 best; what a file says is text
+    assert page.evaluate("window.ran") is None
+    bars = page.locator("svg [aria-roledescription=bar]")
+    assert bars.count() == len(EMOTIONS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert hosts == {url.split("/")[2]}
+    assert not failures
+    page.screenshot(path=tmp_path / f"metric-{width}-{scheme}.png", full_page=True)
+    context.close()
