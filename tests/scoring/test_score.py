@@ -171,7 +171,7 @@ def test_errors_of_expressions_by_hand(clip_folder):
     assert result.per_sample["mae"] == pytest.approx([1 / 51, 0, 0])
     assert (result.mse, result.mae) == pytest.approx((0.5 / 51 / 3, 1 / 51 / 3))
     assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
-    assert "render:portrait-1/32px" in result.signature  # at the backbone's own size
+    assert "render:portrait-2/32px" in result.signature  # at the backbone's own size
 
 
 def test_expressions_and_their_renders_score_alike(clip_folder):

@@ -37,7 +37,7 @@ class RenderSettings:
             (to the picture's right); the ambient light stays.
     """
 
-    name: str = "portrait-1"
+    name: str = "portrait-2"
     size: int = 224
     samples: int = 2
     field_of_view: float = 20.0
@@ -59,7 +59,7 @@ class RenderSettings:
 
 # Direction to the light (x to the picture's right, y up, z to the viewer), intensity, wrap.
 _LIGHTS = {
-    "portrait-1": (
+    "portrait-2": (
         ((-0.45, 0.60, 0.66), 0.62, 0.15),  # key: high, a little to one side, so that folds throw relief
         ((0.60, 0.10, 0.79), 0.22, 0.35),  # fill
         ((0.00, 1.00, 0.20), 0.16, 0.60),  # sky

@@ -26,17 +26,24 @@ from emo3d.face import skin
 TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 """The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
 
-_REDUCTION = 1  # raise it when the arrays below change their meaning, so that old cache entries are left alone
+_REDUCTION = 2  # raise it when the arrays below change their meaning, so that old cache entries are left alone
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose face it is: anny phenotypes (0..1, see `anny.Anny.phenotype_labels`) and three sRGB colours (0..255)."""
+    """Whose face it is.
+
+    Attributes:
+        phenotype: of anny, 0..1; see `anny.Anny.phenotype_labels`.
+        skin, hair, iris: sRGB, 0..255.
+        brow_height: metres that the brows lie above where they usually do; people differ by a few millimetres.
+    """
 
     phenotype: Mapping[str, float] = field(default_factory=dict)
     skin: tuple[int, int, int] = (224, 176, 148)
     hair: tuple[int, int, int] = (74, 52, 40)
     iris: tuple[int, int, int] = (92, 66, 44)
+    brow_height: float = 0.0
 
 
 _GREY = (136, 126, 116)
@@ -88,11 +95,12 @@ class FaceRig:
     missing: tuple[str, ...] = ()
 
     @classmethod
-    def from_anny(cls, identity: str | Identity = "adult", /) -> FaceRig:
-        """Reduce anny's head to a rig, or take it from the cache.
+    def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
+        """Reduce anny's head to a rig, which takes seconds, or take it from the cache.
 
         Args:
             identity: a name of `IDENTITIES`, or an `Identity` of your own.
+            cache: keep an `Identity` of your own on the disk (6 MB each).
 
         Raises:
             ValueError: an unknown name or phenotype, or a phenotype outside 0..1.
@@ -104,7 +112,7 @@ class FaceRig:
         for phenotype, value in identity.phenotype.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"expected phenotypes in 0..1, got {phenotype} = {value!r}")
-        return _build(f"anny-{_key(identity)[:8]}", identity)
+        return _build(f"anny-{_key(identity)[:8]}", identity, cache)
 
     @classmethod
     def from_glb(cls, path: str | os.PathLike[str], *, calibration: str | None = None) -> FaceRig:
@@ -146,17 +154,17 @@ def _named_rig(name: str) -> FaceRig:
 
 
 def _key(identity: Identity) -> str:
-    content = [version("anny"), _REDUCTION, sorted(identity.phenotype.items())]
+    content = [version("anny"), _REDUCTION, sorted(identity.phenotype.items()), identity.brow_height]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _build(name: str, identity: Identity) -> FaceRig:
+def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
     from safetensors.numpy import load_file
 
     path = _cache_folder() / f"{_key(identity)}.safetensors"
-    if not path.exists():
-        _write_atomically(path, _reduce(dict(identity.phenotype)))
-    arrays = load_file(path)
+    arrays = load_file(path) if path.exists() else _reduce(identity)
+    if cache and not path.exists():
+        _write_atomically(path, arrays)
     colors, texture = skin.paint(arrays, identity.skin, identity.hair, identity.iris)
     x, y, z, half_height = map(float, arrays["frame"])
     return FaceRig(
@@ -219,9 +227,9 @@ def _anny_vertices(phenotype: dict[str, float], targets: tuple[str, ...] = ()) -
     return np.stack([x, z, -y], axis=-1)
 
 
-def _reduce(phenotype: dict[str, float]) -> dict[str, np.ndarray]:
-    template = skin.template(_anny(), _anny_vertices({})[0])
-    moved = _anny_vertices(phenotype, TARGETS)[:, template["used"]]
+def _reduce(identity: Identity) -> dict[str, np.ndarray]:
+    template = skin.template(_anny(), _anny_vertices({})[0], identity.brow_height)
+    moved = _anny_vertices(dict(identity.phenotype), TARGETS)[:, template["used"]]
     neutral = moved[0]
     deltas = moved[1:] - neutral
     eyes = neutral[template["part"] == skin.EYE]

