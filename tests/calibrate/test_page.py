@@ -22,6 +22,7 @@ class Doubling:
 
     name = "doubling-<1>"
     unrecoverable = ("cheekPuff", "jawForward")
+    inferred = ("noseSneerLeft",)
 
     def to_weights(self, readings, method):
         return readings if method == "none" else np.minimum(2 * readings, 1.0)
@@ -119,6 +120,7 @@ def test_the_page_names_what_cannot_be_told_back_and_asks_for_nothing(bias, tmp_
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "doubling-&lt;1&gt;" in page
     assert '<span class="lost">cheekPuff</span>' in page
+    assert "<b>Inferred</b><span><code>noseSneerLeft</code>" in page
     assert '<span class="lost">jawOpen</span>' not in page
     assert page.count("<svg") == 51
     assert page.count("0.34 · −0.50") == 51

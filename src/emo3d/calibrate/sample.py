@@ -19,7 +19,7 @@ from emo3d.emotions import EMOTIONS
 from emo3d.face.render import RenderSettings
 from emo3d.face.rig import IDENTITIES, Identity
 
-RENDERED, FITTED, HELD_OUT = 16, 40, 8
+RENDERED, FITTED, HELD_OUT = 64, 176, 16
 """Sittings of the rig to render on, of other identities that are fitted on, and of those kept for the figures."""
 
 KINDS: tuple[str, ...] = ("neutral", "unit", "prototype", "mixture")
@@ -97,8 +97,8 @@ def sample_sittings(faces: int, *, seed: int = 0, identities: bool = True) -> li
         ValueError: fewer faces than sittings.
 
     Example:
-        >>> len(sample_sittings(128)), sample_sittings(128)[0].shots[0].weights.shape
-        (64, (2, 51))
+        >>> len(sample_sittings(512)), sample_sittings(512)[0].shots[0].weights.shape
+        (256, (2, 51))
     """
     count = RENDERED + FITTED + HELD_OUT
     if faces < count:
@@ -152,7 +152,8 @@ def _identity(rng: np.random.Generator) -> Identity:
     irises = np.array([(62, 42, 30), (92, 66, 44), (88, 100, 112), (96, 110, 80)])
     fair = ancestry[2] > 0.5  # the lighter colours go with the lighter skins
     skin, hair, iris = ancestry @ tones, hairs[rng.integers(5 if fair else 3)], irises[rng.integers(4 if fair else 2)]
-    return Identity(phenotype, _colour(skin * rng.uniform(0.88, 1.06)), _colour(hair), _colour(iris))
+    skin, brows = skin * rng.uniform(0.88, 1.06), float(rng.uniform(-0.003, 0.005))
+    return Identity(phenotype, _colour(skin), _colour(hair), _colour(iris), brows)
 
 
 def _colour(values: np.ndarray) -> tuple[int, int, int]:

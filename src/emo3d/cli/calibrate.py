@@ -25,7 +25,7 @@ def calibrate(
         Path | None, typer.Option(help="A GLB with ARKit morph targets; by default anny's head, in many identities.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the calibration.", show_default="that of the rig")] = None,
-    faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=64)] = 19_200,
+    faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 76_800,
     model: Annotated[
         Path | None, typer.Option(help="A face_landmarker.task; by default the packaged or downloaded one.")
     ] = None,
@@ -51,7 +51,8 @@ def calibrate(
     console.print(table)
     for label, names in (
         ("the rig lacks", figures["absent"]),
-        ("not to be told from readings", figures["unrecoverable"]),
+        ("not to be told from readings, left at 0", figures["unrecoverable"]),
+        ("told only from what expressions usually have beside them", figures["inferred"]),
     ):
         if names:
             console.print(f"{label}: {', '.join(names)}", style="yellow", highlight=False, soft_wrap=True)

