@@ -297,5 +297,18 @@ def test_card():
     front = yaml.safe_load(front)
     assert (front["sdk"], front["app_file"]) == ("gradio", "app.py")
     assert {"evaluate", "metric"} <= set(front["tags"])
-    for heading in ("## How to use", "## Limits", "## Citation"):
+    for heading in ("## How to use", "### How to compare and report", "## Limits", "## Citation"):
         assert heading in text
+    scope = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], scope)
+    assert scope["result"]["n"] == 250
+
+
+def test_ranges_of_the_card():
+    """The ends that the card gives: q equal to p, spread over the eight emotions, or nowhere where p is, by hand."""
+    text = (FOLDER / "README.md").read_text()
+    assert f"`paper`: {np.log(0.125 / 0.135):.2f} to {np.log(1 / 0.01):.2f}" in text
+    assert f"`release` with k = 10: {10 * np.log(0.125 / 0.0225):.1f} to {10 * np.log(1 / 0.01):.1f}" in text
+    ends = [1 / (1 + np.exp(-kl)) for kl in (np.log(0.125 / 0.135), np.log(100))]
+    ends += [1 / (1 + np.exp(-10 * kl / 20)) for kl in (np.log(0.125 / 0.0225), np.log(100))]
+    assert "`paper`: {:.2f} to {:.2f}, `release` with k = 10: {:.2f} to {:.2f}".format(*ends) in text
