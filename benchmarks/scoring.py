@@ -40,6 +40,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 from emo3d.emotions import distribution, kl_divergence
 from emo3d.face import render
 from emo3d.scoring import Bank, HubBackbone, References, ScoreSettings, score
+from emo3d.scoring.bank import full_name
 
 BANK = 1000
 LARGE_BANK = 50_000
@@ -75,7 +76,7 @@ def rates(dtype: torch.dtype, faces: int, rounds: int) -> dict[str, float]:
     intensities = rng.random((BANK, 8))
     embeddings = torch.nn.functional.normalize(torch.randn(BANK, 512), dim=1)
     descriptions = tuple(f"description {row}" for row in range(BANK))
-    bank = Bank(descriptions, intensities, embeddings, backbone="random-vit-b-32@0")
+    bank = Bank(descriptions, intensities, embeddings, backbone=full_name(backbone))
     references = References(list(descriptions[:faces]), intensities[:faces])
     expressions = rng.random((faces, 51)).astype(np.float32) * 0.5
     pictures = render(expressions)
@@ -115,7 +116,7 @@ def at_scale(faces: int, threads: int) -> tuple[float, float]:
     descriptions = [f"description {row}" for row in range(LARGE_BANK)]
     intensities = rng.random((LARGE_BANK, 8))
     embeddings = torch.nn.functional.normalize(torch.randn(LARGE_BANK, 512), dim=1)
-    bank = Bank(tuple(descriptions), intensities, embeddings, backbone="tiny@0")
+    bank = Bank(tuple(descriptions), intensities, embeddings, backbone=full_name(backbone))
     expressions = rng.random((faces, 51)).astype(np.float32) * 0.5
     rows = np.arange(faces) % LARGE_BANK
     columns = {
