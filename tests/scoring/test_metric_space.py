@@ -17,6 +17,7 @@ import emo3d
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.blendshapes import as_layout
 from emo3d.scoring import Bank, ScoreSettings, load_backbone, score
+from hub import Hub
 
 datasets = pytest.importorskip("datasets")
 evaluate = pytest.importorskip("evaluate", reason="needs the extra [metric]")
@@ -248,29 +249,43 @@ def test_expressions_and_pictures_do_not_mix(case, settings, pictures):
         metric.compute()
 
 
-OFFLINE = """
+LOAD_AND_SCORE = """
+import sys
+import emo3d
+import evaluate
+
+metric = evaluate.load(sys.argv[1] if sys.argv[1:] else emo3d.metric_path())
+expressions = [{"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, {"browInnerUp": 0.7}]
+rows = [{"description": text, "intensities": {text: 1}} for text in ("happiness", "sadness")]
+print(metric.name, metric.compute(predictions=expressions, references=rows, backbone="quickstart", k=1)["n"])
+"""
+NO_NETWORK = """
 import socket
 
 def refuse(*_):
     raise AssertionError("a host was asked for")
 
 socket.socket.connect = socket.getaddrinfo = refuse
-import emo3d
-import evaluate
-metric = evaluate.load(emo3d.metric_path())
-expressions = [{"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, {"browInnerUp": 0.7}]
-rows = [{"description": text, "intensities": {text: 1}} for text in ("happiness", "sadness")]
-print(metric.name, metric.compute(predictions=expressions, references=rows, backbone="quickstart", k=1)["n"])
 """
+
+
+def load_and_score(code, *arguments, environment):
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["emo3d_score", "2"]
 
 
 def test_loads_from_the_package_without_a_network(tmp_path):
     """In a fresh process and cache, with nothing set that would keep evaluate from the Hub."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    done = subprocess.run([sys.executable, "-c", OFFLINE], env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-2:] == ["emo3d_score", "2"]
+    load_and_score(NO_NETWORK + LOAD_AND_SCORE, environment=environment)
+
+
+def test_loads_by_its_name_from_a_hub(tmp_path):
+    with Hub({("spaces/me/emo3d_score", "main"): FOLDER}) as hub:
+        load_and_score(LOAD_AND_SCORE, "me/emo3d_score", environment=hub.environment(tmp_path))
 
 
 def test_the_example_runs(monkeypatch, metric):
