@@ -27,7 +27,7 @@ from emo3d.scoring.inputs import content_hash
 logger = logging.getLogger(__name__)
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
-_SIMILARITIES_AT_ONCE = 2**23  # float32s, 32 MB
+_SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
 
 
 @dataclass(frozen=True, eq=False)
