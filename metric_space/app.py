@@ -44,7 +44,7 @@ KEPT_SECONDS = 3600
 
 INTRODUCTION = """# Emo3D score
 Do generated faces show the emotions that were described? Upload 51 blendshape scores per face and see.
-**Lower is better**; 0.5 stands for a mean divergence of 0. Scores of the same signature can be compared."""
+**Lower is better**; 0.5 stands for a mean divergence of 0. Compare scores of one signature and the same references."""
 
 FORMATS = """**Predictions**: CSV or Parquet with a column for each of the 51 ARKit names (or one column `blendshapes`),
 JSONL with one `{name: score}` a line, Live Link Face CSV. **References**: CSV, Parquet or JSONL with `description` and
@@ -158,7 +158,7 @@ def read_references_file(path: Path) -> References:
 
 def table(result: Emo3DResult) -> list[list[str]]:
     """The result as rows of text."""
-    rows = [["faces", str(result.n), ""]]
+    rows = [["faces", str(result.n), ""], ["references", result.references, ""]]
     for name, shown in NUMBERS.items():
         if name in result.intervals:
             rows.append([shown, f"{getattr(result, name):.4f}", interval(result.intervals[name])])
@@ -258,7 +258,7 @@ def build() -> gr.Blocks:
                 with gr.Accordion("What files should look like", open=False):
                     gr.Markdown(FORMATS)
             with gr.Column(scale=3, min_width=320):
-                nothing = gr.Markdown("*The score, its parts and the faces behind them come here.*")
+                nothing = gr.Markdown("*The score, its parts and the faces behind them come here.*", min_height=160)
                 with gr.Column(visible=False) as results:
                     numbers = gr.Dataframe(headers=HEADINGS, label="Result", interactive=False)
                     with gr.Tabs():
@@ -275,7 +275,7 @@ def build() -> gr.Blocks:
                             by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], interactive=False)
                         with gr.Tab("By intensity"):
                             by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], interactive=False)
-                    files = gr.File(label="Everything as JSON, and YAML for a model card", interactive=False)
+                    files = gr.File(label="All of it (for emo3d compare), and YAML for a model card", interactive=False)
                     signature = gr.Textbox(label="Signature", lines=3, interactive=False, buttons=["copy"])
         with gr.Column(visible=False) as faces, gr.Tabs():
             with gr.Tab("Worst faces"):
@@ -290,9 +290,11 @@ def build() -> gr.Blocks:
             [predictions, source, uploaded, backbone, variant, k, space, calibration, model],
             [numbers, plot, by_emotion, by_band, worst, best, signature, files],
             api_name="score",
+            show_progress_on=[nothing, numbers],
         )
-        there = {nothing: gr.Markdown(visible=False), results: gr.Column(visible=True), faces: gr.Column(visible=True)}
-        scored.success(lambda: there, None, list(there), api_visibility="private")
+        for event, there in ((scored.success, True), (scored.failure, False)):  # an error leaves no old result there
+            shown = [gr.Markdown(visible=not there), gr.Column(visible=there), gr.Column(visible=there)]
+            event(lambda shown=shown: shown, None, [nothing, results, faces], api_visibility="private")
     return page
 
 

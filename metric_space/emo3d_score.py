@@ -83,7 +83,6 @@ _CITATION = """\
 }
 """
 
-
 _OPTIONS = {
     "layout": None,
     "references_space": None,
@@ -126,6 +125,8 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
         if predictions is None or references is None:
             raise ValueError("expected predictions and references, got only one of them")
         described = read_references(references)
+        if described.space is not None:
+            raise ValueError("expected references as rows and their space as references_space, got both in one")
         if _are_pictures(predictions):
             shown = [{"blendshapes": None, "picture": picture} for picture in _files(predictions)]
         else:

@@ -102,7 +102,7 @@ def test_every_kind_of_predictions_has_the_same_score(client, choices, tmp_path,
     path = write_take(tmp_path / name) if name == "take.csv" else write(tmp_path / name, wide=name == "a.csv")
     numbers, *_, signature, _ = client.predict(handle_file(str(path)), **choices, api_name="/score")
     values = {row[0]: row[1] for row in numbers["data"]}
-    shown = ["faces", "Emo3D", "KL divergence", "recall@k", "MSE", "MAE", "descriptions truncated"]
+    shown = ["faces", "references", "Emo3D", "KL divergence", "recall@k", "MSE", "MAE", "descriptions truncated"]
     assert list(values) == shown  # one description is longer than the small tokenizer's window
     assert (values["faces"], values["MSE"]) == ("12", "0.0000")
     assert "variant:paper|k:2|" in signature
@@ -185,7 +185,12 @@ def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     bars = page.locator("svg [aria-roledescription=bar]")
     assert bars.count() == len(EMOTIONS)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=tmp_path / f"metric-{width}-{scheme}.png", full_page=True)
+
+    page.get_by_label(app.SAMPLE).check()
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.get_by_text("expected one prediction per reference, got 12 predictions and 250 references").wait_for()
+    page.locator(".faces").first.wait_for(state="hidden")  # an old result beside an error would mislead
     assert hosts == {url.split("/")[2]}
     assert not failures
-    page.screenshot(path=tmp_path / f"metric-{width}-{scheme}.png", full_page=True)
     context.close()

@@ -16,7 +16,7 @@ from PIL import Image
 import emo3d
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.blendshapes import as_layout
-from emo3d.scoring import Bank, ScoreSettings, load_backbone, score
+from emo3d.scoring import Bank, ScoreSettings, load_backbone, read_references, score
 from hub import Hub
 
 datasets = pytest.importorskip("datasets")
@@ -223,6 +223,10 @@ def test_combined_with_others(case, settings, tmp_path, how):
         (lambda p, r: (p, [*r[:3], r[3] | {"intensities": [0] * 8}]), "row 3 has eight intensities of 0"),
         (lambda p, r: (p[:0], []), "got an empty batch"),
         (lambda p, r: (None, r), "expected predictions and references, got only one of them"),
+        (
+            lambda p, r: (p, read_references(r, "reading")),
+            "their space as references_space, got both in one",
+        ),
         (lambda p, r: (p[:1], r[:1]), "expected a bank of at least k = 2 descriptions, got 1"),
         (lambda p, r: (["no.png"] * 4, r), "cannot read the picture in row 0: [Errno 2] No such file"),
         (
