@@ -92,7 +92,7 @@ def generate(description: str, identity: str, strength: float) -> tuple[str, str
         rig = FaceRig.from_anny(identity)
         generated = generator.generate([description])
         # Before it is made stronger or weaker: a reading of 0 is no face at rest.
-        weights = rig_weights(generated, generator.config.space, "refine", rig.calibration)
+        weights = rig_weights(generated, generator.config.space, calibration=rig.calibration)
         expression = strengthen(weights[0], strength)
         emotions = read_emotions(expression, rig)
     except OSError as error:  # an encoder that is not to be had; the message says what to do
@@ -131,7 +131,7 @@ def about() -> str:
     """What stands below the face: which generator it is, and in which space it writes."""
     parts = QUICKSTART_PARTS if GENERATOR == QUICKSTART else OTHER_PARTS.format(generator=GENERATOR)
     space = load_generator(GENERATOR).config.space
-    return ABOUT.format(parts=parts, space=SPACES[space].format(calibration=name_calibration(space, "refine")))
+    return ABOUT.format(parts=parts, space=SPACES[space].format(calibration=name_calibration(space)))
 
 
 def build() -> gr.Blocks:

@@ -22,8 +22,7 @@ from pyarrow import json as json_lines
 from emo3d import BLENDSHAPES, EMOTIONS, distribution, load_generator, render
 from emo3d.dataset import sample_folder
 from emo3d.expressions import SUFFIXES, parquet_space, read_expressions
-from emo3d.face.calibration import METHODS
-from emo3d.face.spaces import DEFAULT_METHOD
+from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.quickstart.report import encode_picture
 from emo3d.scoring import (
     DEFAULT_BACKBONE,

@@ -145,13 +145,13 @@ def test_weights_beside_the_readings(images, tmp_path):
     assert weights[3] is None  # no face
     found = [0, 1, 2, 4]
     readings = np.array([rows[row]["blendshapes"] for row in found])
-    np.testing.assert_allclose([weights[row] for row in found], to_weights(readings, "refine"), atol=1e-5)
+    np.testing.assert_allclose([weights[row] for row in found], to_weights(readings, "network"), atol=1e-5)
     assert weights[1][BLENDSHAPES.index("jawOpen")] > 0.5  # the picture is a render of jawOpen at 1
     assert [{**row, "weights": None} for row in rows_of(both)] == [{**row, "weights": None} for row in rows_of(plain)]
 
     (path,) = both.rglob("*.parquet")
     about = pq.read_schema(path).metadata
-    name = f"refine/{load_calibration().name}"
+    name = f"network/{load_calibration().name}"
     assert (about[b"space"], about[b"weights"]) == (b"reading", name.encode())
     assert report["source"]["weights"] == name
     assert name in (both / "README.md").read_text("utf-8")

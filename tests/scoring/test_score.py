@@ -226,7 +226,7 @@ def test_every_parameter_moves_the_signature():
         "dtype": "bfloat16",
         "bank": "0123456789ab",
         "space": "weights",
-        "calibration": "network",
+        "calibration": "refine",
         "identity": "girl",
         "render": RenderSettings(size=112),
         "n_bootstrap": 10,

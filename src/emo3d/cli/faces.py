@@ -12,7 +12,7 @@ from rich.table import Table
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console
 from emo3d.cli.files import Calibration, read_predictions
-from emo3d.face.spaces import DEFAULT_METHOD
+from emo3d.face.calibration import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     import numpy as np

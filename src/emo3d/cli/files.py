@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 Calibration = Annotated[
     str,
-    typer.Option(
-        help="How readings become weights: refine (fitted to each face), network (fast) or none (raw, as published)."
-    ),
+    typer.Option(help="How readings become weights: network (likeliest), refine (fitted), none (raw, as published)."),
 ]
 
 

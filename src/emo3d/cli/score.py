@@ -10,7 +10,7 @@ from rich.table import Table
 
 from emo3d.cli.app import app, console
 from emo3d.cli.files import Calibration, read_predictions, read_references
-from emo3d.face.spaces import DEFAULT_METHOD
+from emo3d.face.calibration import DEFAULT_METHOD
 
 
 @app.command(

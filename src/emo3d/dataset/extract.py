@@ -20,7 +20,6 @@ from emo3d.dataset.card import folder_card
 from emo3d.dataset.imagefolder import Picture, read_image_folder
 from emo3d.dataset.shards import Shard, write_dataset
 from emo3d.dataset.tally import Problem, Tally
-from emo3d.face.calibration import Method
 from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.landmarker import LONGEST_SIDE, FaceReader, find_model
 
@@ -28,7 +27,6 @@ _SHARD_PICTURES = 1_000
 _SHARD_BYTES = 500 * 10**6
 _MAX_BYTES = 256 << 20  # of one picture's file
 _FORMATS = ("JPEG", "PNG", "WEBP")
-_METHOD: Method = "refine"
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # eight bits per channel: RGB without clipping
 
 _TEXT = """
@@ -70,7 +68,7 @@ def extract(
         images: the folder.
         out: folder for `data/default/train-*.parquet`, `README.md` and `build_report.json`.
         model: path of a `face_landmarker.task`; see `emo3d.landmarker.find_model`.
-        weights: also write a column `weights`: the readings, calibrated with `"refine"`; `blendshapes` stay readings.
+        weights: also write a column `weights`: the readings, calibrated with `"network"`; `blendshapes` stay readings.
             A column rather than a config of its own, which would hold every picture twice; without it the columns are
             the published ones'.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
@@ -89,7 +87,7 @@ def extract(
     """
     folder, name = read_image_folder(images), Path(images).resolve().name
     path = find_model() if model is None else Path(model)
-    named = name_calibration("reading", _METHOD) if weights else None
+    named = name_calibration("reading") if weights else None
     with FaceReader(path, quiet=quiet):  # before anything is written: it may be missing, or no model
         pass
     source = {
@@ -176,7 +174,7 @@ class PictureShard(Shard):
         """Add the weights."""
         if self.weights:
             read = [row for row in rows if row["blendshapes"] is not None]
-            found = rig_weights([row["blendshapes"] for row in read], "reading", _METHOD) if read else ()
+            found = rig_weights([row["blendshapes"] for row in read], "reading") if read else ()
             for row, weights in zip(read, found, strict=True):
                 row["weights"] = weights
 

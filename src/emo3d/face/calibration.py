@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 Method = Literal["refine", "network", "none"]
 METHODS: tuple[Method, ...] = get_args(Method)
-"""How readings become weights: fitted to each face, in one pass, or not at all (as the publication did)."""
+"""How readings become weights: fitted to the scored face, in one pass, or not at all (as the publication did)."""
+
+DEFAULT_METHOD: Method = "network"
+"""Where nobody says it, in renders, files, scores, commands and pages: what weights it was most likely."""
 
 PACKAGED = "anny"
 _FOLDER = Path(__file__).parent.parent / "assets" / "calibration"
@@ -72,7 +75,7 @@ class Calibration:
     inferred: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
 
-    def to_weights(self, readings: Any, method: Method = "refine") -> np.ndarray:
+    def to_weights(self, readings: Any, method: Method = DEFAULT_METHOD) -> np.ndarray:
         """Find the weights of which the instrument would give these readings.
 
         Args:
@@ -204,7 +207,7 @@ def _load(path: Path, _changed: int) -> Calibration:
     return Calibration.load(path)
 
 
-def to_weights(readings: Any, method: Method = "refine", calibration: Calibration | None = None) -> np.ndarray:
+def to_weights(readings: Any, method: Method = DEFAULT_METHOD, calibration: Calibration | None = None) -> np.ndarray:
     """Turn readings (N, 51) into weights (N, 51), with the packaged calibration by default.
 
     See `Calibration.to_weights`.

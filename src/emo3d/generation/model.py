@@ -184,7 +184,7 @@ class ExpressionModel(PreTrainedModel):
             descriptions: N texts, none of them blank; what goes beyond the encoder's window is cut by the tokenizer.
             batch_size: descriptions per pass.
             space: of the answer, that of the model by default. Otherwise weights become the readings expected of anny's
-                "adult", or readings become weights by `refine`; see `emo3d.face.calibration`.
+                "adult", or readings become weights; see `emo3d.face.calibration`.
 
         Returns:
             (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `space`.

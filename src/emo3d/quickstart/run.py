@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from emo3d.dataset import as_pairs, read_release, sample_folder
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import render
-from emo3d.face.calibration import Method
+from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.face.export import write_glb
 from emo3d.face.spaces import name_calibration
 from emo3d.generation import load_generator
@@ -142,7 +142,7 @@ def _read_release(folder: Path, seed: int) -> Release:
     described = [{name: pair[name] for name in ("description", "intensities")} for pair in pairs]
     first = {pair["name"]: index for index, pair in reversed(list(enumerate(pairs)))}
     chosen = sorted(first.values())
-    methods: dict[str, Method] = {"raw": "none", "calibrated": "refine"}
+    methods: dict[str, Method] = {"raw": "none", "calibrated": DEFAULT_METHOD}
     faces = {name: render(readings[chosen], space="reading", calibration=method) for name, method in methods.items()}
     results = {}
     for name, method in methods.items():
