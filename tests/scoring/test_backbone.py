@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from emo3d.backbones.preprocess import Preprocess
 from emo3d.scoring import load_backbone
-from emo3d.scoring.preprocess import Preprocess
 
 SIDE = 32  # of the pictures that the small models see
 LONG = "a sad man with very wide eyes one two three one two three one two three"

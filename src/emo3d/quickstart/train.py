@@ -21,6 +21,7 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, normalize
 from tqdm.auto import tqdm
 
+from emo3d.backbones.tower import PictureTower
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import EMBEDDED_ROWS, SampleRow, make_rows, render_rows
 from emo3d.emotions import distribution
@@ -28,7 +29,6 @@ from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encode
 from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
-from emo3d.scoring.tower import PictureTower
 
 logger = logging.getLogger(__name__)
 

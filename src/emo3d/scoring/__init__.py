@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emo3d.scoring.backbone import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBackbone, load_backbone
+from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBackbone, load_backbone
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.compare import Comparison, Difference, compare
 from emo3d.scoring.core import (

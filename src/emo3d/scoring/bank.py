@@ -19,9 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
+from emo3d.backbones import Backbone
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
-from emo3d.scoring.backbone import Backbone
 from emo3d.scoring.inputs import content_hash
 
 logger = logging.getLogger(__name__)

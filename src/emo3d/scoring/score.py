@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from emo3d.backbones import Backbone
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.scoring.backbone import Backbone
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.core import divergence
 from emo3d.scoring.inputs import check_lengths, read_batch, read_references

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from emo3d.backbones import Backbone, load_backbone
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.face.spaces import name_calibration
-from emo3d.scoring.backbone import Backbone, load_backbone
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.core import divergence, retrieved_distribution
 from emo3d.scoring.inputs import Pictures, References, read_batch, read_references

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import get_args
 
 import emo3d
+from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.blendshapes import Space, check_space
 from emo3d.face import RenderSettings
 from emo3d.face.calibration import DEFAULT_METHOD, Method, check_method
-from emo3d.scoring.backbone import DEFAULT_BACKBONE
 from emo3d.scoring.core import ALPHA, Variant
 
 

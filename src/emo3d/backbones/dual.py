@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.nn.functional import normalize
+from torch import nn
 from tqdm.auto import tqdm
 from transformers import MODEL_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
+from emo3d.backbones.preprocess import Preprocess
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -24,7 +25,6 @@ from emo3d.encoders import (
     load_text_encoder,
     no_bars,
 )
-from emo3d.scoring.preprocess import Preprocess
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
 QUICKSTART = "quickstart"
@@ -79,23 +79,28 @@ class HubBackbone:
         return int(min(positions or self.tokenizer.model_max_length, self.tokenizer.model_max_length))
 
     @torch.inference_mode()
-    def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """Embed descriptions, in batches of similar length; those beyond the window are truncated and counted."""
+    def encode_texts(
+        self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
+    ) -> TextEmbeddings:
+        """Embed descriptions, in batches of similar length; those beyond the window are truncated and counted.
+
+        `normalize` scales embeddings to unit length, here and in `encode_pictures`.
+        """
         descriptions = check_descriptions(descriptions)
         lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
             tokens = self._tokenize([descriptions[row] for row in order[start : start + batch_size]])
-            parts.append(_unit(self.model.get_text_features(**tokens)))
+            parts.append(_features(self.model.get_text_features(**tokens), normalize))
         embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
         return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()))
 
     @torch.inference_mode()
-    def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
-        """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32 of unit length."""
+    def encode_pictures(self, pictures: np.ndarray, *, normalize: bool = True) -> torch.Tensor:
+        """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32."""
         pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
-        return _unit(self.model.get_image_features(pixel_values=pixels))
+        return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
     def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
         # SigLIP was trained on texts padded to the window, and attends to the padding.
@@ -119,7 +124,7 @@ class QuickstartBackbone:
     """
 
     def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        from emo3d.scoring.tower import load_tower
+        from emo3d.backbones.tower import load_tower
 
         tower = load_tower()
         self.id = QUICKSTART
@@ -138,7 +143,7 @@ class QuickstartBackbone:
     @torch.inference_mode()
     def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32 of unit length."""
-        return _unit(self._tower(self._preprocess(pictures, *self._placed)))
+        return _features(self._tower(self._preprocess(pictures, *self._placed)), normalize=True)
 
 
 def load_backbone(
@@ -196,9 +201,10 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
     return HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
 
 
-def _unit(features: Any) -> torch.Tensor:
-    """Features as float32 of unit length; transformers 5 wraps in an object what 4 returned as a tensor."""
-    return normalize((features if torch.is_tensor(features) else features.pooler_output).float(), dim=-1)
+def _features(features: Any, normalize: bool) -> torch.Tensor:
+    """Features as float32, of unit length if asked; transformers 5 wraps in an object what 4 returned as a tensor."""
+    features = (features if torch.is_tensor(features) else features.pooler_output).float()
+    return nn.functional.normalize(features, dim=-1) if normalize else features
 
 
 def _digest(model: torch.nn.Module) -> str:
