@@ -34,3 +34,21 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory):
+    from dual_encoders import save_clip
+
+    folder = tmp_path_factory.mktemp("clip")
+    save_clip(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def siglip_folder(tmp_path_factory):
+    from dual_encoders import save_siglip
+
+    folder = tmp_path_factory.mktemp("siglip")
+    save_siglip(folder)
+    return str(folder)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, BertConfig, BertModel, BertTokenizer
 
 from emo3d.blendshapes import BLENDSHAPES
@@ -116,11 +116,17 @@ def test_load_generator_reads_a_folder_again_once_it_changed(tiny_bert, tmp_path
         load_generator(tmp_path, revision="main")
 
 
-def test_an_unreachable_hub_is_an_error_that_names_quickstart(monkeypatch):
-    def unreachable(*args, **kwargs):
-        raise OSError("no network")
+def test_what_is_no_generator_is_not_loaded(tiny_bert, tmp_path):
+    with pytest.raises(ValueError, match=r"expected a generator of type emo3d-expression, .* is a bert model"):
+        load_generator(tiny_bert)
+    ExpressionModel.from_encoder(tiny_bert, hidden_sizes=[8]).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file({name: weights[name] for name in weights if name != "head.2.bias"}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lacks head\.2\.bias"):
+        load_generator(tmp_path)
 
-    monkeypatch.setattr(ExpressionModel, "from_pretrained", unreachable)
+
+def test_an_unreachable_hub_is_an_error_that_names_quickstart():
     with pytest.raises(GeneratorUnavailableError, match=r"nobody/nothing at revision v1.*quickstart"):
         load_generator("nobody/nothing", revision="v1")
 

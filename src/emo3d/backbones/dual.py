@@ -136,9 +136,9 @@ class QuickstartBackbone:
         self.dtype = str(dtype).removeprefix("torch.")
         self._placed = (device, dtype)
 
-    def encode_texts(self, descriptions: Sequence[str]) -> TextEmbeddings:
+    def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
         """Embed descriptions: (N, D) float32 of unit length, and how many were truncated."""
-        return self._texts.encode(descriptions)
+        return self._texts.encode(descriptions, batch_size)
 
     @torch.inference_mode()
     def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:

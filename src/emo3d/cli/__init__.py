@@ -1,6 +1,6 @@
 """The command `emo3d`: a shell around the rooms below, one small module per group of subcommands."""
 
-from emo3d.cli import faces, score, compare, build, inspecting, extract, importing, calibrate, quickstart  # isort: skip  (the order in which --help lists them)
+from emo3d.cli import faces, score, compare, build, inspecting, extract, importing, calibrate, convert, quickstart  # isort: skip  (the order in which --help lists them)
 from emo3d.cli.app import app, main
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "build",
     "calibrate",
     "compare",
+    "convert",
     "extract",
     "faces",
     "importing",

@@ -1,6 +1,15 @@
 """Description -> expression: transformers models that write 51 blendshape scores for a sentence."""
 
+from emo3d.generation.clip import ClipExpressionConfig, ClipExpressionModel
 from emo3d.generation.load import load_generator
-from emo3d.generation.model import ExpressionConfig, ExpressionModel, ExpressionOutput
+from emo3d.generation.model import ExpressionConfig, ExpressionModel
+from emo3d.generation.output import ExpressionOutput
 
-__all__ = ["ExpressionConfig", "ExpressionModel", "ExpressionOutput", "load_generator"]
+__all__ = [
+    "ClipExpressionConfig",
+    "ClipExpressionModel",
+    "ExpressionConfig",
+    "ExpressionModel",
+    "ExpressionOutput",
+    "load_generator",
+]

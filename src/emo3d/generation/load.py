@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
 
 from emo3d.encoders import no_bars
+from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
+
+Generator = ExpressionModel | ClipExpressionModel
+_MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel)}
 
 
 class GeneratorUnavailableError(OSError):
     """A generator that is neither in the local cache nor to be had from the Hub now."""
 
 
-def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> ExpressionModel:
-    """Load a generator, once per id and revision, ready for `generate`.
+def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> Generator:
+    """Load a generator of any kind, once per id and revision, ready for `generate`.
 
     Args:
         id: `"quickstart"` (packaged), a folder written by `save_pretrained`, or a model on the Hub.
@@ -26,7 +33,8 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
     Raises:
         GeneratorUnavailableError: the Hub cannot be reached or has no such model; nothing else is loaded instead.
             An OSError.
-        ValueError: a revision was asked for where there are none.
+        ValueError: a revision was asked for where there are none, the model is no generator, or its checkpoint lacks
+            weights.
     """
     local = QUICKSTART_FOLDER if id == QUICKSTART else Path(id)
     if not local.is_dir():
@@ -37,18 +45,29 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
 
 
 @lru_cache(maxsize=4)
-def _from_folder(folder: Path, _changed: int) -> ExpressionModel:
+def _from_folder(folder: Path, _changed: int) -> Generator:
     with no_bars():
-        return ExpressionModel.from_pretrained(folder).eval()
+        return _load(str(folder), None)
 
 
 @lru_cache(maxsize=4)
-def _from_hub(id: str, revision: str | None) -> ExpressionModel:
+def _from_hub(id: str, revision: str | None) -> Generator:
     try:
-        return ExpressionModel.from_pretrained(id, revision=revision or "main").eval()
+        return _load(id, revision or "main")
     except OSError as error:
         at = f" at revision {revision}" if revision else ""
         raise GeneratorUnavailableError(
             f"the generator {id}{at} could not be loaded: there is no such folder, and it is not in the local cache "
             f'and the Hub cannot be reached or has no such model. load_generator("{QUICKSTART}") needs no network'
         ) from error
+
+
+def _load(source: str, revision: str | None) -> Generator:
+    config = AutoConfig.from_pretrained(source, revision=revision)
+    if config.model_type not in _MODELS:
+        raise ValueError(f"expected a generator of type {', '.join(_MODELS)}; {source} is a {config.model_type} model")
+    model_class: Any = _MODELS[config.model_type]
+    model, found = model_class.from_pretrained(source, revision=revision, config=config, output_loading_info=True)
+    if found["missing_keys"]:  # they would be random, and transformers only warns
+        raise ValueError(f"the checkpoint of {source} lacks {', '.join(sorted(found['missing_keys']))}")
+    return model.eval()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,13 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
-from emo3d.face.calibration import to_readings, to_weights
-
-_JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
+from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
 
 
 class ExpressionConfig(PretrainedConfig):
@@ -64,19 +60,6 @@ class ExpressionConfig(PretrainedConfig):
         self.dropout = dropout
         self.space = check_space(space)
         super().__init__(**kwargs)
-
-
-@dataclass
-class ExpressionOutput(ModelOutput):
-    """What `ExpressionModel.forward` returns.
-
-    Attributes:
-        loss: mean squared error against the labels, a scalar; None without labels.
-        expressions: (N, 51) in 0..1, order `BLENDSHAPES`.
-    """
-
-    loss: torch.Tensor | None = None
-    expressions: torch.Tensor | None = None
 
 
 class ExpressionModel(PreTrainedModel):
@@ -155,8 +138,7 @@ class ExpressionModel(PreTrainedModel):
                 pooled = embed_tokens(encoder, input_ids, attention_mask, self.config.pooling, self.config.normalize)
         else:
             raise ValueError("expected either embeddings or input_ids")
-        if pooled.shape[-1] != self.config.embedding_size:
-            raise ValueError(f"expected embeddings of {self.config.embedding_size} numbers, got {pooled.shape[-1]}")
+        check_width(pooled, self.config.embedding_size)
         expressions = torch.sigmoid(self.head(pooled.to(self.dtype)))
         loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
         return ExpressionOutput(loss=loss, expressions=expressions)
@@ -173,7 +155,6 @@ class ExpressionModel(PreTrainedModel):
         tokenizer = AutoTokenizer.from_pretrained(config.encoder, revision=config.encoder_revision)
         return TextEncoder(self.encoder, tokenizer, pooling=config.pooling, normalize=config.normalize)
 
-    @torch.inference_mode()
     def generate(self, descriptions: Sequence[str], batch_size: int = 64, *, space: Space | None = None) -> np.ndarray:
         """Generate one expression for every description.
 
@@ -181,7 +162,7 @@ class ExpressionModel(PreTrainedModel):
         the lips through each other. `forward` is left as the head says, so that losses and converted models are exact.
 
         Args:
-            descriptions: N texts, none of them blank; what goes beyond the encoder's window is cut by the tokenizer.
+            descriptions: N texts, none of them blank; one beyond the encoder's window loses its end, with a warning.
             batch_size: descriptions per pass.
             space: of the answer, that of the model by default. Otherwise weights become the readings expected of anny's
                 "adult", or readings become weights; see `emo3d.face.calibration`.
@@ -194,19 +175,9 @@ class ExpressionModel(PreTrainedModel):
             EncoderUnavailableError: the encoder cannot be had.
         """
         wanted = check_space(space or self.config.space)
-        training = self.training
-        self.eval()
-        try:
-            embeddings = self.text_encoder().encode(descriptions, batch_size).embeddings
-            expressions = self(embeddings=embeddings).expressions.float()
-        finally:
-            self.train(training)
-        if self.config.space == "weights":
-            expressions[:, _MOUTH_CLOSE] = torch.minimum(expressions[:, _MOUTH_CLOSE], expressions[:, _JAW_OPEN])
-        scores = expressions.cpu().numpy()
-        if wanted == self.config.space:
-            return scores
-        return to_readings(scores) if wanted == "reading" else to_weights(scores)
+        with generating(self):
+            embeddings = embeddings_of(self.text_encoder().encode(descriptions, batch_size))
+            return finished(self(embeddings=embeddings).expressions, self.config.space, wanted)
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

@@ -1,6 +1,5 @@
 """Dual encoders small enough for a test: random weights and a few words, saved as the Hub would have them."""
 
-import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
@@ -57,23 +56,17 @@ def _vision_config():
     }
 
 
-@pytest.fixture(scope="session")
-def clip_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clip")
+def save_clip(folder):
     torch.manual_seed(0)
     CLIPModel(CLIPConfig(text_config=_text_config(), vision_config=_vision_config(), projection_dim=8)).save_pretrained(
         folder
     )
     small_tokenizer().save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
-    return str(folder)
 
 
-@pytest.fixture(scope="session")
-def siglip_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("siglip")
+def save_siglip(folder):
     torch.manual_seed(0)
     SiglipModel(SiglipConfig(text_config=_text_config(), vision_config=_vision_config())).save_pretrained(folder)
     small_tokenizer().save_pretrained(folder)
     SiglipImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
-    return str(folder)

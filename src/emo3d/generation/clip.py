@@ -1,0 +1,189 @@
+"""The published CLIP baseline: the embedding of a description or of a picture, and a head of three linear layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+
+from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
+from emo3d.blendshapes import BLENDSHAPES, Space, check_space
+from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
+
+
+class BackboneConfig(PretrainedConfig):
+    """What generators that start from a dual encoder have in common.
+
+    Args:
+        backbone: the dual encoder's id on the Hub, a local folder, or `"quickstart"`. It is frozen, is no part of the
+            checkpoint and comes by this id.
+        backbone_revision: its branch, tag or commit.
+        normalize: whether embeddings are scaled to unit length; the published models take them as they come.
+        embedding_size: D, the width of the backbone's embeddings.
+        space: what the 51 scores are, `"reading"` (as in the release) or `"weights"`; see `emo3d.blendshapes`.
+
+    Raises:
+        ValueError: an unknown space, or the quickstart backbone, which knows unit length only, without `normalize`.
+    """
+
+    def __init__(
+        self,
+        backbone: str = DEFAULT_BACKBONE,
+        backbone_revision: str | None = None,
+        normalize: bool = False,
+        embedding_size: int = 512,
+        space: Space = "reading",
+        **kwargs: Any,
+    ) -> None:
+        if backbone == QUICKSTART and not normalize:
+            raise ValueError(f"the backbone {QUICKSTART!r} has embeddings of unit length: expected normalize=True")
+        self.backbone = backbone
+        self.backbone_revision = backbone_revision
+        self.normalize = normalize
+        self.embedding_size = embedding_size
+        self.space = check_space(space)
+        super().__init__(**kwargs)
+
+
+class BackboneModel(PreTrainedModel):
+    """A generator that starts from a frozen dual encoder, and so from descriptions or from pictures."""
+
+    base_model_prefix = "emo3d"
+    config: BackboneConfig
+
+    def embed(
+        self,
+        descriptions: Sequence[str] | None = None,
+        pictures: Sequence[Any] | np.ndarray | None = None,
+        batch_size: int = 64,
+    ) -> torch.Tensor:
+        """Embed descriptions or pictures with the backbone.
+
+        Args:
+            descriptions: N texts, none of them blank; one beyond the backbone's window loses its end, with a warning.
+            pictures: instead: N of one size, (H, W, 3) uint8 arrays or RGB PIL images.
+            batch_size: rows per pass.
+
+        Returns:
+            (N, D) float32, on the model's device.
+
+        Raises:
+            ValueError: neither or both of descriptions and pictures, none of them, or a bad one; the message names
+                the row.
+            EncoderUnavailableError: the backbone cannot be had.
+        """
+        if (descriptions is None) == (pictures is None):
+            raise ValueError("expected either descriptions or pictures")
+        given = None if pictures is None else _as_array(pictures)
+        config = self.config
+        backbone: Any = load_backbone(config.backbone, config.backbone_revision, device=str(self.device))
+        options = {} if config.normalize else {"normalize": False}  # unit length is what every backbone gives
+        if given is None:
+            return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options))
+        batches = (given[start : start + batch_size] for start in range(0, len(given), batch_size))
+        return torch.cat([backbone.encode_pictures(batch, **options) for batch in batches])
+
+
+class ClipExpressionConfig(BackboneConfig):
+    """What a `ClipExpressionModel` is made of; the defaults are the published baseline.
+
+    Args:
+        hidden_sizes: widths of the head's hidden layers.
+        kwargs: see `BackboneConfig`.
+    """
+
+    model_type = "emo3d-clip"
+
+    def __init__(self, hidden_sizes: Sequence[int] = (256, 128), **kwargs: Any) -> None:
+        self.hidden_sizes = list(hidden_sizes)
+        super().__init__(**kwargs)
+
+
+class ClipExpressionModel(BackboneModel):
+    """Description or picture -> expression: a CLIP embedding, linear layers with ReLU, a sigmoid at the end.
+
+    The CLIP baseline of Dehghani et al. 2025 (arXiv 2410.02049), with the names of its released state dict.
+
+    Example:
+        >>> model = ClipExpressionModel(ClipExpressionConfig())
+        >>> model(torch.zeros(2, 512)).expressions.shape
+        torch.Size([2, 51])
+    """
+
+    config_class = ClipExpressionConfig
+    main_input_name = "embeddings"
+    config: ClipExpressionConfig
+
+    def __init__(self, config: ClipExpressionConfig) -> None:
+        super().__init__(config)
+        layers: list[nn.Module] = []
+        for before, after in pairwise([config.embedding_size, *config.hidden_sizes, len(BLENDSHAPES)]):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.network = nn.Sequential(*layers[:-1], nn.Sigmoid())
+        self.post_init()
+
+    def forward(self, embeddings: torch.Tensor, labels: torch.Tensor | None = None) -> ExpressionOutput:
+        """Map embeddings to expressions.
+
+        Args:
+            embeddings: (N, D) of the backbone, of texts or of pictures, as `embed` gives them.
+            labels: (N, 51) expressions to learn, in the model's space.
+
+        Raises:
+            ValueError: embeddings of a wrong width.
+        """
+        check_width(embeddings, self.config.embedding_size)
+        expressions = self.network(embeddings.to(self.dtype))
+        loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
+        return ExpressionOutput(loss=loss, expressions=expressions)
+
+    def generate(
+        self,
+        descriptions: Sequence[str] | None = None,
+        pictures: Sequence[Any] | np.ndarray | None = None,
+        batch_size: int = 64,
+        *,
+        space: Space | None = None,
+    ) -> np.ndarray:
+        """Generate one expression for every description, or for every picture.
+
+        Args:
+            descriptions: N texts; see `embed`.
+            pictures: N pictures, instead of descriptions.
+            batch_size: rows per pass.
+            space: of the answer, as in `ExpressionModel.generate`, which also says what becomes of mouthClose.
+
+        Returns:
+            (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `space`.
+
+        Raises:
+            ValueError: what `embed` refuses; an unknown space.
+            EncoderUnavailableError: the backbone cannot be had.
+        """
+        wanted = check_space(space or self.config.space)
+        with generating(self):
+            embeddings = self.embed(descriptions, pictures, batch_size)
+            return finished(self(embeddings).expressions, self.config.space, wanted)
+
+
+def _as_array(pictures: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Pictures as (N, H, W, 3) uint8."""
+    arrays = [np.asarray(picture) for picture in pictures]
+    if not arrays:
+        raise ValueError("expected at least one picture, got an empty batch")
+    for row, array in enumerate(arrays):
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.shape != arrays[0].shape:
+            raise ValueError(
+                f"expected pictures (H, W, 3) of uint8, all of one size, got {array.dtype} of shape {array.shape} "
+                f"in row {row}"
+            )
+    return np.stack(arrays)
+
+
+AutoConfig.register(ClipExpressionConfig.model_type, ClipExpressionConfig)
+AutoModel.register(ClipExpressionConfig, ClipExpressionModel)

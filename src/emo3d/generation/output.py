@@ -1,0 +1,77 @@
+"""What every generator answers: `ExpressionOutput` to a trainer, an array of expressions to a user."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from transformers.utils import ModelOutput
+
+from emo3d.blendshapes import BLENDSHAPES, Space
+from emo3d.encoders import TextEmbeddings
+from emo3d.face.calibration import to_readings, to_weights
+
+logger = logging.getLogger(__name__)
+
+_JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
+
+
+@dataclass
+class ExpressionOutput(ModelOutput):
+    """What a generator's `forward` returns.
+
+    Attributes:
+        loss: mean squared error against the labels, a scalar; None without labels.
+        expressions: (N, 51) in 0..1, order `BLENDSHAPES`.
+    """
+
+    loss: torch.Tensor | None = None
+    expressions: torch.Tensor | None = None
+
+
+def check_width(embeddings: torch.Tensor, expected: int) -> None:
+    """Raise a ValueError unless embeddings (N, D) are as wide as the model expects."""
+    if embeddings.shape[-1] != expected:
+        raise ValueError(f"expected embeddings of {expected} numbers, got {embeddings.shape[-1]}")
+
+
+@contextlib.contextmanager
+def generating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards the model is in the mode it was in."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)
+
+
+def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
+    """Embeddings (N, D) of descriptions; a warning says how many lost their end."""
+    if encoded.truncated:
+        logger.warning(
+            "%d of %d descriptions were longer than the encoder's window and lost their end",
+            encoded.truncated,
+            len(encoded.embeddings),
+        )
+    return encoded.embeddings
+
+
+def finished(expressions: torch.Tensor, space: Space, wanted: Space) -> np.ndarray:
+    """Expressions (N, 51) in `space` as an array in the space that is wanted, fit for a rig.
+
+    In the space of weights mouthClose is limited to jawOpen: the unit only corrects an open jaw, and alone pulls the
+    lips through each other.
+    """
+    scores = expressions.float().cpu().numpy()
+    if space == "weights":
+        scores[:, _MOUTH_CLOSE] = np.minimum(scores[:, _MOUTH_CLOSE], scores[:, _JAW_OPEN])
+    if wanted == space:
+        return scores
+    return to_readings(scores) if wanted == "reading" else to_weights(scores)

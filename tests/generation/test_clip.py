@@ -1,0 +1,108 @@
+"""The CLIP baseline's model class, on a small CLIP with random weights."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+
+from emo3d.backbones import load_backbone
+from emo3d.face.calibration import to_weights
+from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, load_generator
+
+TEXTS = ["a happy face", "a very sad man with wide eyes", "calm", "the angry woman"]
+PICTURES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def model(clip_folder):
+    torch.manual_seed(0)
+    return ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8, hidden_sizes=[16]))
+
+
+def published(model, embeddings):
+    """The baseline as FACTS.md section 3 writes it, with torch's own layers."""
+    layers = [torch.nn.functional.linear(embeddings, model.network[0].weight, model.network[0].bias).relu()]
+    layers.append(torch.nn.functional.linear(layers[-1], model.network[2].weight, model.network[2].bias).sigmoid())
+    return layers[-1].detach().numpy()
+
+
+def test_generates_from_the_embeddings_that_clip_itself_gives(model, clip_folder):
+    clip = AutoModel.from_pretrained(clip_folder)
+    tokenizer, processor = AutoTokenizer.from_pretrained(clip_folder), AutoImageProcessor.from_pretrained(clip_folder)
+    texts = [clip.get_text_features(**tokenizer(text, return_tensors="pt")) for text in TEXTS]
+    pictures = clip.get_image_features(**processor(images=list(PICTURES), return_tensors="pt"))
+    unwrapped = [one if torch.is_tensor(one) else one.pooler_output for one in (*texts, pictures)]
+    expected = [published(model, embeddings) for embeddings in unwrapped]
+    np.testing.assert_allclose(model.generate(TEXTS, batch_size=3), np.concatenate(expected[:-1]), atol=1e-6)
+    np.testing.assert_allclose(model.generate(pictures=PICTURES, batch_size=2), expected[-1], atol=1e-6)
+    images = [Image.fromarray(picture) for picture in PICTURES]
+    np.testing.assert_allclose(model.generate(pictures=images), expected[-1], atol=1e-6)
+
+
+def test_the_space_that_is_asked_for(model):
+    readings = model.generate(TEXTS)
+    np.testing.assert_array_equal(model.generate(TEXTS, space="weights"), to_weights(readings))
+
+
+def test_unit_length_is_a_choice(model, clip_folder):
+    model.config.normalize = True
+    torch.testing.assert_close(model.embed(TEXTS).norm(dim=1), torch.ones(4))
+    quickstart = ClipExpressionConfig(backbone="quickstart", normalize=True, embedding_size=384)
+    assert ClipExpressionModel(quickstart).generate(pictures=PICTURES).shape == (3, 51)
+    with pytest.raises(ValueError, match="unit length: expected normalize=True"):
+        ClipExpressionConfig(backbone="quickstart")
+
+
+def test_round_trip(model, clip_folder, tmp_path):
+    model.save_pretrained(tmp_path)
+    for loaded in (
+        ClipExpressionModel.from_pretrained(tmp_path),
+        AutoModel.from_pretrained(tmp_path),
+        load_generator(tmp_path),
+    ):
+        assert isinstance(loaded, ClipExpressionModel)
+        np.testing.assert_array_equal(loaded.generate(TEXTS), model.generate(TEXTS))
+    config = AutoConfig.from_pretrained(tmp_path)
+    assert (config.backbone, config.space, config.normalize) == (clip_folder, "reading", False)
+
+
+def test_overfits_eight_rows(model):
+    torch.manual_seed(0)
+    embeddings = load_backbone(model.config.backbone).encode_texts([*TEXTS, "a man", "a woman", "smile", "frown"])
+    labels = torch.rand(8, 51)
+    model = ClipExpressionModel(ClipExpressionConfig(embedding_size=8, hidden_sizes=[64])).train()
+    optimizer = torch.optim.Adam(model.parameters(), 0.02)
+    for _ in range(400):
+        loss = model(embeddings.embeddings.clone(), labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 1e-3
+
+
+def test_a_description_that_loses_its_end_is_reported(model, caplog):
+    model.generate(["a man", "a sad man with very wide eyes one two three one two three"])
+    assert "1 of 2 descriptions were longer" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "either descriptions or pictures"),
+        ({"descriptions": TEXTS, "pictures": PICTURES}, "either descriptions or pictures"),
+        ({"descriptions": ["fine", " "]}, "row 1"),
+        ({"descriptions": TEXTS, "space": "texture"}, "expected a space"),
+        ({"pictures": []}, "at least one picture"),
+        ({"pictures": [PICTURES[0], PICTURES[1][:20]]}, r"one size, got uint8 of shape \(20, 32, 3\) in row 1"),
+        ({"pictures": PICTURES / 255}, "uint8, all of one size, got float64"),
+    ],
+)
+def test_bad_input(model, given, message):
+    with pytest.raises(ValueError, match=message):
+        model.generate(**given)
+
+
+def test_embeddings_of_a_wrong_width(model):
+    with pytest.raises(ValueError, match="embeddings of 8 numbers, got 5"):
+        model(torch.zeros(1, 5))

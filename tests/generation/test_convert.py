@@ -1,0 +1,127 @@
+"""Published checkpoints as transformers models: the same numbers as the state dict in plain torch."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from torch.nn.functional import linear
+from typer.testing import CliRunner
+
+from emo3d.cli import app
+from emo3d.generation import ClipExpressionModel, load_generator
+from emo3d.generation.convert import convert
+
+OFFICIAL = Path(__file__).resolve().parents[3] / "shared" / "official" / "CLIP_Baseline.pth"
+SHAPES = {"network.0": (256, 512), "network.2": (128, 256), "network.4": (51, 128)}  # FACTS.md, section 3
+
+
+def random_state(shapes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, (rows, columns) in shapes.items():
+        state[f"{name}.weight"] = torch.randn(rows, columns, generator=generator) / columns**0.5
+        state[f"{name}.bias"] = torch.randn(rows, generator=generator)
+    return state
+
+
+def embeddings(rows=16):
+    return 10 * torch.nn.functional.normalize(torch.randn(rows, 512, generator=torch.Generator().manual_seed(1)))
+
+
+def clip_baseline(state, given):
+    """Linear, ReLU, linear, ReLU, linear, sigmoid, as the publication's head is described."""
+    hidden = linear(given, state["network.0.weight"], state["network.0.bias"]).relu()
+    hidden = linear(hidden, state["network.2.weight"], state["network.2.bias"]).relu()
+    return linear(hidden, state["network.4.weight"], state["network.4.bias"]).sigmoid()
+
+
+def saved(tmp_path, state, name="checkpoint.pth"):
+    torch.save(state, tmp_path / name)
+    return tmp_path / name
+
+
+@pytest.mark.skipif(not OFFICIAL.exists(), reason="needs the released CLIP_Baseline.pth")
+def test_the_released_clip_baseline(tmp_path):
+    done = CliRunner().invoke(app, ["convert", str(OFFICIAL), str(tmp_path / "clip")])
+    assert done.exit_code == 0, done.output
+    assert "ClipExpressionModel" in done.output
+    model = load_generator(tmp_path / "clip")
+    expected = clip_baseline(torch.load(OFFICIAL, map_location="cpu", weights_only=True), embeddings())
+    torch.testing.assert_close(model(embeddings()).expressions, expected, atol=1e-6, rtol=0)
+    assert (model.config.space, model.config.normalize) == ("reading", False)
+
+
+def test_what_is_written(tmp_path):
+    state = random_state(SHAPES)
+    model = convert(saved(tmp_path, state), tmp_path / "out", backbone="someone/clip")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
+    written = load_file(tmp_path / "out" / "model.safetensors")
+    assert written.keys() == state.keys()
+    assert all(torch.equal(written[key], state[key]) for key in state)
+    assert isinstance(model, ClipExpressionModel)
+    _, header, text = (tmp_path / "out" / "README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(header)["license"] == "mit"
+    assert yaml.safe_load(header)["base_model"] == "someone/clip"
+    assert "checkpoint.pth" in text
+    assert "| `network.0.weight` | 256 x 512 |" in text
+    with pytest.raises(ValueError, match="new or empty folder"):
+        convert(tmp_path / "checkpoint.pth", tmp_path / "out")
+
+
+def without(state, key):
+    return {name: tensor for name, tensor in state.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: without(state, "network.2.bias"), "network.2.bias is missing"),
+        (lambda state: {**state, "network.6.bias": torch.zeros(3)}, "network.6.bias is not expected"),
+        (
+            lambda state: {**state, "network.4.bias": torch.zeros(52)},
+            r"network.4.bias has shape \(52,\) instead of \(51,\)",
+        ),
+        (lambda state: {**state, "network.0.bias": torch.full((256,), np.nan)}, "network.0.bias .* not finite"),
+        (lambda state: {"a": torch.zeros(1)}, "expected the keys of clip.*, got a in checkpoint.pth"),
+        (lambda state: {"epoch": 3, "model": state}, "got a dict"),
+        (lambda state: [1, 2], "got a list"),
+    ],
+)
+def test_checkpoints_that_are_something_else(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        convert(saved(tmp_path, change(random_state(SHAPES))), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+class Trap:
+    def __reduce__(self):
+        return (Path.touch, (Path("ran"),))
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda trap, path: path.write_bytes(pickle.dumps(trap, protocol=2))])
+def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch, write):
+    monkeypatch.chdir(tmp_path)
+    write(Trap(), tmp_path / "trap.pth")
+    with pytest.raises(ValueError, match=r"trap\.pth is none, or holds code, and was not run"):
+        convert(tmp_path / "trap.pth", tmp_path / "out")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04 cut off")
+    for name in ("empty.pth", "broken.pth"):
+        with pytest.raises(ValueError, match=f"{name} cannot be read"):
+            convert(tmp_path / name, tmp_path / "out")
+    with pytest.raises(ValueError, match="expected a kind of clip"):
+        convert(tmp_path / "empty.pth", tmp_path / "out", "bert")
+    with pytest.raises(FileNotFoundError):
+        convert(tmp_path / "nothing.pth", tmp_path / "out")
