@@ -16,7 +16,15 @@ from emo3d.generation import ClipExpressionModel, load_generator
 from emo3d.generation.convert import convert
 
 OFFICIAL = Path(__file__).resolve().parents[3] / "shared" / "official" / "CLIP_Baseline.pth"
-SHAPES = {"network.0": (256, 512), "network.2": (128, 256), "network.4": (51, 128)}  # FACTS.md, section 3
+# FACTS.md, section 3
+SHAPES = {"network.0": (256, 512), "network.2": (128, 256), "network.4": (51, 128)}
+VAE_SHAPES = {
+    "encoder.0": (256, 51),
+    "fc_mu": (512, 256),
+    "fc_logvar": (512, 256),
+    "decoder.0": (256, 512),
+    "decoder.3": (51, 256),
+}
 
 
 def random_state(shapes, seed=0):
@@ -74,6 +82,21 @@ def test_what_is_written(tmp_path):
     assert "| `network.0.weight` | 256 x 512 |" in text
     with pytest.raises(ValueError, match="new or empty folder"):
         convert(tmp_path / "checkpoint.pth", tmp_path / "out")
+
+
+def test_a_vae_clip_checkpoint(tmp_path):
+    state = random_state(VAE_SHAPES)
+    convert(saved(tmp_path, state, "vae.pt"), tmp_path / "vae")
+    model = load_generator(tmp_path / "vae")
+    hidden = linear(embeddings(), state["decoder.0.weight"], state["decoder.0.bias"]).relu()
+    expected = linear(hidden, state["decoder.3.weight"], state["decoder.3.bias"]).sigmoid()
+    torch.testing.assert_close(model.decoder(embeddings()), expected, atol=1e-6, rtol=0)
+    scores = expected  # any expressions do
+    hidden = linear(scores, state["encoder.0.weight"], state["encoder.0.bias"]).relu()
+    latent = linear(hidden, state["fc_mu.weight"], state["fc_mu.bias"])
+    torch.testing.assert_close(model(scores).latent, latent, atol=1e-6, rtol=0)
+    with pytest.raises(ValueError, match=r"no ClipExpressionModel as published: network\.0\.weight is missing.*fc_mu"):
+        convert(tmp_path / "vae.pt", tmp_path / "out", "clip")
 
 
 def without(state, key):

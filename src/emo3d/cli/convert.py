@@ -12,9 +12,11 @@ from emo3d.cli.app import app, console
 
 @app.command(epilog="Example: [bold]emo3d convert CLIP_Baseline.pth ./clip-baseline[/]")
 def convert(
-    checkpoint: Annotated[Path, typer.Argument(help="A state dict of the release (.pth).")],
+    checkpoint: Annotated[Path, typer.Argument(help="A state dict of the release (.pth, .pt).")],
     out: Annotated[Path, typer.Argument(help="A new or empty folder, for the weights, a configuration and a card.")],
-    kind: Annotated[str | None, typer.Option(help="clip.", show_default="the one whose keys it has")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="clip or vae-clip.", show_default="the one whose keys it has")
+    ] = None,
     backbone: Annotated[
         str, typer.Option(help="Dual encoder that it was trained on.")
     ] = "openai/clip-vit-base-patch32",

@@ -4,6 +4,7 @@ from emo3d.generation.clip import ClipExpressionConfig, ClipExpressionModel
 from emo3d.generation.load import load_generator
 from emo3d.generation.model import ExpressionConfig, ExpressionModel
 from emo3d.generation.output import ExpressionOutput
+from emo3d.generation.vae import VaeClipConfig, VaeClipModel, VaeClipOutput
 
 __all__ = [
     "ClipExpressionConfig",
@@ -11,5 +12,8 @@ __all__ = [
     "ExpressionConfig",
     "ExpressionModel",
     "ExpressionOutput",
+    "VaeClipConfig",
+    "VaeClipModel",
+    "VaeClipOutput",
     "load_generator",
 ]

@@ -84,7 +84,8 @@ class BackboneModel(PreTrainedModel):
         backbone: Any = load_backbone(config.backbone, config.backbone_revision, device=str(self.device))
         options = {} if config.normalize else {"normalize": False}  # unit length is what every backbone gives
         if given is None:
-            return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options))
+            # A copy made outside inference mode, as the joined pictures are: models can be trained on it.
+            return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options)).clone()
         batches = (given[start : start + batch_size] for start in range(0, len(given), batch_size))
         return torch.cat([backbone.encode_pictures(batch, **options) for batch in batches])
 

@@ -14,8 +14,12 @@ from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.dataset.card import citation
 from emo3d.encoders import no_bars
 from emo3d.generation.clip import BackboneModel, ClipExpressionConfig, ClipExpressionModel
+from emo3d.generation.vae import VaeClipConfig, VaeClipModel
 
-_MODELS: dict[str, Any] = {"clip": (ClipExpressionConfig, ClipExpressionModel)}
+_MODELS: dict[str, Any] = {
+    "clip": (ClipExpressionConfig, ClipExpressionModel),
+    "vae-clip": (VaeClipConfig, VaeClipModel),
+}
 KINDS = tuple(_MODELS)
 
 

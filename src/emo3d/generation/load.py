@@ -11,12 +11,13 @@ from transformers import AutoConfig
 from emo3d.encoders import no_bars
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
+from emo3d.generation.vae import VaeClipModel
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
 
-Generator = ExpressionModel | ClipExpressionModel
-_MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel)}
+Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
+_MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
 
 
 class GeneratorUnavailableError(OSError):

@@ -1,0 +1,180 @@
+"""The published VAE-CLIP: a variational autoencoder of expressions whose latents point where CLIP's embeddings do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cosine_similarity, mse_loss
+from transformers import AutoConfig, AutoModel
+
+from emo3d.blendshapes import BLENDSHAPES, Space, check_space
+from emo3d.generation.clip import BackboneConfig, BackboneModel
+from emo3d.generation.output import ExpressionOutput, check_width, finished, generating
+
+
+class VaeClipConfig(BackboneConfig):
+    """What a `VaeClipModel` is made of; the defaults are the published baseline, but for `dropout`.
+
+    The latent is as wide as the backbone's embeddings, `embedding_size`, since embeddings are decoded.
+
+    Args:
+        hidden_size: width of the hidden layer of encoder and decoder.
+        dropout: in the decoder, in 0..1; the checkpoint does not tell the published one.
+        text_weight: of the term that turns latents towards the embeddings of descriptions.
+        picture_weight: of the term that turns them towards the embeddings of pictures.
+        kwargs: see `BackboneConfig`.
+    """
+
+    model_type = "emo3d-vae-clip"
+
+    def __init__(
+        self,
+        hidden_size: int = 256,
+        dropout: float = 0.1,
+        text_weight: float = 0.004,
+        picture_weight: float = 0.002,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.dropout = dropout
+        self.text_weight = text_weight
+        self.picture_weight = picture_weight
+        super().__init__(**kwargs)
+
+
+@dataclass
+class VaeClipOutput(ExpressionOutput):
+    """What `VaeClipModel.forward` returns.
+
+    Attributes:
+        loss: the weighted sum of the terms, a scalar.
+        expressions: (N, 51) in 0..1, order `BLENDSHAPES`, decoded from the latents.
+        latent: (N, D), sampled while training, the mean otherwise.
+        terms: scalars before weighting: `"mse"`, and `"text"` and `"picture"` (1 - mean cosine) where those were given.
+    """
+
+    latent: torch.Tensor | None = None
+    terms: dict[str, torch.Tensor] | None = None
+
+
+class VaeClipModel(BackboneModel):
+    """Expression -> latent -> expression in training; the embedding of a description or picture -> expression in use.
+
+    VAE-CLIP of Dehghani et al. 2025 (arXiv 2410.02049), with the names of its released state dict and its loss,
+    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term.
+
+    Example:
+        >>> model = VaeClipModel(VaeClipConfig()).eval()
+        >>> model(torch.rand(2, 51), text_embeddings=torch.randn(2, 512)).latent.shape
+        torch.Size([2, 512])
+    """
+
+    config_class = VaeClipConfig
+    main_input_name = "labels"
+    config: VaeClipConfig
+
+    def __init__(self, config: VaeClipConfig) -> None:
+        super().__init__(config)
+        scores, hidden, latent = len(BLENDSHAPES), config.hidden_size, config.embedding_size
+        self.encoder = nn.Sequential(nn.Linear(scores, hidden), nn.ReLU())
+        self.fc_mu = nn.Linear(hidden, latent)
+        self.fc_logvar = nn.Linear(hidden, latent)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, hidden), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(hidden, scores), nn.Sigmoid()
+        )
+        self.post_init()
+
+    def forward(
+        self,
+        labels: torch.Tensor,
+        text_embeddings: torch.Tensor | None = None,
+        picture_embeddings: torch.Tensor | None = None,
+    ) -> VaeClipOutput:
+        """Encode and decode expressions.
+
+        Args:
+            labels: (N, 51) expressions, in the model's space.
+            text_embeddings: (N, D) of their descriptions; without them their term is left out of the loss.
+            picture_embeddings: (N, D) of their pictures, likewise.
+
+        Raises:
+            ValueError: embeddings of a wrong width.
+        """
+        labels = labels.to(self.dtype)
+        hidden = self.encoder(labels)
+        latent = self.fc_mu(hidden)
+        if self.training:
+            latent = latent + torch.exp(0.5 * self.fc_logvar(hidden)) * torch.randn_like(latent)
+        expressions = self.decoder(latent)
+        terms = {"mse": mse_loss(expressions, labels)}
+        loss = terms["mse"]
+        for name, embeddings, weight in (
+            ("text", text_embeddings, self.config.text_weight),
+            ("picture", picture_embeddings, self.config.picture_weight),
+        ):
+            if embeddings is not None:
+                check_width(embeddings, self.config.embedding_size)
+                terms[name] = 1 - cosine_similarity(latent, embeddings.to(latent)).mean()
+                loss = loss + weight * terms[name]
+        return VaeClipOutput(loss=loss, expressions=expressions, latent=latent, terms=terms)
+
+    def generate(
+        self,
+        descriptions: Sequence[str] | None = None,
+        pictures: Sequence[Any] | np.ndarray | None = None,
+        batch_size: int = 64,
+        *,
+        num_return_sequences: int = 1,
+        temperature: float = 0.5,
+        seed: int = 0,
+        space: Space | None = None,
+    ) -> np.ndarray:
+        """Generate expressions for every description, or for every picture.
+
+        The first of several samples decodes the embedding itself, as published. The others decode it with Gaussian
+        noise added, `temperature` times as long as the embedding on average: what the decoder knows of an embedding
+        is mostly its direction, and the variances that the encoder learns say nothing of a useful spread, since
+        without a KL term nothing keeps them from 0. All rows get the same noise, so that a description's samples do
+        not depend on its neighbours.
+
+        Args:
+            descriptions: N texts; see `embed`.
+            pictures: N pictures, instead of descriptions.
+            batch_size: rows per pass of the backbone.
+            num_return_sequences: S, samples of each.
+            temperature: length of the noise over that of the embedding, 0 or more.
+            seed: of the noise.
+            space: of the answer, as in `ExpressionModel.generate`, which also says what becomes of mouthClose.
+
+        Returns:
+            (N, 51) for one sample of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`, in `space`.
+
+        Raises:
+            ValueError: what `embed` refuses; an unknown space; fewer than one sample; a negative temperature.
+            EncoderUnavailableError: the backbone cannot be had.
+        """
+        wanted = check_space(space or self.config.space)
+        if num_return_sequences < 1:
+            raise ValueError(f"expected num_return_sequences of 1 or more, got {num_return_sequences}")
+        if not temperature >= 0:
+            raise ValueError(f"expected a temperature of 0 or more, got {temperature}")
+        with generating(self):
+            embeddings = self.embed(descriptions, pictures, batch_size)
+            check_width(embeddings, self.config.embedding_size)
+            shape = (num_return_sequences, self.config.embedding_size)
+            noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(embeddings)
+            noise[0] = 0
+            spread = temperature * embeddings.square().mean(dim=1).sqrt()  # of one component
+            latent = embeddings[:, None] + spread[:, None, None] * noise
+            expressions = self.decoder(latent.flatten(end_dim=1).to(self.dtype))
+            scores = finished(expressions, self.config.space, wanted)
+        return scores if num_return_sequences == 1 else scores.reshape(len(embeddings), -1, len(BLENDSHAPES))
+
+
+AutoConfig.register(VaeClipConfig.model_type, VaeClipConfig)
+AutoModel.register(VaeClipConfig, VaeClipModel)
