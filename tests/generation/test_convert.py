@@ -1,5 +1,6 @@
 """Published checkpoints as transformers models: the same numbers as the state dict in plain torch."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -122,6 +123,54 @@ def test_checkpoints_that_are_something_else(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         convert(saved(tmp_path, change(random_state(SHAPES))), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def keras_file(path, state, activations=("relu", "relu", "sigmoid"), names=("dense_7", "hidden", "zz"), whole=True):
+    """A file laid out as Keras 2.15 and 3.15 write `model.save("x.h5")`, or, not whole, the weights alone."""
+    h5py = pytest.importorskip("h5py", reason="needs the extra [convert]")
+    with h5py.File(path, "w") as file:
+        group = file.create_group("model_weights") if whole else file
+        group.attrs["layer_names"] = [b"input_1", *(name.encode() for name in names[:2]), b"drop", names[2].encode()]
+        for layer in (b"input_1", b"drop"):
+            group.create_group(layer).attrs["weight_names"] = np.array([], "S1")
+        for name, key in zip(names, SHAPES, strict=True):
+            layer = group.create_group(name)
+            layer.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
+            layer[f"{name}/kernel:0"] = state[f"{key}.weight"].numpy().T
+            layer[f"{name}/bias:0"] = state[f"{key}.bias"].numpy()
+        if whole:
+            dense = [{"class_name": "Dense", "config": {"activation": name}} for name in activations]
+            layers = [{"class_name": "InputLayer", "config": {}}, *dense]
+            file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
+    return path
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_keras_file(tmp_path, whole):
+    state = random_state(SHAPES)
+    model = convert(keras_file(tmp_path / "web.h5", state, whole=whole), tmp_path / "out")
+    expected = clip_baseline(state, embeddings())
+    torch.testing.assert_close(model(embeddings()).expressions, expected, atol=1e-6, rtol=0)
+    assert isinstance(load_generator(tmp_path / "out"), ClipExpressionModel)
+
+
+def test_keras_files_that_are_something_else(tmp_path):
+    state = random_state(SHAPES)
+    path = tmp_path / "web.h5"
+    keras_file(path, state, activations=["relu", "tanh", "softmax"])
+    with pytest.raises(ValueError, match=r"expected the activations relu, relu, sigmoid, got relu, tanh, softmax"):
+        convert(path, tmp_path / "out")
+    keras_file(path, {**state, "network.2.weight": torch.zeros(128, 100)})
+    with pytest.raises(ValueError, match=r"network\.2\.weight has shape \(128, 100\) instead of \(128, 256\)"):
+        convert(path, tmp_path / "out")
+    import h5py
+
+    h5py.File(path, "w").close()
+    with pytest.raises(ValueError, match="list of layers"):
+        convert(path, tmp_path / "out")
+    path.write_text("no HDF5")
+    with pytest.raises(ValueError, match=r"expected an HDF5 file of Keras, web\.h5 is none"):
+        convert(path, tmp_path / "out")
 
 
 class Trap:

@@ -12,10 +12,12 @@ from emo3d.cli.app import app, console
 
 @app.command(epilog="Example: [bold]emo3d convert CLIP_Baseline.pth ./clip-baseline[/]")
 def convert(
-    checkpoint: Annotated[Path, typer.Argument(help="A state dict of the release (.pth, .pt).")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A state dict of the release (.pth, .pt), or Keras weights (.h5).")
+    ],
     out: Annotated[Path, typer.Argument(help="A new or empty folder, for the weights, a configuration and a card.")],
     kind: Annotated[
-        str | None, typer.Option(help="clip or vae-clip.", show_default="the one whose keys it has")
+        str | None, typer.Option(help="clip, vae-clip or keras.", show_default="the one whose keys it has")
     ] = None,
     backbone: Annotated[
         str, typer.Option(help="Dual encoder that it was trained on.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,9 @@ from emo3d.generation.vae import VaeClipConfig, VaeClipModel
 _MODELS: dict[str, Any] = {
     "clip": (ClipExpressionConfig, ClipExpressionModel),
     "vae-clip": (VaeClipConfig, VaeClipModel),
+    "keras": (ClipExpressionConfig, ClipExpressionModel),
 }
+_ACTIVATIONS = ["relu", "relu", "sigmoid"]
 KINDS = tuple(_MODELS)
 
 
@@ -29,9 +32,10 @@ def convert(
     """Write a checkpoint of the release as a model for `from_pretrained`.
 
     Args:
-        checkpoint: a state dict written by `torch.save`; it is read as tensors, and code in it is refused.
+        checkpoint: a state dict written by `torch.save`, which is read as tensors, code in it is refused; or an HDF5
+            file of Keras (.h5, extra `convert`), with the three dense layers of the CLIP baseline in its layer list.
         out: a new or empty folder, for `model.safetensors`, `config.json` and `README.md`.
-        kind: one of `KINDS`; by default the one whose keys the checkpoint has.
+        kind: one of `KINDS`; by default `"keras"` for .h5, otherwise the one whose keys the checkpoint has.
         backbone: the dual encoder on whose embeddings the checkpoint was trained.
 
     Returns:
@@ -41,13 +45,16 @@ def convert(
         ValueError: an unknown kind, a checkpoint that holds something else than tensors, or one with a key that is
             missing, extra, misshapen or not finite; the message names each. A folder that is not empty.
         OSError: the checkpoint cannot be read.
+        ImportError: h5py is needed and not installed.
     """
     source, folder = Path(checkpoint), Path(out)
     if kind is not None and kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"expected a new or empty folder, got {folder}")
-    state = _read_torch(source)
+    if kind is None and source.suffix in (".h5", ".hdf5"):
+        kind = "keras"
+    state = _read_keras(source) if kind == "keras" else _read_torch(source)
     config_class, model_class = _MODELS[kind or _kind_of(state, source.name)]
     model = model_class(config_class(backbone=backbone)).eval()
     _check(state, model.state_dict(), f"{source.name} is no {model_class.__name__} as published")
@@ -70,6 +77,37 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(state, Mapping) or not all(torch.is_tensor(value) for value in state.values()):
         raise ValueError(f"expected a state dict, tensors by name, in {path.name}, got a {type(state).__name__}")
     return dict(state)
+
+
+def _read_keras(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a Keras file, dense layer by dense layer, under the names that the CLIP baseline gives them."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError('Keras files are read with h5py: pip install "emo3d[convert]"') from error
+    if path.exists() and not h5py.is_hdf5(path):
+        raise ValueError(f"expected an HDF5 file of Keras, {path.name} is none")
+    state = {}
+    with h5py.File(path) as file:
+        layers = file.get("model_weights", file)  # Keras writes the group for a model, its members for weights alone
+        if "layer_names" not in layers.attrs:
+            raise ValueError(f"expected a Keras file with a list of layers (layer_names), {path.name} has none")
+        if "model_config" in file.attrs:
+            _check_activations(json.loads(file.attrs["model_config"]), path.name)
+        groups = (layers[name] for name in layers.attrs["layer_names"])
+        for index, group in enumerate(group for group in groups if len(group.attrs["weight_names"])):
+            for name in group.attrs["weight_names"]:
+                weights = torch.from_numpy(group[name][()].T.copy())  # Keras multiplies from the left
+                state[f"network.{2 * index}.{'weight' if weights.ndim == 2 else 'bias'}"] = weights
+    return state
+
+
+def _check_activations(config: Mapping[str, Any], name: str) -> None:
+    every = [layer["config"].get("activation") for layer in config["config"]["layers"]]
+    found = [activation for activation in every if activation not in (None, "linear")]
+    if found != _ACTIVATIONS:
+        got = ", ".join(map(str, found)) or "none"
+        raise ValueError(f"expected the activations {', '.join(_ACTIVATIONS)}, got {got} in {name}")
 
 
 def _kind_of(state: Mapping[str, torch.Tensor], name: str) -> str:

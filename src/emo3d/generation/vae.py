@@ -66,7 +66,9 @@ class VaeClipModel(BackboneModel):
     """Expression -> latent -> expression in training; the embedding of a description or picture -> expression in use.
 
     VAE-CLIP of Dehghani et al. 2025 (arXiv 2410.02049), with the names of its released state dict and its loss,
-    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term.
+    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term. The loss binds the direction of
+    latents, not their length: embeddings much shorter than the latents that a model was trained to decode, such as
+    those of unit length, give faces that hardly differ.
 
     Example:
         >>> model = VaeClipModel(VaeClipConfig()).eval()
@@ -137,10 +139,9 @@ class VaeClipModel(BackboneModel):
         """Generate expressions for every description, or for every picture.
 
         The first of several samples decodes the embedding itself, as published. The others decode it with Gaussian
-        noise added, `temperature` times as long as the embedding on average: what the decoder knows of an embedding
-        is mostly its direction, and the variances that the encoder learns say nothing of a useful spread, since
-        without a KL term nothing keeps them from 0. All rows get the same noise, so that a description's samples do
-        not depend on its neighbours.
+        noise added, `temperature` times as long as the embedding on average, whatever its length: the variances that
+        the encoder learns are no measure, since without a KL term nothing keeps them from 0. All rows get the same
+        noise, so that a description's samples do not depend on its neighbours.
 
         Args:
             descriptions: N texts; see `embed`.
