@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +155,7 @@ def test_a_keras_file(tmp_path, whole):
     assert isinstance(load_generator(tmp_path / "out"), ClipExpressionModel)
 
 
-def test_keras_files_that_are_something_else(tmp_path):
+def test_keras_files_that_are_something_else(tmp_path, monkeypatch):
     state = random_state(SHAPES)
     path = tmp_path / "web.h5"
     keras_file(path, state, activations=["relu", "tanh", "softmax"])
@@ -170,6 +171,9 @@ def test_keras_files_that_are_something_else(tmp_path):
         convert(path, tmp_path / "out")
     path.write_text("no HDF5")
     with pytest.raises(ValueError, match=r"expected an HDF5 file of Keras, web\.h5 is none"):
+        convert(path, tmp_path / "out")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(OSError, match=r"pip install \"emo3d\[convert\]"):
         convert(path, tmp_path / "out")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -79,15 +79,14 @@ class BackboneModel(PreTrainedModel):
         """
         if (descriptions is None) == (pictures is None):
             raise ValueError("expected either descriptions or pictures")
-        given = None if pictures is None else _as_array(pictures)
         config = self.config
         backbone: Any = load_backbone(config.backbone, config.backbone_revision, device=str(self.device))
         options = {} if config.normalize else {"normalize": False}  # unit length is what every backbone gives
-        if given is None:
-            # A copy made outside inference mode, as the joined pictures are: models can be trained on it.
-            return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options)).clone()
-        batches = (given[start : start + batch_size] for start in range(0, len(given), batch_size))
-        return torch.cat([backbone.encode_pictures(batch, **options) for batch in batches])
+        if pictures is not None:
+            batches = _batches(pictures, batch_size)
+            return torch.cat([backbone.encode_pictures(batch, **options) for batch in batches])
+        # A copy made outside inference mode, as the joined pictures are: models can be trained on it.
+        return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options)).clone()
 
 
 class ClipExpressionConfig(BackboneConfig):
@@ -172,18 +171,20 @@ class ClipExpressionModel(BackboneModel):
             return finished(self(embeddings).expressions, self.config.space, wanted)
 
 
-def _as_array(pictures: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """Pictures as (N, H, W, 3) uint8."""
-    arrays = [np.asarray(picture) for picture in pictures]
-    if not arrays:
+def _batches(pictures: Sequence[Any] | np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Pictures as (n, H, W, 3) uint8, `size` of them at a time."""
+    if len(pictures) == 0:
         raise ValueError("expected at least one picture, got an empty batch")
-    for row, array in enumerate(arrays):
-        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.shape != arrays[0].shape:
-            raise ValueError(
-                f"expected pictures (H, W, 3) of uint8, all of one size, got {array.dtype} of shape {array.shape} "
-                f"in row {row}"
-            )
-    return np.stack(arrays)
+    shape = np.shape(pictures[0])
+    for start in range(0, len(pictures), size):
+        batch = [np.asarray(picture) for picture in pictures[start : start + size]]
+        for row, picture in enumerate(batch, start):
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.shape != shape:
+                raise ValueError(
+                    f"expected pictures (H, W, 3) of uint8, all of one size, got {picture.dtype} of shape "
+                    f"{picture.shape} in row {row}"
+                )
+        yield np.stack(batch)
 
 
 AutoConfig.register(ClipExpressionConfig.model_type, ClipExpressionConfig)

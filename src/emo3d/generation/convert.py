@@ -14,14 +14,10 @@ import torch
 from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.dataset.card import citation
 from emo3d.encoders import no_bars
-from emo3d.generation.clip import BackboneModel, ClipExpressionConfig, ClipExpressionModel
-from emo3d.generation.vae import VaeClipConfig, VaeClipModel
+from emo3d.generation.clip import BackboneModel, ClipExpressionModel
+from emo3d.generation.vae import VaeClipModel
 
-_MODELS: dict[str, Any] = {
-    "clip": (ClipExpressionConfig, ClipExpressionModel),
-    "vae-clip": (VaeClipConfig, VaeClipModel),
-    "keras": (ClipExpressionConfig, ClipExpressionModel),
-}
+_MODELS: dict[str, Any] = {"clip": ClipExpressionModel, "vae-clip": VaeClipModel, "keras": ClipExpressionModel}
 _ACTIVATIONS = ["relu", "relu", "sigmoid"]
 KINDS = tuple(_MODELS)
 
@@ -44,8 +40,7 @@ def convert(
     Raises:
         ValueError: an unknown kind, a checkpoint that holds something else than tensors, or one with a key that is
             missing, extra, misshapen or not finite; the message names each. A folder that is not empty.
-        OSError: the checkpoint cannot be read.
-        ImportError: h5py is needed and not installed.
+        OSError: the checkpoint cannot be read, or is one of Keras and h5py is not installed.
     """
     source, folder = Path(checkpoint), Path(out)
     if kind is not None and kind not in KINDS:
@@ -55,8 +50,8 @@ def convert(
     if kind is None and source.suffix in (".h5", ".hdf5"):
         kind = "keras"
     state = _read_keras(source) if kind == "keras" else _read_torch(source)
-    config_class, model_class = _MODELS[kind or _kind_of(state, source.name)]
-    model = model_class(config_class(backbone=backbone)).eval()
+    model_class = _MODELS[kind or _kind_of(state, source.name)]
+    model = model_class(model_class.config_class(backbone=backbone)).eval()
     _check(state, model.state_dict(), f"{source.name} is no {model_class.__name__} as published")
     model.load_state_dict(state)
     with no_bars():
@@ -84,7 +79,7 @@ def _read_keras(path: Path) -> dict[str, torch.Tensor]:
     try:
         import h5py
     except ImportError as error:
-        raise ImportError('Keras files are read with h5py: pip install "emo3d[convert]"') from error
+        raise OSError('reading Keras files needs h5py: install it with `pip install "emo3d[convert]"`') from error
     if path.exists() and not h5py.is_hdf5(path):
         raise ValueError(f"expected an HDF5 file of Keras, {path.name} is none")
     state = {}
@@ -111,10 +106,11 @@ def _check_activations(config: Mapping[str, Any], name: str) -> None:
 
 
 def _kind_of(state: Mapping[str, torch.Tensor], name: str) -> str:
-    for kind, (config_class, model_class) in _MODELS.items():
-        if state.keys() & model_class(config_class()).state_dict().keys():
+    for kind, model_class in _MODELS.items():
+        if state.keys() & model_class(model_class.config_class()).state_dict().keys():
             return kind
-    raise ValueError(f"expected the keys of {' or '.join(KINDS)}, got {', '.join(state) or 'none'} in {name}")
+    got = ", ".join(map(str, state)) or "none"
+    raise ValueError(f"expected the keys of {' or '.join(KINDS)}, got {got} in {name}")
 
 
 def _check(state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], message: str) -> None:
