@@ -215,6 +215,15 @@ def check_pooling(pooling: str) -> Pooling:
     return pooling  # type: ignore[return-value]
 
 
+def weights_digest(model: torch.nn.Module) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over a model's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:12]
+
+
 @contextlib.contextmanager
 def no_bars() -> Iterator[None]:
     """Keep transformers' progress bars quiet while something small is read from disk."""

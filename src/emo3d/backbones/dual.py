@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from emo3d.encoders import (
     check_descriptions,
     load_text_encoder,
     no_bars,
+    weights_digest,
 )
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
@@ -129,7 +129,7 @@ class QuickstartBackbone:
         tower = load_tower()
         self.id = QUICKSTART
         self.image_size = int(tower.image_size)
-        self.revision = _digest(tower)
+        self.revision = weights_digest(tower)
         self._preprocess = Preprocess((self.image_size, self.image_size), std=(255.0, 255.0, 255.0))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
@@ -197,7 +197,7 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
             "this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
         ) from error
     commit = getattr(model.config, "_commit_hash", None)
-    revision = _digest(model) if local or not commit else commit
+    revision = weights_digest(model) if local or not commit else commit
     return HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
 
 
@@ -205,12 +205,3 @@ def _features(features: Any, normalize: bool) -> torch.Tensor:
     """Features as float32, of unit length if asked; transformers 5 wraps in an object what 4 returned as a tensor."""
     features = (features if torch.is_tensor(features) else features.pooler_output).float()
     return nn.functional.normalize(features, dim=-1) if normalize else features
-
-
-def _digest(model: torch.nn.Module) -> str:
-    """Twelve hexadecimal digits of a SHA-256 over the weights."""
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()[:12]

@@ -40,28 +40,11 @@ def read_predictions(path: Path, layout: str | None, space: str | None) -> tuple
 
 def read_references(name: str, config: str | None, split: str) -> References:
     """Load references: the sample, a release's folder, a Parquet file or a dataset; with their space, if it is said."""
-    from emo3d.dataset import as_pairs, is_release, read_release, sample_folder
+    from emo3d.dataset import as_pairs, is_release, open_rows, read_release
     from emo3d.scoring import read_references as read
 
     if is_release(name):
         return read(list(as_pairs(read_release(name))), "reading")
-    from datasets import load_dataset
-
-    if name == "sample":
-        name = str(sample_folder())
-    if name.endswith(".parquet"):
-        rows = load_dataset("parquet", data_files={split: name}, split=split)
-    else:
-        rows = load_dataset(name, config, split=split)
+    rows, space = open_rows(name, config, split)
     columns = [c for c in rows.column_names if c in ("description", "intensities", "blendshapes")]
-    return read(rows.select_columns(columns), _space_of(Path(name), config, split))
-
-
-def _space_of(path: Path, config: str | None, split: str) -> Space | None:
-    """What the Parquet files of a split say of their blendshapes, which `datasets` drops; None for those of the Hub."""
-    from emo3d.expressions import parquet_space
-
-    files = [path] if path.is_file() else [*path.glob(f"{split}*.parquet"), *path.glob(f"data/{split}*.parquet")]
-    files += path.glob(f"data/{config or 'default'}/{split}*.parquet")
-    said = {parquet_space(file) for file in files}
-    return said.pop() if len(said) == 1 else None
+    return read(rows.select_columns(columns), space)

@@ -1,5 +1,6 @@
 """Release and synthetic sample: rows of description, intensities, picture and expression."""
 
+from emo3d.dataset.opening import open_rows
 from emo3d.dataset.prototypes import PROTOTYPES, VARIANTS, compose
 from emo3d.dataset.release import as_pairs, is_release, read_release
 from emo3d.dataset.sample import ROWS, SPLITS, SampleRow, make_rows
@@ -19,6 +20,7 @@ __all__ = [
     "compose",
     "is_release",
     "make_rows",
+    "open_rows",
     "read_release",
     "render_rows",
     "sample_folder",
