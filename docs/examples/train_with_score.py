@@ -11,11 +11,12 @@ import tempfile
 
 import torch
 from datasets import Dataset, concatenate_datasets, load_dataset
-from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from emo3d import Emo3DScorer, ScoreSettings
 from emo3d.dataset import sample_folder
 from emo3d.generation import ExpressionModel
+from emo3d.training import score_metrics
 
 
 def train(epochs: int, out: str, seed: int = 0) -> tuple[ExpressionModel, list[dict[str, float]]]:
@@ -31,12 +32,6 @@ def train(epochs: int, out: str, seed: int = 0) -> tuple[ExpressionModel, list[d
     # Descriptions are embedded once, here; only faces are new in every epoch.
     scorer = Emo3DScorer(ScoreSettings(backbone="quickstart"))
     scorer.fit(concatenate_datasets([rows["train"], rows["validation"]]))
-
-    def compute_metrics(evaluated: EvalPrediction) -> dict[str, float]:
-        scorer.reset()
-        scorer.update(evaluated.predictions, rows["validation"])  # the Trainer keeps the order of the rows
-        result = scorer.compute()
-        return {name: getattr(result, name) for name in ("emo3d", "kl_divergence", "recall_at_k", "mse")}
 
     trainer = Trainer(
         model,
@@ -58,7 +53,7 @@ def train(epochs: int, out: str, seed: int = 0) -> tuple[ExpressionModel, list[d
         ),
         train_dataset=embedded("train"),
         eval_dataset=embedded("validation"),
-        compute_metrics=compute_metrics,
+        compute_metrics=score_metrics(scorer, rows["validation"]),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()

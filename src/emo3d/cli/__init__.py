@@ -1,6 +1,18 @@
 """The command `emo3d`: a shell around the rooms below, one small module per group of subcommands."""
 
-from emo3d.cli import faces, score, compare, build, inspecting, extract, importing, calibrate, convert, quickstart  # isort: skip  (the order in which --help lists them)
+from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
+    faces,
+    score,
+    compare,
+    build,
+    inspecting,
+    extract,
+    importing,
+    calibrate,
+    convert,
+    train,
+    quickstart,
+)
 from emo3d.cli.app import app, main
 
 __all__ = [
@@ -16,4 +28,5 @@ __all__ = [
     "main",
     "quickstart",
     "score",
+    "train",
 ]

@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
 from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
+
+_NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
 
 
 class ExpressionConfig(PretrainedConfig):
@@ -152,7 +155,11 @@ class ExpressionModel(PreTrainedModel):
         if self.encoder is None:
             return _text_encoder(self.config, str(self.device))
         config = self.config
-        tokenizer = AutoTokenizer.from_pretrained(config.encoder, revision=config.encoder_revision)
+        source, revision = config.encoder, config.encoder_revision
+        own, commit = config.name_or_path, getattr(config, "_commit_hash", None)
+        if own and cached_file(own, "tokenizer_config.json", revision=commit, **_NO_ERRORS):  # saved beside the model
+            source, revision = own, commit
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
         return TextEncoder(self.encoder, tokenizer, pooling=config.pooling, normalize=config.normalize)
 
     def generate(self, descriptions: Sequence[str], batch_size: int = 64, *, space: Space | None = None) -> np.ndarray:

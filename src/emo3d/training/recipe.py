@@ -1,0 +1,132 @@
+"""Recipes: everything that decides a training run, as YAML that one can read, copy and override."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import TrainingArguments
+
+from emo3d.generation import ExpressionConfig
+from emo3d.scoring import ScoreSettings
+
+RECIPES_FOLDER = Path(__file__).parent.parent / "assets" / "recipes"
+RECIPES: tuple[str, ...] = tuple(sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml")))
+"""Names of the packaged recipes."""
+
+_DATA = {"train_split": "train", "validation_split": "validation", "mirror": False}
+_TRAINING = {
+    "eval_strategy": "epoch",
+    "logging_strategy": "epoch",
+    "save_strategy": "epoch",
+    "save_total_limit": 1,  # the last checkpoint, beside the best one
+    "load_best_model_at_end": True,
+    "metric_for_best_model": "loss",
+    "report_to": "none",
+}
+_KNOWN = {
+    "model": {*inspect.signature(ExpressionConfig.__init__).parameters} - {"self", "kwargs", "encoder_config"},
+    "data": {*_DATA},
+    "score": {field.name for field in fields(ScoreSettings)} - {"space"},
+    "training": {field.name for field in fields(TrainingArguments)} | {"early_stopping_patience"} - {"output_dir"},
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training run is made of.
+
+    Attributes:
+        model: fields of `ExpressionConfig`. `space` need not be among them where the dataset says its own.
+        data: `train_split` and `validation_split`, names of splits; `mirror`, whether every training row also comes
+            with left and right swapped, in the description and in the expression.
+        score: fields of `ScoreSettings` for the Emo3D score of the validation split; None computes none.
+        training: fields of `transformers.TrainingArguments`, and `early_stopping_patience`, the number of evaluations
+            without a better one after which training stops.
+
+    Raises:
+        ValueError: a field that there is not; the message names it.
+    """
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    score: dict[str, Any] | None
+    training: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for section, known in _KNOWN.items():
+            given = getattr(self, section)
+            if given is None and section == "score":
+                continue
+            if not isinstance(given, Mapping):
+                raise ValueError(f"expected fields with values in the recipe's {section}, got {given!r}")
+            for name in given:
+                if name not in known:
+                    raise ValueError(f"the recipe's {section} has {name!r}, expected one of {', '.join(sorted(known))}")
+
+    def write(self, path: Path) -> None:
+        """Write the recipe as YAML."""
+        path.write_text(yaml.safe_dump(asdict(self), sort_keys=False))
+
+
+def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
+    """Load a recipe.
+
+    Args:
+        name: one of `RECIPES`, or the path of a YAML file.
+        settings: `section.field=value`, each of which overrides a field, the value as YAML; `score=null` computes no
+            score.
+
+    Raises:
+        ValueError: no such recipe, no YAML, or a section or field that there is not.
+
+    Example:
+        >>> load_recipe("minilm", ["training.learning_rate=1e-4"]).training["learning_rate"]
+        0.0001
+    """
+    path = RECIPES_FOLDER / f"{name}.yaml" if name in RECIPES else Path(name)
+    if not path.is_file():
+        raise ValueError(f"expected a recipe of {', '.join(RECIPES)} or a YAML file, got {name}")
+    recipe = _parse(path.read_text(encoding="utf-8"), path.name)
+    if not isinstance(recipe, dict) or not recipe.keys() <= _KNOWN.keys():
+        got = ", ".join(map(str, recipe)) if isinstance(recipe, dict) else type(recipe).__name__
+        raise ValueError(f"expected a recipe with the sections {', '.join(_KNOWN)} in {path.name}, got {got}")
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        section, dot, field = key.partition(".")
+        if not equals or section not in _KNOWN or (not dot and section != "score"):
+            raise ValueError(f"expected a setting like training.learning_rate=1e-4, got {setting!r}")
+        parsed = _parse(value, setting)
+        recipe[section] = {**(recipe.get(section) or {}), field: parsed} if dot else parsed
+    training = {  # YAML reads `no` as false
+        name: "no" if name.endswith("_strategy") and value is False else value
+        for name, value in (recipe.get("training") or {}).items()
+    }
+    return Recipe(
+        model=recipe.get("model", {}),
+        data=_DATA | recipe.get("data", {}),
+        score=recipe.get("score"),
+        training=_TRAINING | training,
+    )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e-4 is a number, too."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), [*"-+0123456789"]
+)
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(f"expected YAML in {where}: {' '.join(str(error).split())}") from None

@@ -1,0 +1,191 @@
+"""Train a generator on `transformers.Trainer`, by a recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    Trainer,
+    TrainingArguments,
+    default_data_collator,
+    set_seed,
+)
+
+from emo3d.blendshapes import Space, check_space
+from emo3d.dataset import is_release, open_rows
+from emo3d.encoders import load_text_encoder
+from emo3d.generation import ExpressionConfig, ExpressionModel
+from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
+from emo3d.training.data import prepare, read_pairs
+from emo3d.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave.
+
+    Attributes:
+        model: the best one by validation loss, in evaluation mode.
+        metrics: of the validation split, by the names that `Trainer.evaluate` gives them.
+        truncated: how many descriptions, of both splits, lost their end, being longer than the encoder's window.
+    """
+
+    model: ExpressionModel
+    metrics: dict[str, float]
+    truncated: int
+
+
+def train(
+    recipe: Recipe, dataset: str, output: str | os.PathLike[str], *, config: str | None = None, resume: bool = False
+) -> Trained:
+    """Train a generator and write it to a folder: the model, its tokenizer where its encoder learned, and the recipe.
+
+    A frozen encoder embeds every description once, see `cached_embeddings`. The same recipe and dataset give the same
+    weights on the same machine, also where training was killed and resumed.
+
+    Args:
+        recipe: from `load_recipe`.
+        dataset: `"sample"`, a folder or Parquet file, or an id on the Hub, with the columns `description` and
+            `blendshapes` and, for the score, `intensities`.
+        output: a new or empty folder, which also receives the checkpoints.
+        config: of the dataset.
+        resume: go on from the last whole checkpoint in the folder; from the beginning where it has none.
+
+    Raises:
+        ValueError: a folder with files and no `resume`, a dataset without the needed columns or splits, with bad rows
+            or of an unknown space, a setting that does not fit, or a loss that is not finite; the message says at
+            which step.
+        OSError: the dataset, the encoder or the score's backbone is not to be had.
+    """
+    checkpoint = _checkpoint(Path(output), resume)
+    options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
+    patience = options.pop("early_stopping_patience", None)
+    arguments = TrainingArguments(str(output), **options)
+    if is_release(dataset):
+        raise ValueError(
+            f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
+        )
+    splits = [recipe.data["train_split"], recipe.data["validation_split"]]
+    (rows, space), (validation_rows, _) = (open_rows(dataset, config, split) for split in splits)
+    pairs, validation = (
+        read_pairs(split_rows, f"the split {split} of {dataset}")
+        for split_rows, split in zip((rows, validation_rows), splits, strict=True)
+    )
+    fields = {**recipe.model, "space": _space(recipe.model.get("space"), space, dataset)}
+    metrics = None
+    if recipe.score is not None:
+        settings = ScoreSettings(**recipe.score, space=fields["space"])
+        columns = [name for name in validation_rows.column_names if name in ("description", "intensities")]
+        references = read_references(validation_rows.select_columns([*columns, "blendshapes"]), fields["space"])
+        metrics = score_metrics(Emo3DScorer(settings, device=str(arguments.device)).fit(references), references)
+
+    model = _build(fields, arguments.seed)
+    model.to(arguments.device)  # type: ignore[arg-type]  # where a frozen encoder embeds
+    with arguments.main_process_first(desc="embedding descriptions"):
+        (training, truncated), (evaluation, also_truncated) = (
+            prepare(model, part) for part in (pairs.mirrored() if recipe.data["mirror"] else pairs, validation)
+        )
+    if truncated + also_truncated:
+        logger.warning(
+            "%d descriptions were longer than the encoder's window and lost their end", truncated + also_truncated
+        )
+    tokenizer = None if model.config.freeze_encoder else model.text_encoder().tokenizer
+    trainer = _Trainer(
+        model,
+        arguments,
+        data_collator=DataCollatorWithPadding(tokenizer) if tokenizer else default_data_collator,
+        train_dataset=training,
+        eval_dataset=evaluation,
+        processing_class=tokenizer,  # so it is saved beside the model
+        compute_metrics=metrics,
+        callbacks=[EarlyStoppingCallback(patience)] if patience else None,
+    )
+    trainer.train(resume_from_checkpoint=checkpoint)
+    result = Trained(model.eval(), trainer.evaluate(), truncated + also_truncated)
+    trainer.save_model()
+    trainer.save_metrics("eval", result.metrics, combined=False)
+    if trainer.is_world_process_zero():
+        recipe.write(Path(output, "recipe.yaml"))
+        Path(output, "training_args.bin").unlink(missing_ok=True)  # a pickle of what the recipe says
+    return result
+
+
+def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPrediction], dict[str, float]]:
+    """The Emo3D score as the Trainer's `compute_metrics`.
+
+    Args:
+        scorer: with a bank (`fit`), else the references are embedded at every evaluation.
+        references: of the evaluated rows, in their order, as for `Emo3DScorer.update`.
+
+    Returns:
+        A function of a Trainer's predictions (N, 51), which gives `emo3d`, `kl_divergence`, `recall_at_k` and `mse`.
+    """
+
+    def compute_metrics(evaluated: EvalPrediction) -> dict[str, float]:
+        scorer.reset()
+        scorer.update(evaluated.predictions, references)  # the Trainer keeps the order of the rows
+        result = scorer.compute()
+        values = {name: getattr(result, name) for name in ("emo3d", "kl_divergence", "recall_at_k", "mse")}
+        return {name: value for name, value in values.items() if value is not None}
+
+    return compute_metrics
+
+
+class _Trainer(Trainer):
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = super().training_step(*args, **kwargs)
+        if not loss.isfinite():
+            raise ValueError(
+                f"the loss is {loss.item()} at step {self.state.global_step + 1}: expected a finite one, "
+                "try a lower learning_rate"
+            )
+        return loss
+
+
+def _build(fields: dict[str, Any], seed: int) -> ExpressionModel:
+    config = ExpressionConfig(**fields)
+    set_seed(seed)
+    # In the cache from here on: the first loading of an encoder draws random numbers, the next ones none.
+    load_text_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
+    set_seed(seed)
+    return ExpressionModel.from_encoder(**fields)
+
+
+def _space(wanted: str | None, said: Space | None, dataset: str) -> Space:
+    if wanted and said and wanted != said:
+        raise ValueError(f"{dataset} says that its space is {said}, got model.space={wanted}")
+    if not (wanted or said):
+        raise ValueError(
+            f"nobody says in which space the blendshapes of {dataset} are: "
+            "expected the setting model.space=reading (MediaPipe's, as in the release) or model.space=weights"
+        )
+    return check_space(wanted or said or "")
+
+
+def _checkpoint(output: Path, resume: bool) -> str | None:
+    """The last checkpoint in the folder; one that a kill cut short has no trainer state, which is written last."""
+    if not resume:
+        if output.exists() and any(output.iterdir()):
+            raise ValueError(
+                f"expected a new or empty folder, {output} has files: resume (--resume) the training in it, or name "
+                "another"
+            )
+        return None
+    for folder in sorted(output.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            json.loads((folder / "trainer_state.json").read_text())
+            return str(folder)
+    return None

@@ -1,0 +1,75 @@
+"""A tiny BERT at random weights and a dataset of a few rows, on disk as a user would have them."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import parquet
+from transformers import BertConfig, BertModel, BertTokenizer
+
+WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a very sad angry happy calm man woman winks the left right eye".split()
+TEXTS = [
+    "a sad man",
+    "a happy woman",
+    "a very angry man",
+    "the calm woman",
+    "a man winks the left eye",
+    "a woman winks the right eye",
+    "a very happy man",
+    "very very sad",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    config = BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=12,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+def write_rows(folder, texts=TEXTS, space="weights", **columns):
+    """Both splits with the same rows, so that what is learned shows in the validation."""
+    random = np.random.default_rng(0)
+    table = {
+        "description": texts,
+        "intensities": np.eye(8)[np.arange(len(texts)) % 8].tolist(),
+        "blendshapes": random.uniform(0, 1, (len(texts), 51)).round(3).tolist(),
+    } | columns
+    table = pa.table({name: column for name, column in table.items() if column is not None})
+    table = table.replace_schema_metadata({"space": space} if space else None)
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "validation"):
+        parquet.write_table(table, folder / f"{split}.parquet")
+    return str(folder)
+
+
+@pytest.fixture
+def make_rows(tmp_path):
+    return lambda **columns: write_rows(tmp_path / "rows", **columns)
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory):
+    return write_rows(tmp_path_factory.mktemp("rows") / "rows")
+
+
+@pytest.fixture
+def settings(tiny_bert):
+    """Overrides that turn the recipe `bert` into a run of seconds."""
+    return f"""model.encoder={tiny_bert} model.dropout=0 data.mirror=false score=null
+        training.per_device_train_batch_size=4 training.learning_rate=3e-3 training.weight_decay=0
+        training.num_train_epochs=2 training.early_stopping_patience=null
+        training.use_cpu=true training.disable_tqdm=true""".split()

@@ -1,0 +1,51 @@
+"""Recipes: all packaged ones are whole, overrides override, mistakes are named."""
+
+import pytest
+
+from emo3d.training import RECIPES, load_recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_packaged_recipes(name, tmp_path):
+    recipe = load_recipe(name)
+    assert recipe.training["load_best_model_at_end"]
+    assert isinstance(recipe.training["learning_rate"], float)
+    recipe.write(tmp_path / "copy.yaml")
+    assert load_recipe(tmp_path / "copy.yaml") == recipe
+
+
+def test_each_published_text_baseline_has_one():
+    assert {"bert", "xlm-roberta", "glot500", "emotion-xlm"} <= {*RECIPES}
+
+
+def test_settings_override():
+    recipe = load_recipe("bert", ["training.bf16=true", "training.learning_rate=1e-4", "score=null", "score.k=3"])
+    assert recipe.training["bf16"] is True
+    assert recipe.training["learning_rate"] == 1e-4
+    assert recipe.score == {"k": 3}
+    assert load_recipe("bert", ["score=null"]).score is None
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "message"),
+    [
+        ("gpt", "score=null", "expected a recipe of bert, .*, got gpt"),
+        ("bert", "learning_rate", "expected a setting like training.learning_rate=1e-4, got 'learning_rate'"),
+        ("bert", "training=1", "expected a setting like"),
+        ("bert", "training.rate=1", "the recipe's training has 'rate', expected one of"),
+        ("bert", "model.layers=1", "the recipe's model has 'layers'"),
+        ("bert", "score.space=reading", "the recipe's score has 'space'"),
+        ("bert", "score=3", "expected fields with values in the recipe's score, got 3"),
+        ("bert", "training.seed=[", "expected YAML in training.seed="),
+    ],
+)
+def test_mistakes_are_named(name, setting, message):
+    with pytest.raises(ValueError, match=message):
+        load_recipe(name, [setting])
+
+
+@pytest.mark.parametrize(("text", "message"), [("- 1", "got list"), ("optimizer: {}", "got optimizer")])
+def test_files_that_are_no_recipes(tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_recipe(tmp_path / "mine.yaml")
