@@ -291,8 +291,9 @@ def build() -> gr.Blocks:
             api_name="score",
             show_progress_on=[nothing, numbers],
         )
-        for event, there in ((scored.success, True), (scored.failure, False)):  # an error leaves no old result there
-            shown = [gr.Markdown(visible=not there), gr.Column(visible=there), gr.Column(visible=there)]
+        # An error leaves no old result there. Hidden, not taken out: a plot that goes while it is measured throws.
+        for event, empty, there in ((scored.success, False, True), (scored.failure, True, "hidden")):
+            shown = [gr.Markdown(visible=empty), gr.Column(visible=there), gr.Column(visible=there)]
             event(lambda shown=shown: shown, None, [nothing, results, faces], api_visibility="private")
     return page
 
