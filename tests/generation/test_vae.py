@@ -50,10 +50,12 @@ def test_latents_are_sampled_in_training_only():
     assert (model.eval()(torch.zeros(2, 51)).latent == 1).all()
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0])
 @pytest.mark.parametrize("given", [{"descriptions": TEXTS}, {"pictures": PICTURES}])
-def test_one_sample_decodes_the_embedding_as_it_is(model, given):
+def test_one_sample_decodes_the_embedding_without_noise(model, given, scale):
+    model.config.embedding_scale = scale
     first, _, _, last, _ = model.decoder
-    hidden = linear(model.embed(**given), first.weight, first.bias).relu()
+    hidden = linear(scale * model.embed(**given), first.weight, first.bias).relu()
     expected = linear(hidden, last.weight, last.bias).sigmoid().detach()
     np.testing.assert_allclose(model.train().generate(**given), expected, atol=1e-6)
     assert model.training

@@ -27,6 +27,9 @@ class VaeClipConfig(BackboneConfig):
         dropout: in the decoder, in 0..1; the checkpoint does not tell the published one.
         text_weight: of the term that turns latents towards the embeddings of descriptions.
         picture_weight: of the term that turns them towards the embeddings of pictures.
+        embedding_scale: embeddings are multiplied by it before they are decoded; 1 as published. The loss binds the
+            direction of latents, not their length, so embeddings much shorter than latents (of unit length, say) give
+            faces that hardly differ, unless they are scaled.
         kwargs: see `BackboneConfig`.
     """
 
@@ -38,12 +41,14 @@ class VaeClipConfig(BackboneConfig):
         dropout: float = 0.1,
         text_weight: float = 0.004,
         picture_weight: float = 0.002,
+        embedding_scale: float = 1.0,
         **kwargs: Any,
     ) -> None:
         self.hidden_size = hidden_size
         self.dropout = dropout
         self.text_weight = text_weight
         self.picture_weight = picture_weight
+        self.embedding_scale = embedding_scale
         super().__init__(**kwargs)
 
 
@@ -66,9 +71,7 @@ class VaeClipModel(BackboneModel):
     """Expression -> latent -> expression in training; the embedding of a description or picture -> expression in use.
 
     VAE-CLIP of Dehghani et al. 2025 (arXiv 2410.02049), with the names of its released state dict and its loss,
-    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term. The loss binds the direction of
-    latents, not their length: embeddings much shorter than the latents that a model was trained to decode, such as
-    those of unit length, give faces that hardly differ.
+    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term.
 
     Example:
         >>> model = VaeClipModel(VaeClipConfig()).eval()
@@ -165,7 +168,7 @@ class VaeClipModel(BackboneModel):
         if not temperature >= 0:
             raise ValueError(f"expected a temperature of 0 or more, got {temperature}")
         with generating(self):
-            embeddings = self.embed(descriptions, pictures, batch_size)
+            embeddings = self.config.embedding_scale * self.embed(descriptions, pictures, batch_size)
             check_width(embeddings, self.config.embedding_size)
             shape = (num_return_sequences, self.config.embedding_size)
             noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(embeddings)
