@@ -40,6 +40,15 @@ def tiny_bert(tmp_path_factory):
     return str(folder)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Models this small only wait for a second thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def write_rows(folder, texts=TEXTS, space="weights", **columns):
     """Both splits with the same rows, so that what is learned shows in the validation."""
     random = np.random.default_rng(0)

@@ -14,8 +14,8 @@ def test_packaged_recipes(name, tmp_path):
     assert load_recipe(tmp_path / "copy.yaml") == recipe
 
 
-def test_each_published_text_baseline_has_one():
-    assert {"bert", "xlm-roberta", "glot500", "emotion-xlm"} <= {*RECIPES}
+def test_each_published_baseline_so_far_has_one():
+    assert {"bert", "xlm-roberta", "glot500", "emotion-xlm", "clip"} <= {*RECIPES}
 
 
 def test_settings_override():
@@ -33,6 +33,8 @@ def test_settings_override():
         ("bert", "learning_rate", "expected a setting like training.learning_rate=1e-4, got 'learning_rate'"),
         ("bert", "training=1", "expected a setting like"),
         ("bert", "training.rate=1", "the recipe's training has 'rate', expected one of"),
+        ("bert", "model.type=gan", "expected a model type of expression, clip, got 'gan'"),
+        ("clip", "model.encoder=bert", "the recipe's model has 'encoder', expected one of backbone, "),
         ("bert", "model.layers=1", "the recipe's model has 'layers'"),
         ("bert", "score.space=reading", "the recipe's score has 'space'"),
         ("bert", "score=3", "expected fields with values in the recipe's score, got 3"),
@@ -44,7 +46,10 @@ def test_mistakes_are_named(name, setting, message):
         load_recipe(name, [setting])
 
 
-@pytest.mark.parametrize(("text", "message"), [("- 1", "got list"), ("optimizer: {}", "got optimizer")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- 1", "got list"), ("optimizer: {}", "got optimizer"), ("model: 3", "recipe's model, got 3")],
+)
 def test_files_that_are_no_recipes(tmp_path, text, message):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ValueError, match=message):

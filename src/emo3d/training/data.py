@@ -6,7 +6,9 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,9 +19,11 @@ from huggingface_hub import cached_assets_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.utils.data import StackDataset
+from transformers import PreTrainedModel
 
+from emo3d.backbones import load_backbone
 from emo3d.blendshapes import as_expressions, mirror, mirror_text
-from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, weights_digest
+from emo3d.encoders import TextEmbeddings, check_descriptions, weights_digest
 from emo3d.generation import ExpressionModel
 
 logger = logging.getLogger(__name__)
@@ -58,48 +62,58 @@ def read_pairs(rows: Any, where: str) -> Pairs:
         raise ValueError(f"{where}: {error}") from error
 
 
-def prepare(model: ExpressionModel, pairs: Pairs) -> tuple[StackDataset, int]:
+def prepare(model: PreTrainedModel, pairs: Pairs) -> tuple[StackDataset, int]:
     """Prepare pairs for a model: embeddings where its encoder is frozen, tokens where it learns.
 
     Returns:
         Rows with `labels` (51,) and either `embeddings` (D,) or `input_ids` and `attention_mask`; and how many
-        descriptions lost their end, being longer than the encoder's window.
+        distinct descriptions lost their end, being longer than the encoder's window.
     """
-    encoder = model.text_encoder()
-    if model.config.freeze_encoder:
-        embedded = cached_embeddings(encoder, f"{model.config.encoder}@{model.config.encoder_revision}", pairs)
-        features: dict[str, Any] = {"embeddings": embedded.embeddings}
-        truncated = embedded.truncated
-    else:
+    config: Any = model.config
+    encoder = model.text_encoder() if isinstance(model, ExpressionModel) else None
+    if encoder and not config.freeze_encoder:
         tokens = encoder.tokenizer(pairs.descriptions, truncation=True, max_length=encoder.max_length)
         features = {name: tokens[name] for name in ("input_ids", "attention_mask")}
-        lengths = map(len, encoder.tokenizer(pairs.descriptions, verbose=False)["input_ids"])
-        truncated = sum(length > encoder.max_length for length in lengths)
+        whole = encoder.tokenizer([*dict.fromkeys(pairs.descriptions)], verbose=False)["input_ids"]
+        truncated = sum(len(ids) > encoder.max_length for ids in whole)
+    else:
+        if encoder:
+            encode = encoder.encode
+            name = [config.encoder, config.encoder_revision, weights_digest(encoder.model), config.pooling]
+            name += [config.normalize, encoder.max_length]
+        else:
+            backbone: Any = load_backbone(config.backbone, config.backbone_revision, device=str(model.device))
+            # Unit length is what every backbone gives; the quickstart's gives nothing else.
+            encode = backbone.encode_texts if config.normalize else partial(backbone.encode_texts, normalize=False)
+            name = [backbone.id, backbone.revision, config.normalize]
+        embedded = cached_embeddings(encode, name, pairs.descriptions)
+        features, truncated = {"embeddings": embedded.embeddings}, embedded.truncated
     return StackDataset(**features | {"labels": pairs.expressions}), truncated
 
 
-def cached_embeddings(encoder: TextEncoder, name: str, pairs: Pairs) -> TextEmbeddings:
-    """Embed the descriptions of pairs, each distinct one once, and keep the embeddings on disk.
+def cached_embeddings(
+    encode: Callable[[list[str]], TextEmbeddings], name: Sequence[Any], descriptions: Sequence[str]
+) -> TextEmbeddings:
+    """Embed descriptions, each distinct one once, and keep the embeddings on disk.
 
     They lie in `huggingface_hub.cached_assets_path("emo3d", namespace="embeddings")`, so below `HF_HOME`, under a hash
-    of descriptions, encoder, pooling and scaling.
+    of `name` and the descriptions.
 
     Args:
-        encoder: what embeds them.
-        name: its `id@revision`.
-        pairs: N descriptions.
+        encode: what embeds them.
+        name: all that its embeddings depend on, as JSON has it: id, revision or weights, pooling, scaling.
+        descriptions: N texts.
 
     Returns:
-        (N, D) float32 on the CPU, and how many of the N were truncated.
+        (N, D) float32 on the CPU, and how many of the distinct ones were truncated.
     """
-    distinct = {text: index for index, text in enumerate(dict.fromkeys(pairs.descriptions))}
-    said = [name, weights_digest(encoder.model), encoder.pooling, encoder.normalize, encoder.max_length, [*distinct]]
-    digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    distinct = {text: index for index, text in enumerate(dict.fromkeys(descriptions))}
+    digest = hashlib.sha256(json.dumps([*name, [*distinct]]).encode()).hexdigest()
     found = _read(digest)
     if found is None:
-        found = encoder.encode(list(distinct))
+        found = encode([*distinct])
         _write(digest, found)
-    rows = torch.tensor([distinct[text] for text in pairs.descriptions])
+    rows = torch.tensor([distinct[text] for text in descriptions])
     return TextEmbeddings(found.embeddings.cpu()[rows], found.truncated)
 
 

@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
-from transformers import TrainingArguments
+from transformers import PretrainedConfig, TrainingArguments
 
-from emo3d.generation import ExpressionConfig
+from emo3d.generation import ClipExpressionConfig, ExpressionConfig
 from emo3d.scoring import ScoreSettings
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "assets" / "recipes"
@@ -30,8 +31,18 @@ _TRAINING = {
     "metric_for_best_model": "loss",
     "report_to": "none",
 }
-_KNOWN = {
-    "model": {*inspect.signature(ExpressionConfig.__init__).parameters} - {"self", "kwargs", "encoder_config"},
+MODELS: dict[str, type[PretrainedConfig]] = {"expression": ExpressionConfig, "clip": ClipExpressionConfig}
+"""`type` of a recipe's model -> its configuration."""
+
+
+def _fields(config: type[PretrainedConfig]) -> set[str]:
+    ours = takewhile(lambda base: base is not PretrainedConfig, config.__mro__)
+    named = {name for base in ours for name in inspect.signature(base).parameters}
+    return named - {"self", "kwargs", "encoder_config", "embedding_size"}
+
+
+_KNOWN: dict[str, set[str]] = {
+    "model": {"type"},  # and the fields of its configuration
     "data": {*_DATA},
     "score": {field.name for field in fields(ScoreSettings)} - {"space"},
     "training": {field.name for field in fields(TrainingArguments)} | {"early_stopping_patience"} - {"output_dir"},
@@ -43,7 +54,8 @@ class Recipe:
     """What a training run is made of.
 
     Attributes:
-        model: fields of `ExpressionConfig`. `space` need not be among them where the dataset says its own.
+        model: `type`, a key of `MODELS` ("expression" when left out), and fields of its configuration. `space` need
+            not be among them where the dataset says its own.
         data: `train_split` and `validation_split`, names of splits; `mirror`, whether every training row also comes
             with left and right swapped, in the description and in the expression.
         score: fields of `ScoreSettings` for the Emo3D score of the validation split; None computes none.
@@ -60,7 +72,10 @@ class Recipe:
     training: dict[str, Any]
 
     def __post_init__(self) -> None:
-        for section, known in _KNOWN.items():
+        kind = self.model.get("type", "expression") if isinstance(self.model, Mapping) else "expression"
+        if kind not in MODELS:
+            raise ValueError(f"expected a model type of {', '.join(MODELS)}, got {kind!r}")
+        for section, known in (_KNOWN | {"model": {"type"} | _fields(MODELS[kind])}).items():
             given = getattr(self, section)
             if given is None and section == "score":
                 continue

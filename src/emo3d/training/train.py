@@ -16,6 +16,7 @@ from transformers import (
     DataCollatorWithPadding,
     EarlyStoppingCallback,
     EvalPrediction,
+    PreTrainedModel,
     Trainer,
     TrainingArguments,
     default_data_collator,
@@ -25,7 +26,7 @@ from transformers import (
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
 from emo3d.encoders import load_text_encoder
-from emo3d.generation import ExpressionConfig, ExpressionModel
+from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionConfig, ExpressionModel
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
 from emo3d.training.data import prepare, read_pairs
 from emo3d.training.recipe import Recipe
@@ -40,10 +41,10 @@ class Trained:
     Attributes:
         model: the best one by validation loss, in evaluation mode.
         metrics: of the validation split, by the names that `Trainer.evaluate` gives them.
-        truncated: how many descriptions, of both splits, lost their end, being longer than the encoder's window.
+        truncated: how many distinct descriptions of each split lost their end, being longer than the encoder's window.
     """
 
-    model: ExpressionModel
+    model: PreTrainedModel
     metrics: dict[str, float]
     truncated: int
 
@@ -102,7 +103,8 @@ def train(
         logger.warning(
             "%d descriptions were longer than the encoder's window and lost their end", truncated + also_truncated
         )
-    tokenizer = None if model.config.freeze_encoder else model.text_encoder().tokenizer
+    learns = isinstance(model, ExpressionModel) and not model.config.freeze_encoder
+    tokenizer = model.text_encoder().tokenizer if learns else None  # type: ignore[operator]
     trainer = _Trainer(
         model,
         arguments,
@@ -155,7 +157,12 @@ class _Trainer(Trainer):
         return loss
 
 
-def _build(fields: dict[str, Any], seed: int) -> ExpressionModel:
+def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
+    if fields.pop("type", "expression") == "clip":
+        settings = ClipExpressionConfig(**fields)
+        settings.embedding_size = ClipExpressionModel(settings).embed(["a face"]).shape[1]
+        set_seed(seed)
+        return ClipExpressionModel(settings)
     config = ExpressionConfig(**fields)
     set_seed(seed)
     # In the cache from here on: the first loading of an encoder draws random numbers, the next ones none.
