@@ -48,7 +48,12 @@ def test_mistakes_are_named(name, setting, message):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- 1", "got list"), ("optimizer: {}", "got optimizer"), ("model: 3", "recipe's model, got 3")],
+    [
+        ("- 1", "got list"),
+        ("optimizer: {}", "got optimizer"),
+        ("model: 3", "recipe's model, got 3"),
+        ("data:", "recipe's data, got None"),
+    ],
 )
 def test_files_that_are_no_recipes(tmp_path, text, message):
     (tmp_path / "mine.yaml").write_text(text)

@@ -72,16 +72,11 @@ class Recipe:
     training: dict[str, Any]
 
     def __post_init__(self) -> None:
-        kind = self.model.get("type", "expression") if isinstance(self.model, Mapping) else "expression"
+        kind = self.model.get("type", "expression")
         if kind not in MODELS:
             raise ValueError(f"expected a model type of {', '.join(MODELS)}, got {kind!r}")
         for section, known in (_KNOWN | {"model": {"type"} | _fields(MODELS[kind])}).items():
-            given = getattr(self, section)
-            if given is None and section == "score":
-                continue
-            if not isinstance(given, Mapping):
-                raise ValueError(f"expected fields with values in the recipe's {section}, got {given!r}")
-            for name in given:
+            for name in getattr(self, section) or {}:
                 if name not in known:
                     raise ValueError(f"the recipe's {section} has {name!r}, expected one of {', '.join(sorted(known))}")
 
@@ -119,9 +114,12 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
             raise ValueError(f"expected a setting like training.learning_rate=1e-4, got {setting!r}")
         parsed = _parse(value, setting)
         recipe[section] = {**(recipe.get(section) or {}), field: parsed} if dot else parsed
+    for section, given in recipe.items():
+        if not isinstance(given, Mapping) and not (given is None and section == "score"):
+            raise ValueError(f"expected fields with values in the recipe's {section}, got {given!r}")
     training = {  # YAML reads `no` as false
         name: "no" if name.endswith("_strategy") and value is False else value
-        for name, value in (recipe.get("training") or {}).items()
+        for name, value in recipe.get("training", {}).items()
     }
     return Recipe(
         model=recipe.get("model", {}),
