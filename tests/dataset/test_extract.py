@@ -235,7 +235,10 @@ def test_neither_processes_nor_kills_move_a_byte(monkeypatch, images, tmp_path, 
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (broken / "data").exists()
-    kept = {path.name: path.stat().st_mtime_ns for path in broken.glob(".emo3d-build/*.parquet")}
+    time.sleep(1)  # for the workers to see it
+    records = {path.stem for path in broken.glob(".emo3d-build/*.record")}  # a file without one is not finished
+    files = broken.glob(".emo3d-build/*.parquet")
+    kept = {path.name: path.stat().st_mtime_ns for path in files if path.stem in records}
     assert 3 <= len(kept) < 30
 
     monkeypatch.setattr(module, "_SHARD_PICTURES", 1)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
@@ -21,10 +19,10 @@ from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.calibrate.sample import Sitting, sample_sittings
-from emo3d.dataset.shards import _end_with_parent
 from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.landmarker import MODEL_SHA256, FaceReader
+from emo3d.processes import call_in_processes
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +99,8 @@ def measure(
     _begin(folder, _source(sittings, rig, model))
     missing = [sitting for sitting in sittings if not _path(folder, sitting).exists()]
     with tqdm(desc="Measuring", total=len(sittings), initial=len(sittings) - len(missing), unit=" sittings") as bar:
-        for _ in _in_processes(folder, missing, num_proc, (rig, model, quiet)):
+        calls = [(folder, sitting, rig, model, quiet) for sitting in missing]
+        for _ in call_in_processes(_measure, calls, num_proc):
             bar.update()
     parts = [_load(_path(folder, sitting)) for sitting in sittings]
     measured = Faces(**{part.name: np.concatenate([p[part.name] for p in parts]) for part in fields(Faces)})
@@ -212,28 +211,3 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-
-
-def _in_processes(
-    folder: Path, sittings: Sequence[Sitting], num_proc: int, arguments: tuple[Any, ...]
-) -> Iterator[None]:
-    if num_proc <= 1 or len(sittings) <= 1:
-        for sitting in sittings:
-            _measure(folder, sitting, *arguments)
-            yield
-        return
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(num_proc, len(sittings)),
-        mp_context=multiprocessing.get_context("spawn"),  # forking a process that has threads can hang
-        initializer=_end_with_parent,
-    )
-    try:
-        for future in as_completed([pool.submit(_measure, folder, sitting, *arguments) for sitting in sittings]):
-            yield future.result()
-    except BaseException:
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)

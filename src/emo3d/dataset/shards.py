@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ from tqdm.auto import tqdm
 
 from emo3d.dataset.schema import FEATURES, parquet_schema
 from emo3d.dataset.tally import Problem, Tally
+from emo3d.processes import call_in_processes
 
 logger = logging.getLogger(__name__)
 
@@ -224,53 +221,16 @@ def _write_missing(state: Path, shards: Sequence[Shard], num_proc: int, strict: 
     if strict:  # what an earlier, lenient run wrote down
         _raise_first(problem for record in records.values() for problem in record.tally.to_dict()["problems"])
     with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
-        if num_proc <= 1 or len(missing) <= 1:
-            for index, shard in missing:
-                records[f"{index:05}"] = _write(state, index, shard, strict)
-                progress.update()
-        else:
-            for index, record in _in_processes(state, missing, num_proc, strict):
-                records[f"{index:05}"] = record
-                progress.update()
+        calls = [(state, index, shard, strict) for index, shard in missing]
+        for place, record in call_in_processes(_write, calls, num_proc):
+            records[f"{missing[place][0]:05}"] = record
+            progress.update()
     return [records[f"{index:05}"] for index in range(len(shards))]
 
 
 def _raise_first(problems: Iterable[Mapping[str, Any]]) -> None:
     for problem in problems:
         raise ValueError(str(Problem(**{name: problem[name] for name in Problem.__dataclass_fields__})))
-
-
-def _in_processes(
-    state: Path, missing: Sequence[tuple[int, Shard]], num_proc: int, strict: bool
-) -> Iterator[tuple[int, ShardFile]]:
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(num_proc, len(missing)),
-        mp_context=multiprocessing.get_context("spawn"),  # forking a process that has threads can hang
-        initializer=_end_with_parent,
-    )
-    try:
-        futures = {pool.submit(_write, state, index, shard, strict): index for index, shard in missing}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BaseException:
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent has ended, even by SIGKILL, which tells no one."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
