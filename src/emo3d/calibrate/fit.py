@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ from tqdm.auto import tqdm
 
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES
+from emo3d.calibrate.bias import mean_squared_error, r_squared, read_faces
 from emo3d.calibrate.measure import Faces, measure, rig_of
 from emo3d.calibrate.page import write_page
 from emo3d.calibrate.sample import KINDS, sample_sittings
 from emo3d.face.calibration import METHODS, SIDES, Calibration, Method
-from emo3d.face.render import RenderSettings, render_batches
+from emo3d.face.render import RenderSettings
 from emo3d.face.rig import FaceRig
 from emo3d.landmarker import FaceReader
 
@@ -102,10 +103,7 @@ def round_trip(
 ) -> float:
     """Mean squared error of the real instrument's readings of the faces that readings (N, 51) are rendered as."""
     weights = calibration.to_weights(readings, method)
-    pictures = chain.from_iterable(render_batches(weights, space="weights", rig=rig))
-    found = [(reader.read(picture), reading) for picture, reading in zip(pictures, readings, strict=True)]
-    again, asked = zip(*((again, asked) for again, asked in found if again is not None), strict=True)
-    return _error(np.stack(again), np.stack(asked))
+    return _error(read_faces(weights, [rig] * len(weights), reader), readings)
 
 
 def fit(
@@ -159,10 +157,7 @@ def _below(determined: np.ndarray, absent: Collection[str]) -> tuple[str, ...]:
 
 def determination(faces: Faces, answers: np.ndarray) -> np.ndarray:
     """R^2 of each unit's weight over faces, (51,); 0 for a unit that does not vary."""
-    truth = faces.weights.astype(np.float64)
-    spread = truth.var(axis=0)
-    error = np.square(truth - answers).mean(axis=0)
-    return np.where(spread > 0, 1 - error / np.where(spread > 0, spread, 1), 0.0)
+    return np.nan_to_num(r_squared(faces.weights, answers))
 
 
 def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
@@ -181,7 +176,7 @@ def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
 
 
 def _error(answers: np.ndarray, truth: np.ndarray) -> float:
-    return round(float(np.square(answers - truth, dtype=np.float64).mean()), 6)
+    return round(mean_squared_error(answers, truth), 6)
 
 
 def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
