@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments bench clean
+.PHONY: quickstart test environments bench blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
@@ -34,5 +34,11 @@ environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4)
 	.venv-datasets/$*/bin/pip install --quiet --disable-pip-version-check "datasets==$*.*" pillow $(if $(filter 2.19,$*),"numpy<2" "pyarrow<17")
 	touch $@
 
+# Blender as a module, 0.4 GB, for Python 3.11: its tests are skipped without it.
+blender:
+	python3.11 -m venv .venv-blender
+	.venv-blender/bin/pip install --quiet bpy
+	$(BIN)/pytest tests/face/test_blender.py
+
 clean:
-	rm -rf .venv .venv-datasets runs build dist
+	rm -rf .venv .venv-datasets .venv-blender runs build dist

@@ -9,6 +9,7 @@ import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.expressions import read_expressions
+from emo3d.face.animation import transition
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.rig import TARGETS, FaceRig
@@ -140,13 +141,35 @@ def test_file_is_small(glb):
     assert glb.stat().st_size < 4e6
 
 
-@pytest.mark.parametrize("case", ["a smile", "no description, readings", "targets that move nothing"])
+def test_animation_holds_every_frame_in_seconds(rig, tmp_path):
+    frames = transition(np.zeros(51), SMILE, frames=5)
+    write_glb(tmp_path / "face.glb", SMILE, rig=rig, animation=frames, fps=10)
+    document = pygltflib.GLTF2().load(tmp_path / "face.glb")
+    (animation,) = document.animations
+    (channel,), (sampler,) = animation.channels, animation.samplers
+    assert (channel.target.node, channel.target.path) == (0, "weights")
+    np.testing.assert_allclose(read(document, sampler.input)[:, 0], [0, 0.1, 0.2, 0.3, 0.4], atol=1e-6)
+    written = read(document, sampler.output).reshape(5, 52)
+    np.testing.assert_allclose(written[:, :51], frames, atol=1e-6)
+    assert not written[:, 51].any()
+    np.testing.assert_allclose(document.meshes[0].weights[:51], frames[-1], atol=1e-6)
+
+
+def test_a_face_has_nothing_of_the_one_written_before(rig, glb, tmp_path):
+    write_glb(tmp_path / "other.glb", {"jawOpen": 1.0}, rig=rig, animation=np.zeros((2, 51)))
+    write_glb(tmp_path / "same.glb", SMILE, rig=rig, description='naïve <b>joy</b> "!"')
+    assert (tmp_path / "same.glb").read_bytes() == glb.read_bytes()
+
+
+@pytest.mark.parametrize("case", ["a smile", "no description, readings", "targets that move nothing", "animated"])
 def test_khronos_validator_finds_nothing(case, glb, rig, tmp_path, validate):
     path = tmp_path / "face.glb"
     if case == "a smile":
         path = glb
     elif case == "no description, readings":
         write_glb(path, np.full(51, 0.5), rig=FaceRig.from_anny("elderly-woman"), space="reading")
+    elif case == "animated":
+        write_glb(path, SMILE, rig=rig, animation=transition(np.zeros(51), SMILE))
     else:
         write_glb(path, SMILE, rig=dataclasses.replace(rig, deltas=np.zeros_like(rig.deltas)))
     report = validate(path)
@@ -161,6 +184,8 @@ def test_khronos_validator_finds_nothing(case, glb, rig, tmp_path, validate):
         ({"expression": np.zeros((2, 51))}, "expected one expression for a GLB, got 2"),
         ({"expression": np.full(51, 1.5)}, "expected scores in 0..1, got browDownLeft = 1.5 in row 0"),
         ({"expression": np.zeros(50)}, "expected 51 or 52 scores in row 0, got 50"),
+        ({"expression": np.zeros(51), "animation": np.full((2, 51), 2.0)}, "got browDownLeft = 2 in row 0"),
+        ({"expression": np.zeros(51), "fps": 0}, "expected more than 0 frames per second, got 0"),
         ({"expression": np.zeros(51), "space": "wights"}, "expected a space"),
         ({"expression": np.zeros(51), "calibration": "raw"}, "expected a calibration method of refine, network, none"),
     ],

@@ -1,0 +1,82 @@
+"""An expression as a Blender script, for any head whose shape keys carry ARKit's names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from emo3d.blendshapes import Space, as_dicts, as_expressions
+from emo3d.face.calibration import DEFAULT_METHOD, Method
+from emo3d.face.spaces import rig_weights
+
+_SCRIPT = '''"""Sets the shape keys of every selected mesh to an expression. Made by emo3d.
+
+In Blender: select the head (and what hangs on it: teeth, brows), open this file in the Text Editor, press Run.
+Names are found in any spelling of ARKit's: jawOpen, JawOpen, jaw_open, eyeBlink_L. Set KEYFRAME to a frame to animate.
+"""
+
+import bpy
+
+KEYFRAME = None
+WEIGHTS = {
+@WEIGHTS@}
+
+
+def plain(name):
+    """One spelling for all: lower case, letters only, sides in full."""
+    for short, side in (("_L", "Left"), ("_R", "Right"), (".L", "Left"), (".R", "Right")):
+        if name.endswith(short):
+            name = name[: -len(short)] + side
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def main():
+    weights = {plain(name): weight for name, weight in WEIGHTS.items()}
+    found = set()
+    for thing in bpy.context.selected_objects:
+        if thing.type != "MESH" or thing.data.shape_keys is None:
+            continue
+        for key in thing.data.shape_keys.key_blocks:
+            if plain(key.name) in weights:
+                key.value = weights[plain(key.name)]
+                found.add(plain(key.name))
+                if KEYFRAME is not None:
+                    key.keyframe_insert("value", frame=KEYFRAME)
+    if not found:
+        raise RuntimeError("expected a selected mesh with ARKit shape keys (jawOpen, mouthSmileLeft, ...), found none")
+    missing = [name for name, weight in WEIGHTS.items() if weight > 0 and plain(name) not in found]
+    print(f"emo3d: set {len(found)} shape keys" + (f"; no key for {', '.join(missing)}" if missing else ""))
+
+
+main()
+'''
+
+
+def write_blender_script(
+    path: str | os.PathLike[str],
+    expression: Any,
+    *,
+    space: Space = "weights",
+    calibration: Method = DEFAULT_METHOD,
+) -> None:
+    """Write a Python script that sets the shape keys of the selected meshes in Blender to an expression.
+
+    It finds shape keys by ARKit's names in any spelling (`jawOpen`, `JawOpen`, `jaw_open`, `eyeBlink_L`), leaves all
+    others alone, prints what the mesh lacks, and stops where a mesh has none of them.
+
+    Args:
+        path: where to write; an existing file is replaced.
+        expression: 51 scores in 0..1, in any form that `as_expressions` reads as one row.
+        space: what the scores are. A reading becomes weights, with the calibration of anny's head.
+        calibration: how it does, see `emo3d.face.calibration`; `"none"` writes a reading as it is.
+
+    Raises:
+        ValueError: not exactly one valid expression, or an unknown space or method.
+    """
+    scores = as_expressions(expression)
+    if len(scores) != 1:
+        raise ValueError(f"expected one expression for a script, got {len(scores)}")
+    (weights,) = as_dicts(rig_weights(scores, space, calibration))
+    lines = "".join(f'    "{name}": {weight:.4f},\n' for name, weight in weights.items())
+    Path(path).write_text(_SCRIPT.replace("@WEIGHTS@", lines), encoding="utf-8")

@@ -1,0 +1,100 @@
+"""The script and the GLB in Blender itself: `make blender` sets it up (0.4 GB), else this is skipped."""
+
+import ast
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face.animation import transition
+from emo3d.face.blender import write_blender_script
+from emo3d.face.export import write_glb
+
+BLENDER = Path(__file__).parents[2] / ".venv-blender" / "bin" / "python"
+SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}
+
+# The mesh is spelled as other tools do, and has one key that is no blendshape.
+IN_BLENDER = """
+import json, runpy, sys
+import bpy
+glb, script = sys.argv[1:]
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.import_scene.gltf(filepath=glb)
+(face,) = [thing for thing in bpy.data.objects if thing.type == "MESH"]
+keys = face.data.shape_keys.key_blocks
+opened = {key.name: key.value for key in keys}
+frames = [list(action.frame_range) for action in bpy.data.actions]
+face.data.shape_keys.animation_data_clear()
+for key in keys:
+    key.value = 0.0
+keys["tongueOut"].value = 0.5
+keys["jawOpen"].name = "JawOpen"
+keys["mouthSmileLeft"].name = "mouthSmile_L"
+for thing in bpy.data.objects:
+    thing.select_set(False)
+try:
+    runpy.run_path(script)
+    refused = None
+except RuntimeError as error:
+    refused = str(error)
+face.select_set(True)
+runpy.run_path(script)
+print(json.dumps({"opened": opened, "frames": frames, "refused": refused, "set": {k.name: k.value for k in keys}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def in_blender(tmp_path_factory):
+    if not BLENDER.is_file():
+        pytest.skip("Blender is not set up: make blender")
+    folder = tmp_path_factory.mktemp("blender")
+    frames = transition(np.zeros(51), SMILE, frames=13)
+    write_glb(folder / "face.glb", SMILE, animation=frames, fps=24)
+    write_blender_script(folder / "face.py", SMILE)
+    command = [BLENDER, "-c", IN_BLENDER, folder / "face.glb", folder / "face.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_blender_opens_the_glb_with_its_animation(in_blender):
+    assert {name for name in in_blender["opened"]} == {"Basis", *BLENDSHAPES, "tongueOut"}
+    ((first, last),) = in_blender["frames"]
+    assert (first, last) == pytest.approx((0, 12), abs=0.1)  # 13 frames at Blender's own 24 a second
+
+
+def test_script_sets_shape_keys_in_other_spellings_and_no_others(in_blender):
+    weights = in_blender["set"]
+    assert weights["JawOpen"] == pytest.approx(0.6, abs=1e-4)
+    assert weights["mouthSmile_L"] == pytest.approx(0.8, abs=1e-4)
+    assert weights["mouthSmileRight"] == pytest.approx(0.7, abs=1e-4)
+    assert weights["tongueOut"] == 0.5
+    assert weights["noseSneerLeft"] == 0
+
+
+def test_script_says_when_nothing_fits(in_blender):
+    assert in_blender["refused"].startswith("expected a selected mesh with ARKit shape keys")
+
+
+def test_script_is_python_and_holds_the_weights(tmp_path):
+    write_blender_script(tmp_path / "face.py", SMILE)
+    (weights,) = [
+        ast.literal_eval(node.value)
+        for node in ast.parse((tmp_path / "face.py").read_text()).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "WEIGHTS"
+    ]
+    assert weights == {name: SMILE.get(name, 0.0) for name in BLENDSHAPES}
+
+
+def test_a_reading_becomes_weights_first(tmp_path):
+    reading = np.full(51, 0.5, np.float32)
+    write_blender_script(tmp_path / "as_it_is.py", reading)
+    write_blender_script(tmp_path / "calibrated.py", reading, space="reading")
+    assert (tmp_path / "as_it_is.py").read_text() != (tmp_path / "calibrated.py").read_text()
+
+
+def test_two_expressions_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected one expression for a script, got 2"):
+        write_blender_script(tmp_path / "face.py", np.zeros((2, 51)))
