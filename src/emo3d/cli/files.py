@@ -1,4 +1,4 @@
-"""What several subcommands read: files of expressions, and references by any name."""
+"""What several subcommands take: files of expressions, and how readings become weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from emo3d.blendshapes import Space
-    from emo3d.scoring import References
 
 Calibration = Annotated[
     str,
@@ -36,15 +35,3 @@ def read_predictions(path: Path, layout: str | None, space: str | None) -> tuple
     if space and known and space != known:
         raise ValueError(f"{path.name} says that its space is {known}, got --space {space}")
     return scores, check_space(space or known or "weights")
-
-
-def read_references(name: str, config: str | None, split: str) -> References:
-    """Load references: the sample, a release's folder, a Parquet file or a dataset; with their space, if it is said."""
-    from emo3d.dataset import as_pairs, is_release, open_rows, read_release
-    from emo3d.scoring import read_references as read
-
-    if is_release(name):
-        return read(list(as_pairs(read_release(name))), "reading")
-    rows, space = open_rows(name, config, split)
-    columns = [c for c in rows.column_names if c in ("description", "intensities", "blendshapes")]
-    return read(rows.select_columns(columns), space)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.files import Calibration, read_predictions, read_references
+from emo3d.cli.files import Calibration, read_predictions
 from emo3d.face.calibration import DEFAULT_METHOD
+
+if TYPE_CHECKING:
+    from emo3d.scoring import Emo3DResult
 
 
 @app.command(
@@ -56,7 +59,7 @@ def score(
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
 ) -> None:
     """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
-    from emo3d.scoring import Bank, ScoreSettings
+    from emo3d.scoring import Bank, ScoreSettings, open_references
     from emo3d.scoring import score as compute
 
     expressions, known = read_predictions(predictions, layout, space)
@@ -72,7 +75,7 @@ def score(
         calibration=calibration,  # type: ignore[arg-type]
         identity=identity,
     )
-    described = read_references(references, config, split)
+    described = open_references(references, config, split)
     result = compute(
         expressions,
         described,
@@ -81,21 +84,31 @@ def score(
         device=device,
         batch_size=batch_size,
     )
+    print_result(result, settings.confidence)
+    if details:
+        _print_groups("by the strongest emotion described", result.per_emotion)
+        _print_groups("by its intensity", result.per_band)
+    print_signature(result)
+    if out:
+        result.save(out)
+        console.print(f"wrote {out}")
+
+
+def print_result(result: Emo3DResult, confidence: float) -> None:
+    """Show every number of a score with its interval."""
     table = Table(title=f"Emo3D, n = {result.n}")
-    for heading in ("", "value", f"{settings.confidence:.0%} interval"):
+    for heading in ("", "value", f"{confidence:.0%} interval"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, (low, high) in result.intervals.items():
         table.add_row(name, f"{getattr(result, name):.4f}", f"{low:.4f} to {high:.4f}")
     console.print(table)
-    if details:
-        _print_groups("by the strongest emotion described", result.per_emotion)
-        _print_groups("by its intensity", result.per_band)
+
+
+def print_signature(result: Emo3DResult) -> None:
+    """Show the settings that a score was computed with, and how many descriptions of its bank were cut."""
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
     console.print(result.signature, highlight=False, soft_wrap=True)
-    if out:
-        result.save(out)
-        console.print(f"wrote {out}")
 
 
 def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:

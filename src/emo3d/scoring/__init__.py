@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBackbone, load_backbone
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.compare import Comparison, Difference, compare
+from emo3d.scoring.compare import Comparison, Difference, check_comparable, compare
 from emo3d.scoring.core import (
     ALPHA,
     Variant,
@@ -14,7 +14,7 @@ from emo3d.scoring.core import (
     emo3d_score,
     retrieved_distribution,
 )
-from emo3d.scoring.inputs import References, read_references
+from emo3d.scoring.inputs import References, open_references, read_references
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.score import score, score_distributions
 from emo3d.scoring.scorer import Emo3DScorer
@@ -36,10 +36,12 @@ __all__ = [
     "Variant",
     "bootstrap_intervals",
     "bootstrap_means",
+    "check_comparable",
     "compare",
     "divergence",
     "emo3d_score",
     "load_backbone",
+    "open_references",
     "read_references",
     "retrieved_distribution",
     "score",

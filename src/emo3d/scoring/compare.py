@@ -87,7 +87,10 @@ def compare(
         raise ValueError(f"expected at least one resample, got {n_resamples}")
     if not 0 < confidence < 1:
         raise ValueError(f"expected a confidence between 0 and 1, got {confidence!r}")
-    _check_comparable(a, b)
+    check_comparable(a, b)
+    for name, result in (("first", a), ("second", b)):
+        if "kl_divergence" not in result.per_sample:
+            raise ValueError(f"expected per-sample values in both results, the {name} has none")
     columns = {name: column for name, column in _COLUMNS.items() if column in a.per_sample and column in b.per_sample}
     of_a, of_b = (np.stack([_in_order(result, column) for column in columns.values()], axis=1) for result in (a, b))
     drawn = bootstrap_means(np.hstack([of_a, of_b]), n_bootstrap=n_resamples, seed=seed)
@@ -107,16 +110,14 @@ def compare(
     return Comparison(differences, a.n, n_resamples, seed, confidence, a.signature)
 
 
-def _check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
+def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
+    """Raise a ValueError that names the first difference unless two scores have the same settings and references."""
     if differing := signature_difference(a.signature, b.signature):
         raise ValueError(f"signatures differ in {differing}")
     if a.n != b.n:
         raise ValueError(f"numbers of references differ: {a.n}, {b.n}")
     if a.references != b.references:
         raise ValueError(f"references differ: their content hashes are {a.references}, {b.references}")
-    for name, result in (("first", a), ("second", b)):
-        if "kl_divergence" not in result.per_sample:
-            raise ValueError(f"expected per-sample values in both results, the {name} has none")
 
 
 def _in_order(result: Emo3DResult, column: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from emo3d.backbones.pictures import read_picture
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
@@ -121,6 +122,28 @@ def read_references(references: Any, space: Space | None = None) -> References:
     return References(descriptions, as_intensities(columns["intensities"]), _expressions(expressions))
 
 
+def open_references(name: str, config: str | None = None, split: str = "test") -> References:
+    """Read the references of a dataset by its name, with the space of their blendshapes where the dataset says it.
+
+    Args:
+        name: a folder of the published release, or what `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a
+            `.parquet` file, an id on the Hub.
+        config: of several that the dataset has; a release has none.
+        split: of several, likewise.
+
+    Raises:
+        ValueError: no such config or split, or what `read_references` refuses.
+        FileNotFoundError: no such dataset.
+    """
+    from emo3d.dataset import as_pairs, is_release, open_rows, read_release
+
+    if is_release(name):
+        return read_references(list(as_pairs(read_release(name))), "reading")
+    rows, space = open_rows(name, config, split)
+    columns = [column for column in rows.column_names if column in ("description", "intensities", "blendshapes")]
+    return read_references(rows.select_columns(columns), space)
+
+
 def _expressions(column: Sequence[Any]) -> np.ndarray | None:
     missing = [row for row, expression in enumerate(column) if expression is None]
     if len(missing) == len(column):
@@ -174,7 +197,7 @@ class Pictures:
             if row < 0:
                 batch.append(self.before[index])
                 continue
-            picture = _read(self.source[row], row)
+            picture = read_picture(self.source[row], row)
             self.shape = self.shape or picture.shape
             if picture.shape != self.shape:
                 expected, got = (f"{width} x {height}" for height, width, _ in (self.shape, picture.shape))
@@ -183,25 +206,3 @@ class Pictures:
                 )
             batch.append(picture)
         return np.stack(batch)
-
-
-def _read(picture: Any, row: int) -> np.ndarray:
-    if isinstance(picture, (str, Path)):
-        try:
-            with Image.open(picture) as opened:
-                opened.load()
-                picture = opened
-        except (OSError, SyntaxError) as error:  # PIL raises SyntaxError on some broken PNGs
-            raise ValueError(f"cannot read the picture in row {row}: {error}") from error
-    if isinstance(picture, Image.Image):
-        if picture.mode != "RGB":
-            raise ValueError(f"expected an RGB picture in row {row}, got mode {picture.mode}")
-        try:
-            return np.asarray(picture)
-        except OSError as error:  # a lazily opened file
-            raise ValueError(f"cannot read the picture in row {row}: {error}") from error
-    picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        got = f"{picture.dtype} of shape {picture.shape}"
-        raise ValueError(f"expected a picture (H, W, 3) of uint8 in row {row}, got {got}")
-    return picture

@@ -18,6 +18,13 @@ from emo3d.scoring.settings import ScoreSettings
 BANDS: tuple[str, ...] = ("0.0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1.0")
 """Intensities in fifths; a number on an edge belongs to the upper one."""
 
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("emo3d", "kl_divergence"), (int, float)),
+    **dict.fromkeys(("recall_at_k", "mse", "mae"), (int, float, type(None))),
+    **dict.fromkeys(("references", "signature"), str),
+    "n": int,
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Emo3DResult:
@@ -73,18 +80,23 @@ class Emo3DResult:
         """Turn back what `to_dict` made; without per-sample values, if it had none.
 
         Raises:
-            ValueError: something is missing.
+            ValueError: something is missing, or is no part of a result.
         """
         for name in (field.name for field in fields(cls) if field.name != "per_sample"):
             if name not in plain:
                 raise ValueError(f"expected a result with {name!r}, got {', '.join(map(str, plain)) or 'nothing'}")
+            if not isinstance(plain[name], _KINDS.get(name, object)):
+                raise ValueError(f"expected {name!r} as a result has it, got {plain[name]!r:.60}")
         given = {field.name: plain.get(field.name, {}) for field in fields(cls)}
-        given["per_sample"] = {name: np.array(values) for name, values in given["per_sample"].items()}
-        given["intervals"] = _ends(given["intervals"])
-        for table in ("per_emotion", "per_band"):
-            given[table] = {
-                name: group | {"intervals": _ends(group["intervals"])} for name, group in given[table].items()
-            }
+        try:
+            given["per_sample"] = {name: np.array(values) for name, values in given["per_sample"].items()}
+            given["intervals"] = _ends(given["intervals"])
+            for table in ("per_emotion", "per_band"):
+                given[table] = {
+                    name: group | {"intervals": _ends(group["intervals"])} for name, group in given[table].items()
+                }
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"expected intervals and values as a result has them: {error}") from error
         return cls(**given)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -166,4 +178,4 @@ def _mean(
 
 
 def _ends(plain: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    return {name: (low, high) for name, (low, high) in plain.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in plain.items()}

@@ -1,0 +1,191 @@
+"""`emo3d evaluate`: what it writes is the score of what the model generates, and its card says so."""
+
+import json
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+import yaml
+from huggingface_hub import ModelCard
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from emo3d import ScoreSettings, load_generator, score
+from emo3d.cli import app
+from emo3d.evaluation import Evaluation, evaluate_model, update_card
+from emo3d.generation import ClipExpressionConfig, ClipExpressionModel
+from emo3d.scoring import Emo3DResult
+
+WORDS = "happy sad angry calm afraid smile".split()
+ROWS = {
+    "description": [f"a {word} face" for word in WORDS],
+    "intensities": (np.eye(8)[:6] * 0.5 + 0.1).tolist(),
+    "blendshapes": np.random.default_rng(0).random((6, 51)).round(3).tolist(),
+}
+CARD = "---\nlicense: mit\ntags:\n- mine\n---\n\n# A face\r\n\n| a table |\n|---|\n\nNo line end"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """A dataset in the space of weights, as `emo3d` writes them."""
+    file = tmp_path_factory.mktemp("rows") / "rows.parquet"
+    parquet.write_table(pa.table(ROWS).replace_schema_metadata({"space": "weights"}), file)
+    return str(file)
+
+
+def save_model(folder, backbone, space):
+    torch.manual_seed(0)
+    ClipExpressionModel(ClipExpressionConfig(backbone=backbone, embedding_size=8, space=space)).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def model(tmp_path, clip_folder):
+    return save_model(tmp_path / "tiny-model", clip_folder, "weights")
+
+
+def emo3d(command, **options):
+    arguments = [str(text) for name, value in options.items() for text in (f"--{name.replace('_', '-')}", value)]
+    return CliRunner().invoke(app, [command, *arguments])
+
+
+def test_the_command(tmp_path, model, dataset, clip_folder):
+    card, out = tmp_path / "tiny-model" / "README.md", tmp_path / "out.json"
+    card.write_text(CARD, newline="")
+    given = {"model": model, "dataset": dataset, "backbone": clip_folder, "k": 3, "variant": "release", "out": out}
+    done = emo3d("evaluate", **given)
+    assert done.exit_code == 0, done.output
+
+    generated = load_generator(model).generate(ROWS["description"])
+    rows = [dict(zip(ROWS, values, strict=True)) for values in zip(*ROWS.values(), strict=True)]
+    expected = score(generated, rows, settings=ScoreSettings(backbone=clip_folder, k=3, variant="release"))
+    assert f"{expected.kl_divergence:.4f}" in done.output
+    assert expected.signature in done.output
+    found = Evaluation.load(out)
+    assert (found.model, found.dataset, found.split, found.config) == (model, dataset, "test", None)
+    assert found.result.signature == expected.signature == Emo3DResult.load(out).signature
+    assert found.result.kl_divergence == pytest.approx(expected.kl_divergence, abs=1e-6)
+    squares = (generated.astype(float) - np.array(ROWS["blendshapes"])) ** 2
+    assert found.result.mse == pytest.approx(squares.mean(), abs=1e-7)
+    assert json.loads(out.read_text())["per_sample"]["mse"] == pytest.approx(squares.mean(axis=1), abs=1e-7)
+
+    # The header as the Hub reads it, without huggingface_hub; the text to the byte.
+    _, header, text = card.read_bytes().decode().split("---\n", 2)
+    assert text == CARD.split("---\n", 2)[2]
+    header = yaml.safe_load(header)
+    assert (header["license"], header["tags"]) == ("mit", ["mine"])
+    (index,) = header["model-index"]
+    (entry,) = index["results"]
+    assert index["name"] == "tiny-model"
+    assert entry["task"]["type"] == "text-to-expression"
+    assert entry["dataset"] == {"name": "rows.parquet", "type": "rows.parquet", "split": "test"}
+    metrics = {metric["type"]: metric for metric in entry["metrics"]}
+    assert set(metrics) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert metrics["emo3d"]["value"] == pytest.approx(expected.emo3d, abs=1e-6)
+    assert metrics["recall_at_k"]["name"] == "recall@3"
+    assert metrics["emo3d"]["args"]["signature"] == expected.signature
+    assert metrics["emo3d"]["args"]["date"] == found.date
+    assert metrics["emo3d"]["args"]["interval"] == pytest.approx(expected.intervals["emo3d"], abs=1e-6)
+    assert metrics["emo3d"]["args"]["n"] == 6
+
+
+def test_figures_are_replaced_under_one_signature_and_kept_beside_another(tmp_path, model, dataset, clip_folder):
+    evaluation = evaluate_model(model, dataset, settings=ScoreSettings(backbone=clip_folder, k=3))
+    other = evaluate_model(model, dataset, settings=ScoreSettings(backbone=clip_folder, k=2))
+    card = tmp_path / "README.md"
+    card.write_text(CARD)
+    update_card(card, evaluation)
+    once = card.read_text()
+    update_card(card, evaluation)
+    assert card.read_text() == once
+    update_card(card, other)
+    names = [result.metric_name for result in ModelCard.load(card).data.eval_results]
+    assert len(names) == 10
+    assert {"recall@2", "recall@3"} <= set(names)
+
+
+def test_figures_of_others_and_the_name_stay(tmp_path, model, dataset, clip_folder):
+    theirs = {
+        "name": "Their Name",
+        "results": [
+            {
+                "task": {"type": "text-to-expression"},
+                "dataset": {"name": "Other", "type": "other/set", "revision": "abc"},
+                "metrics": [{"type": "emo3d", "value": 0.7}],
+            }
+        ],
+    }
+    card = tmp_path / "README.md"
+    card.write_text("---\n" + yaml.safe_dump({"model-index": [theirs]}) + "---\nText\n")
+    update_card(card, evaluate_model(model, dataset, settings=ScoreSettings(backbone=clip_folder, k=3)))
+    (index,) = yaml.safe_load(card.read_text().split("---\n")[1])["model-index"]
+    assert index["name"] == "Their Name"
+    assert theirs["results"][0] in index["results"]
+    assert len(index["results"]) == 2
+
+
+def test_spaces(tmp_path, model, dataset, clip_folder, caplog):
+    """Errors are those of one space; which one a dataset is in, it says itself, or the user."""
+    settings = ScoreSettings(backbone=clip_folder, k=3)
+    readings = save_model(tmp_path / "readings", clip_folder, "reading")
+    result = evaluate_model(readings, dataset, settings=settings).result
+    assert (result.mse, result.mae) == (None, None)
+    assert "|space:reading|" in result.signature
+    assert "no MSE and MAE" in caplog.text
+
+    datasets.Dataset.from_dict(ROWS).to_parquet(tmp_path / "silent.parquet")
+    silent = str(tmp_path / "silent.parquet")
+    assert evaluate_model(model, silent, settings=settings).result.mse is not None
+    assert "does not say the space of its blendshapes: they are compared as weights" in caplog.text
+    assert evaluate_model(model, silent, settings=settings, space="reading").result.mse is None
+    with pytest.raises(ValueError, match=r"says that its space is weights, got reading$"):
+        evaluate_model(model, dataset, settings=settings, space="reading")
+
+
+def test_a_model_in_hand(model, dataset, clip_folder):
+    settings = ScoreSettings(backbone=clip_folder, k=3)
+    by_name = evaluate_model(model, dataset, settings=settings)
+    in_hand = evaluate_model(load_generator(model), dataset, settings=settings)
+    assert in_hand.model == model
+    assert in_hand.result.kl_divergence == by_name.result.kl_divergence
+    torch.manual_seed(0)
+    unnamed = ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8, space="weights"))
+    assert evaluate_model(unnamed, dataset, settings=settings).model == "ClipExpressionModel"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "nowhere/at-all"}, "the generator nowhere/at-all could not be loaded"),
+        ({"split": "nosuch", "dataset": "sample"}, "nosuch"),
+        ({"variant": "best"}, "expected a variant of paper, release, got 'best'"),
+        ({"space": "cloud"}, "cloud"),
+        ({"card": "no/README.md"}, "there is no no/README.md"),
+        ({"out": "no/such/out.json"}, "there is no no/such"),
+    ],
+)
+def test_mistakes(model, dataset, clip_folder, options, message):
+    done = emo3d("evaluate", **{"model": model, "dataset": dataset, "backbone": clip_folder, "k": 3} | options)
+    assert isinstance(done.exception, (ValueError, OSError))  # which `main` prints as one sentence, see test_cli.py
+    assert message in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("---\n- a list\n---\n", "card metadata block should be a dict"),
+        ("---\na: [\n---\n", "while parsing"),
+        ("---\nmodel-index:\n- name: x\n---\n", "'results'"),
+    ],
+)
+def test_a_card_that_is_none(tmp_path, model, dataset, clip_folder, text, message):
+    evaluation = evaluate_model(model, dataset, settings=ScoreSettings(backbone=clip_folder, k=3))
+    card = tmp_path / "README.md"
+    card.write_text(text)
+    with pytest.raises(ValueError, match=r"^expected a model card, .*README.md is none: ") as error:
+        update_card(card, evaluation)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert card.read_text() == text

@@ -1,0 +1,149 @@
+"""Boards: who stands where, in which text, and what is refused."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from emo3d.cli import app
+from emo3d.evaluation import Evaluation, rank, to_markdown
+from emo3d.scoring import ScoreSettings, score_distributions
+
+REFERENCES = {
+    "description": [f"face {row}" for row in range(20)],
+    "intensities": np.random.default_rng(9).random((20, 8)),
+}
+
+
+def made(name, emo3d, settings=None, **fields):
+    """An evaluation with a score and an interval that are easy to recognise."""
+    result = score_distributions(np.ones(8), REFERENCES, settings)
+    ends = {"emo3d": (emo3d - 0.01, emo3d + 0.02), "kl_divergence": (1.0, 2.5)}
+    result = replace(result, emo3d=emo3d, kl_divergence=1.5, intervals=ends, **fields)
+    return Evaluation(result, name, dataset="sample", split="test", date="2026-11-23")
+
+
+def saved(folder, **evaluations):
+    for name, evaluation in evaluations.items():
+        evaluation.save(folder / f"{name}.json")
+    return [str(folder / f"{name}.json") for name in evaluations]
+
+
+def leaderboard(*arguments):
+    return CliRunner().invoke(app, ["leaderboard", *map(str, arguments)])
+
+
+def test_markdown_by_hand():
+    """Sorted, lowest first; a pipe in a name stays in its cell; what was not measured is a dash."""
+    best = made("mine|own", 0.6, mse=0.03125)
+    tables = rank([made("theirs", 0.7), best])
+    signature = best.result.signature
+    assert to_markdown(tables) == (
+        "| model | Emo3D ↓ | KL ↓ | MSE ↓ | recall@10 ↑ | n | date |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| mine\\|own | 0.600 [0.590–0.620] | 1.500 [1.000–2.500] | 0.0312 | – | 20 | 2026-11-23 |\n"
+        "| theirs | 0.700 [0.690–0.720] | 1.500 [1.000–2.500] | – | – | 20 | 2026-11-23 |\n"
+        "\n"
+        f"Signature: `{signature}`\n"
+    )
+
+
+def test_page(tmp_path):
+    files = saved(tmp_path, a=made("<b>bold</b>", 0.7), b=made("mine", 0.6))
+    done = leaderboard(*files, "--out", tmp_path / "board.html")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "board.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert page.index("mine") < page.index("bold")
+    assert re.findall(r"(?:src|href|url)\W+[\w/:.]+", page) == []
+    # The axis goes from 0.59 to 0.72, of which 0.6 to 0.62 and 0.69 to 0.72 are 0.01 / 0.13 and 0.1 / 0.13 in.
+    assert [span.groups() for span in re.finditer(r"left: ([\d.]+)%; width: ([\d.]+)%", page)] == [
+        ("0.0", "23.1"),
+        ("76.9", "23.1"),
+    ]
+    assert re.findall(r"<b style=\"left: ([\d.]+)%", page) == ["7.7", "84.6"]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (made("b", 0.6, ScoreSettings(k=5)), "signatures differ in k: 10, 5"),
+        (made("b", 0.6, ScoreSettings(variant="release")), "signatures differ in variant: paper, release"),
+        (made("b", 0.6, references="0123456789ab"), "references differ: their content hashes are"),
+    ],
+)
+def test_mixed_settings_are_refused_or_grouped(tmp_path, other, message):
+    files = saved(tmp_path, a=made("mine", 0.7), b=other, c=made("third", 0.5))
+    done = leaderboard(*files, "--out", tmp_path / "board.md")
+    assert str(done.exception).startswith("mine and b cannot be in one table: ")
+    assert message in str(done.exception)
+    assert not (tmp_path / "board.md").exists()
+    assert leaderboard(*files, "--out", tmp_path / "board.md", "--group").exit_code == 0
+    first, second = (tmp_path / "board.md").read_text().split("Signature")[:2]
+    assert "third" in first
+    assert first.index("third") < first.index("mine")
+    assert "| b |" in second
+    assert "mine" not in second
+
+
+def test_a_plain_score_is_named_by_its_file(tmp_path):
+    made("unsaid", 0.6).result.save(tmp_path / "from-score.json")
+    done = leaderboard(tmp_path / "from-score.json", "--out", tmp_path / "board.md")
+    assert done.exit_code == 0, done.output
+    assert "from-score" in done.output
+    assert "| from-score | 0.600 [0.590–0.620] " in (tmp_path / "board.md").read_text()
+
+
+def changed(**fields):
+    return json.dumps(made("a", 0.6).result.to_dict() | fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expecting property name"),
+        ("[1]", "expected a result, got a list"),
+        ('{"loss": 1}', "expected a result with 'emo3d', got loss"),
+        (changed(emo3d="low"), "expected 'emo3d' as a result has it, got 'low'"),
+        (changed(signature=None), "expected 'signature' as a result has it, got None"),
+        (changed(intervals={"emo3d": 1}), "expected intervals and values as a result has them"),
+        (changed(per_emotion=[]), "expected intervals and values as a result has them"),
+        (changed(model=5), "expected a text as 'model', got 5"),
+        ("\udcff", "codec"),
+    ],
+)
+def test_foreign_files(tmp_path, text, message):
+    (tmp_path / "it.json").write_bytes(text.encode(errors="surrogateescape"))
+    done = leaderboard(tmp_path / "it.json")
+    assert isinstance(done.exception, ValueError)
+    assert "it.json" in str(done.exception)
+    assert message in str(done.exception)
+
+
+def test_other_mistakes(tmp_path):
+    files = saved(tmp_path, a=made("mine", 0.7))
+    assert "expected a file of .md, .html, got board.pdf" in str(leaderboard(*files, "--out", "board.pdf").exception)
+    assert isinstance(leaderboard(tmp_path / "missing.json").exception, FileNotFoundError)
+    with pytest.raises(ValueError, match="at least one"):
+        rank([])
+
+
+@pytest.mark.browser
+def test_page_in_a_browser(tmp_path, chromium):
+    """On a telephone the table scrolls, the page does not."""
+    long = made("someone/" + "a-long-name-" * 6, 0.6)
+    leaderboard(*saved(tmp_path, a=made("mine", 0.7), b=long), "--out", tmp_path / "board.html")
+    page = chromium.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    failures = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("requestfailed", lambda request: failures.append(request.url))
+    page.goto((tmp_path / "board.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.click("summary")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.get_by_text("epsilon").is_visible()
+    assert failures == []
+    page.close()
