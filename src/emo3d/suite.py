@@ -1,7 +1,7 @@
 """Generators in `evaluate`'s suites.
 
-`evaluate.EvaluationSuite` runs a task by its name: evaluate must have an evaluator of that name, and transformers a
-pipeline. Neither knows faces, so `register_task` adds one of each. `docs/examples/suite.py` is a suite that uses them.
+`evaluate.EvaluationSuite` runs a task by its name: transformers must have a pipeline of that name, which
+`emo3d.generation` registers, and evaluate an evaluator, which `register_task` adds. See `docs/examples/suite.py`.
 """
 
 from __future__ import annotations
@@ -11,33 +11,9 @@ from os import PathLike
 from typing import Any
 
 from evaluate.evaluator import SUPPORTED_EVALUATOR_TASKS, Evaluator
-from transformers import Pipeline
-from transformers.pipelines import PIPELINE_REGISTRY
 
 from emo3d import metric_path
-from emo3d.generation import load_generator
-
-TASK = "text-to-expression"
-
-
-class ExpressionPipeline(Pipeline):
-    """`transformers.pipeline(TASK, model=generator)`: a description -> an expression, (51,) float32 in 0..1."""
-
-    model: Any
-
-    def _sanitize_parameters(self, **_: Any) -> tuple[dict, dict, dict]:
-        return {}, {}, {}
-
-    def preprocess(self, input_: str, **_: Any) -> dict[str, Any]:
-        """One description as a batch."""
-        return {"descriptions": [input_]}
-
-    def _forward(self, input_tensors: dict[str, Any], **_: Any) -> Any:
-        return self.model.generate(**input_tensors)
-
-    def postprocess(self, model_outputs: Any, **_: Any) -> Any:
-        """The one expression of a batch."""
-        return model_outputs[0]
+from emo3d.generation import TASK, load_generator
 
 
 class ExpressionEvaluator(Evaluator):
@@ -85,10 +61,8 @@ class ExpressionEvaluator(Evaluator):
 
 
 def register_task() -> None:
-    """Make `TASK` known to `evaluate.evaluator`, `evaluate.EvaluationSuite` and `transformers.pipeline`."""
-    if TASK not in SUPPORTED_EVALUATOR_TASKS:
-        PIPELINE_REGISTRY.register_pipeline(TASK, ExpressionPipeline)
-        SUPPORTED_EVALUATOR_TASKS[TASK] = {
-            "implementation": ExpressionEvaluator,
-            "default_metric_name": metric_path(),
-        }
+    """Make `TASK` known to `evaluate.evaluator` and `evaluate.EvaluationSuite`."""
+    SUPPORTED_EVALUATOR_TASKS[TASK] = {
+        "implementation": ExpressionEvaluator,
+        "default_metric_name": metric_path(),
+    }

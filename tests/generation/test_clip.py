@@ -35,8 +35,24 @@ def test_generates_from_the_embeddings_that_clip_itself_gives(model, clip_folder
     expected = [published(model, embeddings) for embeddings in unwrapped]
     np.testing.assert_allclose(model.generate(TEXTS, batch_size=3), np.concatenate(expected[:-1]), atol=1e-6)
     np.testing.assert_allclose(model.generate(pictures=PICTURES, batch_size=2), expected[-1], atol=1e-6)
-    images = [Image.fromarray(picture) for picture in PICTURES]
-    np.testing.assert_allclose(model.generate(pictures=images), expected[-1], atol=1e-6)
+
+
+def test_pictures_of_any_kind_and_size(model, clip_folder, tmp_path):
+    sizes = [(40, 32), (64, 70), (32, 32)]
+    pictures = [np.random.default_rng(size[0]).integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    clip, processor = AutoModel.from_pretrained(clip_folder), AutoImageProcessor.from_pretrained(clip_folder)
+    features = [clip.get_image_features(**processor(images=one, return_tensors="pt")) for one in pictures]
+    expected = [published(model, one if torch.is_tensor(one) else one.pooler_output)[0] for one in features]
+    Image.fromarray(pictures[0]).save(tmp_path / "face.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: to be shown turned clockwise
+    Image.fromarray(np.rot90(pictures[1])).save(tmp_path / "turned.png", exif=exif)
+    given = [str(tmp_path / "face.png"), tmp_path / "turned.png", Image.fromarray(pictures[2])]
+    np.testing.assert_allclose(model.generate(pictures=pictures, batch_size=2), expected, atol=1e-5)
+    np.testing.assert_allclose(model.generate(pictures=given, batch_size=2), expected, atol=1e-5)
+    (tmp_path / "face.png").write_text("no picture")
+    with pytest.raises(ValueError, match="cannot read the picture in row 2: cannot identify image file"):
+        model.generate(pictures=[*given[1:], tmp_path / "face.png"])
 
 
 def test_the_space_that_is_asked_for(model):
@@ -93,8 +109,11 @@ def test_a_description_that_loses_its_end_is_reported(model, caplog):
         ({"descriptions": ["fine", " "]}, "row 1"),
         ({"descriptions": TEXTS, "space": "texture"}, "expected a space"),
         ({"pictures": []}, "at least one picture"),
-        ({"pictures": [PICTURES[0], PICTURES[1][:20]]}, r"one size, got uint8 of shape \(20, 32, 3\) in row 1"),
-        ({"pictures": PICTURES / 255}, "uint8, all of one size, got float64"),
+        ({"pictures": PICTURES[0]}, "a list of pictures, got one"),
+        ({"pictures": "face.png"}, "a list of pictures, got one"),
+        ({"pictures": ["no.png"]}, "cannot read the picture in row 0"),
+        ({"pictures": [PICTURES[0], Image.new("L", (32, 32))]}, "RGB picture in row 1, got mode L"),
+        ({"pictures": PICTURES / 255}, "uint8 in row 0, got float64"),
     ],
 )
 def test_bad_input(model, given, message):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emo3d import BLENDSHAPES, as_expressions, load_generator, metric_path, score
+from emo3d import load_generator, metric_path, score
 from emo3d.scoring import ScoreSettings
 
 evaluate = pytest.importorskip("evaluate", reason="needs the extra [metric]")
@@ -69,13 +69,3 @@ def test_what_it_refuses(suite, task):
         evaluator.compute(Generator(), strategy="bootstrap", **task)
     with pytest.raises(ValueError, match="Invalid `references` intensities specified"):
         evaluator.compute(Generator(), **task | {"data": task["data"].remove_columns("intensities")})
-
-
-def test_the_task_is_a_pipeline_of_transformers(suite):
-    from transformers import pipeline
-
-    generator = load_generator("quickstart")
-    described = ["She is overjoyed", "He is deeply sad"]
-    written = pipeline("text-to-expression", model=generator)(described)
-    assert np.shape(written) == (2, len(BLENDSHAPES))
-    np.testing.assert_allclose(as_expressions(written), generator.generate(described), atol=1e-5)

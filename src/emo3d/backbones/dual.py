@@ -97,8 +97,8 @@ class HubBackbone:
         return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()))
 
     @torch.inference_mode()
-    def encode_pictures(self, pictures: np.ndarray, *, normalize: bool = True) -> torch.Tensor:
-        """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32."""
+    def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
+        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32."""
         pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
         return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
@@ -141,8 +141,8 @@ class QuickstartBackbone:
         return self._texts.encode(descriptions, batch_size)
 
     @torch.inference_mode()
-    def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
-        """Embed pictures (N, H, W, 3) uint8 in one pass: (N, D) float32 of unit length."""
+    def encode_pictures(self, pictures: np.ndarray | list[np.ndarray]) -> torch.Tensor:
+        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32 of unit length."""
         return _features(self._tower(self._preprocess(pictures, *self._placed)), normalize=True)
 
 

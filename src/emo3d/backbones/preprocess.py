@@ -60,8 +60,12 @@ class Preprocess:
             return self.crop[0]
         return self.size if isinstance(self.size, int) else self.size[0]
 
-    def __call__(self, pictures: np.ndarray, device: str | torch.device, dtype: torch.dtype) -> torch.Tensor:
-        """Pictures (N, H, W, 3) uint8 to pixels (N, 3, h, w)."""
+    def __call__(
+        self, pictures: np.ndarray | list[np.ndarray], device: str | torch.device, dtype: torch.dtype
+    ) -> torch.Tensor:
+        """Pictures (N, H, W, 3) uint8, or a list of N (H, W, 3) of any sizes, to pixels (N, 3, h, w)."""
+        if isinstance(pictures, list):
+            return torch.cat([self(picture[None], device, dtype) for picture in pictures])
         pixels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)  # channels last in memory
         height, width = pixels.shape[2:]
         if isinstance(self.size, int):

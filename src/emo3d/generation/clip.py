@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
+from emo3d.backbones.pictures import check_pictures, read_picture
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
 
@@ -66,7 +67,7 @@ class BackboneModel(PreTrainedModel):
 
         Args:
             descriptions: N texts, none of them blank; one beyond the backbone's window loses its end, with a warning.
-            pictures: instead: N of one size, (H, W, 3) uint8 arrays or RGB PIL images.
+            pictures: instead: N, each a path, an RGB PIL image or an array (H, W, 3) uint8, of any sizes.
             batch_size: rows per pass.
 
         Returns:
@@ -83,8 +84,10 @@ class BackboneModel(PreTrainedModel):
         backbone: Any = load_backbone(config.backbone, config.backbone_revision, device=str(self.device))
         options = {} if config.normalize else {"normalize": False}  # unit length is what every backbone gives
         if pictures is not None:
-            batches = _batches(pictures, batch_size)
-            return torch.cat([backbone.encode_pictures(batch, **options) for batch in batches])
+            rows = range(len(check_pictures(pictures)))
+            batches = [rows[start : start + batch_size] for start in rows[::batch_size]]
+            read = ([read_picture(pictures[row], row) for row in batch] for batch in batches)
+            return torch.cat([backbone.encode_pictures(batch, **options) for batch in read])
         # A copy made outside inference mode, as the joined pictures are: models can be trained on it.
         return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options)).clone()
 
@@ -169,23 +172,3 @@ class ClipExpressionModel(BackboneModel):
         with generating(self):
             embeddings = self.embed(descriptions, pictures, batch_size)
             return finished(self(embeddings).expressions, self.config.space, wanted)
-
-
-def _batches(pictures: Sequence[Any] | np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Pictures as (n, H, W, 3) uint8, `size` of them at a time."""
-    if len(pictures) == 0:
-        raise ValueError("expected at least one picture, got an empty batch")
-    shape = np.shape(pictures[0])
-    for start in range(0, len(pictures), size):
-        batch = [np.asarray(picture) for picture in pictures[start : start + size]]
-        for row, picture in enumerate(batch, start):
-            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.shape != shape:
-                raise ValueError(
-                    f"expected pictures (H, W, 3) of uint8, all of one size, got {picture.dtype} of shape "
-                    f"{picture.shape} in row {row}"
-                )
-        yield np.stack(batch)
-
-
-AutoConfig.register(ClipExpressionConfig.model_type, ClipExpressionConfig)
-AutoModel.register(ClipExpressionConfig, ClipExpressionModel)

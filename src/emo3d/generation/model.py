@@ -203,7 +203,3 @@ def _head(config: ExpressionConfig) -> nn.Sequential:
     for before, after in pairwise(widths):
         layers += [nn.Dropout(config.dropout), nn.Linear(before, after), nn.GELU()]
     return nn.Sequential(*layers, nn.Dropout(config.dropout), nn.Linear(widths[-1], len(BLENDSHAPES)))
-
-
-AutoConfig.register(ExpressionConfig.model_type, ExpressionConfig)
-AutoModel.register(ExpressionConfig, ExpressionModel)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, mse_loss
-from transformers import AutoConfig, AutoModel
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.generation.clip import BackboneConfig, BackboneModel
@@ -178,7 +177,3 @@ class VaeClipModel(BackboneModel):
             expressions = self.decoder(latent.flatten(end_dim=1).to(self.dtype))
             scores = finished(expressions, self.config.space, wanted)
         return scores if num_return_sequences == 1 else scores.reshape(len(embeddings), -1, len(BLENDSHAPES))
-
-
-AutoConfig.register(VaeClipConfig.model_type, VaeClipConfig)
-AutoModel.register(VaeClipConfig, VaeClipModel)

@@ -1,0 +1,162 @@
+"""`transformers.pipeline("text-to-expression", model=...)`, for generators of every kind."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from transformers import Pipeline
+from transformers.image_transforms import to_pil_image
+from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
+
+from emo3d.blendshapes import Space, as_dicts
+from emo3d.encoders import check_descriptions
+
+TASK = "text-to-expression"
+
+_INPUTS = ("descriptions", "pictures", "batch_size")  # of `generate`, which the pipeline itself gives
+_SHOWN = ("return_picture", "return_glb", "identity")
+
+
+class ExpressionPipeline(Pipeline):
+    """Descriptions or pictures -> the 51 scores by name, and the face that they make.
+
+    Its model is one of this package's generators, which also tokenises and reads pictures. `import emo3d.generation`
+    registers the task.
+
+    Example:
+        >>> from transformers import pipeline
+        >>> from emo3d import load_generator
+        >>> face = pipeline(TASK, model=load_generator())("She cannot stop laughing")
+        >>> len(face["scores"]), face["space"]
+        (51, 'weights')
+    """
+
+    model: Any
+    _load_tokenizer: Any = False
+    _load_image_processor: Any = False
+    _load_video_processor: Any = False
+    _load_feature_extractor: Any = False
+    _load_processor: Any = False
+
+    def __call__(self, inputs: Any, *_: Any, **options: Any) -> Any:
+        """Generate.
+
+        Args:
+            inputs: a description (str), or, for a generator that starts from CLIP, a picture: a `Path`, an RGB PIL
+                image or an array (H, W, 3) uint8. Or a list, a dataset or an iterator of one of the two.
+            options: what the model's `generate` takes (`space`; of VAE-CLIP `num_return_sequences`, `temperature` and
+                `seed` too), `batch_size` and `num_workers` of every pipeline, and
+                `return_picture`, for a rendered face (PIL), `return_glb`, for the bytes of a GLB file, and
+                `identity`, whose face those show, a name of `emo3d.face.IDENTITIES` ("adult").
+
+        Returns:
+            For each input `{"scores": {blendshape: 0..1, 51 of them}, "space": ...}`, and `"picture"` and `"glb"` where
+            asked for; a list of them for several samples. All of it as a list for a list, otherwise as an iterator.
+
+        Raises:
+            ValueError: an option that neither the pipeline nor the model's `generate` has, no inputs, a description
+                that is blank, a bad picture, or a picture for a generator that starts from text.
+        """
+        if isinstance(inputs, (list, tuple)):
+            described = not inputs or any(isinstance(one, str) for one in inputs)
+            inputs = check_descriptions(inputs) if described else list(inputs)  # here a message can tell the row
+        return super().__call__(inputs, **options)
+
+    def _sanitize_parameters(self, **given: Any) -> tuple[dict, dict, dict]:
+        shown = {name: given.pop(name) for name in _SHOWN if name in given}
+        known = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
+        for name in given:
+            if name not in known:
+                expected = ", ".join([*known, *_SHOWN])
+                raise ValueError(f"expected options of {expected} with {type(self.model).__name__}, got {name}")
+        return {}, given, shown | {name: given[name] for name in ("space",) if name in given}
+
+    def preprocess(self, input_: Any, **_: Any) -> dict[str, Any]:
+        """One input as a batch, under the argument of `generate` that takes it.
+
+        Raises:
+            ValueError: a picture for a generator that starts from text, or a description that is blank.
+        """
+        if isinstance(input_, str):
+            return {"descriptions": check_descriptions([input_])}
+        if "pictures" not in inspect.signature(self.model.generate).parameters:
+            got = type(input_).__name__
+            raise ValueError(f"expected a description for {type(self.model).__name__}, got something of type {got}")
+        return {"pictures": [input_]}
+
+    def _forward(self, input_tensors: dict[str, Any], **options: Any) -> Any:
+        (batch,) = input_tensors.values()
+        expressions = self.model.generate(**input_tensors, batch_size=len(batch), **options)
+        return {"expressions": torch.from_numpy(expressions)}
+
+    def postprocess(self, model_outputs: Any, **shown: Any) -> Any:
+        """The answer for one input; see `__call__`."""
+        space: Space = shown.pop("space", None) or self.model.config.space
+        expressions = model_outputs["expressions"][0].numpy()
+        found: list[dict[str, Any]] = [{"scores": scores, "space": space} for scores in as_dicts(expressions)]
+        if shown.get("return_picture") or shown.get("return_glb"):
+            faces = _faces(expressions.reshape(-1, expressions.shape[-1]), space, **shown)
+            found = [answer | face for answer, face in zip(found, faces, strict=True)]
+        return found[0] if expressions.ndim == 1 else found
+
+    def get_iterator(
+        self,
+        inputs: Any,
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: dict,
+        forward_params: dict,
+        postprocess_params: dict,
+    ) -> PipelineIterator:
+        """Work through inputs in batches; transformers' own way joins nothing but what a tokenizer can pad."""
+        prepared = PipelineDataset if hasattr(inputs, "__len__") else PipelineIterator
+        batches = DataLoader(
+            prepared(inputs, self.preprocess, preprocess_params),
+            batch_size=batch_size,
+            num_workers=num_workers,
+            collate_fn=_joined,
+        )
+        generated = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=batch_size)
+        return PipelineIterator(generated, self.postprocess, postprocess_params)
+
+    def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
+        """Save the model, whose folder has all that the pipeline needs."""
+        self.model.save_pretrained(save_directory, **kwargs)
+
+
+def _joined(batches: Sequence[dict[str, list]]) -> dict[str, list]:
+    kinds = {kind for batch in batches for kind in batch}
+    if len(kinds) > 1:
+        raise ValueError("expected descriptions or pictures in a batch, got both")
+    return {kind: [one for batch in batches for one in batch[kind]] for kind in kinds}
+
+
+def _faces(
+    expressions: np.ndarray,
+    space: Space,
+    identity: str = "adult",
+    return_picture: bool = False,
+    return_glb: bool = False,
+) -> list[dict[str, Any]]:
+    """What is asked for of expressions (N, 51): a dict each."""
+    from emo3d.face import FaceRig, render
+    from emo3d.face.export import write_glb
+
+    rig = FaceRig.from_anny(identity)
+    faces: list[dict[str, Any]] = [{} for _ in expressions]
+    if return_picture:
+        for face, pixels in zip(faces, render(expressions, space=space, rig=rig), strict=True):
+            face["picture"] = to_pil_image(pixels)
+    if return_glb:
+        with TemporaryDirectory() as folder:
+            for face, expression in zip(faces, expressions, strict=True):
+                write_glb(file := Path(folder, "face.glb"), expression, rig=rig, space=space)
+                face["glb"] = file.read_bytes()
+    return faces
