@@ -1,23 +1,19 @@
 """A tiny BERT at random weights and a dataset of a few rows, on disk as a user would have them."""
 
+import io
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from PIL import Image
 from pyarrow import parquet
+from training_runs import TEXTS
 from transformers import BertConfig, BertModel, BertTokenizer
 
+from emo3d.dataset.schema import parquet_schema
+
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a very sad angry happy calm man woman winks the left right eye".split()
-TEXTS = [
-    "a sad man",
-    "a happy woman",
-    "a very angry man",
-    "the calm woman",
-    "a man winks the left eye",
-    "a woman winks the right eye",
-    "a very happy man",
-    "very very sad",
-]
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +69,33 @@ def make_rows(tmp_path):
 @pytest.fixture(scope="session")
 def rows(tmp_path_factory):
     return write_rows(tmp_path_factory.mktemp("rows") / "rows")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Rows as those of the config "default" of a built release: pictures, several descriptions, some without a face."""
+    folder = tmp_path_factory.mktemp("built")
+    random = np.random.default_rng(0)
+    scores = random.uniform(0, 1, (8, 51)).round(3).tolist()
+    rows = {
+        "sample_id": [*range(8)],
+        "variant": [1] * 8,
+        "prompt_type": ["prompt1"] * 8,
+        "descriptions": [[TEXTS[0], "very sad"], *([text] for text in TEXTS[1:])],
+        "intensities": np.eye(8).tolist(),
+        "image": [{"bytes": png(random), "path": f"{row}.png"} for row in range(8)],
+        "blendshapes": [scores[0], None, *scores[2:]],
+    }
+    table = pa.table(rows, schema=parquet_schema("default", {"space": "reading"}))
+    for split in ("train", "validation"):
+        parquet.write_table(table, folder / f"{split}.parquet")
+    return str(folder)
+
+
+def png(random):
+    buffer = io.BytesIO()
+    Image.fromarray(random.integers(0, 256, (40, 36, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture

