@@ -17,7 +17,8 @@ from emo3d.cli.app import app, console
 )
 def train(
     model: Annotated[
-        str, typer.Option(help="Recipe: minilm, bert, xlm-roberta, glot500, emotion-xlm, clip, vae-clip, or a YAML file.")
+        str,
+        typer.Option(help="Recipe: minilm, bert, xlm-roberta, glot500, emotion-xlm, clip, vae-clip, or a YAML file."),
     ],
     dataset: Annotated[
         str, typer.Option(help="sample (the embedded synthetic one), a folder of a dataset, or its id on the Hub.")
