@@ -37,6 +37,15 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory):
+    from text_encoders import save_bert
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    save_bert(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory):
     from dual_encoders import save_clip
 

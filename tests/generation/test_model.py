@@ -7,33 +7,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModel, BertConfig, BertModel, BertTokenizer
+from transformers import AutoConfig, AutoModel
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.encoders import EncoderUnavailableError
 from emo3d.generation import ExpressionConfig, ExpressionModel, load_generator
 from emo3d.generation.load import GeneratorUnavailableError
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a sad angry happy man woman smiles".split()
 TEXTS = ["a sad man", "a happy woman smiles", "angry"]
-
-
-@pytest.fixture(scope="module")
-def tiny_bert(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny-bert")
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=12,
-    )
-    torch.manual_seed(0)
-    BertModel(config).save_pretrained(folder)
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.mark.parametrize("freeze", [True, False])

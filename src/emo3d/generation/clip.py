@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
 from emo3d.backbones.pictures import check_pictures, read_picture
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
+from emo3d.generation.base import GeneratorConfig, GeneratorModel
 from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
 
 
-class BackboneConfig(PretrainedConfig):
+class BackboneConfig(GeneratorConfig):
     """What generators that start from a dual encoder have in common.
 
     Args:
@@ -51,10 +51,9 @@ class BackboneConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
 
-class BackboneModel(PreTrainedModel):
+class BackboneModel(GeneratorModel):
     """A generator that starts from a frozen dual encoder, and so from descriptions or from pictures."""
 
-    base_model_prefix = "emo3d"
     config: BackboneConfig
 
     def embed(

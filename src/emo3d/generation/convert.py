@@ -16,6 +16,7 @@ from emo3d.dataset.card import citation
 from emo3d.encoders import no_bars
 from emo3d.generation.clip import BackboneModel, ClipExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.pages import render_card
 
 _MODELS: dict[str, Any] = {"clip": ClipExpressionModel, "vae-clip": VaeClipModel, "keras": ClipExpressionModel}
 _ACTIVATIONS = ["relu", "relu", "sigmoid"]
@@ -30,7 +31,7 @@ def convert(
     Args:
         checkpoint: a state dict written by `torch.save`, which is read as tensors, code in it is refused; or an HDF5
             file of Keras (.h5, extra `convert`), with the three dense layers of the CLIP baseline in its layer list.
-        out: a new or empty folder, for `model.safetensors`, `config.json` and `README.md`.
+        out: a new or empty folder, for `model.safetensors`, `config.json`, the model's code and `README.md`.
         kind: one of `KINDS`; by default `"keras"` for .h5, otherwise the one whose keys the checkpoint has.
         backbone: the dual encoder on whose embeddings the checkpoint was trained.
 
@@ -127,15 +128,19 @@ def _check(state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tenso
 
 
 def _card(model: BackboneModel, source: Path, name: str) -> str:
-    import jinja2
-
-    cards = jinja2.Environment(loader=jinja2.PackageLoader("emo3d", "assets"), undefined=jinja2.StrictUndefined)
-    return cards.get_template("converted_card.md.jinja").render(
-        model=model,
-        config=model.config,
+    return render_card(
+        "converted_card.md.jinja",
+        base_model=model.config.backbone,
+        license="mit",
+        title=name,
+        name=name,
+        input="description or picture",
+        class_name=type(model).__name__,
+        kind="vae-clip" if isinstance(model, VaeClipModel) else "clip",
+        picture=None,
+        limit=None,
         shapes={key: " x ".join(map(str, tensor.shape)) for key, tensor in model.state_dict().items()},
         source=source.name,
         digest=hashlib.sha256(source.read_bytes()).hexdigest(),
-        name=name,
         citation=citation(),
     )

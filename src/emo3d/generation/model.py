@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
+from emo3d.generation.base import GeneratorConfig, GeneratorModel
 from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
 
 
-class ExpressionConfig(PretrainedConfig):
+class ExpressionConfig(GeneratorConfig):
     """What an `ExpressionModel` is made of.
 
     Args:
@@ -65,7 +66,7 @@ class ExpressionConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
 
-class ExpressionModel(PreTrainedModel):
+class ExpressionModel(GeneratorModel):
     """Description -> expression: encoder, pooling, and a head of linear layers with a sigmoid at its end.
 
     A frozen encoder is loaded by its id when first needed and never saved; a fine-tuned one is the submodule `encoder`.
@@ -77,7 +78,6 @@ class ExpressionModel(PreTrainedModel):
     """
 
     config_class = ExpressionConfig
-    base_model_prefix = "emo3d"
     main_input_name = "embeddings"
     config: ExpressionConfig
 

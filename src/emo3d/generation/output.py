@@ -14,7 +14,6 @@ from transformers.utils import ModelOutput
 
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.encoders import TextEmbeddings
-from emo3d.face.calibration import to_readings, to_weights
 
 logger = logging.getLogger(__name__)
 
@@ -74,4 +73,6 @@ def finished(expressions: torch.Tensor, space: Space, wanted: Space) -> np.ndarr
         scores[:, _MOUTH_CLOSE] = np.minimum(scores[:, _MOUTH_CLOSE], scores[:, _JAW_OPEN])
     if wanted == space:
         return scores
+    from emo3d.face.calibration import to_readings, to_weights
+
     return to_readings(scores) if wanted == "reading" else to_weights(scores)

@@ -1,0 +1,68 @@
+"""The code of a generator as flat files beside its weights, for machines on which this package is not installed.
+
+transformers runs them with `trust_remote_code=True`. It wants all files in one folder, importing one another by a dot.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import emo3d
+
+_HEADER = "# {module} of emo3d {version}, licensed under Apache-2.0; saved with the model for trust_remote_code.\n"
+_WITHOUT = "{module} is no part of the code that was saved with this model: `pip install emo3d`"
+
+
+def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
+    """Write the modules that classes of this package need.
+
+    Imports inside of functions are left to the package: without it, they raise an ImportError that says so.
+
+    Args:
+        folder: it is made if there is none.
+        classes: what is to be loaded from there.
+
+    Returns:
+        What `auto_map` of a `config.json` calls each class.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    waiting, written = [each.__module__ for each in classes], set()
+    while waiting:
+        module = waiting.pop()
+        if module not in written:
+            written.add(module)
+            code, needed = flat_code(module)
+            Path(folder, f"{_flat(module)}.py").write_text(code, encoding="utf-8")
+            waiting += needed
+    return [f"{_flat(each.__module__)}.{each.__name__}" for each in classes]
+
+
+@lru_cache(maxsize=32)
+def flat_code(module: str) -> tuple[str, tuple[str, ...]]:
+    """The source of a module for a flat folder, and the modules of this package that it imports at its top."""
+    source = inspect.getsource(importlib.import_module(module))
+    lines, needed = source.splitlines(keepends=True), []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "emo3d":
+            imported, rows = str(node.module), range(node.lineno - 1, node.end_lineno or node.lineno)
+            if node.col_offset == 0:
+                lines[rows[0]] = lines[rows[0]].replace(imported, f".{_flat(imported)}", 1)
+                needed.append(imported)
+            else:  # within `try`, since transformers refuses code with an import that it cannot do
+                indent = " " * node.col_offset
+                for row in rows:
+                    lines[row] = f"    {lines[row]}"
+                lines[rows[0]] = f"{indent}try:\n{lines[rows[0]]}"
+                message = _WITHOUT.format(module=imported)
+                lines[rows[-1]] += f"{indent}except ImportError as error:\n"
+                lines[rows[-1]] += f"{indent}    raise ImportError({message!r}) from error\n"
+    return _HEADER.format(module=module, version=emo3d.__version__) + "".join(lines), tuple(needed)
+
+
+def _flat(module: str) -> str:
+    return module.replace(".", "_")
