@@ -1,9 +1,11 @@
-"""HTML pages from the package's templates: each one file that asks for nothing outside it, light and dark."""
+"""HTML pages and Markdown cards from the templates; a page is one file that asks for nothing outside it."""
 
 from __future__ import annotations
 
 import os
+import textwrap
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +32,34 @@ def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> No
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def render_card(template: str, *, base_model: str, license: str | None, **values: Any) -> str:
+    """Render a model card: Markdown, in which nothing is escaped, with a YAML header; an undefined value is an error.
+
+    Args:
+        template: file in the package's assets; `model_card.md.jinja`, or one that extends it.
+        base_model: id on the Hub, or folder, of the encoder; the header has ids only, and the text no paths.
+        license: of the model, by the Hub's name for it; None leaves it out.
+        values: what else the template shows.
+    """
+    import jinja2
+    from huggingface_hub import ModelCardData
+
+    cards = jinja2.Environment(
+        loader=jinja2.PackageLoader("emo3d", "assets"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    cards.filters["wrap"] = partial(textwrap.fill, width=120, break_long_words=False, break_on_hyphens=False)
+    is_id = "/" in base_model and not Path(base_model).exists()
+    header = ModelCardData(
+        license=license,
+        language="en",
+        library_name="transformers",
+        base_model=base_model if is_id else None,
+        tags=["emo3d", "blendshapes", "ARKit", "facial-expression"],
+    )
+    shown = base_model if is_id else Path(base_model).name
+    return cards.get_template(template).render(header=header.to_yaml(), base_model=shown, is_id=is_id, **values) + "\n"

@@ -155,6 +155,44 @@ def test_a_model_in_hand(model, dataset, clip_folder):
     assert evaluate_model(unnamed, dataset, settings=settings).model == "ClipExpressionModel"
 
 
+RECIPE = """
+model: {{type: clip, backbone: {backbone}, hidden_sizes: [256, 128]}}
+data: {{mirror: true}}
+"""
+
+
+def test_a_trained_folder_gets_its_card(tmp_path, model, dataset, clip_folder):
+    """Training leaves a recipe; the card is made of it, and says what was measured, and no machine's paths."""
+    (tmp_path / "tiny-model" / "recipe.yaml").write_text(RECIPE.format(backbone=clip_folder))
+    given = {"model": model, "dataset": dataset, "backbone": clip_folder, "k": 3, "out": tmp_path / "out.json"}
+    assert emo3d("evaluate", **given).exit_code == 0
+    readme = tmp_path / "tiny-model" / "README.md"
+    card = ModelCard.load(readme)
+    assert {result.metric_type for result in card.data.eval_results} >= {"emo3d", "mse"}
+    assert card.data.base_model is None  # a folder is none
+    assert 'load_generator("tiny-model")' in card.text
+    assert "without weights" not in card.text
+    assert "No published figures" not in card.text
+
+    arguments = [str(tmp_path / "tiny-model" / "recipe.yaml"), str(readme), "--results", str(tmp_path / "out.json")]
+    done = CliRunner().invoke(app, ["card", *arguments, "--picture", "faces.jpg"])
+    assert done.exit_code == 0, done.output
+    card, result = ModelCard.load(readme), Evaluation.load(tmp_path / "out.json").result
+    assert len(card.data.eval_results) == 5
+    assert f"| tiny-model | {result.emo3d:.3f} [" in card.text
+    assert model not in readme.read_text()
+    assert f"`{result.signature}`" in card.text
+    assert "Measured with `emo3d evaluate` on `rows.parquet`, `test`" in card.text
+    assert "Measured: none" not in card.text
+    assert "](faces.jpg)" in card.text
+
+    (tmp_path / "bare.yaml").write_text("model: {type: vae-clip}")  # all else is the configuration's own
+    assert CliRunner().invoke(app, ["card", str(tmp_path / "bare.yaml"), str(tmp_path / "bare.md")]).exit_code == 0
+    assert ModelCard.load(tmp_path / "bare.md").data.base_model == "openai/clip-vit-base-patch32"
+    assert "expected a .md file" in str(CliRunner().invoke(app, ["card", "bert", "card.txt"]).exception)
+    assert "expected a recipe of" in str(CliRunner().invoke(app, ["card", "nosuch", "card.md"]).exception)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

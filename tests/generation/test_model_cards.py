@@ -1,4 +1,4 @@
-"""The cards of the packaged parts: their code runs, their figures are the measured ones."""
+"""Model cards: their code runs, their figures are the measured ones, and the baselines' are what the template says."""
 
 import json
 import re
@@ -6,11 +6,29 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from huggingface_hub import ModelCard
+from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+from typer.main import get_command
 
 import emo3d
+from dual_encoders import WINDOW, WORDS, small_tokenizer
+from emo3d.cli import app
+from emo3d.evaluation import write_card
+from emo3d.generation import (
+    ClipExpressionConfig,
+    ClipExpressionModel,
+    ExpressionModel,
+    VaeClipConfig,
+    VaeClipModel,
+)
+from emo3d.training import load_recipe
 
 ASSETS = Path(emo3d.__file__).parent / "assets"
-CARDS = sorted((Path(__file__).parents[2] / "model_cards").glob("quickstart-*.md"))
+FOLDER = Path(__file__).parents[2] / "model_cards"
+CARDS = sorted(FOLDER.glob("quickstart-*.md"))
+BASELINES = "bert clip emotion-xlm glot500 vae-clip xlm-roberta".split()  # FACTS.md, section 3
 
 
 def test_there_is_a_card_for_each_packaged_part():
@@ -33,3 +51,98 @@ def test_figures_in_the_card_are_the_measured_ones(card):
     if card.stem == "quickstart-generator":
         expected |= {f"{value:.4f}" for name, value in quality.items() if name.startswith("mse")}
     assert set(re.findall(r"\d+\.\d+|\d+%", table)) == expected
+
+
+def test_there_is_a_card_for_each_baseline():
+    assert sorted(card.stem for card in FOLDER.glob("*.md") if card not in CARDS) == BASELINES
+
+
+@pytest.fixture
+def small_model(tmp_path, clip_folder):
+    """Save a model of a baseline's kind on a small encoder, as training on the release would have left it."""
+
+    def save(name):
+        recipe, folder, encoder = load_recipe(name).model, tmp_path / name, tmp_path / "encoder"
+        torch.manual_seed(0)
+        if "backbone" in recipe:
+            config, model = {
+                "clip": (ClipExpressionConfig, ClipExpressionModel),
+                "vae-clip": (VaeClipConfig, VaeClipModel),
+            }[recipe["type"]]
+            model(config(backbone=clip_folder, embedding_size=8)).save_pretrained(folder)
+            return
+        config, model = (BertConfig, BertModel) if name == "bert" else (XLMRobertaConfig, XLMRobertaModel)
+        sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+        sizes |= {"vocab_size": len(WORDS) + 4, "max_position_embeddings": WINDOW + 2}
+        model(config(**sizes, pad_token_id=0)).save_pretrained(encoder)
+        small_tokenizer().save_pretrained(encoder)
+        small_tokenizer().save_pretrained(folder)
+        settings = {field: value for field, value in recipe.items() if field != "encoder"}
+        ExpressionModel.from_encoder(str(encoder), **settings, space="reading").save_pretrained(folder)
+
+    return save
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_code_in_a_baseline_card_runs(name, tmp_path, monkeypatch, small_model):
+    """As it stands, beside a folder of the model's name; for the commands, that there are such options."""
+    text = (FOLDER / f"{name}.md").read_text()
+    small_model(name)
+    monkeypatch.chdir(tmp_path)
+    seen = {}
+    (first, *more) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for code in (first, *more):
+        exec(code, seen)
+    assert seen["expressions"].shape == (2, 51)
+    assert seen["faces"].shape == (2, 224, 224, 3)
+    assert len(more) == (name == "vae-clip")
+    assert not more or seen["several"].shape == (1, 4, 51)
+    commands = get_command(app).commands
+    (shell,) = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    shell += re.search(r"`(emo3d evaluate .*?)`", text)[1]
+    lines = [line.split()[1:] for line in shell.splitlines()]
+    assert [line[0] for line in lines] == ["build", "train", "evaluate"]
+    for command, *arguments in lines:
+        assert commands[command].make_context(command, [argument.replace("path/to", "") for argument in arguments])
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_card_is_complete_and_as_the_template_says(name, tmp_path):
+    text = (FOLDER / f"{name}.md").read_text()
+    write_card(name, tmp_path / f"{name}.md")
+    assert (tmp_path / f"{name}.md").read_text() == text  # `emo3d card NAME model_cards/NAME.md` writes it anew
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+        "Intended use",
+        "Training data",
+        "Metrics",
+        "Limits",
+        "Bias",
+        "Licence and citation",
+    ]
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    packaged = yaml.safe_load(recipe)["model"]
+    assert packaged == load_recipe(name).model
+    header = ModelCard(text).data
+    assert header.base_model == packaged.get("encoder", packaged.get("backbone"))
+    assert (header.library_name, header.language) == ("transformers", "en")
+    assert header.license in ("apache-2.0", "mit", "other")
+    assert header.eval_results is None
+    assert not re.search(r"\bNone\b|[{}]{2}(?!Emo3D)|TODO|undefined", text.partition("```bibtex")[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [  # as published; FACTS.md, section 2
+        ("bert", ["0.03", "0.796"]),
+        ("xlm-roberta", ["0.04", "0.789"]),
+        ("glot500", []),
+        ("emotion-xlm", []),
+        ("clip", []),
+        ("vae-clip", []),
+    ],
+)
+def test_published_figures_are_marked(name, figures):
+    text = (FOLDER / f"{name}.md").read_text().partition("## Metrics")[2].partition("## Limits")[0]
+    assert re.findall(r"\d\.\d+", text) == figures
+    assert ("Published for the" in text) == bool(figures)
+    assert "Measured: none" in text

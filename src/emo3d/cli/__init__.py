@@ -13,6 +13,7 @@ from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
     calibrate,
     convert,
     train,
+    card,
     quickstart,
 )
 from emo3d.cli.app import app, main
@@ -21,6 +22,7 @@ __all__ = [
     "app",
     "build",
     "calibrate",
+    "card",
     "compare",
     "convert",
     "evaluate",

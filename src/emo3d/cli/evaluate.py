@@ -52,17 +52,20 @@ def evaluate(
         Path | None,
         typer.Option(
             help="Model card whose model-index receives the figures.",
-            show_default="README.md in the model's folder, where it has one",
+            show_default="README.md in the model's folder, made from its recipe.yaml where it lacks one",
         ),
     ] = None,
 ) -> None:
     """Score a generator on a dataset's split: MSE, and the Emo3D metric with intervals. Lower is better."""
     from emo3d.blendshapes import check_space
-    from emo3d.evaluation import evaluate_model, update_card
+    from emo3d.evaluation import evaluate_model, update_card, write_card
     from emo3d.scoring import ScoreSettings
 
-    if card is None and Path(model, "README.md").is_file():
+    recipe = Path(model, "recipe.yaml")
+    if card is None and (recipe.is_file() or Path(model, "README.md").is_file()):
         card = Path(model, "README.md")
+        if not card.exists():
+            write_card(recipe, card)
     for path in (card, out and out.parent):
         if path and not path.exists():  # before anything is computed
             raise FileNotFoundError(f"there is no {path}")

@@ -1,0 +1,87 @@
+"""The card of a model that a recipe trains: from one template, the recipe, and what was measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emo3d.dataset.card import citation
+from emo3d.evaluation.evaluate import Evaluation
+from emo3d.evaluation.leaderboard import rank, to_markdown
+from emo3d.evaluation.model_index import update_card
+from emo3d.pages import render_card
+from emo3d.training import RECIPES, Recipe, load_recipe
+from emo3d.training.recipe import MODELS, RECIPES_FOLDER
+
+
+def write_card(
+    recipe: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    evaluations: Sequence[Evaluation] = (),
+    picture: str | None = None,
+) -> None:
+    """Write the card of a model.
+
+    Args:
+        recipe: one of `RECIPES`, or a YAML file, such as the `recipe.yaml` that training writes beside the model.
+        path: of the card. A README.md is that of the folder it lies in, with weights where the folder has them.
+        evaluations: of the model; they go into the text and into the header's `model-index`.
+        picture: of generated faces, as a link from the card.
+
+    Raises:
+        ValueError: no such recipe; see `load_recipe`.
+    """
+    path = Path(path)
+    loaded = load_recipe(recipe)
+    kind = loaded.model.get("type", "expression")
+    model: Any = MODELS[kind].config_class(**{field: value for field, value in loaded.model.items() if field != "type"})
+    base = model.encoder if kind == "expression" else model.backbone
+    facts = _facts(loaded)
+    name = path.absolute().parent.name if path.name == "README.md" else path.stem
+    evaluations = [replace(evaluation, model=name) for evaluation in evaluations]  # for it can be a path
+    text = render_card(
+        "model_card.md.jinja",
+        base_model=base,
+        license=facts.get("license"),
+        title=facts.get("title") or Path(base).name,
+        name=name,
+        kind=kind,
+        input="description" if kind == "expression" else "description or picture",
+        model=model,
+        data=loaded.data,
+        has_weights=(path.parent / "model.safetensors").is_file(),
+        recipe=recipe,
+        recipe_text=(RECIPES_FOLDER / f"{recipe}.yaml" if recipe in RECIPES else Path(recipe)).read_text("utf-8"),
+        facts=facts,
+        limit=facts.get("limits"),
+        tables=[
+            {"dataset": _dataset(table.entries[0]), "markdown": to_markdown([table]).strip()}
+            for table in (rank(evaluations, group=True) if evaluations else [])
+        ],
+        picture=picture,
+        citation=citation(),
+    )
+    path.write_text(text, encoding="utf-8")
+    for evaluation in evaluations:
+        update_card(path, evaluation)
+
+
+def _facts(recipe: Recipe) -> dict[str, Any]:
+    """What is known of the published baseline that has this recipe's encoder and kind of head; nothing of others."""
+    known = yaml.safe_load((RECIPES_FOLDER.parent / "model_cards.yaml").read_text(encoding="utf-8"))
+    for name, facts in known.items():
+        baseline = load_recipe(name).model
+        if all(baseline.get(field) == recipe.model.get(field) for field in ("type", "encoder", "backbone")):
+            return facts
+    return {}
+
+
+def _dataset(evaluation: Evaluation) -> str:
+    named = [evaluation.dataset and Path(evaluation.dataset).name, evaluation.config, evaluation.split]
+    return ", ".join(f"`{name}`" for name in named if name) or f"references `{evaluation.result.references}`"
