@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
@@ -14,7 +15,7 @@ from emo3d.expressions import read_expressions
 from emo3d.face import RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
-from emo3d.generation import ExpressionModel
+from emo3d.generation import ExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d.generation.load import QUICKSTART_FOLDER
 
 RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
@@ -46,6 +47,20 @@ def test_generate_writes_named_scores(tmp_path):
     assert document["space"] == "weights"
     assert set(document["expressions"][0]) == set(BLENDSHAPES)
     assert document["expressions"][0]["mouthSmileLeft"] > 0.3
+
+
+def test_generate_writes_several_samples_from_a_picture(tmp_path, clip_folder):
+    torch.manual_seed(0)
+    model = VaeClipModel(VaeClipConfig(backbone=clip_folder, embedding_size=8, hidden_size=16)).eval()
+    model.save_pretrained(tmp_path / "model")
+    Image.new("RGB", (40, 50), (200, 90, 30)).save(tmp_path / "photo.png")
+    chosen = ["--model", tmp_path / "model", "--from-picture", tmp_path / "photo.png", "--samples", 2, "--seed", 3]
+    emo3d("generate", *chosen, "--calibration", "none", "--out", tmp_path / "face.json")
+    expected = model.generate(pictures=[tmp_path / "photo.png"], num_return_sequences=2, seed=3)[0]
+    for index in range(2):
+        scores, space = read_expressions(tmp_path / f"face-{index}.json")
+        assert scores[0] == pytest.approx(expected[index], abs=1e-6)
+        assert space == "reading"
 
 
 def test_render_writes_every_row(tmp_path):
@@ -110,6 +125,9 @@ def test_score_runs_on_the_real_release(tmp_path):
     ("arguments", "message"),
     [
         (["generate", "   "], "blank"),
+        (["generate"], "expected either a description or --from-picture"),
+        (["generate", "--from-picture", "face.png"], "a generator built on CLIP for --from-picture, got Expression"),
+        (["generate", "a smile", "--samples", "2"], "expected a VAE-CLIP model for --samples 2, got ExpressionModel"),
         (["generate", "a smile", "--out", "face.obj"], "expected a file of .glb, .json, .csv, got face.obj"),
         (["generate", "a smile", "--identity", "martian"], "expected an identity of adult"),
         (["generate", "a smile", "--calibration", "raw"], "expected a calibration method of refine, network, none"),

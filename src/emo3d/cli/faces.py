@@ -27,7 +27,10 @@ Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a fo
     epilog='Example: [bold]emo3d generate "She cannot stop laughing" --identity young-woman --out her.glb[/]',
 )
 def generate(
-    description: Annotated[str, typer.Argument(help="What the face shows, in English.")],
+    description: Annotated[str | None, typer.Argument(help="What the face shows, in English.")] = None,
+    from_picture: Annotated[
+        Path | None, typer.Option(help="Start from a picture instead, with a generator built on CLIP.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write .glb (52 morph targets), .json (named scores) or .csv (Live Link Face).")
     ] = None,
@@ -36,6 +39,8 @@ def generate(
     model: Model = "quickstart",
     calibration: Calibration = DEFAULT_METHOD,
     size: Annotated[int, typer.Option(help="Side of the picture, pixels.")] = 512,
+    samples: Annotated[int, typer.Option(help="How many faces, with VAE-CLIP; their files end in -0, -1, ...")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the samples after the first.")] = 0,
 ) -> None:
     """Generate a facial expression from a description; print its leading blendshapes."""
     from PIL import Image
@@ -51,18 +56,21 @@ def generate(
     method = check_method(calibration)
     generator = load_generator(model)
     rig = FaceRig.from_anny(identity)
-    expression = generator.generate([description])
+    expressions = _generate(generator, description, from_picture, samples, seed)
     space = generator.config.space
-    weights = rig_weights(expression, space, method, rig.calibration)
-    _print_leading(weights[0], _spell(name_calibration(space, method, rig.calibration)))
     given: dict[str, Any] = {"space": space, "calibration": method}
-    if out:
-        _write(out, expression, rig, description, given)
-        console.print(f"wrote {out}")
-    if picture:
-        face = render_faces(expression, rig=rig, settings=RenderSettings(size=size), **given)[0]
-        Image.fromarray(face).save(picture)
-        console.print(f"wrote {picture}")
+    how = _spell(name_calibration(space, method, rig.calibration))
+    for index, expression in enumerate(expressions[:, None]):
+        _print_leading(rig_weights(expression, space, method, rig.calibration)[0], how)
+        if out:
+            file = _numbered(out, index, samples)
+            _write(file, expression, rig, description, given)
+            console.print(f"wrote {file}")
+        if picture:
+            file = _numbered(picture, index, samples)
+            face = render_faces(expression, rig=rig, settings=RenderSettings(size=size), **given)[0]
+            Image.fromarray(face).save(file)
+            console.print(f"wrote {file}")
 
 
 @app.command(epilog="Example: [bold]emo3d render predictions.parquet --out pictures[/]")
@@ -95,6 +103,30 @@ def render(
     console.print(f"wrote {len(scores)} pictures to {out} ({_spell(how)})")
 
 
+def _generate(generator: Any, description: str | None, picture: Path | None, samples: int, seed: int) -> np.ndarray:
+    """Samples of the one thing that was given, (S, 51)."""
+    from emo3d.generation import ExpressionModel, VaeClipModel
+
+    if (description is None) == (picture is None):
+        raise ValueError("expected either a description or --from-picture")
+    options: dict[str, Any] = {}
+    if samples != 1:
+        if not isinstance(generator, VaeClipModel):
+            raise ValueError(f"expected a VAE-CLIP model for --samples {samples}, got {type(generator).__name__}")
+        options = {"num_return_sequences": samples, "seed": seed}
+    if description is not None:
+        expressions = generator.generate([description], **options)
+    elif isinstance(generator, ExpressionModel):
+        raise ValueError("expected a generator built on CLIP for --from-picture, got ExpressionModel")
+    else:
+        expressions = generator.generate(pictures=[picture], **options)
+    return expressions.reshape(samples, -1)
+
+
+def _numbered(path: Path, index: int, count: int) -> Path:
+    return path if count == 1 else path.with_stem(f"{path.stem}-{index}")
+
+
 def _spell(how: str | None) -> str:
     """In which space the numbers that are shown are, and how they came there."""
     if how is None:
@@ -110,7 +142,7 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
     console.print(table)
 
 
-def _write(path: Path, expression: np.ndarray, rig: Any, description: str, given: dict[str, Any]) -> None:
+def _write(path: Path, expression: np.ndarray, rig: Any, description: str | None, given: dict[str, Any]) -> None:
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
     if path.suffix == ".glb":
