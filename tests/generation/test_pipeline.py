@@ -63,6 +63,11 @@ def test_batches_reach_the_model_whole(clip, monkeypatch):
     assert sizes == [(2, 2), (2, 2), (1, 1)]
 
 
+def test_without_a_model_it_is_the_quickstart():
+    answer = pipeline("text-to-expression", device="cpu")("calm")
+    np.testing.assert_allclose(numbers([answer]), load_generator().generate(["calm"]), atol=1e-6)
+
+
 def test_one_description_and_streams(quickstart):
     expected = load_generator().generate(TEXTS)
     np.testing.assert_allclose(numbers([quickstart(TEXTS[0])]), expected[:1], atol=1e-6)

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModel
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from emo3d.generation.clip import ClipExpressionConfig, ClipExpressionModel
-from emo3d.generation.load import load_generator
+from emo3d.generation.load import QUICKSTART_FOLDER, load_generator
 from emo3d.generation.model import ExpressionConfig, ExpressionModel
 from emo3d.generation.output import ExpressionOutput
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
@@ -30,4 +30,6 @@ __all__ = [
 for _model in (ExpressionModel, ClipExpressionModel, VaeClipModel):
     AutoConfig.register(_model.config_class.model_type, _model.config_class)
     AutoModel.register(_model.config_class, _model)
-PIPELINE_REGISTRY.register_pipeline(TASK, ExpressionPipeline, pt_model=AutoModel)
+PIPELINE_REGISTRY.register_pipeline(
+    TASK, ExpressionPipeline, pt_model=AutoModel, default={"model": (str(QUICKSTART_FOLDER), None)}
+)

@@ -83,10 +83,12 @@ class BackboneModel(GeneratorModel):
         backbone: Any = load_backbone(config.backbone, config.backbone_revision, device=str(self.device))
         options = {} if config.normalize else {"normalize": False}  # unit length is what every backbone gives
         if pictures is not None:
-            rows = range(len(check_pictures(pictures)))
-            batches = [rows[start : start + batch_size] for start in rows[::batch_size]]
-            read = ([read_picture(pictures[row], row) for row in batch] for batch in batches)
-            return torch.cat([backbone.encode_pictures(batch, **options) for batch in read])
+            parts = []
+            for start in range(0, len(check_pictures(pictures)), batch_size):
+                batch = enumerate(pictures[start : start + batch_size], start)
+                read = [read_picture(picture, row) for row, picture in batch]
+                parts.append(backbone.encode_pictures(read, **options))
+            return torch.cat(parts)
         # A copy made outside inference mode, as the joined pictures are: models can be trained on it.
         return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options)).clone()
 

@@ -45,20 +45,20 @@ class ExpressionPipeline(Pipeline):
     _load_feature_extractor: Any = False
     _load_processor: Any = False
 
-    def __call__(self, inputs: Any, *_: Any, **options: Any) -> Any:
+    def __call__(self, inputs: Any, *args: Any, **options: Any) -> Any:
         """Generate.
 
         Args:
             inputs: a description (str), or, for a generator that starts from CLIP, a picture: a `Path`, an RGB PIL
                 image or an array (H, W, 3) uint8. Or a list, a dataset or an iterator of one of the two.
             options: what the model's `generate` takes (`space`; of VAE-CLIP `num_return_sequences`, `temperature` and
-                `seed` too), `batch_size` and `num_workers` of every pipeline, and
-                `return_picture`, for a rendered face (PIL), `return_glb`, for the bytes of a GLB file, and
-                `identity`, whose face those show, a name of `emo3d.face.IDENTITIES` ("adult").
+                `seed` too); `batch_size` and `num_workers` as everywhere; `return_picture`, for a rendered
+                face (PIL), `return_glb`, for the bytes of a GLB file, and `identity`, whose face those show, a name of
+                `emo3d.face.IDENTITIES` ("adult").
 
         Returns:
             For each input `{"scores": {blendshape: 0..1, 51 of them}, "space": ...}`, and `"picture"` and `"glb"` where
-            asked for; a list of them for several samples. All of it as a list for a list, otherwise as an iterator.
+            asked for; a list of them for several samples. A list has a list as its answer, a dataset an iterator.
 
         Raises:
             ValueError: an option that neither the pipeline nor the model's `generate` has, no inputs, a description
@@ -67,7 +67,7 @@ class ExpressionPipeline(Pipeline):
         if isinstance(inputs, (list, tuple)):
             described = not inputs or any(isinstance(one, str) for one in inputs)
             inputs = check_descriptions(inputs) if described else list(inputs)  # here a message can tell the row
-        return super().__call__(inputs, **options)
+        return super().__call__(inputs, *args, **options)
 
     def _sanitize_parameters(self, **given: Any) -> tuple[dict, dict, dict]:
         shown = {name: given.pop(name) for name in _SHOWN if name in given}
