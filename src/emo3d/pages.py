@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import textwrap
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import emo3d
+
+CARD_TAGS = ["emo3d", "blendshapes", "ARKit", "facial-expression"]
 
 
 def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> None:
@@ -34,13 +37,13 @@ def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> No
     path.write_text(text, encoding="utf-8")
 
 
-def render_card(template: str, *, base_model: str, license: str | None, **values: Any) -> str:
+def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **values: Any) -> str:
     """Render a model card: Markdown, in which nothing is escaped, with a YAML header; an undefined value is an error.
 
     Args:
         template: file in the package's assets; `model_card.md.jinja`, or one that extends it.
         base_model: id on the Hub, or folder, of the encoder; the header has ids only, and the text no paths.
-        license: of the model, by the Hub's name for it; None leaves it out.
+        header: entries of the header, some of which have defaults; None leaves one out.
         values: what else the template shows.
     """
     import jinja2
@@ -54,12 +57,17 @@ def render_card(template: str, *, base_model: str, license: str | None, **values
     )
     cards.filters["wrap"] = partial(textwrap.fill, width=120, break_long_words=False, break_on_hyphens=False)
     is_id = "/" in base_model and not Path(base_model).exists()
-    header = ModelCardData(
-        license=license,
-        language="en",
-        library_name="transformers",
-        base_model=base_model if is_id else None,
-        tags=["emo3d", "blendshapes", "ARKit", "facial-expression"],
-    )
+    entries = {
+        "language": "en",
+        "library_name": "transformers",
+        "base_model": base_model if is_id else None,
+        "tags": CARD_TAGS,
+        **header,
+    }
     shown = base_model if is_id else Path(base_model).name
-    return cards.get_template(template).render(header=header.to_yaml(), base_model=shown, is_id=is_id, **values) + "\n"
+    return (
+        cards.get_template(template).render(
+            header=ModelCardData(**entries).to_yaml(), base_model=shown, is_id=is_id, **values
+        )
+        + "\n"
+    )

@@ -173,8 +173,12 @@ def test_a_trained_folder_gets_its_card(tmp_path, model, dataset, clip_folder):
     assert 'load_generator("tiny-model")' in card.text
     assert "without weights" not in card.text
     assert "No published figures" not in card.text
+    assert "Measured: none" not in card.text
+    assert emo3d("evaluate", **given | {"k": 2}).exit_code == 0  # now there is one
+    assert len(ModelCard.load(readme).data.eval_results) == 10
 
     arguments = [str(tmp_path / "tiny-model" / "recipe.yaml"), str(readme), "--results", str(tmp_path / "out.json")]
+    assert emo3d("evaluate", **given).exit_code == 0
     done = CliRunner().invoke(app, ["card", *arguments, "--picture", "faces.jpg"])
     assert done.exit_code == 0, done.output
     card, result = ModelCard.load(readme), Evaluation.load(tmp_path / "out.json").result

@@ -15,7 +15,11 @@ from emo3d.cli.app import app, console
 )
 def card(
     recipe: Annotated[
-        str, typer.Argument(help="Name of a recipe of `emo3d train`, or the recipe.yaml that it writes beside a model.")
+        str,
+        typer.Argument(
+            help="Name of a recipe of `emo3d train`, the recipe.yaml that it writes beside a model, "
+            "quickstart-generator, or quickstart-backbone."
+        ),
     ],
     out: Annotated[Path, typer.Argument(help="The card, a .md file; README.md is that of the folder it lies in.")],
     results: Annotated[

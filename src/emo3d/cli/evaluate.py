@@ -64,11 +64,10 @@ def evaluate(
     recipe = Path(model, "recipe.yaml")
     if card is None and (recipe.is_file() or Path(model, "README.md").is_file()):
         card = Path(model, "README.md")
-        if not card.exists():
-            write_card(recipe, card)
-    for path in (card, out and out.parent):
-        if path and not path.exists():  # before anything is computed
-            raise FileNotFoundError(f"there is no {path}")
+    elif card and not card.is_file():  # before anything is computed
+        raise FileNotFoundError(f"there is no {card}")
+    if out and not out.parent.is_dir():
+        raise FileNotFoundError(f"there is no {out.parent}")
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -94,6 +93,9 @@ def evaluate(
     if out:
         evaluation.save(out)
         console.print(f"wrote {out}")
-    if card:
+    if card and card.exists():
         update_card(card, evaluation)
         console.print(f"put the figures into {card}")
+    elif card:
+        write_card(recipe, card, evaluations=[evaluation])
+        console.print(f"wrote {card}")

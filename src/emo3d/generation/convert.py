@@ -131,7 +131,7 @@ def _card(model: BackboneModel, source: Path, name: str) -> str:
     return render_card(
         "converted_card.md.jinja",
         base_model=model.config.backbone,
-        license="mit",
+        header={"license": "mit"},
         title=name,
         name=name,
         input="description or picture",
