@@ -1,6 +1,6 @@
 """Every kind of baseline, trained on the synthetic sample and held against what learns nothing, in one table.
 
-    python benchmarks/baselines.py OUT [--rows 9000 600 900] [--epochs N] [--threads 2] [--only minilm ...]
+    python benchmarks/baselines.py OUT [--rows 6000 500 900] [--epochs N] [--threads 2] [--only minilm ...]
 
 Test descriptions are made of words, situations and templates that no training description has. The bar for a model is
 `nearest-neighbour`: the expression of the training description whose MiniLM embedding is most similar.
@@ -141,7 +141,7 @@ def table(results: dict[str, Emo3DResult], seconds: dict[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--rows", type=int, nargs=3, default=(9000, 600, 900), metavar=("TRAIN", "VALIDATION", "TEST"))
+    parser.add_argument("--rows", type=int, nargs=3, default=(6000, 500, 900), metavar=("TRAIN", "VALIDATION", "TEST"))
     parser.add_argument("--epochs", type=int, help="of every model, for a trial; by default those of its recipe")
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--threads", type=int, default=2)

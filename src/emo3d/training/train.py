@@ -23,6 +23,7 @@ from transformers import (
     default_data_collator,
     set_seed,
 )
+from transformers.integrations import get_reporting_integration_callbacks
 
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
@@ -127,6 +128,8 @@ def train(
         Path(output).mkdir(parents=True, exist_ok=True)
         recipe.write(Path(output, RECIPE))
     trainer.train(resume_from_checkpoint=checkpoint)
+    for reporting in get_reporting_integration_callbacks(arguments.report_to):
+        trainer.remove_callback(reporting)  # which has ended its run, and would begin another
     result = Trained(model.eval(), trainer.evaluate(), truncated + also_truncated)
     trainer.save_model()
     trainer.save_metrics("eval", result.metrics, combined=False)
