@@ -1,6 +1,10 @@
 """`emo3d evaluate`: what it writes is the score of what the model generates, and its card says so."""
 
 import json
+import shutil
+import subprocess
+import sys
+import urllib.request
 
 import datasets
 import numpy as np
@@ -17,6 +21,7 @@ from emo3d.cli import app
 from emo3d.evaluation import Evaluation, evaluate_model, update_card
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel
 from emo3d.scoring import Emo3DResult
+from hub import Hub
 
 WORDS = "happy sad angry calm afraid smile".split()
 ROWS = {
@@ -212,6 +217,42 @@ def test_mistakes(model, dataset, clip_folder, options, message):
     done = emo3d("evaluate", **{"model": model, "dataset": dataset, "backbone": clip_folder, "k": 3} | options)
     assert isinstance(done.exception, (ValueError, OSError))  # which `main` prints as one sentence, see test_cli.py
     assert message in str(done.exception)
+
+
+def test_model_and_dataset_from_a_hub(tmp_path, dataset, clip_folder):
+    save_model(tmp_path / "model", "ns/clip", "weights")
+    (tmp_path / "rows").mkdir()
+    shutil.copy(dataset, tmp_path / "rows" / "test.parquet")
+    repositories = {
+        ("ns/clip", "main"): clip_folder,
+        ("ns/model", "main"): tmp_path / "model",
+        ("datasets/ns/rows", "main"): tmp_path / "rows",
+    }
+    command = "evaluate --model ns/model --dataset ns/rows --backbone ns/clip --k 3 --out out.json"
+    with Hub(repositories) as hub:
+        done = subprocess.run(
+            [sys.executable, "-m", "emo3d", *command.split()],
+            env=hub.environment(tmp_path / "home"),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        with urllib.request.urlopen(f"{hub.url}/api/models/ns/model") as answer:
+            commit = json.load(answer)["sha"]
+    assert done.returncode == 0, done.stderr
+    assert "ns/rows does not say the space of its blendshapes: they are compared as weights" in done.stderr
+    found = Evaluation.load(tmp_path / "out.json")
+    assert (found.model, found.revision, found.dataset, found.split) == ("ns/model", commit, "ns/rows", "test")
+    here = evaluate_model(
+        save_model(tmp_path / "here", clip_folder, "weights"),
+        dataset,
+        settings=ScoreSettings(backbone=clip_folder, k=3),
+    )
+    assert found.result.kl_divergence == pytest.approx(here.result.kl_divergence, abs=1e-6)
+    assert found.result.mse == pytest.approx(here.result.mse, abs=1e-6)
+    assert found.result.references == here.result.references
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,10 @@ def test_mixed_settings_are_refused_or_grouped(tmp_path, other, message):
     assert "third" in first
     assert first.index("third") < first.index("mine")
     assert "| b |" in second
+    leaderboard(*files, "--out", tmp_path / "board.html", "--group")
+    page = (tmp_path / "board.html").read_text(encoding="utf-8")
+    if message.startswith("signatures"):
+        assert page.count(message.partition(" in ")[2]) == 1
     assert "mine" not in second
 
 

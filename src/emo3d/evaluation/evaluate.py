@@ -10,9 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import try_to_load_from_cache
+
 from emo3d.blendshapes import Space
 from emo3d.generation import load_generator
-from emo3d.scoring import Emo3DResult, ScoreSettings, open_references, score
+from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ class Evaluation:
     Attributes:
         result: the score.
         model: id, folder or class of the generator; the file's name where a file does not say it.
-        revision: the model's commit; None where it was read from disk.
+        revision: the model's commit; None where it was read from disk or was in hand.
         dataset: id, folder or file of the dataset, None where nobody says it. `result.references` has its content.
         config: of the dataset.
         split: of the dataset.
@@ -108,6 +110,16 @@ def evaluate_model(
         device=device,
         batch_size=batch_size,
     )
-    named = str(model) if generator is not model else generator.name_or_path or type(generator).__name__
-    commit = getattr(generator.config, "_commit_hash", None)
-    return Evaluation(result, named, commit, dataset, config, split, date.today().isoformat())
+    today = date.today().isoformat()
+    if generator is model:
+        named = generator.name_or_path or type(generator).__name__
+        return Evaluation(result, named, None, dataset, config, split, today)
+    return Evaluation(result, str(model), _commit(str(model), revision), dataset, config, split, today)
+
+
+def _commit(id: str, revision: str | None) -> str | None:
+    """The commit that was loaded, by its folder in the cache: transformers 5 no longer keeps it."""
+    if id == QUICKSTART or Path(id).is_dir():
+        return None
+    file = try_to_load_from_cache(id, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else None

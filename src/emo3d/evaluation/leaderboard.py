@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emo3d.evaluation.evaluate import Evaluation
 from emo3d.pages import write_page
-from emo3d.scoring import check_comparable
+from emo3d.scoring import check_comparable, signature_difference
 
 _MEASURES = {"emo3d": ("Emo3D ↓", ".3f"), "kl_divergence": ("KL ↓", ".3f"), "mse": ("MSE ↓", ".4f")}
 
@@ -111,7 +111,9 @@ def write_leaderboard(tables: Sequence[Table], path: str | os.PathLike[str]) -> 
     """
     path = Path(path)
     if path.suffix == ".html":
-        write_page("leaderboard.html.jinja", path, tables=tables)
+        first, *_ = signatures = [table.entries[0].result.signature for table in tables]
+        differences = [signature_difference(first, signature) for signature in signatures]
+        write_page("leaderboard.html.jinja", path, tables=tables, differences=differences)
     elif path.suffix == ".md":
         path.write_text(to_markdown(tables), encoding="utf-8")
     else:
