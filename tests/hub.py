@@ -109,7 +109,7 @@ class Hub:
         self._server = uvicorn.Server(uvicorn.Config(self, timeout_graceful_shutdown=1, **settings, **quiet))
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
-        while not self._server.started:
+        while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
         return self
 
