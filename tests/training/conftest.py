@@ -1,4 +1,4 @@
-"""A tiny BERT at random weights and a dataset of a few rows, on disk as a user would have them."""
+"""A tiny BERT and XLM-RoBERTa at random weights and a dataset of a few rows, on disk as a user would have them."""
 
 import io
 
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from pyarrow import parquet
 from training_runs import TEXTS
-from transformers import BertConfig, BertModel, BertTokenizer
+from transformers import BertConfig, BertModel, BertTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
 from emo3d.dataset.schema import parquet_schema
 
@@ -33,6 +33,27 @@ def tiny_bert(tmp_path_factory):
     torch.manual_seed(0)
     BertModel(config).save_pretrained(folder)
     BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_xlm_roberta(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny-xlm-roberta")
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *(f"\u2581{word}" for word in WORDS[5:]), "<mask>"]
+    XLMRobertaTokenizer(vocab=[(piece, -float(rank)) for rank, piece in enumerate(pieces)]).save_pretrained(folder)
+    config = XLMRobertaConfig(
+        vocab_size=len(pieces),
+        pad_token_id=1,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=14,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    torch.manual_seed(0)
+    XLMRobertaModel(config).save_pretrained(folder)
     return str(folder)
 
 
@@ -83,7 +104,7 @@ def built(tmp_path_factory):
         "prompt_type": ["prompt1"] * 8,
         "descriptions": [[TEXTS[0], "very sad"], *([text] for text in TEXTS[1:])],
         "intensities": np.eye(8).tolist(),
-        "image": [{"bytes": png(random), "path": f"{row}.png"} for row in range(8)],
+        "image": [{"bytes": png(random, 36 + row), "path": f"{row}.png"} for row in range(8)],
         "blendshapes": [scores[0], None, *scores[2:]],
     }
     table = pa.table(rows, schema=parquet_schema("default", {"space": "reading"}))
@@ -92,9 +113,9 @@ def built(tmp_path_factory):
     return str(folder)
 
 
-def png(random):
+def png(random, width):
     buffer = io.BytesIO()
-    Image.fromarray(random.integers(0, 256, (40, 36, 3), np.uint8)).save(buffer, "PNG")
+    Image.fromarray(random.integers(0, 256, (40, width, 3), np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -75,8 +75,8 @@ def test_embeddings_are_those_of_the_backbone(built, rows_of, clip_folder):
     backbone = load_backbone(clip_folder)
     texts = backbone.encode_texts(pairs.descriptions, normalize=False).embeddings
     shown = [np.asarray(rows_of()[place]["image"]) for place in PLACES]
-    shown = np.stack([*shown, *(np.asarray(Image.fromarray(picture).transpose(0)) for picture in shown)])
-    pictures = backbone.encode_pictures(shown, normalize=False)
+    shown += [np.array(Image.fromarray(picture).transpose(0)) for picture in shown]  # 0: flip left and right
+    pictures = torch.cat([backbone.encode_pictures(picture[None], normalize=False) for picture in shown])
     clip = ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8))
     vae = VaeClipModel(VaeClipConfig(backbone=clip_folder, embedding_size=8))
     for _ in range(2):  # computed, then from the cache
@@ -121,10 +121,13 @@ def test_the_term_of_pictures_is_learned(built, clip_folder, tmp_path):
     assert not torch.equal(*runs.values())
 
 
-def test_vae_clip_killed_and_resumed_gives_the_same_weights(built, clip_folder, tmp_path):
-    settings = vae_settings(clip_folder, "training.num_train_epochs=300", "data.mirror=true", "model.dropout=0.1")
+@pytest.mark.parametrize(
+    ("recipe", "more"), [("clip", ["data.inputs=pictures"]), ("vae-clip", ["data.inputs=both", "model.dropout=0.1"])]
+)
+def test_killed_and_resumed_gives_the_same_weights(built, clip_folder, tmp_path, recipe, more):
+    settings = [f"model.backbone={clip_folder}", *QUIET, *more, "training.num_train_epochs=100"]
     settings += ["training.per_device_train_batch_size=4", "training.load_best_model_at_end=false"]
-    assert_same_bits(*kill_and_resume("vae-clip", built, settings, tmp_path))
+    assert_same_bits(*kill_and_resume(recipe, built, settings, tmp_path))
 
 
 def test_datasets_without_pictures_are_refused(rows, clip_folder, tmp_path):

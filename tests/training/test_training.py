@@ -23,8 +23,10 @@ from emo3d.training.data import Pairs, cached_embeddings
 FROZEN, LEARNED = "model.freeze_encoder=true", "model.freeze_encoder=false"
 
 
+@pytest.mark.parametrize("encoder", ["tiny_bert", "tiny_xlm_roberta"])
 @pytest.mark.parametrize("freeze", [FROZEN, LEARNED])
-def test_it_learns_a_few_rows_by_heart(rows, settings, tmp_path, freeze):
+def test_it_learns_a_few_rows_by_heart(rows, settings, tmp_path, freeze, encoder, request):
+    settings.append(f"model.encoder={request.getfixturevalue(encoder)}")
     settings += ["training.num_train_epochs=400", "training.learning_rate=1e-2", freeze]
     settings += [f"training.{what}_strategy=no" for what in ("eval", "save", "logging")]
     settings += ["training.load_best_model_at_end=false"]

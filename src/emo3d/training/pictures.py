@@ -56,7 +56,7 @@ class Pictures:
             picture = decode_picture(self._bytes(place))
         except PictureError as error:
             raise ValueError(f"the picture in row {place}: {error}") from error
-        return np.ascontiguousarray(picture[:, ::-1]) if flipped else picture
+        return np.array(picture[:, ::-1] if flipped else picture, order="C")  # PyTorch dislikes the read-only original
 
     def _bytes(self, place: int) -> bytes:
         cell = self.source[place]["image"]
