@@ -118,7 +118,7 @@ def test_figures_of_others_and_the_name_stay(tmp_path, model, dataset, clip_fold
             {
                 "task": {"type": "text-to-expression"},
                 "dataset": {"name": "Other", "type": "other/set", "revision": "abc"},
-                "metrics": [{"type": "emo3d", "value": 0.7}],
+                "metrics": [{"type": "emo3d", "value": 0.7, "args": ["a", "list"]}],
             }
         ],
     }

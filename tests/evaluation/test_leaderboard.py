@@ -101,6 +101,14 @@ def test_a_plain_score_is_named_by_its_file(tmp_path):
     assert "| from-score | 0.600 [0.590–0.620] " in (tmp_path / "board.md").read_text()
 
 
+def test_a_signature_of_another_make(tmp_path):
+    """Nothing is looked up in it that need not be there."""
+    saved(tmp_path, a=made("mine", 0.7, signature="v2"))
+    done = leaderboard(tmp_path / "a.json", "--out", tmp_path / "board.html")
+    assert done.exit_code == 0, done.output
+    assert "recall@k" in (tmp_path / "board.html").read_text(encoding="utf-8")
+
+
 def changed(**fields):
     return json.dumps(made("a", 0.6).result.to_dict() | fields)
 

@@ -29,7 +29,7 @@ class Table:
     def headings(self) -> list[str]:
         """Of the columns."""
         shown = [heading for heading, _ in _MEASURES.values()]
-        return ["model", *shown, f"recall@{self.settings['k']} ↑", "n", "date"]
+        return ["model", *shown, f"recall@{self.settings.get('k', 'k')} ↑", "n", "date"]
 
     @property
     def rows(self) -> list[list[tuple[str, str]]]:

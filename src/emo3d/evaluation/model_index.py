@@ -10,8 +10,8 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard
 
 from emo3d.evaluation.evaluate import Evaluation
+from emo3d.generation.pipeline import TASK
 
-TASK = "text-to-expression"
 _METRICS = {
     "emo3d": "Emo3D (lower is better)",
     "kl_divergence": "mean KL divergence in nats (lower is better)",
@@ -42,8 +42,9 @@ def update_card(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
         raise ValueError(f"expected a model card, {path} is none: {' '.join(str(error).split())}") from error
     data: Any = card.data
     data.model_name = data.model_name or path.absolute().parent.name
-    new = list(_entries(evaluation))
-    data.eval_results = [one for one in data.eval_results or [] if not any(_is_same(one, two) for two in new)] + new
+    new = _entries(evaluation)
+    replaced = [_identity(entry) for entry in new]
+    data.eval_results = [entry for entry in data.eval_results or [] if _identity(entry) not in replaced] + new
     card.save(path)
 
 
@@ -71,7 +72,7 @@ def _entries(evaluation: Evaluation) -> list[EvalResult]:
                 dataset_config=evaluation.config,
                 dataset_split=evaluation.split,
                 metric_type=name,
-                metric_name=shown.format(k=settings["k"]),
+                metric_name=shown.format(k=settings.get("k", "k")),
                 metric_value=round(value, 6),
                 metric_args=args,
             )
@@ -79,10 +80,8 @@ def _entries(evaluation: Evaluation) -> list[EvalResult]:
     return entries
 
 
-def _is_same(one: EvalResult, two: EvalResult) -> bool:
-    signatures = [result.metric_args.get("signature") if result.metric_args else None for result in (one, two)]
-    return (
-        one.unique_identifier == two.unique_identifier
-        and one.metric_type == two.metric_type
-        and signatures[0] == signatures[1]
-    )
+def _identity(result: EvalResult) -> tuple[Any, ...]:
+    """What two figures of one measurement have in common."""
+    args: Any = result.metric_args  # anything, in the cards of others
+    signature = args.get("signature") if isinstance(args, dict) else None
+    return (*result.unique_identifier, result.metric_type, signature)
