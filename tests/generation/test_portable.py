@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from transformers import AutoConfig, AutoModel
-from transformers.dynamic_module_utils import get_imports
+from transformers.dynamic_module_utils import get_imports, get_relative_imports
 
 from emo3d.generation import (
     ClipExpressionConfig,
@@ -108,6 +108,16 @@ def test_they_answer_the_same_without_the_package(folders, tmp_path):
     np.testing.assert_allclose(answers["samples"], expected, atol=1e-6)
     for message, module in zip(refused, ("emo3d.face.calibration", "emo3d.face"), strict=True):
         assert message == f"{module} is no part of the code that was saved with this model: `pip install emo3d`"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_file_names_all_others(folders, kind):
+    """transformers 4.44 copies from a local folder what the first file imports, and not what that imports in turn."""
+    files = {file.stem for file in folders[kind].glob("*.py")}
+    config = json.loads((folders[kind] / "config.json").read_text())
+    for reference in (*config["auto_map"].values(), config["custom_pipelines"]["text-to-expression"]["impl"]):
+        first = reference.partition(".")[0]
+        assert {first, *get_relative_imports(folders[kind] / f"{first}.py")} == files
 
 
 @pytest.mark.parametrize("kind", KINDS)

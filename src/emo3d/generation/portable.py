@@ -16,6 +16,7 @@ import emo3d
 
 _HEADER = "# {module} of emo3d {version}, licensed under Apache-2.0; saved with the model for trust_remote_code.\n"
 _WITHOUT = "{module} is no part of the code that was saved with this model: `pip install emo3d`"
+_NAMES = "\n\nif False:  # transformers 4 takes along from a local folder what the first file names, and no further\n"
 
 
 def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
@@ -30,15 +31,19 @@ def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
     Returns:
         What `auto_map` of a `config.json` calls each class.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    waiting, written = [each.__module__ for each in classes], set()
+    first = [each.__module__ for each in classes]
+    waiting, code = [*first], {}
     while waiting:
         module = waiting.pop()
-        if module not in written:
-            written.add(module)
-            code, needed = flat_code(module)
-            Path(folder, f"{_flat(module)}.py").write_text(code, encoding="utf-8")
+        if module not in code:
+            code[module], needed = flat_code(module)
             waiting += needed
+    for module in {*first}:
+        others = sorted(_flat(other) for other in code if other != module)
+        code[module] += _NAMES + "".join(f"    from .{other} import __doc__\n" for other in others)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for module, text in code.items():
+        Path(folder, f"{_flat(module)}.py").write_text(text, encoding="utf-8")
     return [f"{_flat(each.__module__)}.{each.__name__}" for each in classes]
 
 
