@@ -420,7 +420,11 @@ found["part"] = httpx.put(f"{sys.argv[1]}/lfs/{oid}", content=b"part").status_co
 api.create_repo("me/m")
 api.upload_file(path_or_fileobj=b"whole", path_in_repo="a.bin", repo_id="me/m")
 found["kept"] = open(hf_hub_download("me/m", "a.bin")).read()
+headers = httpx.head(f"{sys.argv[1]}/me/m/resolve/main/a.bin").headers
+found["linked"] = [headers["X-Linked-Size"], headers["X-Linked-ETag"] == f'"{oid}"', headers["X-Repo-Commit"]]
+found["head"] = api.model_info("me/m").sha
 """,
         hub.url,
     )
-    assert found == {"part": 400, "kept": "whole"}
+    assert found["linked"] == ["5", True, found["head"]]
+    assert (found["part"], found["kept"]) == (400, "whole")
