@@ -74,7 +74,7 @@ def test_embeddings_are_those_of_the_backbone(built, rows_of, clip_folder):
     pairs = read_pairs(rows_of(), built, pictures=True).mirrored()
     backbone = load_backbone(clip_folder)
     texts = backbone.encode_texts(pairs.descriptions, normalize=False).embeddings
-    shown = [np.asarray(rows_of()[place]["image"]) for place in PLACES]
+    shown = [np.array(rows_of()[place]["image"]) for place in PLACES]
     shown += [np.array(Image.fromarray(picture).transpose(0)) for picture in shown]  # 0: flip left and right
     pictures = torch.cat([backbone.encode_pictures(picture[None], normalize=False) for picture in shown])
     clip = ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8))

@@ -178,6 +178,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(rows, settings, tmp_path)
         ({"description": ["a", " "] * 4}, [], r"the split train .* row 1, got ' ', which is blank"),
         ({"blendshapes": [[0.0] * 48] * 8}, [], r"51 or 52 scores in row 0, got 48"),
         ({"intensities": None}, ["score={backbone: quickstart, k: 2}"], "expected references with 'intensities'"),
+        ({}, ["score={backbone: quickstart, k: 9}"], "expected a bank of at least k = 9"),
         ({"space": None}, [], "nobody says in which space"),
         ({}, ["model.space=reading"], "says that its space is weights, got model.space=reading"),
         ({}, ["data.validation_split=dev"], "dev"),

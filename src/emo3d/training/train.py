@@ -30,7 +30,7 @@ from emo3d.dataset import is_release, open_rows
 from emo3d.encoders import load_text_encoder
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
-from emo3d.training.data import prepare, read_pairs
+from emo3d.training.data import Pairs, prepare, read_pairs
 from emo3d.training.recipe import MODELS, Recipe, load_recipe
 
 logger = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class Trained:
 
     Attributes:
         model: the best one by validation loss, in evaluation mode. That loss is the mean squared error of what users
-            get: for a `VaeClipModel`, of the expression decoded from a description's embedding (from a picture's, where
-            it learns from pictures only), neither that of the autoencoder nor the sum of the terms.
+            get, from descriptions unless it learns from pictures only: for a `VaeClipModel`, of the expression decoded
+            from an embedding, neither that of the autoencoder nor the sum of the terms.
         metrics: of the validation split, by the names that `Trainer.evaluate` gives them.
         truncated: how many distinct descriptions of each split lost their end, being longer than the encoder's window.
     """
@@ -84,24 +84,19 @@ def train(
     options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
     patience = options.pop("early_stopping_patience", None)
     arguments = TrainingArguments(str(output), **options)
-    if is_release(dataset):
-        raise ValueError(
-            f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
-        )
-    splits, inputs = [recipe.data["train_split"], recipe.data["validation_split"]], recipe.data["inputs"]
-    (rows, space), (validation_rows, _) = (open_rows(dataset, config, split) for split in splits)
-    # A model that learns from both is validated on descriptions.
+    inputs = recipe.data["inputs"]
     validated = "descriptions" if inputs == "both" else inputs
-    pairs = read_pairs(rows, f"the split {splits[0]} of {dataset}", pictures=inputs != "descriptions")
-    validation = read_pairs(
-        validation_rows, f"the split {splits[1]} of {dataset}", pictures=validated != "descriptions"
-    )
-    fields = {**recipe.model, "space": _space(recipe.model.get("space"), space, dataset)}
+    pairs, said = _read(dataset, config, recipe.data["train_split"], inputs)
+    validation, _ = _read(dataset, config, recipe.data["validation_split"], validated)
+    fields = {**recipe.model, "space": _space(recipe.model.get("space"), said, dataset)}
     metrics = None
     if recipe.score is not None:
         settings = ScoreSettings(**recipe.score, space=fields["space"])
         references = read_references(validation.references(), fields["space"])
-        metrics = score_metrics(Emo3DScorer(settings, device=str(arguments.device)), references)
+        scorer = Emo3DScorer(settings, device=str(arguments.device))
+        if arguments.process_index == 0:
+            scorer.fit(references)
+        metrics = score_metrics(scorer, references)
 
     model = _build(fields, arguments.seed)
     model.to(arguments.device)  # type: ignore[arg-type]  # where a frozen encoder embeds
@@ -142,7 +137,7 @@ def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPredict
     """The Emo3D score as the Trainer's `compute_metrics`; of several processes the first computes it, for all.
 
     Args:
-        scorer: without a bank, the references become its bank.
+        scorer: with a bank (`fit`), else the references are embedded at every evaluation.
         references: of the evaluated rows, in their order, as for `Emo3DScorer.update`.
 
     Returns:
@@ -150,8 +145,6 @@ def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPredict
     """
 
     def score(predictions: Any) -> dict[str, float]:
-        if scorer.bank is None:
-            scorer.fit(references)
         scorer.reset()
         scorer.update(predictions, references)  # the Trainer keeps the order of the rows
         result = scorer.compute()
@@ -193,6 +186,15 @@ class _VaeTrainer(_Trainer):
             expressions = vae.decoder(vae.config.embedding_scale * embeddings)
             loss = mse_loss(expressions, labels)
         return loss, None if prediction_loss_only else expressions, labels
+
+
+def _read(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pairs, Space | None]:
+    if is_release(dataset):
+        raise ValueError(
+            f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
+        )
+    rows, space = open_rows(dataset, config, split)
+    return read_pairs(rows, f"the split {split} of {dataset}", pictures=inputs != "descriptions"), space
 
 
 def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
