@@ -31,16 +31,13 @@ def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
     Returns:
         What `auto_map` of a `config.json` calls each class.
     """
-    first = [each.__module__ for each in classes]
-    waiting, code = [*first], {}
-    while waiting:
-        module = waiting.pop()
-        if module not in code:
-            code[module], needed = flat_code(module)
-            waiting += needed
-    for module in {*first}:
-        others = sorted(_flat(other) for other in code if other != module)
-        code[module] += _NAMES + "".join(f"    from .{other} import __doc__\n" for other in others)
+    code: dict[str, str] = {}
+    for first in {each.__module__ for each in classes}:
+        needed = _needed(first)
+        for module in needed:
+            code.setdefault(module, flat_code(module)[0])
+        others = sorted(_flat(module) for module in needed - {first})
+        code[first] = flat_code(first)[0] + _NAMES + "".join(f"    from .{other} import __doc__\n" for other in others)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for module, text in code.items():
         Path(folder, f"{_flat(module)}.py").write_text(text, encoding="utf-8")
@@ -67,6 +64,17 @@ def flat_code(module: str) -> tuple[str, tuple[str, ...]]:
                 lines[rows[-1]] += f"{indent}except ImportError as error:\n"
                 lines[rows[-1]] += f"{indent}    raise ImportError({message!r}) from error\n"
     return _HEADER.format(module=module, version=emo3d.__version__) + "".join(lines), tuple(needed)
+
+
+def _needed(first: str) -> set[str]:
+    """The modules of this package that one needs, itself among them."""
+    needed, waiting = set(), [first]
+    while waiting:
+        module = waiting.pop()
+        if module not in needed:
+            needed.add(module)
+            waiting += flat_code(module)[1]
+    return needed
 
 
 def _flat(module: str) -> str:
