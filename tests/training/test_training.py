@@ -194,6 +194,13 @@ def test_a_space_that_the_recipe_says(make_rows, settings, tmp_path):
     assert train(recipe, make_rows(space=None), tmp_path / "out").model.config.space == "reading"
 
 
+def test_parts_of_a_split(rows, settings, tmp_path):
+    parts = ["data.train_split=train[:75%]", "data.validation_split=train[75%:]"]
+    trained = train(load_recipe("bert", [*settings, FROZEN, *parts]), rows, tmp_path)
+    assert trained.model.config.space == "weights"  # as the file says
+    assert (tmp_path / "checkpoint-4").is_dir()  # 6 rows in batches of 4, twice
+
+
 def test_long_descriptions_are_counted(make_rows, settings, tmp_path, caplog):
     texts = ["very " * 30 + "sad", *["a calm man"] * 7]
     for place, freeze in enumerate((FROZEN, LEARNED)):

@@ -16,7 +16,7 @@ def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | N
     Args:
         name: `"sample"` (the embedded synthetic one), a `.parquet` file, a folder, or an id on the Hub.
         config: of several that it has.
-        split: of several that it has.
+        split: of several that it has, or a part of one, as in `train[:90%]`.
 
     Returns:
         A `datasets.Dataset`, and the space of its blendshapes where local files say it.
@@ -37,6 +37,7 @@ def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | N
 
 def _space_of(path: Path, config: str | None, split: str) -> Space | None:
     """What the Parquet files of a split say of their blendshapes, which `datasets` drops; None for those of the Hub."""
+    split = split.partition("[")[0]
     files = [path] if path.is_file() else [*path.glob(f"{split}*.parquet"), *path.glob(f"data/{split}*.parquet")]
     files += path.glob(f"data/{config or 'default'}/{split}*.parquet")
     said = {parquet_space(file) for file in files}
