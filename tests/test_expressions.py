@@ -60,6 +60,7 @@ def test_what_we_write_comes_back(tmp_path):
     [
         ("faces.txt", "", "expected a file of .json, .jsonl, .csv, .parquet, .npy, got faces.txt"),
         ("faces.csv", "jawOpen\n0.5\n", "faces.csv: expected a column for each of the 51 blendshapes, got none for"),
+        ("faces.json", "null", "faces.json: expected a list of expressions, got NoneType"),
         ("faces.json", "[]", "faces.json: expected at least one expression, got an empty batch"),
         (
             "faces.json",
@@ -75,6 +76,12 @@ def test_bad_files_are_named(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=r"^.*$") as error:
         read_expressions(tmp_path / name)
     assert message in str(error.value)
+
+
+def test_a_number_is_no_array(tmp_path):
+    np.save(tmp_path / "faces.npy", 5.0)
+    with pytest.raises(ValueError, match=r"faces\.npy: expected 51 or 52 scores in row 0, got 1"):
+        read_expressions(tmp_path / "faces.npy")
 
 
 def test_pickled_arrays_are_refused(tmp_path):

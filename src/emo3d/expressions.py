@@ -41,6 +41,8 @@ def read_expressions(path: str | os.PathLike[str], layout: Layout | None = None)
         raise FileNotFoundError(f"no such file: {path}")
     try:
         rows, space = _READERS[path.suffix](path)
+        if not hasattr(rows, "__len__"):
+            raise ValueError(f"expected a list of expressions, got {type(rows).__name__}")
         # An expression has no tongue; a capture has one in every frame.
         return as_expressions(rows, layout, drop=["tongueOut"]), space
     except (ValueError, UnicodeDecodeError) as error:
@@ -92,7 +94,7 @@ def _from_columns(table: Any) -> Any:
 
 
 def _from_npy(path: Path) -> tuple[Any, Space | None]:
-    return np.load(path, allow_pickle=False), None
+    return np.atleast_1d(np.load(path, allow_pickle=False)), None
 
 
 _READERS = {
