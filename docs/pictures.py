@@ -1,5 +1,9 @@
-"""Make the pictures of the README and of the dataset card: `python docs/pictures.py`."""
+"""Make the pictures of the README and of the cards: `python docs/pictures.py [BASELINES]`.
 
+BASELINES is what `benchmarks/baselines.py` wrote: its models make the faces in `model_cards`.
+"""
+
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +25,7 @@ SENTENCES = {
     "He smirks at their clumsy attempt": "young-man",
 }
 ROWS = (50, 2000079, 2000106, 2000175, 2000147, 2000227, 89, 2000152)  # of the sample, in the order of EMOTIONS
+BASELINES = ("bert", "clip", "vae-clip")
 SIZE, STRIP, GAP, LINE = 300, 62, 8, 17
 INK, FAINT, BAR = (40, 46, 56), (150, 156, 166), (70, 110, 180)
 
@@ -39,6 +44,17 @@ def main() -> None:
     faces = [(_face(row["blendshapes"], row["identity"]), row["description"]) for row in rows]
     sheet = _sheet(faces, columns=4, bars=[row["intensities"] for row in rows])
     sheet.save(ROOT / "dataset_script" / "faces.jpg", quality=88)
+
+    models = {"quickstart-generator": "quickstart"}
+    if sys.argv[1:]:
+        models |= {name: str(Path(sys.argv[1], name)) for name in BASELINES}
+    for name, model in models.items():
+        expressions = load_generator(model).generate(list(SENTENCES))
+        pairs = zip(SENTENCES, expressions, strict=True)
+        sheet = _sheet([(_face(expression, "adult"), sentence) for sentence, expression in pairs], columns=6)
+        sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS).save(
+            ROOT / "model_cards" / f"{name}.jpg", quality=88
+        )
 
 
 def _face(expression: Sequence[float], identity: str) -> Image.Image:

@@ -170,3 +170,33 @@ def test_from_an_empty_cache_and_then_without_a_network(hub, expected, tmp_path)
 
 def test_where_emo3d_is_not_installed(hub, expected, tmp_path):
     check(hub, tmp_path, expected, 2, packaged=False)
+
+
+PINNED = """
+import json, sys
+from huggingface_hub import HfApi, upload_file
+from emo3d import load_generator
+
+texts = json.loads(sys.argv[1])
+pinned = HfApi().model_info("me/bert-fine-tuned").sha
+before = load_generator("me/bert-fine-tuned", pinned).generate(texts).tolist()
+swapped = "[PAD] [UNK] [CLS] [SEP] [MASK] a happy angry sad woman man smiles".split()
+for name in ("tokenizer.json", "vocab.txt"):
+    try:
+        HfApi().delete_file(name, "me/bert-fine-tuned")
+    except OSError:
+        pass
+upload_file(path_or_fileobj="\\n".join(swapped).encode(), path_in_repo="vocab.txt", repo_id="me/bert-fine-tuned")
+load_generator.__globals__["_from_hub"].cache_clear()
+again = load_generator("me/bert-fine-tuned", pinned).generate(texts).tolist()
+now = load_generator("me/bert-fine-tuned").generate(texts).tolist()
+print("ANSWERS", json.dumps([before, again, now]))
+"""
+
+
+def test_a_pinned_revision_brings_its_own_tokenizer(hub, expected, tmp_path):
+    """Last here, since it changes the repository: on main, words change their places in the vocabulary."""
+    before, again, now = json.loads(run(hub, tmp_path, PINNED, json.dumps(TEXTS)))
+    assert again == before
+    np.testing.assert_allclose(before, expected["bert-fine-tuned"][1][0], atol=1e-6)
+    assert np.abs(np.subtract(now, before)).max() > 1e-4

@@ -32,6 +32,12 @@ BASELINES = "bert clip emotion-xlm glot500 vae-clip xlm-roberta".split()  # FACT
 SECTIONS = ["Intended use", "Training data", "Metrics", "Limits", "Bias", "Licence and citation"]
 
 
+def picture_of(card):
+    """The picture beside a card, of those that have one."""
+    picture = card.with_suffix(".jpg")
+    return picture.name if picture.is_file() else None
+
+
 def test_there_is_a_card_for_each_packaged_part():
     assert [card.stem for card in CARDS] == sorted(folder.name for folder in ASSETS.glob("quickstart-*"))
 
@@ -45,7 +51,7 @@ def test_code_in_the_card_runs(card):
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
 def test_figures_in_the_card_are_the_measured_ones(card, tmp_path):
-    write_card(card.stem, tmp_path / card.name)
+    write_card(card.stem, tmp_path / card.name, picture=picture_of(card))
     assert (tmp_path / card.name).read_text() == card.read_text()  # `emo3d card` writes it anew
     assert re.findall(r"^## (.*)$", card.read_text(), re.MULTILINE) == SECTIONS
     quality = json.loads((ASSETS / card.stem / "config.json").read_text())["trained"]["test_quality"]
@@ -113,7 +119,7 @@ def test_code_in_a_baseline_card_runs(name, tmp_path, monkeypatch, small_model):
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_card_is_complete_and_as_the_template_says(name, tmp_path):
     text = (FOLDER / f"{name}.md").read_text()
-    write_card(name, tmp_path / f"{name}.md")
+    write_card(name, tmp_path / f"{name}.md", picture=picture_of(FOLDER / f"{name}.md"))
     assert (tmp_path / f"{name}.md").read_text() == text  # `emo3d card NAME model_cards/NAME.md` writes it anew
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == SECTIONS
     (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)

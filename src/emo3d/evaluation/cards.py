@@ -39,7 +39,8 @@ def write_card(
             one of `PARTS`, with the figures that were measured when the package's part was trained.
         path: of the card. A README.md is that of the folder it lies in, with weights where the folder has them.
         evaluations: of the model; they go into the text and into the header's `model-index`.
-        picture: of generated faces, as a link from the card.
+        picture: of generated faces, as a link from the card; by default a picture beside the card, called as it is,
+            for the packaged recipes and parts.
 
     Raises:
         ValueError: no such recipe; see `load_recipe`.
@@ -88,6 +89,7 @@ def _trained_card(
             for table in (rank(evaluations, group=True) if evaluations else [])
         ],
         picture=picture,
+        caption=facts.get("sample") if not has_weights else None,
         citation=citation(),
     )
 

@@ -38,9 +38,21 @@ class GeneratorConfig(PretrainedConfig):
 
 
 class GeneratorModel(PreTrainedModel):
-    """A model with `generate` of its own."""
+    """A model with `generate` of its own.
+
+    Attributes:
+        revision: branch, tag or commit that it was loaded at, for what else lies in its repository.
+    """
 
     base_model_prefix = "emo3d"
+    revision: str | None = None
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, revision: str | None = None, **kwargs: Any) -> Any:
+        """Load a model; see `PreTrainedModel.from_pretrained`."""
+        loaded = super().from_pretrained(*args, **({} if revision is None else {"revision": revision}), **kwargs)
+        (loaded[0] if isinstance(loaded, tuple) else loaded).revision = revision  # transformers 5 keeps it nowhere
+        return loaded
 
     @classmethod
     def can_generate(cls) -> bool:

@@ -156,9 +156,9 @@ class ExpressionModel(GeneratorModel):
             return _text_encoder(self.config, str(self.device))
         config = self.config
         source, revision = config.encoder, config.encoder_revision
-        own, commit = config.name_or_path, getattr(config, "_commit_hash", None)
-        if own and cached_file(own, "tokenizer_config.json", revision=commit, **_NO_ERRORS):  # saved beside the model
-            source, revision = own, commit
+        own = config.name_or_path
+        if own and cached_file(own, "tokenizer_config.json", revision=self.revision, **_NO_ERRORS):  # saved beside it
+            source, revision = own, self.revision
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
         return TextEncoder(self.encoder, tokenizer, pooling=config.pooling, normalize=config.normalize)
 
