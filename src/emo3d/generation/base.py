@@ -50,7 +50,9 @@ class GeneratorModel(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, *args: Any, revision: str | None = None, **kwargs: Any) -> Any:
         """Load a model; see `PreTrainedModel.from_pretrained`."""
-        loaded = super().from_pretrained(*args, **({} if revision is None else {"revision": revision}), **kwargs)
+        if revision is not None:
+            kwargs["revision"] = revision
+        loaded = super().from_pretrained(*args, **kwargs)
         (loaded[0] if isinstance(loaded, tuple) else loaded).revision = revision  # transformers 5 keeps it nowhere
         return loaded
 
