@@ -1,8 +1,9 @@
 """The page of the metric Space: its reading of files, runs through its endpoint, and a visit in a browser."""
 
-import importlib.util
 import json
 import re
+import runpy
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,9 @@ SHOWN_WITHIN = 60_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def app():
-    path = Path(__file__).parents[2] / "metric_space" / "app.py"
-    specification = importlib.util.spec_from_file_location("metric_app", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    from emo3d.apps import score
+
+    return score
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +154,60 @@ def test_what_is_wrong_is_said_in_words(client, choices, tmp_path, change, messa
     take = handle_file(str(write_take(tmp_path / "take.csv")))
     with pytest.raises(Exception, match=message):
         client.predict(take, **choices | change, api_name="/score")
+
+
+FORMULAS = ["=HYPERLINK(0)", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1+1)"]
+
+
+def test_formulas_of_a_csv_stay_text(client, choices, tmp_path):
+    from gradio_client import handle_file
+
+    rows = [{**row, "description": text} for row, text in zip(ROWS, FORMULAS * 3, strict=True)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "ROWS", rows)
+        references = handle_file(str(write(tmp_path / "r.csv", wide=True)))
+        predictions = handle_file(str(write(tmp_path / "p.csv", wide=True)))
+    *tables, worst, best, _, files = client.predict(
+        predictions, **choices | {"uploaded": references}, model="=1+1", api_name="/score"
+    )
+    for formula in FORMULAS:
+        assert f'<p class="said" title="{escape(formula)}">{escape(formula)}</p>' in worst + best
+    cells = [str(cell) for table in (tables[0], tables[2], tables[3]) for row in table["data"] for cell in row]
+    cells += [cell for path in files for line in Path(path).read_text().splitlines() for cell in line.split(",")]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "@")) or re.match(r"-[^\d ]", cell)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b""),
+        ("a.csv", b"description\n\xff\xfe"),
+        ("a.parquet", b"PAR1 and nothing else"),
+        ("a.jsonl", b"[[[["),
+        ("a.jsonl", b'{"blendshapes": {"jawOpen": "wide"}}'),
+        ("a.json", b'{"expressions": null}'),
+        ("a.npy", b"\x93NUMPY\x01\x00"),
+        ("a.png", b"GIF89a"),
+    ],
+)
+@pytest.mark.parametrize("which", ["predictions", "uploaded"])
+def test_broken_files_are_said_in_words_and_without_paths(app, tmp_path, name, content, which):
+    files = {
+        "predictions": str(write(tmp_path / "p.jsonl", wide=False)),
+        "uploaded": str(write_take(tmp_path / "t.csv")),
+    }
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(gradio.Error) as refused:
+        app.evaluate_file(**files | {which: str(tmp_path / name)}, source=app.UPLOAD)
+    assert refused.value.message
+    assert str(tmp_path) not in refused.value.message
+
+
+def test_the_space_starts_the_page(app, monkeypatch):
+    started = []
+    monkeypatch.setattr(gradio.Blocks, "launch", lambda page, **options: started.append((page.title, options)))
+    runpy.run_path(str(Path(__file__).parents[2] / "metric_space" / "app.py"), run_name="__main__")
+    assert started == [("Emo3D score", {**app.LOOK, "max_file_size": "200mb"})]
 
 
 @pytest.mark.browser

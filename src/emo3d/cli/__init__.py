@@ -14,6 +14,7 @@ from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
     convert,
     train,
     card,
+    demo,
     quickstart,
 )
 from emo3d.cli.app import app, main
@@ -25,6 +26,7 @@ __all__ = [
     "card",
     "compare",
     "convert",
+    "demo",
     "evaluate",
     "extract",
     "faces",

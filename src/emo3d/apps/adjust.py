@@ -1,0 +1,147 @@
+"""The tab of sliders: every blendshape by hand, both sides together unless one asks for each."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from emo3d.apps.faces import Face
+from emo3d.apps.panel import Panel
+from emo3d.blendshapes import BLENDSHAPES, mirror
+from emo3d.dataset import make_rows
+from emo3d.dataset.prototypes import compose
+from emo3d.emotions import EMOTIONS
+
+GROUPS = {
+    "Brows": "brow",
+    "Eyes": "eye",
+    "Jaw": "jaw",
+    "Mouth": "mouth",
+    "Cheeks": "cheek",
+    "Nose": "nose",
+}
+"""Group -> how the names of its blendshapes begin."""
+MOST_UNDONE = 50
+
+# Of what turns the eyes or pulls jaw and mouth to one side, both at once is no symmetry.
+_ONE_SIDED = ("eyeLookIn", "eyeLookOut", "jaw", "mouth")
+PARTNERS = {
+    name: name.removesuffix("Left") + "Right"
+    for name in BLENDSHAPES
+    if name.endswith("Left") and name.removesuffix("Left") not in _ONE_SIDED
+}
+"""Left blendshape -> the right one that moves with it while both sides are kept alike."""
+_INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
+
+
+def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
+    """Build the tab; `tab` is the one it stands in, whose opening sets the sliders to the face that is shown."""
+    with gr.Row():
+        alike = gr.Checkbox(True, label="Both sides alike", min_width=140)
+        undo = gr.Button("Undo", size="sm", min_width=70)
+        flip = gr.Button("Mirror", size="sm", min_width=70)
+        chance = gr.Button("Random", size="sm", min_width=70)
+    with gr.Row():
+        emotions = [gr.Button(emotion.capitalize(), size="sm", min_width=90) for emotion in EMOTIONS]
+    sliders: dict[str, gr.Slider] = {}
+    for group, start in GROUPS.items():
+        with gr.Accordion(group, open=group in ("Brows", "Mouth")), gr.Row():
+            for name in BLENDSHAPES:
+                if name.startswith(start):
+                    sliders[name] = gr.Slider(
+                        0,
+                        1,
+                        step=0.01,
+                        label=_label(name, True),
+                        info="Corrects an open jaw; keep it below jawOpen" if name == "mouthClose" else None,
+                        visible=name not in PARTNERS.values(),
+                        min_width=200,
+                        buttons=[],
+                    )
+    ordered = [sliders[name] for name in BLENDSHAPES]
+    history = gr.State([])
+
+    def follow(alike: bool, face: Face, *values: float) -> list[Any]:
+        """The slider that moved takes its partner along; only that one is sent back, so that no thumb jumps."""
+        weights = np.array(values, np.float32)
+        updates: list[Any] = [gr.skip()] * len(BLENDSHAPES)
+        for left, right in PARTNERS.items() if alike else ():
+            moved = abs(weights[_INDEX[left]] - face.weights[_INDEX[left]]) > 1e-6
+            if moved and weights[_INDEX[right]] != weights[_INDEX[left]]:
+                weights[_INDEX[right]] = weights[_INDEX[left]]
+                updates[_INDEX[right]] = float(weights[_INDEX[right]])
+        return [*panel.quick(replace(face, weights=weights, description="")), *updates]
+
+    def settle(history: list[np.ndarray], face: Face) -> list[Any]:
+        return [_remember(history, face), *panel.show(face)]
+
+    def set_to(weights: np.ndarray, history: list[np.ndarray], face: Face) -> list[Any]:
+        shown = replace(face, weights=np.asarray(weights, np.float32), description="")
+        return [_remember(_remember(history, face), shown), *_values(shown), *panel.show(shown)]
+
+    def undone(history: list[np.ndarray], face: Face) -> list[Any]:
+        if len(history) < 2:
+            raise gr.Error("There is nothing to undo.", print_exception=False)
+        shown = replace(face, weights=history[-2], description="")
+        return [history[:-1], *_values(shown), *panel.show(shown)]
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    tab.select(lambda face: [[face.weights], *_values(face)], [panel.face], [history, *ordered], **private)
+    alike.input(
+        lambda alike: [
+            gr.Slider(label=_label(name, alike), visible=not alike or name not in PARTNERS.values())
+            for name in BLENDSHAPES
+        ],
+        [alike],
+        ordered,
+        **private,
+    )
+    gr.on(
+        [slider.input for slider in ordered],
+        follow,
+        [alike, panel.face, *ordered],
+        [*panel.quick_outputs, *ordered],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        **private,
+    )
+    gr.on(
+        [slider.release for slider in ordered],
+        settle,
+        [history, panel.face],
+        [history, *panel.outputs],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        **private,
+    )
+    state, all_of_it = [history, panel.face], [history, *ordered, *panel.outputs]
+    shown: dict[str, Any] = {**private, "show_progress_on": [panel.picture]}
+    undo.click(undone, state, all_of_it, **shown)
+    flip.click(lambda history, face: set_to(mirror(face.weights)[0], history, face), state, all_of_it, **shown)
+    chance.click(lambda history, face: set_to(_random(), history, face), state, all_of_it, **shown)
+    for emotion, button in zip(EMOTIONS, emotions, strict=True):
+        button.click(partial(set_to, compose({emotion: 1.0})), state, all_of_it, **shown)
+
+
+def _label(name: str, alike: bool) -> str:
+    return name.removesuffix("Left") if alike and name in PARTNERS else name
+
+
+def _values(face: Face) -> list[float]:
+    return [round(float(weight), 3) for weight in face.weights]
+
+
+def _remember(history: list[np.ndarray], face: Face) -> list[np.ndarray]:
+    if history and np.array_equal(history[-1], face.weights):
+        return history
+    return [*history, face.weights][-MOST_UNDONE:]
+
+
+def _random() -> np.ndarray:
+    """A face of the sample's grammar: plausible, unlike 51 random numbers."""
+    return make_rows("train", 1, seed=random.randrange(2**31))[0].blendshapes

@@ -1,0 +1,80 @@
+"""The demo: describe a feeling, see a face, adjust it, measure it, take it with you."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from emo3d.apps import judge, look, panel, score
+from emo3d.apps.adjust import adjust_tab
+from emo3d.apps.api import endpoints
+from emo3d.apps.blend import blend_tab
+from emo3d.apps.describe import describe_tab
+from emo3d.apps.faces import prior
+from emo3d.apps.judge import judge_tab
+from emo3d.apps.look import KEPT_SECONDS
+from emo3d.apps.panel import Panel
+from emo3d.apps.picture import picture_tab
+from emo3d.apps.score import score_tab
+from emo3d.scoring import QUICKSTART
+
+INTRODUCTION = """# Emo3D
+Describe a feeling and see it on a face that you can turn, adjust, measure and take with you."""
+
+ABOUT = """The *quickstart* generator, and the reader of pictures, are small and were trained on a synthetic sample:
+they know situations and emotions; negation, irony and physical detail are beyond them. What a face shows here is made
+from words and says nothing about how anybody feels."""
+
+
+def build(generator: str = QUICKSTART) -> gr.Blocks:
+    """The page; `LOOK` goes to its `launch`.
+
+    Args:
+        generator: the default one, `"quickstart"`, a folder or an id on the Hub.
+    """
+    models = list(dict.fromkeys([generator, QUICKSTART]))
+    with gr.Blocks(title="Emo3D", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
+        gr.Markdown(INTRODUCTION)
+        with gr.Tabs():
+            with gr.Tab("Make a face"), gr.Row(elem_id="page"):
+                making = gr.Column(elem_id="make")
+                with gr.Column(elem_id="shown"):
+                    shown = Panel()
+                with making, gr.Tabs():
+                    with gr.Tab("Describe"):
+                        describe, inputs, outputs = describe_tab(shown, models)
+                    with gr.Tab("Adjust") as adjusting:
+                        adjust_tab(shown, adjusting)
+                    with gr.Tab("Picture"):
+                        picture_tab(shown)
+                    with gr.Tab("Blend"):
+                        blend_tab(shown, models)
+            with gr.Tab("Score"):
+                score_tab()
+            with gr.Tab("Judge"):
+                judge_tab()
+        endpoints(generator)
+        gr.Markdown(ABOUT)
+        page.load(describe, inputs, outputs, api_visibility="private", show_progress_on=[shown.picture])
+    return page
+
+
+AT_ONCE = 2  # visitors served; a free Space has two cores
+MOST_WAITING = 64
+LARGEST_FILE = "20mb"
+LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + panel.CSS + judge.CSS + score.CSS}
+
+
+def launch(generator: str = os.environ.get("EMO3D_GENERATOR", QUICKSTART), **options: Any) -> None:
+    """Start the demo.
+
+    Args:
+        generator: see `build`; a Space names another one by the variable `EMO3D_GENERATOR`.
+        options: of `gradio.Blocks.launch`.
+    """
+    prior()  # loads what the first visitor would wait for
+    page = build(generator)
+    page.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
+    page.launch(**LOOK, max_file_size=LARGEST_FILE, mcp_server=True, **options)

@@ -1,0 +1,98 @@
+"""The tab that reads an expression off a photograph and shows it on the head, as read and calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from emo3d.apps.faces import Face, portrait
+from emo3d.apps.look import in_words
+from emo3d.apps.panel import Panel
+from emo3d.face.spaces import rig_weights
+from emo3d.landmarker import FaceReader
+
+MOST_PIXELS = 40_000_000
+LONGEST_READ = 2048
+"""Pixels of the longer side that are read; a face fills far fewer."""
+
+_reader: FaceReader | None = None
+_lock = Lock()  # one instrument for all visitors, and it reads one picture at a time
+
+
+def read_photograph(path: str) -> np.ndarray:
+    """Read the expression of the largest face in a picture.
+
+    Args:
+        path: of a picture; of one that moves, the first frame is read.
+
+    Returns:
+        (51,) float32 readings.
+
+    Raises:
+        ValueError: no picture, too large a one, or no face in it.
+        OSError: MediaPipe or its model is not there.
+    """
+    global _reader
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise ValueError(
+                    f"Expected a picture of at most {MOST_PIXELS / 1e6:.0f} megapixels, got {opened.width} x "
+                    f"{opened.height}."
+                )
+            opened.draft("RGB", (LONGEST_READ, LONGEST_READ))
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+            picture.thumbnail((LONGEST_READ, LONGEST_READ))
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError("This file is no picture that can be read: please use a PNG, JPEG or WebP.") from error
+    with _lock:
+        if _reader is None:
+            _reader = FaceReader(quiet=True)
+        reading = _reader.read(np.asarray(picture))
+    if reading is None:
+        raise ValueError("No face was found in this picture. One face, seen from the front and well lit, works best.")
+    return reading
+
+
+def picture_tab(panel: Panel) -> None:
+    """Build the tab."""
+    gr.Markdown(
+        "MediaPipe reads the expression off your picture. **The picture is deleted as soon as it is read**; only 51 "
+        "numbers stay, in this page."
+    )
+    photograph = gr.Image(
+        type="filepath", sources=["upload", "webcam"], label="Photograph", height=280, buttons=[], format="png"
+    )
+    compared = gr.Gallery(
+        label="The reading on this head", columns=2, height=260, visible=False, allow_preview=False, interactive=False
+    )
+    note = gr.Markdown(visible=False)
+
+    @in_words
+    def show(path: str | None, identity: str) -> list[Any]:
+        if path is None:
+            raise ValueError("Please choose a picture first.")
+        try:
+            reading = read_photograph(path)
+        finally:
+            Path(path).unlink(missing_ok=True)
+        raw, face = Face(reading, identity), Face(rig_weights(reading, "reading")[0], identity)
+        pictures = [(portrait(raw, 320), "raw: readings as weights"), (portrait(face, 320), "calibrated")]
+        text = (
+            "MediaPipe sees a brow raised or lips pursed where no one would, and hardly sees a sneer. Calibrated "
+            "weights are those that it would read this way off this head."
+        )
+        return [gr.Gallery(pictures, visible=True), gr.Markdown(text, visible=True), *panel.show(face)]
+
+    photograph.input(
+        show,
+        [photograph, panel.identity],
+        [compared, note, *panel.outputs],
+        api_visibility="private",
+        show_progress_on=[panel.picture],
+    )

@@ -1,0 +1,318 @@
+"""The tab that scores a file of expressions, which is all of the metric Space's page."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCardData
+from pyarrow import csv, parquet
+from pyarrow import json as json_lines
+
+from emo3d.apps import look
+from emo3d.apps.look import KEPT_SECONDS, in_words, own_folder
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.dataset import sample_folder
+from emo3d.emotions import EMOTIONS, distribution
+from emo3d.expressions import SUFFIXES, parquet_space, read_expressions
+from emo3d.face import render
+from emo3d.face.calibration import DEFAULT_METHOD, METHODS
+from emo3d.generation import load_generator
+from emo3d.quickstart.report import encode_picture
+from emo3d.scoring import (
+    DEFAULT_BACKBONE,
+    QUICKSTART,
+    Emo3DResult,
+    References,
+    ScoreSettings,
+    load_backbone,
+    read_references,
+    score,
+)
+
+BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
+SAMPLE, UPLOAD = "The embedded synthetic sample, test split", "A file of mine"
+MOST_ROWS = 20_000  # about ten minutes on two cores
+FACES = 6  # worst, and best
+
+INTRODUCTION = """Do generated faces show the emotions that were described? Upload 51 blendshape scores per face.
+**Lower is better**; 0.5 stands for a mean divergence of 0. Compare scores of one signature and the same references."""
+
+FORMATS = """**Predictions**: CSV or Parquet with a column for each of the 51 ARKit names (or one column `blendshapes`),
+JSONL with one `{name: score}` a line, Live Link Face CSV. **References**: CSV, Parquet or JSONL with `description` and
+either `intensities` (eight numbers) or a column for each emotion; with blendshapes too, errors are computed. One row
+per prediction, in the same order.
+
+**Space**: *weights* drive a rig (artists, ARKit captures). *Readings* are what MediaPipe says of a face, as in the
+published Emo3D: they are calibrated before they are rendered, or, with *none*, rendered raw, as in the publication."""
+
+NUMBERS = {
+    "emo3d": "Emo3D",
+    "kl_divergence": "KL divergence",
+    "recall_at_k": "recall@k",
+    "mse": "MSE",
+    "mae": "MAE",
+}
+HEADINGS = ["", "value", "95% interval"]
+PLOTTED = ["described mostly", "KL divergence"]
+GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
+READERS = {".csv": csv.read_csv, ".parquet": parquet.read_table, ".jsonl": json_lines.read_json}
+
+CSS = """
+.faces {display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px}
+.faces figure {margin: 0; border-radius: 8px; overflow: hidden; background: var(--background-fill-secondary)}
+.faces img {display: block; width: 100%; aspect-ratio: 1}
+.faces figcaption {padding: 8px 10px; font-size: 13px; line-height: 1.4; color: var(--body-text-color)}
+.faces p {margin: 0 0 4px; overflow-wrap: anywhere}
+.faces .said {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
+.faces small {font-size: 12px; opacity: 0.8}
+"""
+LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + CSS}
+
+
+@in_words
+def evaluate_file(
+    predictions: str | None,
+    source: str = SAMPLE,
+    uploaded: str | None = None,
+    backbone: str = QUICKSTART,
+    variant: str = "paper",
+    k: float = 10,
+    space: str = "weights",
+    calibration: str = DEFAULT_METHOD,
+    model: str = "my-model",
+) -> tuple[Any, ...]:
+    """Score a file of generated expressions against what was described.
+
+    Args:
+        predictions: file of 51 blendshape scores per row: CSV, Parquet, JSON, JSON lines, NumPy or Live Link Face.
+        source: the references, one per prediction: the test split of the embedded sample, or a file.
+        uploaded: file of references: CSV, Parquet or JSON lines with description and intensities.
+        backbone: dual encoder that reads the pictures of the faces.
+        variant: paper, or release as the published code computes it.
+        k: descriptions retrieved per face.
+        space: of the predictions, weights or reading.
+        calibration: how readings become weights.
+        model: name of the model, for its card.
+
+    Returns:
+        Rows of the result; KL divergence by emotion, to plot; rows by emotion and by intensity; the worst and the best
+        faces; the signature; a JSON file with everything, and a YAML file for a model card.
+    """
+    if predictions is None or (source == UPLOAD and uploaded is None):
+        raise ValueError("Please upload predictions and references first.")
+    described = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
+    try:
+        expressions = read_predictions_file(predictions, space)
+        references = read_references_file(described)
+    except ValueError as error:  # what Arrow says of a file names its folder, too
+        text = str(error)
+        for path in (Path(predictions), described):
+            text = text.replace(str(path), path.name)
+        raise ValueError(text) from error
+    settings = ScoreSettings(
+        variant=variant,  # type: ignore[arg-type]
+        k=int(k),
+        backbone=backbone,
+        space=space,  # type: ignore[arg-type]
+        calibration=calibration,  # type: ignore[arg-type]
+    )
+    # A backbone that is given keeps no embeddings of what visitors upload.
+    result = score(expressions, references, settings=settings, backbone=load_backbone(backbone))
+    folder = own_folder()
+    result.save(folder / "emo3d_result.json")
+    test_set = "Emo3D synthetic sample" if source == SAMPLE else described.stem
+    (folder / "model_card_results.yml").write_text(model_index(result, model, test_set), encoding="utf-8")
+    order = np.argsort(result.per_sample["kl_divergence"], kind="stable")
+    by_emotion = group_table(result.per_emotion)
+    return (
+        table(result),
+        pd.DataFrame([[row[0], float(row[2])] for row in by_emotion], columns=PLOTTED),
+        by_emotion,
+        group_table(result.per_band),
+        face_cards(order[::-1][:FACES], expressions, references, result, settings),
+        face_cards(order[:FACES], expressions, references, result, settings),
+        result.signature,
+        [str(path) for path in sorted(folder.iterdir())],
+    )
+
+
+def read_predictions_file(path: str, space: str) -> np.ndarray:
+    """Expressions (N, 51), of which the file does not say that they are in another space."""
+    expressions, known = read_expressions(path)
+    if known not in (None, space):
+        raise ValueError(f"expected predictions in the space {space!r}, the file says {known!r}")
+    if len(expressions) > MOST_ROWS:
+        raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; run it at home")
+    return expressions
+
+
+def read_references_file(path: Path) -> References:
+    """What was described: a column each for the emotions and the blendshapes, or for all of them."""
+    if path.suffix not in READERS:
+        raise ValueError(f"expected references as {', '.join(READERS)}, got {path.name}")
+    table = READERS[path.suffix](path)
+    wanted = ("description", "intensities", "blendshapes", *EMOTIONS, *BLENDSHAPES)
+    columns = table.select([name for name in table.column_names if name in wanted]).to_pydict()
+    for name, parts in (("intensities", EMOTIONS), ("blendshapes", BLENDSHAPES)):
+        if name not in columns and columns.keys() >= set(parts):
+            columns[name] = list(zip(*(columns[part] for part in parts), strict=True))
+    return read_references(columns, parquet_space(path) if path.suffix == ".parquet" else None)
+
+
+def table(result: Emo3DResult) -> list[list[str]]:
+    """The result as rows of text."""
+    rows = [["faces", str(result.n), ""], ["references", result.references, ""]]
+    for name, shown in NUMBERS.items():
+        if name in result.intervals:
+            rows.append([shown, f"{getattr(result, name):.4f}", interval(result.intervals[name])])
+    if result.truncated:
+        rows.append(["descriptions truncated", str(result.truncated), ""])
+    return rows
+
+
+def group_table(groups: dict[str, dict[str, Any]]) -> list[list[Any]]:
+    """Parts of the result as rows."""
+    rows = []
+    for name, part in groups.items():
+        ends = interval(part["intervals"]["kl_divergence"])
+        rows.append([name, part["n"], f"{part['kl_divergence']:.4f}", ends, f"{part['emo3d']:.4f}"])
+    return rows
+
+
+def interval(ends: tuple[float, float]) -> str:
+    """Both ends of an interval, as text."""
+    return f"{ends[0]:.3f} to {ends[1]:.3f}"
+
+
+def face_cards(
+    rows: np.ndarray, expressions: np.ndarray, references: References, result: Emo3DResult, settings: ScoreSettings
+) -> str:
+    """Faces with what was described, what they show, and how far that is, as HTML."""
+    pictures = render(expressions[rows], space=settings.space, calibration=settings.calibration)
+    wanted = distribution(references.intensities[rows])
+    cards = []
+    for row, picture, described in zip(rows, pictures, wanted, strict=True):
+        said = escape(references.descriptions[row])
+        found = result.per_sample["distribution"][row]
+        cards.append(
+            f'<figure><img src="{encode_picture(picture)}" alt="Face {row}"><figcaption>'
+            f"<p><b>KL {result.per_sample['kl_divergence'][row]:.2f}</b> <small>row {row}</small></p>"
+            f'<p class="said" title="{said}">{said}</p>'
+            f"<small>described: {leading(described)}<br>shown: {leading(found)}</small></figcaption></figure>"
+        )
+    return f'<div class="faces">{"".join(cards)}</div>'
+
+
+def leading(emotions: np.ndarray) -> str:
+    """The two strongest emotions of a distribution (8,), as text."""
+    strongest = np.argsort(-emotions, kind="stable")[:2]
+    return ", ".join(f"{EMOTIONS[index]} {emotions[index]:.0%}" for index in strongest if emotions[index])
+
+
+def model_index(result: Emo3DResult, model: str, test_set: str) -> str:
+    """The result as YAML for the head of a model card."""
+    results = [
+        EvalResult(
+            task_type="text-to-expression",
+            task_name="Text to facial expression",
+            dataset_type=test_set.lower().replace(" ", "-"),
+            dataset_name=test_set,
+            dataset_args={"references": result.references, "n": result.n},
+            metric_type=name,
+            metric_name=shown,
+            metric_value=round(getattr(result, name), 6),
+            metric_args={"interval": [round(end, 6) for end in result.intervals[name]], "signature": result.signature},
+        )
+        for name, shown in NUMBERS.items()
+        if name in result.intervals
+    ]
+    return ModelCardData(model_name=model, eval_results=results).to_yaml()
+
+
+def example() -> tuple[str, str]:
+    """Predictions to try: what the quickstart generator makes of the sample's descriptions, and their space."""
+    descriptions = parquet.read_table(sample_folder() / "test.parquet", columns=["description"])["description"]
+    generator = load_generator(QUICKSTART)
+    path = own_folder() / "quickstart.parquet"
+    expressions = generator.generate(descriptions.to_pylist())
+    pd.DataFrame({"blendshapes": list(expressions)}).to_parquet(path)
+    return str(path), generator.config.space
+
+
+def score_tab() -> None:
+    """Build the tab; its endpoint is `/score`, and its page needs `CSS`."""
+    gr.Markdown(INTRODUCTION)
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            predictions = gr.File(label="Predictions", file_types=list(SUFFIXES), height=120)
+            try_it = gr.Button("No file at hand? Take the quickstart generator's faces", size="sm")
+            source = gr.Radio([SAMPLE, UPLOAD], value=SAMPLE, label="References")
+            uploaded = gr.File(label="My references", file_types=list(READERS), height=120, visible=False)
+            space = gr.Radio(["weights", "reading"], value="weights", label="Space of the predictions")
+            backbone = gr.Dropdown(BACKBONES, value=QUICKSTART, label="Backbone")
+            with gr.Accordion("More settings", open=False):
+                variant = gr.Radio(["paper", "release"], value="paper", label="Variant")
+                calibration = gr.Radio(list(METHODS), value=DEFAULT_METHOD, label="Readings become weights by")
+                k = gr.Slider(1, 50, value=10, step=1, label="k, descriptions retrieved per face")
+                model = gr.Textbox("my-model", label="Name of the model, for its card", max_lines=1)
+            run = gr.Button("Score", variant="primary")
+            with gr.Accordion("What files should look like", open=False):
+                gr.Markdown(FORMATS)
+        with gr.Column(scale=3, min_width=320):
+            nothing = gr.Markdown("*The score, its parts and the faces behind them come here.*", min_height=160)
+            with gr.Column(visible=False) as results:
+                numbers = gr.Dataframe(headers=HEADINGS, label="Result", interactive=False)
+                with gr.Tabs():
+                    with gr.Tab("By emotion"):
+                        plot = gr.BarPlot(
+                            x=PLOTTED[0],
+                            y=PLOTTED[1],
+                            y_lim=[0, None],
+                            x_label_angle=-35,
+                            sort=list(EMOTIONS),
+                            height=240,
+                            show_label=False,
+                        )
+                        by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], interactive=False)
+                    with gr.Tab("By intensity"):
+                        by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], interactive=False)
+                files = gr.File(label="All of it (for emo3d compare), and YAML for a model card", interactive=False)
+                signature = gr.Textbox(label="Signature", lines=3, interactive=False, buttons=["copy"])
+    with gr.Column(visible=False) as faces, gr.Tabs():
+        with gr.Tab("Worst faces"):
+            worst = gr.HTML()
+        with gr.Tab("Best faces"):
+            best = gr.HTML()
+
+    source.change(lambda chosen: gr.File(visible=chosen == UPLOAD), source, uploaded, api_visibility="private")
+    try_it.click(example, None, [predictions, space], api_visibility="private")
+    scored = run.click(
+        evaluate_file,
+        [predictions, source, uploaded, backbone, variant, k, space, calibration, model],
+        [numbers, plot, by_emotion, by_band, worst, best, signature, files],
+        api_name="score",
+        show_progress_on=[nothing, numbers],
+    )
+    # An error leaves no old result there. Hidden, not taken out: a plot that goes while it is measured throws.
+    there: bool | Literal["hidden"]
+    for event, empty, there in ((scored.success, False, True), (scored.failure, True, "hidden")):
+        shown = [gr.Markdown(visible=empty), gr.Column(visible=there), gr.Column(visible=there)]
+        event(lambda shown=shown: shown, None, [nothing, results, faces], api_visibility="private")
+
+
+def build() -> gr.Blocks:
+    """The page of the metric Space; `LOOK` goes to its `launch`."""
+    with gr.Blocks(title="Emo3D score", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
+        gr.Markdown("# Emo3D score")
+        score_tab()
+    return page
+
+
+def launch(**options: Any) -> None:
+    """Start the page, on 127.0.0.1 but on a Space; `options` go to `gradio.Blocks.launch`."""
+    build().launch(**LOOK, max_file_size="200mb", **options)
