@@ -169,9 +169,15 @@ def read(face: Face) -> Reading:
     shown = retrieved_distribution(nearest)
     if not face.description.strip():
         return Reading(shown[0])
-    asked = backbone.encode_texts([face.description]).embeddings
-    described = retrieved_distribution(bank.intensities[bank.nearest(asked, _NEAREST)])
-    return Reading(shown[0], described[0], float(divergence(described, nearest)[0]))
+    described = _described(face.description)
+    return Reading(shown[0], described, float(divergence(described[None], nearest)[0]))
+
+
+@lru_cache(maxsize=1024)  # one description is read for each head, strength and variant of it
+def _described(description: str) -> np.ndarray:
+    backbone, bank = _backbone_and_bank()
+    asked = backbone.encode_texts([description]).embeddings
+    return retrieved_distribution(bank.intensities[bank.nearest(asked, _NEAREST)])[0]
 
 
 @lru_cache(maxsize=1)
@@ -182,6 +188,7 @@ def _backbone_and_bank() -> tuple[Backbone, Bank]:
     return backbone, Bank.encode(descriptions, intensities, backbone, cache=True)
 
 
+@lru_cache(maxsize=1)
 def prior() -> float:
     """Divergence of an answer that hedges: the known descriptions' mean emotions, against each of them."""
     _, bank = _backbone_and_bank()
@@ -203,7 +210,7 @@ def write_files(face: Face) -> dict[str, str]:
     write_json(paths[".json"], face.weights)
     write_livelink_csv(paths[".csv"], face.weights)
     write_blender_script(paths[".py"], face.weights)
-    Image.fromarray(portrait(face)).save(paths[".png"])
+    Image.fromarray(portrait(face)).save(paths[".png"], compress_level=1)  # a third of the time
     return paths
 
 

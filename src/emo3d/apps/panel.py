@@ -61,6 +61,7 @@ class Panel:
                     interactive=False,
                     height=HEIGHT,
                     buttons=["fullscreen"],
+                    format="jpeg",  # of pictures that follow a slider
                     alt_text="The face, seen from the front",
                 )
             with gr.Row(elem_id="take"):
@@ -90,7 +91,7 @@ class Panel:
         """Everything about a face: values of `outputs`."""
         files = write_files(face)
         taken = [gr.DownloadButton(value=files[ending], interactive=True) for ending in TAKEN]
-        return [*cls.quick(face), files[".glb"], emotions(read(face)), *taken]
+        return [face, files[".png"], leading(face), files[".glb"], emotions(read(face)), *taken]
 
 
 def leading(face: Face) -> str:
