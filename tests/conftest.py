@@ -1,8 +1,10 @@
 """Every test runs offline, in Hub caches of its own; set before any Hub library is imported."""
 
 import atexit
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 
 import pytest
@@ -24,6 +26,14 @@ CHROMIUM_FLAGS = (
 ).split()
 
 
+VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
+VALIDATE = """
+const validator = require('gltf-validator'), fs = require('fs');
+validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
+  .then(report => console.log(JSON.stringify(report)));
+"""
+
+
 @pytest.fixture(scope="module")
 def chromium():
     sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")
@@ -34,6 +44,56 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Opens a page as a person does: `visit(url, width=1280, scheme="light")`.
+
+    At the end of a test, no page has asked another host, thrown an error, or become wider than its window.
+    """
+    from urllib.parse import urlsplit
+
+    visits = []
+
+    def opened(url, width=1280, scheme="light"):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context.set_default_timeout(60_000)
+        page, hosts, failures = context.new_page(), set(), []
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        visits.append((page, url, width, hosts, failures))
+        page.goto(url)
+        return page
+
+    yield opened
+    for page, url, width, hosts, failures in visits:
+        shown = page.evaluate("document.documentElement.scrollWidth")
+        page.context.close()
+        assert hosts <= {urlsplit(url).netloc, ""}  # data and blobs have no host
+        assert failures == []
+        assert shown <= width
+
+
+@pytest.fixture(scope="session")
+def validate(request):
+    """The Khronos validator, fetched once per checkout; a function from a file to its report."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        pytest.skip("the Khronos validator needs node and npm")
+    folder = request.config.cache.mkdir("gltf-validator")
+    if not (folder / "node_modules" / "gltf-validator").is_dir():
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), VALIDATOR]
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if fetched.returncode:
+            pytest.skip(f"npm could not fetch {VALIDATOR}: {fetched.stderr[-300:]}")
+
+    def run(path):
+        command = [node, "-e", VALIDATE, str(path)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")

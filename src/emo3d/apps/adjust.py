@@ -37,6 +37,7 @@ PARTNERS = {
 }
 """Left blendshape -> the right one that moves with it while both sides are kept alike."""
 _INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
+_ROUNDING = 1e-3  # sliders show three decimals
 
 
 def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
@@ -68,17 +69,17 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
 
     def follow(alike: bool, face: Face, *values: float) -> list[Any]:
         """The slider that moved takes its partner along; only that one is sent back, so that no thumb jumps."""
-        weights = np.array(values, np.float32)
-        updates: list[Any] = [gr.skip()] * len(BLENDSHAPES)
-        for left, right in PARTNERS.items() if alike else ():
-            moved = abs(weights[_INDEX[left]] - face.weights[_INDEX[left]]) > 1e-6
-            if moved and weights[_INDEX[right]] != weights[_INDEX[left]]:
-                weights[_INDEX[right]] = weights[_INDEX[left]]
-                updates[_INDEX[right]] = float(weights[_INDEX[right]])
-        return [*panel.quick(replace(face, weights=weights, description="")), *updates]
+        shown = _moved(alike, face, values)
+        updates = [
+            float(weight) if abs(weight - value) > _ROUNDING else gr.skip()
+            for weight, value in zip(shown.weights, values, strict=True)
+        ]
+        return [*panel.quick(shown), *updates]
 
-    def settle(history: list[np.ndarray], face: Face) -> list[Any]:
-        return [_remember(history, face), *panel.show(face)]
+    def settle(history: list[np.ndarray], alike: bool, face: Face, *values: float) -> list[Any]:
+        """All that `follow` leaves out. It may come before `follow` is through, so it asks the sliders as well."""
+        shown = _moved(alike, face, values)
+        return [_remember(history, shown), *panel.show(shown)]
 
     def set_to(weights: np.ndarray, history: list[np.ndarray], face: Face) -> list[Any]:
         shown = replace(face, weights=np.asarray(weights, np.float32), description="")
@@ -113,7 +114,7 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
     gr.on(
         [slider.release for slider in ordered],
         settle,
-        [history, panel.face],
+        [history, alike, panel.face, *ordered],
         [history, *panel.outputs],
         trigger_mode="always_last",
         show_progress="hidden",
@@ -134,6 +135,17 @@ def _label(name: str, alike: bool) -> str:
 
 def _values(face: Face) -> list[float]:
     return [round(float(weight), 3) for weight in face.weights]
+
+
+def _moved(alike: bool, face: Face, values: tuple[float, ...]) -> Face:
+    """The face that the sliders ask for; a hidden one has no say, since its value may be an old one."""
+    given = np.array(values, np.float32)
+    moved = np.abs(given - face.weights) > _ROUNDING
+    weights = np.where(moved, given, face.weights)
+    for left, right in PARTNERS.items() if alike else ():
+        one, other = _INDEX[left], _INDEX[right]
+        weights[other] = weights[one] if moved[one] else face.weights[other]
+    return replace(face, weights=weights, description="" if moved.any() else face.description)
 
 
 def _remember(history: list[np.ndarray], face: Face) -> list[np.ndarray]:

@@ -41,6 +41,9 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
     def move(ends: tuple[str, str, np.ndarray] | None, part: float, face: Face) -> list[Any]:
         return panel.quick(between(ends, part, face.identity)) if ends else [gr.skip()] * len(panel.quick_outputs)
 
+    def settle(ends: tuple[str, str, np.ndarray] | None, part: float, face: Face) -> list[Any]:
+        return panel.show(between(ends, part, face.identity)) if ends else [gr.skip()] * len(panel.outputs)
+
     def play(face: Face) -> list[Any]:
         paths = write_animation(Face(np.zeros_like(face.weights)), face)
         files = [gr.DownloadButton(value=paths[ending], visible=True) for ending in (".glb", ".gif")]
@@ -62,5 +65,5 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    part.release(panel.show, [panel.face], panel.outputs, show_progress="hidden", api_visibility="private")
+    part.release(settle, [ends, part, panel.face], panel.outputs, show_progress="hidden", api_visibility="private")
     animate.click(play, [panel.face], [moving, *taken], api_visibility="private", show_progress_on=[moving])

@@ -64,7 +64,11 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
 AT_ONCE = 2  # visitors served; a free Space has two cores
 MOST_WAITING = 64
 LARGEST_FILE = "20mb"
-LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + panel.CSS + judge.CSS + score.CSS}
+LOOK: dict[str, Any] = {
+    "theme": look.THEME,
+    "css": look.CSS + panel.CSS + judge.CSS + score.CSS,
+    "js": look.KEYS,
+}
 
 
 def launch(generator: str = os.environ.get("EMO3D_GENERATOR", QUICKSTART), **options: Any) -> None:

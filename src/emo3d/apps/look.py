@@ -39,6 +39,11 @@ CSS = """
 .key span {margin-right: 14px}
 """
 
+KEYS = """() => document.addEventListener("keyup", event => {
+    if (event.target.type === "range" && /^(Arrow|Page|Home|End)/.test(event.key))
+        event.target.dispatchEvent(new PointerEvent("pointerup", {bubbles: true}));
+})"""  # Gradio's sliders tell of their release by mouse only
+
 
 def own_folder() -> Path:
     """A new folder for one visitor's files, whose name nobody else can guess."""
