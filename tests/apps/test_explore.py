@@ -1,0 +1,156 @@
+"""The tab Explore: its cards, and a visit in a browser with a Hub on loopback."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="needs the extra [demo]")
+
+from datasets_to_browse import write_built, write_table
+
+from emo3d.apps.browse import Row
+from emo3d.apps.explore import _card, _face, _picture
+from hub import Hub
+
+HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} {{ran}}"
+SHOWN_WITHIN = 60_000  # milliseconds
+PAGE = """
+import gradio as gr
+from emo3d.apps import explore, look, panel
+with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
+    with gr.Tab("Make a face", id="make"):
+        shown = panel.Panel()
+    with gr.Tab("Explore") as tab:
+        explore.explore_tab(tab, shown).success(lambda: gr.Tabs(selected="make"), None, tabs)
+page.launch(theme=look.THEME, css=look.CSS + panel.CSS + explore.CSS, quiet=True, prevent_thread_lock=True)
+print(page.local_url, flush=True)
+page.block_thread()
+"""
+
+
+def row(**parts):
+    nothing = {"intensities": None, "blendshapes": None, "problem": "", "identity": ""}
+    return Row(**{"place": 7, "descriptions": ["a"], **nothing, **parts})
+
+
+def encoded(kind, size=(8, 8)):
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, kind)
+    return file.getvalue()
+
+
+def test_a_card_shows_text_as_text():
+    card = _card(0, row(descriptions=[HOSTILE, "b" * 5000], problem=HOSTILE), None)
+    assert "<img" not in card
+    assert "&lt;img src=x" in card
+    assert len(card) < 2000
+
+
+def test_a_card_of_a_face():
+    intensities = np.array([0.2, 0, 0, 0.6, 0, 0, 0, 0])
+    found = row(intensities=intensities, blendshapes=np.zeros(51, np.float32), identity="girl", picture=encoded("PNG"))
+    card = _card(3, found, _face(found, "weights"))
+    assert card.count("data:image/jpeg;base64,") == 2
+    assert 'alt="Picture of row 7"' in card
+    assert 'alt="Render of row 7"' in card
+    assert ">0.25<" in card  # 0.2 and 0.6 divided by their sum
+    assert ">0.75<" in card
+    assert "happiness" not in card
+    assert 'data-face="3" aria-label="Take the face of row 7"' in card
+
+
+@pytest.mark.parametrize("held", [b"", b"GIF89a", encoded("EPS"), encoded("PNG", (9000, 9000)), encoded("PNG")[:40]])
+def test_what_is_no_picture_is_not_shown(held):
+    assert _picture(held, "picture", 7) == "<div>This picture cannot be shown.</div>"
+
+
+def test_faces_of_unknown_people_are_adults():
+    found = row(blendshapes=np.zeros(51, np.float32), identity="../../etc")
+    assert _face(found, "weights").identity == "adult"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explore")
+    hostile = {"description": [HOSTILE], "blendshapes": [[0.5] * 51]}
+    folders = {"built": write_built(folder / "built"), "hostile": write_table(folder / "hostile", hostile)}
+    with Hub({(f"datasets/me/{name}", "main"): path for name, path in folders.items()}) as hub:
+        environment = hub.environment(folder / "home") | {"GRADIO_TEMP_DIR": str(folder / "cache")}
+        server = subprocess.Popen(
+            [sys.executable, "-c", PAGE], env=environment, cwd=folder, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def choose_emotion(page, emotion):
+    page.get_by_label("Strongest emotion").fill(emotion)
+    page.get_by_role("option", name=emotion).wait_for()
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_visit(url, chromium, tmp_path, width, scheme):
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(SHOWN_WITHIN)
+    page = context.new_page()
+    hosts, failures = set(), []
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(url)
+    page.get_by_role("tab", name="Explore").click()
+    figures, looked = page.locator(".rows figure"), page.locator("#looked")
+    looked.get_by_text("12 rows (0 to 11) and found 12").wait_for()
+    assert figures.count() == 12
+    assert page.locator(".rows img").count() == 24
+    assert page.evaluate("[...document.querySelectorAll('.rows img')].every(img => img.naturalWidth == 224 && img.alt)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=tmp_path / f"explore-{width}-{scheme}.png", full_page=True)
+
+    # By keyboard: search, turn pages, another dataset, take a face.
+    choose_emotion(page, "fear")
+    looked.get_by_text("Onward looks further").wait_for()
+    first = looked.inner_text()
+    page.get_by_role("button", name="Back", disabled=True).wait_for()
+    page.get_by_role("button", name="Onward").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Back", disabled=False).focus()
+    assert looked.inner_text() != first
+    page.keyboard.press("Enter")
+    looked.get_by_text(first).wait_for()
+    name = page.get_by_label("Dataset")
+    name.fill("me/built")
+    name.press("Enter")
+    looked.get_by_text("30 rows (0 to 29) and found 8; there are no more. Blendshapes are reading").wait_for()
+    page.get_by_label("Search in descriptions").fill("PERSON 8")
+    page.keyboard.press("Enter")
+    looked.get_by_text("30 rows (0 to 29) and found 1").wait_for()
+    assert figures.locator("p").all_inner_texts() == ["Person 8 is here.", "<b>Number</b> 8"]
+    assert figures.locator("th").all_inner_texts() == ["fear"]
+    assert page.get_by_label("Config").input_value() == "default"
+
+    name.fill("/etc/passwd")
+    name.press("Enter")
+    page.get_by_text("Expected sample, or a dataset on the Hub, as in namespace/name.").wait_for()
+    name.fill("me/hostile")
+    page.get_by_label("Search in descriptions").fill("")
+    choose_emotion(page, "any")
+    looked.get_by_text("1 rows (0 to 0) and found 1").wait_for()
+    assert figures.locator("p").all_inner_texts() == [HOSTILE]
+    assert page.evaluate("window.ran") is None
+
+    page.get_by_role("button", name="Take the face of row 0").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("tab", name="Make a face", selected=True).wait_for()
+    page.get_by_alt_text("The face, seen from the front").wait_for()
+    assert hosts == {url.split("/")[2]}
+    assert not failures
+    context.close()
