@@ -15,6 +15,7 @@ from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
     train,
     card,
     demo,
+    doctor,
     quickstart,
 )
 from emo3d.cli.app import app, main
@@ -27,6 +28,7 @@ __all__ = [
     "compare",
     "convert",
     "demo",
+    "doctor",
     "evaluate",
     "extract",
     "faces",

@@ -1,0 +1,122 @@
+"""`emo3d doctor` in fresh processes: a machine that has all, one without a network, and one with a poor token."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from emo3d.publishing.doctor import namespaces
+from hub import TOKEN, Hub
+
+
+def doctor(environment, *arguments):
+    """Exit code, findings by what was looked at, and all that was printed."""
+    command = [sys.executable, "-m", "emo3d", "doctor", "--json", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return done.returncode, {f["what"]: f for f in json.loads(done.stdout)}, done.stdout + done.stderr
+
+
+def levels(findings):
+    return {what: finding["level"] for what, finding in findings.items() if finding["level"] != "ok"}
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with Hub() as hub:
+        yield hub
+
+
+def test_a_machine_that_may_publish(hub, tmp_path):
+    code, findings, printed = doctor(hub.environment(tmp_path), "--namespace", "me")
+    assert levels(findings) == {"default backbone": "note"}  # this Hub has no CLIP
+    assert "404" in findings["default backbone"]["found"]
+    assert "quickstart" in findings["default backbone"]["advice"]
+    assert findings["token"]["found"] == "me, may write to me"
+    assert findings["hub"]["found"].startswith(hub.url)
+    assert (code, TOKEN in printed) == (0, False)
+
+
+def test_another_namespace_and_another_token(hub, tmp_path):
+    code, findings, _ = doctor(hub.environment(tmp_path), "--namespace", "them")
+    assert (code, findings["token"]["level"]) == (1, "problem")
+    assert "not to them" in findings["token"]["found"]
+    secret = "hf_of another kind"  # with a space: clients quote such a header in their errors
+    code, findings, printed = doctor(hub.environment(tmp_path) | {"HF_TOKEN": secret})
+    assert (code, levels(findings)) == (1, {"token": "problem", "default backbone": "note"})
+    assert "settings/tokens" in findings["token"]["advice"]
+    assert secret not in printed
+
+
+def test_the_hub_is_busy_or_away(hub, tmp_path):
+    hub.fail("GET /api/whoami", status=503, times=99)
+    _, findings, _ = doctor(hub.environment(tmp_path))
+    assert "503" in findings["token"]["found"]
+    hub.mend()
+    start = time.monotonic()
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # the port `discard`
+    code, findings, printed = doctor(hub.environment(tmp_path) | nowhere)
+    assert time.monotonic() - start < 30
+    assert (code, levels(findings)) == (0, {"hub": "note", "token": "note", "default backbone": "note"})
+    assert all(findings[what]["advice"] for what in levels(findings))
+    assert TOKEN not in printed
+    assert doctor(hub.environment(tmp_path) | nowhere, "--namespace", "me")[0] == 1
+
+
+def test_offline_asks_nothing(hub, tmp_path):
+    hub.requests.clear()
+    code, findings, _ = doctor(hub.environment(tmp_path) | {"HF_HUB_OFFLINE": "1"})
+    assert (code, hub.requests) == (0, [])
+    assert "HF_HUB_OFFLINE" in findings["hub"]["found"]
+
+
+def test_versions_of_another_time(hub, tmp_path):
+    """An environment whose `datasets` is too old, and whose cache folder is a file."""
+    old = tmp_path / "old" / "datasets-1.0.dist-info"
+    old.mkdir(parents=True)
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: datasets\nVersion: 1.0\n")
+    (tmp_path / "home").write_text("")
+    environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": str(tmp_path / "old")}
+    code, findings, _ = doctor(environment)
+    assert code == 1
+    assert levels(findings) == {"datasets": "problem", "cache": "problem", "default backbone": "note"}
+    assert "1.0, expected <6,>=2.19" in findings["datasets"]["found"]
+    assert findings["datasets"]["advice"] == 'pip install "datasets<6,>=2.19"'
+    assert "HF_HOME" in findings["cache"]["advice"]
+
+
+def test_the_table_says_the_same(hub, tmp_path):
+    command = [sys.executable, "-m", "emo3d", "doctor"]
+    done = subprocess.run(command, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    for word in ("torch", "device", "cache", "default backbone", "->"):
+        assert word in done.stdout
+
+
+def account(role, **fine):
+    """The answer of the Hub's whoami-v2 as of 2025, as far as it says who may write where."""
+    orgs = [{"name": "lab", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}]
+    return {"name": "me", "orgs": orgs, "auth": {"accessToken": {"role": role, **fine}}}
+
+
+def scope(kind, name, *permissions):
+    return {"entity": {"type": kind, "name": name}, "permissions": permissions}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (account("write"), ["me", "lab"]),
+        (account("read"), []),
+        ({"name": "me"}, []),
+        (
+            account("fineGrained", fineGrained={"scoped": [scope("org", "lab", "repo.content.read", "repo.write")]}),
+            ["lab"],
+        ),
+        (account("fineGrained", fineGrained={"scoped": [scope("user", "me", "repo.content.read")]}), []),
+        (account("fineGrained", fineGrained={"scoped": [scope("repo", "me/emo3d", "repo.write")]}), []),
+    ],
+)
+def test_who_may_write_where(answer, expected):
+    assert namespaces(answer) == expected
