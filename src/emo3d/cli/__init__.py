@@ -15,7 +15,9 @@ from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
     train,
     card,
     demo,
+    publish,
     doctor,
+    release,
     quickstart,
 )
 from emo3d.cli.app import app, main
@@ -36,7 +38,9 @@ __all__ = [
     "inspecting",
     "leaderboard",
     "main",
+    "publish",
     "quickstart",
+    "release",
     "score",
     "train",
 ]

@@ -54,10 +54,20 @@ def release_card(files: Sequence[ShardFile]) -> str:
     """
     header, body = _artifact()
     body = re.sub(r"^!\[.*?\n\n\*.*?\*\n\n", "", body, flags=re.DOTALL | re.MULTILINE)
-    body = re.sub(r"\[([^\]]*)\]\(\.\./([^)]*)\)", r"\1 (`\2` in the repository)", body)
+    body = links_inside(body)
     counts = f"## This build\n\n{_counts(files)}\n\n`build_report.json` lists what was left out.\n\n"
     licences = ["mit", "apache-2.0"] if any(file.config == "sample" for file in files) else "mit"
     return _card({**header, "license": licences, **_described(files, {})}, body.replace("## ", f"{counts}## ", 1))
+
+
+def links_inside(text: str) -> str:
+    """Markdown without links that lead out of its folder; their text stays.
+
+    Example:
+        >>> links_inside("see [the house](../docs/house.md)")
+        'see the house (`docs/house.md` in the repository)'
+    """
+    return re.sub(r"\[([^\]]*)\]\(\.\./([^)]*)\)", r"\1 (`\2` in the repository)", text)
 
 
 def citation() -> str:
@@ -136,4 +146,4 @@ def _card(header: Mapping[str, Any], text: str) -> str:
     return f"---\n{DatasetCardData(**header).to_yaml()}\n---\n\n{text}"
 
 
-__all__ = ["authors", "citation", "folder_card", "release_card"]
+__all__ = ["authors", "citation", "folder_card", "links_inside", "release_card"]

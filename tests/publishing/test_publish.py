@@ -1,0 +1,133 @@
+"""`emo3d publish` in fresh processes, to a Hub on loopback."""
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import emo3d
+from hub import TOKEN, Hub
+
+ROOT = Path(__file__).parents[2]
+WHEEL = f"emo3d-{emo3d.__version__}-py3-none-any.whl"
+TAG = f"v{emo3d.__version__}"
+REPOSITORIES = {
+    ("models", "me/emo3d-quickstart-generator"),
+    ("models", "me/emo3d-quickstart-backbone"),
+    ("datasets", "me/emo3d"),
+    ("spaces", "me/emo3d_score"),
+    ("spaces", "me/emo3d-demo"),
+}
+
+
+def publish(hub, home, *arguments, root=ROOT, **variables):
+    command = [sys.executable, "-m", "emo3d", "publish", "--namespace", "me", *map(str, arguments)]
+    environment = hub.environment(home) | {"COLUMNS": "300"} | variables
+    return subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=240, check=False)
+
+
+def held(hub, name, branch="main"):
+    """Path -> content of what a branch holds, as the Hub keeps it."""
+    kind, id = name.split("/", 1)
+    return {path: file.path.read_bytes() for path, file in hub._repositories[kind, id].commit(branch).files.items()}
+
+
+def commits(hub):
+    heads = [(name, branch, head) for name, r in hub._repositories.items() for branch, head in r.branches.items()]
+    return {(*name, branch): [commit.oid for commit in head.history()] for name, branch, head in heads}
+
+
+def header(card):
+    return yaml.safe_load(re.match(rb"---\n(.*?)\n---\n", card, re.DOTALL)[1])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def published(home):
+    """A Hub to which everything was published once, and what was said."""
+    with Hub() as hub:
+        done = publish(hub, home, "--yes")
+        assert done.returncode == 0, done.stderr[-3000:]
+        yield hub, done
+
+
+def test_one_commit_and_a_tag_for_each(published):
+    hub, _ = published
+    assert set(hub._repositories) == REPOSITORIES
+    assert {len(oids) for oids in commits(hub).values()} == {2}  # the Hub's own is the first
+    for name, repository in hub._repositories.items():
+        heads = {TAG: "main"} | ({f"{TAG}-script": "script"} if name[0] == "datasets" else {})
+        assert {tag: commit.oid for tag, commit in repository.tags.items()} == {
+            tag: repository.branches[branch].oid for tag, branch in heads.items()
+        }
+
+
+def test_again_nothing_is_committed(published, home):
+    hub, _ = published
+    before, asked = commits(hub), len(hub.requests)
+    again = publish(hub, home, "--yes")
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "everything is published already" in again.stdout
+    assert commits(hub) == before
+    assert {method for method, *_ in hub.requests[asked:]} == {"GET"}
+
+
+def test_files(published):
+    hub, _ = published
+    metric = set((ROOT / "metric_space").glob("*.*"))
+    assert set(held(hub, "spaces/me/emo3d_score")) == {".gitattributes", WHEEL, *(path.name for path in metric)}
+    assert set(held(hub, "spaces/me/emo3d-demo")) == {
+        ".gitattributes",
+        WHEEL,
+        "README.md",
+        "app.py",
+        "requirements.txt",
+    }
+    assert set(held(hub, "datasets/me/emo3d", "script")) == {".gitattributes", "emo3d.py"}
+    sample = {f"data/sample/{split}.parquet" for split in ("train", "validation", "test")}
+    assert set(held(hub, "datasets/me/emo3d")) == {
+        ".gitattributes",
+        "README.md",
+        "croissant.json",
+        "faces.jpg",
+        *sample,
+    }
+    assert set(held(hub, "models/me/emo3d-quickstart-backbone")) >= {"README.md", "config.json", "model.safetensors"}
+
+
+def test_names_and_versions_are_written_in(published):
+    hub, _ = published
+    for name in [f"{kind}/{id}" for kind, id in REPOSITORIES]:
+        card = held(hub, name)["README.md"].decode()
+        assert "NAMESPACE" not in card
+        assert "](../" not in card
+    for name, extras in {"emo3d_score": "metric,demo,offline", "emo3d-demo": "demo,extract,offline"}.items():
+        files = held(hub, f"spaces/me/{name}")
+        digest = hashlib.sha256(files[WHEEL]).hexdigest()
+        address = f"{hub.url}/spaces/me/{name}/resolve/main/{WHEEL}"
+        assert files["requirements.txt"].decode().split("\n")[0] == f"emo3d[{extras}] @ {address}#sha256={digest}"
+        sdk = subprocess.run(
+            [sys.executable, "-m", "pip", "show", "gradio"], capture_output=True, text=True, check=True
+        )
+        assert f"Version: {header(files['README.md'])['sdk_version']}\n" in sdk.stdout
+    assert b'load_dataset("me/emo3d", "pairs"' in held(hub, "datasets/me/emo3d", "script")["emo3d.py"]
+    card = held(hub, "datasets/me/emo3d")["README.md"]
+    assert [config["config_name"] for config in header(card)["configs"]] == ["sample"]
+    assert b'load_dataset("me/emo3d", "sample", split="train")' in card
+
+
+def test_the_token_is_nowhere(published, home):
+    hub, done = published
+    assert TOKEN not in done.stdout + done.stderr
+    for kind, id in REPOSITORIES:
+        assert all(TOKEN.encode() not in content for content in held(hub, f"{kind}/{id}").values())
+    written = [path for path in home.rglob("*") if path.is_file()]
+    assert all(TOKEN.encode() not in path.read_bytes() for path in written)
