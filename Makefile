@@ -1,8 +1,9 @@
 # Two commands: `make quickstart` and `make test`. Both set up `.venv` first, when it is not there yet.
+# For who publishes: `make publish NAMESPACE=me` and `make release NAMESPACE=me`.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments bench blender clean
+.PHONY: quickstart test environments bench publish release audit blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
@@ -17,6 +18,18 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/rendering.py
 	$(BIN)/python benchmarks/scoring.py --faces 256
 	$(BIN)/python benchmarks/building.py
+
+publish: .venv/installed
+	$(BIN)/emo3d publish --namespace $(NAMESPACE) $(OPTIONS)
+
+release: .venv/installed
+	$(BIN)/emo3d release --namespace $(NAMESPACE) $(OPTIONS)
+
+# Known vulnerabilities of what is installed; asks a database on the network.
+audit: .venv/installed
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --strict --skip-editable --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 
 # torch first, in the version whose CPU build some machines keep at hand; an unpinned torch may pull gigabytes.
 .venv/installed: setup.cfg pyproject.toml
@@ -41,4 +54,4 @@ blender:
 	$(BIN)/pytest tests/face/test_blender.py
 
 clean:
-	rm -rf .venv .venv-datasets .venv-blender runs build dist
+	rm -rf .venv .venv-datasets .venv-audit .venv-blender runs build dist
