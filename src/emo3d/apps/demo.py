@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from emo3d.apps import judge, look, panel, score
+from emo3d.apps import explore, judge, look, panel, score
 from emo3d.apps.adjust import adjust_tab
 from emo3d.apps.api import endpoints
 from emo3d.apps.blend import blend_tab
 from emo3d.apps.describe import describe_tab
+from emo3d.apps.explore import explore_tab
 from emo3d.apps.faces import prior
 from emo3d.apps.judge import judge_tab
 from emo3d.apps.look import KEPT_SECONDS
@@ -37,8 +38,8 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
     models = list(dict.fromkeys([generator, QUICKSTART]))
     with gr.Blocks(title="Emo3D", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(INTRODUCTION)
-        with gr.Tabs():
-            with gr.Tab("Make a face"), gr.Row(elem_id="page"):
+        with gr.Tabs() as tabs:
+            with gr.Tab("Make", id="make"), gr.Row(elem_id="page"):
                 making = gr.Column(elem_id="make")
                 with gr.Column(elem_id="shown"):
                     shown = Panel()
@@ -51,6 +52,9 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
                         picture_tab(shown)
                     with gr.Tab("Blend"):
                         blend_tab(shown, models)
+            with gr.Tab("Explore") as exploring:
+                taken = explore_tab(exploring, shown)
+                taken.success(lambda: gr.Tabs(selected="make"), None, tabs, api_visibility="private")
             with gr.Tab("Score"):
                 score_tab()
             with gr.Tab("Judge"):
@@ -66,7 +70,7 @@ MOST_WAITING = 64
 LARGEST_FILE = "20mb"
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
-    "css": look.CSS + panel.CSS + judge.CSS + score.CSS,
+    "css": look.CSS + panel.CSS + judge.CSS + score.CSS + explore.CSS,
     "js": look.KEYS,
 }
 

@@ -113,8 +113,8 @@ def open_generator(id: str, trusted: str = QUICKSTART):  # type: ignore[no-untyp
     if id in (QUICKSTART, trusted):
         return load_generator(id)
     check_hub_id(id, "a generator: quickstart, or one")
-    try:
-        files = HfApi().model_info(id, files_metadata=True, timeout=10).siblings or []
+    try:  # without the Space's own token, which may read what its owner does not show
+        files = HfApi(token=False).model_info(id, files_metadata=True, timeout=10).siblings or []
     except HfHubHTTPError as error:
         raise OSError(f"The Hub has no model {id}, or it is not public.") from error
     except Exception as error:  # one of several kinds, by what the network does
@@ -247,7 +247,7 @@ def parse_weights(text: str) -> np.ndarray:
     """
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of brackets in brackets
         given = None
     if not isinstance(given, dict):
         raise ValueError('Expected a JSON object of blendshapes, as in {"jawOpen": 0.4}.')

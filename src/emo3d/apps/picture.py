@@ -16,6 +16,7 @@ from emo3d.apps.panel import Panel
 from emo3d.face.spaces import rig_weights
 from emo3d.landmarker import FaceReader
 
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # and none that starts another program
 MOST_PIXELS = 40_000_000
 LONGEST_READ = 2048
 """Pixels of the longer side that are read; a face fills far fewer."""
@@ -39,7 +40,7 @@ def read_photograph(path: str) -> np.ndarray:
     """
     global _reader
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise ValueError(
                     f"Expected a picture of at most {MOST_PIXELS / 1e6:.0f} megapixels, got {opened.width} x "
@@ -68,6 +69,8 @@ def picture_tab(panel: Panel) -> None:
     photograph = gr.Image(
         type="filepath", sources=["upload", "webcam"], label="Photograph", height=280, buttons=[], format="png"
     )
+    # Gradio's own opens what is uploaded before anybody can look at it, and keeps a second file of what is not RGB.
+    photograph.preprocess = lambda payload: payload and payload.path  # type: ignore[method-assign]
     compared = gr.Gallery(
         label="The reading on this head", columns=2, height=260, visible=False, allow_preview=False, interactive=False
     )
