@@ -1,0 +1,101 @@
+"""Write the licences of all that Emo3D needs, as their packages state them, into third-party.md.
+
+    python docs/licences.py [--check]
+
+Run it in an environment with the extra `dev`. With `--check` nothing is written, and what is missing is an error.
+"""
+
+import configparser
+import re
+import sys
+from collections import deque
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PAGE = Path(__file__).with_name("third-party.md")
+START, END = "<!-- licences: written by licences.py -->\n", "<!-- end of licences -->\n"
+NAMES = {  # classifiers and free text -> SPDX, where a package has no expression of its own
+    "MIT License": "MIT",
+    "MIT license": "MIT",
+    "The MIT License (MIT)": "MIT",
+    "Expat license": "MIT",
+    "BSD": "BSD",
+    "BSD License": "BSD",
+    "New BSD": "BSD-3-Clause",
+    "New BSD License": "BSD-3-Clause",
+    "BSD 3-Clause": "BSD-3-Clause",
+    "BSD 3-Clause License": "BSD-3-Clause",
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
+    "Apache 2": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
+    "Apache 2.0 License": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "ISC License (ISCL)": "ISC",
+}
+ONLY_AS_A_FILE = {"anny": "Apache-2.0", "mlcroissant": "Apache-2.0"}  # in its LICENSE, and in its repository
+
+
+def needed():
+    """Package -> the extra that brings it first (empty: always); only what this platform needs and has."""
+    settings = configparser.ConfigParser()
+    settings.read(PAGE.parents[1] / "setup.cfg")  # an editable install may have been made of an older one
+    always = settings["options"]["install_requires"]
+    found = {}
+    for extra, lines in [("", always), *settings["options.extras_require"].items()]:
+        queue = deque(Requirement(line) for line in lines.split("\n") if line and not line.startswith("emo3d["))
+        seen = set()
+        while queue:
+            requirement = queue.popleft()
+            name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
+            if (name, extras) in seen:
+                continue
+            seen.add((name, extras))
+            found.setdefault(name, extra)
+            for further in map(Requirement, metadata.requires(name) or ()):
+                if further.marker is None or any(further.marker.evaluate({"extra": each}) for each in extras | {""}):
+                    queue.append(further)
+    return found
+
+
+def licence(package):
+    """What a package states: its expression, else its classifiers, else a short text; empty where it states nothing."""
+    about = metadata.metadata(package)
+    if expression := about.get("License-Expression") or ONLY_AS_A_FILE.get(package):
+        return expression
+    classified = [line.rpartition(" :: ")[2] for line in about.get_all("Classifier", ()) if "License ::" in line]
+    stated = [name for name in classified if name not in ("OSI Approved", "License")]
+    text = about.get("License", "").strip()
+    if not stated and text:
+        stated = [text.splitlines()[0][:60]]
+    return ", ".join(dict.fromkeys(NAMES.get(name, name) for name in stated))
+
+
+def table():
+    """The rows, by package."""
+    rows = ["| package | licence | extra |", "| --- | --- | --- |"]
+    rows += [f"| {name} | {licence(name) or 'not stated'} | {extra} |" for name, extra in sorted(needed().items())]
+    return "\n".join(rows) + "\n"
+
+
+def main():
+    """Write the page, or check it."""
+    before, rest = PAGE.read_text("utf-8").split(START)
+    written, after = rest.split(END)
+    if "--check" in sys.argv:
+        listed = set(re.findall(r"^\| (\S+) \|", written, flags=re.MULTILINE))
+        if missing := sorted(set(needed()) - listed):
+            sys.exit(f"{PAGE.name} lacks {', '.join(missing)}: run python docs/licences.py")
+        return
+    PAGE.write_text(f"{before}{START}{table()}{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
