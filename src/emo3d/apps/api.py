@@ -28,8 +28,7 @@ def endpoints(trusted: str) -> None:
 
         Args:
             description: a sentence in English, at most 2,000 characters, as in "She just won the lottery".
-            identity: whose face: adult, girl, boy, young-woman, young-man, woman, man, middle-aged-woman,
-                middle-aged-man, elderly-woman or elderly-man.
+            identity: whose face.
             strength: 0 for a face at rest, 1 for the expression as generated, up to 1.5 for more of it.
             model: the generator: quickstart, or the id of one on the Hub.
             seed: of generators that vary: 0 is their first answer, every other number another one.
@@ -47,7 +46,7 @@ def endpoints(trusted: str) -> None:
 
         Args:
             blendshapes: a JSON object from ARKit name to weight in 0..1, as in {"jawOpen": 0.4}; what is left out is 0.
-            identity: whose face, as in generate.
+            identity: whose face.
 
         Returns:
             The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
@@ -62,7 +61,8 @@ def endpoints(trusted: str) -> None:
         model = gr.Textbox(trusted, label="model")
         seed = gr.Number(0, label="seed", precision=0)
         blendshapes = gr.Textbox("{}", label="blendshapes")
-        outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture"), gr.JSON(), gr.JSON()]
+        outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture")]
+        outputs += [gr.JSON(label="emotions"), gr.JSON(label="blendshapes")]
         gr.Button().click(generate, [description, identity, strength, model, seed], outputs, api_name="generate")
         gr.Button().click(render, [blendshapes, identity], outputs, api_name="render")
 

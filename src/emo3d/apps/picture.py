@@ -70,7 +70,7 @@ def picture_tab(panel: Panel) -> None:
         type="filepath", sources=["upload", "webcam"], label="Photograph", height=280, buttons=[], format="png"
     )
     # Gradio's own opens what is uploaded before anybody can look at it, and keeps a second file of what is not RGB.
-    photograph.preprocess = lambda payload: payload and payload.path  # type: ignore[method-assign]
+    photograph.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
     compared = gr.Gallery(
         label="The reading on this head", columns=2, height=260, visible=False, allow_preview=False, interactive=False
     )
