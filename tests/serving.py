@@ -16,7 +16,7 @@ STARTED_WITHIN = 120  # seconds
 
 
 @contextmanager
-def serving(folder, app=DEMO, **environment):
+def serving(folder, app=DEMO, python=sys.executable, **environment):
     """Start an app; gives its address. What it keeps lies in `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -24,7 +24,7 @@ def serving(folder, app=DEMO, **environment):
     own = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": folder / "cache", "EMO3D_ANSWERS": folder / "answers"}
     environment = {**os.environ, **{name: str(value) for name, value in (own | environment).items()}}
     with open(folder / "log", "w") as log:
-        server = subprocess.Popen([sys.executable, str(app)], env=environment, cwd=folder, stdout=log, stderr=log)
+        server = subprocess.Popen([str(python), str(app)], env=environment, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + STARTED_WITHIN

@@ -1,0 +1,94 @@
+"""Each Space as it is published: downloaded, its requirements installed, its app started, asked, and looked at.
+
+The environment is new but for the packages of this one, which it borrows, all but emo3d; with EMO3D_CLEAN=1 everything
+is installed again, which takes minutes.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from emo3d.dataset import sample_folder
+from emo3d.publishing.release import environment
+from emo3d.scoring import QUICKSTART, ScoreSettings, score
+from hub import Hub
+from serving import serving
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISH = [sys.executable, *"-m emo3d publish --namespace me --only metric --only demo --yes".split()]
+DOWNLOAD = """
+import huggingface_hub, sys
+huggingface_hub.snapshot_download(sys.argv[1], repo_type="space", local_dir=sys.argv[2])
+"""
+WHERE = "import emo3d, sys; print(emo3d.__file__.startswith(sys.prefix))"
+
+pytestmark = pytest.mark.browser
+
+
+def run(*command, env):
+    done = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, timeout=600, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with Hub() as hub:
+        run(*PUBLISH, env=hub.environment(tmp_path_factory.mktemp("publisher")))
+        yield hub
+
+
+@pytest.fixture
+def start(hub, tmp_path):
+    """Starts a Space by its name and gives its address; it runs until the pages that look at it are closed."""
+    running = contextlib.ExitStack()
+
+    def started(name):
+        space, home = tmp_path / "space", hub.environment(tmp_path / "home")
+        run(sys.executable, "-c", DOWNLOAD, f"me/{name}", space, env=home)
+        (wheel,) = space.glob("emo3d-*.whl")
+        (line,) = (space / "requirements.txt").read_text().splitlines()
+        assert f"{hub.url}/spaces/me/{name}/resolve/main/{wheel.name}#sha256=" in line
+        python = environment(tmp_path / "environment", borrow=not os.environ.get("EMO3D_CLEAN"))
+        run(python, "-m", "pip", "install", "--quiet", "-r", space / "requirements.txt", env=home)
+        assert run(python, "-c", WHERE, env=home) == "True"
+        return running.enter_context(serving(space, space / "app.py", python, **home, GRADIO_SERVER_NAME="127.0.0.1"))
+
+    with running:
+        yield started
+
+
+def test_the_demo(start, visit, tmp_path):
+    gradio_client = pytest.importorskip("gradio_client")
+    address = start("emo3d-demo")
+    client = gradio_client.Client(address, download_files=tmp_path, verbose=False)
+    glb, picture, emotions, blendshapes = client.predict("She is overjoyed", api_name="/generate")
+    assert Path(glb).read_bytes()[:4] == b"glTF"
+    assert Path(picture).read_bytes()[1:4] == b"PNG"
+    assert (len(emotions), len(blendshapes)) == (8, 51)
+    assert blendshapes["mouthSmileLeft"] > 0.3
+    page = visit(address)
+    page.get_by_role("heading", name="Emo3D", exact=True).wait_for()
+    page.locator("canvas").first.wait_for()
+
+
+def test_the_metric(start, visit, tmp_path):
+    gradio_client = pytest.importorskip("gradio_client")
+    rows = pq.read_table(sample_folder() / "test.parquet", columns=["description", "intensities", "blendshapes"])[:12]
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    settings = ScoreSettings(backbone=QUICKSTART, k=2)
+    expected = score(rows["blendshapes"].to_pylist(), rows.to_pylist(), settings=settings)
+    address = start("emo3d_score")
+    file = gradio_client.handle_file(str(tmp_path / "rows.parquet"))
+    chosen = {"source": "A file of mine", "uploaded": file, "backbone": QUICKSTART, "k": 2, "space": "weights"}
+    client = gradio_client.Client(address, verbose=False)
+    numbers, *_, signature, _ = client.predict(file, **chosen, api_name="/score")
+    values = {row[0]: row[1] for row in numbers["data"]}
+    assert (values["faces"], values["MSE"], values["Emo3D"]) == ("12", "0.0000", f"{expected.emo3d:.4f}")
+    assert signature == expected.signature
+    visit(address).get_by_role("heading", name="Emo3D score").wait_for()
