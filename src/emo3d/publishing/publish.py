@@ -136,13 +136,28 @@ def publish(
             models=[Path(model) for model in models],
             wheel=Path(wheel) if wheel else None,
         )
-        changes = [_patiently(each.repo, partial(compare, api, each, tag)) for each in artifacts]
-        if private:
-            _check_private(changes, wheel is not None)
-        if not dry_run and any(not change.nothing for change in changes) and confirm(changes):
-            for change in changes:
-                if not change.nothing:
-                    _make(api, change, tag, private)
+        if private and wheel is not None:
+            logger.warning("a private Space cannot fetch its wheel, and starts once emo3d is released (--released)")
+        return bring(api, artifacts, tag, private=private, dry_run=dry_run, confirm=confirm)
+
+
+def bring(
+    api: HfApi,
+    artifacts: Sequence[Artifact],
+    tag: str,
+    *,
+    private: bool = False,
+    dry_run: bool = False,
+    confirm: Callable[[list[Change]], bool] = lambda changes: True,
+) -> list[Change]:
+    """Bring the Hub to what is planned; see `publish`."""
+    changes = [_patiently(each.repo, partial(compare, api, each, tag)) for each in artifacts]
+    if private and (public := {change.artifact.repo for change in changes if change.private is False}):
+        raise ValueError(f"{', '.join(sorted(public))} is public: make it private in its settings on the Hub first")
+    if not dry_run and not all(change.nothing for change in changes) and confirm(changes):
+        for change in changes:
+            if not change.nothing:
+                _make(api, change, tag, private)
     return changes
 
 
@@ -247,13 +262,6 @@ def _check_token(api: HfApi, namespace: str) -> None:
     own = [known["name"], *(each["name"] for each in known.get("orgs", []))]
     if namespace not in own:
         raise PublishError(f"the token is of {known['name']} and may write to {', '.join(own)}, not to {namespace}")
-
-
-def _check_private(changes: Sequence[Change], with_wheel: bool) -> None:
-    if public := {change.artifact.repo for change in changes if change.private is False}:
-        raise ValueError(f"{', '.join(sorted(public))} is public: make it private in its settings on the Hub first")
-    if with_wheel:
-        logger.warning("a private Space cannot fetch its wheel, and starts only once emo3d is released (--released)")
 
 
 def _patiently(what: str, call: Callable[[], Result]) -> Result:

@@ -1,0 +1,158 @@
+"""What goes up, what goes away, what is refused: one clone with secrets in it, published again and again."""
+
+import io
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from publisher import ROOT, commits, held, publish
+from test_publish import TAG, WHEEL
+
+from emo3d import load_generator
+from emo3d.dataset.build import build
+from emo3d.evaluation import write_card
+from hub import TOKEN, Hub
+
+SECRET = "planted-secret"
+PLANTED = """
+    .env token.txt id_rsa credentials.json notes.md data/.env data/x.parquet .venv/lib/x.py __pycache__/x.pyc
+    .cache/token checkpoint-10/README.md checkpoint-10/model.safetensors optimizer.pt training_args.bin weights.bin
+""".split()
+
+
+def plant(folder):
+    for name in PLANTED:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SECRET)
+
+
+def said(done):
+    """The message of a command that failed: a sentence, and no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.partition("error: ")[2].strip()
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clone") / "emo3d"
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=60)
+    for part in ("dataset_script", "metric_space", "demo_space", "model_cards", "src/emo3d", "src/emo3d/assets", "."):
+        plant(folder / part)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(release, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "emo3d"
+    build(release, folder, configs=["default", "pairs"])
+    plant(folder)
+    plant(folder / "data" / "default")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "my-generator"
+    load_generator("quickstart").save_pretrained(folder)
+    write_card("minilm", folder / "README.md")
+    plant(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled(clone, built, model, home):
+    with Hub() as hub:
+        done = publish(hub, home, "--yes", "--private", "--dataset", built, "--model", model, root=clone)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "a private Space cannot fetch its wheel" in done.stderr
+        yield hub
+
+
+def test_nothing_planted_goes_up(filled):
+    for (kind, id), repository in filled._repositories.items():
+        assert repository.private
+        for branch in repository.branches:
+            for path, content in held(filled, f"{kind}/{id}", branch).items():
+                assert SECRET.encode() not in content, path
+                assert TOKEN.encode() not in content, path
+    wheel = zipfile.ZipFile(io.BytesIO(held(filled, "spaces/me/emo3d-demo")[WHEEL]))
+    assert [name for name in wheel.namelist() if SECRET.encode() in wheel.read(name)] == []
+    assert {"emo3d/assets/emo3d_score.py", "emo3d/assets/sample/train.parquet"} <= set(wheel.namelist())
+
+
+def test_a_built_dataset_and_a_trained_model(filled, built, model):
+    files = held(filled, "datasets/me/emo3d")
+    assert {path for path in files if path.startswith("data/")} == {
+        path.relative_to(built).as_posix() for path in built.glob("data/*/*-of-*.parquet")
+    }
+    for name in ("croissant.json", "build_report.json"):
+        assert files[name] == (built / name).read_bytes()
+    assert b"NAMESPACE" not in files["README.md"]
+    files = held(filled, "models/me/my-generator")
+    assert files["model.safetensors"] == (model / "model.safetensors").read_bytes()
+    assert {"config.json", "emo3d_generation_model.py", "README.md"} <= set(files)
+
+
+def test_a_tag_on_other_content_is_refused_and_a_new_one_removes_what_is_stale(filled, clone, home):
+    put = "from huggingface_hub import HfApi\nHfApi().upload_file(path_or_fileobj=b'theirs', path_in_repo='NOTES.md', "
+    put += "repo_id='me/emo3d', repo_type='dataset')"
+    subprocess.run([sys.executable, "-c", put], env=filled.environment(home), check=True, timeout=60)
+    before = commits(filled)
+    refused = publish(filled, home, "--yes", "--only", "dataset", root=clone)
+    assert said(refused) == f"the tag {TAG} of me/emo3d is on other content: publish under another one (--revision)"
+    shown = publish(filled, home, "--dry-run", "--only", "dataset", "--revision", "sample-1", root=clone)
+    assert "data/default/train-00000-of-00001.parquet" in shown.stdout
+    no = publish(filled, home, "--only", "dataset", "--revision", "sample-1", root=clone)  # nobody there to say yes
+    assert no.returncode == 1
+    assert commits(filled) == before
+    done = publish(filled, home, "--yes", "--only", "dataset", "--revision", "sample-1", root=clone)
+    assert done.returncode == 0, done.stderr
+    sample = {f"data/sample/{split}.parquet" for split in ("train", "validation", "test")}
+    theirs = {".gitattributes", "NOTES.md"}
+    assert set(held(filled, "datasets/me/emo3d")) == {"README.md", "croissant.json", "faces.jpg", *sample, *theirs}
+    assert {len(new) - len(before[name]) for name, new in commits(filled).items() if name[1] == "me/emo3d"} == {0, 1}
+
+
+LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "expected"),
+    [
+        (["--only", "data"], {}, "expected models, dataset, metric, demo, got data"),
+        (["--dataset", "nowhere"], {}, "expected README.md in nowhere, found none"),
+        (
+            [],
+            {"HF_TOKEN": "hf_wrong"},
+            f"the Hub does not accept the token: {LOG_IN}",
+        ),
+        ([], {"HF_TOKEN": ""}, f"no token for the Hub: {LOG_IN}"),
+        (["--namespace", "you"], {}, "the token is of me and may write to me, not to you"),
+    ],
+)
+def test_what_is_refused(filled, clone, home, arguments, variables, expected):
+    before = commits(filled)
+    done = publish(filled, home, "--yes", "--released", *arguments, root=clone, **variables)
+    assert said(done) == expected
+    assert commits(filled) == before
+
+
+def test_outside_of_a_clone(filled, home, tmp_path):
+    done = publish(filled, home, "--yes", "--only", "dataset", root=tmp_path)
+    assert said(done) == f"expected a clone of emo3d's repository in {tmp_path}"
+
+
+def test_a_public_repository_is_not_called_private(published, clone, home):
+    done = publish(published[0], home, "--yes", "--private", "--only", "dataset", root=clone)
+    assert said(done) == "me/emo3d is public: make it private in its settings on the Hub first"
+
+
+def test_a_released_version_is_asked_for_by_its_number(filled, clone, home):
+    done = publish(filled, home, "--yes", "--released", "--only", "demo", "--revision", "r", root=clone)
+    assert done.returncode == 0, done.stderr
+    files = held(filled, "spaces/me/emo3d-demo")
+    assert files["requirements.txt"].decode() == f"emo3d[demo,extract,offline]=={TAG[1:]}\n"
+    assert WHEEL not in files
