@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,9 +31,9 @@ Result = TypeVar("Result")
 WAITS = [0.5, 1, 2, 4, 8]
 """Seconds before each further attempt at a call."""
 
-# The HTTP library, and so what a lost connection raises, is another from version to version of huggingface_hub; a
-# RuntimeError is what it makes of a failed upload.
-_TROUBLE: tuple[Any, ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError)
+# The HTTP library, and so what a lost connection raises, is another from version to version of huggingface_hub, which
+# makes a RuntimeError of a failed upload, and reads an error page as JSON where a card is checked.
+_TROUBLE: tuple[Any, ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError, JSONDecodeError)
 _LOCAL = (FileNotFoundError, PermissionError, LocalTokenNotFoundError)
 _PASSING = {408, 412, 429, 500, 502, 503, 504}  # 412: somebody else has committed in between
 
@@ -123,7 +124,7 @@ def publish(
     """
     api, tag = HfApi(token=token), revision or f"v{emo3d.__version__}"
     if not dry_run:
-        _check_token(api, namespace)
+        check_token(api, namespace)
     with committed(Path(root)) as tree, tempfile.TemporaryDirectory(prefix="emo3d-") as folder:
         if not released and wheel is None and {"metric", "demo"} & set(only):
             wheel = build_wheel(tree, Path(folder))
@@ -257,7 +258,8 @@ def _commit(api: HfApi, artifact: Artifact, tag: str) -> str:
     ).oid
 
 
-def _check_token(api: HfApi, namespace: str) -> None:
+def check_token(api: HfApi, namespace: str) -> None:
+    """Raise a `PublishError` where there is no token, or none for this namespace."""
     known = _patiently(namespace, api.whoami)
     own = [known["name"], *(each["name"] for each in known.get("orgs", []))]
     if namespace not in own:
@@ -289,5 +291,5 @@ def _explained(what: str, status: int | None, error: Exception) -> str:
         return "the Hub does not accept the token: log in with `hf auth login`, or set HF_TOKEN"
     if status == 403:
         return f"the token may not write to {what}: it needs the right to write there"
-    trouble = f"answered {status}" if status else f"could not be reached ({type(error).__name__})"
+    trouble = f"answered {status}" if status else f"did not answer as it should ({type(error).__name__})"
     return f"{what}: the Hub {trouble}; run the same command again, what is done stays done"

@@ -1,0 +1,171 @@
+"""Publish small artifacts while the Hub fails: `faults.py RUNS [SEED]`, of which RUNS is a number of runs at random, or
+`turn` for one failure at each kind of call in turn, or `all` for each, passing and lasting, on a new and a used Hub.
+
+It runs in a process of its own, since a client reads HF_ENDPOINT when it is imported, and prints what it found as JSON.
+Waits are shortened, nothing else of the client is touched.
+"""
+
+import itertools
+import json
+import logging
+import os
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from hub import Hub
+
+CARD = b"---\nlicense: mit\n---\n# A card\n"
+PATTERNS = ("README.md", "*.safetensors", "data/*/*.parquet")
+# Of the whole body, and within it: a commit whose answer is cut has been made.
+WAYS = {
+    "503": {"do": "fail", "status": 503},
+    "reset": {"do": "reset"},
+    "cut at 0": {"do": "drop", "after": 0},
+    "cut at 10": {"do": "drop", "after": 10},
+}
+
+
+def artifacts(version):
+    """One of each kind, and a second branch; the second version changes, adds and removes."""
+    from emo3d.publishing import Artifact
+
+    text = CARD + f"Version {version}\n".encode()
+    files = {"README.md": text, f"data/v{version}/a.parquet": text * 40, "data/v/b.parquet": CARD}
+    weights = {"README.md": text, "model.safetensors": text * 50}
+    script = {"emo3d.py": f"VERSION = {version}\n".encode()}
+    return [
+        Artifact("models", "model", "me/model", weights, PATTERNS),
+        Artifact("dataset", "dataset", "me/emo3d", files, PATTERNS),
+        Artifact("dataset", "dataset", "me/emo3d", script, (*PATTERNS, "emo3d.py"), "script"),
+        Artifact("demo", "space", "me/space", weights, PATTERNS),
+    ]
+
+
+def is_right(hub, version):
+    """Whether each branch holds what is planned and has its tag."""
+    for each in artifacts(version):
+        repository = hub._repositories.get((f"{each.kind}s", each.repo))
+        tag = f"v{version}" + ("" if each.branch == "main" else f"-{each.branch}")
+        if not repository or each.branch not in repository.branches or tag not in repository.tags:
+            return False
+        at = repository.branches[each.branch]
+        if content(at) != each.files or content(repository.tags[tag]) != each.files:
+            return False
+    return True
+
+
+def content(commit):
+    return {path: file.path.read_bytes() for path, file in commit.files.items() if path != ".gitattributes"}
+
+
+def wrong_commits(hub, version):
+    """Commits that are no whole version, and versions that were committed twice."""
+    wrong = []
+    for each in artifacts(version):
+        repository = hub._repositories.get((f"{each.kind}s", each.repo))
+        head = repository.branches.get(each.branch) if repository else None
+        history = [content(commit) for commit in head.history()] if head else []
+        whole = [next(a.files for a in artifacts(v) if (a.repo, a.branch) == (each.repo, each.branch)) for v in (1, 2)]
+        wrong += [f"{each.repo} {each.branch}: {sorted(one)}" for one in history if one and one not in whole]
+        wrong += [f"{each.repo} {each.branch}: committed twice" for one in whole if history.count(one) > 1]
+    return wrong
+
+
+def attempt(version):
+    """Publish; the message where it could not be done."""
+    from huggingface_hub import HfApi
+
+    from emo3d.publishing.publish import PublishError, bring, check_token
+
+    try:
+        check_token(HfApi(), "me")
+        bring(HfApi(), artifacts(version), f"v{version}")
+    except PublishError as error:
+        return str(error)
+    return None
+
+
+def start(hub, version):
+    """An empty Hub, or one with the first version for the second to come upon."""
+    hub.mend()
+    hub._repositories.clear()
+    for path in hub._object("").iterdir():
+        path.unlink()
+    if version == 2:
+        assert attempt(1) is None
+
+
+def fail(hub, pattern, way, times):
+    way = dict(WAYS[way])
+    getattr(hub, way.pop("do"))(pattern, times=times, **way)
+
+
+def run(hub, version, failures):
+    """One publication under failures and another without: what went wrong, and the message of the first."""
+    start(hub, version)
+    for failure in failures:
+        fail(hub, *failure)
+    said, wrong = attempt(version), []
+    wrong += wrong_commits(hub, version)
+    if said is None and not is_right(hub, version):
+        wrong.append("it said that all is well, and it is not")
+    if said is not None and ("\n" in said or "run the same command again" not in said):
+        wrong.append(f"no message: {said!r}")
+    hub.mend()
+    again = attempt(version)
+    wrong += wrong_commits(hub, version)
+    if again is not None or not is_right(hub, version):
+        wrong.append(f"the second run did not mend it: {again}")
+    return [f"version {version}, {failures}: {each}" for each in wrong], said
+
+
+def kinds_of_call(hub):
+    """Patterns of the calls that publishing makes, new and again."""
+    patterns = set()
+    for version in (1, 2):
+        start(hub, version)
+        before = len(hub.requests)
+        assert attempt(version) is None
+        for method, path, _ in hub.requests[before:]:
+            kind = re.sub(r"[0-9a-f]{40,}", "[0-9a-f]+", path)
+            patterns.add(f"^{method} {re.sub('me/(model|emo3d|space)', 'me/[a-z0-9]+', kind)}$")
+    return sorted(patterns)
+
+
+def cases(hub, runs, seed):
+    calls = kinds_of_call(hub)
+    if not runs.isdigit():
+        every = list(itertools.product(calls, WAYS))
+        for place, case in enumerate(every):
+            for version in (1, 2) if runs == "all" else [1 + place % 2]:
+                yield from ((version, [(*case, times)]) for times in ((1, 99) if runs == "all" else [1]))
+        return
+    chance = random.Random(seed)
+    for _ in range(int(runs)):
+        some = chance.sample(calls, chance.randint(1, 6))
+        yield chance.choice([1, 2]), [(call, chance.choice([*WAYS]), chance.choice([1, 2, 5, 99])) for call in some]
+
+
+def main(runs, seed=0):
+    with tempfile.TemporaryDirectory() as home, Hub() as hub:
+        os.environ.update(hub.environment(home), HF_HUB_DISABLE_PROGRESS_BARS="1")
+        logging.disable()
+        sleep = time.sleep
+        time.sleep = lambda seconds: sleep(min(seconds, 0.005))
+        wrong, outcomes, messages = [], Counter(), Counter()
+        for version, failures in cases(hub, runs, seed):
+            found, said = run(hub, version, failures)
+            wrong += found
+            outcomes["stopped" if said else "went through"] += 1
+            messages[said] += said is not None
+        print(json.dumps({"wrong": wrong, "calls": kinds_of_call(hub), **outcomes, "messages": list(+messages)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
