@@ -5,12 +5,15 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from emo3d.publishing.release import Release, build, check, inspect, read_version, try_wheel
+from emo3d.publishing.release import Release, build, check, inspect, read_version, try_wheel, upload
 from hub import TOKEN, Hub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +64,12 @@ def test_a_changelog_that_is_not_ready(tmp_path, monkeypatch, changelog, index, 
 
 def test_files_and_tags_that_are_not_ready(tmp_path):
     root = clone(tmp_path / "clone")
+    with pytest.raises(ValueError, match=r"the clone has 9\.9: install the clone first"):
+        check(root, planned(root, version="9.9"))
+    with pytest.raises(ValueError, match="give them as TWINE_USERNAME and TWINE_PASSWORD"):
+        check(root, planned(root, index="https://me:word@example.org/legacy/"))
+    with pytest.raises(ValueError, match="expected a clone of emo3d's repository in"):
+        read_version(tmp_path)
     git(root, "tag", "--force", f"v{read_version(root)}")
     git(root, "commit", "--quiet", "--allow-empty", "--message", "later")
     with pytest.raises(ValueError, match=r"tag v.* is on another commit: raise __version__"):
@@ -125,6 +134,39 @@ def test_a_wheel_that_does_not_score(built, tmp_path):
 
 
 # --- from the version to the Spaces ---------------------------------------------------------------------------------
+class Index(BaseHTTPRequestHandler):
+    """Keeps what twine posts, of the form of a package index."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posted.append((self.headers["Authorization"], body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_packages_go_to_an_index(built, monkeypatch):
+    _, folder = built
+    monkeypatch.setenv("TWINE_USERNAME", "__token__")
+    monkeypatch.setenv("TWINE_PASSWORD", "planted-secret")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        server.posted = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        upload(f"http://127.0.0.1:{server.server_port}/legacy/", folder)
+        server.shutdown()
+    assert {right for right, _ in server.posted} == {f"Basic {b64encode(b'__token__:planted-secret').decode()}"}
+    sizes = [len(body) - path.stat().st_size for (_, body), path in zip(server.posted, packages(folder), strict=True)]
+    assert all(0 < rest < 40_000 for rest in sizes)  # the README goes as a field of its own
+    assert "planted-secret" not in (folder / "package.log").read_text()
+
+
+def packages(folder):
+    """As twine sorts them: wheels first."""
+    return [*(folder / "dist").glob("*.whl"), *(folder / "dist").glob("*.tar.gz")]
+
+
 def test_a_release_stops_and_goes_on(tmp_path):
     root = clone(tmp_path / "clone")
 
@@ -157,8 +199,10 @@ def test_a_release_stops_and_goes_on(tmp_path):
         names = ["emo3d", "emo3d-demo", "emo3d-quickstart-backbone", "emo3d-quickstart-generator", "emo3d_score"]
         assert sorted(published) == [f"me/{name}" for name in names]
         assert all(tag in tags for _, *tags in published.values())
-        shutil.rmtree(root / "runs")  # as on another machine: all again, and yet the Hub has all of it
-        assert release().returncode == 0
+        again = [sys.executable, "-m", "emo3d", "publish", "--namespace", "me", "--yes"]  # builds the wheel anew
+        environment = hub.environment(tmp_path / "other-home")
+        done = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=120, cwd=root)
+        assert "everything is published already" in done.stdout
         assert {id: (r.branches["main"].oid, *r.tags) for (_, id), r in hub._repositories.items()} == published
     for log in (stopped.stdout, stopped.stderr, gone_on.stdout):
         assert TOKEN not in log

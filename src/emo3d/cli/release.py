@@ -17,12 +17,19 @@ def release(
         str | None,
         typer.Option(help="Package index for twine, a name or an address; without it the wheel goes with the Spaces."),
     ] = None,
-    private: Annotated[bool, typer.Option(help="Make new repositories private.")] = False,
-    quick: Annotated[bool, typer.Option(help="Try the wheel on the packages of this environment.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make new repositories private.")] = False,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Folder that `emo3d build` wrote, instead of the sample.")
+    ] = None,
+    model: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a generator with its card, to publish as well. Repeatable.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Try the wheel on the packages of this environment.")] = False,
     root: Annotated[Path, typer.Option(help="A clone of the repository.")] = Path(),
 ) -> None:
     """Check, build, inspect, try and publish what is committed; run again after a failure, it goes on from there."""
     from emo3d.publishing.release import release as run
 
-    wheel = run(root, namespace, index=index, private=private, quick=quick, say=console.print)
+    chosen = {"index": index, "private": private, "dataset": dataset, "models": model or ()}
+    wheel = run(root, namespace, **chosen, quick=quick, say=console.print)  # type: ignore[arg-type]
     console.print(f"released {wheel.name} and its artifacts; now push the tag v{wheel.name.split('-')[1]}")

@@ -14,13 +14,14 @@ import tarfile
 import tempfile
 import venv
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from packaging.version import Version
 
+import emo3d
 from emo3d.publishing.checkout import committed
 from emo3d.publishing.doctor import examine
 from emo3d.publishing.plan import PARTS
@@ -28,6 +29,7 @@ from emo3d.publishing.publish import publish
 
 STEPS = ("build", "inspect", "try", "package", *PARTS)
 LARGEST_FILE = 5_000_000
+SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "TWINE_USERNAME", "TWINE_PASSWORD")
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 
 TRIAL = """
@@ -58,6 +60,8 @@ class Release:
         namespace: user or organisation on the Hub.
         index: package index for `twine`, a name (`"pypi"`) or an address; without one the wheel goes with the Spaces.
         private: whether new repositories are.
+        dataset: a folder that `emo3d build` wrote, for the dataset instead of the sample.
+        models: folders of generators with a card, to publish beside the packaged ones.
         quick: try the wheel on this environment's packages, instead of installing all of them again.
     """
 
@@ -66,6 +70,8 @@ class Release:
     namespace: str
     index: str | None = None
     private: bool = False
+    dataset: str | None = None
+    models: list[str] = field(default_factory=list)
     quick: bool = False
 
 
@@ -75,6 +81,8 @@ def release(
     *,
     index: str | None = None,
     private: bool = False,
+    dataset: Path | None = None,
+    models: Sequence[Path] = (),
     quick: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
@@ -92,7 +100,9 @@ def release(
         ValueError: something is not ready, or a step failed; the message says what to do.
         OSError: a part could not be published.
     """
-    planned = Release(read_version(root), _git(root, "rev-parse", "HEAD"), namespace, index, private, quick)
+    version, commit = read_version(root), _git(root, "rev-parse", "HEAD")
+    folders = {"dataset": str(dataset) if dataset else None, "models": [str(model) for model in models]}
+    planned = Release(version, commit, namespace, index, private, **folders, quick=quick)  # type: ignore[arg-type]
     check(root, planned)
     folder = root / "runs" / "release" / planned.version
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,6 +111,8 @@ def release(
         if step in state.done:
             say(f"{step}: done before")
             continue
+        if _git(root, "rev-parse", "HEAD") != planned.commit:
+            raise ValueError(f"somebody committed in {root} meanwhile: release that commit, by the same command")
         say(f"{step} ...")
         if step == "build":
             build(root, folder)
@@ -110,7 +122,7 @@ def release(
             try_wheel(_wheel(folder), planned, folder)
         elif step == "package":
             if index:
-                _upload(index, folder)
+                upload(index, folder)
         else:
             publish(
                 namespace,
@@ -118,6 +130,8 @@ def release(
                 only=[step],
                 private=private,
                 revision=f"v{planned.version}",
+                dataset=dataset,
+                models=models,
                 wheel=None if index else _wheel(folder),
                 released=index is not None,
             )
@@ -157,7 +171,10 @@ def _wheel(folder: Path) -> Path:
 
 def read_version(root: Path) -> str:
     """The version in `src/emo3d/__init__.py`, the only place that has it."""
-    tree = ast.parse((root / "src" / "emo3d" / "__init__.py").read_text("utf-8"))
+    file = root / "src" / "emo3d" / "__init__.py"
+    if not file.is_file():
+        raise ValueError(f"expected a clone of emo3d's repository in {root.resolve()}")
+    tree = ast.parse(file.read_text("utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["__version__"]:
             return str(ast.literal_eval(node.value))
@@ -168,10 +185,14 @@ def check(root: Path, planned: Release) -> None:
     """Refuse a release that is not ready.
 
     Raises:
-        ValueError: it has no section in CHANGELOG.md, files are not committed, its tag is on another commit, or
-            `emo3d doctor` finds a problem; the message says which and what to do.
+        ValueError: another version than the installed one, it has no section in CHANGELOG.md, files are not
+            committed, its tag is on another commit, or `emo3d doctor` finds a problem; and what to do.
     """
     name = planned.version
+    if name != emo3d.__version__:
+        raise ValueError(f"this is emo3d {emo3d.__version__}, the clone has {name}: install the clone first")
+    if planned.index and "@" in planned.index:
+        raise ValueError("the index holds a name or a password: give them as TWINE_USERNAME and TWINE_PASSWORD")
     changes = (root / "CHANGELOG.md").read_text("utf-8")
     section = re.search(rf"^## {re.escape(name)}\b(.*)\n((?:(?!## ).*\n?)*)", changes, flags=re.MULTILINE)
     if section is None or not section[2].strip():
@@ -237,7 +258,7 @@ def try_wheel(wheel: Path, planned: Release, folder: Path) -> None:
         if planned.quick:
             _run("try", [*pip, "--no-deps", "--force-reinstall", str(wheel)], folder)
         else:  # the torch of this environment: the newest may be gigabytes for GPUs that are not there
-            torch = f"torch=={Version(version('torch')).public}"
+            torch = f"torch=={Version(metadata.version('torch')).public}"
             _run("try", [*pip, f"{wheel}[metric,offline]", torch], folder)
             _run("try", [str(python), "-m", "pip", "check"], folder)
         alone = {"HF_HOME": place, "HF_HUB_OFFLINE": "1"}
@@ -253,11 +274,12 @@ def environment(folder: Path, *, borrow: bool = False) -> Path:
     return Path(sysconfig.get_path("scripts", "venv", {"base": str(folder)}), "python")
 
 
-def _upload(index: str, folder: Path) -> None:
+def upload(index: str, folder: Path) -> None:
     """Upload to a package index; twine finds the credentials where it always does (TWINE_PASSWORD, a keyring)."""
     chosen = "--repository-url" if "://" in index else "--repository"
     packages = map(str, sorted((folder / "dist").glob("emo3d-*")))
-    command = [sys.executable, "-m", "twine", "upload", "--non-interactive", "--skip-existing", chosen, index]
+    again = ["--skip-existing"] if index in ("pypi", "testpypi") else []  # twine has it for these two only
+    command = [sys.executable, "-m", "twine", "upload", "--non-interactive", *again, chosen, index]
     _run("package", [*command, *packages], folder)
 
 
@@ -271,9 +293,10 @@ def _git(root: Path, *arguments: str, may_fail: bool = False) -> str:
 def _run(
     step: str, command: list[str], folder: Path, more: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> None:
-    """Run a program, its output in the step's log, without this process's modules on its path."""
+    """Run a program, its output in the step's log, without this process's modules and without its secrets."""
     log = folder / f"{step}.log"
-    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    hidden = {"PYTHONPATH", "PYTHONHOME", *(() if step == "package" else SECRETS)}
+    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(
             command, cwd=cwd, env={**inherited, **(more or {})}, stdin=subprocess.DEVNULL, stdout=file, stderr=file
