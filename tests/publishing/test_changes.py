@@ -123,7 +123,7 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
     ("arguments", "variables", "expected"),
     [
         (["--only", "data"], {}, "expected models, dataset, metric, demo, got data"),
-        (["--dataset", "nowhere"], {}, "expected README.md in nowhere, found none"),
+        (["--only", "dataset", "--dataset", "nowhere"], {}, "expected README.md in nowhere, found none"),
         (
             [],
             {"HF_TOKEN": "hf_wrong"},

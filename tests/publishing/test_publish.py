@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from pathlib import PurePosixPath
 
 import yaml
 from publisher import ROOT, commits, held, publish
@@ -68,6 +69,9 @@ def test_files(published):
         "faces.jpg",
         *sample,
     }
+    names = {name for kind, id in REPOSITORIES for name in held(hub, f"{kind}/{id}")}
+    suffixes = {".md", ".json", ".jpg", ".parquet", ".py", ".safetensors", ".txt", ".whl", ""}
+    assert {PurePosixPath(name).suffix for name in names} == suffixes  # and so no pickle
     assert set(held(hub, "models/me/emo3d-quickstart-backbone")) >= {"README.md", "config.json", "model.safetensors"}
 
 

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from hashlib import sha256
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import (
+from huggingface_hub.utils import (
     HfHubHTTPError,
     LocalTokenNotFoundError,
     RepositoryNotFoundError,
@@ -34,7 +35,6 @@ WAITS = [0.5, 1, 2, 4, 8]
 # The HTTP library, and so what a lost connection raises, is another from version to version of huggingface_hub, which
 # makes a RuntimeError of a failed upload, and reads an error page as JSON where a card is checked.
 _TROUBLE: tuple[Any, ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError, JSONDecodeError)
-_LOCAL = (FileNotFoundError, PermissionError, LocalTokenNotFoundError)
 _PASSING = {408, 412, 429, 500, 502, 503, 504}  # 412: somebody else has committed in between
 
 
@@ -71,14 +71,14 @@ class Change:
     tagged: bool = False
 
     @property
-    def commits(self) -> bool:
+    def differs(self) -> bool:
         """Whether there is something to commit."""
         return bool(self.new or self.changed or self.deleted)
 
     @property
     def nothing(self) -> bool:
         """Whether all is as it should be."""
-        return self.tagged and not self.commits
+        return self.tagged and not self.differs
 
 
 def publish(
@@ -209,13 +209,17 @@ def _digest_there(file: Any) -> str:
     return file.lfs["sha256"] if file.lfs else file.blob_id
 
 
-@lru_cache(maxsize=10_000)
 def _digest(content: bytes | Path, *, lfs: bool) -> str:
     """What the Hub tells contents apart by."""
-    if not lfs:
-        return git_hash(content if isinstance(content, bytes) else content.read_bytes())
-    with CommitOperationAdd("file", content).as_file() as file:
-        return sha_fileobj(file).hex()
+    if isinstance(content, Path):
+        return _digest_of_file(content, content.stat().st_mtime_ns, lfs)
+    return sha256(content).hexdigest() if lfs else git_hash(content)
+
+
+@lru_cache(maxsize=10_000)
+def _digest_of_file(path: Path, _changed: int, lfs: bool) -> str:
+    with path.open("rb") as file:
+        return sha_fileobj(file).hex() if lfs else git_hash(file.read())
 
 
 def _size(artifact: Artifact, paths: Iterable[str]) -> int:
@@ -244,8 +248,9 @@ def _make(api: HfApi, change: Change, tag: str, private: bool) -> None:
 def _commit(api: HfApi, artifact: Artifact, tag: str) -> str:
     """Commit what differs now, and nothing where an earlier attempt did it though its answer was lost; the commit."""
     now = compare(api, artifact, tag)
-    assert now.head is not None
-    if not now.commits:
+    if now.head is None:
+        raise ConnectionError(f"{artifact.repo} was made, and is not there yet")
+    if not now.differs:
         return now.head
     added = [CommitOperationAdd(path, artifact.files[path]) for path in (*now.new, *now.changed)]
     return api.create_commit(
@@ -268,21 +273,21 @@ def check_token(api: HfApi, namespace: str) -> None:
 
 def _patiently(what: str, call: Callable[[], Result]) -> Result:
     """Call; again after a while where the trouble may pass."""
-    for wait in [*WAITS, None]:
+    waits = iter(WAITS)
+    while True:
         try:
             return call()
-        except (PublishError, *_LOCAL[:2]):
-            raise
         except LocalTokenNotFoundError as error:
             raise PublishError("no token for the Hub: log in with `hf auth login`, or set HF_TOKEN") from error
+        except (PublishError, FileNotFoundError, PermissionError):
+            raise
         except _TROUBLE as error:
             status = getattr(getattr(error, "response", None), "status_code", None)
-            if wait is not None and status in {None, *_PASSING}:
-                logger.info("%s: %s, trying again in %s s", what, status or type(error).__name__, wait)
-                time.sleep(wait)
-                continue
-            raise PublishError(_explained(what, status, error)) from error
-    raise AssertionError
+            wait = next(waits, None) if status in {None, *_PASSING} else None
+            if wait is None:
+                raise PublishError(_explained(what, status, error)) from error
+            logger.info("%s: %s, trying again in %s s", what, status or type(error).__name__, wait)
+            time.sleep(wait)
 
 
 def _explained(what: str, status: int | None, error: Exception) -> str:
