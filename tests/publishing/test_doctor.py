@@ -56,19 +56,21 @@ def test_the_hub_is_busy_or_away(hub, tmp_path):
     hub.mend()
     start = time.monotonic()
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # the port `discard`
-    code, findings, printed = doctor(hub.environment(tmp_path) | nowhere)
-    assert time.monotonic() - start < 30
-    assert (code, levels(findings)) == (0, {"hub": "note", "token": "note", "default backbone": "note"})
+    code, findings, printed = doctor(hub.environment(tmp_path) | nowhere, "--namespace", "me")
+    assert time.monotonic() - start < 60  # most of it imports, on a busy machine
+    assert (code, levels(findings)) == (1, {"hub": "note", "token": "problem", "default backbone": "note"})
     assert all(findings[what]["advice"] for what in levels(findings))
     assert TOKEN not in printed
-    assert doctor(hub.environment(tmp_path) | nowhere, "--namespace", "me")[0] == 1
 
 
-def test_offline_asks_nothing(hub, tmp_path):
+def test_offline_asks_nothing_and_the_table_says_so(hub, tmp_path):
     hub.requests.clear()
-    code, findings, _ = doctor(hub.environment(tmp_path) | {"HF_HUB_OFFLINE": "1"})
-    assert (code, hub.requests) == (0, [])
-    assert "HF_HUB_OFFLINE" in findings["hub"]["found"]
+    environment = hub.environment(tmp_path) | {"HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "emo3d", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, hub.requests) == (0, [])
+    for word in ("torch", "device", "cache", "not asked, HF_HUB_OFFLINE is set", "default backbone", "->"):
+        assert word in done.stdout
 
 
 def test_versions_of_another_time(hub, tmp_path):
@@ -84,14 +86,6 @@ def test_versions_of_another_time(hub, tmp_path):
     assert "1.0, expected <6,>=2.19" in findings["datasets"]["found"]
     assert findings["datasets"]["advice"] == 'pip install "datasets<6,>=2.19"'
     assert "HF_HOME" in findings["cache"]["advice"]
-
-
-def test_the_table_says_the_same(hub, tmp_path):
-    command = [sys.executable, "-m", "emo3d", "doctor"]
-    done = subprocess.run(command, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0
-    for word in ("torch", "device", "cache", "default backbone", "->"):
-        assert word in done.stdout
 
 
 def account(role, **fine):

@@ -16,6 +16,8 @@ from huggingface_hub import HfApi, constants, get_token, try_to_load_from_cache
 from huggingface_hub.utils import HfHubHTTPError, get_session
 from packaging.requirements import Requirement
 
+import emo3d
+
 Level = Literal["ok", "note", "problem"]
 
 PACKAGES = ("datasets", "evaluate", "transformers", "gradio", "huggingface_hub", "torch")
@@ -79,7 +81,12 @@ def _python() -> Finding:
 
 
 def _versions() -> Iterator[Finding]:
-    requirements = [Requirement(line) for line in metadata.requires("emo3d") or ()]
+    try:
+        requirements = [Requirement(line) for line in metadata.requires("emo3d") or ()]
+    except metadata.PackageNotFoundError:
+        yield Finding("emo3d", "problem", f"{emo3d.__version__}, a folder that is not installed", "pip install it")
+        return
+    yield Finding("emo3d", "ok", emo3d.__version__)
     for package in PACKAGES:
         wanted = next(r for r in requirements if r.name.replace("-", "_") == package)
         extra = _extra(wanted)
