@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
-from rich.table import Table
+from rich.table import Column, Table
 
 from emo3d.cli.app import app, console
 
@@ -64,11 +64,12 @@ def publish(
 
 
 def _table(changes: list[Change]) -> Table:
-    table = Table("repository", "branch", "new", "changed", "deleted", "upload", "tag")
+    table = Table("repository", Column("+ new, ~ changed, - deleted", overflow="fold"), "upload", "tag")
     for change in changes:
         artifact = change.artifact
-        name = f"{artifact.kind} {artifact.repo}{'' if change.exists else ' (to be made)'}"
-        files = [", ".join(paths) or "-" for paths in (change.new, change.changed, change.deleted)]
-        tag = f"{change.tag} {'(is there)' if change.tagged else ''}".strip()
-        table.add_row(name, artifact.branch, *files, decimal(change.size), tag)
+        signed = {"+": change.new, "~": change.changed, "-": change.deleted}
+        files = [f"{sign}\N{NO-BREAK SPACE}{path}" for sign, paths in signed.items() for path in paths]
+        where = f"{artifact.kind} {artifact.repo}\n{artifact.branch}{'' if change.exists else ' (to be made)'}"
+        tag = f"{change.tag}{' (is there)' if change.tagged else ''}"
+        table.add_row(where, "\n".join(files) or "as it should be", decimal(change.size), tag)
     return table
