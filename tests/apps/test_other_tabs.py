@@ -28,7 +28,14 @@ def kept(demo_folder):
 
 
 def open_tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click()
+    """On a phone, Gradio may put a tab into a menu behind the others."""
+    page.get_by_role("tab", name="Make", exact=True).wait_for()
+    page.wait_for_timeout(1000)  # it measures them first
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():
+        page.locator(".overflow-menu > button:visible").first.click()
+        tab = page.locator(".overflow-dropdown").get_by_text(name, exact=True)
+    tab.click()
 
 
 def start_judging(page, name, question="One face"):
@@ -49,6 +56,7 @@ def test_a_person_judges_and_comes_back(demo, visit, kept, width):
     page.get_by_role("button", name="Agree", exact=True).click()
     page.get_by_text("Question 2 of").wait_for()
     page.get_by_role("button", name="Disagree, and say what it should be").click()
+    page.wait_for_timeout(1500)  # the sliders of a new question are set after its text
     page.get_by_label("range slider for Contempt").press("End")
     page.get_by_role("button", name="Disagree", exact=True).click()
     page.get_by_text("Question 3 of").wait_for()
