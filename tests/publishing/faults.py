@@ -143,8 +143,8 @@ def cases(hub, runs, seed):
     if not runs.isdigit():
         every = list(itertools.product(calls, WAYS))
         for place, case in enumerate(every):
-            for version in (1, 2) if runs == "all" else [1 + place % 2]:
-                yield from ((version, [(*case, times)]) for times in ((1, 99) if runs == "all" else [1]))
+            for version, times in itertools.product((1, 2), (1, 99)) if runs == "all" else [(1 + place % 2, 1)]:
+                yield version, [(*case, times)]
         return
     chance = random.Random(seed)
     for _ in range(int(runs)):

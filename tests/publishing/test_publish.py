@@ -2,8 +2,6 @@
 
 import hashlib
 import re
-import subprocess
-import sys
 from pathlib import PurePosixPath
 
 import yaml
@@ -86,14 +84,15 @@ def test_names_and_versions_are_written_in(published):
         digest = hashlib.sha256(files[WHEEL]).hexdigest()
         address = f"{hub.url}/spaces/me/{name}/resolve/main/{WHEEL}"
         assert files["requirements.txt"].decode().split("\n")[0] == f"emo3d[{extras}] @ {address}#sha256={digest}"
-        sdk = subprocess.run(
-            [sys.executable, "-m", "pip", "show", "gradio"], capture_output=True, text=True, check=True
-        )
-        assert f"Version: {header(files['README.md'])['sdk_version']}\n" in sdk.stdout
+        gradio = Path(find_spec("gradio").origin).with_name("package.json")
+        assert header(files["README.md"])["sdk_version"] == json.loads(gradio.read_text())["version"]
     assert b'load_dataset("me/emo3d", "pairs"' in held(hub, "datasets/me/emo3d", "script")["emo3d.py"]
     card = held(hub, "datasets/me/emo3d")["README.md"]
     assert [config["config_name"] for config in header(card)["configs"]] == ["sample"]
     assert b'load_dataset("me/emo3d", "sample", split="train")' in card
+    assert b"This copy holds the config `sample` only" in card
+    generator = "me/emo3d-quickstart-generator"
+    assert f'load_generator("{generator}")' in held(hub, f"models/{generator}")["README.md"].decode()
 
 
 def test_the_token_is_nowhere(published, home):

@@ -170,9 +170,8 @@ def _sample_card(text: str) -> str:
         header[key] = [entry for entry in header[key] if entry["config_name"] == "sample"]
     only = "This copy holds the config `sample` only: 500 synthetic rows. For the others, [build it](#building).\n\n"
     body = re.sub(r"A copy that was not built yet.*?\n\n", only, card.text, count=1, flags=re.DOTALL)
-    body = body.replace('emo3d", split="train")', 'emo3d", "sample", split="train")').replace(
-        'train[0]["descriptions"]', 'train[0]["description"]'
-    )
+    body = body.replace('emo3d", split="train")', 'emo3d", "sample", split="train")')
+    body = body.replace('train[0]["descriptions"]', 'train[0]["description"]')
     return f"---\n{DatasetCardData(**{**header, 'size_categories': ['n<1K']}).to_yaml()}\n---\n{body}"
 
 
