@@ -1,8 +1,10 @@
 """`emo3d publish` in fresh processes, to a Hub on loopback."""
 
 import hashlib
+import json
 import re
-from pathlib import PurePosixPath
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
 
 import yaml
 from publisher import ROOT, commits, held, publish
