@@ -140,6 +140,17 @@ def test_what_is_refused(filled, clone, home, arguments, variables, expected):
     assert commits(filled) == before
 
 
+def test_what_is_not_committed_is_not_published(filled, clone, home):
+    card = clone / "demo_space" / "README.md"
+    text = card.read_text()
+    card.write_text(text + SECRET)
+    done = publish(filled, home, "--yes", "--released", "--only", "demo", "--revision", "again", root=clone)
+    card.write_text(text)
+    assert done.returncode == 0, done.stderr
+    assert "what is not committed is not published" in done.stderr
+    assert SECRET.encode() not in held(filled, "spaces/me/emo3d-demo")["README.md"]
+
+
 def test_outside_of_a_clone(filled, home, tmp_path):
     done = publish(filled, home, "--yes", "--only", "dataset", root=tmp_path)
     assert said(done) == f"expected a clone of emo3d's repository in {tmp_path}"

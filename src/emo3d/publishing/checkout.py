@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
@@ -22,9 +25,14 @@ def committed(root: Path) -> Iterator[Path]:
     Raises:
         FileNotFoundError: this is no repository of emo3d.
     """
-    command = ["git", "-C", str(root), "archive", "HEAD"]
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=True).stdout
+
     try:
-        archive = subprocess.run(command, capture_output=True, check=True).stdout
+        archive = git("archive", "HEAD")
+        if git("status", "--porcelain", "--untracked-files=no"):
+            logger.warning("what is not committed is not published")
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
         raise FileNotFoundError(f"expected a clone of emo3d's repository in {root.resolve()}") from error
     with tempfile.TemporaryDirectory(prefix="emo3d-") as folder:
