@@ -1,7 +1,9 @@
 """A Hub to which everything was published once."""
 
+import subprocess
+
 import pytest
-from publisher import publish
+from publisher import ROOT, publish
 
 from emo3d.dataset.mock import write_release
 from emo3d.encoders import MINILM, packaged_minilm
@@ -19,13 +21,21 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def published(release, home):
+def clean(tmp_path_factory):
+    """A clone, which stays at its commit whatever happens in the working tree meanwhile."""
+    folder = tmp_path_factory.mktemp("clean") / "emo3d"
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=60)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published(release, clean, home):
     """The Hub, and the process that published; what is not ours but asked for by ours is there, too."""
     minilm = packaged_minilm()
     if minilm is None:
         pytest.skip("needs the extra offline")
     others = {("datasets/llm-lab/Emo3D", "main"): release, (MINILM, "main"): minilm}
     with Hub(others) as hub:
-        done = publish(hub, home, "--yes")
+        done = publish(hub, home, "--yes", root=clean)
         assert done.returncode == 0, done.stderr[-3000:]
         yield hub, done

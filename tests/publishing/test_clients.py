@@ -12,6 +12,7 @@ from publisher import ROOT
 
 import emo3d
 from emo3d.dataset.build import build
+from hub import Hub
 
 LEGACY = ROOT / ".venv-datasets" / "3.6" / "bin" / "python"
 DESCRIPTIONS = ["She is overjoyed", "He is deeply sad", "Utterly revolted by the smell"]
@@ -193,10 +194,10 @@ def test_the_backbone(found):
     assert found["models"]["tower"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_answers_of_people_are_committed_and_read_back(published, tmp_path):
-    hub, _ = published
-    kept = run(hub, tmp_path, KEEP, tmp_path / "one")
-    (tmp_path / "home").mkdir()
-    assert len(kept) == 2
-    assert run(hub, tmp_path / "home", GET, tmp_path / "two") == kept
-    assert hub._repositories["datasets", "me/answers"].private
+def test_answers_of_people_are_committed_and_read_back(tmp_path):
+    with Hub() as hub:
+        kept = run(hub, tmp_path, KEEP, tmp_path / "one")
+        (tmp_path / "home").mkdir()
+        assert len(kept) == 2
+        assert run(hub, tmp_path / "home", GET, tmp_path / "two") == kept
+        assert hub._repositories["datasets", "me/answers"].private

@@ -39,10 +39,10 @@ def test_one_commit_and_a_tag_for_each(published):
         }
 
 
-def test_again_nothing_is_committed(published, home):
+def test_again_nothing_is_committed(published, clean, home):
     hub, _ = published
     before, asked = commits(hub), len(hub.requests)
-    again = publish(hub, home, "--yes")
+    again = publish(hub, home, "--yes", root=clean)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "everything is published already" in again.stdout
     assert commits(hub) == before
