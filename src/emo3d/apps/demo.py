@@ -25,8 +25,9 @@ INTRODUCTION = """# Emo3D
 Describe a feeling and see it on a face that you can turn, adjust, measure and take with you."""
 
 ABOUT = """The *quickstart* generator, and the reader of pictures, are small and were trained on a synthetic sample:
-they know situations and emotions; negation, irony and physical detail are beyond them. What a face shows here is made
-from words and says nothing about how anybody feels."""
+they know situations and emotions; negation, irony and physical detail are beyond them. A generator that was trained on
+the published data writes *readings*, what MediaPipe says of a face; the weights shown are those it would read that way.
+What a face shows here is made from words and says nothing about how anybody feels."""
 
 
 def build(generator: str = QUICKSTART) -> gr.Blocks:

@@ -47,7 +47,7 @@ def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[
         samples = gr.Slider(1, 6, value=1, step=1, label="Variants", info="Of VAE-CLIP; the others give one face")
         seed = gr.Number(0, label="Seed of the variants", precision=0)
     variants = gr.Gallery(label="Variants: choose one", columns=3, height=220, visible=False, allow_preview=False)
-    generated = gr.State(np.zeros((1, 51), np.float32))
+    generated, chosen = gr.State(np.zeros((1, 51), np.float32)), gr.State(0)
 
     @in_words
     def describe(
@@ -58,24 +58,19 @@ def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[
         gallery = gr.Gallery(
             [portrait(face, 192) for face in faces] if len(faces) > 1 else None, visible=len(faces) > 1
         )
-        return [drawn, gallery, *panel.show(faces[0])]
+        return [drawn, 0, gallery, *panel.show(faces[0])]
 
-    def again(drawn: np.ndarray, strength: float, face: Face) -> list[Any]:
-        return panel.show(Face(strengthen(drawn[0], strength), face.identity, face.description))
+    def again(drawn: np.ndarray, chosen: int, strength: float, face: Face) -> list[Any]:
+        return panel.show(Face(strengthen(drawn[chosen], strength), face.identity, face.description))
 
-    def choose(drawn: np.ndarray, strength: float, face: Face, chosen: gr.SelectData) -> list[Any]:
-        weights = drawn[chosen.index]
-        rest = np.delete(drawn, chosen.index, axis=0)
-        return [
-            np.concatenate([weights[None], rest]),
-            *panel.show(Face(strengthen(weights, strength), face.identity, face.description)),
-        ]
+    def choose(drawn: np.ndarray, strength: float, face: Face, selected: gr.SelectData) -> list[Any]:
+        return [selected.index, *again(drawn, selected.index, strength, face)]
 
     inputs = [description, model, samples, seed, strength, panel.identity]
-    outputs = [generated, variants, *panel.outputs]
+    outputs = [generated, chosen, variants, *panel.outputs]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [panel.picture]}
     gr.on([show.click, description.submit], describe, inputs, outputs, **quiet)
     examples.load_input_event.then(describe, inputs, outputs, **quiet)
-    strength.release(again, [generated, strength, panel.face], panel.outputs, **quiet)
-    variants.select(choose, [generated, strength, panel.face], [generated, *panel.outputs], **quiet)
+    strength.release(again, [generated, chosen, strength, panel.face], panel.outputs, **quiet)
+    variants.select(choose, [generated, strength, panel.face], [chosen, *panel.outputs], **quiet)
     return describe, inputs, outputs
