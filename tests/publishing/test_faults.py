@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-FAULTS = Path(__file__).with_name("faults.py")
+FAULTS = Path(__file__).with_name("hub_faults.py")
 CALLS = (
     "whoami",
     "create",
