@@ -156,6 +156,7 @@ def load_text_encoder(
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
     packaged = packaged_minilm() if model_id == MINILM and revision is None else None
     source = str(packaged or model_id)

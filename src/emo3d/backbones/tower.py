@@ -89,6 +89,7 @@ class PictureTower(nn.Module):
 
 
 @lru_cache(maxsize=2)
+@torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
     """Load a picture tower, the packaged one by default, in evaluation mode; once per folder.
 
