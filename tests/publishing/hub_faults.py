@@ -1,4 +1,4 @@
-"""Publish small artifacts while the Hub fails: `hub_faults.py RUNS [SEED]`, where RUNS is a number of runs at random, or
+"""Publish small artifacts while the Hub fails: `hub_faults.py RUNS [SEED]`, where RUNS is a number of random runs, or
 `turn` for one failure at each kind of call in turn, or `all` for each, passing and lasting, on a new and a used Hub.
 
 It runs in a process of its own, since a client reads HF_ENDPOINT when it is imported, and prints what it found as JSON.
