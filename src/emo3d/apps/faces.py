@@ -15,7 +15,7 @@ from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 
 from emo3d.apps.look import own_folder
-from emo3d.blendshapes import BLENDSHAPES
+from emo3d.blendshapes import BLENDSHAPES, as_dicts
 from emo3d.dataset import make_rows
 from emo3d.emotions import distribution
 from emo3d.face import FaceRig, RenderSettings, render
@@ -24,6 +24,7 @@ from emo3d.face.blender import write_blender_script
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator
+from emo3d.generation.load import Generator
 from emo3d.scoring import QUICKSTART, Backbone, Bank, load_backbone, retrieved_distribution
 from emo3d.scoring.core import divergence
 
@@ -99,7 +100,7 @@ def check_hub_id(id: str, kind: str) -> str:
     return id
 
 
-def open_generator(id: str, trusted: str = QUICKSTART):  # type: ignore[no-untyped-def]
+def open_generator(id: str, trusted: str = QUICKSTART) -> Generator:
     """Load a generator that a visitor names.
 
     Args:
@@ -236,7 +237,7 @@ def _stem(face: Face) -> str:
 
 def by_name(weights: np.ndarray) -> dict[str, float]:
     """Weights by blendshape, four decimals."""
-    return {name: round(float(weight), 4) for name, weight in zip(BLENDSHAPES, weights, strict=True)}
+    return {name: round(weight, 4) for name, weight in as_dicts(weights)[0].items()}
 
 
 def parse_weights(text: str) -> np.ndarray:

@@ -105,10 +105,6 @@ def judge_tab() -> None:
             *(round(float(value), 1) for value in task.intensities),
         ]
 
-    @in_words
-    def begin(name: str, kind: str) -> list[Any]:
-        return ask(name, kind)
-
     def keep(name: str, kind: str, task: str | None, asked_at: float, **said: Any) -> list[Any]:
         if task is None or task not in _study().tasks:
             raise ValueError("Please start first.")
@@ -132,7 +128,7 @@ def judge_tab() -> None:
 
     state = [name, kind, question, asked_at]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [views[0]]}
-    gr.on([start.click, name.submit], begin, [name, kind], asked, **quiet)
+    gr.on([start.click, name.submit], in_words(ask), [name, kind], asked, **quiet)
     agree.click(agreed, state, asked, **quiet)
     disagree.click(disagreed, [*state, *corrected], asked, **quiet)
     for choice in choices:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+DATED = {"SOURCE_DATE_EPOCH": "315532800"}
+"""For who builds a package: a fixed date, 1980, where ZIP begins, so that the same files give the same bytes."""
 _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
@@ -51,7 +53,7 @@ def build_wheel(tree: Path, out: Path) -> Path:
     Raises:
         ValueError: setuptools is missing or could not build it.
     """
-    environment = os.environ | {"SOURCE_DATE_EPOCH": "315532800"}  # 1980, where ZIP begins
+    environment = os.environ | DATED
     command = [sys.executable, "-c", _BUILD, str(out)]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -22,7 +22,7 @@ from pathlib import Path
 from packaging.version import Version
 
 import emo3d
-from emo3d.publishing.checkout import committed
+from emo3d.publishing.checkout import DATED, committed
 from emo3d.publishing.doctor import examine
 from emo3d.publishing.plan import PARTS
 from emo3d.publishing.publish import publish
@@ -216,7 +216,7 @@ def build(root: Path, folder: Path) -> None:
     # With the setuptools and the date that `emo3d publish` takes: both make the same bytes.
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder / "dist")]
     with committed(root) as tree:
-        _run("build", [*command, str(tree)], folder, {"SOURCE_DATE_EPOCH": "315532800"})
+        _run("build", [*command, str(tree)], folder, DATED)
 
 
 def inspect(root: Path, dist: Path) -> None:
