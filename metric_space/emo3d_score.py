@@ -36,8 +36,8 @@ Args:
     batch_size (int): faces rendered and encoded at a time, 32 by default.
     **settings: the fields of `emo3d.ScoreSettings`: variant, k, epsilon, alpha, backbone, revision, dtype, bank, space
         ("weights" of a rig by default, or "reading" of MediaPipe), calibration (how readings become the weights that
-        are rendered: "network", the default, "refine", or "none", the publication's way), identity, render,
-        n_bootstrap, confidence, seed.
+        are rendered: "network", the default, "refine", or "none", the publication's way), identity, identities (K: the
+        mean over the first K faces of a fixed panel, at K times the cost), render, n_bootstrap, confidence, seed.
 
 All but the first two may be given to `evaluate.load` instead, for where nothing can be given to `compute`
 (`evaluate.combine`, suites); `revision` may not, which there is the metric's own.

@@ -7,7 +7,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.calibrate.fit import determination, fit
 from emo3d.calibrate.measure import Faces
 from emo3d.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings, sample_weights
-from emo3d.face.rig import IDENTITIES
+from emo3d.face.identities import IDENTITIES
 
 INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
 

@@ -11,7 +11,8 @@ from fakes import FakeBackbone, anything, pictures
 from oracle import oracle
 from PIL import Image
 
-from emo3d.face import RenderSettings, render
+from emo3d.dataset import make_rows
+from emo3d.face import PANEL, RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, read_references, score, score_distributions
 
@@ -228,6 +229,7 @@ def test_every_parameter_moves_the_signature():
         "space": "weights",
         "calibration": "refine",
         "identity": "girl",
+        "identities": 3,
         "render": RenderSettings(size=112),
         "n_bootstrap": 10,
         "confidence": 0.9,
@@ -285,6 +287,38 @@ def test_errors_only_within_one_space(clip_folder, caplog):
     assert unsaid.mae == alike.mae == pytest.approx(0.375)
     assert (apart.mse, apart.mae, apart.kl_divergence) == (None, None, alike.kl_divergence)
     assert "the references' blendshapes are reading, the predictions weights" in caplog.text
+
+
+def test_identities_average_over_the_panel():
+    """The mean of the scores on each face by itself."""
+    rows = make_rows("test", 20)
+    expressions = [row.blendshapes for row in rows]
+    references = [{"description": row.description, "intensities": row.intensities} for row in rows]
+    settings = ScoreSettings(backbone="quickstart", k=3)
+    panel = score(expressions, references, settings=replace(settings, identities=3), batch_size=4)
+    each = [score(expressions, references, settings=replace(settings, identity=name)) for name in list(PANEL)[:3]]
+    assert "|identity:panel-1/3|" in panel.signature
+    for name in ("kl_divergence", "distribution", "match"):
+        alone = [result.per_sample[name] for result in each]
+        assert panel.per_sample[name] == pytest.approx(np.mean(alone, axis=0), abs=1e-6)
+    assert len({result.kl_divergence for result in each}) > 1  # so that the test can fail
+    assert panel.kl_divergence == pytest.approx(np.mean([result.kl_divergence for result in each]), abs=1e-6)
+    described = [{"description": f"face {row}", "intensities": [1] + [0] * 7} for row in range(3)]
+    pictured = score(pictures(range(3)), described, settings=replace(settings, identities=3), backbone=case(0)[1])
+    assert "|identity:-|" in pictured.signature
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"identities": 0}, "expected 1 to 12 identities, got 0"),
+        ({"identities": 13}, "expected 1 to 12 identities, got 13"),
+        ({"identities": 3, "identity": "girl"}, "expected an identity or several identities, got 'girl' and 3"),
+    ],
+)
+def test_wrong_identities(given, message):
+    with pytest.raises(ValueError, match=message):
+        ScoreSettings(**given)
 
 
 def test_alpha_follows_the_variant_until_it_is_named():

@@ -16,8 +16,8 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.dataset.prototypes import VARIANTS, compose, settle, vary
 from emo3d.emotions import EMOTIONS
+from emo3d.face.identities import IDENTITIES, Identity
 from emo3d.face.render import RenderSettings
-from emo3d.face.rig import IDENTITIES, Identity
 
 RENDERED, FITTED, HELD_OUT = 64, 176, 16
 """Sittings of the rig to render on, of other identities that are fitted on, and of those kept for the figures."""

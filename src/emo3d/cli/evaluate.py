@@ -45,6 +45,7 @@ def evaluate(
     k: Annotated[int, typer.Option(help="Descriptions retrieved per face.")] = 10,
     calibration: Calibration = DEFAULT_METHOD,
     identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
+    identities: Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")] = 1,
     device: Annotated[str, typer.Option(help="Where model and backbone run: cpu, cuda, cuda:1, mps.")] = "cpu",
     batch_size: Annotated[int, typer.Option(help="Descriptions, and faces, encoded at a time.")] = 32,
     out: Annotated[Path | None, typer.Option(help="Write the results as .json, for `emo3d leaderboard`.")] = None,
@@ -76,6 +77,7 @@ def evaluate(
         revision=backbone_revision,
         calibration=calibration,  # type: ignore[arg-type]
         identity=identity,
+        identities=identities,
     )
     evaluation = evaluate_model(
         model,

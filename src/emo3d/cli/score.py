@@ -54,6 +54,7 @@ def score(
     space: Annotated[str | None, typer.Option(help="Of the predictions: reading or weights.")] = None,
     calibration: Calibration = DEFAULT_METHOD,
     identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
+    identities: Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")] = 1,
     layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
     details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
@@ -74,6 +75,7 @@ def score(
         space=known,
         calibration=calibration,  # type: ignore[arg-type]
         identity=identity,
+        identities=identities,
     )
     described = open_references(references, config, split)
     result = compute(

@@ -11,8 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,45 +21,12 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.face import skin
+from emo3d.face.identities import IDENTITIES, PANEL, Identity
 
 TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 """The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
 
 _REDUCTION = 2  # raise it when the arrays below change their meaning, so that old cache entries are left alone
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Whose face it is.
-
-    Attributes:
-        phenotype: of anny, 0..1; see `anny.Anny.phenotype_labels`.
-        skin, hair, iris: sRGB, 0..255.
-        brow_height: metres that the brows lie above where they usually do; people differ by a few millimetres.
-    """
-
-    phenotype: Mapping[str, float] = field(default_factory=dict)
-    skin: tuple[int, int, int] = (224, 176, 148)
-    hair: tuple[int, int, int] = (74, 52, 40)
-    iris: tuple[int, int, int] = (92, 66, 44)
-    brow_height: float = 0.0
-
-
-_GREY = (136, 126, 116)
-IDENTITIES: dict[str, Identity] = {
-    "adult": Identity({"gender": 0.5, "age": 0.68}),
-    "girl": Identity({"gender": 1.0, "age": 0.36}, skin=(236, 192, 166), hair=(112, 78, 50)),
-    "boy": Identity({"gender": 0.0, "age": 0.36}, skin=(232, 188, 160), hair=(92, 64, 44)),
-    "young-woman": Identity({"gender": 1.0, "age": 0.6}, skin=(232, 186, 160), hair=(58, 40, 32)),
-    "young-man": Identity({"gender": 0.0, "age": 0.6}, skin=(222, 172, 142), hair=(56, 42, 34)),
-    "woman": Identity({"gender": 1.0, "age": 0.7}, skin=(226, 178, 150), hair=(86, 56, 38)),
-    "man": Identity({"gender": 0.0, "age": 0.7, "muscle": 0.6}, skin=(214, 164, 134), hair=(62, 46, 36)),
-    "middle-aged-woman": Identity({"gender": 1.0, "age": 0.83, "weight": 0.58}, hair=(104, 80, 64)),
-    "middle-aged-man": Identity({"gender": 0.0, "age": 0.83, "weight": 0.58}, skin=(216, 166, 138), hair=(92, 82, 76)),
-    "elderly-woman": Identity({"gender": 1.0, "age": 1.0}, skin=(228, 186, 164), hair=_GREY, iris=(88, 100, 112)),
-    "elderly-man": Identity({"gender": 0.0, "age": 1.0}, skin=(220, 176, 152), hair=_GREY, iris=(88, 100, 112)),
-}
-"""Named identities; `"adult"`, halfway between the genders, is the one on which predictions are scored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +65,15 @@ class FaceRig:
         """Reduce anny's head to a rig, which takes seconds, or take it from the cache.
 
         Args:
-            identity: a name of `IDENTITIES`, or an `Identity` of your own.
+            identity: a name of `IDENTITIES` or `PANEL`, or an `Identity` of your own.
             cache: keep an `Identity` of your own on the disk (6 MB each).
 
         Raises:
             ValueError: an unknown name or phenotype, or a phenotype outside 0..1.
         """
         if isinstance(identity, str):
-            if identity not in IDENTITIES:
-                raise ValueError(f"expected an identity of {', '.join(IDENTITIES)}, got {identity!r}")
+            if identity not in _NAMED:
+                raise ValueError(f"expected an identity of {', '.join(_NAMED)}, got {identity!r}")
             return _named_rig(identity)
         for phenotype, value in identity.phenotype.items():
             if not 0.0 <= value <= 1.0:
@@ -148,9 +114,12 @@ class FaceRig:
         return moved.reshape(len(weights), *self.neutral.shape) + self.neutral
 
 
-@lru_cache(maxsize=len(IDENTITIES))
+_NAMED = {**IDENTITIES, **PANEL}
+
+
+@lru_cache(maxsize=len(_NAMED))
 def _named_rig(name: str) -> FaceRig:
-    return _build(name, IDENTITIES[name])
+    return _build(name, _NAMED[name])
 
 
 def _key(identity: Identity) -> str:

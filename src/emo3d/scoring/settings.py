@@ -9,7 +9,7 @@ from typing import get_args
 import emo3d
 from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.blendshapes import Space, check_space
-from emo3d.face import RenderSettings
+from emo3d.face import PANEL, PANEL_NAME, RenderSettings
 from emo3d.face.calibration import DEFAULT_METHOD, Method, check_method
 from emo3d.scoring.core import ALPHA, Variant
 
@@ -30,7 +30,9 @@ class ScoreSettings:
         space: whether the predicted expressions are `"weights"` of a rig or `"reading"`s of MediaPipe.
         calibration: how readings become the weights that are rendered, see `emo3d.face.calibration`; a result's
             signature has its name too, and `-` where nothing was calibrated. No part in `mse` and `mae`.
-        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES`.
+        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES` or `PANEL`.
+        identities: K; above 1, every expression is rendered on the first K of `emo3d.face.PANEL` instead, and its
+            divergence is the mean over them, at K times the cost. The signature has the panel as `identity`.
         render: how; None is the default portrait at the backbone's own size.
         n_bootstrap: resamples behind the intervals.
         confidence: of the intervals.
@@ -48,6 +50,7 @@ class ScoreSettings:
     space: Space = "weights"
     calibration: Method = DEFAULT_METHOD
     identity: str = "adult"
+    identities: int = 1
     render: RenderSettings | None = None
     n_bootstrap: int = 1000
     confidence: float = 0.95
@@ -63,8 +66,17 @@ class ScoreSettings:
         for name in ("k", "epsilon", "n_bootstrap") + (("alpha",) if self.alpha is not None else ()):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected {name} above 0, got {getattr(self, name)!r}")
+        if not 1 <= self.identities <= len(PANEL):
+            raise ValueError(f"expected 1 to {len(PANEL)} identities, got {self.identities!r}")
+        if self.identities > 1 and self.identity != "adult":
+            raise ValueError(f"expected an identity or several identities, got {self.identity!r} and {self.identities}")
         if not 0 < self.confidence < 1:
             raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence!r}")
+
+    @property
+    def faces(self) -> tuple[str, ...]:
+        """Names of the identities that each expression is rendered on."""
+        return (self.identity,) if self.identities == 1 else tuple(PANEL)[: self.identities]
 
     @property
     def divisor(self) -> float:
@@ -84,6 +96,8 @@ class ScoreSettings:
             calibration: method and name, see `emo3d.face.spaces.name_calibration`; the method alone when None.
         """
         shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
+        if shown.pop("identities") > 1:
+            shown["identity"] = f"{PANEL_NAME}/{self.identities}"
         shown["calibration"] = calibration or self.calibration
         if self.space == "weights":
             unused = {*unused, "calibration"}
