@@ -12,6 +12,12 @@ from typing import Any
 
 import emo3d
 
+NOT_FOR = (
+    "Not for reading what people feel, and not for hiring, policing, surveillance, teaching, medicine or any other "
+    "decision about a person: an expression made from words says nothing about anybody."
+)
+"""What every card and the audit say of use."""
+
 CARD_TAGS = ["emo3d", "blendshapes", "ARKit", "facial-expression"]
 
 
@@ -67,7 +73,7 @@ def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **
     shown = base_model if is_id else Path(base_model).name
     return (
         cards.get_template(template).render(
-            header=ModelCardData(**entries).to_yaml(), base_model=shown, is_id=is_id, **values
+            header=ModelCardData(**entries).to_yaml(), base_model=shown, is_id=is_id, not_for=NOT_FOR, **values
         )
         + "\n"
     )
