@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from emo3d import FaceRig, RenderSettings, load_generator, render
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS
+from emo3d.face import PANEL
 
 ROOT = Path(__file__).resolve().parents[1]
 SENTENCES = {
@@ -31,7 +32,7 @@ INK, FAINT, BAR = (40, 46, 56), (150, 156, 166), (70, 110, 180)
 
 
 def main() -> None:
-    """Write docs/faces.jpg, made by the quickstart generator, and dataset_script/faces.jpg, rows of the sample."""
+    """Write faces.jpg and panel.jpg (by the quickstart generator) and dataset_script/faces.jpg (rows of the sample)."""
     expressions = load_generator("quickstart").generate(list(SENTENCES))
     faces = [
         (_face(expression, identity), sentence)
@@ -44,6 +45,12 @@ def main() -> None:
     faces = [(_face(row["blendshapes"], row["identity"]), row["description"]) for row in rows]
     sheet = _sheet(faces, columns=4, bars=[row["intensities"] for row in rows])
     sheet.save(ROOT / "dataset_script" / "faces.jpg", quality=88)
+
+    panel = [(_face(expressions[1], name), name.replace("-", " ")) for name in PANEL]
+    sheet = _sheet(panel, columns=6)
+    sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS).save(
+        ROOT / "docs" / "panel.jpg", quality=88
+    )
 
     models = {"quickstart-generator": "quickstart"}
     if sys.argv[1:]:
