@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,12 +22,14 @@ from tqdm.auto import tqdm
 from emo3d.backbones import Backbone
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
+from emo3d.scoring.index import Index
 from emo3d.scoring.inputs import content_hash
 
 logger = logging.getLogger(__name__)
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
+_LOOKED_UP_AT_ONCE = 4096  # pictures, in an index
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class Bank:
         embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
         truncated: how many of the distinct texts were longer than the backbone's window.
         backbone: `full_name` of the backbone that embedded the texts.
+        index: what searches the embeddings, see `indexed`; None compares with all of them.
     """
 
     descriptions: tuple[str, ...]
@@ -47,6 +50,7 @@ class Bank:
     embeddings: torch.Tensor
     truncated: int = 0
     backbone: str = ""
+    index: Index | None = None
 
     def __post_init__(self) -> None:
         if len(self.descriptions) != len(self.intensities):
@@ -59,6 +63,8 @@ class Bank:
                 f"expected {len(self._texts)} embeddings, one per distinct description, got {len(self.embeddings)}"
             )
         _check_finite(self.embeddings, "descriptions")
+        if self.index and self.index.shape != self.embeddings.shape:
+            raise ValueError(f"expected an index of {tuple(self.embeddings.shape)} embeddings, got {self.index.shape}")
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
@@ -80,7 +86,7 @@ class Bank:
         cached = _cache_file(name, content) if cache else None
         if cached and cached.is_file():
             try:
-                embeddings, said = _read_embeddings(cached)
+                embeddings, said, _ = _read_embeddings(cached)
                 return cls(descriptions, intensities, embeddings, int(said["truncated"]), name)
             except (ValueError, SafetensorError):
                 pass  # cut short or another program's: made anew below
@@ -100,6 +106,7 @@ class Bank:
         Raises:
             FileNotFoundError: a file is missing.
             ValueError: a file is no such file, or the two are not of one bank.
+            OSError: the bank has an index, and FAISS is not installed.
         """
         from pyarrow import ArrowException, parquet
 
@@ -110,16 +117,16 @@ class Bank:
         try:
             table = parquet.read_table(table_file, columns=["description", "intensities"])
             texts, values = (table[name].to_pylist() for name in ("description", "intensities"))
-            embeddings, said = _read_embeddings(embeddings_file)
+            embeddings, said, index = _read_embeddings(embeddings_file)
         except (ArrowException, KeyError, SafetensorError) as error:
             raise ValueError(f"expected a bank in {folder}: {error}") from error
         descriptions, intensities = tuple(check_descriptions(texts)), as_intensities(values)
         if content_hash(descriptions, intensities) != said["hash"]:
             raise ValueError(f"expected the bank {said['hash']} beside its embeddings, {table_file} has another")
-        return cls(descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"])
+        return cls(descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"], index)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write `bank.parquet` (description, intensities) and `embeddings.safetensors`, which has hash and backbone."""
+        """Write `bank.parquet` (description, intensities) and `embeddings.safetensors` (with index, hash, backbone)."""
         import pyarrow
         from pyarrow import parquet
 
@@ -135,11 +142,29 @@ class Bank:
 
     @cached_property
     def hash(self) -> str:
-        """Content hash of descriptions and intensities: 12 hexadecimal digits of a SHA-256."""
-        return content_hash(self.descriptions, self.intensities)
+        """Content hash of descriptions and intensities: 12 hexadecimal digits of a SHA-256; then `+` and an index."""
+        return self._content + (f"+{self.index.name}" if self.index else "")
+
+    def indexed(self, factory: str, **search: int) -> Bank:
+        """The same bank, searched by FAISS (extra `faiss`) instead of by comparing with every text.
+
+        That may miss descriptions, so the hash, and with it the signature, says which index it is:
+        `bank.indexed("IVF4096,Flat", nprobe=64)` is `0123456789ab+IVF4096,Flat/nprobe64`. When it pays:
+        docs/scaling.md. The embeddings stay, beside those in the index.
+
+        Args:
+            factory: for `faiss.index_factory`; or a whole name as in the signature.
+            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0.
+
+        Raises:
+            ValueError: an index that FAISS does not understand, or that needs more texts than there are.
+            OSError: FAISS is not installed.
+        """
+        name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
+        return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name))
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
-        """Rows of the k descriptions most similar to each picture, exactly, best first.
+        """Rows of the k descriptions most similar to each picture, best first; exactly, unless there is an index.
 
         Rows of equal similarity come in the order of the bank, and the cut at k keeps the earlier ones. Rows with the
         same text are always equal.
@@ -152,14 +177,17 @@ class Bank:
             (N, k) int64 rows of the bank.
 
         Raises:
-            ValueError: k below 1 or above M, or an embedding that is not finite.
+            ValueError: k below 1 or above M, an embedding that is not finite, or an index that does not find k.
         """
         if not 1 <= k <= len(self):
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
         _check_finite(picture_embeddings, "pictures")
-        parts = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
+        at_once = _LOOKED_UP_AT_ONCE if self.index else max(1, _SIMILARITIES_AT_ONCE // len(self))
+        parts = tqdm(picture_embeddings.split(at_once), "Searching the bank", delay=5, leave=False)
+        if self.index:
+            rows = self._first_rows(k)
+            return np.concatenate([self.index.nearest(part.float().cpu().numpy(), k, rows) for part in parts])
         embeddings = self.embeddings.to(picture_embeddings)  # where the pictures are
-        parts = tqdm(parts, "Searching the bank", delay=5, leave=False)
         return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
@@ -178,11 +206,29 @@ class Bank:
             similarity = similarity[:, torch.from_numpy(self._text_of_row).to(similarity.device)]
         return _top(similarity, k).cpu().numpy()
 
+    def _first_rows(self, k: int) -> np.ndarray:
+        """The first k rows of each text, (U, R); -1 where it has fewer, and R no larger than needed."""
+        order = np.argsort(self._text_of_row, kind="stable")
+        times = np.bincount(self._text_of_row)
+        place = np.arange(len(order)) - np.repeat(np.cumsum(times) - times, times)
+        rows = np.full((len(times), min(k, times.max())), -1)
+        kept = order[place < k]
+        rows[self._text_of_row[kept], place[place < k]] = kept
+        return rows
+
     def _write_embeddings(self, file: Path) -> None:
-        metadata = {"hash": self.hash, "backbone": self.backbone, "truncated": str(self.truncated)}
+        metadata = {"hash": self._content, "backbone": self.backbone, "truncated": str(self.truncated)}
+        tensors = {"embeddings": self.embeddings.cpu().contiguous()}
+        if self.index:
+            metadata["index"] = self.index.name
+            tensors["index"] = torch.from_numpy(self.index.to_bytes())
         with TemporaryDirectory(dir=file.parent) as unfinished:
-            save_file({"embeddings": self.embeddings.cpu().contiguous()}, Path(unfinished, file.name), metadata)
+            save_file(tensors, Path(unfinished, file.name), metadata)
             os.replace(Path(unfinished, file.name), file)
+
+    @cached_property
+    def _content(self) -> str:
+        return content_hash(self.descriptions, self.intensities)
 
     @cached_property
     def _texts(self) -> dict[str, int]:
@@ -206,13 +252,14 @@ def _cache_file(backbone: str, content: str) -> Path | None:
     return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
 
 
-def _read_embeddings(file: Path) -> tuple[torch.Tensor, dict[str, str]]:
-    """Embeddings, and what the file says of them: hash, backbone, truncated."""
+def _read_embeddings(file: Path) -> tuple[torch.Tensor, dict[str, str], Index | None]:
+    """Embeddings, what the file says of them (hash, backbone, truncated), and their index."""
     with safe_open(file, "pt") as opened:
         said = opened.metadata() or {}
         if not said.keys() >= {"hash", "backbone", "truncated"}:
             raise ValueError(f"expected the embeddings of a bank, got {file}")
-        return opened.get_tensor("embeddings"), said
+        index = Index.from_bytes(opened.get_tensor("index").numpy(), said["index"]) if "index" in said else None
+        return opened.get_tensor("embeddings"), said, index
 
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
