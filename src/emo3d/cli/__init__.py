@@ -6,6 +6,7 @@ from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
     compare,
     evaluate,
     leaderboard,
+    audit,
     build,
     inspecting,
     extract,
@@ -24,6 +25,7 @@ from emo3d.cli.app import app, main
 
 __all__ = [
     "app",
+    "audit",
     "build",
     "calibrate",
     "card",

@@ -1,0 +1,34 @@
+"""The audit as a section of a card."""
+
+from __future__ import annotations
+
+from emo3d.audit.result import Audit, Estimate, Gap
+from emo3d.audit.verdict import NOT_FOR, chance, found, holds_for, number, signed
+
+_MOST = 3  # conditions, and slices, in the table
+
+
+def card_section(audit: Audit) -> str:
+    """Markdown for a card of a model, metric or dataset: a table, what was found, and what not to use it for."""
+    faces = audit.identities
+    rows: list[tuple[str, int, Estimate, Gap | None]] = [
+        ("all rows, default face", audit.n, audit.kl, None),
+        ("of these, default face", faces.n, faces.default, None),
+        (f"mean of {sum(one.kind == 'panel' for one in faces.conditions)} faces", faces.n, faces.panel, None),
+    ]
+    conditions = sorted(
+        (one for one in faces.conditions if one.gap.is_claim), key=lambda one: -abs(one.gap.difference.value)
+    )
+    rows += [(f"{one.kind} {one.name}", faces.n, one.kl, one.gap) for one in conditions[:_MOST]]
+    slices = [one for one in audit.slices if one.gap and one.gap.is_claim]
+    rows += [(f"{one.factor}: {one.name}", one.n, one.kl, one.gap) for one in slices[:_MOST]]
+    lines = [
+        f"| | n | KL ↓ ({audit.confidence:.0%} interval) | gap | corrected p |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for what, n, kl, gap in rows:
+        difference, p_value = (signed(gap.difference), chance(gap)) if gap else ("", "")
+        lines.append(f"| {what} | {n:,} | {number(kl)} | {difference} | {p_value} |")
+    said = found(audit)
+    sentences = [said["faces"][0], *said["descriptions"], *said.get("swapped words", [])]
+    return "\n".join(["## For whom the score holds", "", *lines, "", *sentences, "", holds_for(audit), NOT_FOR, ""])

