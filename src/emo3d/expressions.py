@@ -49,6 +49,11 @@ def read_expressions(path: str | os.PathLike[str], layout: Layout | None = None)
         raise ValueError(f"{path.name}: {error}") from error
 
 
+def expressions_of_table(table: Any, layout: Layout | None = None) -> np.ndarray:
+    """Expressions (N, 51) float32 of a PyArrow table with the columns that `read_expressions` reads in Parquet."""
+    return as_expressions(_from_columns(table), layout, drop=["tongueOut"])
+
+
 def parquet_space(path: str | os.PathLike[str]) -> Space | None:
     """Read the space that a Parquet file says of its blendshapes, as all that this package writes do."""
     from pyarrow import parquet
@@ -105,4 +110,4 @@ _READERS = {
     ".npy": _from_npy,
 }
 
-__all__: Sequence[str] = ["SUFFIXES", "parquet_space", "read_expressions"]
+__all__: Sequence[str] = ["SUFFIXES", "expressions_of_table", "parquet_space", "read_expressions"]

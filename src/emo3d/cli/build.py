@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app
-from emo3d.cli.report import Force, MaxPixels, NumProc, Strict, print_report
+from emo3d.cli.report import Address, Engine, Force, MaxPixels, NumProc, Strict, print_report
 
 
 @app.command(
@@ -31,6 +31,8 @@ def build(
     columns: Annotated[
         Path | None, typer.Option(help="JSON: a table's name of a column -> the release's, for tables that differ.")
     ] = None,
+    engine: Engine = "processes",
+    address: Address = None,
     strict: Strict = False,
     force: Force = False,
 ) -> None:
@@ -46,6 +48,8 @@ def build(
         shard_size=shard_size,
         max_pixels=max_pixels,
         columns=json.loads(columns.read_text(encoding="utf-8")) if columns else None,
+        engine=engine,
+        address=address,
         strict=strict,
         force=force,
     )

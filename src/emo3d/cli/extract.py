@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app
-from emo3d.cli.report import Force, MaxPixels, NumProc, Strict, print_report
+from emo3d.cli.report import Address, Engine, Force, MaxPixels, NumProc, Strict, print_report
 
 
 @app.command(
@@ -28,6 +28,8 @@ def extract(
     ] = False,
     num_proc: NumProc = None,
     max_pixels: MaxPixels = 4096 * 4096,
+    engine: Engine = "processes",
+    address: Address = None,
     strict: Strict = False,
     force: Force = False,
 ) -> None:
@@ -41,6 +43,8 @@ def extract(
         weights=weights,
         num_proc=num_proc or os.cpu_count() or 1,
         max_pixels=max_pixels,
+        engine=engine,
+        address=address,
         strict=strict,
         force=force,
         quiet=True,

@@ -1,4 +1,4 @@
-"""What `build`, `extract` and `import` share: their options, and the short form of a report."""
+"""What `build`, `extract`, `import` and `score` share: their options, and the short form of a report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from emo3d.cli.app import console
 NumProc = Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")]
 MaxPixels = Annotated[int, typer.Option(help="Pictures with more pixels are left out.")]
 Strict = Annotated[bool, typer.Option(help="Stop at the first row or picture that cannot be used.")]
+Engine = Annotated[
+    str, typer.Option(help="processes (of this machine), or ray: a Ray of its own, or the cluster at --address.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Of a Ray cluster of which this is a node: auto, or host:port; nodes share a file system."),
+]
 Force = Annotated[bool, typer.Option(help="Replace what another source or other options have left there.")]
 
 

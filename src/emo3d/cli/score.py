@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +11,14 @@ from rich.table import Table
 
 from emo3d.cli.app import app, console
 from emo3d.cli.files import Calibration, read_predictions
+from emo3d.cli.report import Address, Engine, Force, NumProc
 from emo3d.face.calibration import DEFAULT_METHOD
 
 if TYPE_CHECKING:
-    from emo3d.scoring import Emo3DResult
+    import numpy as np
+
+    from emo3d.blendshapes import Space
+    from emo3d.scoring import Emo3DResult, ParquetRows, References
 
 
 @app.command(
@@ -22,17 +27,18 @@ if TYPE_CHECKING:
 )
 def score(
     predictions: Annotated[
-        Path,
+        str,
         typer.Argument(
             help="File of expressions, one row per reference, in their order; or a folder of the published release, "
-            "for the expressions it holds."
+            "for the expressions it holds. With --samples also a folder, pattern or URL of .parquet files (hf://...)."
         ),
     ],
     references: Annotated[
         str,
         typer.Option(
             help="Rows with description and intensities: sample (the embedded synthetic one), a folder of the "
-            "published release, a folder or .parquet file of a dataset, or its id on the Hub."
+            "published release, a folder or .parquet file of a dataset, or its id on the Hub; with --samples also a "
+            "pattern or URL that ends with .parquet."
         ),
     ],
     split: Annotated[str, typer.Option(help="Split of the references.")] = "test",
@@ -45,7 +51,12 @@ def score(
     ] = "openai/clip-vit-base-patch32",
     revision: Annotated[str | None, typer.Option(help="Of the backbone: branch, tag or commit.")] = None,
     dtype: Annotated[str, typer.Option(help="Of the backbone: float32 or bfloat16.")] = "float32",
-    device: Annotated[str, typer.Option(help="Where the backbone runs: cpu, cuda, cuda:1, mps.")] = "cpu",
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the backbone runs: cpu, cuda, cuda:1, mps.", show_default="cpu; when launched, each its own"
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Faces encoded at a time.")] = 32,
     variant: Annotated[str, typer.Option(help="paper, or release (what the published code computes).")] = "paper",
     alpha: Annotated[float | None, typer.Option(help="Divides the mean KL; the variant's own when left out.")] = None,
@@ -58,12 +69,25 @@ def score(
     layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
     details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Folder for per-sample values as .parquet; killed and run again, it goes on from there."),
+    ] = None,
+    engine: Engine = "processes",
+    address: Address = None,
+    num_proc: NumProc = None,
+    force: Force = False,
 ) -> None:
     """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
-    from emo3d.scoring import Bank, ScoreSettings, open_references
+    from emo3d.scoring import Bank, ScoreSettings, score_corpus, score_launched
     from emo3d.scoring import score as compute
 
-    expressions, known = read_predictions(predictions, layout, space)
+    is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if is_launched and samples:
+        raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")
+    if engine != "processes" and not samples:
+        raise ValueError(f"expected --samples FOLDER with --engine {engine}, for what its processes write")
+    expressions, known = _open_predictions(predictions, layout, space, bool(samples))
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -77,15 +101,32 @@ def score(
         identity=identity,
         identities=identities,
     )
-    described = open_references(references, config, split)
-    result = compute(
-        expressions,
-        described,
-        bank=Bank.load(bank) if bank else None,
-        settings=settings,
-        device=device,
-        batch_size=batch_size,
-    )
+    described = _open_references(references, config, split, bool(samples))
+    given: dict[str, Any] = {
+        "bank": Bank.load(bank) if bank else None,
+        "settings": settings,
+        "batch_size": batch_size,
+    }
+    result: Emo3DResult | None
+    if samples:
+        result = score_corpus(
+            expressions,
+            described,
+            samples,
+            **given,
+            layout=layout,  # type: ignore[arg-type]
+            device=device or "cpu",
+            engine=engine,
+            address=address,
+            num_proc=num_proc or (os.cpu_count() or 1 if engine == "ray" else 1),
+            force=force,
+        )
+    elif is_launched:
+        result = score_launched(expressions, described, **given, device=device)
+    else:
+        result = compute(expressions, described, **given, device=device or "cpu")
+    if result is None:  # not the main process
+        return
     print_result(result, settings.confidence)
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
@@ -94,6 +135,31 @@ def score(
     if out:
         result.save(out)
         console.print(f"wrote {out}")
+
+
+def _open_predictions(
+    name: str, layout: str | None, space: str | None, is_corpus: bool
+) -> tuple[np.ndarray | ParquetRows, Space]:
+    """Expressions, or for a corpus the Parquet files that hold them, and their space."""
+    from emo3d.blendshapes import check_space
+    from emo3d.dataset import is_release
+    from emo3d.expressions import SUFFIXES
+    from emo3d.scoring import ParquetRows
+
+    if not is_corpus and "://" in name:
+        raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {name} without")
+    is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
+    if not is_corpus or is_file or is_release(name):
+        return read_predictions(Path(name), layout, space)
+    rows = ParquetRows.open(name)
+    return rows, check_space(space or rows.space or "weights")
+
+
+def _open_references(name: str, config: str | None, split: str, is_corpus: bool) -> References | ParquetRows:
+    """References, or for a corpus the Parquet files that hold them."""
+    from emo3d.scoring import ParquetRows, open_references
+
+    return ParquetRows.open(name) if is_corpus and name.endswith(".parquet") else open_references(name, config, split)
 
 
 def print_result(result: Emo3DResult, confidence: float) -> None:

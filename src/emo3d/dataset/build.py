@@ -31,6 +31,8 @@ def build(
     shard_size: int | str = SHARD_SIZE,
     max_pixels: int = MAX_PIXELS,
     columns: Mapping[str, str] | None = None,
+    engine: str = "processes",
+    address: str | None = None,
     strict: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
@@ -50,6 +52,8 @@ def build(
         shard_size: of a Parquet file, about: bytes, or e.g. `"500MB"`.
         max_pixels: pictures with more are left out.
         columns: the tables' names of columns -> the release's, for tables that call them otherwise.
+        engine: `"processes"` or `"ray"`; see `emo3d.dataset.shards.write_dataset`, also for `address`.
+        address: of a running Ray cluster.
         strict: stop at the first problem.
         force: replace what another release or other options have built in `out`.
 
@@ -90,6 +94,8 @@ def build(
         source=source,
         finish=_texts,
         num_proc=num_proc,
+        engine=engine,
+        address=address,
         strict=strict,
         force=force,
         label="Building",
@@ -98,7 +104,7 @@ def build(
 
 def _locate(release: str | os.PathLike[str], revision: str, configs: Sequence[str]) -> tuple[Path, dict[str, str]]:
     """A local folder with the release, and what the report calls it."""
-    path = Path(release)
+    path = Path(release).absolute()
     if path.exists():
         return path, {"folder": path.resolve().name}
     if str(release).count("/") != 1:

@@ -48,6 +48,8 @@ def extract(
     weights: bool = False,
     num_proc: int = 1,
     max_pixels: int = MAX_PIXELS,
+    engine: str = "processes",
+    address: str | None = None,
     strict: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -73,6 +75,8 @@ def extract(
             the published ones'.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
         max_pixels: pictures with more are left out, before they are decoded.
+        engine: `"processes"` or `"ray"`; see `emo3d.dataset.shards.write_dataset`, also for `address`.
+        address: of a running Ray cluster.
         strict: stop at the first problem.
         force: replace what other pictures or options have left in `out`.
         quiet: see `FaceReader`.
@@ -109,10 +113,10 @@ def extract(
             index=index,
             count=len(parts),
             space="reading",
-            folder=str(images),
+            folder=os.path.abspath(images),
             pictures=part,
             problems=() if index else folder.problems,
-            model=str(path),
+            model=os.path.abspath(path),
             max_pixels=max_pixels,
             quiet=quiet,
             weights=named,
@@ -132,6 +136,8 @@ def extract(
             )
         },
         num_proc=num_proc,
+        engine=engine,
+        address=address,
         strict=strict,
         force=force,
         label="Extracting",

@@ -13,6 +13,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import EMOTIONS
 
 _INTENSITIES = Sequence(Value("float32"), length=len(EMOTIONS))
+_EXACT = Sequence(Value("float64"), length=len(EMOTIONS))
 _BLENDSHAPES = Sequence(Value("float32"), length=len(BLENDSHAPES))
 _ROW = {"sample_id": Value("int64"), "variant": Value("int64"), "prompt_type": Value("string")}
 
@@ -44,10 +45,23 @@ FEATURES: dict[str, Features] = {
             "readings": _BLENDSHAPES,
         }
     ),
+    "scored": Features(
+        {
+            "row": Value("int64"),
+            "description": Value("string"),
+            "intensities": _EXACT,
+            "kl_divergence": Value("float64"),
+            "distribution": _EXACT,
+            "match": Value("float64"),
+            "mse": Value("float64"),
+            "mae": Value("float64"),
+        }
+    ),
 }
 """Config -> columns. Intensities in the order of `EMOTIONS`; blendshapes in that of `BLENDSHAPES`, null for no face.
 
-`extracted` is what the config "default" of an extracted folder has when its readings were calibrated, too.
+`extracted` is what the config "default" of an extracted folder has when its readings were calibrated, too; `scored` are
+the per-sample values of a score (`Emo3DResult.per_sample`), null where there are none.
 """
 
 _NULLABLE = {  # no face found; and of an extracted picture nobody may say what it shows

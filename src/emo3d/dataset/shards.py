@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
+from emo3d.clusters import choose_engine
 from emo3d.dataset.schema import FEATURES, parquet_schema
 from emo3d.dataset.tally import Problem, Tally
-from emo3d.processes import call_in_processes
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ REPORT = "build_report.json"
 
 _STATE = ".emo3d-build"
 _LEFT = ".emo3d-done"  # the state of a finished run, about to be removed
+_SOURCE = "source.json"
 _GROUP_ROWS = 5_000  # per Parquet row group
 _GROUP_PICTURES = 100
 _GROUP_BYTES = 32 << 20  # of pictures; keeps memory flat whatever their size
@@ -105,7 +107,11 @@ def write_dataset(
     *,
     source: Mapping[str, Any],
     finish: Callable[[Sequence[ShardFile]], Mapping[str, str]] | None = None,
+    prepare: Callable[[Path], object] | None = None,
     num_proc: int = 1,
+    engine: str = "processes",
+    address: str | None = None,
+    device: str = "cpu",
     strict: bool = False,
     force: bool = False,
     label: str = "Writing",
@@ -118,8 +124,13 @@ def write_dataset(
         source: JSON-able; all that decides the bytes (inputs by content, options, version). A begun folder is gone on
             with when its source is the same, and begun anew otherwise.
         finish: gives further text files, relative path -> text, from the files written (a card, for example).
+        prepare: fills `shared_folder(out)`, which shards may read as long as they are written.
         num_proc: processes; with more than one, a script that calls this needs the `__main__` guard of
             `multiprocessing`.
+        engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
+            All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
+        address: of a Ray cluster, see `emo3d.clusters.call_on_ray`.
+        device: `"cuda"` for a process per GPU of a Ray cluster.
         strict: stop at the first problem.
         force: replace a finished folder of another source.
         label: of the progress bar.
@@ -132,12 +143,14 @@ def write_dataset(
         ValueError: nothing to write, a folder that holds other files, a finished one of another source without `force`,
             or, when strict, a problem.
         BlockingIOError: another run is writing there.
+        ClusterUnavailableError: see `emo3d.clusters.call_on_ray`; an OSError.
         concurrent.futures.process.BrokenProcessPool: a worker was killed; run it again.
     """
     from filelock import FileLock, Timeout
 
+    call = choose_engine(engine, num_proc=num_proc, address=address, device=device)
     source = json.loads(json.dumps(source))
-    folder = Path(out)
+    folder = Path(out).absolute()  # processes elsewhere start in other folders
     state, left = folder / _STATE, folder / _LEFT
     shutil.rmtree(left, ignore_errors=True)
     before = None if state.exists() else _report_in(folder)
@@ -159,7 +172,9 @@ def write_dataset(
     try:
         with lock.acquire(timeout=0):
             _begin(folder, state, source)
-            files = _write_missing(state, shards, num_proc, strict, label)
+            if prepare:
+                prepare(shared_folder(folder))
+            files = _write_missing(state, shards, call, strict, label)
             report = _report(source, files)
             _publish(folder, state, files, report, dict(finish(files)) if finish else {})
     except Timeout:
@@ -167,6 +182,11 @@ def write_dataset(
     state.replace(left)  # at once, so that a kill cannot leave half a state behind
     shutil.rmtree(left)
     return report
+
+
+def shared_folder(out: str | os.PathLike[str]) -> Path:
+    """Where `prepare` of `write_dataset` puts what all shards need; gone with the state when everything is written."""
+    return Path(out).absolute() / _STATE / "shared"
 
 
 def _report_in(folder: Path) -> dict[str, Any] | None:
@@ -192,7 +212,7 @@ def _check_folder(folder: Path, before: Mapping[str, Any] | None) -> None:
 
 def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
     """Keep what an earlier run of the same source has written; drop that of another source, and half-written files."""
-    begun = state / "source.json"
+    begun = state / _SOURCE
     if begun.exists() and json.loads(begun.read_text(encoding="utf-8")) != source:
         logger.warning("%s was begun from another source or with other options; beginning anew", folder)
         for record in _records(state).values():
@@ -200,7 +220,9 @@ def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
         begun.unlink()
     if not begun.exists():
         for path in state.iterdir():
-            if path.name != "lock":
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "lock":
                 path.unlink()
         _write_text(begun, json.dumps(source), state)
     for path in state.glob("*.part"):
@@ -215,14 +237,16 @@ def _records(state: Path) -> dict[str, ShardFile]:
     return records
 
 
-def _write_missing(state: Path, shards: Sequence[Shard], num_proc: int, strict: bool, label: str) -> list[ShardFile]:
+def _write_missing(
+    state: Path, shards: Sequence[Shard], call: Callable[..., Iterator[Any]], strict: bool, label: str
+) -> list[ShardFile]:
     records = _records(state)
     missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
     if strict:  # what an earlier, lenient run wrote down
         _raise_first(problem for record in records.values() for problem in record.tally.to_dict()["problems"])
     with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
         calls = [(state, index, shard, strict) for index, shard in missing]
-        for place, record in call_in_processes(_write, calls, num_proc):
+        for place, record in call(_write, calls):
             records[f"{missing[place][0]:05}"] = record
             progress.update()
     return [records[f"{index:05}"] for index in range(len(shards))]
@@ -236,9 +260,11 @@ def _raise_first(problems: Iterable[Mapping[str, Any]]) -> None:
 def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     from huggingface_hub.utils.sha import sha_fileobj
 
+    if not (state / _SOURCE).is_file():
+        raise FileNotFoundError(f"expected {state.parent} on a file system that all nodes share, it is not seen")
     tally = Tally(strict)
     schema = parquet_schema(shard.schema, shard.about)
-    part = state / f"{index:05}.{os.getpid()}.part"
+    part = state / f"{index:05}.{uuid4().hex}.part"
     rows = 0
     with pq.ParquetWriter(part, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
         for group in _groups(shard, tally):
@@ -319,7 +345,7 @@ def _publish(
 
 
 def _write_text(path: Path, text: str, state: Path) -> None:
-    part = state / f"{path.name}.{os.getpid()}.part"
+    part = state / f"{path.name}.{uuid4().hex}.part"
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

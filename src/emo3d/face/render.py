@@ -117,12 +117,18 @@ def render_batches(
     if settings.name not in _LIGHTS:
         raise ValueError(f"expected render settings named {', '.join(_LIGHTS)}, got {settings.name!r}")
     # Threads of our own around a kernel without the GIL: Numba's are neither safe to fork nor safe to share.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(_threads()) as pool:
         ahead = batch_size * ceil(_CALIBRATED / batch_size)
         for start in range(0, len(expressions), ahead):
             weights = rig_weights(expressions[start : start + ahead], space, calibration, rig.calibration)
             for first in range(0, len(weights), batch_size):
                 yield _draw(weights[first : first + batch_size], rig, settings, pool)
+
+
+def _threads() -> int:
+    """As many as `OMP_NUM_THREADS` says, by which launchers and clusters share a machine out; or one per processor."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) else os.cpu_count() or 1
 
 
 def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:

@@ -48,6 +48,11 @@ class References:
         places = {key: place for place, key in enumerate(sorted(set(keys)))}
         return np.array([places[key] for key in keys])
 
+    def part(self, rows: slice) -> References:
+        """Some of the rows."""
+        expressions = None if self.expressions is None else self.expressions[rows]
+        return References(self.descriptions[rows], self.intensities[rows], expressions, self.space)
+
     def canonical(self) -> References:
         """Descriptions and intensities sorted by both; duplicates are kept."""
         order = np.argsort(self.ranks, kind="stable")

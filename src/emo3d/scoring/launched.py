@@ -1,0 +1,69 @@
+"""The Emo3D score by the processes of `accelerate launch`, on the GPUs of one machine or of several."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import torch
+
+from emo3d.scoring.bank import Bank
+from emo3d.scoring.inputs import Pictures, read_batch
+from emo3d.scoring.result import Emo3DResult
+from emo3d.scoring.scorer import Emo3DScorer
+from emo3d.scoring.settings import ScoreSettings
+
+
+def score_launched(
+    predictions: Any,
+    references: Any,
+    *,
+    bank: Bank | None = None,
+    settings: ScoreSettings | None = None,
+    device: str | None = None,
+    batch_size: int = 32,
+) -> Emo3DResult | None:
+    """Score as `score` does, with the same result, each process its share of the rows; every process calls this.
+
+    Two machines with eight GPUs each, the first one at 10.0.0.1; on the second it is `--machine_rank 1`:
+
+        accelerate launch --multi_gpu --num_machines 2 --num_processes 16 --machine_rank 0 \\
+            --main_process_ip 10.0.0.1 --main_process_port 29500 -m emo3d.cli score PREDICTIONS --references REFERENCES
+
+    Args:
+        predictions: see `score`; all of them, in every process.
+        references: see `score`.
+        bank: see `score`; only the main process searches it.
+        settings: see `score`.
+        device: of the backbone; the process's own when None.
+        batch_size: faces encoded at a time.
+
+    Returns:
+        The result in the main process, None in the others.
+
+    Raises:
+        ValueError: see `score`.
+        OSError: accelerate is missing, or the backbone is not to be had.
+    """
+    try:
+        from accelerate import PartialState
+        from accelerate.utils import gather_object
+    except ImportError as error:
+        raise OSError('scoring on processes needs accelerate: install it with `pip install "emo3d[train]"`') from error
+
+    # Those that are done first wait for the slowest; a process that died is noticed by the launcher.
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
+    given, described = read_batch(predictions, references)
+    scorer = Emo3DScorer(settings, device=device or str(state.device), batch_size=batch_size)
+    if state.is_main_process:  # what is wrong with a bank shows before the work
+        bank = scorer.fit(described if bank is None else bank).bank
+        scorer.bank = None  # which the others need not receive
+    ends = [len(given) * index // state.num_processes for index in range(state.num_processes + 1)]
+    start, stop = ends[state.process_index], ends[state.process_index + 1]
+    if start < stop:
+        share = given.source[start:stop] if isinstance(given, Pictures) else given[start:stop]
+        scorer.update(share, described.part(slice(start, stop)))
+    scorers = gather_object([scorer])  # they travel without their backbones
+    if not state.is_main_process:
+        return None
+    return scorer.merge(*scorers[1:]).fit(bank).compute()

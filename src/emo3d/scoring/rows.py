@@ -1,0 +1,117 @@
+"""Rows of Parquet files wherever fsspec reaches, a part of them at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+from fsspec.core import url_to_fs
+from pyarrow import parquet
+
+from emo3d.blendshapes import BLENDSHAPES, Layout, Space, check_space
+from emo3d.expressions import expressions_of_table
+from emo3d.scoring.inputs import References, read_references
+
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """The rows of Parquet files, one file after the other.
+
+    Attributes:
+        name: as it was given.
+        files: URLs, sorted.
+        counts: rows of each.
+        columns: of all of them.
+        space: of their blendshapes, where they say it.
+        version: of each file, a string that changes when the file does.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    counts: tuple[int, ...]
+    columns: tuple[str, ...]
+    space: Space | None
+    version: tuple[str, ...]
+
+    @classmethod
+    def open(cls, name: str | os.PathLike[str]) -> ParquetRows:
+        """Find files and read what they say of themselves.
+
+        Args:
+            name: a file, a folder (the files in it, but not in folders below) or a pattern with `*`, on this machine or
+                as a URL that fsspec knows, for example `hf://datasets/me/mine/data/test-*.parquet`.
+
+        Raises:
+            FileNotFoundError: no such file.
+            OSError: an unknown file system, or one that cannot be reached.
+            ValueError: a file that is no Parquet, files that differ in columns or space.
+        """
+        name = str(name)
+        try:
+            system, path = url_to_fs(name)
+            found = sorted(system.glob(f"{path}/*.parquet") if system.isdir(path) else system.glob(path))
+        except Exception as error:  # whatever the clients of a hundred file systems raise
+            raise OSError(f"expected files that can be opened, got {name}: {error}") from error
+        if not found:
+            raise FileNotFoundError(f"expected Parquet files at {name}, found none")
+        counts, said = [], set()
+        for file in found:
+            with _opened(system.unstrip_protocol(file)) as opened:
+                space = (opened.schema_arrow.metadata or {}).get(b"space")
+                said.add((tuple(opened.schema_arrow.names), space and check_space(space.decode())))
+                counts.append(opened.metadata.num_rows)
+        if len(said) > 1:
+            raise ValueError(f"expected Parquet files of the same columns and space at {name}, they differ")
+        ((columns, space),) = said
+        files = tuple(system.unstrip_protocol(file) for file in found)
+        return cls(name, files, tuple(counts), columns, space, tuple(f"{system.checksum(file):x}" for file in found))
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def expressions(self, start: int, stop: int, layout: Layout | None = None) -> np.ndarray:
+        """Expressions (N, 51) float32 of a range of rows; see `read_expressions`."""
+        names = [name for name in self.columns if name == "blendshapes"]
+        names = names or [name for name in self.columns if name[:1].lower() + name[1:] in BLENDSHAPES]
+        return expressions_of_table(self.read(start, stop, names), layout)
+
+    def references(self, start: int, stop: int, *, compared: bool = True) -> References:
+        """References of a range of rows, see `read_references`; their expressions only to be compared with."""
+        wanted = ("description", "intensities", "blendshapes") if compared else ("description", "intensities")
+        table = self.read(start, stop, [name for name in self.columns if name in wanted])
+        return read_references({name: table[name].to_pylist() for name in table.column_names}, self.space)
+
+    def read(self, start: int, stop: int, columns: list[str]) -> pa.Table:
+        """Read a range of rows, of the row groups that hold them and no others."""
+        parts, first = [], 0
+        for file, count in zip(self.files, self.counts, strict=True):
+            begin, end = max(start - first, 0), min(stop - first, count)
+            if begin < end:
+                parts.append(_read(file, begin, end, columns))
+            first += count
+        return pa.concat_tables(parts)
+
+
+def _read(file: str, begin: int, end: int, columns: list[str]) -> pa.Table:
+    with _opened(file) as opened:
+        edges = np.cumsum([0, *(opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups))])
+        groups = [i for i in range(opened.num_row_groups) if edges[i] < end and edges[i + 1] > begin]
+        return opened.read_row_groups(groups, columns).slice(begin - int(edges[groups[0]]), end - begin)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[parquet.ParquetFile]:
+    with fsspec.open(file, "rb") as data:
+        try:
+            opened = parquet.ParquetFile(data)
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"expected a Parquet file, got {file}: {str(error).splitlines()[0]}") from error
+        yield opened
