@@ -43,6 +43,7 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
                 [one.gap.difference for one in faces.conditions] + [one.gap.difference for one in faces.effects]
             ),
             "costs": _axis(one.off for one in faces.costs),
+            "shifts": _axis(shift.mean for one in (audit.texts.swaps if audit.texts else ()) for shift in one.shifts),
         },
         signature=[part.split(":", 1) for part in audit.signature.split("|")],
         least=LEAST,

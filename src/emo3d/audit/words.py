@@ -7,7 +7,7 @@ whole (a hyphen belongs to a word, so "middle-aged" has no "aged"), whatever the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -55,8 +55,8 @@ class Swap:
 
     name: str
     toward: str = ""
-    forward: Mapping[str, str] = field(default_factory=dict)
-    backward: Mapping[str, str] = field(default_factory=dict)
+    forward: dict[str, str] = field(default_factory=dict)
+    backward: dict[str, str] = field(default_factory=dict)
 
     def apply(self, text: str) -> tuple[str, int]:
         """Swap every word at once.
@@ -67,7 +67,7 @@ class Swap:
         Returns:
             The text, and its way: 1 toward `toward`, -1 away from it, 0 both or neither.
         """
-        found = {match["word"].lower() for match in self._pattern.finditer(text)}
+        found = {_key(match) for match in self._pattern.finditer(text)}
         way = bool(found & self.forward.keys()) - bool(found & self.backward.keys()) if self.toward else 0
         return self._pattern.sub(self._other, text), way
 
@@ -78,11 +78,10 @@ class Swap:
         return re.compile(f"{article}(?P<word>{words})", re.IGNORECASE)
 
     def _other(self, match: re.Match[str]) -> str:
-        word = match["word"]
-        either = (self.forward.get(word.lower()) or self.backward[word.lower()]).partition("|")
+        either = (self.forward | self.backward)[_key(match)].partition("|")
         following = re.match(r"\s+([a-z]+)", match.string[match.end() :], re.IGNORECASE)
         is_before_noun = following is not None and following[1].lower() not in _FUNCTION_WORDS
-        other = _cased(either[0] if is_before_noun or not either[1] else either[2], word)
+        other = _cased(either[0] if is_before_noun or not either[1] else either[2], match["word"])
         if match["article"] is None:
             return other
         return _cased("an" if other[0].lower() in "aeiou" else "a", match["article"]) + match["space"] + other
@@ -141,6 +140,10 @@ def _any(words: Iterable[str]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
     spelt = "|".join(r"\s+".join(map(re.escape, word.split())) for word in longest_first)
     return re.compile(rf"(?<![\w-])(?:{spelt})(?![\w-])", re.IGNORECASE)
+
+
+def _key(match: re.Match[str]) -> str:
+    return " ".join(match["word"].lower().split())
 
 
 def _cased(word: str, like: str) -> str:

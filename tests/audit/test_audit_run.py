@@ -1,0 +1,256 @@
+"""The audit as a whole: its numbers are those of `score`, planted differences are found, and its page shows them."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from emo3d.audit import Audit, audit, card_section, write_audit
+from emo3d.backbones import load_backbone
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.cli import app
+from emo3d.dataset import make_rows
+from emo3d.face import RenderSettings
+from emo3d.scoring import ScoreSettings, open_references, score
+
+QUICK = ScoreSettings(backbone="quickstart")
+JAW, BLINK = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("eyeBlinkLeft")
+HOSTILE = "The <script>window.ran = true</script> man & [red]his face"
+
+
+class Blind:
+    """The quickstart backbone for texts; all pictures look the same to it, whoever they show."""
+
+    id, revision, dtype, image_size = "blind", "1", "float32", 16
+
+    def encode_texts(self, descriptions):
+        return load_backbone("quickstart").encode_texts(descriptions)
+
+    def encode_pictures(self, pictures):
+        return torch.nn.functional.normalize(torch.ones(len(pictures), 384), dim=1)
+
+
+class Literal:
+    """A generator that opens the jaw by 0.5 for women, and shuts an eye by 0.2 where there is a full stop."""
+
+    config, name_or_path = SimpleNamespace(space="weights"), "literal"
+
+    def to(self, device):
+        return self
+
+    def generate(self, descriptions, batch_size):
+        expressions = np.zeros((len(descriptions), len(BLENDSHAPES)), np.float32)
+        for expression, text in zip(expressions, descriptions, strict=True):
+            expression[JAW] = 0.5 * bool(re.search(r"\b(woman|she|her)\b", text.lower()))
+            expression[BLINK] = 0.2 * text.endswith(".")
+        return expressions
+
+
+def write_rows(file, rows, **columns):
+    table = pa.table(
+        {
+            "description": [row.description for row in rows],
+            "intensities": [row.intensities.tolist() for row in rows],
+            "blendshapes": [row.blendshapes.tolist() for row in rows],
+            **columns,
+        }
+    )
+    parquet.write_table(table.replace_schema_metadata({"space": "weights"}), file)
+    return str(file)
+
+
+def emo3d(*arguments):
+    return CliRunner().invoke(app, ["audit", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def generated():
+    return audit("sample", model="quickstart", settings=QUICK, faces=32)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    return write_rows(tmp_path_factory.mktemp("rows") / "few.parquet", make_rows("test", 40))
+
+
+def test_the_numbers_are_those_of_score(few):
+    """All rows are drawn, so those on other faces must be what `score` says of these faces, too."""
+    found = audit(few, settings=QUICK, identities=3)
+    references = open_references(few)
+    alone = score(references.expressions, references, settings=QUICK)
+    assert (found.kl.value, found.emo3d.value) == (alone.kl_divergence, alone.emo3d)
+    assert (found.kl.low, found.kl.high) == alone.intervals["kl_divergence"]
+    assert found.references == alone.references
+    assert found.signature == alone.signature
+    assert found.identities.default.value == pytest.approx(alone.kl_divergence)
+    several = score(references.expressions, references, settings=ScoreSettings(backbone="quickstart", identities=3))
+    assert found.identities.panel.value == pytest.approx(several.kl_divergence)
+    lit = ScoreSettings(backbone="quickstart", render=RenderSettings(light_yaw=60))
+    conditions = {(one.kind, one.name): one.kl.value for one in found.identities.conditions}
+    expected = score(references.expressions, references, settings=lit).kl_divergence
+    assert conditions["light", "+60°"] == pytest.approx(expected)
+    child = score(references.expressions, references, settings=ScoreSettings(backbone="quickstart", identity="boy"))
+    assert conditions["child", "boy"] == pytest.approx(child.kl_divergence)
+
+
+def test_predictions_that_fail_some_people_are_found():
+    """The sample's own expressions, but for old people, whose faces show something else.
+
+    What is described strongly loses more by that, so intensities are looked at above, where they are crossed.
+    """
+    references = open_references("sample")
+    rows = np.array([bool(re.search("elderly|old|grand|seventies", text)) for text in references.descriptions])
+    predictions = references.expressions.copy()
+    predictions[rows] = references.expressions[rows][:, ::-1]
+    worse = [
+        {
+            (one.factor, one.name): one.gap.difference.value
+            for one in audit("sample", predictions=given, settings=QUICK, faces=2, identities=2).slices
+            if one.gap and one.gap.is_claim and one.gap.difference.value > 0
+        }
+        for given in (predictions, None)
+    ]
+    assert max(worse[0], key=worse[0].get) == ("age words", "elderly")
+    assert {factor for factor, _ in worse[0].keys() - worse[1].keys()} <= {"age words", "strongest intensity"}
+    assert ("age words", "elderly") not in worse[1]
+
+
+def test_an_eye_for_which_all_faces_are_one_makes_no_claim_about_faces():
+    found = audit("sample", backbone=Blind(), faces=32, identities=2)
+    assert {one.gap.difference.value for one in found.identities.conditions} == {0.0}
+    assert {one.gap.p_value for one in found.identities.conditions} == {1.0}
+    assert found.texts is None
+    section = card_section(found)
+    assert "do not score differently beyond chance" in section
+    assert "the panel 0" not in section
+
+
+def test_words_that_move_an_expression_are_found(tmp_path):
+    """By hand: 0.5 or 0.2 of one blendshape of 51; the jaw opens toward "female", whichever way the swap goes."""
+    texts = ["A woman", "A man.", "She is sad", "He is sad", "A child"] * 8
+    rows = [SimpleNamespace(description=text, intensities=row.intensities, blendshapes=row.blendshapes)
+            for text, row in zip(texts, make_rows("test", 40), strict=True)]  # fmt: skip
+    found = audit(write_rows(tmp_path / "rows.parquet", rows), model=Literal(), settings=QUICK, identities=2)
+    assert (found.source, found.model, found.n) == ("model", "literal", 40)
+    gender, age, stop, same = found.texts.swaps
+    assert (gender.n, age.n, stop.n, same.n) == (32, 0, 40, 16)
+    assert gender.moved.value == pytest.approx(0.5 / 51)
+    assert (gender.shifts[0].blendshape, gender.shifts[0].mean.value) == ("jawOpen", pytest.approx(0.5))
+    assert gender.shifts[1].mean.value == 0.0
+    assert gender.examples[0] == ("A woman", "A man")
+    assert stop.moved.value == pytest.approx(0.2 / 51)
+    assert (stop.signed, stop.shifts) == (None, ())
+    assert (age.moved, age.gap) == (None, None)
+    assert same.moved.value == pytest.approx(0.5 / 51 / 2)  # "A lady" is no woman to it, a "gentleman" as much as a man
+    assert same.gap.p_value is None  # 16 rows
+
+
+def test_the_audit_goes_to_json_and_back(generated, tmp_path):
+    generated.save(tmp_path / "folder" / "audit.json")
+    assert Audit.load(tmp_path / "folder" / "audit.json") == generated
+    plain = json.loads((tmp_path / "folder" / "audit.json").read_text(encoding="utf-8"))
+    assert plain["signature"].startswith("variant:paper|k:10")
+    assert len(plain["identities"]["conditions"]) == 12 + 10 + 2 + 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"identities": {}}, "expected 'n' in identities, got nothing"),
+        ({"n": "many"}, "expected n as an audit has it, got 'many'"),
+        ({"source": "elsewhere"}, "expected source as an audit has it, got 'elsewhere'"),
+        ({"slices": [3]}, "expected slices as an audit has it, got 3"),
+    ],
+)
+def test_json_that_is_no_audit(generated, tmp_path, change, message):
+    file = tmp_path / "audit.json"
+    file.write_text(json.dumps(generated.to_dict() | change))
+    with pytest.raises(ValueError, match=re.escape(f"audit.json: {message}")):
+        Audit.load(file)
+
+
+def test_the_command(tmp_path, few):
+    page, report = tmp_path / "pages" / "audit.html", tmp_path / "audit.json"
+    options = ("--model", "quickstart", "--backbone", "quickstart", "--faces", 4, "--identities", 2)
+    done = emo3d("--dataset", few, *options, "--out", page, "--json", report)
+    assert done.exit_code == 0, done.output
+    found = Audit.load(report)
+    assert (found.model, found.n, found.identities.n) == ("quickstart", 40, 4)
+    said = " ".join(done.stdout.split())
+    assert f"40 rows have a KL of {found.kl.value:.2f}" in said
+    assert "say nothing about a person" in said
+    assert "no claim is made about the score" in said
+    assert page.is_file()
+
+
+def test_without_a_generator_the_command_says_what_is_missing(tmp_path, few):
+    done = emo3d("--dataset", few, "--backbone", "quickstart", "--faces", 2, "--identities", 2)
+    said = " ".join(done.stdout.split())
+    assert "this audits the data and the metric, not a model" in said
+    assert "this takes a generator, so run the audit again with --model" in said
+
+
+def test_bad_input_is_one_sentence(tmp_path, few):
+    predictions = tmp_path / "part.npy"
+    np.save(predictions, np.zeros((39, 51), np.float32))
+    bare = tmp_path / "bare.parquet"
+    parquet.write_table(pa.table({"description": ["A face"], "intensities": [[1.0] + [0.0] * 7]}), bare)
+    unrated = tmp_path / "unrated.parquet"
+    parquet.write_table(pa.table({"description": ["A face"]}), unrated)
+    quick = ("--backbone", "quickstart")
+    cases = [
+        ((few, "--predictions", predictions), "expected one prediction per reference, got 39 predictions and 40"),
+        ((bare,), "expected predictions or a model, since "),
+        ((unrated,), "expected references with 'intensities', got description"),
+        ((few, "--model", "no/such"), "the generator no/such could not be loaded"),
+        ((few, "--model", "quickstart", "--predictions", predictions), "expected predictions or a model, got both"),
+        ((few, "--identities", "13"), "expected 2 to 12 identities, got 13"),
+        ((few, "--faces", "1"), "expected at least 2 faces, got 1"),
+        ((few, "--space", "reading"), "says that its space is weights, got reading"),
+    ]
+    for (dataset, *options), message in cases:
+        done = emo3d("--dataset", dataset, *quick, *options)
+        assert message in str(done.exception)
+        assert "\n" not in str(done.exception)
+    with pytest.raises(ValueError, match="expected settings of the default face, adult, got boy"):
+        audit(few, settings=ScoreSettings(backbone="quickstart", identity="boy"))
+
+
+@pytest.fixture(scope="module")
+def pages(generated, tmp_path_factory):
+    """One with everything, and one of a dataset that means harm."""
+    folder = tmp_path_factory.mktemp("pages")
+    write_audit(generated, folder / "full.html")
+    rows = [SimpleNamespace(description=HOSTILE, intensities=row.intensities, blendshapes=row.blendshapes)
+            for row in make_rows("test", 12)]  # fmt: skip
+    harmful = write_rows(folder / "harm.parquet", rows, prompt_type=[f"{HOSTILE}{'x' * 60}"] * 12)
+    write_audit(audit(harmful, model=Literal(), settings=QUICK, identities=2), folder / "harm.html")
+    return folder
+
+
+def test_what_the_page_says(generated, pages):
+    page = (pages / "full.html").read_text(encoding="utf-8")
+    assert re.findall(r"(?:src|href|url)\W+(?!data:)[\w/:.]+", page) == []
+    assert page.count('<img src="data:image/jpeg') == 29
+    assert "fewer than 30 rows here or among the others: no claim" in page
+    assert f"{generated.kl.value:.2f} (" in page
+    assert generated.identities.worst.first in page
+    assert not re.search(r"\bnan\b", page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["full", "harm"])
+def test_the_page_asks_for_nothing_and_fits(visit, pages, name, width, scheme):
+    page = visit((pages / f"{name}.html").as_uri(), width, scheme)
+    assert page.evaluate("window.ran") is None
+    clipped = """() => [...document.querySelectorAll(".row b, .row span, .row em, .row small, figcaption, .moves span")]
+        .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
+    assert page.evaluate(clipped) == []
