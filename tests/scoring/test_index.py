@@ -9,7 +9,8 @@ import pytest
 import torch
 from fakes import FakeBackbone, pictures
 
-from emo3d.scoring import Bank, Emo3DScorer, ScoreSettings, score
+from emo3d.dataset import make_rows
+from emo3d.scoring import Bank, Emo3DScorer, ScoreSettings, load_backbone, score, score_corpus
 
 SIGNS = (0.25 * (1 - 2 * ((np.arange(256)[:, None] >> np.arange(8)) & 1))).astype(np.float32)
 SIGNS = np.hstack([SIGNS, SIGNS])  # 256 unit vectors; their products are multiples of 1/8, exact in any order of adding
@@ -121,6 +122,20 @@ def test_saved_loaded_and_sent_to_other_processes(tmp_path):
     exact = bank_of(bank.embeddings)
     exact.save(tmp_path)  # over the one with an index
     assert Bank.load(tmp_path).hash == exact.hash
+
+
+def test_workers_of_a_corpus_search_by_the_index(tmp_path):
+    rows = make_rows("test", 40)
+    references = {
+        "description": [row.description for row in rows],
+        "intensities": [row.intensities for row in rows],
+    }
+    bank = Bank.encode(*references.values(), load_backbone("quickstart")).indexed("IVF4,Flat", nprobe=3)
+    expressions, settings = np.array([row.blendshapes for row in rows]), ScoreSettings(backbone="quickstart")
+    whole = score(expressions, references, bank=bank, settings=settings)
+    parts = score_corpus(expressions, references, tmp_path, bank=bank, settings=settings, block_size=32)
+    assert (parts.per_sample["kl_divergence"] == whole.per_sample["kl_divergence"]).all()
+    assert parts.signature == whole.signature
 
 
 @pytest.mark.parametrize(
