@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -205,7 +206,10 @@ def test_bad_input_is_one_sentence(tmp_path, few):
     parquet.write_table(pa.table({"description": ["A face"]}), unrated)
     quick = ("--backbone", "quickstart")
     cases = [
-        ((few, "--predictions", predictions), "expected one prediction per reference, got 39 predictions and 40"),
+        (
+            (few, "--predictions", predictions),
+            ", got 39: predict the rest, or audit a part, as in the split test[:100]",
+        ),
         ((bare,), "expected predictions or a model, since "),
         ((unrated,), "expected references with 'intensities', got description"),
         ((few, "--model", "no/such"), "the generator no/such could not be loaded"),
@@ -220,6 +224,12 @@ def test_bad_input_is_one_sentence(tmp_path, few):
         assert "\n" not in str(done.exception)
     with pytest.raises(ValueError, match="expected settings of the default face, adult, got boy"):
         audit(few, settings=ScoreSettings(backbone="quickstart", identity="boy"))
+
+
+def test_without_the_extra_it_says_how_to_get_it(few, monkeypatch):
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
+    with pytest.raises(OSError, match=re.escape('pip install "emo3d[audit]"')):
+        audit(few, settings=QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import pytest
 
 from emo3d.audit.words import AGE, CONTROLS, GENDER, SWAPS, says
+from emo3d.dataset.lexicon import PEOPLE
 
 GENDERS, AGES = SWAPS
 FULL_STOP, SAME_PERSON = CONTROLS
@@ -59,6 +60,19 @@ def test_a_text_without_such_words_stays(swap):
 def test_what_a_description_says(text, ages, genders):
     assert {name for name, words in AGE.items() if says(words).search(text)} == ages
     assert {name for name, words in GENDER.items() if says(words).search(text)} == genders
+
+
+GROUPS = ("elderly", "middle-aged", "young")
+
+
+@pytest.mark.parametrize("identity", [name for name in PEOPLE if name.startswith(GROUPS)])
+def test_people_of_the_sample_are_known_by_their_words(identity):
+    """The sample calls people of an identity by these words; they were written down before the lists here."""
+    group = next(group for group in GROUPS if identity.startswith(group))
+    for text in PEOPLE[identity]:
+        assert says(AGE[group]).search(text)
+        assert says(GENDER["female" if identity.endswith("woman") else "male"]).search(text) or "fellow" in text
+        assert GENDERS.apply(text)[0] != text or "fellow" in text
 
 
 def test_swaps_and_lists_know_the_same_words():

@@ -13,7 +13,7 @@ def card_section(audit: Audit) -> str:
     faces = audit.identities
     rows: list[tuple[str, int, Estimate, Gap | None]] = [
         ("all rows, default face", audit.n, audit.kl, None),
-        ("of these, default face", faces.n, faces.default, None),
+        *([("some of them, default face", faces.n, faces.default, None)] if faces.n < audit.n else []),
         (f"mean of {sum(one.kind == 'panel' for one in faces.conditions)} faces", faces.n, faces.panel, None),
     ]
     conditions = sorted(

@@ -96,7 +96,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Contrast:
-    """KL of faces that have `first` minus KL of those that have `second`, paired over expressions."""
+    """KL of faces that have `first` minus KL of those that have `second`, all else equal, paired over expressions."""
 
     factor: str
     first: str
@@ -128,7 +128,7 @@ class IdentityAudit:
         default: KL of the default face.
         panel: KL averaged over the panel.
         conditions: other faces, skin tones and lights.
-        effects: differences of marginal means over the panel; empty for less than the whole panel.
+        effects: differences of marginal means, by least squares; empty for less than the whole panel.
         shares: of the variance of KL over faces of the panel: `"expression"`, `"identity"`, `"rest"`; they sum to 1.
         worst: of all pairs of the panel the one that is furthest apart, the higher KL first.
         pairs: how many there were to choose from.

@@ -22,7 +22,6 @@ from emo3d.face import PANEL, FaceRig, RenderSettings, render_batches
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import load_generator
 from emo3d.scoring import Bank, Emo3DScorer, References, ScoreSettings, read_references
-from emo3d.scoring.inputs import check_lengths
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +76,11 @@ def audit(
     _check(faces, identities, predictions, model, settings)
     described, prompt_types = _open(dataset, config, split, with_expressions=predictions is None and model is None)
     found = _find(dataset, described, predictions, model, revision, space, device, batch_size)
-    check_lengths(len(found.expressions), len(described))
+    if len(found.expressions) != len(described):
+        raise ValueError(
+            f"expected a prediction for each of the {len(described):,} rows of {dataset}, got "
+            f"{len(found.expressions):,}: predict the rest, or audit a part, as in the split {split}[:100]"
+        )
     described = References(described.descriptions, described.intensities)
     settings = replace(settings or ScoreSettings(), space=found.space, seed=seed)
     scorer = Emo3DScorer(settings, backbone=backbone, device=device, batch_size=batch_size).fit(described)

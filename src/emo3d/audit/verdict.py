@@ -29,14 +29,14 @@ def found(audit: Audit) -> dict[str, list[str]]:
 
 def holds_for(audit: Audit) -> str:
     """For whom the score holds."""
-    faces = audit.identities
-    off = -faces.costs[0].off.value
+    off = -audit.identities.costs[0].off.value
     sentence = (
         "The number is that of one face: anny's adult between the genders, of medium light skin, seen and lit from the "
         "front, and of descriptions in English like those of this dataset. "
     )
-    if any(condition.gap.is_claim for condition in faces.conditions):
-        return sentence + f"For other faces it is another number, on the panel {abs(off):.2f} {_higher(off)} in KL."
+    if _is_moved(audit):
+        higher = "higher" if off > 0 else "lower"
+        return sentence + f"For other faces it is another number, on the panel {abs(off):.2f} {higher} in KL."
     return sentence + "No other face that was tried differs beyond chance, which does not show that none does."
 
 
@@ -48,7 +48,7 @@ def not_measured(audit: Audit) -> list[str]:
     if small := sum(one.gap is None for one in audit.slices):
         slices = "1 slice" if small == 1 else f"{small} slices"
         sentences.append(
-            f"{slices} of fewer than {LEAST} rows, or with fewer than {LEAST} others, shown without a claim."
+            f"Gaps of {slices} with fewer than {LEAST} rows, or fewer than {LEAST} others: shown without a claim."
         )
     return [
         *sentences,
@@ -106,7 +106,7 @@ def _slices(audit: Audit) -> str:
     compared = [one for one in audit.slices if one.gap]
     off = [(f"{one.name} ({one.factor})", one.gap) for one in compared if one.gap and one.gap.is_claim]
     among = f"Of {len(audit.slices)} slices, {len(compared)} are large enough to be compared with the rest"
-    return f"{among}, {_beyond(off)}."
+    return f"{among}; of these, {_beyond(off)}."
 
 
 def _faces(audit: Audit) -> Iterator[str]:
@@ -114,7 +114,7 @@ def _faces(audit: Audit) -> Iterator[str]:
     one = (
         "Rendered on another face, the same expressions score differently"
         if _is_moved(audit)
-        else ("Rendered on other faces, the same expressions do not score differently beyond chance")
+        else "Rendered on other faces, the same expressions do not score differently beyond chance"
     )
     yield (
         f"{one}: KL is {number(faces.default)} on the default face and {number(faces.panel)} on the mean of the panel "
@@ -127,7 +127,8 @@ def _faces(audit: Audit) -> Iterator[str]:
     )
     if faces.effects:
         off = [(f"{one.first} against {one.second}", one.gap) for one in faces.effects]
-        yield f"Of what the panel's faces differ in, {_beyond([(name, gap) for name, gap in off if gap.is_claim])}."
+        among = f"Of {len(off)} contrasts within the panel (age, ancestry, gender, skin tone)"
+        yield f"{among}, {_beyond([(name, gap) for name, gap in off if gap.is_claim])}."
     single = [one for one in faces.conditions if one.kind != "panel"]
     off = [(f"{one.kind} {one.name}", one.gap) for one in single if one.gap.is_claim]
     yield f"Of {len(single)} single changes to the default face (skin tone, child, light), {_beyond(off)}."
@@ -140,7 +141,7 @@ def _texts(audit: Audit) -> Iterator[str]:
     for one in audit.texts.swaps:
         if one.is_control or one.moved is None:
             continue
-        against = "" if control is None else f", a control by {control:.3f}"
+        against = "" if control is None else f", controls that say the same by up to {control:.3f}"
         apart = audit.texts.apart
         yard = "" if apart is None else f"; two descriptions of one strongest emotion are {apart.value:.3f} apart"
         yield (
@@ -184,8 +185,5 @@ def _is_moved(audit: Audit) -> bool:
 
 
 def _rounded(number: float, places: int, sign: str = "") -> str:
-    return f"{round(number, places) + 0.0:{sign}.{places}f}"  # without a minus before zero
-
-
-def _higher(off: float) -> str:
-    return "higher" if off > 0 else "lower"
+    rounded = round(number, places)
+    return f"{rounded:{sign}.{places}f}" if rounded else f"{0:.{places}f}"  # zero has no sign
