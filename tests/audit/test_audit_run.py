@@ -148,6 +148,7 @@ def test_words_that_move_an_expression_are_found(tmp_path):
     assert stop.moved.value == pytest.approx(0.2 / 51)
     assert (stop.signed, stop.shifts) == (None, ())
     assert (age.moved, age.gap) == (None, None)
+    assert "No description has age words to swap." in card_section(found)
     assert same.moved.value == pytest.approx(0.5 / 51 / 2)  # "A lady" is no woman to it, a "gentleman" as much as a man
     assert same.gap.p_value is None  # 16 rows
 
@@ -187,6 +188,7 @@ def test_the_command(tmp_path, few):
     assert f"40 rows have a KL of {found.kl.value:.2f}" in said
     assert "say nothing about a person" in said
     assert "no claim is made about the score" in said
+    assert "Of other faces, nothing is claimed with fewer than 30 expressions" in said
     assert page.is_file()
 
 

@@ -37,6 +37,8 @@ def holds_for(audit: Audit) -> str:
     if _is_moved(audit):
         higher = "higher" if off > 0 else "lower"
         return sentence + f"For other faces it is another number, on the panel {abs(off):.2f} {higher} in KL."
+    if audit.identities.n < LEAST:
+        return sentence + f"Of other faces, nothing is claimed with fewer than {LEAST} expressions."
     return sentence + "No other face that was tried differs beyond chance, which does not show that none does."
 
 
@@ -103,21 +105,23 @@ def _scored(audit: Audit) -> str:
 
 
 def _slices(audit: Audit) -> str:
-    compared = [one for one in audit.slices if one.gap]
-    off = [(f"{one.name} ({one.factor})", one.gap) for one in compared if one.gap and one.gap.is_claim]
-    among = f"Of {len(audit.slices)} slices, {len(compared)} are large enough to be compared with the rest"
-    return f"{among}; of these, {_beyond(off)}."
+    compared = [(f"{one.name} ({one.factor})", one.gap) for one in audit.slices if one.gap]
+    if not compared:
+        return f"None of {len(audit.slices)} slices has {LEAST} rows and {LEAST} others to be compared with."
+    among = f"{len(compared)} of {len(audit.slices)} slices are large enough to be compared with the rest"
+    return f"{among}; of these, {_beyond(compared)}."
 
 
 def _faces(audit: Audit) -> Iterator[str]:
     faces, worst = audit.identities, audit.identities.worst
-    one = (
-        "Rendered on another face, the same expressions score differently"
-        if _is_moved(audit)
-        else "Rendered on other faces, the same expressions do not score differently beyond chance"
-    )
+    if faces.n < LEAST:
+        moved = f"Of other faces, nothing is claimed with fewer than {LEAST} expressions"
+    elif _is_moved(audit):
+        moved = "Rendered on another face, the same expressions score differently"
+    else:
+        moved = "Rendered on other faces, the same expressions do not score differently beyond chance"
     yield (
-        f"{one}: KL is {number(faces.default)} on the default face and {number(faces.panel)} on the mean of the panel "
+        f"{moved}: KL is {number(faces.default)} on the default face, {number(faces.panel)} on the mean of the panel "
         f"({faces.n:,} expressions). {faces.shares['identity']:.0%} of the panel's variance goes with the face, "
         f"{faces.shares['expression']:.0%} with the expression, the rest with both together."
     )
@@ -125,13 +129,14 @@ def _faces(audit: Audit) -> Iterator[str]:
         f"The worst pair of {faces.pairs} is {worst.first} against {worst.second}: {signed(worst.gap.difference)} "
         f"({chance(worst.gap)}; being the worst, it is overstated)."
     )
+    if faces.n < LEAST:
+        return
     if faces.effects:
-        off = [(f"{one.first} against {one.second}", one.gap) for one in faces.effects]
-        among = f"Of {len(off)} contrasts within the panel (age, ancestry, gender, skin tone)"
-        yield f"{among}, {_beyond([(name, gap) for name, gap in off if gap.is_claim])}."
-    single = [one for one in faces.conditions if one.kind != "panel"]
-    off = [(f"{one.kind} {one.name}", one.gap) for one in single if one.gap.is_claim]
-    yield f"Of {len(single)} single changes to the default face (skin tone, child, light), {_beyond(off)}."
+        contrasts = [(f"{one.first} against {one.second}", one.gap) for one in faces.effects]
+        among = f"Of {len(contrasts)} contrasts within the panel (age, ancestry, gender, skin tone)"
+        yield f"{among}, {_beyond(contrasts)}."
+    single = [(f"{one.kind} {one.name}", one.gap) for one in faces.conditions if one.kind != "panel"]
+    yield f"Of {len(single)} single changes to the default face (skin tone, child, light), {_beyond(single)}."
 
 
 def _texts(audit: Audit) -> Iterator[str]:
@@ -139,7 +144,10 @@ def _texts(audit: Audit) -> Iterator[str]:
         return
     control = max((one.moved.value for one in audit.texts.swaps if one.is_control and one.moved), default=None)
     for one in audit.texts.swaps:
-        if one.is_control or one.moved is None:
+        if one.is_control:
+            continue
+        if one.moved is None:
+            yield f"No description has {one.name} to swap."
             continue
         against = "" if control is None else f", controls that say the same by up to {control:.3f}"
         apart = audit.texts.apart
@@ -158,19 +166,18 @@ def _effect(one: Swapped) -> str:
 
 
 def _strengths(audit: Audit) -> str:
-    compared = [one for one in audit.strengths if one.gap]
+    compared = [(f"strong {one.emotion}", one.gap) for one in audit.strengths if one.gap]
     if not compared:
         return f"No emotion has {LEAST} weak and {LEAST} strong descriptions, so these are not compared."
-    off = [(f"strong {one.emotion}", one.gap) for one in compared if one.gap and one.gap.is_claim]
-    return f"Of {len(compared)} emotions with enough weak and strong descriptions, {_beyond(off)}."
+    return f"Of {len(compared)} emotions with enough weak and strong descriptions, {_beyond(compared)}."
 
 
-def _beyond(off: list[tuple[str, Gap]]) -> str:
-    """How many differ, the furthest first."""
+def _beyond(gaps: list[tuple[str, Gap]]) -> str:
+    """How many of the named gaps are claims, and the furthest of them."""
+    off = sorted((one for one in gaps if one[1].is_claim), key=lambda one: -abs(one[1].difference.value))
     if not off:
         return f"none differs beyond chance (corrected p below {LEVEL})"
-    ranked = sorted(off, key=lambda item: -abs(item[1].difference.value))
-    named = _listed(f"{name} {signed(gap.difference)}" for name, gap in ranked[:_NAMED])
+    named = _listed(f"{name} {signed(gap.difference)}" for name, gap in off[:_NAMED])
     more = "" if len(off) <= _NAMED else ", the furthest"
     return f"{len(off)} {'differs' if len(off) == 1 else 'differ'} beyond chance{more}: {named}"
 
