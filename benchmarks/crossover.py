@@ -23,6 +23,7 @@ from typing import Any
 import faiss
 import numpy as np
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -62,7 +63,7 @@ def factories(size: int) -> dict[str, list[str]]:
     """Factory string -> search parameters to try."""
     lists = 2 ** round(np.log2(size) / 2)  # about the root of the size
     graph = {"HNSW32": [f"efSearch{n}" for n in (32, 128, 512)]} if size <= GRAPHS_TO else {}
-    return {"Flat": [""], f"IVF{lists},Flat": [f"nprobe{n}" for n in (4, 16, 64) if n < lists]} | graph
+    return {"Flat": [""], f"IVF{lists},Flat": [f"nprobe{n}" for n in (4, 16, 64, 256) if n < lists]} | graph
 
 
 def described(sizes: list[int]) -> tuple[torch.Tensor, np.ndarray, torch.Tensor, np.ndarray]:
@@ -145,6 +146,14 @@ def crossing(by_size: dict[int, list[Search]], queries: int, exactly: bool) -> s
     return f"from about {low * (high / low) ** share:,.0f} rows on"
 
 
+def markdown(title: str, *columns: str) -> Table:
+    """A table that can be pasted into a document."""
+    table = Table(*columns, title=title, title_justify="left", box=box.MARKDOWN)
+    for column in table.columns:
+        column.justify = "left" if column.header in ("method", "stage", "of", "limit") else "right"
+    return table
+
+
 def print_crossover(most: int, threads: int) -> None:
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)
@@ -152,9 +161,8 @@ def print_crossover(most: int, threads: int) -> None:
     console = Console(width=120)
     for kind, make in (("descriptions", described), ("random", random)):
         texts, intensities, queries, wanted = make(sizes)
-        table = Table(title=f"{kind}: {texts.shape[1]} numbers, {len(queries):,} queries, {threads} threads")
-        for column in ("bank", "method", "build, s", "ms/1,000", "recall@10", "KL less exact", "memory, GB"):
-            table.add_column(column, justify="left" if column == "method" else "right")
+        title = f"{kind}: {texts.shape[1]} numbers, {len(queries):,} queries, {threads} threads"
+        table = markdown(title, "bank", "method", "build, s", "ms/1,000", "recall@10", "KL less exact", "memory, GB")
         by_size = {}
         for size in sizes:
             bank = Bank(tuple(map(str, range(size))), intensities[:size], texts[:size])
@@ -164,7 +172,6 @@ def print_crossover(most: int, threads: int) -> None:
                     f"{size:,}", one.method, f"{one.build:.1f}", f"{1000 * one.each:,.0f}", f"{one.recall:.3f}",
                     "-" if wanted is None else f"{one.moved:+.4f}", f"{one.memory:.2f}",
                 )  # fmt: skip
-            table.add_section()
         console.print(table)
         for count in ASKED:
             for what, exactly in (("Flat", True), (f"an approximate index of recall {GOOD} or more", False)):

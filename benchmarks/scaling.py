@@ -1,11 +1,11 @@
 """What a thousand instances cost at every stage, and from that what 150 thousand to 1.5 billion would.
 
-    python benchmarks/scaling.py [--rounds 3]          # seconds and bytes per 1,000 instances, by stage
-    python benchmarks/scaling.py --plan [--cores 16] [--peak 989] [--utilisation 0.3] [--price 3]
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py [--rounds 3]     # seconds and bytes per 1,000 instances, by stage
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py --plan [--cores 16] [--peak 989] [--utilisation 0.3] [--price 3]
     python benchmarks/scaling.py --crossover [--most 1000000] [--threads 2]     # exact product and FAISS: crossover.py
 
-Stages run one after the other in one process, PyTorch on one thread; of several rounds the best counts. The clock's
-seconds depend on the threads that a stage has, so the plan goes by core seconds, of all threads together.
+Stages run one after the other in one process, on one thread where the environment says so (threads that wait count as
+busy); of several rounds the best counts. The plan goes by core seconds, of all threads together.
 Descriptions and expressions are those of the synthetic sample. Pictures of 1024 x 1024 are its faces with noise, JPEGs
 of about the published size (160 kB). ViT-B/32 has random weights, which cost what trained ones do.
 
@@ -31,11 +31,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from crossover import print_crossover
+from crossover import markdown, print_crossover
 from PIL import Image
 from pyarrow import parquet
 from rich.console import Console
-from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
@@ -46,7 +45,7 @@ from emo3d.landmarker import FaceReader
 from emo3d.scoring import Bank, HubBackbone, References, ScoreSettings, load_backbone, read_references
 from emo3d.scoring.result import summarise
 
-ROWS, FACES, PICTURES = 10_000, 256, 64
+ROWS, FACES, PICTURES, SUMMED = 10_000, 256, 64, 100_000
 BANKS, WIDTH = (50_000, 500_000), 512  # rows, and numbers in an embedding of ViT-B/32
 BATCH = 32
 INSTANCES, GPUS = (150_000, 15_000_000, 1_500_000_000), (1, 8, 256)
@@ -136,12 +135,15 @@ def scoring_stages(clip: CLIPModel, clock: Callable[..., Stage]) -> Iterator[Sta
 
 def summing_up(clock: Callable[..., Stage]) -> Iterator[Stage]:
     """What one process does with the values of all faces: means, intervals, and the references' order and hash."""
-    rows = make_rows("train", ROWS)
+    rows, times = make_rows("train", ROWS), SUMMED // ROWS
 
     def values() -> tuple[dict[str, np.ndarray], list[str], np.ndarray]:
-        shapes = {"kl_divergence": ROWS, "match": ROWS, "mse": ROWS, "mae": ROWS, "distribution": (ROWS, 8)}
-        per_sample = {name: np.random.default_rng(0).random(shape) for name, shape in shapes.items()}
-        return per_sample, [f"{row.description} " for row in rows], np.array([row.intensities for row in rows], float)
+        per_sample = {
+            name: np.random.default_rng(0).random(SUMMED) for name in ("kl_divergence", "match", "mse", "mae")
+        }
+        per_sample["distribution"] = np.random.default_rng(0).random((SUMMED, 8))
+        texts = [f"{row.description} {copy}" for copy in range(times) for row in rows]
+        return per_sample, texts, np.tile([row.intensities.astype(float) for row in rows], (times, 1))
 
     def work(per_sample: dict[str, np.ndarray], texts: list[str], intensities: np.ndarray, **settings: int) -> None:
         summarise(per_sample, References(texts, intensities), ScoreSettings(**settings), "", 0)
@@ -150,13 +152,11 @@ def summing_up(clock: Callable[..., Stage]) -> Iterator[Stage]:
     work(*values(), n_bootstrap=1)  # as of two million faces on: so many fill the block that is drawn at once
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    yield clock("sum up", ROWS, partial(work, *values()), peak, "memory")
+    yield clock("sum up", SUMMED, partial(work, *values()), peak, "memory")
 
 
 def print_stages(stages: list[Stage]) -> None:
-    table = Table(title="Costs of 1,000 instances")
-    for column in ("stage", "seconds", "core seconds", "MB", "of"):
-        table.add_column(column, justify="left" if column in ("stage", "of") else "right")
+    table = markdown("Costs of 1,000 instances", "stage", "seconds", "core seconds", "MB", "of")
     for one in stages:
         table.add_row(one.name, f"{one.seconds:.3g}", f"{one.core_seconds:.3g}", f"{one.bytes / 1e6:,.3g}", one.what)
     console.print(table)
@@ -164,9 +164,8 @@ def print_stages(stages: list[Stage]) -> None:
 
 def print_plan(title: str, stages: list[Stage], on_gpu: float, last: float, given: argparse.Namespace) -> None:
     """Time, price and limit, for stages on all cores, seconds of a GPU and seconds of one core per 1,000 instances."""
-    table = Table(title=f"{title}, {given.cores} cores beside each GPU, {given.price:g} USD per GPU and hour")
-    for column in ("instances", "GPUs", "on cores", "on GPUs", "on one core", "in all", "USD", "limit"):
-        table.add_column(column, justify="left" if column == "limit" else "right")
+    title = f"{title}, {given.cores} cores beside each GPU, {given.price:g} USD per GPU and hour"
+    table = markdown(title, "instances", "GPUs", "on cores", "on GPUs", "on one core", "in all", "USD", "limit")
     slowest = max(stages, key=lambda stage: stage.core_seconds).name
     for instances in INSTANCES:
         for gpus in GPUS:
@@ -177,7 +176,6 @@ def print_plan(title: str, stages: list[Stage], on_gpu: float, last: float, give
             limit = max(spent, key=lambda name: spent[name])
             times = map(duration, (*spent.values(), sum(spent.values())))
             table.add_row(f"{instances:,}", str(gpus), *times, f"{paid / 3600 * given.price:,.2f}", limit)
-        table.add_section()
     console.print(table)
 
 
@@ -203,12 +201,10 @@ def plan(stages: dict[str, Stage], clip: CLIPModel, given: argparse.Namespace) -
     print_plan("Extracting from pictures", read, 0.0, 0.0, given)
     busy = sum(stage.core_seconds for stage in scored)
     console.print(f"Cores that would keep one GPU busy: {busy / (encode + retrieve[0]):,.0f}")
-    table = Table(title="Bytes")
-    for column in ("instances", "sum up, memory", "samples, files", "pictures, files", "rendered, never kept"):
-        table.add_column(column, justify="right")
+    table = markdown("GB", "instances", "sum up, memory", "samples, files", "pictures, files", "rendered, never kept")
     for instances in INSTANCES:
         names = ("sum up", "write", "read pictures", "render 224 px")
-        table.add_row(f"{instances:,}", *(f"{stages[name].bytes * instances / 1e12:,.2f} GB" for name in names))
+        table.add_row(f"{instances:,}", *(f"{stages[name].bytes * instances / 1e12:,.2f}" for name in names))
     console.print(table)
 
 
