@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from emo3d.audit import Audit, audit, card_section, write_audit
+from emo3d.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli import app
@@ -175,6 +176,16 @@ def test_json_that_is_no_audit(generated, tmp_path, change, message):
     file.write_text(json.dumps(generated.to_dict() | change))
     with pytest.raises(ValueError, match=re.escape(f"audit.json: {message}")):
         Audit.load(file)
+
+
+def test_what_is_said_of_weak_and_strong(generated, tmp_path):
+    gap = Gap(Estimate(-0.5, -0.6, -0.001), -1.0, 0.0004)
+    neutral, *others = generated.strengths
+    one = replace(generated, strengths=(replace(neutral, gap=gap), *others))
+    (said,) = verdict.found(one)["strength"]
+    assert said.endswith("1 of 8 emotions; of these, 1 differs beyond chance: strong neutral -0.50 (-0.60 to 0.00).")
+    write_audit(one, tmp_path / "page.html")
+    assert "p &lt; 0.001" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_the_command(tmp_path, few):

@@ -108,7 +108,7 @@ def _slices(audit: Audit) -> str:
     compared = [(f"{one.name} ({one.factor})", one.gap) for one in audit.slices if one.gap]
     if not compared:
         return f"None of {len(audit.slices)} slices has {LEAST} rows and {LEAST} others to be compared with."
-    among = f"{len(compared)} of {len(audit.slices)} slices are large enough to be compared with the rest"
+    among = f"Large enough to be compared with the rest: {len(compared)} of {len(audit.slices)} slices"
     return f"{among}; of these, {_beyond(compared)}."
 
 
@@ -169,7 +169,10 @@ def _strengths(audit: Audit) -> str:
     compared = [(f"strong {one.emotion}", one.gap) for one in audit.strengths if one.gap]
     if not compared:
         return f"No emotion has {LEAST} weak and {LEAST} strong descriptions, so these are not compared."
-    return f"Of {len(compared)} emotions with enough weak and strong descriptions, {_beyond(compared)}."
+    among = (
+        f"With enough weak and strong descriptions to be compared: {len(compared)} of {len(audit.strengths)} emotions"
+    )
+    return f"{among}; of these, {_beyond(compared)}."
 
 
 def _beyond(gaps: list[tuple[str, Gap]]) -> str:

@@ -66,6 +66,10 @@ class Swap:
 
         Returns:
             The text, and its way: 1 toward `toward`, -1 away from it, 0 both or neither.
+
+        Example:
+            >>> SWAPS[0].apply("A man who lost his keys")
+            ('A woman who lost her keys', 1)
         """
         found = {_key(match) for match in self._pattern.finditer(text)}
         way = bool(found & self.forward.keys()) - bool(found & self.backward.keys()) if self.toward else 0
