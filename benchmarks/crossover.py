@@ -33,11 +33,11 @@ from emo3d.face import render_batches
 from emo3d.scoring import Bank, divergence, load_backbone
 from emo3d.scoring.index import Index
 
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000)
 QUERIES = 1_000
 DESCRIPTIONS = 10_000  # distinct ones
 NOISE = 0.3  # length of what is added to a copy of unit length
-GRAPHS_TO = 100_000  # a graph of a million takes one thread the better part of an hour
+GRAPHS_TO = 300_000  # a larger one takes one thread many minutes
 ASKED = (10_000, 15_000_000)  # faces to score, for which the cheapest method is named
 AGAIN = 2.0  # seconds; a search that took less is done twice
 GOOD = 0.95  # recall that a method needs to be named
@@ -62,7 +62,7 @@ class Search:
 def factories(size: int) -> dict[str, list[str]]:
     """Factory string -> search parameters to try."""
     lists = 2 ** round(np.log2(size) / 2)  # about the root of the size
-    graph = {"HNSW32": [f"efSearch{n}" for n in (32, 128, 512)]} if size <= GRAPHS_TO else {}
+    graph = {"HNSW32": [f"efSearch{n}" for n in (32, 128, 256, 512)]} if size <= GRAPHS_TO else {}
     return {"Flat": [""], f"IVF{lists},Flat": [f"nprobe{n}" for n in (4, 16, 64, 256) if n < lists]} | graph
 
 

@@ -189,15 +189,18 @@ def duration(seconds: float) -> str:
 def plan(stages: dict[str, Stage], clip: CLIPModel, given: argparse.Namespace) -> None:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         clip.get_image_features(pixel_values=torch.zeros(1, 3, 224, 224))
-    encode = 1000 * counter.get_total_flops() / (given.peak * 1e12 * given.utilisation)
-    retrieve = [1000 * 2 * size * WIDTH / (given.peak32 * 1e12 * given.utilisation) for size in BANKS]
+    per_flop, per_flop32 = (1 / (peak * 1e12 * given.utilisation) for peak in (given.peak, given.peak32))
+    encode = 1000 * counter.get_total_flops() * per_flop
+    retrieve = [1000 * 2 * size * WIDTH * per_flop32 for size in BANKS]
     console.print(
         f"Assumed of a GPU: {given.peak:g} TFLOP/s in bfloat16, {given.peak32:g} in float32, {given.utilisation:.0%} "
-        f"of either reached. Per 1,000 faces: encode {counter.get_total_flops() / 1e9:.2f} GFLOP each, {encode:.3f} s; "
-        + "; ".join(f"retrieve of {size:,} {cost:.3f} s" for size, cost in zip(BANKS, retrieve, strict=True))
+        f"of either reached. Seconds per 1,000 faces: encode {encode:.3f} ({counter.get_total_flops() / 1e9:.2f} GFLOP "
+        f"each; {encode * per_flop32 / per_flop:.3f} in float32), "
+        + ", ".join(f"retrieve of {size:,} {cost:.4f}" for size, cost in zip(BANKS, retrieve, strict=True))
     )
     scored, read = ([stages[name] for name in names] for names in (SCORED, EXTRACTED))
-    print_plan("Scoring expressions", scored, encode + retrieve[0], stages["sum up"].core_seconds, given)
+    last = stages["read rows"].core_seconds + stages["sum up"].core_seconds  # the driver reads all references, too
+    print_plan("Scoring expressions", scored, encode + retrieve[0], last, given)
     print_plan("Extracting from pictures", read, 0.0, 0.0, given)
     busy = sum(stage.core_seconds for stage in scored)
     console.print(f"Cores that would keep one GPU busy: {busy / (encode + retrieve[0]):,.0f}")
