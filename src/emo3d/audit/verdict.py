@@ -83,11 +83,11 @@ def claims(audit: Audit) -> list[tuple[str, Gap]]:
     """All gaps beyond chance, by what is compared."""
     faces = audit.identities
     named: list[tuple[str, Gap | None]] = [
-        *((f"{one.factor}: {one.name}, against the rest", one.gap) for one in audit.slices),
-        *((f"{one.kind} {one.name}, against the default face", one.gap) for one in faces.conditions),
-        *((f"panel: {one.first}, against {one.second}", one.gap) for one in faces.effects),
+        *((f"{one.factor}: {one.name} vs the rest", one.gap) for one in audit.slices),
+        *((f"{one.kind} {one.name} vs default", one.gap) for one in faces.conditions),
+        *((f"panel: {one.first} vs {one.second}", one.gap) for one in faces.effects),
         *((f"{one.name} swapped", one.gap) for one in (audit.texts.swaps if audit.texts else ())),
-        *((f"strong {one.emotion}, against weak", one.gap) for one in audit.strengths),
+        *((f"strong vs weak {one.emotion}", one.gap) for one in audit.strengths),
     ]
     return [(what, gap) for what, gap in named if gap and gap.is_claim]
 
