@@ -30,5 +30,6 @@ def card_section(audit: Audit) -> str:
         difference, p_value = (signed(gap.difference), chance(gap)) if gap else ("", "")
         lines.append(f"| {what} | {n:,} | {number(kl)} | {difference} | {p_value} |")
     said = found(audit)
-    sentences = [said["faces"][0], *said["descriptions"], *said.get("swapped words", [])]
-    return "\n".join(["## For whom the score holds", "", *lines, "", *sentences, "", holds_for(audit), NOT_FOR, ""])
+    sentences = [*said["faces"][:2], *said["descriptions"], *said.get("swapped words", []), holds_for(audit), NOT_FOR]
+    listed = [f"- {sentence}" for sentence in sentences]
+    return "\n".join(["## For whom the score holds", "", *lines, "", *listed, "", f"`{audit.signature}`", ""])
