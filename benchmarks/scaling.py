@@ -158,7 +158,8 @@ def summing_up(clock: Callable[..., Stage]) -> Iterator[Stage]:
 def print_stages(stages: list[Stage]) -> None:
     table = markdown("Costs of 1,000 instances", "stage", "seconds", "core seconds", "MB", "of")
     for one in stages:
-        table.add_row(one.name, f"{one.seconds:.3g}", f"{one.core_seconds:.3g}", f"{one.bytes / 1e6:,.3g}", one.what)
+        numbers = (one.seconds, one.core_seconds, one.bytes / 1e6)
+        table.add_row(one.name, *(f"{n:,.0f}" if n >= 100 else f"{n:.2g}" for n in numbers), one.what)
     console.print(table)
 
 
