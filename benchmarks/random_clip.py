@@ -1,4 +1,4 @@
-"""A CLIP whose text side is that of ViT-B/32, at random weights, in a folder as the Hub has it."""
+"""A CLIP whose text side is that of ViT-B/32, the other too if wanted; random weights, a folder as the Hub has it."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTo
 from transformers.utils import logging
 
 
-def save_random_clip(folder: Path, descriptions: list[str]) -> str:
-    """Write it, with a byte-level BPE vocabulary made from the descriptions; the picture side is a stub."""
+def save_random_clip(folder: Path, descriptions: list[str], *, with_pictures: bool = False) -> str:
+    """Write it, with a byte-level BPE vocabulary made from the descriptions; the picture side is a stub if unwanted."""
     special = {"pad_token": "<pad>", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>"}
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
@@ -23,6 +23,7 @@ def save_random_clip(folder: Path, descriptions: list[str]) -> str:
     text = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}  # all the rest is ViT-B/32's by default
     torch.manual_seed(0)
     logging.disable_progress_bar()
-    CLIPModel(CLIPConfig(text_config=text, vision_config=tiny)).save_pretrained(folder)
+    vision = None if with_pictures else tiny
+    CLIPModel(CLIPConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
     CLIPImageProcessor().save_pretrained(folder)
     return str(folder)

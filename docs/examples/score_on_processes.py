@@ -5,6 +5,15 @@
 `--multi_gpu` is right without GPUs, too: it starts the processes, and the script puts them on the CPU. (With `--cpu`,
 accelerate 1.15 starts one process, whatever the number; several take `mpirun`.) Offline, with the packaged generator on
 the embedded sample's test split. It needs the extras `train` and `offline`.
+
+Where the expressions are in a file already, no script is needed, `emo3d.scoring.score_launched` is behind it:
+
+    accelerate launch --multi_gpu --num_processes 2 -m emo3d.cli score PREDICTIONS --references REFERENCES
+
+On two machines with eight GPUs each, either form is started on both, with `--machine_rank 1` on the second:
+
+    accelerate launch --multi_gpu --num_machines 2 --num_processes 16 --machine_rank 0 \\
+        --main_process_ip 10.0.0.1 --main_process_port 29500 -m emo3d.cli score PREDICTIONS --references REFERENCES
 """
 
 import argparse

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import socket
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -99,12 +100,13 @@ def call_on_ray(
                     raise outcome
                 yield row["place"], outcome
         except ray.exceptions.RayError as error:
-            raise ClusterUnavailableError(f"the Ray cluster broke down: {str(error).splitlines()[-1]}") from error
+            raise ClusterUnavailableError(f"the Ray cluster broke down: {str(error).splitlines()[0]}") from error
 
 
 def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "3")  # to reach a cluster: half a minute, instead of four
     try:
         import ray
         import ray.data
@@ -126,7 +128,7 @@ def _connected(num_proc: int | None, address: str | None) -> Iterator[None]:
         if address:
             _reach(address)
         else:
-            quiet |= {"num_cpus": num_proc, "include_dashboard": False}
+            quiet |= {"num_cpus": num_proc, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         with _without_stderr():
             ray.init(address or "local", **quiet)
     except (OSError, RuntimeError, ValueError) as error:
@@ -167,14 +169,14 @@ def _slots(device: str) -> tuple[int, dict[str, int]]:
     """How many processes the cluster has room for, and what each of them takes."""
     import ray
 
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    cpus = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in resources]
     if device == "cpu":
-        slots, each = sum(cpu for cpu, _ in cpus), {"num_cpus": 1}
+        slots, each = sum(cpus for cpus, _ in nodes), {"num_cpus": 1}
     else:
-        shares = [(gpu, cpu // gpu) for cpu, gpu in cpus if gpu and cpu]
-        slots = sum(gpu for gpu, _ in shares)
-        each = {"num_gpus": 1, "num_cpus": max(1, min((share for _, share in shares), default=1))}
+        nodes_with = [(cpus, gpus) for cpus, gpus in nodes if cpus and gpus]
+        slots = sum(gpus for _, gpus in nodes_with)
+        each = {"num_gpus": 1, "num_cpus": max(1, min((cpus // gpus for cpus, gpus in nodes_with), default=1))}
     if not slots:
         what = "CPU" if device == "cpu" else "GPU (and CPU beside it)"
         raise ClusterUnavailableError(
@@ -210,6 +212,8 @@ def _caller() -> type:
                 outcome = error
             except OSError as error:
                 outcome = OSError(f"{node}: {error}; files and models must be there as they are here")
+            except Exception:  # a bug; with its traceback, since the node's is lost on the way
+                outcome = RuntimeError(f"on {node}: {traceback.format_exc()}")
             return {"place": row["place"], "outcome": pickle.dumps(outcome)}
 
     return Caller

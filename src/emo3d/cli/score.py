@@ -122,7 +122,10 @@ def score(
             force=force,
         )
     elif is_launched:
+        from accelerate import PartialState
+
         result = score_launched(expressions, described, **given, device=device)
+        PartialState().destroy_process_group()
     else:
         result = compute(expressions, described, **given, device=device or "cpu")
     if result is None:  # not the main process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.rows import ParquetRows
 from emo3d.scoring.scorer import Emo3DScorer, sign_expressions
 from emo3d.scoring.settings import ScoreSettings
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 1000
 """Rows of a block, about: some seconds of work, which is what a killed process loses."""
@@ -83,6 +86,9 @@ def score_corpus(
             raise ValueError(f"expected predictions in the space {settings.space}, {given} says {given.space}")
         given.expressions(0, 1, layout)  # a column that is missing shows here
     check_lengths(len(given), len(said))
+    if said.space not in (None, settings.space):
+        logger.warning("no MSE and MAE: the references are %s, the predictions %s", said.space, settings.space)
+        said = said.without_expressions()
     described = said.references(0, len(said), compared=False) if isinstance(said, ParquetRows) else said
 
     here = "cpu" if engine == "ray" and not torch.cuda.is_available() else device

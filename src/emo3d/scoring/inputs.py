@@ -53,6 +53,10 @@ class References:
         expressions = None if self.expressions is None else self.expressions[rows]
         return References(self.descriptions[rows], self.intensities[rows], expressions, self.space)
 
+    def without_expressions(self) -> References:
+        """Descriptions and intensities alone."""
+        return References(self.descriptions, self.intensities)
+
     def canonical(self) -> References:
         """Descriptions and intensities sorted by both; duplicates are kept."""
         order = np.argsort(self.ranks, kind="stable")

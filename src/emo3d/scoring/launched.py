@@ -25,10 +25,8 @@ def score_launched(
 ) -> Emo3DResult | None:
     """Score as `score` does, with the same result, each process its share of the rows; every process calls this.
 
-    Two machines with eight GPUs each, the first one at 10.0.0.1; on the second it is `--machine_rank 1`:
-
-        accelerate launch --multi_gpu --num_machines 2 --num_processes 16 --machine_rank 0 \\
-            --main_process_ip 10.0.0.1 --main_process_port 29500 -m emo3d.cli score PREDICTIONS --references REFERENCES
+    `accelerate launch -m emo3d.cli score` does; `docs/examples/score_on_processes.py` has its options, for several
+    machines too.
 
     Args:
         predictions: see `score`; all of them, in every process.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import fsspec
 import numpy as np
@@ -88,6 +88,10 @@ class ParquetRows:
         wanted = ("description", "intensities", "blendshapes") if compared else ("description", "intensities")
         table = self.read(start, stop, [name for name in self.columns if name in wanted])
         return read_references({name: table[name].to_pylist() for name in table.column_names}, self.space)
+
+    def without_expressions(self) -> ParquetRows:
+        """The same files, of which `blendshapes` is not read."""
+        return replace(self, columns=tuple(name for name in self.columns if name != "blendshapes"))
 
     def read(self, start: int, stop: int, columns: list[str]) -> pa.Table:
         """Read a range of rows, of the row groups that hold them and no others."""
