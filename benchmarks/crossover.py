@@ -62,7 +62,7 @@ class Search:
 def factories(size: int, width: int) -> dict[str, list[str]]:
     """Factory string -> search parameters to try."""
     lists = 2 ** round(np.log2(size) / 2)  # about the root of the size
-    graph = {"HNSW32": [f"efSearch{n}" for n in (32, 128, 256, 512)]} if size <= GRAPHS_TO[width] else {}
+    graph = {"HNSW32": [f"efSearch{n}" for n in (128, 256, 512, 1024)]} if size <= GRAPHS_TO[width] else {}
     return {"Flat": [""], f"IVF{lists},Flat": [f"nprobe{n}" for n in (4, 16, 64, 256) if n < lists]} | graph
 
 
