@@ -32,7 +32,8 @@ def nodes():
         variables.setenv("PYTHONPATH", str(Path(__file__).parent))  # where the functions of tests are found
         from ray.cluster_utils import Cluster
 
-        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK}
+        notice = {"health_check_period_ms": 500}  # a dead node after five; slow ones have ten seconds to answer
+        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": LOOPBACK, "_system_config": notice}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             yield Nodes(cluster)

@@ -19,6 +19,7 @@ from emo3d.cli import app
 from emo3d.clusters import ClusterUnavailableError, call_on_ray, choose_engine
 from emo3d.dataset.build import build
 from emo3d.dataset.mock import write_release
+from emo3d.dataset.shards import Shard, _write
 from emo3d.face.render import _threads
 from ray_nodes import nodes
 
@@ -145,6 +146,13 @@ def test_a_build_has_the_same_bytes(cluster, tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert len(digests(tmp_path / "two")) > 8
     assert digests(tmp_path / "two") == digests(tmp_path / "one")
+
+
+def test_a_node_that_does_not_see_the_output(cluster, tmp_path):
+    calls = [(tmp_path / "elsewhere" / ".emo3d-build", 0, Shard("pairs", "train", 0, 1, "reading"), False)]
+    message = "node .*: expected .*/elsewhere on a file system that all nodes share, it is not seen"
+    with pytest.raises(OSError, match=message):
+        list(call_on_ray(_write, calls, address=cluster.address))
 
 
 def test_an_extraction_has_the_same_bytes(cluster, tmp_path, monkeypatch):

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
+from typer.testing import CliRunner
 
 pytest.importorskip("ray.data", reason="needs the extra ray")
 
+from emo3d.cli import app
 from emo3d.dataset import sample_folder
 from emo3d.scoring import Bank, Emo3DResult, ParquetRows, ScoreSettings, corpus, load_backbone, score, score_corpus
 from hub import Hub
@@ -261,3 +263,11 @@ def test_the_command_with_files_of_the_hub(files, expected, tmp_path):
     assert written.kl_divergence == pytest.approx(expected.kl_divergence, abs=1e-6)
     assert written.per_sample["kl_divergence"] == pytest.approx(expected.per_sample["kl_divergence"], abs=1e-6)
     check_rows(tmp_path / "samples", rows)
+
+
+@pytest.mark.parametrize("option", [["--engine", "ray"], ["--address", "auto"], ["--num-proc", "2"], ["--force"]])
+def test_the_command_wants_a_folder_for_samples(option):
+    done = CliRunner().invoke(app, ["score", "faces.json", "--references", "sample", *option])
+    assert "expected --samples FOLDER with --engine, --address, --num-proc and --force" in str(done.exception)
+    done = CliRunner().invoke(app, ["score", "hf://datasets/me/mine/a.parquet", "--references", "sample"])
+    assert "expected --samples FOLDER to score files at a URL in parts, got hf://datasets/me" in str(done.exception)

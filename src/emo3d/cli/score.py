@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog="Examples: [bold]emo3d score predictions.parquet --references me/my-dataset --split test[/] · "
-    "[bold]emo3d score mine.csv --references sample --backbone quickstart[/]",
+    "[bold]emo3d score mine.csv --references sample --backbone quickstart[/] · "
+    "[bold]emo3d score 'large/*.parquet' --references large.parquet --engine ray --samples ./samples[/] · "
+    "[bold]accelerate launch -m emo3d.cli score ...[/]",
 )
 def score(
     predictions: Annotated[
@@ -85,8 +87,8 @@ def score(
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if is_launched and samples:
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")
-    if engine != "processes" and not samples:
-        raise ValueError(f"expected --samples FOLDER with --engine {engine}, for what its processes write")
+    if not samples and (engine != "processes" or address or num_proc or force):
+        raise ValueError("expected --samples FOLDER with --engine, --address, --num-proc and --force")
     expressions, known = _open_predictions(predictions, layout, space, bool(samples))
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
@@ -128,7 +130,7 @@ def score(
         PartialState().destroy_process_group()
     else:
         result = compute(expressions, described, **given, device=device or "cpu")
-    if result is None:  # not the main process
+    if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
     if details:
