@@ -138,11 +138,17 @@ def test_groups_by_hand():
 
 
 def test_weak_and_strong_by_hand():
-    """Edges belong to weak and strong, also as float32, whose 0.4 is a little more; amplitude falls with intensity."""
+    """Edges belong to weak and strong, also as float32, whose 0.4 is a little more; amplitude falls with intensity.
+
+    Neutral is stronger than what is weak, and does not count.
+    """
     intensity = np.tile(np.float32([0.4, 0.6, 0.8]), 40)
     kl = np.tile([2.0, 0.0, 1.0], 40) + np.tile([-0.5, -0.5, -0.5, 0.5, 0.5, 0.5], 20)
-    found = strength_scores(kl, rows(["a"] * 120, fear=intensity), -intensity.astype(float), BOOTSTRAP)
-    fear = found[EMOTIONS.index("fear")]
+    found = strength_scores(
+        kl, rows(["a"] * 120, fear=intensity, neutral=1 - intensity), -intensity.astype(float), BOOTSTRAP
+    )
+    assert [one.emotion for one in found] == list(EMOTIONS[1:])
+    fear = found[EMOTIONS.index("fear") - 1]
     assert (fear.n, fear.weak.n, fear.strong.n) == (120, 40, 40)
     assert (fear.weak.kl.value, fear.strong.kl.value) == (2.0, 1.0)
     assert fear.gap.difference.value == -1.0

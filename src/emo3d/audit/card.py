@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from emo3d.audit.result import Audit, Estimate, Gap
-from emo3d.audit.verdict import NOT_FOR, chance, found, holds_for, number, signed
+from emo3d.audit.verdict import chance, found, holds_for, number, signed
 
 _MOST = 3  # conditions, and slices, in the table
 
 
 def card_section(audit: Audit) -> str:
-    """Markdown for a card of a model, metric or dataset: a table, what was found, and what not to use it for."""
+    """Markdown for a card of a model, metric or dataset, without a heading: a table, and what was found."""
     faces = audit.identities
     rows: list[tuple[str, int, Estimate, Gap | None]] = [
         ("all rows, default face", audit.n, audit.kl, None),
@@ -30,6 +32,6 @@ def card_section(audit: Audit) -> str:
         difference, p_value = (signed(gap.difference), chance(gap)) if gap else ("", "")
         lines.append(f"| {what} | {n:,} | {number(kl)} | {difference} | {p_value} |")
     said = found(audit)
-    sentences = [*said["faces"][:2], *said["descriptions"], *said.get("swapped words", []), holds_for(audit), NOT_FOR]
-    listed = [f"- {sentence}" for sentence in sentences]
-    return "\n".join(["## For whom the score holds", "", *lines, "", *listed, "", f"`{audit.signature}`", ""])
+    sentences = [*said["faces"][:2], *said["descriptions"], *said.get("swapped words", []), holds_for(audit)]
+    listed = [textwrap.fill(f"- {sentence}", width=120, subsequent_indent="  ") for sentence in sentences]
+    return "\n".join([*lines, "", *listed, "", f"`{audit.signature}`"])

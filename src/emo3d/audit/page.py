@@ -9,11 +9,11 @@ import numpy as np
 
 from emo3d.audit.faces import views
 from emo3d.audit.result import LEAST, Audit, Estimate
-from emo3d.audit.verdict import NOT_FOR, chance, found, holds_for, not_measured, number, signed
+from emo3d.audit.verdict import chance, found, holds_for, not_measured, number, signed
 from emo3d.audit.words import AGE, GENDER
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import RenderSettings, render
-from emo3d.pages import write_page
+from emo3d.pages import NOT_FOR, write_page
 from emo3d.quickstart.report import encode_picture
 
 _SIDE = 128  # pixels of a face

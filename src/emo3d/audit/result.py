@@ -217,7 +217,7 @@ class Strength:
     """Weak and strong descriptions of one emotion.
 
     Attributes:
-        emotion: the strongest of the row, the first among equals.
+        emotion: the strongest of the row but neutral, the first among equals.
         n: its rows, of any strength.
         weak: those with an intensity of 0.4 at most.
         strong: those with 0.8 at least.

@@ -17,7 +17,7 @@ PART = 0.2
 """An emotion other than neutral takes part in a blend from this intensity on."""
 
 WEAK, STRONG = 0.4, 0.8
-"""The strongest intensity of weak descriptions at most, of strong ones at least."""
+"""The intensity of the strongest emotion of weak descriptions at most, of strong ones at least."""
 
 _LENGTHS = (5, 10, 15, 20, 30)  # words; a bin ends with each
 
@@ -78,7 +78,9 @@ def group_rows(references: References, prompt_types: Sequence[str] | None) -> di
 def strength_scores(
     kl: np.ndarray, references: References, amplitudes: np.ndarray, bootstrap: Bootstrap
 ) -> tuple[Strength, ...]:
-    """Hold weak and strong descriptions of each emotion against each other; corrected over the emotions.
+    """Hold weak and strong descriptions of each emotion but neutral against each other; corrected over the emotions.
+
+    A weak emotion leaves most of the face neutral, so neutral does not count when the strongest is looked for.
 
     Args:
         kl: (N,) divergences.
@@ -86,8 +88,8 @@ def strength_scores(
         amplitudes: (N,) root mean square of the weights of the expressions.
         bootstrap: for the intervals.
     """
-    intensities = _exact(references.intensities)
-    return holm(list(_strengths(kl, intensities.argmax(axis=1), intensities.max(axis=1), amplitudes, bootstrap)))
+    felt = _exact(references.intensities)[:, 1:]
+    return holm(list(_strengths(kl, felt.argmax(axis=1), felt.max(axis=1), amplitudes, bootstrap)))
 
 
 def _strengths(
@@ -98,8 +100,8 @@ def _strengths(
             return Band(0, None, None)
         return Band(int(rows.sum()), bootstrap.mean(kl[rows]), bootstrap.mean(amplitudes[rows]))
 
-    for place, emotion in enumerate(EMOTIONS):
-        own = strongest == place
+    for place, emotion in enumerate(EMOTIONS[1:]):
+        own = (strongest == place) & (intensity > 0)
         weak, strong = own & (intensity <= WEAK), own & (intensity >= STRONG)
         yield Strength(
             emotion,

@@ -6,12 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from emo3d.audit.result import LEAST, LEVEL, Audit, Estimate, Gap, Swapped
 
-NOT_FOR = (
-    "Do not use the system to read people's feelings, to hire, to watch or to judge anyone: expressions generated from "
-    "words say nothing about a person, and a score says whether a drawn face matches a text."
-)
-"""What every card and page of an audit ends with."""
-
 _NAMED = 3  # of a kind, in a sentence
 
 

@@ -57,8 +57,9 @@ def audit(
     """Say for whom a score holds: other faces, other words, what descriptions say, weak and strong emotions."""
     from emo3d.audit import audit as run
     from emo3d.audit import write_audit
-    from emo3d.audit.verdict import NOT_FOR, chance, claims, found, holds_for, not_measured, signed
+    from emo3d.audit.verdict import chance, claims, found, holds_for, not_measured, signed
     from emo3d.blendshapes import check_space
+    from emo3d.pages import NOT_FOR
     from emo3d.scoring import ScoreSettings
 
     expressions, known = None, check_space(space) if space else None

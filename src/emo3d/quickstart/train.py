@@ -11,7 +11,6 @@ import logging
 import platform
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,11 @@ from tqdm.auto import tqdm
 
 from emo3d.backbones.tower import PictureTower
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset import EMBEDDED_ROWS, SampleRow, make_rows, render_rows
+from emo3d.dataset import EMBEDDED_ROWS, SampleRow, make_rows
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder, no_bars
-from emo3d.face import RenderSettings
+from emo3d.face import SKIN_TONES, FaceRig, Identity, RenderSettings, render_batches
+from emo3d.face.identities import ANCESTRIES
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
 
@@ -38,6 +38,8 @@ ROWS = 20_000
 _MIXUP, _TEXT_NOISE, _TOWER_TEXT_NOISE = 0.4, 0.3, 1.0  # chosen on words held out within the training lexicon
 _CONTRASTIVE = 0.3  # weight of the contrastive loss beside the divergence of the retrieval
 _SHIFT = 3  # pixels
+_SHARES = (0.5, 0.2, 0.3)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
+_PER_STRANGER = 312  # rows: 64 strangers for 20,000, since each takes a second to build
 _CHUNK = 500  # pictures rendered at full size at once
 
 
@@ -83,7 +85,7 @@ def retrain(
         torch.manual_seed(seed)
         generator = train_head(embeddings, _expressions(train), head_epochs, batch_size)
         logger.info("generator trained after %.0f s", time.monotonic() - started)
-        pictures = render_small(_with_default_faces(train, seed))
+        pictures = render_small(_expressions(train).numpy(), _draw_people(train, seed))
         tower = train_tower(pictures, embeddings, _intensities(train), tower_epochs, batch_size)
     quality = measure(generator, tower, encoder, train, test)
     logger.info("all trained after %.0f s: %s", time.monotonic() - started, quality)
@@ -143,12 +145,21 @@ def train_tower(
     return tower.eval()
 
 
-def render_small(rows: Sequence[SampleRow], pixels: int = 112) -> torch.Tensor:
-    """Picture rows with the default settings and reduce them as the tower does: (N, 3, pixels, pixels) uint8."""
-    small = torch.empty(len(rows), 3, pixels, pixels, dtype=torch.uint8, memory_format=torch.channels_last)
-    for start in tqdm(range(0, len(rows), _CHUNK), "Rendering faces", delay=1, leave=False):
-        chunk = torch.from_numpy(render_rows(rows[start : start + _CHUNK])).permute(0, 3, 1, 2)
-        small[start : start + _CHUNK] = adaptive_avg_pool2d(chunk.float(), pixels).round().byte()
+def render_small(weights: np.ndarray, people: Sequence[str | Identity], pixels: int = 112) -> torch.Tensor:
+    """Picture weights (N, 51), each on the face of a person, and reduce them as the tower does.
+
+    Returns:
+        (N, 3, pixels, pixels) uint8.
+    """
+    small = torch.empty(len(weights), 3, pixels, pixels, dtype=torch.uint8, memory_format=torch.channels_last)
+    everybody = {id(person): person for person in people}
+    for key, person in tqdm(everybody.items(), "Rendering faces", delay=1, leave=False):
+        rig = FaceRig.from_anny(person, cache=isinstance(person, str))
+        places = np.flatnonzero([id(other) == key for other in people])
+        batches = render_batches(weights[places], rig=rig, batch_size=_CHUNK)
+        for start, faces in zip(range(0, len(places), _CHUNK), batches, strict=True):
+            full = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
+            small[places[start : start + _CHUNK]] = adaptive_avg_pool2d(full, pixels).round().byte()
     return small
 
 
@@ -237,10 +248,27 @@ def _divergence(p: torch.Tensor, q: torch.Tensor, epsilon: float = 0.01) -> torc
     return torch.where(p > 0, p * torch.log(p.clamp(min=1e-9) / (q + epsilon)), 0.0).sum(1).mean()
 
 
-def _with_default_faces(rows: Sequence[SampleRow], seed: int) -> list[SampleRow]:
-    """Give half of the rows the default face, on which predictions are scored."""
-    coins = np.random.default_rng(seed).random(len(rows)) < 0.5
-    return [replace(row, identity="adult") if coin else row for row, coin in zip(rows, coins, strict=True)]
+def _draw_people(rows: Sequence[SampleRow], seed: int) -> list[str | Identity]:
+    """Whose face each row is pictured on, see `_SHARES`."""
+    rng = np.random.default_rng(seed)
+    strangers = [_stranger(rng) for _ in range(max(1, len(rows) // _PER_STRANGER))]
+    kinds, drawn = rng.choice(3, len(rows), p=_SHARES), rng.integers(len(strangers), size=len(rows))
+    return [
+        ("adult", row.identity, strangers[stranger])[kind]
+        for row, kind, stranger in zip(rows, kinds, drawn, strict=True)
+    ]
+
+
+def _stranger(rng: np.random.Generator) -> Identity:
+    """Anybody from a child of school age on: any tone of the scale goes with any shape of head."""
+    shares = dict(zip(ANCESTRIES, map(float, rng.dirichlet((0.7, 0.7, 0.7))), strict=True))
+    phenotype = {"gender": float(rng.uniform()), "age": float(rng.uniform(0.4, 1.0)), **shares}
+    tones = np.array(list(SKIN_TONES.values()), float)
+    place, hairs = rng.uniform(0, len(tones) - 1), [(38, 30, 26), (58, 42, 34), (112, 78, 50), (136, 126, 116)]
+    red, green, blue = (int(np.interp(place, range(len(tones)), channel)) for channel in tones.T)
+    iris = [(62, 42, 30), (92, 66, 44), (88, 100, 112)][rng.integers(3)]
+    brows = float(rng.uniform(-0.003, 0.005))
+    return Identity(phenotype, (red, green, blue), hairs[rng.integers(len(hairs))], iris, brows)
 
 
 def _expressions(rows: Sequence[SampleRow]) -> torch.Tensor:
