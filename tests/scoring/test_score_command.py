@@ -1,6 +1,7 @@
 """`emo3d score`, in process; what it prints and writes is the result of `score`."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -59,6 +60,25 @@ def test_every_option_reaches_the_score(files, clip_folder):
     assert "|dtype:bfloat16|" in Emo3DResult.load(out).signature
 
 
+@pytest.mark.skipif(find_spec("faiss") is None, reason="needs the extra [faiss]")
+def test_a_bank_that_is_indexed(files, clip_folder):
+    """FAISS's Flat is exact, so but for its name the result is that of the bank itself."""
+    folder, expressions = files
+    options = {"backbone": clip_folder, "k": 2}
+    descriptions, intensities = ([row[name] for row in REFERENCES] for name in ("description", "intensities"))
+    bank = Bank.encode(descriptions, intensities, load_backbone(clip_folder))
+    bank.save(folder / "bank")
+    arguments = ["--backbone", clip_folder, "--k", 2, "--bank", folder / "bank", "--index", "Flat"]
+    done = emo3d_score(folder, *arguments, "--out", folder / "out.json")
+    assert done.exit_code == 0, done.output
+    expected, written = (
+        score(expressions, REFERENCES, bank=bank, settings=ScoreSettings(**options)),
+        Emo3DResult.load(folder / "out.json"),
+    )
+    assert f"|bank:{bank.hash}+Flat|" in written.signature
+    assert written.per_sample["kl_divergence"] == pytest.approx(expected.per_sample["kl_divergence"], abs=1e-6)
+
+
 def test_details_are_printed_when_asked_for(files, clip_folder):
     folder, expressions = files
     options = {"backbone": clip_folder, "k": 2}
@@ -83,6 +103,8 @@ def test_details_are_printed_when_asked_for(files, clip_folder):
         (["--k", "7"], "expected a bank of at least k = 7 descriptions, got 6"),
         (["--batch-size", "0"], "expected a batch_size of at least 1, got 0"),
         (["--identity", "martian"], "expected an identity of adult"),
+        (["--identities", "13"], "expected 1 to 12 identities, got 13"),
+        (["--index", "Flat"], "expected --bank FOLDER with --index, for what Flat searches"),
     ],
 )
 def test_mistakes(files, clip_folder, arguments, message):

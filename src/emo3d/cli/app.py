@@ -51,5 +51,5 @@ def main() -> None:
     except (ValueError, OSError) as error:
         if os.environ.get("EMO3D_DEBUG"):
             raise
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True, emoji=False)
         sys.exit(2)

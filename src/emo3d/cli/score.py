@@ -48,6 +48,10 @@ def score(
     bank: Annotated[
         Path | None, typer.Option(help="Folder of a bank saved with Bank.save; the references are the bank without it.")
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(help="Search the --bank by FAISS, for example IVF1024,Flat/nprobe64; the signature says so."),
+    ] = None,
     backbone: Annotated[
         str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")
     ] = "openai/clip-vit-base-patch32",
@@ -104,8 +108,13 @@ def score(
         identities=identities,
     )
     described = _open_references(references, config, split, bool(samples))
+    looked_up = Bank.load(bank) if bank else None
+    if index:
+        if looked_up is None:
+            raise ValueError(f"expected --bank FOLDER with --index, for what {index} searches")
+        looked_up = looked_up.indexed(index)
     given: dict[str, Any] = {
-        "bank": Bank.load(bank) if bank else None,
+        "bank": looked_up,
         "settings": settings,
         "batch_size": batch_size,
     }
