@@ -33,13 +33,22 @@ from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
-from emo3d.cli.files import read_references
 from emo3d.dataset import is_release, make_rows, sample_folder
 from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render_batches
 from emo3d.face.calibration import METHODS
 from emo3d.face.spaces import rig_weights
-from emo3d.scoring import Backbone, Bank, References, ScoreSettings, divergence, emo3d_score, load_backbone, score
+from emo3d.scoring import (
+    Backbone,
+    Bank,
+    References,
+    ScoreSettings,
+    divergence,
+    emo3d_score,
+    load_backbone,
+    open_references,
+    score,
+)
 
 CONSOLE = Console(width=150)
 STEPS = (0.25, 0.5, 0.75, 1.0)
@@ -317,7 +326,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
 
     source, config, split = arguments.references, arguments.config, arguments.split
-    references = read_references(source, config, split)
+    references = open_references(source, config, split)
     if references.expressions is None:
         parser.error(f"expected references with blendshapes, {source} has none")
     kept = np.unique(np.linspace(0, len(references) - 1, arguments.faces).astype(int))
@@ -328,7 +337,7 @@ def main() -> None:
         rows = make_rows("train", 1600)
         others = References([row.description for row in rows], np.stack([row.intensities for row in rows]))
     else:
-        others = read_references(source, config, arguments.others)
+        others = open_references(source, config, arguments.others)
     described = distribution(references.intensities)
     between_rows = cdist(described, described, "jensenshannon")
     between_rows[cdist(weights, weights) == 0] = np.inf  # the very face, under another description too

@@ -18,12 +18,12 @@ def card_section(audit: Audit) -> str:
         *([("some of them, default face", faces.n, faces.default, None)] if faces.n < audit.n else []),
         (f"mean of {sum(one.kind == 'panel' for one in faces.conditions)} faces", faces.n, faces.panel, None),
     ]
-    conditions = sorted(
-        (one for one in faces.conditions if one.gap.is_claim), key=lambda one: -abs(one.gap.difference.value)
-    )
-    rows += [(f"{one.kind} {one.name}", faces.n, one.kl, one.gap) for one in conditions[:_MOST]]
-    slices = [one for one in audit.slices if one.gap and one.gap.is_claim]
-    rows += [(f"{one.factor}: {one.name}", one.n, one.kl, one.gap) for one in slices[:_MOST]]
+    conditions = [(f"{one.kind} {one.name}", faces.n, one.kl, one.gap) for one in faces.conditions if one.gap.is_claim]
+    slices = [
+        (f"{one.factor}: {one.name}", one.n, one.kl, one.gap) for one in audit.slices if one.gap and one.gap.is_claim
+    ]
+    for claims in (conditions, slices):
+        rows += sorted(claims, key=lambda row: -abs(row[-1].difference.value))[:_MOST]
     lines = [
         f"| | n | KL ↓ ({audit.confidence:.0%} interval) | gap | corrected p |",
         "| --- | ---: | ---: | ---: | ---: |",

@@ -26,11 +26,19 @@ def card(
         list[Path] | None, typer.Option(help="File of `emo3d evaluate --out` with figures of the model. Repeatable.")
     ] = None,
     picture: Annotated[str | None, typer.Option(help="Picture of generated faces, as a link from the card.")] = None,
+    audit: Annotated[Path | None, typer.Option(help="File of `emo3d audit --json` with figures of the model.")] = None,
 ) -> None:
     """Write the card of a model: use, training data, metrics, limits, bias, licence, and code that runs."""
+    from emo3d.audit import Audit, card_section
     from emo3d.evaluation import Evaluation, write_card
 
     if out.suffix != ".md":
         raise ValueError(f"expected a .md file, got {out.name}")
-    write_card(recipe, out, evaluations=[Evaluation.load(path) for path in results or ()], picture=picture)
+    write_card(
+        recipe,
+        out,
+        evaluations=[Evaluation.load(path) for path in results or ()],
+        picture=picture,
+        audit=card_section(Audit.load(audit)) if audit else None,
+    )
     console.print(f"wrote {out}")

@@ -31,6 +31,7 @@ def write_card(
     *,
     evaluations: Sequence[Evaluation] = (),
     picture: str | None = None,
+    audit: str | None = None,
 ) -> None:
     """Write the card of a model.
 
@@ -41,6 +42,7 @@ def write_card(
         evaluations: of the model; they go into the text and into the header's `model-index`.
         picture: of generated faces, as a link from the card; by default a picture beside the card, called as it is,
             for the packaged recipes and parts.
+        audit: for whom its score holds, as `emo3d.audit.card_section` says it.
 
     Raises:
         ValueError: no such recipe; see `load_recipe`.
@@ -49,9 +51,9 @@ def write_card(
     name = path.absolute().parent.name if path.name == "README.md" else path.stem
     evaluations = [replace(evaluation, model=name) for evaluation in evaluations]  # for it can be a path
     if recipe in PARTS:
-        text = _part_card(str(recipe), picture)
+        text = _part_card(str(recipe), picture, audit)
     else:
-        text = _trained_card(recipe, name, (path.parent / "model.safetensors").is_file(), evaluations, picture)
+        text = _trained_card(recipe, name, (path.parent / "model.safetensors").is_file(), evaluations, picture, audit)
     path.write_text(text, encoding="utf-8")
     for evaluation in evaluations:
         update_card(path, evaluation)
@@ -63,6 +65,7 @@ def _trained_card(
     has_weights: bool,
     evaluations: Sequence[Evaluation],
     picture: str | None,
+    audit: str | None,
 ) -> str:
     loaded = load_recipe(recipe)
     kind = loaded.model.get("type", "expression")
@@ -90,11 +93,12 @@ def _trained_card(
         ],
         picture=picture,
         caption=facts.get("sample") if not has_weights else None,
+        audit=audit,
         citation=citation(),
     )
 
 
-def _part_card(part: str, picture: str | None) -> str:
+def _part_card(part: str, picture: str | None, audit: str | None) -> str:
     """The card of a packaged part, with the figures that were measured when it was trained."""
     trained = json.loads((ASSETS / part / "config.json").read_text(encoding="utf-8"))["trained"]
     header: dict[str, Any] = {"license": "apache-2.0", "tags": [*CARD_TAGS, "synthetic"]}
@@ -106,7 +110,9 @@ def _part_card(part: str, picture: str | None) -> str:
         header=header,
         rows=trained["test_rows"],
         quality=trained["test_quality"],
+        name=part,
         picture=picture,
+        audit=audit,
         citation=citation(),
     )
 
