@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments bench publish release audit blender clean
+.PHONY: quickstart test environments bench publish release vulnerabilities blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
@@ -26,7 +26,7 @@ release: .venv/installed
 	$(BIN)/emo3d release --namespace $(NAMESPACE) $(OPTIONS)
 
 # Known vulnerabilities of what is installed; asks a database on the network.
-audit: .venv/installed
+vulnerabilities: .venv/installed
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip install --quiet pip-audit
 	.venv-audit/bin/pip-audit --strict --skip-editable --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
