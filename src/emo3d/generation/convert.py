@@ -138,6 +138,7 @@ def _card(model: BackboneModel, source: Path, name: str) -> str:
         class_name=type(model).__name__,
         kind="vae-clip" if isinstance(model, VaeClipModel) else "clip",
         picture=None,
+        audit=None,
         limit=None,
         shapes={key: " x ".join(map(str, tensor.shape)) for key, tensor in model.state_dict().items()},
         source=source.name,
