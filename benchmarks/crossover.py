@@ -137,8 +137,11 @@ def crossing(by_size: dict[int, list[Search]], queries: int, exactly: bool) -> s
         if others:
             gains[size] = np.log(exact.total(queries) / min(other.total(queries) for other in others))
     behind = [size for size, gain in gains.items() if gain < 0]
-    if not gains or max(gains) in behind:
+    ahead = [f"{size:,}" for size in gains if size not in behind]
+    if not ahead:
         return f"nowhere up to {max(by_size):,} rows"
+    if max(gains) in behind:
+        return f"at {', '.join(ahead)} rows, but not at {max(gains):,}"
     if not behind:
         return f"from {min(gains):,} rows on, or fewer"
     low, high = max(behind), min(size for size in gains if size > max(behind))
