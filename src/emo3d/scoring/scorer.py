@@ -252,13 +252,13 @@ class Emo3DScorer:
         for batches in zip(*streams, strict=True):
             yield torch.stack([backbone.encode_pictures(pictures) for pictures in batches], dim=1)
 
-    def _faces(self, rows: np.ndarray | Pictures) -> tuple[str, ...]:
-        return ("",) if isinstance(rows, Pictures) or rows.ndim == 4 else self.settings.faces
+    def _faces(self, rows: np.ndarray | Pictures) -> tuple[str | None, ...]:
+        return (None,) if isinstance(rows, Pictures) or rows.ndim == 4 else self.settings.faces
 
-    def _pictures(self, rows: np.ndarray | Pictures, count: int, identity: str) -> Iterator[np.ndarray]:
-        """Pictures of the first `count` rows, a batch at a time."""
+    def _pictures(self, rows: np.ndarray | Pictures, count: int, identity: str | None) -> Iterator[np.ndarray]:
+        """Pictures of the first `count` rows, a batch at a time; of expressions, on the face of an identity."""
         batch_size = self.batch_size
-        if not identity:
+        if identity is None:
             yield from (rows[start : start + batch_size] for start in range(0, count, batch_size))
         elif count:
             # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
