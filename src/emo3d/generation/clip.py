@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
-from emo3d.backbones.pictures import check_pictures, read_picture
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.generation.base import GeneratorConfig, GeneratorModel
 from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
+from emo3d.pictures import check_pictures, read_picture
 
 
 class BackboneConfig(GeneratorConfig):

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from emo3d.backbones.pictures import read_picture
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
+from emo3d.pictures import read_picture
 
 
 @dataclass(frozen=True, eq=False)
