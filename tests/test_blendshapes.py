@@ -16,6 +16,7 @@ from emo3d.blendshapes import (
     as_expressions,
     as_layout,
     check_space,
+    layout_names,
     mirror,
     mirror_text,
     parse_scores,
@@ -90,7 +91,7 @@ GOOD = [0.0] * 51
         ([[0.0] * 48], {}, "expected 51 or 52 scores in row 0, got 48"),
         (np.zeros((2, 48)), {}, "expected 51 or 52 scores in row 0, got 48"),
         ([[0.0] * 52], {}, 'layout="mediapipe" or layout="arkit"'),
-        ([[0.0] * 51], {"layout": "arkit"}, "the 52 scores of layout 'arkit'"),
+        ([[0.0] * 51], {"layout": "mediapipe"}, "the 52 scores of layout 'mediapipe' in row 0, got 51"),
         ([GOOD], {"layout": "apple"}, "expected a layout of emo3d, mediapipe, arkit, got 'apple'"),
         ([GOOD, [*GOOD[:-1], float("nan")]], {}, "noseSneerRight = nan in row 1"),
         ([GOOD, [*GOOD[:-1], float("inf")]], {}, "noseSneerRight = inf in row 1"),
@@ -147,3 +148,105 @@ def test_space_is_one_of_two():
 def test_import_is_light():
     code = "import sys, emo3d; print([m for m in ('torch', 'datasets', 'transformers', 'numba') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_arkits_order_without_the_tongue():
+    """51 numbers in Apple's order; places counted in its documentation, as BEAT lists them."""
+    scores = np.zeros(51)
+    scores[[0, 15, 17, 23, 24]] = 0.1, 0.2, 0.3, 0.4, 0.5
+    (named,) = as_dicts(as_expressions(scores, "arkit"))
+    assert {name: round(score, 6) for name, score in named.items() if score} == {
+        "eyeBlinkLeft": 0.1,
+        "jawLeft": 0.2,
+        "jawOpen": 0.3,
+        "mouthSmileLeft": 0.4,
+        "mouthSmileRight": 0.5,
+    }
+    with pytest.raises(ValueError, match="the 51 or 52 scores of layout 'arkit' in row 0, got 50"):
+        layout_names(50, "arkit", " in row 0")
+
+
+@pytest.mark.parametrize("score", [1.00334, 1.00985, -2e-08, 1.02, -0.02])
+def test_what_captures_have_just_out_of_range_is_clipped_and_said(score, caplog):
+    faces = as_expressions([{"jawOpen": 0.5}, {"jawOpen": score, "mouthPucker": 0.25}])
+    assert faces[1, BLENDSHAPES.index("jawOpen")] == (score > 0)
+    assert faces[:, BLENDSHAPES.index("mouthPucker")].tolist() == [0, 0.25]
+    assert "clipped 1 scores of 1 rows to 0..1; the furthest was jawOpen" in caplog.text
+    assert f"= {score:.8g} in row 1" in caplog.text
+
+
+def test_what_is_further_out_is_refused_or_clipped_on_request(caplog):
+    for score, end in ((1.03, 1), (-0.03, 0)):
+        with pytest.raises(ValueError, match=r"jawOpen = .* in row 0; clip=True \(--clip\) clips it"):
+            as_expressions({"jawOpen": score})
+        assert as_expressions({"jawOpen": score}, clip=True)[0, BLENDSHAPES.index("jawOpen")] == end
+    with pytest.raises(ValueError, match="jawOpen = inf"):
+        as_expressions({"jawOpen": float("inf")}, clip=True)
+    assert caplog.text.count("clipped 1 scores") == 2
+
+
+def test_percent_is_asked_about_and_read_when_said():
+    percent = {"jawOpen": 50, "mouthSmileLeft": 100, "mouthSmileRight": 25}
+    for clip in (False, True):
+        with pytest.raises(ValueError, match=r"up to 100: if they are percent, pass scale=100 \(--scale 100\)"):
+            as_expressions(percent, clip=clip)
+    (named,) = as_dicts(as_expressions(percent, scale=100))
+    assert {name: score for name, score in named.items() if score} == FACE
+    with pytest.raises(ValueError, match="expected a scale above 0"):
+        as_expressions(percent, scale=0)
+
+
+class Frame:
+    """What a table of pandas, polars or PyArrow has in common, when only its columns are asked for."""
+
+    def __init__(self, columns):
+        self.columns, self._columns = list(columns), columns
+
+    def __getitem__(self, name):
+        return self._columns[name]
+
+
+def test_tables_go_by_the_names_of_their_columns():
+    import pandas as pd
+    import pyarrow as pa
+
+    faces = np.random.default_rng(0).random((4, 51)).round(3)
+    columns = {f"{name[0].upper()}{name[1:]}": faces[:, place] for place, name in enumerate(BLENDSHAPES)}
+    columns = {"id": np.arange(4), "TongueOut": np.zeros(4), **dict(reversed(columns.items()))}
+    vectors = {"description": ["x"] * 4, "blendshapes": faces.tolist()}
+    for table in (pd.DataFrame(columns), pa.table(columns), Frame(columns), pd.DataFrame(vectors), pa.table(vectors)):
+        np.testing.assert_allclose(as_expressions(table), faces, atol=1e-6)
+    frame = pd.DataFrame(columns)
+    with pytest.raises(ValueError, match=r"got none for jawOpen; is 'JawOpne' it\?"):
+        as_expressions(frame.rename(columns={"JawOpen": "JawOpne"}))
+    with pytest.raises(ValueError, match="names jawOpen twice, as 'JawOpen' and 'jaw_open'"):
+        as_expressions(frame.rename(columns={"id": "jaw_open"})[["JawOpen", "jaw_open"]])
+    with pytest.raises(ValueError, match="expected numbers in the column CheekPuff"):
+        as_expressions(frame.assign(CheekPuff="much"))
+    with pytest.raises(ValueError, match="jawOpen = nan in row 2"):
+        as_expressions(frame.assign(JawOpen=[0, 0, None, 0]))
+
+
+def test_keys_that_are_no_blendshapes_are_left_out_and_said(caplog):
+    rows = [{"timestamp": 12.5, "headYaw": -0.3, "JawOpen": 0.5}, {"jaw_open": 0.25, "face": None}]
+    assert as_expressions(rows)[:, BLENDSHAPES.index("jawOpen")].tolist() == [0.5, 0.25]
+    assert "left out what is no blendshape: face, headYaw, timestamp" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (5, "expected expressions, as numbers or by names, got int"),
+        ([GOOD, {"jawOpen": 1}], "expected numbers in row 1"),
+        ([{"jawOpen": 1}, GOOD], "expected a mapping from name to score in row 1, got list"),
+        ([{"jawOpen": 10**400}], "expected a number for jawOpen in row 0, got a huge integer"),
+        ([[*GOOD[:-1], 10**400]], "expected numbers in row 0"),
+        (np.zeros((1, 51), complex), "expected numbers in row 0: got complex ones"),
+        ([{"timestamp": 1, "face": 2}], "expected ARKit blendshape names, got 'timestamp' in row 0"),
+        ([{"jawOpne": 1, "jawLeft": 1}], r"got 'jawOpne' in row 0; did you mean jawOpen\?"),
+        ([{"mouthSmile_L": 0.1, "mouthSmileLeft": 0.2}], "twice, as 'mouthSmile_L' and 'mouthSmileLeft'"),
+    ],
+)
+def test_other_forms_are_refused_in_a_sentence(values, message):
+    with pytest.raises(ValueError, match=message):
+        as_expressions(values)

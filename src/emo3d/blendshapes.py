@@ -10,11 +10,19 @@ are what a rig is told to do. They are not the same numbers, so whoever holds ex
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+
+from emo3d.ranges import fit_scores
+
+if TYPE_CHECKING:
+    from emo3d.names import Names
+
+logger = logging.getLogger(__name__)
 
 Space = Literal["reading", "weights"]
 Layout = Literal["emo3d", "mediapipe", "arkit"]
@@ -50,7 +58,6 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "arkit": ARKIT_BLENDSHAPES,
 }
 
-_NAMES = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")  # every name that a mapping may use
 _LEFT_RIGHT = {"Left": "Right", "Right": "Left", "left": "right", "right": "left", "LEFT": "RIGHT", "RIGHT": "LEFT"}
 
 
@@ -68,24 +75,41 @@ def check_space(space: str) -> Space:
     return space  # type: ignore[return-value]
 
 
-def as_expressions(values: Any, layout: Layout | None = None, *, drop: Collection[str] = ()) -> np.ndarray:
+def as_expressions(
+    values: Any,
+    layout: Layout | None = None,
+    *,
+    drop: Collection[str] = (),
+    names: Names | None = None,
+    scale: float = 1,
+    clip: bool = False,
+) -> np.ndarray:
     """Read blendshape scores in any known layout as expressions.
 
+    Scores out of 0..1 by up to 0.02, as captures have them, are clipped; a warning counts them. Names in a mapping
+    that mean no blendshape (`timestamp`, `headYaw`) are left out; a warning lists them.
+
     Args:
-        values: (N, 51) or (N, 52) numbers, a sequence of N mappings from name to score (ARKit spelling with `Left` /
-            `Right` or `_L` / `_R`; a name left out is 0), or a sequence of N printed arrays as the release has them.
-            A single row (one vector, one mapping, one string) is read as N = 1. All scores in 0..1.
-        layout: the order of the numbers: `"emo3d"` (51), `"mediapipe"` (52, `_neutral` first) or `"arkit"` (52, Apple's
-            order with `tongueOut`). Needed for 52 numbers, since both 52s look alike; ignored for mappings.
+        values: (N, 51) or (N, 52) numbers; a sequence of N mappings from name to score (in any spelling that
+            `emo3d.names.blendshape_name` knows; a name left out is 0); a sequence of N printed arrays as the release
+            has them; or a table (pandas, polars, PyArrow, `datasets`) with a column for each of the 51, or one column
+            `blendshapes`. A single row (one vector, one mapping, one string) is read as N = 1.
+        layout: the order of the numbers: `"emo3d"` (51), `"mediapipe"` (52, `_neutral` first) or `"arkit"` (Apple's
+            order, 52 with `tongueOut` at its end or 51 without). Needed for 52 numbers, since both 52s look alike;
+            ignored for names.
         drop: names that an expression has no place for (`"tongueOut"`, `"_neutral"`) and that may be dropped although
             their score is not 0.
+        names: a mapping of your own, from a name as it is in `values` to ours; see `emo3d.names.read_names`.
+        scale: the score that means 1; 100 for percent.
+        clip: clip to 0..1 whatever lies outside, instead of refusing what is out by more than 0.02.
 
     Returns:
         (N, 51) float32 in the order of `BLENDSHAPES`.
 
     Raises:
-        ValueError: no rows, a wrong number of scores, an unnamed layout of 52, an unknown name, a score that is no
-            number or outside 0..1, or a dropped score that is not 0. The message names the row.
+        ValueError: no rows, a wrong number of scores, an unnamed layout of 52, no known name in a row, a mistyped one
+            or two for one blendshape, a score that is no number or out of 0..1, or a dropped score that is not 0. The
+            message names the row.
 
     Example:
         >>> as_expressions([{"jawOpen": 0.5, "mouthSmile_L": 1.0}]).shape
@@ -93,19 +117,24 @@ def as_expressions(values: Any, layout: Layout | None = None, *, drop: Collectio
         >>> as_expressions([[0.0] * 52], layout="mediapipe").sum()
         np.float32(0.0)
     """
+    from emo3d.forms import read_form  # it stands on the orders above
+
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"expected a layout of {', '.join(LAYOUTS)}, got {layout!r}")
-    if isinstance(values, (str, Mapping)) or (len(values) and _is_number(values[0])):
-        values = [values]
-    if len(values) == 0:
-        raise ValueError("expected at least one expression, got an empty batch")
-    if isinstance(values[0], Mapping):
-        names, scores = _NAMES, np.stack([_named(row, index) for index, row in enumerate(values)])
-    else:
-        scores = _numbers(values)
-        names = _names_of(scores.shape[1], layout)
-    _check_scores(scores, names, drop)
-    return scores[:, [names.index(name) for name in BLENDSHAPES]].astype(np.float32)
+    order, scores = read_form(values, layout, names)
+    fitted = fit_scores(scores, scale, clip)
+    for row, column in np.argwhere(fitted.refused)[:1]:
+        got = f"{order[column]} = {scores[row, column]:g} in row {row}"
+        raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fitted.advice}")
+    if count := np.count_nonzero(fitted.clipped):
+        out = np.where(fitted.clipped, np.maximum(scores - scale, -scores), 0)
+        row, column = map(int, np.unravel_index(out.argmax(), out.shape))
+        logger.warning(
+            "clipped %d scores of %d rows to 0..1; the furthest was %s = %.8g in row %d",
+            *(count, np.count_nonzero(fitted.clipped.any(axis=1)), order[column], scores[row, column], row),
+        )
+    _check_dropped(fitted.scores, order, drop)
+    return fitted.scores[:, [order.index(name) for name in BLENDSHAPES]].astype(np.float32)
 
 
 def as_layout(expressions: Any, layout: Layout) -> np.ndarray:
@@ -164,60 +193,33 @@ def mirror_text(description: str) -> str:
     return re.sub(r"\b(Left|Right|left|right|LEFT|RIGHT)\b", lambda match: _LEFT_RIGHT[match[0]], description)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[str, ...]:
+    """The names of so many bare scores.
 
+    Args:
+        count: of the scores.
+        layout: see `as_expressions`.
+        where: of the scores, for the message.
 
-def _named(row: Mapping[str, float], index: int) -> np.ndarray:
-    scores: dict[str, float] = {}
-    for key, score in row.items():
-        name = re.sub("_([LR])$", lambda match: {"L": "Left", "R": "Right"}[match[1]], str(key))
-        if name not in _NAMES:
-            raise ValueError(f"expected ARKit blendshape names, got {key!r} in row {index}")
-        if name in scores:
-            raise ValueError(f"row {index} names {name} twice")
-        if not _is_number(score):
-            raise ValueError(f"expected a number for {key} in row {index}, got {score!r}")
-        scores[name] = float(score)
-    return np.array([scores.get(name, 0.0) for name in _NAMES])
-
-
-def _numbers(values: Any) -> np.ndarray:
-    if isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "fiu":
-        return values.astype(np.float64)
-    rows: list[np.ndarray] = []
-    for index, row in enumerate(values):
-        try:
-            scores = parse_scores(row) if isinstance(row, str) else np.asarray(row, np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"expected numbers in row {index}: {error}") from None
-        if scores.ndim != 1:
-            raise ValueError(f"expected one vector of scores in row {index}, got an array of shape {scores.shape}")
-        if len(scores) not in (51, 52) or (rows and len(scores) != len(rows[0])):
-            expected = len(rows[0]) if rows else "51 or 52"
-            raise ValueError(f"expected {expected} scores in row {index}, got {len(scores)}")
-        rows.append(scores)
-    return np.stack(rows).astype(np.float64)
-
-
-def _names_of(count: int, layout: Layout | None) -> tuple[str, ...]:
+    Raises:
+        ValueError: a count that is not the layout's, or 52 without a layout.
+    """
     if layout is None and count == 52:
         raise ValueError(
             "52 scores are MediaPipe's layout or ARKit's, which cannot be told apart: "
             'pass layout="mediapipe" or layout="arkit"'
         )
     names = LAYOUTS[layout or "emo3d"]
+    if layout == "arkit" and count == 51:  # without tongueOut, the last: so are BEAT's
+        return names[:51]
     if count != len(names):
-        expected = f"the {len(names)} scores of layout {layout!r}" if layout else "51 or 52 scores"
-        raise ValueError(f"expected {expected} in row 0, got {count}")
+        counts = "51 or 52" if layout in (None, "arkit") else len(names)
+        expected = f"the {counts} scores of layout {layout!r}" if layout else f"{counts} scores"
+        raise ValueError(f"expected {expected}{where}, got {count}")
     return names
 
 
-def _check_scores(scores: np.ndarray, names: tuple[str, ...], drop: Collection[str]) -> None:
-    outside = np.argwhere(~((scores >= 0) & (scores <= 1)))  # NaN compares false
-    if len(outside):
-        row, column = outside[0]
-        raise ValueError(f"expected scores in 0..1, got {names[column]} = {scores[row, column]:g} in row {row}")
+def _check_dropped(scores: np.ndarray, names: Sequence[str], drop: Collection[str]) -> None:
     for column, name in enumerate(names):
         lost = np.flatnonzero(scores[:, column])
         if name not in BLENDSHAPES and name not in drop and len(lost):
@@ -238,6 +240,7 @@ __all__: Sequence[str] = [
     "as_expressions",
     "as_layout",
     "check_space",
+    "layout_names",
     "mirror",
     "mirror_text",
     "parse_scores",
