@@ -236,7 +236,7 @@ def test_keys_that_are_no_blendshapes_are_left_out_and_said(caplog):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (5, "expected expressions, as numbers or by names, got int"),
+        (5, "expected a list of expressions, got int"),
         ([GOOD, {"jawOpen": 1}], "expected numbers in row 1"),
         ([{"jawOpen": 1}, GOOD], "expected a mapping from name to score in row 1, got list"),
         ([{"jawOpen": 10**400}], "expected a number for jawOpen in row 0, got a huge integer"),

@@ -1,105 +1,232 @@
-"""Files of expressions: JSON, JSON lines, CSV (Live Link Face included), Parquet and NumPy arrays, read as (N, 51)."""
+"""Files of expressions: JSON, JSON lines, CSV, Parquet, NumPy arrays and what captures write, read as (N, 51)."""
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from emo3d.blendshapes import BLENDSHAPES, Layout, Space, as_expressions, check_space
+from emo3d.blendshapes import Layout, Space, as_expressions, check_space
+from emo3d.captures import Capture, frame_rate, read_document, read_lines, read_row, timecode_seconds
+from emo3d.containers import read_array, read_csv
+from emo3d.documents import LARGEST, parse_json, read_json
+from emo3d.names import Names, blendshape_columns, read_names
+from emo3d.parquet import open_parquet, read_columns
 
-SUFFIXES: tuple[str, ...] = (".json", ".jsonl", ".csv", ".parquet", ".npy")
+logger = logging.getLogger(__name__)
+
+SUFFIXES: tuple[str, ...] = (".json", ".jsonl", ".csv", ".parquet", ".npy", ".txt")
+
+_BARE = (".json", ".jsonl", ".npy")  # files whose numbers may stand without a name
 
 
-def read_expressions(path: str | os.PathLike[str], layout: Layout | None = None) -> tuple[np.ndarray, Space | None]:
-    """Read expressions from a file.
+class Expressions(NamedTuple):
+    """What a file of expressions holds.
+
+    Attributes:
+        scores: (N, 51) float32 in 0..1, order `BLENDSHAPES`.
+        space: of the scores, where the file or its format says it.
+        fps: frames per second, likewise.
+    """
+
+    scores: np.ndarray
+    space: Space | None
+    fps: float | None
+
+
+def read_expressions(
+    path: str | os.PathLike[str],
+    layout: Layout | None = None,
+    *,
+    names: str | os.PathLike[str] | Names | None = None,
+    scale: float | None = None,
+    clip: bool = False,
+) -> tuple[np.ndarray, Space | None]:
+    """Read expressions from a file; see `read_capture`, which also gives the frame rate."""
+    capture = read_capture(path, layout, names=names, scale=scale, clip=clip)
+    return capture.scores, capture.space
+
+
+def read_capture(
+    path: str | os.PathLike[str],
+    layout: Layout | None = None,
+    *,
+    names: str | os.PathLike[str] | Names | None = None,
+    scale: float | None = None,
+    clip: bool = False,
+) -> Expressions:
+    """Read expressions from a file, with what it says of them.
 
     Args:
         path: by its ending, one of
-            `.json`: what `write_json` writes, or a list of `{ARKit name: score}`;
+            `.json`: what `write_json` writes, a list of `{ARKit name: score}`, results of MediaPipe as Python and
+            JavaScript dump them, exports of Audio2Face, BEAT;
             `.jsonl`: one `{ARKit name: score}`, or `{"blendshapes": ...}`, a line;
-            `.csv`, `.parquet`: a column for each of the 51 names (Live Link Face's capitals are read too), or one
-            column `blendshapes` of vectors; other columns are not looked at;
-            `.npy`: a numeric array (N, 51) or (N, 52).
-        layout: of bare vectors with 52 scores, see `as_expressions`.
+            `.csv`, `.parquet`: a column for each of the 51 names in any spelling (a take of Live Link Face, too), or
+            one column `blendshapes` of vectors; other columns are not read;
+            `.npy`: a numeric array (N, 51) or (N, 52);
+            `.txt`: lines of iFacialMocap.
+        layout: of bare vectors, see `as_expressions`. 51 in a file that is called after ARKit need it.
+        names: a mapping of names, or where it is; see `emo3d.names.read_names`.
+        scale: the score that means 1; that of the file's format when None.
+        clip: see `as_expressions`.
 
     Returns:
-        Expressions (N, 51) float32, and their space where the file says it; a take of Live Link Face has weights.
+        The expressions, in the space of weights where Live Link Face, Audio2Face, BEAT or iFacialMocap wrote them, and
+        of readings where MediaPipe did.
 
     Raises:
         ValueError: another kind of file, a missing blendshape column, or bad scores; the message names file and row.
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"expected a file of {', '.join(SUFFIXES)}, got {path.name}")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
+    own_names = read_names(names)
     try:
-        rows, space = _READERS[path.suffix](path)
-        if not hasattr(rows, "__len__"):
-            raise ValueError(f"expected a list of expressions, got {type(rows).__name__}")
+        capture = _READERS[path.suffix.lower()](path, own_names)
+        if layout is None and path.suffix.lower() in _BARE:
+            _ask_layout(path, capture.rows)
+        scale = capture.scale if scale is None else scale
         # An expression has no tongue; a capture has one in every frame.
-        return as_expressions(rows, layout, drop=["tongueOut"]), space
+        scores = as_expressions(capture.rows, layout, drop=["tongueOut"], names=own_names, scale=scale, clip=clip)
     except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        message = str(error)
+        raise ValueError(message if message.startswith(f"{path.name}: ") else f"{path.name}: {message}") from error
+    return Expressions(scores, capture.space, capture.fps)
 
 
-def expressions_of_table(table: Any, layout: Layout | None = None) -> np.ndarray:
+def expressions_of_table(table: Any, layout: Layout | None = None, **options: Any) -> np.ndarray:
     """Expressions (N, 51) float32 of a PyArrow table with the columns that `read_expressions` reads in Parquet."""
-    return as_expressions(_from_columns(table), layout, drop=["tongueOut"])
+    return as_expressions(_vectors(table), layout, drop=["tongueOut"], **options)
 
 
 def parquet_space(path: str | os.PathLike[str]) -> Space | None:
     """Read the space that a Parquet file says of its blendshapes, as all that this package writes do."""
-    from pyarrow import parquet
-
-    space = (parquet.read_schema(path).metadata or {}).get(b"space")
-    return check_space(space.decode()) if space else None
+    with open_parquet(Path(path)) as file:
+        return _space(file.schema_arrow.metadata)
 
 
-def _from_json(path: Path) -> tuple[Any, Space | None]:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(document, dict) and "expressions" in document:
-        return document["expressions"], check_space(document["space"]) if "space" in document else None
-    return document, None
+def _ask_layout(path: Path, rows: Any) -> None:
+    """Bare 51 are read in this project's order, unless the file is called after ARKit; it is said either way."""
+    first: Any = rows[0] if isinstance(rows, (list, np.ndarray)) and len(rows) else ""
+    row: Any = rows if isinstance(first, (int, float)) else first
+    count = len(row) if isinstance(row, (list, np.ndarray)) else 0
+    if count == 51:
+        if "arkit" in path.stem.lower():
+            raise ValueError(
+                'expected layout="arkit" (--layout arkit) for the 51 bare numbers of a file named after ARKit, or '
+                'layout="emo3d" if they are in MediaPipe\'s order after all'
+            )
+        logger.warning(
+            "%s: 51 bare numbers are read in MediaPipe's order (layout emo3d); those of ARKit need layout arkit",
+            path.name,
+        )
 
 
-def _from_json_lines(path: Path) -> tuple[Any, Space | None]:
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [row.get("blendshapes", row) if isinstance(row, dict) else row for row in rows], None
+def _from_json(path: Path, names: Names | None) -> Capture:
+    return read_document(read_json(path))
 
 
-def _from_csv(path: Path) -> tuple[Any, Space | None]:
-    from pyarrow import csv
+def _from_json_lines(path: Path, names: Names | None) -> Capture:
+    rows = []
+    for number, line in enumerate(filter(str.strip, _text(path).splitlines())):
+        try:
+            rows.append(parse_json(line))
+        except ValueError as error:
+            raise ValueError(f"row {number}: {error}") from None
+    return read_document(rows)
 
-    table = csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
+
+def _from_lines(path: Path, names: Names | None) -> Capture:
+    return read_lines(_text(path))
+
+
+def _text(path: Path) -> str:
+    if (size := path.stat().st_size) > LARGEST:
+        raise ValueError(f"expected at most {LARGEST >> 20} MB of text, got {size >> 20} MB")
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected text in UTF-8, got other bytes at {error.start}") from None
+
+
+def _from_csv(path: Path, names: Names | None) -> Capture:
+    lines = read_csv(path)
+    header = [cell.strip() for cell in next(lines, [])]
+    lowered = [cell.lower() for cell in header]
     # A take of Live Link Face: ARKit's coefficients, which drive a rig.
-    return _from_columns(table), "weights" if table.column_names[:2] == ["Timecode", "BlendshapeCount"] else None
+    is_take = "timecode" in lowered and "blendshapecount" in lowered
+    vectors = "blendshapes" in header
+    by_name = {"blendshapes": "blendshapes"} if vectors else blendshape_columns(header, names)
+    places = [header.index(column) for column in by_name.values()]
+    rows, times = [], []
+    for number, cells in enumerate(lines):
+        if len(cells) != len(header):
+            raise ValueError(f"expected {len(header)} cells in row {number}, got {len(cells)}")
+        rows.append([cells[place] if vectors else _score(cells[place], header[place], number) for place in places])
+        times.append(timecode_seconds(cells[lowered.index("timecode")]) if is_take else None)
+    if vectors:
+        return Capture([row[0] for row in rows])
+    table = _Columns(dict(zip(by_name.values(), np.array(rows, np.float64).reshape(-1, len(places)).T, strict=True)))
+    return Capture(table, "weights" if is_take else None, frame_rate(times))
 
 
-def _from_parquet(path: Path) -> tuple[Any, Space | None]:
-    from pyarrow import parquet
+class _Columns:
+    """A table as `as_expressions` takes it."""
 
-    return _from_columns(parquet.read_table(path)), parquet_space(path)
+    def __init__(self, columns: dict[str, np.ndarray]) -> None:
+        self.columns = list(columns)
+        self._columns = columns
 
-
-def _from_columns(table: Any) -> Any:
-    if "blendshapes" in table.column_names:
-        return table["blendshapes"].to_pylist()
-    by_name = {name[0].lower() + name[1:]: name for name in table.column_names if name}
-    missing = [name for name in BLENDSHAPES if name not in by_name]
-    if missing:
-        raise ValueError(f"expected a column for each of the 51 blendshapes, got none for {missing[0]}")
-    return np.stack([table[by_name[name]].to_numpy().astype(np.float64) for name in BLENDSHAPES], axis=1)
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._columns[name]
 
 
-def _from_npy(path: Path) -> tuple[Any, Space | None]:
-    return np.atleast_1d(np.load(path, allow_pickle=False)), None
+def _score(cell: str, column: str, number: int) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise ValueError(f"expected a number for {column} in row {number}, got {cell[:100]!r}") from None
+
+
+def _from_parquet(path: Path, names: Names | None) -> Capture:
+    def wanted(columns: list[str]) -> list[str]:
+        return ["blendshapes"] if "blendshapes" in columns else list(blendshape_columns(columns, names).values())
+
+    table = read_columns(path, wanted)
+    return Capture(_vectors(table), _space(table.schema.metadata))
+
+
+def _vectors(table: Any) -> Any:
+    """The vectors of a table that has them, as an array where they are of one length; else the table itself."""
+    if "blendshapes" not in table.column_names:
+        return table
+    from pyarrow import types
+
+    column = table["blendshapes"].combine_chunks()
+    if (types.is_list(column.type) or types.is_large_list(column.type)) and types.is_primitive(column.type.value_type):
+        lengths = np.unique(column.value_lengths().to_numpy(zero_copy_only=False))
+        values = column.flatten()
+        if len(lengths) == 1 and lengths[0] > 0 and not values.null_count and not column.null_count:
+            return values.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    return list(map(read_row, column.to_pylist()))
+
+
+def _space(metadata: dict[bytes, bytes] | None) -> Space | None:
+    space = (metadata or {}).get(b"space")
+    return check_space(space.decode("utf-8", "replace")) if space else None
+
+
+def _from_npy(path: Path, names: Names | None) -> Capture:
+    return Capture(np.atleast_1d(read_array(path)))
 
 
 _READERS = {
@@ -108,6 +235,14 @@ _READERS = {
     ".csv": _from_csv,
     ".parquet": _from_parquet,
     ".npy": _from_npy,
+    ".txt": _from_lines,
 }
 
-__all__: Sequence[str] = ["SUFFIXES", "expressions_of_table", "parquet_space", "read_expressions"]
+__all__: Sequence[str] = [
+    "SUFFIXES",
+    "Expressions",
+    "expressions_of_table",
+    "parquet_space",
+    "read_capture",
+    "read_expressions",
+]

@@ -34,7 +34,7 @@ def read_form(values: Any, layout: Layout | None, names: Names | None) -> tuple[
         column = values["blendshapes"]
         values = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
     if not hasattr(values, "__len__") or isinstance(values, (bytes, type)):
-        raise ValueError(f"expected expressions, as numbers or by names, got {type(values).__name__}")
+        raise ValueError(f"expected a list of expressions, got {type(values).__name__}")
     if not isinstance(values, (str, Mapping, np.ndarray)) and hasattr(values, "__array__"):
         values = np.asarray(values)
     if isinstance(values, np.ndarray):

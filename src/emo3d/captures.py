@@ -1,0 +1,194 @@
+"""What other programs write of faces: MediaPipe, Audio2Face, BEAT, iFacialMocap and Live Link Face.
+
+Sources: MediaPipe's `FaceLandmarkerResult` as `json.dumps` and `JSON.stringify` leave it; Audio2Face's export of
+blendshapes (`facsNames`, `weightMat`, `exportFps`); BEAT (`names`, `frames`; https://github.com/PantoMatrix/BEAT);
+iFacialMocap's datagrams (`name-percent|...|=head#...`; https://www.ifacialmocap.com/for-developer).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from emo3d.blendshapes import Space, check_space
+
+
+class Capture(NamedTuple):
+    """Rows as a file has them.
+
+    Attributes:
+        rows: in a form that `as_expressions` reads.
+        space: of the scores, where the file or its format says it.
+        fps: frames per second, likewise.
+        scale: the score that means 1.
+    """
+
+    rows: Any
+    space: Space | None = None
+    fps: float | None = None
+    scale: float = 1
+
+
+def read_document(document: Any) -> Capture:
+    """Read a JSON document.
+
+    Raises:
+        ValueError: a document of a known format that is broken; whatever else there is becomes rows as it stands.
+    """
+    if isinstance(document, Mapping):
+        for keys, read in _FORMATS.items():
+            if keys <= document.keys():
+                return read(document)
+        faces = _faces(document)
+        rows = [document] if faces is None else faces
+    else:
+        rows = [document] if _is_face(document) else document
+    if not isinstance(rows, list):
+        return Capture(rows)
+    return Capture(list(map(read_row, rows)), "reading" if any(_is_face(_inside(row)) for row in rows) else None)
+
+
+def read_row(row: Any) -> Any:
+    """Read one row of JSON: what is named `blendshapes` in it where anything is, and MediaPipe's categories by name.
+
+    Raises:
+        ValueError: categories that are broken, or a result of MediaPipe with another number of faces than one.
+    """
+    row = _inside(row)
+    return _face(row) if _is_face(row) else row
+
+
+def _inside(row: Any) -> Any:
+    for _ in range(3):  # a result has faces, a face has categories
+        if not isinstance(row, Mapping):
+            break
+        faces = _faces(row)
+        if faces is not None:
+            if len(faces) != 1:
+                raise ValueError(f"expected results of MediaPipe with one face each, got one with {len(faces)}")
+            row = faces[0]
+        else:
+            keys = (key for key in row if isinstance(key, str) and key.lower() in ("blendshapes", "categories"))
+            row = row.get(next(keys, None), row)
+    return row
+
+
+def read_lines(text: str) -> Capture:
+    """Read iFacialMocap's lines, a frame each: `mouthSmile_R-12|...|=head#...`.
+
+    Raises:
+        ValueError: a line of another form.
+    """
+    rows = []
+    for number, line in enumerate(filter(None, map(str.strip, text.splitlines()))):
+        pairs = []
+        for part in filter(None, line.split("|")):
+            match = _PART.fullmatch(part)
+            if match:
+                pairs.append((match[1], float(match[2])))
+            elif "#" not in part:  # of a head or an eye, which an expression does not have
+                raise ValueError(f"expected lines of iFacialMocap, name-percent|..., got {part[:40]!r} in row {number}")
+        rows.append(_by_name(pairs, number))
+    return Capture(rows, "weights", scale=100)
+
+
+def timecode_seconds(timecode: str) -> float | None:
+    """Seconds of a timecode of Live Link Face, `HH:MM:SS:FF.fff`, whose FF counts sixtieths whatever the frame rate.
+
+    Example:
+        >>> timecode_seconds("00:01:02:30.000")
+        62.5
+    """
+    match = _TIMECODE.fullmatch(timecode.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds, sixtieths = map(float, match.groups())
+    return 3600 * hours + 60 * minutes + seconds + sixtieths / 60
+
+
+def frame_rate(times: Sequence[float | None]) -> float | None:
+    """Frames per second of frames at these seconds; None where they do not say it."""
+    if len(times) < 2 or times[0] is None or times[-1] is None or not times[-1] > times[0]:
+        return None
+    return round((len(times) - 1) / (times[-1] - times[0]), 3)
+
+
+_PART = re.compile(r"=?(\w{1,60})[-&](-?\d{1,9}(?:\.\d{1,20})?)")
+_TIMECODE = re.compile(r"(\d{1,3}):(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
+
+
+def _ours(document: Mapping[str, Any]) -> Capture:
+    space = check_space(document["space"]) if "space" in document else None
+    rows = document["expressions"]
+    return Capture(list(map(read_row, rows)) if isinstance(rows, list) else rows, space)
+
+
+def _audio2face(document: Mapping[str, Any]) -> Capture:
+    fps = document.get("exportFps")
+    rows = _frames(document["facsNames"], document["weightMat"])
+    return Capture(rows, "weights", float(fps) if isinstance(fps, (int, float)) and 0 < fps < 1e6 else None)
+
+
+def _beat(document: Mapping[str, Any]) -> Capture:
+    frames = document["frames"]
+    if not isinstance(frames, list) or not all(isinstance(frame, Mapping) for frame in frames):
+        raise ValueError("expected a list of frames with weights")
+    rows = _frames(document["names"], [frame.get("weights") for frame in frames])
+    times = [frame.get("time") for frame in frames]
+    timed = all(isinstance(time, (int, float)) for time in times)
+    return Capture(rows, "weights", frame_rate(times) if timed else None)
+
+
+_FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {
+    frozenset({"expressions"}): _ours,
+    frozenset({"facsNames", "weightMat"}): _audio2face,
+    frozenset({"names", "frames"}): _beat,
+}
+"""Keys of a document -> what reads it."""
+
+
+def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("expected a list of names")
+    if not isinstance(frames, list):
+        raise ValueError("expected a list of frames")
+    for number, frame in enumerate(frames):
+        if not isinstance(frame, list) or len(frame) != len(names):
+            got = len(frame) if isinstance(frame, list) else repr(frame)[:40]
+            raise ValueError(f"expected {len(names)} weights in row {number}, got {got}")
+    return [_by_name(list(zip(names, frame, strict=True)), number) for number, frame in enumerate(frames)]
+
+
+def _by_name(pairs: Sequence[tuple[str, Any]], number: int) -> dict[str, Any]:
+    by_name = dict(pairs)
+    if len(by_name) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"row {number} names {twice} twice")
+    return by_name
+
+
+def _faces(result: Mapping[str, Any]) -> list[Any] | None:
+    faces = result.get("faceBlendshapes", result.get("face_blendshapes"))
+    return faces if isinstance(faces, list) else None
+
+
+def _is_face(value: Any) -> bool:
+    """Whether something is MediaPipe's categories of one face."""
+    named = ("category_name", "categoryName", "index")
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, Mapping) and "score" in item and any(key in item for key in named) for item in value)
+    )
+
+
+def _face(categories: Sequence[Mapping[str, Any]]) -> dict[str, Any] | list[Any]:
+    names = [item.get("category_name") or item.get("categoryName") for item in categories]
+    scores = [item["score"] for item in categories]
+    if all(isinstance(name, str) for name in names):
+        return _by_name(list(zip(map(str, names), scores, strict=True)), 0)
+    if any(names):
+        raise ValueError("expected MediaPipe's categories with their names, got some without")
+    return scores

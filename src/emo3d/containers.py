@@ -1,0 +1,79 @@
+"""CSV and NumPy files of strangers: what can be read is read, and the rest is one sentence."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import re
+import struct
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_DELIMITERS = ",;\t"
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*")
+
+
+def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
+    """Yield the lines of a CSV file as cells, without the empty ones; a line that is no CSV comes as no cells.
+
+    The text is UTF-8 or UTF-16, by its byte order mark or the zeros in its first bytes; bytes that are no UTF-8 come as
+    lone surrogates. Cells end with commas, semicolons or tabs, whichever the first line has most of; beside semicolons,
+    numbers may have decimal commas. Empty cells at the end of the first line are left out, and so are those at the end
+    of another as far as it is longer than the first.
+    """
+    with open(path, "rb") as file:
+        start = file.read(4)
+    encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in start[:2]:
+        encoding = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+    with open(path, encoding=encoding, errors=errors, newline="") as lines:
+        first = next((line for line in lines if line.strip()), "")
+        delimiter = max(_DELIMITERS, key=first.count)
+        lines.seek(0)
+        reader = csv.reader(lines, delimiter=delimiter)
+        width = 0
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield []
+                continue
+            while len(cells) > width and not cells[-1].strip():
+                cells.pop()
+            width = width or len(cells)
+            if delimiter == ";":
+                cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
+            if cells:
+                yield cells
+
+
+def read_array(path: str | os.PathLike[str]) -> np.ndarray:
+    """Open a NumPy file (.npy) of numbers without reading it into memory.
+
+    Raises:
+        ValueError: an empty, broken or pickled file, or an array of something else; the message has no file name.
+    """
+    path = Path(path)
+    if not path.stat().st_size:
+        raise ValueError("expected a NumPy array, got an empty file")
+    try:
+        # A memory map fails where a header promises more than there is, instead of allocating it.
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, RecursionError, MemoryError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        if "Python objects" in reason:
+            reason = "Python objects, in a pickle"
+        raise ValueError(f"expected a NumPy array (.npy) of numbers, got something else: {reason}") from error
+    except (tokenize.TokenError, struct.error, AttributeError, LookupError) as error:
+        raise ValueError("expected a NumPy array (.npy), got one with a broken header") from error
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"expected an array of numbers, got one of {array.dtype}")
+    return array
