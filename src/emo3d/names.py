@@ -20,18 +20,18 @@ Names = Mapping[str, str | None]
 _LONG = 7  # letters of `jawOpen`; what is shorter is too near to too much
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Letters and digits alone, in lower case: `eyeBlink_L` and `eye_blink_l` become `eyeblinkl`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-SPELLINGS: dict[str, str] = {_folded(name): name for name in ARKIT_BLENDSHAPES}
+SPELLINGS: dict[str, str] = {folded(name): name for name in ARKIT_BLENDSHAPES}
 """Folded spelling -> name, sides in full and as one letter."""
 for _name in ARKIT_BLENDSHAPES:
     if _name.endswith(("Left", "Right")):
         _stem, _side = re.fullmatch("(.*)(Left|Right)", _name).groups()  # type: ignore[union-attr]
         # mouthLeft and jawRight are whole names: `mouth_L` is not known to mean them, yet nothing else can.
-        SPELLINGS.setdefault(_folded(_stem) + _side[0].lower(), _name)
+        SPELLINGS.setdefault(folded(_stem) + _side[0].lower(), _name)
 
 
 def spelt(name: str) -> str | None:
@@ -42,7 +42,7 @@ def spelt(name: str) -> str | None:
         return "_neutral"
     # The whole name first, then without its prefixes, the longest rest first.
     for start in (0, *(match.end() for match in re.finditer(r"[.:|]|_+", name))):
-        known = SPELLINGS.get(_folded(name[start:]))
+        known = SPELLINGS.get(folded(name[start:]))
         if known is not None:  # but not of jawOpen_mouthClose, which corrects both at once
             return None if spelt(name[: max(start - 1, 0)]) else known
     return None
@@ -116,10 +116,10 @@ def blendshape_columns(given: Iterable[object], names: Names | None = None) -> d
 
 def mistyped(name: str) -> str | None:
     """The blendshape that a name would mean but for one letter, or two letters in the wrong order."""
-    folded = _folded(name)
+    plain = folded(name)
     for spelling, known in SPELLINGS.items():
-        start = _shared(folded, spelling)
-        a, b = folded[start:], spelling[start:]
+        start = _shared(plain, spelling)
+        a, b = plain[start:], spelling[start:]
         end = _shared(a[::-1], b[::-1])
         a, b = a[: len(a) - end], b[: len(b) - end]
         one_letter, swapped = max(len(a), len(b)) == 1, len(a) == 2 and a == b[::-1]

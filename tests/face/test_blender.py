@@ -2,16 +2,18 @@
 
 import ast
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emo3d.blendshapes import BLENDSHAPES
+from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
 from emo3d.face.animation import transition
 from emo3d.face.blender import write_blender_script
 from emo3d.face.export import write_glb
+from emo3d.names import blendshape_name
 
 BLENDER = Path(__file__).parents[2] / ".venv-blender" / "bin" / "python"
 SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}
@@ -32,7 +34,7 @@ for key in keys:
     key.value = 0.0
 keys["tongueOut"].value = 0.5
 keys["jawOpen"].name = "JawOpen"
-keys["mouthSmileLeft"].name = "mouthSmile_L"
+keys["mouthSmileLeft"].name = "blendShape1.mouth_smile_l"
 for thing in bpy.data.objects:
     thing.select_set(False)
 try:
@@ -68,7 +70,7 @@ def test_blender_opens_the_glb_with_its_animation(in_blender):
 def test_script_sets_shape_keys_in_other_spellings_and_no_others(in_blender):
     weights = in_blender["set"]
     assert weights["JawOpen"] == pytest.approx(0.6, abs=1e-4)
-    assert weights["mouthSmile_L"] == pytest.approx(0.8, abs=1e-4)
+    assert weights["blendShape1.mouth_smile_l"] == pytest.approx(0.8, abs=1e-4)
     assert weights["mouthSmileRight"] == pytest.approx(0.7, abs=1e-4)
     assert weights["tongueOut"] == 0.5
     assert weights["noseSneerLeft"] == 0
@@ -86,6 +88,27 @@ def test_script_is_python_and_holds_the_weights(tmp_path):
         if isinstance(node, ast.Assign) and node.targets[0].id == "WEIGHTS"
     ]
     assert weights == {name: SMILE.get(name, 0.0) for name in BLENDSHAPES}
+
+
+def test_script_knows_the_names_that_the_package_knows(tmp_path):
+    """What is not Blender's in it is run here: its spellings and the two functions that look a name up."""
+    write_blender_script(tmp_path / "face.py", SMILE)
+    tree = ast.parse((tmp_path / "face.py").read_text())
+    kept = [node for node in tree.body if isinstance(node, (ast.ImportFrom, ast.FunctionDef, ast.Assign))]
+    script = {"re": re}
+    exec(compile(ast.Module(kept, []), "face.py", "exec"), script)
+    names = [spell(name) for name in ARKIT_BLENDSHAPES for spell in (str.upper, "head__{}".format, "a.{}".format)]
+    names += [
+        "eyeBlink.L",
+        "mouth_smile_r",
+        "Fcl_MTH_Neutral",
+        "jawOpen_mouthClose",
+        "Basis",
+        "_neutral",
+        "A25_Jaw_Open",
+    ]
+    assert [script["spelt"](name) for name in names] == [blendshape_name(name) for name in names]
+    assert script["spelt"]("blendShape1.eye_blink_l") == "eyeBlinkLeft"
 
 
 def test_a_reading_becomes_weights_first(tmp_path):

@@ -6,7 +6,8 @@ import pygltflib
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
-from emo3d.expressions import read_expressions
+from emo3d.captures import frame_rate, timecode_seconds
+from emo3d.expressions import read_capture, read_expressions
 from emo3d.face.animation import transition
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
@@ -251,3 +252,32 @@ def test_a_rig_without_a_calibration_takes_readings_only_raw(rig, tmp_path):
     assert list(tmp_path.iterdir()) == []
     write_glb(tmp_path / "face.glb", READING, rig=bare, space="reading", calibration="none")
     write_glb(tmp_path / "smile.glb", SMILE, rig=bare)
+
+
+@pytest.mark.parametrize(
+    ("fps", "frame", "timecode"),
+    [  # frame / fps seconds, of which the part below one second is counted in sixtieths: by hand
+        (30, 1, "00:00:00:02.000"),
+        (30, 29, "00:00:00:58.000"),
+        (30, 30, "00:00:01:00.000"),
+        (25, 1, "00:00:00:02.400"),
+        (25, 26, "00:00:01:02.400"),
+        (24, 1, "00:00:00:02.500"),
+        (60, 7, "00:00:00:07.000"),
+        (120, 7, "00:00:00:03.500"),
+        (7, 6, "00:00:00:51.429"),
+        (1, 3661, "01:01:01:00.000"),
+    ],
+)
+def test_timecodes_count_sixtieths_whatever_the_frame_rate(fps, frame, timecode, tmp_path):
+    write_livelink_csv(tmp_path / "take.csv", np.zeros((frame + 1, 51), np.float32), fps=fps)
+    assert (tmp_path / "take.csv").read_text().splitlines()[-1].partition(",")[0] == timecode
+    assert read_capture(tmp_path / "take.csv").fps == pytest.approx(fps, rel=2e-3)
+
+
+def test_public_takes_say_their_rate():
+    """Timecodes of public takes of 30 and 60 frames a second (take_bom.csv and r06.csv of the trials)."""
+    first, last = map(timecode_seconds, ("13:13:04:31.652", "13:13:04:39.650"))
+    assert frame_rate([first, None, None, None, last]) == pytest.approx(30, abs=0.1)
+    assert timecode_seconds("19:16:29:35.273") == pytest.approx(19 * 3600 + 16 * 60 + 29 + 35.273 / 60)
+    assert timecode_seconds("soon") is None

@@ -47,6 +47,7 @@ def calibrate(
     out: str | os.PathLike[str],
     *,
     rig: str | os.PathLike[str] | None = None,
+    names: str | None = None,
     name: str | None = None,
     faces: int,
     seed: int = 0,
@@ -60,6 +61,7 @@ def calibrate(
         out: folder for `NAME.safetensors`, `NAME.json` (the figures), `instrument.html` (the instrument's bias) and the
             measured faces; see `measure`, which goes on where an earlier run stopped.
         rig: a GLB; by default anny, "adult" being the one to render on.
+        names: of the GLB's targets; see `FaceRig.from_glb`.
         name: of the calibration; `"anny-1"` or the GLB's file name by default.
         faces, seed, model, num_proc, quiet: see `measure`.
 
@@ -70,9 +72,9 @@ def calibrate(
         ValueError: see `measure` and `fit`.
         OSError: see `measure`.
     """
-    measured = measure(out, faces=faces, seed=seed, rig=rig, model=model, num_proc=num_proc, quiet=quiet)
+    measured = measure(out, faces=faces, seed=seed, rig=rig, names=names, model=model, num_proc=num_proc, quiet=quiet)
     sittings = sample_sittings(faces, seed=seed, identities=rig is None)
-    target = rig_of(sittings[0], rig)
+    target = rig_of(sittings[0], rig, names)
     name = name or ("anny-1" if rig is None else Path(rig).stem)
     source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
     about = {"emo3d": emo3d.__version__, "faces": str(len(measured)), "seed": str(seed), **source}
@@ -81,7 +83,7 @@ def calibrate(
     with FaceReader(model, quiet=quiet) as reader:
         tried = held.readings[:: max(1, len(held) // _TRIED)]
         figures["round trip"] = {method: round_trip(calibration, tried, method, target, reader) for method in METHODS}
-        unseen = [rig_of(sitting, rig) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
+        unseen = [rig_of(sitting, rig, names) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
         shown = min(_SHOWN, faces // 4)
         write_page(Path(out) / "instrument.html", calibration, unseen, reader, faces=shown, seed=seed)
     figures = {

@@ -22,6 +22,7 @@ from emo3d.calibrate.sample import Sitting, sample_sittings
 from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.landmarker import MODEL_SHA256, FaceReader
+from emo3d.names import read_names
 from emo3d.processes import call_in_processes
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def measure(
     faces: int,
     seed: int = 0,
     rig: str | os.PathLike[str] | None = None,
+    names: str | None = None,
     model: str | os.PathLike[str] | None = None,
     num_proc: int = 1,
     quiet: bool = False,
@@ -83,6 +85,7 @@ def measure(
         faces: how many; see `sample_sittings`.
         seed: of the sample.
         rig: a GLB to calibrate; by default anny, in many identities.
+        names: of its targets; see `FaceRig.from_glb`.
         model: see `FaceReader`.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
         quiet: see `FaceReader`.
@@ -96,10 +99,10 @@ def measure(
         pass
     folder = Path(out) / "faces"
     folder.mkdir(parents=True, exist_ok=True)
-    _begin(folder, _source(sittings, rig, model))
+    _begin(folder, _source(sittings, rig, names, model))
     missing = [sitting for sitting in sittings if not _path(folder, sitting).exists()]
     with tqdm(desc="Measuring", total=len(sittings), initial=len(sittings) - len(missing), unit=" sittings") as bar:
-        calls = [(folder, sitting, rig, model, quiet) for sitting in missing]
+        calls = [(folder, sitting, rig, names, model, quiet) for sitting in missing]
         for _ in call_in_processes(_measure, calls, num_proc):
             bar.update()
     parts = [_load(_path(folder, sitting)) for sitting in sittings]
@@ -140,19 +143,19 @@ def measure_sitting(sitting: Sitting, rig: FaceRig, reader: FaceReader) -> Faces
     )
 
 
-def rig_of(sitting: Sitting, rig: str | os.PathLike[str] | None) -> FaceRig:
+def rig_of(sitting: Sitting, rig: str | os.PathLike[str] | None, names: str | None = None) -> FaceRig:
     """The rig of a sitting: that of a GLB where one is given, otherwise the sitting's own identity of anny."""
     if rig is not None:
-        return _read_glb(str(rig), Path(rig).stat().st_mtime_ns)
+        return _read_glb(str(rig), Path(rig).stat().st_mtime_ns, names)
     return FaceRig.from_anny(sitting.identity or "adult", cache=False)  # most are met once
 
 
 @lru_cache(maxsize=1)
-def _read_glb(path: str, _changed: int) -> FaceRig:
-    return FaceRig.from_glb(path)
+def _read_glb(path: str, _changed: int, names: str | None) -> FaceRig:
+    return FaceRig.from_glb(path, names=names)
 
 
-def _source(sittings: Sequence[Sitting], rig: Any, model: Any) -> dict[str, Any]:
+def _source(sittings: Sequence[Sitting], rig: Any, names: str | None, model: Any) -> dict[str, Any]:
     """What decides the numbers: the sample by content, and the versions of everything that pictures and reads it."""
     sample = hashlib.sha256()
     for sitting in sittings:
@@ -163,6 +166,7 @@ def _source(sittings: Sequence[Sitting], rig: Any, model: Any) -> dict[str, Any]
     return {
         "sample": sample.hexdigest(),
         "rig": f"anny {version('anny')}" if rig is None else _digest(rig),
+        **({"names": read_names(names)} if names else {}),
         "model": MODEL_SHA256 if model is None else _digest(model),
         "mediapipe": version("mediapipe"),
         "pictures": str(RenderSettings(size=SIZE)),
@@ -196,11 +200,11 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     return load_file(path)
 
 
-def _measure(folder: Path, sitting: Sitting, rig: Any, model: Any, quiet: bool) -> None:
+def _measure(folder: Path, sitting: Sitting, rig: Any, names: str | None, model: Any, quiet: bool) -> None:
     from safetensors.numpy import save
 
     with FaceReader(model, quiet=quiet) as reader:
-        faces = measure_sitting(sitting, rig_of(sitting, rig), reader)
+        faces = measure_sitting(sitting, rig_of(sitting, rig, names), reader)
     _write(_path(folder, sitting), save({part.name: getattr(faces, part.name) for part in fields(faces)}))
 
 

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from emo3d.cli.app import app, console
+from emo3d.cli.files import Names
 from emo3d.cli.report import NumProc
 
 
@@ -24,6 +25,7 @@ def calibrate(
     rig: Annotated[
         Path | None, typer.Option(help="A GLB with ARKit morph targets; by default anny's head, in many identities.")
     ] = None,
+    names: Names = None,
     name: Annotated[str | None, typer.Option(help="Of the calibration.", show_default="that of the rig")] = None,
     faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 76_800,
     model: Annotated[
@@ -38,6 +40,7 @@ def calibrate(
     path, figures = run(
         out,
         rig=rig,
+        names=names,
         name=name,
         faces=faces,
         model=model,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console
-from emo3d.cli.files import Calibration, read_predictions
+from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale, read_predictions
 from emo3d.face.calibration import DEFAULT_METHOD
 
 if TYPE_CHECKING:
@@ -75,12 +75,17 @@ def generate(
 
 @app.command(epilog="Example: [bold]emo3d render predictions.parquet --out pictures[/]")
 def render(
-    expressions: Annotated[Path, typer.Argument(help="File of expressions: .json, .jsonl, .csv, .parquet or .npy.")],
+    expressions: Annotated[
+        Path, typer.Argument(help="File of expressions: .json, .jsonl, .csv, .parquet, .npy, or .txt of iFacialMocap.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for 00000.png, 00001.png, ...")],
     identity: Identity = "adult",
     space: Annotated[str | None, typer.Option(help="reading or weights; overrides nothing that the file says.")] = None,
     calibration: Calibration = DEFAULT_METHOD,
-    layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
+    layout: Layout = None,
+    names: Names = None,
+    scale: Scale = None,
+    clip: Clip = False,
     size: Annotated[int, typer.Option(help="Side of the pictures, pixels.")] = 224,
 ) -> None:
     """Render every expression of a file as a picture."""
@@ -92,7 +97,7 @@ def render(
     from emo3d.face.spaces import name_calibration
 
     method = check_method(calibration)
-    scores, known = read_predictions(expressions, layout, space)
+    scores, known = read_predictions(expressions, layout, space, names=names, scale=scale, clip=clip)
     rig = FaceRig.from_anny(identity)
     how = name_calibration(known, method, rig.calibration)
     out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.files import Calibration, read_predictions
+from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale, read_predictions
 from emo3d.cli.report import Address, Engine, Force, NumProc
 from emo3d.face.calibration import DEFAULT_METHOD
 
@@ -72,7 +72,10 @@ def score(
     calibration: Calibration = DEFAULT_METHOD,
     identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
     identities: Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")] = 1,
-    layout: Annotated[str | None, typer.Option(help="Of bare vectors of 52: mediapipe or arkit.")] = None,
+    layout: Layout = None,
+    names: Names = None,
+    scale: Scale = None,
+    clip: Clip = False,
     details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
     samples: Annotated[
@@ -93,7 +96,9 @@ def score(
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")
     if not samples and (engine != "processes" or address or num_proc or force):
         raise ValueError("expected --samples FOLDER with --engine, --address, --num-proc and --force")
-    expressions, known = _open_predictions(predictions, layout, space, bool(samples))
+    expressions, known = _open_predictions(
+        predictions, layout, space, bool(samples), names=names, scale=scale, clip=clip
+    )
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -152,7 +157,7 @@ def score(
 
 
 def _open_predictions(
-    name: str, layout: str | None, space: str | None, is_corpus: bool
+    name: str, layout: str | None, space: str | None, is_corpus: bool, **given: Any
 ) -> tuple[np.ndarray | ParquetRows, Space]:
     """Expressions, or for a corpus the Parquet files that hold them, and their space."""
     from emo3d.blendshapes import check_space
@@ -164,7 +169,9 @@ def _open_predictions(
         raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {name} without")
     is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
     if not is_corpus or is_file or is_release(name):
-        return read_predictions(Path(name), layout, space)
+        return read_predictions(Path(name), layout, space, **given)
+    if any(given.values()):
+        raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
     rows = ParquetRows.open(name)
     return rows, check_space(space or rows.space or "weights")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from emo3d.blendshapes import Space, as_dicts, as_expressions
 from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.face.spaces import rig_weights
+from emo3d.names import SPELLINGS, folded, spelt
 
 _SCRIPT = '''"""Sets the shape keys of every selected mesh to an expression. Made by emo3d.
 
@@ -16,36 +18,42 @@ In Blender: select the head (and what hangs on it: teeth, brows), open this file
 Names are found in any spelling of ARKit's: jawOpen, JawOpen, jaw_open, eyeBlink_L. Set KEYFRAME to a frame to animate.
 """
 
+from __future__ import annotations
+
+import re
+
 import bpy
 
 KEYFRAME = None
 WEIGHTS = {
 @WEIGHTS@}
+SPELLINGS = {
+@SPELLINGS@}
 
 
-def plain(name):
-    """One spelling for all: lower case, letters only, sides in full."""
-    for short, side in (("_L", "Left"), ("_R", "Right"), (".L", "Left"), (".R", "Right")):
-        if name.endswith(short):
-            name = name[: -len(short)] + side
-    return "".join(letter for letter in name.lower() if letter.isalnum())
-
+@RULE@
 
 def main():
-    weights = {plain(name): weight for name, weight in WEIGHTS.items()}
     found = set()
     for thing in bpy.context.selected_objects:
         if thing.type != "MESH" or thing.data.shape_keys is None:
             continue
+        keys = {}
         for key in thing.data.shape_keys.key_blocks:
-            if plain(key.name) in weights:
-                key.value = weights[plain(key.name)]
-                found.add(plain(key.name))
-                if KEYFRAME is not None:
-                    key.keyframe_insert("value", frame=KEYFRAME)
+            name = spelt(key.name)
+            if name not in WEIGHTS:
+                continue
+            if name in keys:
+                raise RuntimeError(f"{thing.name} has {name} twice, as {keys[name].name} and {key.name}: rename one")
+            keys[name] = key
+        for name, key in keys.items():
+            key.value = WEIGHTS[name]
+            if KEYFRAME is not None:
+                key.keyframe_insert("value", frame=KEYFRAME)
+        found |= keys.keys()
     if not found:
         raise RuntimeError("expected a selected mesh with ARKit shape keys (jawOpen, mouthSmileLeft, ...), found none")
-    missing = [name for name, weight in WEIGHTS.items() if weight > 0 and plain(name) not in found]
+    missing = [name for name, weight in WEIGHTS.items() if weight > 0 and name not in found]
     print(f"emo3d: set {len(found)} shape keys" + (f"; no key for {', '.join(missing)}" if missing else ""))
 
 
@@ -62,8 +70,8 @@ def write_blender_script(
 ) -> None:
     """Write a Python script that sets the shape keys of the selected meshes in Blender to an expression.
 
-    It finds shape keys by ARKit's names in any spelling (`jawOpen`, `JawOpen`, `jaw_open`, `eyeBlink_L`), leaves all
-    others alone, prints what the mesh lacks, and stops where a mesh has none of them.
+    It finds shape keys by ARKit's names in any spelling that `emo3d.names.blendshape_name` knows, leaves all others
+    alone, prints what the mesh lacks, and stops where a mesh has none of them or two for one.
 
     Args:
         path: where to write; an existing file is replaced.
@@ -79,4 +87,7 @@ def write_blender_script(
         raise ValueError(f"expected one expression for a script, got {len(scores)}")
     (weights,) = as_dicts(rig_weights(scores, space, calibration))
     lines = "".join(f'    "{name}": {weight:.4f},\n' for name, weight in weights.items())
-    Path(path).write_text(_SCRIPT.replace("@WEIGHTS@", lines), encoding="utf-8")
+    spellings = "".join(f'    "{spelling}": "{name}",\n' for spelling, name in SPELLINGS.items())
+    rule = "\n\n".join(map(inspect.getsource, (folded, spelt)))  # the package's own, so that both know the same names
+    script = _SCRIPT.replace("@WEIGHTS@", lines).replace("@SPELLINGS@", spellings).replace("@RULE@", rule)
+    Path(path).write_text(script, encoding="utf-8")

@@ -97,9 +97,10 @@ def write_livelink_csv(
 ) -> None:
     """Write expressions as a take of Epic's Live Link Face app, one frame per row, for Unreal, Blender and the like.
 
-    Columns: `Timecode` (HH:MM:SS:FF.000, from zero), `BlendshapeCount` (61), Apple's 52 blendshapes in PascalCase, and
-    nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0. A take holds weights
-    and has no place for where they come from.
+    Columns: `Timecode` (HH:MM:SS:FF.fff from zero; as in takes of the app, FF counts sixtieths of a second whatever the
+    frame rate, and fff are thousandths of a sixtieth), `BlendshapeCount` (61), Apple's 52 blendshapes in PascalCase,
+    and nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0. A take holds
+    weights and has no place for where they come from.
 
     Args:
         path: where to write; an existing file is replaced.
@@ -156,8 +157,8 @@ def _about(space: Space, method: Method, calibration: str | None = PACKAGED) -> 
 
 
 def _timecode(frame: int, fps: int) -> str:
-    seconds, rest = divmod(frame, fps)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{rest:02}.000"
+    seconds, sixtieths = divmod(round(frame * 60_000 / fps), 60_000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{sixtieths / 1000:06.3f}"
 
 
 class _Binary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import struct
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -17,6 +16,7 @@ from PIL import Image
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.gltf import LARGEST, Asset
 from emo3d.face.rig import TARGETS
+from emo3d.names import Names, blendshape_name
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _LIPS = ("mouthPucker", "mouthFunnel", "mouthSmileLeft", "mouthSmileRight")
 _DOWN, _BACK, _HALF_HEIGHT = 0.65, 0.135, 1.70
 
 
-def read_glb(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[str, Any]:
     """Read a face: the fields of a `FaceRig` but `calibration`, in the file's unit of length (metres, says glTF).
 
     Raises:
@@ -40,6 +40,7 @@ def read_glb(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     try:
         asset = Asset(path)
+        asset.names = names
         face = _merge(asset, [piece for node in asset.scene() for piece in _pieces(asset, node)])
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
@@ -83,8 +84,8 @@ def _piece(asset: Asset, node: dict[str, Any], mesh: dict[str, Any], primitive: 
     deltas: dict[str, np.ndarray] = {}
     targets = primitive.get("targets", [])
     for name, target in zip(_target_names(asset, mesh, primitive, len(targets)), targets, strict=True):
-        unit = _unit(name)
-        if unit is None or "POSITION" not in target:
+        unit = blendshape_name(name, asset.names)
+        if unit not in TARGETS or "POSITION" not in target:
             continue
         if unit in deltas:
             raise ValueError(f"mesh {mesh.get('name', '')!r} has {unit} twice")
@@ -145,13 +146,6 @@ def _target_names(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any],
             return names
     accessors = [target.get("POSITION") for target in primitive.get("targets", ())]
     return ["" if index is None else asset.json["accessors"][index].get("name", "") for index in accessors]
-
-
-def _unit(name: str) -> str | None:
-    """ARKit's name of a morph target, also from `mouthSmile_L` and `MouthSmileLeft`; None if it is none of the 52."""
-    name = re.sub("_([LR])$", lambda match: {"L": "Left", "R": "Right"}[match[1]], name)
-    name = name[:1].lower() + name[1:]
-    return name if name in TARGETS else None
 
 
 def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:

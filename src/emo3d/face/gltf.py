@@ -21,6 +21,8 @@ from urllib.parse import unquote
 import numpy as np
 from PIL import Image
 
+from emo3d.names import Names
+
 LARGEST = 2048  # side of a texture, in texels; a picture of a face shows less
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -30,6 +32,8 @@ _HARMLESS = re.compile("KHR_mesh_quantization|KHR_materials_.*|KHR_lights_punctu
 
 class Asset:
     """A glTF file opened: its JSON, and arrays, pictures and placed nodes out of it."""
+
+    names: Names | None = None  # the user's own, of morph targets
 
     def __init__(self, path: Path) -> None:
         self.folder = path.parent.resolve()

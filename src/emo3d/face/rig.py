@@ -22,6 +22,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.face import skin
 from emo3d.face.identities import IDENTITIES, PANEL, Identity
+from emo3d.names import Names, read_names
 
 TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 """The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
@@ -81,20 +82,27 @@ class FaceRig:
         return _build(f"anny-{_key(identity)[:8]}", identity, cache)
 
     @classmethod
-    def from_glb(cls, path: str | os.PathLike[str], *, calibration: str | None = None) -> FaceRig:
+    def from_glb(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        calibration: str | None = None,
+        names: str | os.PathLike[str] | Names | None = None,
+    ) -> FaceRig:
         """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0: y up, +z the front).
 
         All meshes of the default scene are merged where their nodes and skins place them at rest; what lies far from
         the face (a body) is left out, and so are triangles of which a material's alpha shows less than half. Targets go
-        by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, spelt as ARKit does,
-        with a capital first letter, or with `_L` and `_R`; others are ignored, as are default weights. Base colours,
-        textures and vertex colours are kept; a surface without any is grey. Arrays are in the file's unit, which
-        nothing in a picture depends on.
+        by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, in any spelling that
+        `emo3d.names.blendshape_name` knows; others are ignored, as are default weights. Base colours, textures and
+        vertex colours are kept; a surface without any is grey. Arrays are in the file's unit, which nothing in a
+        picture depends on.
 
         Args:
             path: the file; a .gltf may have its buffers and pictures in the same folder. Signatures call the rig by
                 the file's stem and eight digits of its content's SHA-256.
             calibration: name or path of the calibration made for this rig, if there is one.
+            names: a mapping of the targets' names, or where it is; see `emo3d.names.read_names`.
 
         Returns:
             The rig. Blendshapes that it lacks are named in `missing` and in a warning, and their deltas are 0.
@@ -105,7 +113,7 @@ class FaceRig:
         """
         from emo3d.face.glb import read_glb
 
-        return cls(**read_glb(path), calibration=calibration)
+        return cls(**read_glb(path, read_names(names)), calibration=calibration)
 
     def vertices(self, expressions: Any) -> np.ndarray:
         """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""

@@ -168,7 +168,7 @@ def is_pictures(predictions: Any) -> bool:
         return True
     if isinstance(predictions, np.ndarray):
         return predictions.ndim == 4
-    if len(predictions) == 0 or isinstance(predictions, Mapping):
+    if len(predictions) == 0 or isinstance(predictions, Mapping) or hasattr(predictions, "columns"):
         return False
     return isinstance(predictions[0], (Image.Image, str, Path)) or np.ndim(predictions[0]) == 3
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 from fsspec.core import url_to_fs
 from pyarrow import parquet
 
-from emo3d.blendshapes import BLENDSHAPES, Layout, Space, check_space
+from emo3d.blendshapes import Layout, Space, check_space
 from emo3d.expressions import expressions_of_table
+from emo3d.names import blendshape_columns
 from emo3d.scoring.inputs import References, read_references
 
 
@@ -80,7 +81,7 @@ class ParquetRows:
     def expressions(self, start: int, stop: int, layout: Layout | None = None) -> np.ndarray:
         """Expressions (N, 51) float32 of a range of rows; see `read_expressions`."""
         names = [name for name in self.columns if name == "blendshapes"]
-        names = names or [name for name in self.columns if name[:1].lower() + name[1:] in BLENDSHAPES]
+        names = names or list(blendshape_columns(self.columns).values())
         return expressions_of_table(self.read(start, stop, names), layout)
 
     def references(self, start: int, stop: int, *, compared: bool = True) -> References:
