@@ -10,6 +10,7 @@ import struct
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -18,13 +19,10 @@ _DELIMITERS = ",;\t"
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*")
 
 
-def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
-    """Yield the lines of a CSV file as cells, without the empty ones; a line that is no CSV comes as no cells.
+def open_text(path: str | os.PathLike[str]) -> TextIO:
+    """Open text in UTF-8 or UTF-16, by its byte order mark or the zeros in its first bytes.
 
-    The text is UTF-8 or UTF-16, by its byte order mark or the zeros in its first bytes; bytes that are no UTF-8 come as
-    lone surrogates. Cells end with commas, semicolons or tabs, whichever the first line has most of; beside semicolons,
-    numbers may have decimal commas. Empty cells at the end of the first line are left out, and so are those at the end
-    of another as far as it is longer than the first.
+    Bytes that are no UTF-8 come as lone surrogates; line ends of all kinds end lines, and come as they are.
     """
     with open(path, "rb") as file:
         start = file.read(4)
@@ -32,7 +30,17 @@ def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
     if encoding == "utf-8" and b"\0" in start[:2]:
         encoding = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
-    with open(path, encoding=encoding, errors=errors, newline="") as lines:
+    return open(path, encoding=encoding, errors=errors, newline="")
+
+
+def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
+    """Yield the lines of a CSV file as cells, without the empty ones; a line that is no CSV comes as no cells.
+
+    The text is read as `open_text` does. Cells end with commas, semicolons or tabs, whichever the first line has most
+    of; beside semicolons, numbers may have decimal commas. Empty cells at the end of the first line are left out, and
+    so are those at the end of another as far as it is longer than the first.
+    """
+    with open_text(path) as lines:
         first = next((line for line in lines if line.strip()), "")
         delimiter = max(_DELIMITERS, key=first.count)
         lines.seek(0)

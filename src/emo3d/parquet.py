@@ -113,7 +113,7 @@ def read_columns(
         check_size(file, wanted, largest=largest)
         # One long text that all rows repeat stays a dictionary until it is known what the column would have.
         texts = [name for name in wanted if _is_text(schema.field(name).type)]
-        rows = _rows_at_a_time(file, [name for name in wanted if name not in texts], largest)
+        rows = rows_at_a_time(file, [name for name in wanted if name not in texts], largest)
     batches, total = [], 0
     with open_parquet(source, read_dictionary=texts) as file:
         for batch in file.iter_batches(rows, columns=wanted) if wanted else ():
@@ -143,8 +143,8 @@ def _dense_size(array: pa.Array) -> int:
     return int(compute.sum(lengths.take(array.indices)).as_py() or 0)
 
 
-def _rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: int) -> int:
-    """As many rows as stay within `largest` even if each has all that a row group has of texts inside of columns."""
+def rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: int = LARGEST) -> int:
+    """As many rows as stay within `largest` bytes even if each has all the text that a row group has in a column."""
     most = 1
     for group in range(file.num_row_groups):
         footer = file.metadata.row_group(group)

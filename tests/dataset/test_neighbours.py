@@ -282,3 +282,34 @@ def test_the_command_says_what_was_left_out(tmp_path):
     assert result.exit_code == 0, result.output
     assert "tongueOut, 1 x; the first: take.csv row 1, TongueOut: expected 0" in result.output
     assert "build_report.json" in result.output
+
+
+def test_a_column_of_mappings_in_any_spelling_and_51_in_arkits_order(tmp_path, caplog):
+    rows = [
+        {"bs": {"JawOpen": 0.5, "mouth_smile_l": 1.004, "timestamp": 3}},
+        {"bs": [0.25 if name == "jawOpen" else 0.0 for name in ARKIT_BLENDSHAPES[:51]]},
+        {"bs": {"jawOpne": 1, "jawLeft": 0}},
+        {"bs": {"jawOpen": 1, "JawOpen": 1}},
+    ]
+    (tmp_path / "table.json").write_text(json.dumps(rows))
+    mapping = write_mapping(tmp_path / "m.json", blendshapes="bs", space="weights", layout="arkit")
+    report = import_dataset("table", tmp_path / "table.json", tmp_path / "out", columns=mapping, description="x")
+    first, second = rows_of(tmp_path / "out")
+    assert (first["blendshapes"][JAW], first["blendshapes"][SMILE]) == (0.5, 1.0)
+    assert second["blendshapes"][JAW] == sum(second["blendshapes"]) == 0.25
+    assert "table.json: left out what is no blendshape: timestamp" in caplog.text
+    assert "table.json: clipped 1 scores; the furthest was bs.mouthSmileLeft = 1.004 in row 0" in caplog.text
+    typed, twice = (problem["message"] for problem in report["problems"])
+    assert typed == "expected ARKit blendshape names, got 'jawOpne'; did you mean jawOpen?"
+    assert "names jawOpen twice, as 'jawOpen' and 'JawOpen'" in twice
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_tables_as_spreadsheets_leave_them(tmp_path, encoding):
+    (tmp_path / "table.csv").write_text("caption;AU12;\nÄrger, süß;2,5;\n", encoding=encoding)
+    mapping = write_mapping(
+        tmp_path / "m.json", description="caption", action_units={"12": "AU12"}, scale="0-5", space="weights"
+    )
+    import_dataset("table", tmp_path / "table.csv", tmp_path / "out", columns=mapping)
+    (row,) = rows_of(tmp_path / "out")
+    assert (row["description"], row["blendshapes"][SMILE]) == ("Ärger, süß", 0.5)

@@ -1,6 +1,7 @@
 """Imports of takes in the layouts as they are publicly described; docs/neighbours.md has the sources."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -29,7 +30,8 @@ def test_what_our_own_writer_writes_comes_back(tmp_path):
     assert set(rows["variant"][:]) == {1}
     assert dict(zip(EMOTIONS, rows[7]["intensities"], strict=True))["happiness"] == 1.0
     frames = list(csv.DictReader((out / "frames.csv").open()))
-    assert frames[26] == {"sample_id": "26", "take": "take.csv", "row": "26", "timecode": "00:00:01:01.000"}
+    timecode = "00:00:01:02.400"  # 26 / 25 seconds: 2.4 sixtieths above one
+    assert frames[26] == {"sample_id": "26", "take": "take.csv", "row": "26", "timecode": timecode}
     assert pq.read_schema(out / "data/pairs/train-00000-of-00001.parquet").metadata[b"space"] == b"weights"
     assert accounted(report)
     assert not report["problems"]
@@ -101,6 +103,60 @@ def test_every_fault_of_a_take_is_told_and_the_rest_is_kept(tmp_path):
 
     with pytest.raises(ValueError, match=r"take.csv row 1, TongueOut: expected 0, .* --drop tongueOut"):
         import_dataset("livelink", take, tmp_path / "strict", description="x", strict=True)
+
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the files of the trials are not beside this checkout")
+def test_takes_of_the_trials_are_kept_whole(tmp_path, caplog):
+    """As `render` and `score` keep them: see tests/test_expressions.py for where the numbers come from."""
+    clipped = {"r05": 1, "take_over": 5, "take_neg": 5}
+    for name in ("r05", "r06", "take_LR", "take_bom", "take_lower", "take_no_tongue", "take_norot", "take_semicolon",
+                 "take_upper", *clipped):  # fmt: skip
+        out = tmp_path / name
+        report = import_dataset("livelink", CASES / f"{name}.csv", out, description="x", drop=["tongueOut"])
+        assert (len(rows_of(out)), report["problems"]) == ({"r06": 2}.get(name, 5), [])
+        assert report["splits"]["pairs"]["train"].get("clipped", 0) == clipped.get(name, 0)
+        assert ("scores outside 0..1 clipped" in (out / "README.md").read_text()) == (name in clipped)
+        if name.startswith("take") and name not in clipped:
+            first = dict(zip(BLENDSHAPES, rows_of(out)[0]["blendshapes"], strict=True))
+            assert first["eyeBlinkLeft"] == pytest.approx(0.1236470118)
+            assert first["jawRight"] == pytest.approx(0.0185036063)
+    assert "r05.csv: clipped 1 scores; the furthest was EyeBlinkRight = 1.00334 in row 2" in caplog.text
+
+
+def test_beyond_the_tolerance_a_row_is_refused_or_clipped_and_percent_is_asked_about(tmp_path, caplog):
+    take = tmp_path / "take.csv"
+    write_take(take, [{"JawOpen": 1.5}, {"JawOpen": 1.02}, {"JawOpen": -0.3}, {"JawOpen": 0.5}])
+    report = import_dataset("livelink", take, tmp_path / "out", description="x")
+    assert [row["blendshapes"][JAW] for row in rows_of(tmp_path / "out")] == [1.0, 0.5]
+    assert [p["message"] for p in report["problems"]] == [
+        "expected a value in 0..1, got 1.5; clip=True (--clip) clips it (rows 0, 2)"
+    ]
+    report = import_dataset("livelink", take, tmp_path / "clipped", description="x", clip=True)
+    assert [row["blendshapes"][JAW] for row in rows_of(tmp_path / "clipped")] == [1.0, 1.0, 0.0, 0.5]
+    assert report["splits"]["pairs"]["train"]["clipped"] == 3
+    assert "take.csv: clipped 3 scores; the furthest was JawOpen = 1.5 in row 0" in caplog.text
+
+    write_take(take, [{"JawOpen": 50, "CheekPuff": 25}])
+    report = import_dataset("livelink", take, tmp_path / "percent", description="x", clip=True)
+    assert "if they are percent, pass scale=100 (--scale 100)" in report["problems"][0]["message"]
+    import_dataset("livelink", take, tmp_path / "scaled", description="x", scale=100)
+    assert rows_of(tmp_path / "scaled")[0]["blendshapes"][JAW] == 0.5
+
+
+def test_names_of_ones_own_and_doubled_columns(tmp_path):
+    take = tmp_path / "take.csv"
+    write_take(take, [{"Mund_Auf": 0.5}], ["Mund_Auf" if name == "JawOpen" else name for name in COLUMNS])
+    with pytest.raises(ValueError, match=r"lacks some: expected a column for each of the 51 .* got none for jawOpen"):
+        import_dataset("livelink", take, tmp_path / "out", description="x")
+    import_dataset("livelink", take, tmp_path / "out", description="x", names={"Mund_Auf": "jawOpen"})
+    assert rows_of(tmp_path / "out")[0]["blendshapes"][JAW] == 0.5
+    write_take(take, [{}], [*COLUMNS, "jaw_open"])
+    with pytest.raises(ValueError, match="lacks some: names jawOpen twice, as 'JawOpen' and 'jaw_open'"):
+        import_dataset("livelink", take, tmp_path / "twice", description="x")
+    import_dataset("livelink", take, tmp_path / "once", description="x", names={"jaw_open": None})
 
 
 # The files of a calibrated take as the app leaves them: NAME_raw.csv, NAME_cal.csv, NAME_neutral.csv, frame_log.csv.

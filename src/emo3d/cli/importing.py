@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app
+from emo3d.cli.files import Clip, Layout, Names, Scale
 from emo3d.cli.report import Force, NumProc, Strict, print_report
 
 
@@ -24,12 +25,15 @@ def import_(
     columns: Annotated[
         Path | None, typer.Option(help="JSON file that says which column holds what (tead, ta-mead, table).")
     ] = None,
-    layout: Annotated[str | None, typer.Option(help="Of bare vectors: emo3d, mediapipe or arkit.")] = None,
+    layout: Layout = None,
     description: Annotated[str | None, typer.Option(help="Of every row, where the data has none.")] = None,
     emotion: Annotated[str | None, typer.Option(help="Tag of every row, where the data has none.")] = None,
     drop: Annotated[
         list[str] | None, typer.Option(help="May be left out although it is not 0: tongueOut, or a unit such as AU38.")
     ] = None,
+    names: Names = None,
+    scale: Scale = None,
+    clip: Clip = False,
     takes: Annotated[str | None, typer.Option(help="raw or cal, where takes are there in both versions.")] = None,
     split: Annotated[str | None, typer.Option(help="train (the default), validation or test.")] = None,
     num_proc: NumProc = None,
@@ -48,6 +52,9 @@ def import_(
         description=description,
         emotion=emotion,
         drop=drop or (),
+        names=names,
+        scale=scale or 1,
+        clip=clip,
         takes=takes,
         split=split,
         num_proc=num_proc or os.cpu_count() or 1,

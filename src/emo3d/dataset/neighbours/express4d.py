@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from emo3d.containers import open_text
 from emo3d.dataset.neighbours.livelink import Take
 
 SPLITS = ("train", "test")
@@ -53,4 +54,5 @@ def _take(name: str, recordings: Mapping[str, Path], texts: Mapping[str, Path]) 
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    with open_text(path) as lines:
+        return [line.strip() for line in lines if line.strip()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from emo3d.containers import open_text, read_csv
+from emo3d.documents import parse_json, read_json
+from emo3d.parquet import check_size, open_parquet, rows_at_a_time
 
 SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")
 
@@ -40,9 +42,8 @@ def _columns(path: str) -> list[str]:
     if path.endswith(".csv"):
         return next(read_csv(path), [])
     if path.endswith(".parquet"):
-        from pyarrow import parquet
-
-        return list(parquet.read_schema(path).names)
+        with open_parquet(Path(path)) as file:
+            return list(file.schema_arrow.names)
     first = [record for record in islice(read_records(path, []), _LOOKED_AT) if isinstance(record, dict)]
     return list(dict.fromkeys(column for record in first for column in record))
 
@@ -50,22 +51,6 @@ def _columns(path: str) -> list[str]:
 def read_records(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
     """Yield a table's rows as dicts that have at least `columns`; for one that cannot be read, a sentence why."""
     yield from _READERS[Path(path).suffix](path, columns)
-
-
-def read_csv(path: str) -> Iterator[list[str]]:
-    """Yield the lines of a CSV file as cells, without the empty ones; a line that is no CSV comes as no cells."""
-    with _text(path) as lines:
-        reader = csv.reader(lines)
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
-                yield []
-            else:
-                if cells:
-                    yield cells
 
 
 def _from_csv(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
@@ -79,11 +64,11 @@ def _from_csv(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | st
 
 
 def _from_json_lines(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
-    with _text(path) as lines:
+    with open_text(path) as lines:
         for line in lines:
             if line.strip():
                 try:
-                    record = json.loads(line)
+                    record = parse_json(line)
                 except ValueError as error:
                     yield f"expected a JSON object: {error}"
                 else:
@@ -91,21 +76,18 @@ def _from_json_lines(path: str, columns: Sequence[str]) -> Iterator[dict[str, An
 
 
 def _from_json(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
-    with _text(path) as file:
-        try:
-            document = json.load(file)
-        except ValueError as error:
-            raise ValueError(f"{Path(path).name}: expected a JSON list of objects: {error}") from None
+    document = read_json(path)
     if not isinstance(document, list):
         raise ValueError(f"{Path(path).name}: expected a JSON list of objects, got a {type(document).__name__}")
     yield from (_with(record, columns) for record in document)
 
 
 def _from_parquet(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH, columns=list(columns)):
+    with open_parquet(Path(path)) as file:
+        for group in range(file.num_row_groups):
+            check_size(file, columns, [group])
+        rows = min(_BATCH, rows_at_a_time(file, columns))
+        for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
             yield from batch.to_pylist()
 
 
@@ -113,10 +95,6 @@ def _with(record: Any, columns: Sequence[str]) -> dict[str, Any] | str:
     if not isinstance(record, dict):
         return f"expected a JSON object, got {str(record)[:40]!r}"
     return {**dict.fromkeys(columns), **record}
-
-
-def _text(path: str) -> Any:
-    return open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 _READERS = {".csv": _from_csv, ".jsonl": _from_json_lines, ".json": _from_json, ".parquet": _from_parquet}

@@ -25,11 +25,13 @@ from emo3d.dataset.neighbours.livelink import (
     read_header,
     share_out,
 )
-from emo3d.dataset.neighbours.mapping import NAMES, ColumnMapping, read_mapping
+from emo3d.dataset.neighbours.mapping import ColumnMapping, read_mapping
+from emo3d.dataset.neighbours.rows import Rule
 from emo3d.dataset.neighbours.tables import TableShard
 from emo3d.dataset.neighbours.tags import intensities_of
 from emo3d.dataset.shards import Shard, ShardFile, write_dataset
 from emo3d.emotions import EMOTIONS
+from emo3d.names import KNOWN, Names, read_names
 
 SPLITS = ("train", "validation", "test")
 
@@ -46,6 +48,7 @@ _SAID = {
     "from_blendshapes": "blendshapes of the source",
     "from_action_units": "blendshapes made of action units",
     "without_emotion": "no emotion stated, all intensities 0",
+    "clipped": "scores outside 0..1 clipped",
 }
 _UNUSED = {  # by kind: arguments without meaning
     "livelink": ("columns", "layout"),
@@ -65,6 +68,7 @@ class _Plan:
         others: name -> why it is not read.
         mapping: of a table.
         takes: of which a list of frames is written.
+        names: of their columns.
     """
 
     shards: Sequence[Shard]
@@ -72,6 +76,7 @@ class _Plan:
     others: Mapping[str, str] = field(default_factory=dict)
     mapping: ColumnMapping | None = None
     takes: Sequence[Take] = ()
+    names: Names | None = None
 
 
 def import_dataset(
@@ -84,6 +89,9 @@ def import_dataset(
     description: str | None = None,
     emotion: str | None = None,
     drop: Sequence[str] = (),
+    names: str | os.PathLike[str] | Names | None = None,
+    scale: float = 1,
+    clip: bool = False,
     takes: str | None = None,
     split: str | None = None,
     num_proc: int = 1,
@@ -101,6 +109,9 @@ def import_dataset(
         description: of every row, where the data has none; takes need it.
         emotion: tag of every row, where the data has none.
         drop: what may be left out although it is not 0: `"tongueOut"`, or a unit that no blendshape shows (`"AU38"`).
+        names: a mapping of the blendshapes' names, or where it is; see `emo3d.names.read_names`.
+        scale: the score that means 1; 100 for percent.
+        clip: clip to 0..1 whatever lies outside, not only what does by up to 0.02.
         takes: `"raw"` or `"cal"`: which version of takes that are there in both.
         split: that the rows become; `"train"` when None. Express4D has its own.
 
@@ -116,17 +127,18 @@ def import_dataset(
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(f"no such file or folder: {path}")
+    rule = Rule(tuple(drop), read_names(names), scale, clip)
     intensities = tuple(intensities_of(emotion)) if emotion is not None else (0.0,) * len(EMOTIONS)
     if kind == "livelink":
-        found, others = _livelink(source, description, takes)
-        plan = _plan_takes(kind, {split or "train": found}, others, intensities, tuple(drop))
+        found, others = _livelink(source, description, takes, rule.names)
+        plan = _plan_takes(kind, {split or "train": found}, others, intensities, rule)
     elif kind == "express4d":
-        plan = _plan_takes(kind, *find_express4d(source), intensities, tuple(drop))
+        plan = _plan_takes(kind, *find_express4d(source), intensities, rule)
     else:
         mapping = _mapping(kind, columns, layout, description, emotion)
         check_columns(str(source), mapping.columns)
         place = ("pairs", split or "train", 0, 1, mapping.space or "weights")
-        shard = TableShard(*place, str(source), kind, mapping, description, emotion, tuple(drop))
+        shard = TableShard(*place, str(source), kind, mapping, description, emotion, rule)
         plan = _Plan([shard], {source.name: str(source)}, mapping=mapping)
     return write_dataset(
         out,
@@ -140,6 +152,9 @@ def import_dataset(
             "description": description,
             "emotion": emotion,
             "drop": sorted(drop),
+            "names": rule.names,
+            "scale": scale,
+            "clip": clip,
             "split": split,
             "emo3d": emo3d.__version__,
         },
@@ -163,20 +178,24 @@ def _check_arguments(kind: str, *, drop: Sequence[str], **given: Any) -> None:
         if given[name] not in (None, *known):
             raise ValueError(f"expected a {name} of {', '.join(known)}, got {given[name]!r}")
     for name in drop:
-        if name not in set(NAMES) - set(BLENDSHAPES) and not re.fullmatch(r"AU\d{1,2}[LR]?", name):
+        if name not in set(KNOWN) - set(BLENDSHAPES) and not re.fullmatch(r"AU\d{1,2}[LR]?", name):
             raise ValueError(f"expected to drop tongueOut, _neutral or a unit such as AU38, got {name!r}")
 
 
-def _livelink(source: Path, description: str | None, version: str | None) -> tuple[list[Take], dict[str, str]]:
+def _livelink(
+    source: Path, description: str | None, version: str | None, columns: Names | None
+) -> tuple[list[Take], dict[str, str]]:
     if description is None or not description.strip():
         raise ValueError("a take says nothing of what it shows: pass --description (and --emotion)")
     if source.is_file():
-        if read_header(str(source)) is None:
+        try:
+            read_header(str(source), columns)
+        except ValueError as error:
             raise ValueError(
-                f"expected Timecode and Apple's 52 blendshapes as columns of a take, {source.name} lacks some"
-            )
+                f"expected Timecode and Apple's 52 blendshapes as columns of a take, {source.name} lacks some: {error}"
+            ) from None
         return [Take(str(source), source.name, (description,))], {}
-    names, others = find_takes(source, version)
+    names, others = find_takes(source, version, columns)
     return [Take(str(source / name), name, (description,)) for name in names], others
 
 
@@ -185,18 +204,20 @@ def _plan_takes(
     splits: Mapping[str, Sequence[Take]],
     others: Mapping[str, str],
     intensities: tuple[float, ...],
-    drop: tuple[str, ...],
+    rule: Rule,
 ) -> _Plan:
-    numbered = number_takes(take for takes in splits.values() for take in takes)
+    numbered = number_takes((take for takes in splits.values() for take in takes), rule.names)
     rest = iter(numbered)
     shards: list[Shard] = []
     for split, takes in splits.items():
         groups = share_out([next(rest) for _ in takes])
         shards += [
-            TakeShard("pairs", split, index, len(groups), "weights", group, kind, intensities, drop)
+            TakeShard("pairs", split, index, len(groups), "weights", group, kind, intensities, rule)
             for index, group in enumerate(groups)
         ]
-    return _Plan(shards, {take.name: take.path for take in numbered if take.path}, others, takes=numbered)
+    return _Plan(
+        shards, {take.name: take.path for take in numbered if take.path}, others, takes=numbered, names=rule.names
+    )
 
 
 def _mapping(
@@ -242,4 +263,4 @@ def _texts(kind: str, name: str, plan: _Plan, files: Sequence[ShardFile]) -> dic
     if plan.takes:
         lines.append("- `frames.csv` has the take, row and timecode of every `sample_id`")
     card = folder_card(files, title=f"{name} in the form of Emo3D", text=text + "\n" + "\n".join(lines))
-    return {"README.md": card, **({"frames.csv": frames_csv(plan.takes)} if plan.takes else {})}
+    return {"README.md": card, **({"frames.csv": frames_csv(plan.takes, plan.names)} if plan.takes else {})}

@@ -1,8 +1,8 @@
 """Takes of Epic's Live Link Face app, alone or in the folders of Express4D: one row per frame.
 
 A take is a CSV with `Timecode`, `BlendshapeCount` (61), Apple's 52 blendshapes and nine rotations of head and eyes. The
-columns are found by name, whatever their case and order: versions of the app differ in both. The coefficients are what
-the app sends to drive a rig, so they are weights.
+columns are found by name, in any spelling and order: versions of the app differ in both. The tongue and the rotations
+may be missing. The coefficients are what the app sends to drive a rig, so they are weights.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emo3d.blendshapes import ARKIT_BLENDSHAPES
-from emo3d.dataset.neighbours.formats import read_csv
-from emo3d.dataset.neighbours.rows import RowError, expression, numbers
+from emo3d.containers import read_array, read_csv
+from emo3d.dataset.neighbours.rows import RowError, Rule, ScoreReader, numbers
 from emo3d.dataset.shards import Shard
 from emo3d.dataset.tally import Problem, Tally
+from emo3d.names import Names, blendshape_columns
 
-_CANONICAL = {name.lower(): name for name in ARKIT_BLENDSHAPES}
 _SHARD = 64 << 20  # bytes of takes that become one Parquet file
 
 
@@ -54,13 +53,13 @@ class TakeShard(Shard):
         takes: in the order of their frames' `sample_id`.
         kind: becomes `prompt_type`.
         intensities: of every frame.
-        drop: `("tongueOut",)` to leave it out although it is not 0.
+        rule: how their scores are read.
     """
 
     takes: tuple[Take, ...]
     kind: str
     intensities: tuple[float, ...]
-    drop: tuple[str, ...]
+    rule: Rule
 
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
         """See `Shard.rows`: one row per frame and description."""
@@ -78,15 +77,16 @@ class TakeShard(Shard):
 
     def _frames(self, take: Take, tally: Tally) -> Iterator[dict[str, Any]]:
         faults: dict[tuple[str, str], tuple[str, list[int]]] = {}
-        header = read_header(take.path)
-        if header is None:
-            message = "expected Timecode and Apple's 52 blendshapes as columns, or an array of 61"
-            tally.report(Problem("take", take.name, None, "", message, take.frames))
+        try:
+            header = read_header(take.path, self.rule.names)
+        except ValueError as error:
+            tally.report(Problem("take", take.name, None, "", str(error), take.frames))
             return
+        reader = ScoreReader(take.name, self.rule)
         for number, cells in enumerate(read_cells(take.path)):
             try:
-                scores = expression(
-                    _scores(cells, header), header.names, header.columns, self.drop, tally, len(take.descriptions)
+                scores = reader.expression(
+                    _scores(cells, header), header.names, header.columns, tally, number, len(take.descriptions)
                 )
             except RowError as error:
                 if tally.strict:
@@ -104,6 +104,7 @@ class TakeShard(Shard):
                     "intensities": self.intensities,
                     "blendshapes": scores,
                 }
+        reader.close()
         for (kind, column), (message, lost) in faults.items():  # once for all the rows of a fault: takes are long
             message += f" (rows {_ranges(lost)})" if len(lost) > 1 else ""
             tally.report(Problem(kind, take.name, lost[0], column, message, len(lost) * len(take.descriptions)))
@@ -115,9 +116,9 @@ class Header(NamedTuple):
     Attributes:
         width: cells of a row.
         timecode: place of the timecode; None in arrays, which have none.
-        places: of the 52 blendshapes.
-        names: of the 52, Apple's.
-        columns: of the 52, the take's.
+        places: of the blendshapes, 51 or 52 with the tongue.
+        names: of these, Apple's.
+        columns: of these, the take's.
     """
 
     width: int
@@ -127,33 +128,41 @@ class Header(NamedTuple):
     columns: tuple[str, ...]
 
 
-def read_header(path: str) -> Header | None:
-    """Find the columns of a take; None when the file is none."""
+def read_header(path: str, names: Names | None = None) -> Header:
+    """Find the columns of a take.
+
+    Raises:
+        ValueError: the file is no take; the message says what it lacks, without its name.
+    """
     if path.endswith(".npy"):
         from emo3d.face.export import _LIVELINK_NAMES  # the one place where the order is written
 
-        array = _array(path)
-        whole = array is not None and array.ndim == 2 and array.shape[1] == 61
-        return Header(61, None, tuple(range(52)), _LIVELINK_NAMES, _LIVELINK_NAMES) if whole else None
+        shape = read_array(path).shape
+        if len(shape) != 2 or shape[1] != 61:
+            raise ValueError(f"expected an array of 61 numbers a frame, got one of shape {shape}")
+        return Header(61, None, tuple(range(52)), _LIVELINK_NAMES, _LIVELINK_NAMES)
     cells = [cell.strip() for cell in next(read_csv(path), [])]
-    places = {_CANONICAL[cell.lower()]: place for place, cell in enumerate(cells) if cell.lower() in _CANONICAL}
     timecode = [place for place, cell in enumerate(cells) if cell.lower() == "timecode"]
-    if len(places) != len(_CANONICAL) or not timecode:
-        return None
-    columns = tuple(cells[place] for place in places.values())
-    return Header(len(cells), timecode[0], tuple(places.values()), tuple(places), columns)
+    if len(timecode) != 1:
+        raise ValueError(f"expected one column Timecode, found {len(timecode) or 'none'}")
+    by_name = blendshape_columns(cells, names)
+    by_name.pop("_neutral", None)
+    columns = tuple(by_name.values())
+    return Header(len(cells), timecode[0], tuple(map(cells.index, columns)), tuple(by_name), columns)
+
+
+def is_take(path: str, names: Names | None = None) -> bool:
+    """Whether a file has the columns of a take."""
+    try:
+        read_header(path, names)
+    except ValueError:
+        return False
+    return True
 
 
 def read_cells(path: str) -> Iterator[Sequence[Any]]:
     """Yield the cells of every frame of a take that has a header, as they stand."""
-    return iter(_array(path)) if path.endswith(".npy") else islice(read_csv(path), 1, None)  # type: ignore[arg-type]
-
-
-def _array(path: str) -> np.ndarray | None:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError):  # no array, one of objects, or one that is cut off
-        return None
+    return iter(read_array(path)) if path.endswith(".npy") else islice(read_csv(path), 1, None)
 
 
 def _scores(cells: Sequence[Any], header: Header) -> np.ndarray:
@@ -162,11 +171,11 @@ def _scores(cells: Sequence[Any], header: Header) -> np.ndarray:
     return numbers([cells[place] for place in header.places], header.columns)
 
 
-def number_takes(takes: Iterable[Take]) -> list[Take]:
+def number_takes(takes: Iterable[Take], names: Names | None = None) -> list[Take]:
     """Count the frames of takes and give each the `sample_id` of its first one, running over all of them."""
     numbered, first = [], 0
     for take in takes:
-        frames = sum(1 for _ in read_cells(take.path)) if take.path and read_header(take.path) else 0
+        frames = sum(1 for _ in read_cells(take.path)) if take.path and is_take(take.path, names) else 0
         numbered.append(replace(take, first=first, frames=frames))
         first += frames
     return numbered
@@ -185,14 +194,14 @@ def share_out(takes: Sequence[Take]) -> list[tuple[Take, ...]]:
     return [tuple(group) for group in groups]
 
 
-def frames_csv(takes: Iterable[Take]) -> str:
+def frames_csv(takes: Iterable[Take], names: Names | None = None) -> str:
     """The timecode of every frame, for which the dataset has no column: `sample_id,take,row,timecode`."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["sample_id", "take", "row", "timecode"])
     for take in takes:
-        header = read_header(take.path) if take.path else None
-        if header:
+        if take.path and is_take(take.path, names):
+            header = read_header(take.path, names)
             for number, cells in enumerate(read_cells(take.path)):
                 place = header.timecode
                 timecode = cells[place] if place is not None and place < len(cells) else ""
@@ -200,7 +209,7 @@ def frames_csv(takes: Iterable[Take]) -> str:
     return text.getvalue()
 
 
-def find_takes(folder: Path, version: str | None) -> tuple[list[str], dict[str, str]]:
+def find_takes(folder: Path, version: str | None, names: Names | None = None) -> tuple[list[str], dict[str, str]]:
     """Find the takes in a folder and the folders in it.
 
     The app writes a calibrated take twice, `..._raw.csv` and `..._cal.csv`, with the neutral pose
@@ -209,6 +218,7 @@ def find_takes(folder: Path, version: str | None) -> tuple[list[str], dict[str, 
     Args:
         folder: to look in.
         version: `"raw"` or `"cal"`: which of the two to take.
+        names: a mapping of names, see `emo3d.names.read_names`.
 
     Returns:
         Paths relative to the folder, sorted; and those of the other CSV files, with the reason why they are no takes.
@@ -216,11 +226,11 @@ def find_takes(folder: Path, version: str | None) -> tuple[list[str], dict[str, 
     Raises:
         ValueError: no take at all; or both versions of one, and no `version`.
     """
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.csv"))
-    stems = {name.removesuffix(".csv") for name in names}
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.csv") if path.is_file())
+    stems = {name.removesuffix(".csv") for name in files}
     takes: list[str] = []
     others: dict[str, str] = {}
-    for name in names:
+    for name in files:
         stem, _, ending = name.removesuffix(".csv").rpartition("_")
         if ending == "neutral" and {f"{stem}_raw", f"{stem}_cal"} & stems:
             others[name] = "the neutral pose of a calibrated take"
@@ -231,12 +241,15 @@ def find_takes(folder: Path, version: str | None) -> tuple[list[str], dict[str, 
             )
         elif ending in ("raw", "cal") and {f"{stem}_raw", f"{stem}_cal"} <= stems and ending != version:
             others[name] = f"the other version of {stem}_{version}.csv"
-        elif read_header(str(folder / name)) is None:
-            others[name] = "not a take: no timecode, or not the 52 blendshapes"
         else:
-            takes.append(name)
+            try:
+                read_header(str(folder / name), names)
+            except ValueError as error:
+                others[name] = f"not a take: {error}"
+            else:
+                takes.append(name)
     if not takes:
-        raise ValueError(f"expected takes of Live Link Face in {folder.name}, found none among {len(names)} CSV files")
+        raise ValueError(f"expected takes of Live Link Face in {folder.name}, found none among {len(files)} CSV files")
     return takes, others
 
 

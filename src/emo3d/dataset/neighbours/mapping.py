@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from emo3d.blendshapes import BLENDSHAPES, LAYOUTS, MEDIAPIPE_BLENDSHAPES, Space
+from emo3d.blendshapes import BLENDSHAPES, LAYOUTS, Space
 from emo3d.dataset.facs import Scale
+from emo3d.documents import read_json
 from emo3d.emotions import EMOTIONS
-
-NAMES = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")
-"""Every blendshape that a table may name."""
+from emo3d.names import KNOWN, blendshape_names
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,7 @@ def read_mapping(path: str | os.PathLike[str], layout: str | None = None) -> Col
         ValueError: no JSON object, an unknown key, a value of another form; the message names the key.
     """
     name = Path(path).name
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{name}: expected a JSON object, {error}") from None
+    document = read_json(path)
     if not isinstance(document, dict):
         raise ValueError(f"{name}: expected a JSON object, got a {type(document).__name__}")
     try:
@@ -86,7 +81,7 @@ def _mapping(document: Mapping[str, Any], layout: str | None) -> ColumnMapping:
     known = [item.name for item in fields(ColumnMapping)]
     unknown = [key for key in document if key not in known]
     if unknown:
-        raise ValueError(f"expected the keys {', '.join(known)}, got {unknown[0]!r}")
+        raise ValueError(f"expected the keys {', '.join(known)}, got {unknown[0]!r:.300}")
     values = dict(document)
     if layout and values.setdefault("layout", layout) != layout:
         raise ValueError(f"layout is {values['layout']!r} here, but {layout!r} was passed")
@@ -99,7 +94,7 @@ def _mapping(document: Mapping[str, Any], layout: str | None) -> ColumnMapping:
     if "description" in values:
         description = [values["description"]] if isinstance(values["description"], str) else values["description"]
         if not _strings(description):
-            raise ValueError(f"expected a column or a list of columns as description, got {description!r}")
+            raise ValueError(f"expected a column or a list of columns as description, got {description!r:.300}")
         values["description"] = tuple(description)
     values["emotions"] = _emotions(values.get("emotions", {}))
     if "intensities" in values:
@@ -115,11 +110,11 @@ def _mapping(document: Mapping[str, Any], layout: str | None) -> ColumnMapping:
 
 def _check(values: Mapping[str, Any], key: str, holds: Callable[[Any], bool], expected: str) -> None:
     if key in values and not holds(values[key]):
-        raise ValueError(f"expected {expected} as {key}, got {values[key]!r}")
+        raise ValueError(f"expected {expected} as {key}, got {values[key]!r:.300}")
 
 
 def _one_of(values: Mapping[str, Any], key: str, known: Iterable[str]) -> None:
-    _check(values, key, lambda value: value in known, " or ".join(map(repr, known)))
+    _check(values, key, lambda value: value in tuple(known), " or ".join(map(repr, known)))
 
 
 def _strings(value: Any) -> bool:
@@ -137,17 +132,26 @@ def _by_name(value: Any, order: Sequence[str], known: Sequence[str], key: str) -
             raise ValueError(f"expected {len(order)} columns as {key}, got {len(value)}")
         return dict(zip(order, value, strict=True))
     if not _columns(value):
-        raise ValueError(f"expected columns as {key}, got {value!r}")
+        raise ValueError(f"expected columns as {key}, got {value!r:.300}")
     unknown = [name for name in value if name not in known]
     if unknown:
-        raise ValueError(f"expected {key} of {', '.join(known)}; got {unknown[0]!r}")
+        raise ValueError(f"expected {key} of {', '.join(known)}; got {unknown[0]!r:.300}")
     return dict(value)
 
 
 def _blendshapes(value: Any, layout: str | None) -> dict[str, str]:
     if isinstance(value, list) and len(value) == 52 and layout is None:
         raise ValueError('52 blendshapes are in the layout "mediapipe" or "arkit": say which as layout')
-    named = _by_name(value, LAYOUTS[layout or "emo3d"], NAMES, "blendshapes")
+    order = LAYOUTS[layout or "emo3d"]
+    if layout == "arkit" and len(value) == 51:  # without tongueOut, the last
+        order = order[:51]
+    if isinstance(value, dict):
+        known = blendshape_names(value)  # in whatever spelling
+        value = {
+            **{key: column for key, column in value.items() if key not in known.values()},
+            **{ours: value[theirs] for ours, theirs in known.items()},
+        }
+    named = _by_name(value, order, KNOWN, "blendshapes")
     missing = [name for name in BLENDSHAPES if name not in named]
     if missing:
         raise ValueError(f"expected a column for each of the 51 blendshapes, got none for {missing[0]}")
@@ -156,13 +160,14 @@ def _blendshapes(value: Any, layout: str | None) -> dict[str, str]:
 
 def _emotions(value: Any) -> dict[str, dict[str, float]]:
     if not isinstance(value, dict):
-        raise ValueError(f"expected tag -> emotion -> intensity as emotions, got {value!r}")
+        raise ValueError(f"expected tag -> emotion -> intensity as emotions, got {value!r:.300}")
     for tag, shares in value.items():
         if not isinstance(shares, dict) or any(
             emotion not in EMOTIONS or not isinstance(share, (int, float)) or not 0 <= share <= 1
             for emotion, share in shares.items()
         ):
             raise ValueError(
-                f"expected emotions of {', '.join(EMOTIONS)} with intensities in 0..1 for {tag!r}, got {shares!r}"
+                f"expected emotions of {', '.join(EMOTIONS)} with intensities in 0..1 for {tag!r:.100}, "
+                f"got {shares!r:.300}"
             )
     return {tag.strip().lower(): shares for tag, shares in value.items()}

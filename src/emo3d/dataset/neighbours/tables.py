@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from emo3d.blendshapes import LAYOUTS, parse_scores
+from emo3d.blendshapes import layout_names, parse_scores
 from emo3d.dataset.facs import read_units, units_to_expression
 from emo3d.dataset.neighbours.formats import read_records
-from emo3d.dataset.neighbours.mapping import NAMES, ColumnMapping
-from emo3d.dataset.neighbours.rows import RowError, expression, numbers, within
+from emo3d.dataset.neighbours.mapping import ColumnMapping
+from emo3d.dataset.neighbours.rows import RowError, Rule, ScoreReader, numbers, within
 from emo3d.dataset.neighbours.tags import intensities_of, strength_of_level
 from emo3d.dataset.shards import Shard
 from emo3d.dataset.tally import Problem, Tally
+from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
+from emo3d.names import blendshape_names, mistyped
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class TableShard(Shard):
         mapping: which columns hold what.
         description: of every row, where the mapping has none.
         emotion: tag of every row, where the mapping has none.
-        drop: blendshapes ("tongueOut") and units ("AU38") that may be left out.
+        rule: how scores are read, and which blendshapes ("tongueOut") and units ("AU38") may be left out.
     """
 
     table: str
@@ -39,11 +40,12 @@ class TableShard(Shard):
     mapping: ColumnMapping
     description: str | None
     emotion: str | None
-    drop: tuple[str, ...]
+    rule: Rule
 
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
         """See `Shard.rows`: one row per description."""
         name = Path(self.table).name
+        reader = ScoreReader(name, self.rule)
         for number, record in enumerate(read_records(self.table, list(self.mapping.columns))):
             count = 1
             counted = Tally()
@@ -54,7 +56,7 @@ class TableShard(Shard):
                 count = len(descriptions)
                 strength = self._strength(record)
                 intensities = self._intensities(record, strength, counted)
-                blendshapes = self._expression(record, strength, counted)
+                blendshapes = self._expression(record, strength, counted, reader, number)
             except RowError as error:
                 tally.report(Problem(error.kind, name, number, error.column, str(error), count))
             else:
@@ -70,6 +72,7 @@ class TableShard(Shard):
                         "blendshapes": blendshapes,
                     }
             tally.count("rows_in", count)
+        reader.close()
 
     def _descriptions(self, record: Mapping[str, Any]) -> list[str]:
         if self.description is not None:
@@ -78,7 +81,7 @@ class TableShard(Shard):
         for column in self.mapping.description:
             for text in record[column] if isinstance(record[column], list) else [record[column]]:
                 if text is not None and not isinstance(text, str):
-                    raise RowError("description", column, f"expected text, got {text!r}")
+                    raise RowError("description", column, f"expected text, got {text!r:.200}")
                 try:
                     (text or "").encode("utf-8")
                 except UnicodeEncodeError:
@@ -113,11 +116,13 @@ class TableShard(Shard):
         except ValueError as error:
             raise RowError("emotion", column or "", str(error)) from None
 
-    def _expression(self, record: Mapping[str, Any], strength: float, tally: Tally) -> list[float]:
-        scores = self._scores(record)
+    def _expression(
+        self, record: Mapping[str, Any], strength: float, tally: Tally, reader: ScoreReader, number: int
+    ) -> list[float]:
+        scores = self._scores(record, reader)
         if scores is not None:
             tally.count("from_blendshapes")
-            return expression(*scores, self.drop, tally)
+            return reader.expression(*scores, tally, number)
         columns = self.mapping.action_units
         where = columns if isinstance(columns, str) else ""
         cells = {unit: record[column] for unit, column in columns.items()} if isinstance(columns, Mapping) else None
@@ -126,7 +131,7 @@ class TableShard(Shard):
             raise RowError("no expression", where, "expected blendshapes or action units, got neither")
         try:
             units = read_units(noted, self.mapping.scale, strength)
-            for unit in set(units) & {name.upper().removeprefix("AU") for name in self.drop}:
+            for unit in set(units) & {name.upper().removeprefix("AU") for name in self.rule.drop}:
                 if units.pop(unit):
                     tally.count(f"dropped_AU{unit}")
             shown = units_to_expression(units).tolist()
@@ -135,7 +140,9 @@ class TableShard(Shard):
         tally.count("from_action_units")
         return shown
 
-    def _scores(self, record: Mapping[str, Any]) -> tuple[np.ndarray, Sequence[str], Sequence[str]] | None:
+    def _scores(
+        self, record: Mapping[str, Any], reader: ScoreReader
+    ) -> tuple[np.ndarray, Sequence[str], Sequence[str]] | None:
         """Scores, the names of their blendshapes and of their columns; None where the row has none."""
         columns = self.mapping.blendshapes
         if columns is None:
@@ -150,31 +157,35 @@ class TableShard(Shard):
             return None
         try:
             if isinstance(value, str):
-                value = json.loads(value) if value.lstrip().startswith("{") else parse_scores(value)
+                value = parse_json(value) if value.lstrip().startswith("{") else parse_scores(value)
         except ValueError as error:
             raise RowError("scores", columns, str(error)) from None
         if isinstance(value, Mapping):
-            names: Sequence[str] = list(value)
-            unknown = [name for name in names if name not in NAMES]
-            if unknown:
-                raise RowError("scores", columns, f"expected ARKit blendshape names, got {unknown[0]!r}")
-            value = list(value.values())
+            try:
+                by_name = blendshape_names(value, self.rule.names)
+            except ValueError as error:
+                raise RowError("scores", columns, f"the mapping {error}") from None
+            extras = [key for key in value if key not in by_name.values() and key not in (self.rule.names or ())]
+            wrong = [key for key in extras if not by_name or mistyped(key)]
+            if wrong:
+                near = f"; did you mean {mistyped(wrong[0])}?" if by_name else ""
+                raise RowError("scores", columns, f"expected ARKit blendshape names, got {wrong[0]!r:.100}{near}")
+            reader.extras.update(dict.fromkeys(extras[: max(0, 20 - len(reader.extras))]))
+            names: Sequence[str] = list(by_name)
+            value = [value[key] for key in by_name.values()]
         elif isinstance(value, (list, np.ndarray)):
             names = self._layout(len(value), columns)
         else:
-            raise RowError("scores", columns, f"expected a vector of scores, got {value!r}")
+            raise RowError("scores", columns, f"expected a vector of scores, got {value!r:.200}")
         where = [f"{columns}.{name}" for name in names]
         return numbers(value, where), names, where
 
     def _layout(self, count: int, column: str) -> Sequence[str]:
-        layout = self.mapping.layout
-        if layout is None and count == 52:
-            message = "52 scores are in the layout mediapipe or arkit, which cannot be told apart; say which as layout"
-            raise RowError("scores", column, message)
-        names = LAYOUTS[layout or "emo3d"]
-        if count != len(names):
-            raise RowError("scores", column, f"expected {len(names)} scores, got {count}")
-        return names
+        try:
+            return layout_names(count, self.mapping.layout)  # type: ignore[arg-type]
+        except ValueError as error:
+            hint = "" if self.mapping.layout else "; --layout says mediapipe or arkit"
+            raise RowError("scores", column, f"{error}{hint}") from None
 
 
 def _empty(value: Any) -> bool:
