@@ -229,6 +229,8 @@ TABLE = {"description": "text", "blendshapes": "bs", "space": "weights"}
             {},
             r"expected one column 'txt' \(mapped as description\), found text",
         ),
+        ("table", {**TABLE, "emotion": ""}, {}, "expected a column as emotion, got ''"),
+        ("table", {**TABLE, "layout": []}, {}, r"as layout, got \[\]"),
         ("table", [1], {}, "expected a JSON object, got a list"),
     ],
 )

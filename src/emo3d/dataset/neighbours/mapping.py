@@ -89,7 +89,7 @@ def _mapping(document: Mapping[str, Any], layout: str | None) -> ColumnMapping:
     _one_of(values, "scale", get_args(Scale))
     _one_of(values, "space", get_args(Space))
     for key in ("emotion", "level"):
-        _check(values, key, lambda value: isinstance(value, str), "a column")
+        _check(values, key, _is_column, "a column")
     _check(values, "levels", lambda value: isinstance(value, int) and value > 0, "a whole number")
     if "description" in values:
         description = [values["description"]] if isinstance(values["description"], str) else values["description"]
@@ -101,10 +101,8 @@ def _mapping(document: Mapping[str, Any], layout: str | None) -> ColumnMapping:
         values["intensities"] = _by_name(values["intensities"], EMOTIONS, EMOTIONS, "intensities")
     if isinstance(values.get("blendshapes"), (list, dict)):
         values["blendshapes"] = _blendshapes(values["blendshapes"], values.get("layout"))
-    _check(values, "blendshapes", lambda value: isinstance(value, (str, dict)), "a column, or columns")
-    _check(
-        values, "action_units", lambda value: isinstance(value, str) or _columns(value), "a column, or unit -> column"
-    )
+    _check(values, "blendshapes", lambda value: _is_column(value) or isinstance(value, dict), "a column, or columns")
+    _check(values, "action_units", lambda value: _is_column(value) or _columns(value), "a column, or unit -> column")
     return ColumnMapping(**values)
 
 
@@ -118,11 +116,15 @@ def _one_of(values: Mapping[str, Any], key: str, known: Iterable[str]) -> None:
 
 
 def _strings(value: Any) -> bool:
-    return isinstance(value, Sequence) and bool(value) and all(isinstance(item, str) for item in value)
+    return isinstance(value, Sequence) and bool(value) and all(map(_is_column, value))
 
 
 def _columns(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and all(isinstance(column, str) for column in value.values())
+    return isinstance(value, dict) and bool(value) and all(map(_is_column, value.values()))
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _by_name(value: Any, order: Sequence[str], known: Sequence[str], key: str) -> dict[str, str]:
