@@ -80,6 +80,21 @@ def test_render_calibrates_readings(tmp_path, method, said):
     assert np.abs(pictures - expected.astype(int)).mean() < 0.1
 
 
+def test_files_of_other_programs_are_rendered_with_what_is_said_of_them(tmp_path):
+    """The same face three times: in the user's own names and percent, as iFacialMocap's line, and clipped."""
+    (tmp_path / "names.json").write_text(json.dumps({"Mund": "jawOpen"}))
+    (tmp_path / "theirs.json").write_text(json.dumps([{"Mund": 100, "timestamp": 7}]))
+    (tmp_path / "line.txt").write_text("jawOpen-100|hapihapi-0|=head#1,2,3|")
+    (tmp_path / "loud.json").write_text(json.dumps([{"jawOpen": 1.5}]))
+    own = ("--names", tmp_path / "names.json", "--scale", "100")
+    for name, options in (("theirs.json", own), ("line.txt", ()), ("loud.json", ("--clip",))):
+        emo3d("render", tmp_path / name, "--out", tmp_path / name[:-5], "--size", "64", *options)
+    pictures = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("*/00000.png"))]
+    assert len(pictures) == 3
+    np.testing.assert_array_equal(pictures[0], render({"jawOpen": 1.0}, settings=RenderSettings(size=64))[0])
+    assert all(np.array_equal(pictures[0], picture) for picture in pictures)
+
+
 @pytest.mark.parametrize("method", ["refine", "none"])
 def test_a_generator_of_readings_is_calibrated(tmp_path, method):
     """A generator as if it were trained on the release: its numbers are readings."""

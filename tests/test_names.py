@@ -1,10 +1,12 @@
 """Spellings of blendshapes. What each file calls them was read in the files and public lists of the programs named."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
+from emo3d.face import FaceRig
 from emo3d.names import KNOWN, blendshape_columns, blendshape_name, blendshape_names, mistyped, read_names
 
 
@@ -114,3 +116,14 @@ def test_a_missing_column_has_the_nearest():
 def test_neutral_is_mediapipes_only_with_its_underscore():
     assert blendshape_name("_neutral") == blendshape_name("_Neutral") == "_neutral"
     assert set(KNOWN) == {*BLENDSHAPES, "_neutral", "tongueOut"}
+
+
+CASES = Path(__file__).parents[2] / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the files of the trials are not beside this checkout")
+def test_a_rig_with_other_spellings_has_the_same_shapes():
+    """r04 is r01_front with `_Left` and the like: 7 shapes, says CASES.md."""
+    plain, other = (FaceRig.from_glb(CASES / name) for name in ("r01_front.glb", "r04.glb"))
+    assert len(BLENDSHAPES) - len(plain.missing) == 7
+    assert other.missing == plain.missing

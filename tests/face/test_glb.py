@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import TARGETS, FaceRig, render
 from emo3d.face.export import write_glb
 
@@ -381,3 +382,12 @@ def test_other_files(tmp_path, content, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011 (compared below, brackets and all)
         FaceRig.from_glb(tmp_path / "face.glb")
     assert str(error.value).startswith(message)
+
+
+def test_targets_go_by_a_mapping_of_names(square, tmp_path):
+    """Spellings are tested in tests/test_names.py; here, that the reader asks the same rule, with the user's names."""
+    square.mesh["extras"]["targetNames"] = ["Fcl_EYE_Close_L", "BS_node.eye_blink_r", "mouthSmile.R", "Fcl_MTH_Neutral"]
+    path = square.write(tmp_path / "square.gltf")
+    plain, vroid = FaceRig.from_glb(path), FaceRig.from_glb(path, names="vroid")
+    assert {"eyeBlinkRight", "mouthSmileRight"} == set(BLENDSHAPES) - set(plain.missing)
+    assert {"eyeBlinkRight", "mouthSmileRight", "eyeBlinkLeft"} == set(BLENDSHAPES) - set(vroid.missing)

@@ -5,16 +5,19 @@ from dataclasses import fields, replace
 
 import datasets
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fakes import FakeBackbone, anything, pictures
 from oracle import oracle
 from PIL import Image
 
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import make_rows
 from emo3d.face import PANEL, RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, read_references, score, score_distributions
+from emo3d.scoring.inputs import read_batch
 
 
 def case(seed, n=30, dimension=6):
@@ -428,3 +431,10 @@ def test_a_bank_of_another_backbone_is_refused():
     bank = replace(Bank.encode(*_columns(references), backbone), backbone="other@2")
     with pytest.raises(ValueError, match="expected a bank embedded by fake@1, got one by other@2"):
         score(pictures(range(30)), references, bank=bank, backbone=backbone)
+
+
+def test_a_data_frame_of_predictions_goes_by_the_names_of_its_columns():
+    """Without a backbone: what is scored is what `read_batch` gives."""
+    faces = np.random.default_rng(0).random((1, 51)).round(3)
+    frame = pd.DataFrame(faces[:, ::-1], columns=[name.upper() for name in BLENDSHAPES[::-1]]).assign(id=7)
+    np.testing.assert_allclose(read_batch(frame, [ROW])[0], faces, atol=1e-6)

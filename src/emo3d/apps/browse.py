@@ -253,7 +253,7 @@ def _row(place: int, cells: Mapping[str, Any]) -> Row:
         try:
             blendshapes = as_expressions([given], None if "blendshapes" in cells else "mediapipe")[0]
         except (ValueError, TypeError) as error:
-            problem = str(error).removesuffix(" in row 0")
+            problem = str(error).partition(" in row 0")[0]
     try:
         intensities = as_intensities([cells.get("intensities") or [cells.get(emotion) for emotion in EMOTIONS]])[0]
     except (ValueError, TypeError):  # none, or all of them zero
