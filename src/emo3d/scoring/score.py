@@ -14,7 +14,8 @@ from emo3d.backbones import Backbone
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.core import divergence
-from emo3d.scoring.inputs import check_lengths, read_batch, read_references
+from emo3d.scoring.inputs import read_batch, read_references
+from emo3d.scoring.joining import check_lengths
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.scorer import FACE, Emo3DScorer
 from emo3d.scoring.settings import ScoreSettings
