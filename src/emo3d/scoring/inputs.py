@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,8 @@ from emo3d.names import blendshape_names
 from emo3d.pictures import read_picture
 from emo3d.scoring.joining import KEYS, order_of
 from emo3d.scoring.tables import column, column_names, listed, nearest
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,24 @@ def content_hash(descriptions: Sequence[str], intensities: np.ndarray) -> str:
     return hashlib.sha256(texts + np.ascontiguousarray(intensities, "<f8").tobytes()).hexdigest()[:12]
 
 
+def row_digests(references: References) -> np.ndarray:
+    """A digest of each row's description, intensities and expression, (N,) of 16 bytes, for `hash_rows`."""
+    expressions = np.ascontiguousarray(references.expressions, "<f4")
+    intensities = np.ascontiguousarray(references.intensities, "<f4")  # as the datasets hold them
+    rows = zip(references.descriptions, intensities, expressions, strict=True)
+    digests = [
+        hashlib.sha256(b"\0".join((text.encode(), emotions.tobytes(), scores.tobytes()))).digest()[:16]
+        for text, emotions, scores in rows
+    ]
+    return np.array(digests, "V16")
+
+
+def hash_rows(digests: np.ndarray, space: str) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over rows in any order, and the space of their expressions."""
+    content = b"".join(sorted(digest.tobytes() for digest in digests))
+    return hashlib.sha256(space.encode() + content).hexdigest()[:12]
+
+
 def read_batch(
     predictions: Any, references: Any, *, join: str | None = None, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, References]:
@@ -97,7 +118,9 @@ def read_batch(
     described = read_references(references)
     given, keys = read_predictions(predictions, layout)
     order = order_of(len(given), keys, described.keys, join)
-    return given if order is None else given[order], described  # pictures have no keys, so they stay
+    if order is not None and not isinstance(given, Pictures):  # those have no keys
+        given = given[order]
+    return given, described
 
 
 def read_predictions(
@@ -250,6 +273,28 @@ def _expressions(column: Sequence[Any]) -> np.ndarray | None:
     return as_expressions(column)
 
 
+def space_of(option: Space | None, predictions: Space | None, references: References) -> Space:
+    """Decide the space of predictions: as they say, else as the user says, else as the references, else weights.
+
+    Args:
+        option: what the user says.
+        predictions: what their file says.
+        references: who may say the space of their own expressions.
+
+    Raises:
+        ValueError: the user contradicts the file.
+    """
+    if option and predictions and check_space(option) != predictions:
+        raise ValueError(f"the predictions say that their space is {predictions}, got {option}")
+    if space := option or predictions:
+        return check_space(space)
+    if references.space:
+        logger.warning(
+            "the predictions do not say their space: they are taken as %s, as the references are", references.space
+        )
+    return references.space or "weights"
+
+
 def is_pictures(predictions: Any) -> bool:
     """Whether predictions are pictures (arrays of three axes, PIL images, paths) rather than expressions."""
     if isinstance(predictions, Pictures):
@@ -258,7 +303,10 @@ def is_pictures(predictions: Any) -> bool:
         return predictions.ndim == 4
     if len(predictions) == 0 or isinstance(predictions, Mapping):
         return False
-    return isinstance(predictions[0], (Image.Image, str, Path)) or np.ndim(predictions[0]) == 3
+    first = predictions[0]
+    if isinstance(first, str) and first.lstrip().startswith("["):
+        return False  # a printed array, as the release has them
+    return isinstance(first, (Image.Image, str, Path)) or np.ndim(first) == 3
 
 
 class Pictures:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -13,9 +14,11 @@ import pyarrow as pa
 from fsspec.core import url_to_fs
 from pyarrow import parquet
 
-from emo3d.blendshapes import BLENDSHAPES, Layout, Space, check_space
+from emo3d.blendshapes import Layout, Space, check_space
 from emo3d.expressions import expressions_of_table
+from emo3d.names import blendshape_names
 from emo3d.scoring.inputs import References, read_references
+from emo3d.scoring.joining import KEYS
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,20 @@ class ParquetRows:
     def expressions(self, start: int, stop: int, layout: Layout | None = None) -> np.ndarray:
         """Expressions (N, 51) float32 of a range of rows; see `read_expressions`."""
         names = [name for name in self.columns if name == "blendshapes"]
-        names = names or [name for name in self.columns if name[:1].lower() + name[1:] in BLENDSHAPES]
+        names = names or list(blendshape_names(self.columns).values())
         return expressions_of_table(self.read(start, stop, names), layout)
 
     def references(self, start: int, stop: int, *, compared: bool = True) -> References:
         """References of a range of rows, see `read_references`; their expressions only to be compared with."""
-        wanted = ("description", "intensities", "blendshapes") if compared else ("description", "intensities")
+        wanted = ("sample_id", "description", "intensities", *(["blendshapes"] if compared else []))
         table = self.read(start, stop, [name for name in self.columns if name in wanted])
         return read_references({name: table[name].to_pylist() for name in table.column_names}, self.space)
+
+    def keys(self) -> dict[str, list[Any]]:
+        """What says whose face each row is, see `emo3d.scoring.joining`."""
+        names = [name for name in self.columns if name in KEYS]
+        table = self.read(0, len(self), names) if names and len(self) else None
+        return {} if table is None else {name: table[name].to_pylist() for name in names}
 
     def without_expressions(self) -> ParquetRows:
         """The same files, of which `blendshapes` is not read."""
