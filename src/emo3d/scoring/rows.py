@@ -17,6 +17,7 @@ from pyarrow import parquet
 from emo3d.blendshapes import Layout, Space, check_space
 from emo3d.expressions import expressions_of_table
 from emo3d.names import blendshape_names
+from emo3d.parquet import check_size
 from emo3d.scoring.inputs import References, read_references
 from emo3d.scoring.joining import KEYS
 
@@ -117,6 +118,7 @@ def _read(file: str, begin: int, end: int, columns: list[str]) -> pa.Table:
     with _opened(file) as opened:
         edges = np.cumsum([0, *(opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups))])
         groups = [i for i in range(opened.num_row_groups) if edges[i] < end and edges[i + 1] > begin]
+        check_size(opened, columns, groups)
         return opened.read_row_groups(groups, columns).slice(begin - int(edges[groups[0]]), end - begin)
 
 
@@ -124,7 +126,7 @@ def _read(file: str, begin: int, end: int, columns: list[str]) -> pa.Table:
 def _opened(file: str) -> Iterator[parquet.ParquetFile]:
     with fsspec.open(file, "rb") as data:
         try:
-            opened = parquet.ParquetFile(data)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"expected a Parquet file, got {file}: {str(error).splitlines()[0]}") from error
-        yield opened
+            yield parquet.ParquetFile(data)
+        except (pa.ArrowException, OverflowError, UnicodeDecodeError) as error:  # in opening, or in reading
+            reason = str(error).strip().partition("\n")[0][:200]
+            raise ValueError(f"expected a Parquet file, got {file}: {reason}") from error
