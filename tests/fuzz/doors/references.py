@@ -25,7 +25,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
     header = ["sample_id", "description", *EMOTIONS]
     cells = [[row["sample_id"], row["description"], *row["intensities"]] for row in rows]
     table = "\n".join(",".join(map(str, line)) for line in (header, *cells)).encode()
-    printed = 'description,intensities\na smile,"[0.1 0.2 0 0 0 0 0 1]"\n'.encode()
+    printed = b'description,intensities\na smile,"[0.1 0.2 0 0 0 0 0 1]"\n'
     return [
         {"references.parquet": (folder / "x.parquet").read_bytes()},
         {"references.jsonl": lines},
