@@ -113,7 +113,7 @@ def read_table(path: Path, wanted: Collection[str], is_whole: bool = False) -> d
         records = _records(path)
         names = list(dict.fromkeys(name for record in records for name in record))
         columns = {name: [record.get(name) for record in records] for name in names if name in wanted}
-    return {name: [] for name in names if name not in columns} | columns if is_whole else columns
+    return {name: columns.get(name, []) for name in names} if is_whole else columns
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
@@ -159,7 +159,10 @@ def _cell(name: str, text: str, row: int) -> Any:
     if name in KEYS:
         return text
     if name in ("intensities", "blendshapes"):
-        return parse_scores(text) if text.strip() else None
+        if not text.strip():
+            return None
+        parse_scores(text)  # checks it, and keeps fewer digits than there are
+        return [float(number) for number in text.strip("[] \r\n\t").replace(",", " ").split()]
     try:
         return float(text)
     except ValueError:

@@ -119,7 +119,9 @@ def _read(file: str, begin: int, end: int, columns: list[str]) -> pa.Table:
         edges = np.cumsum([0, *(opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups))])
         groups = [i for i in range(opened.num_row_groups) if edges[i] < end and edges[i + 1] > begin]
         check_size(opened, columns, groups)
-        return opened.read_row_groups(groups, columns).slice(begin - int(edges[groups[0]]), end - begin)
+        table = opened.read_row_groups(groups, columns)
+        table.validate(full=True)  # texts that are no UTF-8
+        return table.slice(begin - int(edges[groups[0]]), end - begin)
 
 
 @contextmanager
