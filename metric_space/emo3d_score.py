@@ -9,9 +9,10 @@ import datasets
 import evaluate
 from PIL import Image
 
-from emo3d.blendshapes import as_expressions
 from emo3d.scoring import Bank, ScoreSettings, read_references, score
-from emo3d.scoring.inputs import Pictures, check_lengths, is_pictures
+from emo3d.scoring.inputs import Pictures, is_pictures, read_batch
+from emo3d.scoring.joining import check_lengths
+from emo3d.scoring.tables import column_names
 
 _DESCRIPTION = """\
 Emo3D says whether faces show the emotions they were generated from. Each predicted expression is rendered, its picture
@@ -23,13 +24,16 @@ _KWARGS_DESCRIPTION = """
 Args:
     predictions: expressions or pictures. An expression is 51 blendshape scores in 0..1 in the order of
         `emo3d.BLENDSHAPES`, 52 with a `layout`, or a mapping from ARKit name to score. Pictures are RGB in 8 bits, of
-        one size: paths, PIL images or arrays (H, W, 3). A column of a dataset with either will do.
+        one size: paths, PIL images or arrays (H, W, 3). A column of a dataset with either will do; so will rows or a
+        table with `blendshapes`, whose `sample_id` and `description` are checked against those of the references.
     references: rows with `description` (text), `intensities` (eight numbers in 0..1 in the order of `emo3d.EMOTIONS`,
         or a mapping from emotion to number) and, in all or none, `blendshapes` (51 scores); a list of mappings, a
         `datasets.Dataset` or a mapping of columns. Whatever else they hold is left out.
     layout (str): of vectors of 52, "mediapipe" or "arkit"; `add_batch` takes it too.
+    join (str): column by which predictions and references of a call are joined, instead of by their order:
+        "description", "sample_id" or "sample_id,description"; `add_batch` takes it too.
     references_space (str): of the references' blendshapes, "weights" or "reading". That of the predictions when left
-        out; where it is another, mse and mae are None.
+        out; where it is another, mse and mae are None. It is that of the predictions too, unless `space` is given.
     bank_folder (str): of a bank written by `emo3d.scoring.Bank.save`, for faces to look up instead of the references.
     per_sample (bool): also return the values of every sample. False by default.
     device (str): where the backbone runs, "cpu" by default.
@@ -85,6 +89,7 @@ _CITATION = """\
 
 _OPTIONS = {
     "layout": None,
+    "join": None,
     "references_space": None,
     "bank_folder": None,
     "per_sample": False,
@@ -120,7 +125,7 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
             reference_urls=["https://arxiv.org/abs/2410.02049", "https://huggingface.co/datasets/llm-lab/Emo3D"],
         )
 
-    def add_batch(self, *, predictions=None, references=None, layout=None):
+    def add_batch(self, *, predictions=None, references=None, layout=None, join=None):
         """Check a batch and keep it for `compute`; where something is wrong with it, nothing of it is kept."""
         if predictions is None or references is None:
             raise ValueError("expected predictions and references, got only one of them")
@@ -129,10 +134,11 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
             raise ValueError("expected references as rows and their space as references_space, got both in one")
         if _are_pictures(predictions):
             shown = [{"blendshapes": None, "picture": picture} for picture in _files(predictions)]
+            check_lengths(len(shown), len(described))
         else:
-            expressions = as_expressions(predictions, layout or self.options.get("layout"))
+            options = {"join": join or self.options.get("join"), "layout": layout or self.options.get("layout")}
+            expressions, described = read_batch(predictions, described, **options)
             shown = [{"blendshapes": expression, "picture": None} for expression in expressions]
-        check_lengths(len(shown), len(described))
         rows = [
             {
                 "description": description,
@@ -153,7 +159,8 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
         options = {**self.options, **options}
         _split(options)  # before the rows are read, for then they are gone
         if predictions is not None or references is not None:
-            self.add_batch(predictions=predictions, references=references, layout=options.get("layout"))
+            given = {name: options.get(name) for name in ("layout", "join")}
+            self.add_batch(predictions=predictions, references=references, **given)
         return super().compute(**options)
 
     def _compute(self, *, predictions, references, **options):
@@ -175,15 +182,16 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
 
 def _split(options):
     """Options of this module, and the settings of the score that the others are."""
+    if options.get("references_space") and "space" not in options:
+        options = {**options, "space": options["references_space"]}
     own = {name: options.get(name, default) for name, default in _OPTIONS.items()}
     return own, ScoreSettings(**{name: value for name, value in options.items() if name not in _OPTIONS})
 
 
 def _are_pictures(predictions):
-    first = predictions[0] if len(predictions) and not isinstance(predictions, Mapping) else None
-    if isinstance(first, str) and first.lstrip().startswith("["):
-        return False  # a printed array, as the release has them
-    return _is_file(first) or is_pictures(predictions)
+    if column_names(predictions) is not None or isinstance(predictions, Mapping):
+        return False
+    return (len(predictions) > 0 and _is_file(predictions[0])) or is_pictures(predictions)
 
 
 def _is_file(value):

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from math import log
 
 import numpy as np
 import pytest
@@ -19,10 +20,14 @@ REFERENCES = {
 
 
 def made(name, emo3d, settings=None, **fields):
-    """An evaluation with a score and an interval that are easy to recognise."""
+    """An evaluation with a score and an interval that are easy to recognise, without the values of every face."""
+    settings = settings or ScoreSettings()
     result = score_distributions(np.ones(8), REFERENCES, settings)
-    ends = {"emo3d": (emo3d - 0.01, emo3d + 0.02), "kl_divergence": (1.0, 2.5)}
-    result = replace(result, emo3d=emo3d, kl_divergence=1.5, intervals=ends, **fields)
+    kl, *kl_ends = (settings.divisor * log(score / (1 - score)) for score in (emo3d, emo3d - 0.01, emo3d + 0.02))
+    numbers = {"emo3d": emo3d, "kl_divergence": kl}
+    numbers["intervals"] = {"emo3d": (emo3d - 0.01, emo3d + 0.02), "kl_divergence": tuple(kl_ends)}
+    groups = {"per_emotion": {"anger": {"n": 20, **numbers}}, "per_band": {"0.8-1.0": {"n": 20, **numbers}}}
+    result = replace(result, per_sample={}, **{**groups, **numbers, **fields})
     return Evaluation(result, name, dataset="sample", split="test", date="2026-11-23")
 
 
@@ -37,15 +42,18 @@ def leaderboard(*arguments):
 
 
 def test_markdown_by_hand():
-    """Sorted, lowest first; a pipe in a name stays in its cell; what was not measured is a dash."""
+    """Sorted, lowest first; a pipe in a name stays in its cell; what was not measured is a dash.
+
+    The divergence of a score s is ln(s / (1 - s)): ln 1.5 = 0.405, ln(59/41) = 0.364, ln(62/38) = 0.490, and so on.
+    """
     best = made("mine|own", 0.6, mse=0.03125)
     tables = rank([made("theirs", 0.7), best])
     signature = best.result.signature
     assert to_markdown(tables) == (
         "| model | Emo3D ↓ | KL ↓ | MSE ↓ | recall@10 ↑ | n | date |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| mine\\|own | 0.600 [0.590–0.620] | 1.500 [1.000–2.500] | 0.0312 | – | 20 | 2026-11-23 |\n"
-        "| theirs | 0.700 [0.690–0.720] | 1.500 [1.000–2.500] | – | – | 20 | 2026-11-23 |\n"
+        "| mine\\|own | 0.600 [0.590–0.620] | 0.405 [0.364–0.490] | 0.0312 | – | 20 | 2026-11-23 |\n"
+        "| theirs | 0.700 [0.690–0.720] | 0.847 [0.800–0.944] | – | – | 20 | 2026-11-23 |\n"
         "\n"
         f"Signature: `{signature}`\n"
     )
@@ -124,7 +132,7 @@ def changed(**fields):
         (changed(intervals={"emo3d": 1}), "expected intervals and values as a result has them"),
         (changed(per_emotion=[]), "expected intervals and values as a result has them"),
         (changed(model=5), "expected a text as 'model', got 5"),
-        ("\udcff", "codec"),
+        ("\udcff", "expected JSON in UTF-8"),
     ],
 )
 def test_foreign_files(tmp_path, text, message):

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from emo3d.cli import main
-from emo3d.scoring import Emo3DResult, ScoreSettings, compare, score_distributions
+from emo3d.scoring import Emo3DResult, ScoreSettings, compare, read_references, score_distributions
+from emo3d.scoring.result import summarise
 
 MEASURES = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
 
@@ -21,9 +22,11 @@ def system(seed=0, n=40, settings=None, **per_sample):
     references = {"description": [f"face {row}" for row in range(n)], "intensities": emotions}
     result = score_distributions(np.random.default_rng(seed).random((n, 8)), references, settings)
     per_sample = result.per_sample | {name: np.asarray(values) for name, values in per_sample.items()}
-    means = {name: per_sample[column].mean() for name, column in MEASURES.items() if column in per_sample}
-    alpha = float(result.signature.partition("|alpha:")[2].partition("|")[0])
-    return replace(result, per_sample=per_sample, emo3d=1 / (1 + exp(-means["kl_divergence"] / alpha)), **means)
+    described, settings = read_references(references), settings or ScoreSettings(n_bootstrap=20)
+    return replace(
+        summarise(per_sample, described, settings, result.signature, truncated=0),
+        reference_expressions="0123456789ab" if "mse" in per_sample else None,
+    )
 
 
 def pair(n=40, apart=0.2):

@@ -1,15 +1,29 @@
 """`emo3d score`, in process; what it prints and writes is the result of `score`."""
 
 import json
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from emo3d.cli import app
+from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face.export import write_json
-from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, score
+from emo3d.scoring import (
+    Bank,
+    Emo3DResult,
+    ScoreSettings,
+    load_backbone,
+    open_references,
+    read_references,
+    score,
+    score_distributions,
+)
 
 REFERENCES = [
     {"description": f"a {word} face", "intensities": [0.1] * place + [0.3 + place / 10] + [0.1] * (7 - place)}
@@ -118,3 +132,125 @@ def test_a_bank_of_another_backbone(files, clip_folder, siglip_folder):
     bank.save(files[0] / "bank")
     done = emo3d_score(files[0], "--backbone", clip_folder, "--k", 2, "--bank", files[0] / "bank")
     assert f"expected a bank embedded by {clip_folder}@" in str(done.exception)
+
+
+@pytest.fixture
+def readings(tmp_path):
+    """Predictions that say nothing of their space, and references whose blendshapes are readings."""
+    faces = np.random.default_rng(1).random((6, 51)).round(3) / 2
+    np.save(tmp_path / "faces.npy", faces)
+    rows = [row | {"blendshapes": face.tolist()} for row, face in zip(REFERENCES, faces[::-1], strict=True)]
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({"space": "reading"})
+    parquet.write_table(table, tmp_path / "readings.parquet")
+    write_json(tmp_path / "weights.json", faces, space="weights")
+    return tmp_path, faces, rows
+
+
+@pytest.mark.parametrize(
+    ("file", "option", "space"),
+    [
+        ("faces.npy", [], "reading"),
+        ("faces.npy", ["--space", "reading"], "reading"),
+        ("faces.npy", ["--space", "weights"], "weights"),
+        ("weights.json", [], "weights"),
+    ],
+)
+def test_the_space_is_the_files_or_the_users_or_the_references(readings, clip_folder, caplog, file, option, space):
+    """The number is that of `score` in this space; where it is not that of the references, it is said."""
+    folder, faces, rows = readings
+    arguments = [folder / file, "--references", folder / "readings.parquet", "--backbone", clip_folder, "--k", 2]
+    arguments += [*option, "--out", folder / "out.json"]
+    done = CliRunner().invoke(app, ["score", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    written = Emo3DResult.load(folder / "out.json")
+    settings = ScoreSettings(backbone=clip_folder, k=2, space=space)
+    expected = score(faces, read_references(rows, "reading"), settings=settings)
+    assert written.signature == expected.signature
+    assert written.kl_divergence == pytest.approx(expected.kl_divergence, abs=1e-6)
+    if space == "reading":
+        assert written.mse == pytest.approx(((faces - faces[::-1]) ** 2).mean(), abs=1e-6)
+    else:
+        assert written.mse is None
+        assert "no mse and mae: the references' blendshapes are reading, not weights" in done.output
+    assert ("they are taken as reading, as the references are" in caplog.text) == (file == "faces.npy" and not option)
+
+
+def test_a_space_that_the_file_contradicts(readings):
+    folder = readings[0]
+    arguments = [folder / "weights.json", "--references", folder / "readings.parquet", "--space", "reading"]
+    done = CliRunner().invoke(app, ["score", *map(str, arguments)])
+    assert "the predictions say that their space is weights, got reading" in str(done.exception)
+
+
+def test_in_python_the_references_say_it_too(readings, clip_folder):
+    _, faces, rows = readings
+    result = score(faces, read_references(rows, "reading"), backbone=clip_folder, k=2)
+    assert "|space:reading|" in result.signature
+    assert result.mse is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuch.csv", "--references", "sample"], "no such file: nosuch.csv"),
+        (["facs.json", "--references", "sample"], "no such file: facs.json; did you mean 'faces.json'?"),
+        (["faces.json", "--references", "sampel"], "no such dataset: sampel; did you mean 'sample'?"),
+        (["faces.json", "--references", "./references.parqet"], "no such file: references.parqet; did you mean"),
+        (["faces.json", "--references", "nosuch.csv"], "no such file: nosuch.csv"),
+        (["faces.json", "--references", "faces.json"], "expected references as .csv, .jsonl, .parquet"),
+        (["faces.json", "--references", "sample", "--out", "nodir/x.json"], "there is no folder nodir"),
+        (["faces.json", "--references", "sample", "--out", "."], "expected a file to write, got the folder ."),
+        (["faces.json", "--references", "sample", "--bank", "none"], "there is no none/bank.parquet"),
+        ([".", "--references", "sample"], "got the folder .; --samples takes folders"),
+    ],
+)
+def test_mistakes_are_answered_before_anything_heavy_is_imported(files, arguments, message):
+    code = (
+        "import sys\nfrom emo3d.cli import app\ntry:\n    app(sys.argv[1:], standalone_mode=False)\n"
+        "except (ValueError, OSError) as error:\n    print(error)\n"
+        "print('torch' in sys.modules, 'datasets' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "score", *arguments]
+    done = subprocess.run(command, cwd=files[0], capture_output=True, text=True, timeout=60, check=False)
+    assert message in done.stdout, done.stdout + done.stderr
+    assert done.stdout.endswith("False False\n")
+
+
+def test_references_from_csv_and_json_lines(files, clip_folder):
+    folder, expressions = files
+    (folder / "r.jsonl").write_text("\n".join(map(json.dumps, REFERENCES)))
+    lines = [",".join(["description", *EMOTIONS])]
+    lines += [",".join(map(str, [row["description"], *row["intensities"]])) for row in REFERENCES]
+    (folder / "r.csv").write_text("\n".join(lines))
+    expected = score(expressions, REFERENCES, settings=ScoreSettings(backbone=clip_folder, k=2))
+    for name in ("r.jsonl", "r.csv"):
+        arguments = [folder / "faces.json", "--references", folder / name, "--backbone", clip_folder, "--k", 2]
+        done = CliRunner().invoke(app, ["score", *map(str, arguments), "--out", str(folder / "out.json")])
+        assert done.exit_code == 0, done.output
+        written = Emo3DResult.load(folder / "out.json")
+        assert (written.references, written.signature) == (expected.references, expected.signature)
+
+
+def test_baselines(tmp_path):
+    """Of the sample: the four rows, worked out here without `emo3d.scoring.baselines`."""
+    test, train = (open_references("sample", split=split) for split in ("test", "train"))
+    write_json(tmp_path / "faces.json", np.zeros((len(test), 51)))
+    arguments = ["--references", "sample", "--backbone", "quickstart", "--baselines"]
+    done = CliRunner().invoke(app, ["score", str(tmp_path / "faces.json"), *arguments], env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    prior = distribution(train.intensities).mean(axis=0)
+    mean = np.tile(train.expressions.mean(axis=0), (len(test), 1))
+    known, asked = (load_backbone("quickstart").encode_texts(rows.descriptions).embeddings for rows in (train, test))
+    expected = {
+        "faces.json": score(np.zeros((len(test), 51)), test, backbone="quickstart"),
+        "reference expressions": score(test.expressions, test, backbone="quickstart"),
+        "mean expression": score(mean, test, backbone="quickstart"),
+        "nearest description": score(train.expressions[(asked @ known.T).argmax(1)], test, backbone="quickstart"),
+        "constant prior": score_distributions(prior, test),
+    }
+    table = done.output.partition("Beside what learns nothing")[2]
+    for name, result in expected.items():
+        (line,) = [line for line in table.splitlines() if name in line]
+        assert f"{result.emo3d:.4f}" in line
+        assert f"{result.kl_divergence:.4f}" in line
+        assert ("-" if result.mse is None else f"{result.mse:.4f}") in line

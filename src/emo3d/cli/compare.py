@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import app, console
@@ -28,7 +29,7 @@ def compare(
     try:
         comparison = compute(*results, n_resamples=n_resamples, seed=seed, confidence=confidence)
     except ValueError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True, emoji=False)
         raise typer.Exit(1) from error
     table = Table(title=f"B against A, n = {comparison.n}")
     for heading in ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p"):
@@ -41,4 +42,6 @@ def compare(
     console.print(
         "Lower is better, but for recall_at_k. Pairs are resampled for the interval, swapped at random for p."
     )
-    console.print(comparison.signature, highlight=False, soft_wrap=True)
+    if comparison.left_out:
+        console.print(comparison.left_out, highlight=False, soft_wrap=True)
+    console.print(comparison.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import app, console
+from emo3d.cli.checking import check_output
 
 
 @app.command(epilog="Example: [bold]emo3d leaderboard runs/*.json --out leaderboard.html[/]")
@@ -25,10 +26,11 @@ def leaderboard(
     ] = False,
 ) -> None:
     """Sort systems by their Emo3D score; lower is better. Different settings or references are refused."""
+    if out:
+        check_output(out, (".md", ".html"))
+
     from emo3d.evaluation import Evaluation, rank, write_leaderboard
 
-    if out and out.suffix not in (".md", ".html"):
-        raise ValueError(f"expected a file of .md, .html, got {out.name}")
     tables = rank([Evaluation.load(path) for path in results], group=group)
     for board in tables:
         table = Table(
@@ -39,7 +41,9 @@ def leaderboard(
         for row in board.rows:
             table.add_row(*(escape(f"{value}\n{ends}".strip()) for value, ends in row[:-2]))
         console.print(table)
-        console.print(board.entries[0].result.signature, highlight=False, soft_wrap=True)
+        if board.note:
+            console.print(board.note, highlight=False, soft_wrap=True)
+        console.print(board.entries[0].result.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
     if out:
         write_leaderboard(tables, out)
         console.print(f"wrote {out}")

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale, read_predictions
+from emo3d.cli.checking import check_bank, check_output, check_predictions, check_references
+from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale
 from emo3d.cli.report import Address, Engine, Force, NumProc
+from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult, ParquetRows, References
 
@@ -39,8 +40,8 @@ def score(
         str,
         typer.Option(
             help="Rows with description and intensities: sample (the embedded synthetic one), a folder of the "
-            "published release, a folder or .parquet file of a dataset, or its id on the Hub; with --samples also a "
-            "pattern or URL that ends with .parquet."
+            "published release, a .csv, .jsonl or .parquet file, a folder of a dataset, or its id on the Hub; with "
+            "--samples also a pattern or URL that ends with .parquet."
         ),
     ],
     split: Annotated[str, typer.Option(help="Split of the references.")] = "test",
@@ -68,7 +69,13 @@ def score(
     alpha: Annotated[float | None, typer.Option(help="Divides the mean KL; the variant's own when left out.")] = None,
     epsilon: Annotated[float, typer.Option(help="Added to every entry of the retrieved distribution.")] = 0.01,
     k: Annotated[int, typer.Option(help="Descriptions retrieved per face.")] = 10,
-    space: Annotated[str | None, typer.Option(help="Of the predictions: reading or weights.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the predictions: reading or weights.",
+            show_default="the file's, the references', or weights",
+        ),
+    ] = None,
     calibration: Calibration = DEFAULT_METHOD,
     identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
     identities: Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")] = 1,
@@ -76,6 +83,16 @@ def score(
     names: Names = None,
     scale: Scale = None,
     clip: Clip = False,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says whose face a row is: description, sample_id, or both with a comma between.",
+            show_default="rows are in the order of the references",
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Score what learns nothing, too: reference faces, prior, mean face, nearest text.")
+    ] = False,
     details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
     samples: Annotated[
@@ -88,17 +105,28 @@ def score(
     force: Force = False,
 ) -> None:
     """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
-    from emo3d.scoring import Bank, ScoreSettings, score_corpus, score_launched
-    from emo3d.scoring import score as compute
-
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if is_launched and samples:
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")
     if not samples and (engine != "processes" or address or num_proc or force):
         raise ValueError("expected --samples FOLDER with --engine, --address, --num-proc and --force")
-    expressions, known = _open_predictions(
-        predictions, layout, space, bool(samples), names=names, scale=scale, clip=clip
-    )
+    if baselines and (samples or is_launched):
+        raise ValueError("expected --baselines without --samples and without a launcher")
+    if not samples and "://" in predictions:
+        raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {predictions} without")
+    check_predictions(predictions, SUFFIXES, bool(samples))
+    check_references(references)
+    if bank:
+        check_bank(bank)
+    if out:
+        check_output(out)
+
+    from emo3d.scoring import Bank, ScoreSettings, score_corpus, score_launched
+    from emo3d.scoring import score as compute
+    from emo3d.scoring.inputs import space_of
+
+    faces, known = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
+    described: Any = _open_references(references, config, split, bool(samples))
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -107,12 +135,11 @@ def score(
         backbone=backbone,
         revision=revision,
         dtype=dtype,
-        space=known,
+        space=space_of(space, known, described),  # type: ignore[arg-type]
         calibration=calibration,  # type: ignore[arg-type]
         identity=identity,
         identities=identities,
     )
-    described = _open_references(references, config, split, bool(samples))
     looked_up = Bank.load(bank) if bank else None
     if index:
         if looked_up is None:
@@ -122,11 +149,12 @@ def score(
         "bank": looked_up,
         "settings": settings,
         "batch_size": batch_size,
+        "join": join,
     }
     result: Emo3DResult | None
     if samples:
         result = score_corpus(
-            expressions,
+            faces,
             described,
             samples,
             **given,
@@ -140,13 +168,21 @@ def score(
     elif is_launched:
         from accelerate import PartialState
 
-        result = score_launched(expressions, described, **given, device=device)
+        result = score_launched(faces, described, **given, device=device)
         PartialState().destroy_process_group()
     else:
-        result = compute(expressions, described, **given, device=device or "cpu")
+        result = compute(faces, described, **given, device=device or "cpu")
     if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
+    if described.space and described.space != settings.space and result.mse is None:
+        console.print(f"no mse and mae: the references' blendshapes are {described.space}, not {settings.space}")
+    if baselines:
+        from emo3d.scoring.baselines import score_baselines, training_references
+
+        known_rows = training_references(references, config)
+        rows = score_baselines(described, known_rows, bank=looked_up, settings=settings, device=device or "cpu")
+        _print_baselines(predictions, result, rows, known_rows is not None)
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
         _print_groups("by its intensity", result.per_band)
@@ -156,24 +192,21 @@ def score(
         console.print(f"wrote {out}")
 
 
-def _open_predictions(
-    name: str, layout: str | None, space: str | None, is_corpus: bool, **given: Any
-) -> tuple[np.ndarray | ParquetRows, Space]:
-    """Expressions, or for a corpus the Parquet files that hold them, and their space."""
-    from emo3d.blendshapes import check_space
+def _open_predictions(name: str, is_corpus: bool, layout: str | None, **options: Any) -> tuple[Any, Space | None]:
+    """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
+    and their space, where they say it."""
     from emo3d.dataset import is_release
-    from emo3d.expressions import SUFFIXES
     from emo3d.scoring import ParquetRows
+    from emo3d.scoring.files import open_predictions
 
-    if not is_corpus and "://" in name:
-        raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {name} without")
     is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
-    if not is_corpus or is_file or is_release(name):
-        return read_predictions(Path(name), layout, space, **given)
-    if any(given.values()):
-        raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
-    rows = ParquetRows.open(name)
-    return rows, check_space(space or rows.space or "weights")
+    if is_corpus and not is_file and not is_release(name):
+        if any(options.values()):
+            raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
+        rows = ParquetRows.open(name)
+        return rows, rows.space
+    expressions, space, keys = open_predictions(name, layout, **options)  # type: ignore[arg-type]
+    return {"blendshapes": expressions, **keys}, space
 
 
 def _open_references(name: str, config: str | None, split: str, is_corpus: bool) -> References | ParquetRows:
@@ -188,8 +221,24 @@ def print_result(result: Emo3DResult, confidence: float) -> None:
     table = Table(title=f"Emo3D, n = {result.n}")
     for heading in ("", "value", f"{confidence:.0%} interval"):
         table.add_column(heading, justify="right" if heading else "left")
-    for name, (low, high) in result.intervals.items():
-        table.add_row(name, f"{getattr(result, name):.4f}", f"{low:.4f} to {high:.4f}")
+    for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae"):
+        if (value := getattr(result, name)) is not None:
+            ends = result.intervals.get(name)
+            table.add_row(name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-")
+    console.print(table)
+
+
+def _print_baselines(name: str, result: Emo3DResult, rows: dict[str, Emo3DResult], has_training: bool) -> None:
+    """A score among those of what learns nothing."""
+    table = Table(title="Beside what learns nothing", caption_justify="left")
+    if not has_training:
+        table.caption = "there is no split to learn from: prior and mean are those of the references themselves"
+    for heading in ("", "emo3d", "interval", "kl_divergence", "mse"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for label, row in {Path(name).name: result, **rows}.items():
+        low, high = row.intervals.get("emo3d", (row.emo3d, row.emo3d))
+        mse = "-" if row.mse is None else f"{row.mse:.4f}"
+        table.add_row(escape(label), f"{row.emo3d:.4f}", f"{low:.4f} to {high:.4f}", f"{row.kl_divergence:.4f}", mse)
     console.print(table)
 
 
@@ -197,7 +246,7 @@ def print_signature(result: Emo3DResult) -> None:
     """Show the settings that a score was computed with, and how many descriptions of its bank were cut."""
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
-    console.print(result.signature, highlight=False, soft_wrap=True)
+    console.print(result.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
@@ -207,7 +256,7 @@ def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
     for group, values in groups.items():
         numbers = []
         for name in ("kl_divergence", "emo3d"):
-            low, high = values["intervals"][name]
-            numbers += [f"{values[name]:.4f}", f"{low:.4f} to {high:.4f}"]
+            ends = values["intervals"].get(name)
+            numbers += [f"{values[name]:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-"]
         table.add_row(group, str(values["n"]), *numbers)
     console.print(table)

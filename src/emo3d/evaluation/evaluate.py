@@ -15,6 +15,7 @@ from huggingface_hub import try_to_load_from_cache
 from emo3d.blendshapes import Space
 from emo3d.generation import load_generator
 from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
+from emo3d.scoring.result import read_plain
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +57,15 @@ class Evaluation:
             FileNotFoundError: no such file.
             ValueError: it holds no result; the message names the file.
         """
-        result = Emo3DResult.load(path)
-        plain = json.loads(Path(path).read_text(encoding="utf-8"))
+        try:
+            plain = read_plain(path)
+            result = Emo3DResult.from_dict(plain)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         said = {field.name: plain.get(field.name) for field in fields(cls) if field.name != "result"}
         for name, value in said.items():
-            if not isinstance(value, str | None):
-                raise ValueError(f"{path}: expected a text as {name!r}, got {value!r}")
+            if value is not None and not (isinstance(value, str) and value.isprintable()):
+                raise ValueError(f"{path}: expected a text as {name!r}, got {value!r:.100}")
         return cls(result, **said | {"model": said["model"] or Path(path).stem})
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emo3d.evaluation.evaluate import Evaluation
+from emo3d.markup import markdown_code, markdown_text
 from emo3d.pages import write_page
 from emo3d.scoring import check_comparable, signature_difference
+from emo3d.scoring.consistency import check_result
 
 _MEASURES = {"emo3d": ("Emo3D ↓", ".3f"), "kl_divergence": ("KL ↓", ".3f"), "mse": ("MSE ↓", ".4f")}
 
@@ -26,6 +28,14 @@ class Table:
         return dict(part.partition(":")[::2] for part in self.entries[0].result.signature.split("|"))
 
     @property
+    def note(self) -> str | None:
+        """Why errors are left out, or None."""
+        hashes = {entry.result.reference_expressions for entry in self.entries if entry.result.mse is not None}
+        if len(hashes - {None}) > 1:
+            return "no MSE: the expressions of the references, which it compares with, are not the same for all"
+        return None
+
+    @property
     def headings(self) -> list[str]:
         """Of the columns."""
         shown = [heading for heading, _ in _MEASURES.values()]
@@ -37,7 +47,10 @@ class Table:
         return [
             [
                 (entry.model, ""),
-                *(_shown(entry, name, form) for name, (_, form) in _MEASURES.items()),
+                *(
+                    ("–", "") if name == "mse" and self.note else _shown(entry, name, form)
+                    for name, (_, form) in _MEASURES.items()
+                ),
                 _shown(entry, "recall_at_k", ".0%"),
                 (f"{entry.result.n:,}", ""),
                 (entry.date or "–", ""),
@@ -66,12 +79,16 @@ def rank(evaluations: Sequence[Evaluation], *, group: bool = False) -> list[Tabl
 
     Raises:
         ValueError: none, or two that differ in settings or references and `group` is not set; the message names both
-            and the first difference.
+            and the first difference; a result that contradicts itself.
     """
     if not evaluations:
         raise ValueError("expected at least one result, got none")
     tables: list[list[Evaluation]] = []
     for evaluation in evaluations:
+        try:
+            check_result(evaluation.result)
+        except ValueError as error:
+            raise ValueError(f"{evaluation.model}: {error}") from error
         for table in tables:
             try:
                 check_comparable(table[0].result, evaluation.result)
@@ -89,13 +106,17 @@ def rank(evaluations: Sequence[Evaluation], *, group: bool = False) -> list[Tabl
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
-    """Tables as Markdown, each with its signature below it."""
+    """Tables as Markdown, each with its signature below it; names are shown as they are, whatever is in them."""
     parts = []
     for table in tables:
         lines = [table.headings, ["---"] + ["---:"] * (len(table.headings) - 1)]
-        lines += [[f"{value} [{ends}]" if ends else value for value, ends in row] for row in table.rows]
-        parts.append("\n".join(f"| {' | '.join(map(_escape, line))} |" for line in lines))
-        parts.append(f"Signature: `{table.entries[0].result.signature}`")
+        for (model, _), *numbers in table.rows:
+            cells = [f"{value} [{ends}]" if ends else value for value, ends in numbers]
+            lines.append([markdown_text(model), *cells[:-1], markdown_text(cells[-1])])
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        if table.note:
+            parts.append(table.note)
+        parts.append(f"Signature: {markdown_code(table.entries[0].result.signature)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,7 +147,3 @@ def _shown(entry: Evaluation, name: str, form: str) -> tuple[str, str]:
         return "–", ""
     ends = entry.result.intervals.get(name, ())
     return f"{value:{form}}", "–".join(f"{end:{form}}" for end in ends)
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

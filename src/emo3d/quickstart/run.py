@@ -19,9 +19,10 @@ from emo3d.face.export import write_glb
 from emo3d.face.spaces import name_calibration
 from emo3d.generation import load_generator
 from emo3d.quickstart.report import Card, Release, Report, Row, encode_picture
-from emo3d.scoring import QUICKSTART, ScoreSettings, score, score_distributions
+from emo3d.scoring import QUICKSTART, ScoreSettings, read_references, score, score_distributions
+from emo3d.scoring.baselines import MEAN, PRIOR, REFERENCES, baseline_expressions, constant_prior
 
-REFERENCES, GENERATOR, PRIOR = "reference expressions", "quickstart generator", "constant prior"
+GENERATOR = "quickstart generator"
 
 _SHEET = 24  # faces on the contact sheet
 
@@ -48,13 +49,15 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
     references = [dict(row) for row in test.remove_columns("image")]
     metric = evaluate.load(str(files("emo3d") / "assets" / "emo3d_score.py"))
 
-    truth = np.array(test["blendshapes"], np.float32)
+    targets, training = read_references(test), read_references(train)
+    known = baseline_expressions(targets, training)
+    truth = known[REFERENCES]
     generated = load_generator(QUICKSTART).generate(test["description"])
     shuffled = np.random.default_rng(seed).permutation(len(truth))
     systems = {
         REFERENCES: truth,
         GENERATOR: generated,
-        "mean expression": np.tile(np.mean(train["blendshapes"], axis=0), (len(truth), 1)),
+        MEAN: known[MEAN],
         PRIOR: None,
         "neutral face": np.zeros_like(truth),
         "shuffled references": truth[shuffled],
@@ -62,7 +65,7 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
     results: dict[str, Mapping[str, Any]] = {}
     for name, expressions in tqdm(systems.items(), "Scoring", delay=1):
         if expressions is None:
-            prior = distribution(train["intensities"]).mean(axis=0)
+            prior = constant_prior(training)
             results[name] = score_distributions(prior, references, ScoreSettings(seed=seed)).to_dict()
             continue
         results[name] = metric.compute(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emo3d.scoring.consistency import COLUMNS, alpha_of
 from emo3d.scoring.core import bootstrap_means, emo3d_score
 from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
 
-_COLUMNS = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
 _DRAWN_AT_ONCE = 2**21  # numbers; fixed, so that memory is flat and a seed always gives one answer
 
 
@@ -48,6 +48,7 @@ class Comparison:
         seed: of the resampling.
         confidence: of the intervals.
         signature: of both scores.
+        left_out: why `mse` and `mae` are not among the differences although both systems have them, or None.
     """
 
     differences: dict[str, Difference]
@@ -56,6 +57,7 @@ class Comparison:
     seed: int
     confidence: float
     signature: str
+    left_out: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python that JSON can hold."""
@@ -81,7 +83,7 @@ def compare(
 
     Raises:
         ValueError: the signatures differ (the message names the fields), or the references do, or one has no per-sample
-            values; bad arguments.
+            values or contradicts itself (`check_result`); bad arguments.
     """
     if n_resamples < 1:
         raise ValueError(f"expected at least one resample, got {n_resamples}")
@@ -91,11 +93,17 @@ def compare(
     for name, result in (("first", a), ("second", b)):
         if "kl_divergence" not in result.per_sample:
             raise ValueError(f"expected per-sample values in both results, the {name} has none")
-    columns = {name: column for name, column in _COLUMNS.items() if column in a.per_sample and column in b.per_sample}
+    if (alpha := alpha_of(a.signature)) is None:
+        raise ValueError(f"expected a signature with alpha, got {a.signature!r:.100}")
+    columns = {name: column for name, column in COLUMNS.items() if column in a.per_sample and column in b.per_sample}
+    left_out = None
+    if "mse" in columns and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
+        hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
+        left_out = f"no mse and mae: the expressions of the references are not known to be the same ({hashes})"
+        del columns["mse"], columns["mae"]
     of_a, of_b = (np.stack([_in_order(result, column) for column in columns.values()], axis=1) for result in (a, b))
     drawn = bootstrap_means(np.hstack([of_a, of_b]), n_bootstrap=n_resamples, seed=seed)
     means_a, means_b = (dict(zip(columns, means.T, strict=True)) for means in np.hsplit(drawn, 2))
-    alpha = float(a.signature.partition("|alpha:")[2].partition("|")[0])
     for means in (means_a, means_b):
         means["emo3d"] = np.array([emo3d_score(kl, alpha) for kl in means["kl_divergence"]])
 
@@ -107,7 +115,7 @@ def compare(
         low, high = np.quantile(means_b[name] - means_a[name], [tail, 1 - tail])
         in_a, in_b = getattr(a, name), getattr(b, name)
         differences[name] = Difference(in_a, in_b, in_b - in_a, (float(low), float(high)), float(p_values[name]))
-    return Comparison(differences, a.n, n_resamples, seed, confidence, a.signature)
+    return Comparison(differences, a.n, n_resamples, seed, confidence, a.signature, left_out)
 
 
 def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from emo3d.blendshapes import Layout, as_expressions
+from emo3d.blendshapes import Layout
 from emo3d.dataset.shards import Shard, shared_folder, write_dataset
 from emo3d.dataset.tally import Tally
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.inputs import References, check_lengths, content_hash, read_references
+from emo3d.scoring.inputs import Pictures, References, content_hash, read_predictions, read_references, row_digests
+from emo3d.scoring.joining import check_lengths, order_of
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.rows import ParquetRows
 from emo3d.scoring.scorer import Emo3DScorer, sign_expressions
@@ -40,6 +41,7 @@ def score_corpus(
     bank: Bank | None = None,
     settings: ScoreSettings | None = None,
     layout: Layout | None = None,
+    join: str | None = None,
     device: str = "cpu",
     batch_size: int = 32,
     block_size: int = BLOCK,
@@ -64,6 +66,7 @@ def score_corpus(
         bank: see `score`; all workers load it from `out`.
         settings: see `score`.
         layout: of predictions that are bare vectors with 52 scores.
+        join: see `score`; all expressions are then read here.
         device: where the backbone runs: on Ray `"cpu"` or `"cuda"`.
         batch_size: faces encoded at a time.
         block_size: rows of a block, about; the same in a run that goes on.
@@ -79,17 +82,26 @@ def score_corpus(
     """
     settings = settings or ScoreSettings()
     given, said = (ParquetRows.open(one) if _is_name(one) else one for one in (predictions, references))
-    given = given if isinstance(given, ParquetRows) else as_expressions(given, layout)
+    if isinstance(given, ParquetRows):
+        keys = given.keys()
+    else:
+        given, keys = read_predictions(given, layout)
+        if isinstance(given, Pictures):
+            raise ValueError("expected expressions, got pictures: score and Emo3DScorer take them")
     said = said if isinstance(said, ParquetRows) else read_references(said)
     if isinstance(given, ParquetRows):
         if given.space not in (None, settings.space):
             raise ValueError(f"expected predictions in the space {settings.space}, {given} says {given.space}")
         given.expressions(0, 1, layout)  # a column that is missing shows here
-    check_lengths(len(given), len(said))
+    if join is None:
+        check_lengths(len(given), len(said))
     if said.space not in (None, settings.space):
         logger.warning("no MSE and MAE: the references are %s, the predictions %s", said.space, settings.space)
         said = said.without_expressions()
     described = said.references(0, len(said), compared=False) if isinstance(said, ParquetRows) else said
+    order = order_of(len(given), keys, described.keys, join)
+    if order is not None:
+        given = (given.expressions(0, len(given), layout) if isinstance(given, ParquetRows) else given)[order]
 
     here = "cpu" if engine == "ray" and not torch.cuda.is_available() else device
     scorer = Emo3DScorer(settings, device=here, batch_size=batch_size).fit(described if bank is None else bank)
@@ -137,7 +149,9 @@ def score_corpus(
         label="Scoring",
     )
     per_sample = _read_samples([Path(out, file["path"]) for file in report["files"]], settings.identities == 1)
-    return summarise(per_sample | {"reference": described.ranks}, described, signed, signature, bank.truncated)
+    per_sample |= {"reference": described.ranks}
+    compared = _digests(said, block_size) if "mse" in per_sample else None
+    return summarise(per_sample, described, signed, signature, bank.truncated, compared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +240,13 @@ def _read_samples(files: list[Path], is_one_face: bool) -> dict[str, np.ndarray]
     if is_one_face and "match" in per_sample:
         per_sample["match"] = per_sample["match"] > 0
     return per_sample
+
+
+def _digests(said: ParquetRows | References, block_size: int) -> np.ndarray:
+    if isinstance(said, References):
+        return row_digests(said)
+    starts = range(0, len(said), block_size)
+    return np.concatenate([row_digests(said.references(start, min(start + block_size, len(said)))) for start in starts])
 
 
 def _is_name(given: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,10 +14,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from emo3d.blendshapes import Space, as_expressions, check_space
-from emo3d.emotions import as_intensities
+from emo3d.blendshapes import BLENDSHAPES, Layout, Space, as_expressions, check_space
+from emo3d.emotions import EMOTIONS, as_intensities
 from emo3d.encoders import check_descriptions
+from emo3d.names import blendshape_names
 from emo3d.pictures import read_picture
+from emo3d.scoring.joining import KEYS, order_of
+from emo3d.scoring.tables import column, column_names, listed, nearest
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +34,14 @@ class References:
         intensities: (N, 8) float64 in 0..1, order `EMOTIONS`.
         expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`, or None where the references hold none.
         space: of the expressions; None where nobody says it, and then it is taken to be that of the predictions.
+        ids: N values of `sample_id`, None where the references have none.
     """
 
     descriptions: list[str]
     intensities: np.ndarray
     expressions: np.ndarray | None = None
     space: Space | None = None
+    ids: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.descriptions)
@@ -51,11 +59,17 @@ class References:
     def part(self, rows: slice) -> References:
         """Some of the rows."""
         expressions = None if self.expressions is None else self.expressions[rows]
-        return References(self.descriptions[rows], self.intensities[rows], expressions, self.space)
+        ids = None if self.ids is None else self.ids[rows]
+        return References(self.descriptions[rows], self.intensities[rows], expressions, self.space, ids)
+
+    @property
+    def keys(self) -> dict[str, list[Any]]:
+        """What says which reference a row is, see `emo3d.scoring.joining`."""
+        return {"description": self.descriptions} | ({} if self.ids is None else {"sample_id": self.ids})
 
     def without_expressions(self) -> References:
-        """Descriptions and intensities alone."""
-        return References(self.descriptions, self.intensities)
+        """The same without expressions."""
+        return replace(self, expressions=None, space=None)
 
     def canonical(self) -> References:
         """Descriptions and intensities sorted by both; duplicates are kept."""
@@ -69,33 +83,107 @@ def content_hash(descriptions: Sequence[str], intensities: np.ndarray) -> str:
     return hashlib.sha256(texts + np.ascontiguousarray(intensities, "<f8").tobytes()).hexdigest()[:12]
 
 
-def read_batch(predictions: Any, references: Any) -> tuple[np.ndarray | Pictures, References]:
-    """Read predictions, as expressions (N, 51) or pictures, and as many references.
+def row_digests(references: References) -> np.ndarray:
+    """A digest of each row's description, intensities and expression, (N,) of 16 bytes, for `hash_rows`."""
+    expressions = np.ascontiguousarray(references.expressions, "<f4")
+    intensities = np.ascontiguousarray(references.intensities, "<f4")  # as the datasets hold them
+    rows = zip(references.descriptions, intensities, expressions, strict=True)
+    digests = [
+        hashlib.sha256(b"\0".join((text.encode(), emotions.tobytes(), scores.tobytes()))).digest()[:16]
+        for text, emotions, scores in rows
+    ]
+    return np.array(digests, "V16")
+
+
+def hash_rows(digests: np.ndarray, space: str) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over rows in any order, and the space of their expressions."""
+    content = b"".join(sorted(digest.tobytes() for digest in digests))
+    return hashlib.sha256(space.encode() + content).hexdigest()[:12]
+
+
+def read_batch(
+    predictions: Any, references: Any, *, join: str | None = None, layout: Layout | None = None
+) -> tuple[np.ndarray | Pictures, References]:
+    """Read predictions, as expressions (N, 51) or pictures, in the order of as many references.
+
+    Args:
+        predictions: what `read_predictions` reads.
+        references: what `read_references` reads.
+        join: column to join them by, see `emo3d.scoring.joining.order_of`.
+        layout: of bare vectors, see `as_expressions`.
 
     Raises:
-        ValueError: what `as_expressions` and `read_references` refuse, or not as many of one as of the other.
+        ValueError: what `read_predictions`, `read_references` and `order_of` refuse.
     """
     described = read_references(references)
-    given = Pictures(predictions) if is_pictures(predictions) else as_expressions(predictions)
-    check_lengths(len(given), len(described))
+    given, keys = read_predictions(predictions, layout)
+    order = order_of(len(given), keys, described.keys, join)
+    if order is not None and not isinstance(given, Pictures):  # those have no keys
+        given = given[order]
     return given, described
 
 
-def check_lengths(predictions: int, references: int) -> None:
-    """Raise a ValueError unless there is one prediction per reference."""
-    if predictions != references:
+def read_predictions(
+    predictions: Any, layout: Layout | None = None
+) -> tuple[np.ndarray | Pictures, dict[str, list[Any]]]:
+    """Read predictions, and what they say of whose faces they are.
+
+    Args:
+        predictions: pictures; what `as_expressions` reads; or rows (mappings) or a table (`datasets.Dataset`,
+            DataFrame, PyArrow table, mapping of columns) with `blendshapes`, or a key for each of the 51 names, and
+            perhaps `sample_id` and `description`.
+        layout: of bare vectors.
+
+    Returns:
+        Pictures or expressions (N, 51), and columns of `KEYS`, where there are any.
+
+    Raises:
+        ValueError: a text, a table without blendshapes, or what `as_expressions` refuses.
+    """
+    if isinstance(predictions, (str, Path)):
         raise ValueError(
-            f"expected one prediction per reference, got {predictions} predictions and {references} references"
+            f"expected expressions or pictures, got the text {str(predictions)!r:.80}; "
+            "emo3d.expressions.read_expressions reads a file"
         )
+    names = column_names(predictions)
+    if names is not None:
+        keys = {name: column(predictions, name) for name in KEYS if name in names}
+        if "blendshapes" in names:
+            return as_expressions(column(predictions, "blendshapes"), layout), keys
+        by_name = blendshape_names(map(str, names))
+        if missing := [name for name in BLENDSHAPES if name not in by_name]:
+            lacking = missing[0] if len(missing) < len(BLENDSHAPES) else "any"
+            raise ValueError(
+                f"expected predictions with 'blendshapes' or with a column for each of the 51, got none for {lacking} "
+                f"among {listed(names)}{nearest('blendshapes', names)}"
+            )
+        columns = {name: column(predictions, by_name[name]) for name in by_name}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return as_expressions(rows, layout, drop=["tongueOut"]), keys
+    if is_pictures(predictions):
+        return Pictures(predictions), {}
+    first = predictions[0] if len(predictions) and not isinstance(predictions, Mapping) else None
+    if isinstance(first, Mapping) and not {*KEYS, "blendshapes"}.isdisjoint(first):
+        keys = {name: [row.get(name) for row in predictions] for name in KEYS if name in first}
+        if "blendshapes" not in first:
+            rows = [{name: score for name, score in row.items() if name not in KEYS} for row in predictions]
+            return as_expressions(rows, layout), keys
+        for number, row in enumerate(predictions):
+            if row.get("blendshapes") is None:
+                raise ValueError(f"expected 'blendshapes' in prediction {number}, got {listed(row)}")
+        return as_expressions([row["blendshapes"] for row in predictions], layout), keys
+    return as_expressions(predictions, layout), {}
 
 
 def read_references(references: Any, space: Space | None = None) -> References:
     """Read references.
 
     Args:
-        references: a sequence of mappings, a `datasets.Dataset` or a mapping of columns, with `description` (text),
-            `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion to number) and, in all
-            rows or in none, `blendshapes` (51 scores). Whatever else a row holds is not looked at.
+        references: a sequence of mappings, a `datasets.Dataset`, a DataFrame or a mapping of columns, with
+            `description` (text), `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion to
+            number) or a column for each emotion and, in all rows or in none, `blendshapes` (51 scores) or a column for
+            each of them. `sample_id` says whose rows they are, where the predictions have it too. Whatever else a row
+            holds is not looked at.
         space: of the blendshapes, where it is known.
 
     Raises:
@@ -106,37 +194,55 @@ def read_references(references: Any, space: Space | None = None) -> References:
         return replace(read_references(references), space=check_space(space))
     if isinstance(references, References):
         return references
-    if isinstance(references, Mapping) or hasattr(references, "column_names"):
-        names = references.keys() if isinstance(references, Mapping) else references.column_names
-        columns = {
-            name: list(references[name]) for name in ("description", "intensities", "blendshapes") if name in names
-        }
+    if isinstance(references, (str, Path)):
+        raise ValueError(
+            f"expected references as rows, got the text {str(references)!r:.80}; emo3d.scoring.open_references reads "
+            "a dataset by its name"
+        )
+    names = list(references) if isinstance(references, Mapping) else column_names(references)
+    if names is None:
+        columns = _columns_of_rows(references)
+    else:
+        parts = {"intensities": EMOTIONS, "blendshapes": BLENDSHAPES}
+        columns = {name: column(references, name) for name in (*KEYS, *parts) if name in names}
+        for whole, each in parts.items():
+            if whole not in names and set(each) <= set(names):
+                columns[whole] = list(zip(*(column(references, name) for name in each), strict=True))
         for name in ("description", "intensities"):
             if name not in columns:
-                raise ValueError(f"expected references with {name!r}, got {', '.join(map(str, names)) or 'no columns'}")
-        expressions = columns.get("blendshapes", [])
-    else:
-        columns = {"description": [], "intensities": []}
-        expressions = []
-        for row, reference in enumerate(references):
-            for name, column in columns.items():
-                if not isinstance(reference, Mapping) or name not in reference:
-                    got = ", ".join(map(str, reference)) if isinstance(reference, Mapping) else type(reference).__name__
-                    raise ValueError(f"expected {name!r} in reference {row}, got {got}")
-                column.append(reference[name])
-            expressions.append(reference.get("blendshapes"))
+                raise ValueError(f"expected references with {name!r}, got {listed(names)}{nearest(name, names)}")
     if not columns["description"]:
         raise ValueError("expected at least one reference, got an empty batch")
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"expected columns of one length, got {lengths}")
     descriptions = check_descriptions(columns["description"])
-    return References(descriptions, as_intensities(columns["intensities"]), _expressions(expressions))
+    expressions = _expressions(columns.get("blendshapes", []))
+    return References(descriptions, as_intensities(columns["intensities"]), expressions, ids=columns.get("sample_id"))
+
+
+def _columns_of_rows(rows: Any) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {"description": [], "intensities": [], "blendshapes": [], "sample_id": []}
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise ValueError(f"expected 'description' in reference {number}, got {type(row).__name__}")
+        if "intensities" not in row and set(EMOTIONS) <= row.keys():
+            row = {**row, "intensities": [row[name] for name in EMOTIONS]}
+        for name in ("description", "intensities"):
+            if name not in row:
+                hint = nearest(name, row)
+                raise ValueError(f"expected {name!r} in reference {number}, got {listed(row)}{hint}")
+        for name, values in columns.items():
+            values.append(row.get(name))
+    return columns
 
 
 def open_references(name: str, config: str | None = None, split: str = "test") -> References:
     """Read the references of a dataset by its name, with the space of their blendshapes where the dataset says it.
 
     Args:
-        name: a folder of the published release, or what `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a
-            `.parquet` file, an id on the Hub.
+        name: a folder of the published release, a `.csv` or `.jsonl` file as for `read_references_file`, or what
+            `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a `.parquet` file, an id on the Hub.
         config: of several that the dataset has; a release has none.
         split: of several, likewise.
 
@@ -145,12 +251,17 @@ def open_references(name: str, config: str | None = None, split: str = "test") -
         FileNotFoundError: no such dataset.
     """
     from emo3d.dataset import as_pairs, is_release, open_rows, read_release
+    from emo3d.scoring.files import read_references_file
 
     if is_release(name):
         return read_references(list(as_pairs(read_release(name))), "reading")
+    if Path(name).suffix in (".csv", ".jsonl"):
+        return read_references_file(name)
     rows, space = open_rows(name, config, split)
-    columns = [column for column in rows.column_names if column in ("description", "intensities", "blendshapes")]
-    return read_references(rows.select_columns(columns), space)
+    if "description" not in rows.column_names:
+        return read_references({name: [] for name in rows.column_names})  # whose error names what is there
+    wanted = (*KEYS, "intensities", "blendshapes", *EMOTIONS, *BLENDSHAPES)
+    return read_references(rows.select_columns([name for name in rows.column_names if name in wanted]), space)
 
 
 def _expressions(column: Sequence[Any]) -> np.ndarray | None:
@@ -162,6 +273,28 @@ def _expressions(column: Sequence[Any]) -> np.ndarray | None:
     return as_expressions(column)
 
 
+def space_of(option: Space | None, predictions: Space | None, references: References) -> Space:
+    """Decide the space of predictions: as they say, else as the user says, else as the references, else weights.
+
+    Args:
+        option: what the user says.
+        predictions: what their file says.
+        references: who may say the space of their own expressions.
+
+    Raises:
+        ValueError: the user contradicts the file.
+    """
+    if option and predictions and check_space(option) != predictions:
+        raise ValueError(f"the predictions say that their space is {predictions}, got {option}")
+    if space := option or predictions:
+        return check_space(space)
+    if references.space:
+        logger.warning(
+            "the predictions do not say their space: they are taken as %s, as the references are", references.space
+        )
+    return references.space or "weights"
+
+
 def is_pictures(predictions: Any) -> bool:
     """Whether predictions are pictures (arrays of three axes, PIL images, paths) rather than expressions."""
     if isinstance(predictions, Pictures):
@@ -170,7 +303,10 @@ def is_pictures(predictions: Any) -> bool:
         return predictions.ndim == 4
     if len(predictions) == 0 or isinstance(predictions, Mapping) or hasattr(predictions, "columns"):
         return False
-    return isinstance(predictions[0], (Image.Image, str, Path)) or np.ndim(predictions[0]) == 3
+    first = predictions[0]
+    if isinstance(first, str) and first.lstrip().startswith("["):
+        return False  # a printed array, as the release has them
+    return isinstance(first, (Image.Image, str, Path)) or np.ndim(first) == 3
 
 
 class Pictures:

@@ -22,6 +22,7 @@ def score_launched(
     settings: ScoreSettings | None = None,
     device: str | None = None,
     batch_size: int = 32,
+    join: str | None = None,
 ) -> Emo3DResult | None:
     """Score as `score` does, with the same result, each process its share of the rows; every process calls this.
 
@@ -35,6 +36,7 @@ def score_launched(
         settings: see `score`.
         device: of the backbone; the process's own when None.
         batch_size: faces encoded at a time.
+        join: see `score`.
 
     Returns:
         The result in the main process, None in the others.
@@ -51,7 +53,7 @@ def score_launched(
 
     # Those that are done first wait for the slowest; a process that died is noticed by the launcher.
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
-    given, described = read_batch(predictions, references)
+    given, described = read_batch(predictions, references, join=join)
     scorer = Emo3DScorer(settings, device=device or str(state.device), batch_size=batch_size)
     if state.is_main_process:  # what is wrong with a bank shows before the work
         bank = scorer.fit(described if bank is None else bank).bank

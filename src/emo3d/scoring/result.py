@@ -10,23 +10,35 @@ from typing import Any
 
 import numpy as np
 
+from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
+from emo3d.markup import latex_text
+from emo3d.scoring.consistency import BANDS, COLUMNS, check_result
 from emo3d.scoring.core import bootstrap_intervals, emo3d_score
-from emo3d.scoring.inputs import References, content_hash
+from emo3d.scoring.inputs import References, content_hash, hash_rows
 from emo3d.scoring.settings import ScoreSettings
-
-BANDS: tuple[str, ...] = ("0.0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1.0")
-"""Intensities in fifths; a number on an edge belongs to the upper one."""
 
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("emo3d", "kl_divergence"), (int, float)),
     **dict.fromkeys(("recall_at_k", "mse", "mae"), (int, float, type(None))),
     **dict.fromkeys(("references", "signature"), str),
-    "n": int,
+    **dict.fromkeys(("n", "truncated"), int),
+    "reference_expressions": (str, type(None)),
 }
+_SHOWN = {
+    "emo3d": ("Emo3D", ".3f"),
+    "kl_divergence": ("KL", ".3f"),
+    "recall_at_k": ("recall@{k}", ".3f"),
+    "mse": ("MSE", ".4f"),
+    "mae": ("MAE", ".4f"),
+}
+_LATER: dict[str, Any] = {
+    "per_sample": {},
+    "reference_expressions": None,
+}  # what a result of an earlier version may lack
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Emo3DResult:
     """A score with its parts.
 
@@ -49,6 +61,8 @@ class Emo3DResult:
         truncated: distinct descriptions of the bank that were longer than the backbone's window.
         references: content hash of the references' descriptions and intensities, the same in any order of them.
         signature: the settings in force.
+        reference_expressions: content hash of the references' expressions that `mse` and `mae` compare with, the same
+            in any order of them; None where nothing was compared, or a result of an earlier version does not say it.
     """
 
     emo3d: float
@@ -64,6 +78,40 @@ class Emo3DResult:
     truncated: int
     references: str
     signature: str
+    reference_expressions: str | None = None
+
+    def __str__(self) -> str:
+        """One line that can stand in a footnote: the numbers, their intervals, n, and all that moves them."""
+        parts = []
+        k = dict(part.partition(":")[::2] for part in self.signature.split("|")).get("k", "k")
+        for name, (label, form) in _SHOWN.items():
+            if (value := getattr(self, name)) is not None:
+                ends = self.intervals.get(name)
+                interval = f" [{ends[0]:{form}}, {ends[1]:{form}}]" if ends else ""
+                parts.append(f"{label.format(k=k)} {value:{form}}{interval}")
+        return f"{', '.join(parts)}, n={self.n} | references:{self.references}|{self.signature}"
+
+    def __repr__(self) -> str:
+        return (
+            f"Emo3DResult(emo3d={self.emo3d:.4f}, kl_divergence={self.kl_divergence:.4f}, n={self.n}, "
+            f"references={self.references!r})"
+        )
+
+    def to_latex(self, name: str = "") -> str:
+        r"""Write the row of a table: name, Emo3D, KL, recall@k, MSE and n, with intervals in brackets.
+
+        Args:
+            name: of the system, as text; what LaTeX would read as a command is escaped.
+
+        Returns:
+            One line that ends in `\\`, for six columns; a dash where there is no number.
+        """
+        cells = [latex_text(name)]
+        for number in ("emo3d", "kl_divergence", "recall_at_k", "mse"):
+            value, ends, form = getattr(self, number), self.intervals.get(number), _SHOWN[number][1]
+            interval = f" $[{ends[0]:{form}}, {ends[1]:{form}}]$" if ends else ""
+            cells.append("--" if value is None else f"${value:{form}}${interval}")
+        return " & ".join([*cells, str(self.n)]) + r" \\"
 
     def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the per-sample values on request."""
@@ -80,14 +128,16 @@ class Emo3DResult:
         """Turn back what `to_dict` made; without per-sample values, if it had none.
 
         Raises:
-            ValueError: something is missing, or is no part of a result.
+            ValueError: something is missing, or is no part of a result, or contradicts another part (`check_result`).
         """
-        for name in (field.name for field in fields(cls) if field.name != "per_sample"):
+        for name in (field.name for field in fields(cls)):
+            if name in _LATER and name not in plain:
+                continue
             if name not in plain:
                 raise ValueError(f"expected a result with {name!r}, got {', '.join(map(str, plain)) or 'nothing'}")
-            if not isinstance(plain[name], _KINDS.get(name, object)):
+            if not isinstance(plain[name], _KINDS.get(name, object)) or isinstance(plain[name], bool):
                 raise ValueError(f"expected {name!r} as a result has it, got {plain[name]!r:.60}")
-        given = {field.name: plain.get(field.name, {}) for field in fields(cls)}
+        given: dict[str, Any] = {field.name: plain.get(field.name, _LATER.get(field.name)) for field in fields(cls)}
         try:
             given["per_sample"] = {name: np.array(values) for name, values in given["per_sample"].items()}
             given["intervals"] = _ends(given["intervals"])
@@ -95,9 +145,11 @@ class Emo3DResult:
                 given[table] = {
                     name: group | {"intervals": _ends(group["intervals"])} for name, group in given[table].items()
                 }
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"expected intervals and values as a result has them: {error}") from error
-        return cls(**given)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"expected intervals and values as a result has them: {str(error)[:200]}") from error
+        result = cls(**given)
+        check_result(result)
+        return result
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything, per-sample values included, as JSON."""
@@ -112,20 +164,38 @@ class Emo3DResult:
             ValueError: it holds no result; the message names the file.
         """
         try:
-            plain = json.loads(Path(path).read_text(encoding="utf-8"))
-            if not isinstance(plain, dict):
-                raise ValueError(f"expected a result, got a {type(plain).__name__}")
-            return cls.from_dict(plain)
-        except ValueError as error:  # that of JSON and of Unicode, too
+            return cls.from_dict(read_plain(path))
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
 
+def read_plain(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the JSON of a result, which is as large as its per-sample values are many."""
+    plain = parse_json(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    if not isinstance(plain, dict):
+        raise ValueError(f"expected a result, got a {type(plain).__name__}")
+    return plain
+
+
 def summarise(
-    per_sample: dict[str, np.ndarray], described: References, settings: ScoreSettings, signature: str, truncated: int
+    per_sample: dict[str, np.ndarray],
+    described: References,
+    settings: ScoreSettings,
+    signature: str,
+    truncated: int,
+    compared: np.ndarray | None = None,
 ) -> Emo3DResult:
-    """Put together a result of the values of every face; it does not depend on the order of the faces."""
-    names = {"kl_divergence": "kl_divergence", "match": "recall_at_k", "mse": "mse", "mae": "mae"}
-    columns = {shown: per_sample[name] for name, shown in names.items() if name in per_sample}
+    """Put together a result of the values of every face; it does not depend on the order of the faces.
+
+    Args:
+        per_sample: see `Emo3DResult`.
+        described: N references.
+        settings: with the hash of the bank.
+        signature: of them.
+        truncated: descriptions of the bank.
+        compared: digests of the rows whose expressions were compared with, see `emo3d.scoring.inputs.row_digests`.
+    """
+    columns = {name: per_sample[column] for name, column in COLUMNS.items() if column in per_sample}
     # The resampled rows are those of an order that follows from their content; the last key counts first.
     order = np.lexsort([*columns.values(), described.ranks])
     values = np.stack(list(columns.values()), axis=1)[order]
@@ -158,6 +228,7 @@ def summarise(
         truncated=truncated,
         references=content_hash(described.descriptions, described.intensities),
         signature=signature,
+        reference_expressions=None if compared is None else hash_rows(compared, settings.space),
     )
 
 

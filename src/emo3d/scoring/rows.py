@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -16,7 +17,9 @@ from pyarrow import parquet
 from emo3d.blendshapes import Layout, Space, check_space
 from emo3d.expressions import expressions_of_table
 from emo3d.names import blendshape_columns
+from emo3d.parquet import check_size
 from emo3d.scoring.inputs import References, read_references
+from emo3d.scoring.joining import KEYS
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,15 @@ class ParquetRows:
 
     def references(self, start: int, stop: int, *, compared: bool = True) -> References:
         """References of a range of rows, see `read_references`; their expressions only to be compared with."""
-        wanted = ("description", "intensities", "blendshapes") if compared else ("description", "intensities")
+        wanted = ("sample_id", "description", "intensities", *(["blendshapes"] if compared else []))
         table = self.read(start, stop, [name for name in self.columns if name in wanted])
         return read_references({name: table[name].to_pylist() for name in table.column_names}, self.space)
+
+    def keys(self) -> dict[str, list[Any]]:
+        """What says whose face each row is, see `emo3d.scoring.joining`."""
+        names = [name for name in self.columns if name in KEYS]
+        table = self.read(0, len(self), names) if names and len(self) else None
+        return {} if table is None else {name: table[name].to_pylist() for name in names}
 
     def without_expressions(self) -> ParquetRows:
         """The same files, of which `blendshapes` is not read."""
@@ -109,14 +118,17 @@ def _read(file: str, begin: int, end: int, columns: list[str]) -> pa.Table:
     with _opened(file) as opened:
         edges = np.cumsum([0, *(opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups))])
         groups = [i for i in range(opened.num_row_groups) if edges[i] < end and edges[i + 1] > begin]
-        return opened.read_row_groups(groups, columns).slice(begin - int(edges[groups[0]]), end - begin)
+        check_size(opened, columns, groups)
+        table = opened.read_row_groups(groups, columns)
+        table.validate(full=True)  # texts that are no UTF-8
+        return table.slice(begin - int(edges[groups[0]]), end - begin)
 
 
 @contextmanager
 def _opened(file: str) -> Iterator[parquet.ParquetFile]:
     with fsspec.open(file, "rb") as data:
         try:
-            opened = parquet.ParquetFile(data)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"expected a Parquet file, got {file}: {str(error).splitlines()[0]}") from error
-        yield opened
+            yield parquet.ParquetFile(data)
+        except (pa.ArrowException, OverflowError, UnicodeDecodeError) as error:  # in opening, or in reading
+            reason = str(error).strip().partition("\n")[0][:200]
+            raise ValueError(f"expected a Parquet file, got {file}: {reason}") from error

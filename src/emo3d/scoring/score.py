@@ -6,15 +6,20 @@ against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stan
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from emo3d.backbones import Backbone
+from emo3d.blendshapes import Layout
 from emo3d.emotions import EMOTIONS, distribution
+from emo3d.hints import did_you_mean
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.core import divergence
-from emo3d.scoring.inputs import check_lengths, read_batch, read_references
+from emo3d.scoring.inputs import Pictures, read_batch, read_references, space_of
+from emo3d.scoring.joining import check_lengths
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.scorer import FACE, Emo3DScorer
 from emo3d.scoring.settings import ScoreSettings
@@ -28,34 +33,50 @@ def score(
     *,
     bank: Bank | None = None,
     settings: ScoreSettings | None = None,
-    backbone: Backbone | None = None,
+    backbone: Backbone | str | None = None,
     device: str = "cpu",
     batch_size: int = 32,
+    join: str | None = None,
+    layout: Layout | None = None,
+    **fields: Any,
 ) -> Emo3DResult:
     """Score faces against the descriptions they were made for.
 
     Args:
-        predictions: N expressions, anything that `as_expressions` reads as 51 scores, in `settings.space`; or N
-            pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or paths of RGB pictures of one size.
-        references: N rows with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in the space of
-            the predictions; see `read_references`, which may be told another space: then neither is computed.
+        predictions: N expressions, anything that `as_expressions` reads as 51 scores, in `settings.space`; or a table
+            or rows with such `blendshapes`; or N pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or
+            paths of RGB pictures of one size.
+        references: N rows, or a table, with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in
+            the space of the predictions; see `read_references`, which may be told another space: then neither is
+            computed. Where both sides have a `sample_id` or a `description`, they must be in one order.
         bank: what the faces look up. None takes the references themselves, as published, sorted by description and
             intensities, so that their order is of no account; scores are comparable only under the same bank.
-        settings: `ScoreSettings()` by default.
-        backbone: used instead of loading `settings.backbone`; its own id and revision are signed.
+        settings: `ScoreSettings()` by default, in the space that the references say, if they do.
+        backbone: its name; or a backbone, whose own id and revision are signed.
         device: of a backbone that is loaded here.
         batch_size: faces encoded at a time; the last batch is filled up, see `Emo3DScorer`.
+        join: column that predictions and references are joined by, instead of by their order: `"description"`,
+            `"sample_id"`, or both with a comma between.
+        layout: of vectors of 52 scores.
+        fields: settings by their names, for example `space="reading"`; they replace those of `settings`.
 
     Returns:
         The score, its parts, intervals and signature.
 
     Raises:
         ValueError: bad expressions, pictures or references, not as many of one as of the other, a bank smaller than k,
-            of another backbone or of another hash than `settings.bank`; messages name the row. Readings for an identity
-            without a calibration.
+            of another backbone or of another hash than `settings.bank`, rows in another order than the references;
+            messages name the row. Readings for an identity without a calibration.
+        TypeError: a field that `ScoreSettings` does not have.
         OSError: the backbone is not to be had.
     """
-    given, described = read_batch(predictions, references)
+    if unknown := [name for name in fields if name not in ScoreSettings.__dataclass_fields__]:
+        names = [*ScoreSettings.__dataclass_fields__, *inspect.signature(score).parameters]
+        raise TypeError(f"score() takes no argument {unknown[0]!r}{did_you_mean(unknown[0], names)}")
+    given, described = read_batch(predictions, references, join=join, layout=layout)
+    if settings is None and "space" not in fields and not isinstance(given, Pictures):
+        fields["space"] = space_of(None, None, described)
+    settings = replace(settings or ScoreSettings(), **fields)
     scorer = Emo3DScorer(settings, backbone=backbone, device=device, batch_size=batch_size)
     scorer.fit(described if bank is None else bank).update(given, described)
     return scorer.compute()

@@ -17,7 +17,7 @@ from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.face.spaces import name_calibration
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.core import divergence, retrieved_distribution
-from emo3d.scoring.inputs import Pictures, References, read_batch, read_references
+from emo3d.scoring.inputs import Pictures, References, read_batch, read_references, row_digests
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.settings import ScoreSettings, signature_difference
 
@@ -46,7 +46,8 @@ class Emo3DScorer:
 
     Args:
         settings: `ScoreSettings()` by default.
-        backbone: used instead of loading `settings.backbone`; its own id and revision are signed.
+        backbone: its name; or a backbone, used instead of loading `settings.backbone`, whose own id and revision are
+            signed.
         device: of a backbone that is loaded here.
         batch_size: faces encoded at a time; the same in scorers that are merged.
 
@@ -68,13 +69,15 @@ class Emo3DScorer:
         self,
         settings: ScoreSettings | None = None,
         *,
-        backbone: Backbone | None = None,
+        backbone: Backbone | str | None = None,
         device: str = "cpu",
         batch_size: int = 32,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"expected a batch_size of at least 1, got {batch_size}")
         self.settings = settings or ScoreSettings()
+        if isinstance(backbone, str):
+            self.settings, backbone = replace(self.settings, backbone=backbone), None
         self.device = device
         self.batch_size = batch_size
         self.bank: Bank | None = None
@@ -198,8 +201,9 @@ class Emo3DScorer:
         settings = replace(self.settings, bank=bank.hash)
         per_sample = _look_up(embeddings, described, bank, settings)
         per_sample |= {name: np.concatenate([part[name] for part in self._errors]) for name in self._errors[0]}
+        compared = per_sample.pop("compared", None)
         signature = sign_expressions(settings) if self._shape == _EXPRESSION else settings.sign(FACE)
-        return summarise(per_sample, described, settings, signature, bank.truncated)
+        return summarise(per_sample, described, settings, signature, bank.truncated, compared)
 
     def __getstate__(self) -> dict[str, Any]:
         self._load()
@@ -289,7 +293,11 @@ class Emo3DScorer:
             logger.warning("no MSE and MAE: %s", what)
             return {}
         difference = given.astype(np.float64) - described.expressions
-        return {"mse": (difference**2).mean(axis=1), "mae": np.abs(difference).mean(axis=1)}
+        return {
+            "mse": (difference**2).mean(axis=1),
+            "mae": np.abs(difference).mean(axis=1),
+            "compared": row_digests(described),
+        }
 
 
 def sign_expressions(settings: ScoreSettings) -> str:

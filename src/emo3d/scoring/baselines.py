@@ -1,0 +1,112 @@
+"""What learns nothing: the rows that belong beside a generator's score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from emo3d.backbones import Backbone, load_backbone
+from emo3d.emotions import distribution
+from emo3d.scoring.bank import Bank
+from emo3d.scoring.inputs import References, open_references
+from emo3d.scoring.result import Emo3DResult
+from emo3d.scoring.score import score, score_distributions
+from emo3d.scoring.settings import ScoreSettings
+
+REFERENCES, MEAN, RETRIEVAL, PRIOR = (
+    "reference expressions",
+    "mean expression",
+    "nearest description",
+    "constant prior",
+)
+
+
+def training_references(name: str, config: str | None = None) -> References | None:
+    """Read the split "train" of a dataset by its name; None where it has no such split, as files and the release."""
+    from emo3d.dataset import is_release
+
+    if Path(name).is_file() or is_release(name):
+        return None
+    try:
+        return open_references(name, config, "train")
+    except (ValueError, OSError):
+        return None
+
+
+def baseline_expressions(
+    references: References, training: References | None, backbone: Backbone | None = None
+) -> dict[str, np.ndarray]:
+    """Expressions (N, 51) that learn nothing of how a description becomes a face.
+
+    Args:
+        references: N, to be scored against.
+        training: other rows of the dataset. Without them the mean is that of the references themselves, and nothing is
+            retrieved.
+        backbone: by whose text embeddings the nearest description of `training` is found; None retrieves nothing.
+
+    Returns:
+        By name, as far as there are expressions: those of the references, the mean one, and that of the most similar
+        training description.
+    """
+    source = training or references
+    expressions: dict[str, np.ndarray] = {}
+    if references.expressions is not None:
+        expressions[REFERENCES] = references.expressions
+    if source.expressions is not None:
+        expressions[MEAN] = np.tile(source.expressions.mean(axis=0), (len(references), 1))
+        if training is not None and backbone is not None:
+            known, asked = (
+                backbone.encode_texts(rows.descriptions).embeddings.float().cpu() for rows in (training, references)
+            )
+            nearest = torch.cat([(part @ known.T).argmax(dim=1) for part in asked.split(1024)])
+            expressions[RETRIEVAL] = source.expressions[nearest.numpy()]
+    return expressions
+
+
+def score_baselines(
+    references: References,
+    training: References | None = None,
+    *,
+    bank: Bank | None = None,
+    settings: ScoreSettings | None = None,
+    device: str = "cpu",
+    batch_size: int = 32,
+) -> dict[str, Emo3DResult]:
+    """Score the reference expressions, the mean expression, retrieval, and the constant prior without a face.
+
+    Args:
+        references: see `score`.
+        training: other rows of the same dataset, see `baseline_expressions`.
+        bank: see `score`.
+        settings: see `score`; expressions are in the space that their references say, else in that of the settings.
+        device: of the backbone.
+        batch_size: faces encoded at a time.
+
+    Raises:
+        ValueError: see `score`.
+        OSError: the backbone is not to be had.
+    """
+    settings = settings or ScoreSettings()
+    options = {"device": device, "dtype": getattr(torch, settings.dtype)}
+    backbone = load_backbone(settings.backbone, settings.revision, **options)
+    results = {}
+    for name, expressions in baseline_expressions(references, training, backbone).items():
+        source = references if name == REFERENCES or training is None else training
+        results[name] = score(
+            expressions,
+            references,
+            bank=bank,
+            settings=replace(settings, space=source.space or settings.space),
+            device=device,
+            batch_size=batch_size,
+        )
+    results[PRIOR] = score_distributions(constant_prior(training or references), references, settings)
+    return results
+
+
+def constant_prior(references: References) -> np.ndarray:
+    """Mean emotion distribution (8,) of references."""
+    return distribution(references.intensities).mean(axis=0)

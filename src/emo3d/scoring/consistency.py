@@ -1,0 +1,140 @@
+"""A result is checked against itself: a file that was changed by hand, cut or merged wrongly is not compared."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emo3d.emotions import EMOTIONS
+from emo3d.scoring.core import emo3d_score
+
+if TYPE_CHECKING:
+    from emo3d.scoring.result import Emo3DResult
+
+BANDS: tuple[str, ...] = ("0.0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1.0")
+"""Intensities in fifths; a number on an edge belongs to the upper one."""
+
+COLUMNS = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
+"""Numbers of a result -> the per-sample values whose means they are."""
+
+_SHARES = ("emo3d", "recall_at_k", "mse", "mae")  # numbers in 0..1
+_CLOSE = 1e-6  # of means that were added up in another order
+
+
+def alpha_of(signature: str) -> float | None:
+    """The alpha that a signature names; None where it names none.
+
+    Raises:
+        ValueError: a signature that is no printable line, or whose alpha is no number above 0.
+    """
+    if not signature.isprintable():
+        raise ValueError(f"expected a signature of one printable line, got {signature!r:.100}")
+    text = dict(part.partition(":")[::2] for part in signature.split("|")).get("alpha")
+    if text is None:
+        return None
+    try:
+        alpha = float(text)
+    except ValueError:
+        alpha = math.nan
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"expected an alpha above 0 in the signature, got {text!r:.40}")
+    return alpha
+
+
+def check_result(result: Emo3DResult) -> None:
+    """Check the parts of a result against each other.
+
+    Raises:
+        ValueError: a number outside its range, means that are not those of the per-sample values or of the groups,
+            values that are not n, an interval whose ends are not in order, or a hash or signature that is none.
+    """
+    alpha = alpha_of(result.signature)
+    for name, value in (("references", result.references), ("reference_expressions", result.reference_expressions)):
+        if value is not None and not re.fullmatch("[0-9a-f]{12}", value):
+            raise ValueError(f"expected {name} as a hash of 12 hexadecimal digits, got {value!r:.60}")
+    if result.n < 1 or result.truncated < 0:
+        raise ValueError(f"expected n of at least 1 and truncated of at least 0, got {result.n} and {result.truncated}")
+    _check_numbers({name: getattr(result, name) for name in ("emo3d", *COLUMNS)}, result.intervals, alpha, "")
+    for table, names in (("per_emotion", EMOTIONS), ("per_band", BANDS)):
+        _check_groups(table, getattr(result, table), names, result, alpha)
+    if result.per_sample:
+        _check_samples(result)
+
+
+def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alpha: float | None, of: str) -> None:
+    for name, value in numbers.items():
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"expected a finite {name}{of}, got {value}")
+        if value is not None and name in _SHARES and not 0 <= value <= 1:
+            raise ValueError(f"expected {name} in 0..1{of}, got {value:g}")
+    if alpha is not None:
+        _check_score(numbers["emo3d"], numbers["kl_divergence"], alpha, f"emo3d{of}")
+    for name, (low, high) in intervals.items():
+        if numbers.get(name) is None:
+            raise ValueError(f"expected intervals of numbers that are there, got one of {name!r:.60}{of}")
+        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+            raise ValueError(f"expected an interval from a lower to an upper end, got {low} to {high} of {name}{of}")
+    if alpha is not None and {"emo3d", "kl_divergence"} <= intervals.keys():
+        for end, kl in zip(intervals["emo3d"], intervals["kl_divergence"], strict=True):
+            _check_score(end, kl, alpha, f"the interval of emo3d{of}")
+
+
+def _check_score(score: float, kl: float, alpha: float, what: str) -> None:
+    if abs(expected := emo3d_score(kl, alpha) - score) > _CLOSE:
+        raise ValueError(f"expected {what} as kl_divergence and alpha give it, {expected + score:.6f}, got {score:.6f}")
+
+
+def _check_groups(
+    table: str, groups: Mapping[str, Any], names: tuple[str, ...], result: Emo3DResult, alpha: float | None
+) -> None:
+    for name, group in groups.items():
+        of = f" of {name} in {table}"
+        if name not in names:
+            raise ValueError(f"expected {table} of {', '.join(names)}, got {name!r:.60}")
+        if not isinstance(group.get("n"), int) or isinstance(group["n"], bool) or group["n"] < 1:
+            raise ValueError(f"expected n of at least 1{of}, got {group.get('n')!r:.60}")
+        for number in ("emo3d", "kl_divergence"):
+            if isinstance(group.get(number), bool) or not isinstance(group.get(number), (int, float)):
+                raise ValueError(f"expected a number as {number}{of}, got {group.get(number)!r:.60}")
+        _check_numbers({number: group[number] for number in ("emo3d", "kl_divergence")}, group["intervals"], alpha, of)
+    total = sum(group["n"] for group in groups.values())
+    if total != result.n:
+        raise ValueError(f"expected groups of {result.n} faces in {table}, got {total}")
+    mean = sum(group["n"] / total * group["kl_divergence"] for group in groups.values())
+    _check_mean("kl_divergence", result.kl_divergence, mean, f"the groups of {table}")
+
+
+def _check_mean(name: str, value: float, mean: float, source: str) -> None:
+    if not abs(value - mean) <= _CLOSE * max(1, abs(mean)):
+        raise ValueError(f"expected {name} as the mean of {source}, {mean:.6f}, got {value:.6f}")
+
+
+def _check_samples(result: Emo3DResult) -> None:
+    samples = result.per_sample
+    for name in ("kl_divergence", "distribution", "reference"):
+        if name not in samples:
+            raise ValueError(f"expected per-sample values of {name}, got those of {', '.join(samples)[:200]}")
+    for name, values in samples.items():
+        shape = (result.n, len(EMOTIONS)) if name == "distribution" else (result.n,)
+        if values.shape != shape:
+            raise ValueError(f"expected per-sample values of {name} of shape {shape}, got {values.shape}")
+        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+            raise ValueError(f"expected finite numbers as per-sample values of {name}")
+    distributions, places = samples["distribution"], samples["reference"]
+    if distributions.min() < 0 or np.abs(distributions.sum(axis=1) - 1).max() > _CLOSE:
+        raise ValueError("expected per-sample distributions that sum to 1")
+    if places.dtype.kind not in "iu" or not np.array_equal(np.unique(places), np.arange(places.max() + 1)):
+        raise ValueError("expected per-sample references as places from 0 on, none left out")
+    for name, column in COLUMNS.items():
+        value = getattr(result, name)
+        if (value is None) != (column not in samples):
+            raise ValueError(f"expected {name} and per-sample values of {column}, or neither of them")
+        if value is not None:
+            values = samples[column].astype(np.float64)
+            if name != "kl_divergence" and not (values.min() >= 0 and values.max() <= 1):
+                raise ValueError(f"expected per-sample values of {column} in 0..1")
+            _check_mean(name, value, float(values.mean()), "its per-sample values")

@@ -1,0 +1,45 @@
+"""Results of two systems: opened, compared, and put on a board, as Markdown and as a page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+
+def seeds(folder: Path) -> list[dict[str, bytes]]:
+    from emo3d.evaluation import Evaluation
+    from emo3d.scoring import ScoreSettings, read_references
+    from emo3d.scoring.inputs import row_digests
+    from emo3d.scoring.result import summarise
+
+    rng = np.random.default_rng(0)
+    rows = [
+        {"description": f"face {row}", "intensities": rng.random(8), "blendshapes": rng.random(51)} for row in "abc"
+    ]
+    described = read_references(rows)
+    files = {}
+    for name in ("a", "b"):
+        per_sample = {"kl_divergence": rng.random(3), "distribution": np.eye(8)[:3], "reference": described.ranks}
+        per_sample |= {"match": rng.random(3) < 0.5, "mse": rng.random(3), "mae": rng.random(3)}
+        settings = ScoreSettings(n_bootstrap=10)
+        result = summarise(per_sample, described, settings, settings.signature, 0, row_digests(described))
+        evaluation = Evaluation(result, f"model {name}", dataset="sample", split="test", date="2026-11-23")
+        evaluation.save(folder / name)
+        files[f"{name}.json"] = (folder / name).read_bytes()
+    older = json.loads(files["b.json"])
+    del older["reference_expressions"], older["per_sample"]
+    return [files, files | {"b.json": json.dumps(older).encode()}]
+
+
+def enter(folder: Path) -> None:
+    from emo3d.evaluation import Evaluation, rank, write_leaderboard
+    from emo3d.scoring import compare
+
+    evaluations = [Evaluation.load(folder / name) for name in ("a.json", "b.json")]
+    for evaluation in evaluations:
+        str(evaluation.result), repr(evaluation.result), evaluation.result.to_latex(evaluation.model)
+    boards = rank(evaluations, group=True)
+    for name in ("board.md", "board.html"):
+        write_leaderboard(boards, folder / name)
+    if all(evaluation.result.per_sample for evaluation in evaluations):
+        compare(*(evaluation.result for evaluation in evaluations), n_resamples=20)
