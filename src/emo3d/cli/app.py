@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 import emo3d
+from emo3d.extras import extra_of
 
 # Said before any Hub library is imported; a user's own setting wins.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -45,11 +48,33 @@ def _options(
 
 def main() -> None:
     """Run the command; what a user can mend is one sentence on standard error and exit code 2."""
+    gc.set_threshold(100_000, 50, 100)  # else a quarter of the time of importing torch goes into looking for garbage
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows codes instead of ending the command
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except ModuleNotFoundError as error:
+        extra = extra_of(error)
+        if extra is None or os.environ.get("EMO3D_DEBUG"):
+            raise
+        _print_error(f'this needs {error.name}, which is not installed: pip install "emo3d[{extra}]"')
     except (ValueError, OSError) as error:
         if os.environ.get("EMO3D_DEBUG"):
             raise
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True, emoji=False)
-        sys.exit(2)
+        _print_error(str(error) or type(error).__name__)
+
+
+def utf8(text: str) -> str:
+    """Read a text of the command line as UTF-8, which terminals write, where Python's locale (LANG=C) knows ASCII only.
+
+    Paths are not to be read so: Python could not open them.
+    """
+    undecoded = any("\udc80" <= letter <= "\udcff" for letter in text)
+    return os.fsencode(text).decode("utf-8", "replace") if undecoded else text
+
+
+def _print_error(message: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True, emoji=False)
+    sys.exit(2)

@@ -10,9 +10,10 @@ from rich import box
 from rich.table import Table
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.cli.app import app, console
+from emo3d.cli.app import app, console, utf8
 from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale, read_predictions
 from emo3d.face.calibration import DEFAULT_METHOD
+from emo3d.files import check_output_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,7 @@ def generate(
     if out and out.suffix not in _ENDINGS:  # before anything is computed
         raise ValueError(f"expected a file of {', '.join(_ENDINGS)}, got {out.name}")
     method = check_method(calibration)
+    description = description and utf8(description)
     generator = load_generator(model)
     rig = FaceRig.from_anny(identity)
     expressions = _generate(generator, description, from_picture, samples, seed)
@@ -89,6 +91,7 @@ def render(
     size: Annotated[int, typer.Option(help="Side of the pictures, pixels.")] = 224,
 ) -> None:
     """Render every expression of a file as a picture."""
+    check_output_folder(out)
     from PIL import Image
     from tqdm.auto import tqdm
 
@@ -141,9 +144,10 @@ def _spell(how: str | None) -> str:
 
 def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
     table = Table(title=f"leading blendshapes ({spaces})", title_justify="left", show_header=False, box=box.SIMPLE)
+    mark = "#" if console.options.ascii_only else "█"
     for index in expression.argsort()[::-1][:count]:
         score = float(expression[index])
-        table.add_row(BLENDSHAPES[index], f"{score:.2f}", "█" * round(20 * score))
+        table.add_row(BLENDSHAPES[index], f"{score:.2f}", mark * round(20 * score))
     console.print(table)
 
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from emo3d.cli.app import app, console
+from emo3d.files import check_output_folder
 
 if TYPE_CHECKING:
     from emo3d.quickstart.report import Row
@@ -26,6 +27,7 @@ def quickstart(
 
     Exits with 1 when the references do not score best, or the generator not second best (by KL).
     """
+    check_output_folder(out)  # before what takes seconds to import
     from emo3d.quickstart.run import run
 
     rows, failures = run(out, release)
@@ -48,6 +50,7 @@ def sample(
     readings: Annotated[bool, typer.Option(help="Read every picture with MediaPipe too (extra: extract).")] = False,
 ) -> None:
     """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures."""
+    check_output_folder(out)  # before what takes seconds to import
     from emo3d.dataset import write_sample
 
     rows = {"train": train, "validation": validation, "test": test}
@@ -61,6 +64,7 @@ def retrain(
     seed: Annotated[int, typer.Option(help="Decides the sample, the first weights and the batches.")] = 0,
 ) -> None:
     """Train the packaged quickstart parts again from nothing (synthetic sample, generator, picture tower)."""
+    check_output_folder(out)  # before what takes seconds to import
     from emo3d.quickstart.train import retrain as train_parts
 
     for name, value in train_parts(out, seed=seed).items():

