@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import datasets
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from fakes import FakeBackbone, anything, pictures
 from oracle import oracle
@@ -91,8 +92,8 @@ def test_bands_by_the_strongest_intensity(strongest, band):
     # p = (2/3, 1/3), q = (1, 0): 2/3 ln(2/3 / 1.01) + 1/3 ln(1/3 / 0.01)
     kl = 2 / 3 * np.log(2 / 3 / 1.01) + 1 / 3 * np.log(1 / 3 / 0.01)
     expected = {"n": 1, "emo3d": pytest.approx(1 / (1 + np.exp(-kl))), "kl_divergence": pytest.approx(kl)}
-    expected["intervals"] = {name: pytest.approx((expected[name].expected,) * 2) for name in ("emo3d", "kl_divergence")}
-    assert per_band == {band: expected}  # the interval of one face is its value
+    expected["intervals"] = {}  # one face has none
+    assert per_band == {band: expected}
 
 
 def test_intervals_of_groups_are_as_wide_as_theory_says():
@@ -171,7 +172,21 @@ def test_errors_of_expressions_by_hand(clip_folder):
     assert result.per_sample["mse"] == pytest.approx([0.5 / 51, 0, 0])
     assert result.per_sample["mae"] == pytest.approx([1 / 51, 0, 0])
     assert (result.mse, result.mae) == pytest.approx((0.5 / 51 / 3, 1 / 51 / 3))
+    assert set(result.intervals) == {"recall_at_k"}  # of three faces; Wilson's holds for any number
+
+
+def test_every_number_has_an_interval(clip_folder):
+    references = [
+        {"description": f"a {word} face {row}", "intensities": [1] + [0] * 7, "blendshapes": [0.0] * 51}
+        for row, word in enumerate(["happy", "sad"] * 5)
+    ]
+    predicted = np.zeros((10, 51))
+    predicted[0, :2] = 0.5
+    result = score(predicted, references, settings=ScoreSettings(backbone=clip_folder, k=2))
     assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert result.intervals["mse"][0] == 0  # errors are not negative, whatever the resamples say
+    found = scipy.stats.binomtest(round(10 * result.recall_at_k), 10).proportion_ci(method="wilson")
+    assert result.intervals["recall_at_k"] == pytest.approx((found.low, found.high))
     assert "render:portrait-2/32px" in result.signature  # at the backbone's own size
 
 

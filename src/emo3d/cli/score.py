@@ -181,9 +181,14 @@ def print_result(result: Emo3DResult, confidence: float) -> None:
     table = Table(title=f"Emo3D, n = {result.n}")
     for heading in ("", "value", f"{confidence:.0%} interval"):
         table.add_column(heading, justify="right" if heading else "left")
-    for name, (low, high) in result.intervals.items():
-        table.add_row(name, f"{getattr(result, name):.4f}", f"{low:.4f} to {high:.4f}")
+    for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae"):
+        if (value := getattr(result, name)) is not None:
+            table.add_row(name, f"{value:.4f}", _ends(result.intervals.get(name)))
     console.print(table)
+
+
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "{:.4f} to {:.4f}".format(*interval) if interval else "-"  # of few faces there is none
 
 
 def print_signature(result: Emo3DResult) -> None:
@@ -200,7 +205,6 @@ def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
     for group, values in groups.items():
         numbers = []
         for name in ("kl_divergence", "emo3d"):
-            low, high = values["intervals"][name]
-            numbers += [f"{values[name]:.4f}", f"{low:.4f} to {high:.4f}"]
+            numbers += [f"{values[name]:.4f}", _ends(values["intervals"].get(name))]
         table.add_row(group, str(values["n"]), *numbers)
     console.print(table)
