@@ -90,9 +90,9 @@ def test_one_bank_from_parquet_and_from_csv():
 
 def test_intensities_too_small_to_count():
     with pytest.raises(
-        ValueError, match=r"^expected an intensity of at least 0.000001 in row 1, they are all smaller$"
+        ValueError, match=r"^expected an intensity of at least 0.0000001 in row 1, they are all smaller$"
     ):
-        Bank.encode(["x 0", "x 1"], [[1] * 8, [1e-8] * 8], FakeBackbone(np.eye(2), np.eye(2)))
+        Bank.encode(["x 0", "x 1"], [[1] * 8, [1e-9] * 8], FakeBackbone(np.eye(2), np.eye(2)))
 
 
 def test_the_hash_covers_what_is_looked_up(tmp_path):

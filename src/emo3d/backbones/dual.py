@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 from tqdm.auto import tqdm
-from transformers import MODEL_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
+from emo3d.documents import read_json
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -238,6 +239,8 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             model, loading = AutoModel.from_pretrained(id, revision=revision, config=config, output_loading_info=True)
         if missing := [*loading["missing_keys"], *loading["mismatched_keys"]]:
             raise ValueError(f"its weights lack {missing[0]}, which would be drawn at random")
+        if local:
+            _check_tokenizer(Path(id, "tokenizer_config.json"), config)
         tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
         image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
         commit = getattr(model.config, "_commit_hash", None)
@@ -245,6 +248,14 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
         backbone = HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
         _try_out(backbone)
     return backbone
+
+
+def _check_tokenizer(file: Path, config: Any) -> None:
+    """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
+    settings = read_json(file) if file.is_file() else {}
+    named = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
+    if not named and not TOKENIZER_MAPPING.get(type(config), None):
+        raise ValueError(f"{file.name} names no tokenizer_class")
 
 
 def _try_out(backbone: HubBackbone) -> None:
