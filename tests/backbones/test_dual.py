@@ -2,7 +2,7 @@
 
 import json
 import shutil
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from dual_encoders import SIDE, save_clip, save_siglip
 from emo3d.backbones import load_backbone
 from emo3d.backbones.dual import _load
 from emo3d.encoders import load_text_encoder, packaged_minilm
-from emo3d.scoring import Bank, ScoreSettings, score
+from emo3d.scoring import ScoreSettings, score
 
 TEXTS = ["a happy face", "a very sad man", "three angry face", "an calm woman"]
 
@@ -209,17 +209,16 @@ def test_generators_and_calibrations_do_not_depend_on_the_caller(caller):
         assert (rig_weights(expressions, "reading") == weights).all()
 
 
-def test_threads_leave_the_callers_settings_as_they_were(folders):
+def test_threads_get_the_same_embeddings_and_leave_the_callers_settings(folders):
     backbone = load_backbone(folders["clip"])
+    batches = [[*TEXTS[: 1 + turn % 4], "very " * (turn % 20) + "sad"] for turn in range(160)]
+    alone = [backbone.encode_texts(batch).embeddings for batch in batches]
     torch.set_float32_matmul_precision("medium")
     try:
-        threads = [threading.Thread(target=lambda: [backbone.encode_texts(TEXTS) for _ in range(20)]) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(16) as pool:
+            together = list(pool.map(lambda batch: backbone.encode_texts(batch).embeddings, batches))
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision("highest")
+    assert all(map(torch.equal, together, alone))
     assert torch.get_default_dtype() == torch.float32
-    assert len(Bank.encode(TEXTS, np.ones((4, 8)), backbone)) == 4

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +34,8 @@ from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
 QUICKSTART = "quickstart"
+
+_TOKENIZING = threading.Lock()  # padding and truncation are state of a tokenizer, set by every call
 
 
 class Backbone(Protocol):
@@ -108,7 +111,8 @@ class HubBackbone:
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
+        with _TOKENIZING:
+            lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
@@ -126,13 +130,14 @@ class HubBackbone:
     def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
         # SigLIP was trained on texts padded to the window, and attends to the padding.
         siglip = self.model.config.model_type.startswith("siglip")
-        tokens = self.tokenizer(
-            descriptions,
-            padding="max_length" if siglip else True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
+        with _TOKENIZING:
+            tokens = self.tokenizer(
+                descriptions,
+                padding="max_length" if siglip else True,
+                truncation=True,
+                max_length=self.max_length,
+                return_tensors="pt",
+            )
         names = ("input_ids",) if siglip else ("input_ids", "attention_mask")
         return {name: tokens[name].to(self.model.device) for name in names}
 
