@@ -132,9 +132,7 @@ def test_what_embeddings_are_kept_under_covers_the_tokenizer(tmp_path):
         return TextEncoder(AutoModel.from_pretrained(tmp_path).eval(), AutoTokenizer.from_pretrained(tmp_path))
 
     before, used = encoders.encoder_digest(encoder()), encoder()
-    used.encode(
-        ["a sad man", "a happy woman smiles"]
-    )  # padding and truncation that a call leaves behind are none of it
+    used.encode(["a sad man", "a happy woman smiles"])  # the padding and truncation that it leaves behind are no part
     assert encoders.encoder_digest(used) == before
     vocabulary = tmp_path / "tokenizer.json"
     vocabulary.write_text(vocabulary.read_text().replace('"sad"', '"glad"'))
