@@ -51,8 +51,9 @@ Returns:
     kl_divergence: mean divergence in nats, lower is better.
     recall_at_k: share of faces that retrieved their own description, higher is better.
     mse, mae: errors of the expressions as they are given, None where the references hold none.
-    intervals: bootstrap intervals of these five, as [lower, upper].
-    per_emotion: n, kl_divergence, emo3d and intervals of the latter two, by strongest emotion described.
+    intervals: of these five, as [lower, upper]: Wilson's of recall_at_k, bootstrap-t of the others, which have none
+        below 10 faces.
+    per_emotion: n, kl_divergence, emo3d and intervals of the latter two, if any, by strongest emotion described.
     per_band: the same by how strong that emotion is, in fifths: "0.0-0.2" to "0.8-1.0".
     per_sample: where asked for, kl_divergence, distribution (the eight emotions retrieved), reference (place of its
         reference among all, sorted), match, mse, mae, in the order in which rows were added, those of process 0 first.

@@ -11,6 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from emo3d import encoders
 from emo3d.encoders import MINILM, EncoderUnavailableError, TextEncoder, load_text_encoder
+from text_encoders import save_bert
 
 TEXTS = [
     "a sad old man",
@@ -122,3 +123,17 @@ def test_without_hub_and_package_the_error_names_the_extra(tmp_path):
     """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+
+
+def test_what_embeddings_are_kept_under_covers_the_tokenizer(tmp_path):
+    save_bert(tmp_path)
+
+    def encoder():
+        return TextEncoder(AutoModel.from_pretrained(tmp_path).eval(), AutoTokenizer.from_pretrained(tmp_path))
+
+    before, used = encoders.encoder_digest(encoder()), encoder()
+    used.encode(["a sad man", "a happy woman smiles"])  # the padding and truncation that it leaves behind are no part
+    assert encoders.encoder_digest(used) == before
+    vocabulary = tmp_path / "tokenizer.json"
+    vocabulary.write_text(vocabulary.read_text().replace('"sad"', '"glad"'))
+    assert encoders.encoder_digest(encoder()) != before

@@ -51,6 +51,28 @@ def as_intensities(values: Any) -> np.ndarray:
     return np.stack([_intensities(row, index) for index, row in enumerate(rows)])
 
 
+def canonical_intensities(intensities: np.ndarray) -> np.ndarray:
+    """Intensities (N, 8) as scores and hashes take them: to the precision of float32, and seven decimals.
+
+    So 0.9, the float32 next to it (0.89999998) and a sum that comes to 0.9 but for 1e-16 are one number, and the same
+    annotations from Parquet, CSV or JSON give the same score under the same hash.
+
+    Raises:
+        ValueError: a row whose intensities are all below 0.00000005, which would leave none.
+
+    Example:
+        >>> canonical_intensities(np.array([[0.9, 0, 0, 0, 0, 0, 0, 0]], np.float32))[0, 0]
+        np.float64(0.9)
+    """
+    canonical = (
+        np.asarray(intensities, np.float32).astype(np.float64).round(7)
+    )  # half a step of float32 below 1 is less than half of the last decimal
+    if not canonical.any(axis=1).all():
+        row = int(np.argmin(canonical.any(axis=1)))
+        raise ValueError(f"expected an intensity of at least 0.0000001 in row {row}, they are all smaller")
+    return canonical
+
+
 def distribution(intensities: Any) -> np.ndarray:
     """Divide intensities (N, 8) by their sum: emotion distributions (N, 8) float64, each summing to one.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +21,9 @@ import torch
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
+
+from emo3d.documents import read_json
+from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
 
@@ -91,7 +96,7 @@ class TextEncoder:
         lengths = [len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]]
         order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
         parts = []
-        with torch.inference_mode():
+        with torch.inference_mode(), fixed_numerics(self.model.device):
             for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
                 batch = [descriptions[index] for index in order[start : start + batch_size]]
                 parts.append(self.embed(**self.tokenize(batch)).float())
@@ -223,6 +228,40 @@ def weights_digest(model: torch.nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:12]
+
+
+_FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
+_OF_WHOEVER_SAVED = ("_name_or_path", "transformers_version")  # in a configuration
+
+
+def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokenizer: Any) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over all in a model's folder that moves what it computes.
+
+    That is the weights, and the configuration, the tokenizer and the image processor by their files: the settings that
+    JSON holds whatever their layout, other files (vocabularies) byte by byte.
+    """
+    digest = hashlib.sha256(weights_digest(model).encode())
+    vocabularies = ("vocab.*", "merges.txt", "*.model", *getattr(tokenizer, "vocab_files_names", {}).values())
+    for file in sorted({file for pattern in (*_FILES, *vocabularies) for file in Path(folder).glob(pattern)}):
+        content = file.read_bytes()
+        if file.suffix == ".json":
+            document = read_json(file)
+            if isinstance(document, dict):
+                document = {name: value for name, value in document.items() if name not in _OF_WHOEVER_SAVED}
+            content = json.dumps(document, sort_keys=True).encode()
+        digest.update(f"{file.name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def encoder_digest(encoder: TextEncoder) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
+    config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in _OF_WHOEVER_SAVED}
+    tokenizer = encoder.tokenizer
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    # Truncation and padding are set anew in every call.
+    rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None} if backend else tokenizer.get_vocab()
+    parts = [weights_digest(encoder.model), config, rules, tokenizer.padding_side, encoder.max_length]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 @contextlib.contextmanager

@@ -77,6 +77,23 @@ def test_alpha_is_not_there_where_nothing_can_be_compared(study):
     assert (empty.answers, empty.agreement, empty.alpha, empty.intervals) == (0, None, None, {})
 
 
+def test_two_who_agree_may_yet_be_wrong(study):
+    # scipy 1.17, binomtest(2, 2).proportion_ci(method="wilson"): 0.342380 to 1; of one case 0.206549 to 1.
+    two_tasks = binary(study, {"Meg": [1, 1]})
+    assert measure_agreement(two_tasks, study).intervals["agreement"] == pytest.approx((0.342380, 1), abs=1e-6)
+    one_task = binary(study, {"Meg": [1], "Owen": [1]})  # who may both have been led by the one face
+    assert measure_agreement(one_task, study).intervals == {"agreement": pytest.approx((0.206549, 1), abs=1e-6)}
+
+
+def test_answers_to_one_task_count_as_far_as_they_are_independent(study):
+    """Ten tasks, two answers each: as 10 answers where both always agree, as 20 where they agree as by chance."""
+    alike = measure_agreement(binary(study, {"Meg": [1] * 5 + [0] * 5, "Owen": [1] * 5 + [0] * 5}), study)
+    # binomtest(5, 10) and (10, 20), Wilson: 0.236593 and 0.299298 to 1 less it.
+    assert alike.intervals["agreement"] == pytest.approx((0.236593, 0.763407), abs=1e-6)
+    apart = measure_agreement(binary(study, {"Meg": [1] * 5 + [0] * 5, "Owen": [0] * 5 + [1] * 5}), study)
+    assert apart.intervals["agreement"] == pytest.approx((0.299298, 0.700702), abs=1e-6)
+
+
 def test_people_who_follow_a_number_correlate_with_it(study):
     fits = sorted(tasks(study, "fit"), key=lambda task: task.numbers["kl_divergence"][0])
     worse = {task.id for task in fits[10:]}

@@ -3,16 +3,18 @@
 import hashlib
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from fakes import FakeBackbone
+from fakes import FakeBackbone, pictures
 from oracle import nearest
 from pyarrow import parquet
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from emo3d.scoring import Bank
+from emo3d.scoring import Bank, ScoreSettings, score
 from emo3d.scoring import bank as bank_module
 
 SIGNS = 0.5 * (1 - 2 * ((np.arange(16)[:, None] >> np.arange(4)) & 1))  # 16 unit vectors whose products are exact
@@ -67,7 +69,60 @@ def test_hash_by_hand():
     # SHA-256 of the descriptions as JSON, then the intensities as little-endian doubles, row by row.
     content = json.dumps(["a", "b"]).encode() + struct.pack("<16d", 0, 0.9, 0, 0, 0, 0, 0, 0, *[0.5] * 8)
     bank = bank_of(["a", "b"], np.eye(2), np.array([[0, 0.9] + [0] * 6, [0.5] * 8]))
-    assert bank.hash == hashlib.sha256(content).hexdigest()[:12]
+    # Then, since nobody says that a backbone gave them, the embeddings: their shape, and little-endian floats.
+    looked_up = b"(2, 2)" + struct.pack("<4f", 1, 0, 0, 1)
+    digests = [hashlib.sha256(part).hexdigest()[:12] for part in (content, looked_up)]
+    assert bank.hash == "{}+embeddings-{}".format(*digests)
+
+
+def test_one_bank_from_parquet_and_from_csv():
+    """0.9 in float32 is 0.89999998; a sum may come to 0.9 but for 1e-16."""
+    rows = [[0, 0.9] + [0] * 6, [0.1, 0.2, 0.7, 0, 0, 0, 0, 0.3]]
+    exact = np.array(rows)
+    variants = [exact, exact.astype(np.float32), exact.astype(np.float32).tolist(), exact + (exact > 0) * 1.1e-16]
+    assert (variants[3] != exact).any()
+    backbone = FakeBackbone(np.eye(2), np.eye(2))
+    banks = [Bank.encode(["x 0", "x 1"], values, backbone) for values in variants]
+    assert len({bank.hash for bank in banks}) == 1
+    assert all((bank.intensities == exact).all() for bank in banks)  # so the numbers are the same, too
+    assert Bank.encode(["x 0", "x 1"], exact + (exact > 0) * 1e-6, backbone).hash != banks[0].hash
+
+
+def test_intensities_too_small_to_count():
+    with pytest.raises(
+        ValueError, match=r"^expected an intensity of at least 0.0000001 in row 1, they are all smaller$"
+    ):
+        Bank.encode(["x 0", "x 1"], [[1] * 8, [1e-9] * 8], FakeBackbone(np.eye(2), np.eye(2)))
+
+
+def test_the_hash_covers_what_is_looked_up(tmp_path):
+    bank = some_bank()
+    assert "+" not in bank.hash  # what a backbone gave differs in the last bits from machine to machine
+    replaced = replace(bank, embeddings=bank.embeddings.flip(0))
+    assert replaced.hash == f"{bank.hash}+embeddings-{replaced.digest}"
+    by_hand = Bank(bank.descriptions, bank.intensities, bank.embeddings, bank.truncated, bank.backbone)
+    assert by_hand.hash == f"{bank.hash}+embeddings-{bank.digest}"
+    for saved in (replaced, by_hand, bank):
+        saved.save(tmp_path)
+        assert Bank.load(tmp_path).hash == saved.hash
+
+
+def test_a_replaced_bank_is_signed_as_such():
+    references = [{"description": f"x {row}", "intensities": np.eye(8)[row].tolist()} for row in range(8)]
+    backbone = FakeBackbone(np.eye(8), np.eye(8))
+    bank = Bank.encode([row["description"] for row in references], [row["intensities"] for row in references], backbone)
+    settings = ScoreSettings(k=1)
+    plain, moved = (
+        score(pictures(range(8)), references, bank=which, settings=settings, backbone=backbone)
+        for which in (bank, replace(bank, embeddings=bank.embeddings.flip(0)))
+    )
+    assert moved.kl_divergence > plain.kl_divergence
+    assert moved.signature == plain.signature.replace(bank.hash, f"{bank.hash}+embeddings-{moved_digest(bank)}")
+
+
+def moved_digest(bank):
+    content = np.ascontiguousarray(bank.embeddings.flip(0).numpy(), "<f4")
+    return hashlib.sha256(f"{content.shape}".encode() + content.tobytes()).hexdigest()[:12]
 
 
 def some_bank():
@@ -99,6 +154,13 @@ def _table_of_less(folder):
     parquet.write_table(parquet.read_table(file, columns=["description"]), file)
 
 
+def _other_embeddings(folder):
+    file = folder / "embeddings.safetensors"
+    with safe_open(file, "pt") as opened:
+        said = opened.metadata()
+    save_file({"embeddings": torch.eye(3).flip(0)}, file, said)
+
+
 def _bare_embeddings(folder):
     save_file(load_file(folder / "embeddings.safetensors"), folder / "embeddings.safetensors")
 
@@ -108,6 +170,7 @@ def _bare_embeddings(folder):
     [
         (_another_table, ValueError, r"^expected the bank \w{12} beside its embeddings, .*bank.parquet has another$"),
         (_table_of_less, ValueError, "expected a bank in .*intensities"),
+        (_other_embeddings, ValueError, r"^expected the embeddings \w{12} in .*, got \w{12}: they were replaced$"),
         (_bare_embeddings, ValueError, "^expected the embeddings of a bank, got .*embeddings.safetensors$"),
         (lambda folder: (folder / "embeddings.safetensors").write_bytes(b"x" * 99), ValueError, "expected a bank in"),
         (lambda folder: (folder / "bank.parquet").write_bytes(b""), ValueError, "expected a bank in"),

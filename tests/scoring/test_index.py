@@ -3,11 +3,14 @@
 import pickle
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from fakes import FakeBackbone, pictures
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from emo3d.dataset import make_rows
 from emo3d.scoring import Bank, Emo3DScorer, ScoreSettings, load_backbone, score, score_corpus
@@ -169,6 +172,28 @@ def test_an_index_of_other_embeddings_is_refused():
     bank = bank_of(SIGNS).indexed("Flat")
     with pytest.raises(ValueError, match=re.escape("expected an index of (2, 2) embeddings, got (256, 16)")):
         Bank(("a", "b"), np.ones((2, 8)), torch.eye(2), index=bank.index)
+
+
+def test_an_index_of_replaced_embeddings_is_refused():
+    bank = bank_of(SIGNS).indexed("Flat")
+    with pytest.raises(ValueError, match=r"^expected an index of the bank's own embeddings, "):
+        replace(bank, embeddings=bank.embeddings.flip(0))
+
+
+def test_damaged_bytes_never_reach_faiss(tmp_path):
+    bank = bank_of(SIGNS).indexed("Flat")
+    bank.save(tmp_path)
+    file = tmp_path / "embeddings.safetensors"
+    tensors = load_file(file)
+    with safe_open(file, "pt") as opened:
+        said = opened.metadata()
+    tensors["index"][20] ^= 255
+    save_file(tensors, file, said)
+    with pytest.raises(ValueError, match=r"^expected the index that was saved in .*, its digest is another$"):
+        Bank.load(tmp_path)
+    del said["index_digest"]  # as earlier versions saved it: the index is made anew
+    save_file(tensors, file, said)
+    assert (Bank.load(tmp_path).index.to_bytes() == bank.index.to_bytes()).all()
 
 
 def test_without_faiss(monkeypatch):

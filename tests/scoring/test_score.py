@@ -7,6 +7,7 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import torch
 from fakes import FakeBackbone, anything, pictures
 from oracle import oracle
@@ -94,8 +95,8 @@ def test_bands_by_the_strongest_intensity(strongest, band):
     # p = (2/3, 1/3), q = (1, 0): 2/3 ln(2/3 / 1.01) + 1/3 ln(1/3 / 0.01)
     kl = 2 / 3 * np.log(2 / 3 / 1.01) + 1 / 3 * np.log(1 / 3 / 0.01)
     expected = {"n": 1, "emo3d": pytest.approx(1 / (1 + np.exp(-kl))), "kl_divergence": pytest.approx(kl)}
-    expected["intervals"] = {name: pytest.approx((expected[name].expected,) * 2) for name in ("emo3d", "kl_divergence")}
-    assert per_band == {band: expected}  # the interval of one face is its value
+    expected["intervals"] = {}  # one face has none
+    assert per_band == {band: expected}
 
 
 def test_intervals_of_groups_are_as_wide_as_theory_says():
@@ -119,12 +120,25 @@ def test_references_are_hashed_in_any_order():
     # The hash of a bank of them, sorted: by description, then intensities.
     rows = [("b", [0.5] * 8), ("a", [0.5] * 8), ("a", [0.25] * 8), ("b", [0.5] * 8)]
     by_order = Bank(("a", "a", "b", "b"), np.array([[0.25] * 8] + [[0.5] * 8] * 3), torch.eye(2)).hash
+    by_order = by_order.partition("+")[0]  # without the embeddings
     for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
         references = [{"description": rows[row][0], "intensities": rows[row][1]} for row in order]
         result = score_distributions([1] + [0] * 7, references)
         assert result.references == by_order
         assert result.per_sample["reference"].tolist() == [[2, 1, 0, 2][row] for row in order]
     assert score_distributions([1] + [0] * 7, references[:3]).references != by_order
+
+
+def test_references_in_float32_and_float64_are_the_same_ones():
+    exact = np.random.default_rng(0).random((60, 8)).round(2)
+    exact[:, 0] += 0.01
+    texts = [f"face {row // 2}" for row in range(60)]  # texts come twice: intensities decide their order
+    found = np.random.default_rng(1).random((60, 8))
+    one, other, third = (
+        score_distributions(found, {"description": texts, "intensities": values.tolist()})
+        for values in (exact, exact.astype(np.float32), exact * (1 - 1e-16) + 1e-17)
+    )
+    assert one.to_dict(per_sample=True) == other.to_dict(per_sample=True) == third.to_dict(per_sample=True)
 
 
 def test_result_is_json_and_comes_back(tmp_path):
@@ -174,7 +188,21 @@ def test_errors_of_expressions_by_hand(clip_folder):
     assert result.per_sample["mse"] == pytest.approx([0.5 / 51, 0, 0])
     assert result.per_sample["mae"] == pytest.approx([1 / 51, 0, 0])
     assert (result.mse, result.mae) == pytest.approx((0.5 / 51 / 3, 1 / 51 / 3))
+    assert set(result.intervals) == {"recall_at_k"}  # of three faces; Wilson's holds for any number
+
+
+def test_every_number_has_an_interval(clip_folder):
+    references = [
+        {"description": f"a {word} face {row}", "intensities": [1] + [0] * 7, "blendshapes": [0.0] * 51}
+        for row, word in enumerate(["happy", "sad"] * 5)
+    ]
+    predicted = np.zeros((10, 51))
+    predicted[0, :2] = 0.5
+    result = score(predicted, references, settings=ScoreSettings(backbone=clip_folder, k=2))
     assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert result.intervals["mse"][0] == 0  # errors are not negative, whatever the resamples say
+    found = scipy.stats.binomtest(round(10 * result.recall_at_k), 10).proportion_ci(method="wilson")
+    assert result.intervals["recall_at_k"] == pytest.approx((found.low, found.high))
     assert "render:portrait-2/32px" in result.signature  # at the backbone's own size
 
 

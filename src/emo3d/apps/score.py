@@ -168,8 +168,8 @@ def table(result: Emo3DResult) -> list[list[str]]:
     """The result as rows of text."""
     rows = [["faces", str(result.n), ""], ["references", result.references, ""]]
     for name, shown in NUMBERS.items():
-        if name in result.intervals:
-            rows.append([shown, f"{getattr(result, name):.4f}", interval(result.intervals[name])])
+        if (value := getattr(result, name)) is not None:
+            rows.append([shown, f"{value:.4f}", interval(result.intervals.get(name))])
     if result.truncated:
         rows.append(["descriptions truncated", str(result.truncated), ""])
     return rows
@@ -179,14 +179,14 @@ def group_table(groups: dict[str, dict[str, Any]]) -> list[list[Any]]:
     """Parts of the result as rows."""
     rows = []
     for name, part in groups.items():
-        ends = interval(part["intervals"]["kl_divergence"])
+        ends = interval(part["intervals"].get("kl_divergence"))
         rows.append([name, part["n"], f"{part['kl_divergence']:.4f}", ends, f"{part['emo3d']:.4f}"])
     return rows
 
 
-def interval(ends: tuple[float, float]) -> str:
-    """Both ends of an interval, as text."""
-    return f"{ends[0]:.3f} to {ends[1]:.3f}"
+def interval(ends: tuple[float, float] | None) -> str:
+    """Both ends of an interval, as text; of few faces there is none."""
+    return f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else "–"
 
 
 def face_cards(
@@ -226,10 +226,13 @@ def model_index(result: Emo3DResult, model: str, test_set: str) -> str:
             metric_type=name,
             metric_name=shown,
             metric_value=round(getattr(result, name), 6),
-            metric_args={"interval": [round(end, 6) for end in result.intervals[name]], "signature": result.signature},
+            metric_args=(
+                {"interval": [round(end, 6) for end in result.intervals[name]]} if name in result.intervals else {}
+            )
+            | {"signature": result.signature},
         )
         for name, shown in NUMBERS.items()
-        if name in result.intervals
+        if getattr(result, name) is not None
     ]
     return ModelCardData(model_name=model, eval_results=results).to_yaml()
 

@@ -55,7 +55,7 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
 
 def _axis(estimates: Iterable[Estimate]) -> tuple[float, float]:
     """Ends of a scale that holds all intervals and 0."""
-    shown = [end for estimate in estimates for end in (estimate.low, estimate.high)]
+    shown = [end for estimate in estimates for end in estimate.ends]
     low, high = min(shown, default=0.0), max(shown, default=0.0)
     room = 0.03 * (high - low) or 1.0
     return min(low, 0.0) - room, max(high, 0.0) + room

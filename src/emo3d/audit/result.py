@@ -25,11 +25,16 @@ Source = Literal["predictions", "model", "dataset"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its bootstrap interval."""
+    """A number and its bootstrap interval, whose ends are None of few values."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the interval; where there is none, the number."""
+        return (self.value, self.value) if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)

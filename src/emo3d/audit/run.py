@@ -109,8 +109,8 @@ def audit(
         source=found.source,
         model=found.model,
         n=len(kl),
-        kl=Estimate(result.kl_divergence, *result.intervals["kl_divergence"]),
-        emo3d=Estimate(result.emo3d, *result.intervals["emo3d"]),
+        kl=Estimate(result.kl_divergence, *result.intervals.get("kl_divergence", (None, None))),
+        emo3d=Estimate(result.emo3d, *result.intervals.get("emo3d", (None, None))),
         slices=slice_scores(kl, described, prompt_types, settings.divisor, bootstrap),
         identities=audit_identities(
             lambda rig, how: meter.measure(weights[rows], drawn, rig, how), kl[rows], identities, render, bootstrap

@@ -46,7 +46,7 @@ def slice_scores(
 
 def squash(kl: Estimate, alpha: float) -> Estimate:
     """The Emo3D score of a mean divergence; the interval follows."""
-    return Estimate(*(emo3d_score(number, alpha) for number in (kl.value, kl.low, kl.high)))
+    return Estimate(*(None if number is None else emo3d_score(number, alpha) for number in (kl.value, kl.low, kl.high)))  # type: ignore[arg-type]
 
 
 def group_rows(references: References, prompt_types: Sequence[str] | None) -> dict[str, dict[str, np.ndarray]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from emo3d.audit.result import LEAST, Estimate, Gap
 from emo3d.scoring import bootstrap_intervals, bootstrap_means
+from emo3d.scoring.core import studentized_intervals
 
 T = TypeVar("T", bound=Any)
 
@@ -31,9 +32,8 @@ class Bootstrap:
 
     def means(self, columns: np.ndarray) -> list[Estimate]:
         """Means of the columns of (N, M), all resampled with the same rows."""
-        ends = bootstrap_intervals(
-            columns, n_bootstrap=self.n_bootstrap, seed=self.seed, confidence=self.confidence
-        ).tolist()
+        found = bootstrap_intervals(columns, n_bootstrap=self.n_bootstrap, seed=self.seed, confidence=self.confidence)
+        ends = [(None, None)] * columns.shape[1] if found is None else found.tolist()
         return [Estimate(float(mean), *pair) for mean, pair in zip(columns.mean(axis=0), ends, strict=True)]
 
     def mean(self, values: np.ndarray) -> Estimate:
@@ -57,17 +57,29 @@ class Bootstrap:
 
         if min(len(first), len(second)) < LEAST:
             return None
-        draws = [
-            bootstrap_means(values[:, None], n_bootstrap=self.n_bootstrap, seed=self.seed + place)[:, 0]
-            for place, values in enumerate((first, second))
-        ]
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(draws[0] - draws[1], [tail, 1 - tail])
+        low, high = self._apart(first, second)
         difference = float(first.mean() - second.mean())
         n, m = len(first), len(second)
         pooled = float(np.sqrt(((n - 1) * _spread(first) ** 2 + (m - 1) * _spread(second) ** 2) / (n + m - 2)))
         p_value = float(ttest_ind(first, second, equal_var=False).pvalue) if pooled else _certain(difference)
-        return Gap(Estimate(difference, float(low), float(high)), _effect(difference, pooled), p_value)
+        return Gap(Estimate(difference, low, high), _effect(difference, pooled), p_value)
+
+    def _apart(self, first: np.ndarray, second: np.ndarray) -> list[float]:
+        """Interval of the difference of two means, Welch's standard error with each resample."""
+        moved, errors = np.zeros((self.n_bootstrap + 1, 1)), np.zeros((self.n_bootstrap + 1, 1))  # the last: as it is
+        for place, values in enumerate((first, second)):
+            apart = (values - values.mean())[:, None]
+            drawn = bootstrap_means(np.hstack([apart, apart**2]), n_bootstrap=self.n_bootstrap, seed=self.seed + place)
+            drawn = np.vstack([drawn, [0.0, (apart**2).mean()]])
+            moved += (-1) ** place * drawn[:, :1]
+            errors += np.maximum(drawn[:, 1:] - drawn[:, :1] ** 2, 0) / len(values)
+        difference, errors = np.atleast_1d(first.mean() - second.mean()), np.sqrt(errors)
+        smaller = min(len(first), len(second))
+        ends = studentized_intervals(
+            smaller, difference, errors[-1], difference + moved[:-1], errors[:-1], self.confidence
+        )
+        assert ends is not None  # no claim is made of so few
+        return ends[0].tolist()
 
 
 def holm(items: Sequence[T], name: str = "gap") -> tuple[T, ...]:

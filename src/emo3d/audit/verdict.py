@@ -56,14 +56,17 @@ def not_measured(audit: Audit) -> list[str]:
 
 def number(estimate: Estimate, places: int = 2) -> str:
     """A number with its interval, `0.81 (0.70 to 0.92)`."""
-    value, low, high = (_rounded(end, places) for end in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    return _with_ends(estimate, places)
 
 
 def signed(estimate: Estimate, places: int = 2) -> str:
     """A difference with its interval, `+0.34 (+0.12 to +0.55)`."""
-    value, low, high = (_rounded(end, places, "+") for end in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    return _with_ends(estimate, places, "+")
+
+
+def _with_ends(estimate: Estimate, places: int, sign: str = "") -> str:
+    value, low, high = (_rounded(number, places, sign) for number in (estimate.value, *estimate.ends))
+    return value if estimate.low is None else f"{value} ({low} to {high})"
 
 
 def chance(gap: Gap) -> str:

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
-from emo3d.backbones.dual import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBackbone, QuickstartBackbone, load_backbone
+from emo3d.backbones.dual import (
+    DEFAULT_BACKBONE,
+    QUICKSTART,
+    Backbone,
+    HubBackbone,
+    QuickstartBackbone,
+    backbone_name,
+    load_backbone,
+)
 
-__all__ = ["DEFAULT_BACKBONE", "QUICKSTART", "Backbone", "HubBackbone", "QuickstartBackbone", "load_backbone"]
+__all__ = [
+    "DEFAULT_BACKBONE",
+    "QUICKSTART",
+    "Backbone",
+    "HubBackbone",
+    "QuickstartBackbone",
+    "backbone_name",
+    "load_backbone",
+]

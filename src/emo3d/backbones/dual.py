@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Sequence
+import functools
+import os
+import threading
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,29 +16,34 @@ import numpy as np
 import torch
 from torch import nn
 from tqdm.auto import tqdm
-from transformers import MODEL_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
+from emo3d.documents import read_json
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
     TextEmbeddings,
     check_descriptions,
+    folder_digest,
     load_text_encoder,
     no_bars,
     weights_digest,
 )
+from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
 QUICKSTART = "quickstart"
+
+_TOKENIZING = threading.Lock()  # padding and truncation are state of a tokenizer, set by every call
 
 
 class Backbone(Protocol):
     """What the score needs of a dual encoder.
 
     Attributes:
-        id: name on the Hub, a local folder, or `"quickstart"`.
-        revision: the commit of the weights, or another string that changes when they do.
+        id: name on the Hub, the absolute path of a local folder, or `"quickstart"`.
+        revision: the commit on the Hub, or another string that changes with whatever moves the embeddings.
         dtype: of its weights, `"float32"` or `"bfloat16"`.
         image_size: height and width that its picture side sees; faces are rendered at this size.
     """
@@ -50,6 +58,17 @@ class Backbone(Protocol):
 
     def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, all in one pass: (N, D) float32 of unit length."""
+
+
+def _alike(encode: Any) -> Any:
+    """The same embeddings whatever the caller has set: no gradients, no autocast, no other precision."""
+
+    @functools.wraps(encode)
+    def wrapped(self: Any, *args: Any, **options: Any) -> Any:
+        with torch.inference_mode(), fixed_numerics(self.device):
+            return encode(self, *args, **options)
+
+    return wrapped
 
 
 class HubBackbone:
@@ -73,12 +92,17 @@ class HubBackbone:
         self.image_size = self.preprocess.output_size
 
     @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.model.device
+
+    @property
     def max_length(self) -> int:
         """The window in tokens, special tokens included."""
         positions = getattr(self.model.config.text_config, "max_position_embeddings", None)
         return int(min(positions or self.tokenizer.model_max_length, self.tokenizer.model_max_length))
 
-    @torch.inference_mode()
+    @_alike
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
     ) -> TextEmbeddings:
@@ -87,7 +111,8 @@ class HubBackbone:
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
+        with _TOKENIZING:
+            lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
@@ -96,7 +121,7 @@ class HubBackbone:
         embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
         return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()))
 
-    @torch.inference_mode()
+    @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32."""
         pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
@@ -105,13 +130,14 @@ class HubBackbone:
     def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
         # SigLIP was trained on texts padded to the window, and attends to the padding.
         siglip = self.model.config.model_type.startswith("siglip")
-        tokens = self.tokenizer(
-            descriptions,
-            padding="max_length" if siglip else True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
+        with _TOKENIZING:
+            tokens = self.tokenizer(
+                descriptions,
+                padding="max_length" if siglip else True,
+                truncation=True,
+                max_length=self.max_length,
+                return_tensors="pt",
+            )
         names = ("input_ids",) if siglip else ("input_ids", "attention_mask")
         return {name: tokens[name].to(self.model.device) for name in names}
 
@@ -135,12 +161,13 @@ class QuickstartBackbone:
         self._texts = load_text_encoder(MINILM, device=device)
         self.dtype = str(dtype).removeprefix("torch.")
         self._placed = (device, dtype)
+        self.device = torch.device(device)
 
     def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
         """Embed descriptions: (N, D) float32 of unit length, and how many were truncated."""
         return self._texts.encode(descriptions, batch_size)
 
-    @torch.inference_mode()
+    @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray]) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32 of unit length."""
         return _features(self._tower(self._preprocess(pictures, *self._placed)), normalize=True)
@@ -157,12 +184,13 @@ def load_backbone(
 
     Args:
         id: a dual encoder on the Hub or in a local folder, or `"quickstart"`, which comes with this package.
-        revision: branch, tag or commit on the Hub.
+        revision: branch, tag or commit on the Hub; of the others, what the `revision` of the backbone has to be.
         device: where it runs.
         dtype: of its weights, `torch.float32` or `torch.bfloat16`.
 
     Raises:
-        ValueError: the model is no dual encoder of texts and pictures, or PyTorch has no such device here.
+        ValueError: the model is no dual encoder of texts and pictures, or a damaged one, or PyTorch has no such device
+            here; a folder, or the packaged backbone, of another revision than the one asked for.
         EncoderUnavailableError: it cannot be had; the message names `quickstart`. An OSError.
     """
     try:
@@ -170,7 +198,19 @@ def load_backbone(
     except (RuntimeError, AssertionError) as error:  # the latter from a build of PyTorch without CUDA
         reason = str(error).splitlines()[0]
         raise ValueError(f"expected a device that PyTorch has here, got {device!r}: {reason}") from error
-    return _load(str(id), revision, str(device), dtype)
+    id = os.fspath(id)
+    local = id == QUICKSTART or os.path.isdir(id)
+    if local and id != QUICKSTART:
+        id = os.path.realpath(id)  # however it is spelt
+    backbone = _load(id, None if local else revision, str(device), dtype)
+    if local and revision not in (None, backbone.revision):
+        raise ValueError(f"expected the backbone {id} at revision {revision}, it is at {backbone.revision}")
+    return backbone
+
+
+def backbone_name(id: str) -> str:
+    """What signatures call a backbone: a folder by its name, wherever it lies."""
+    return os.path.basename(id.rstrip("/")) if os.path.isabs(id) else id
 
 
 @lru_cache(maxsize=4)
@@ -178,28 +218,74 @@ def load_backbone(
 def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Backbone:
     if id == QUICKSTART:
         return QuickstartBackbone(device, dtype)
-    local = Path(id).is_dir()
     try:
-        config = AutoConfig.from_pretrained(id, revision=revision)
-        model_class = MODEL_MAPPING.get(type(config), None)
-        if not (hasattr(model_class, "get_text_features") and hasattr(model_class, "get_image_features")):
-            raise ValueError(
-                f"expected a dual encoder of texts and pictures, such as CLIP or SigLIP; {id} is a {config.model_type} "
-                "model, which has not both sides"
-            )
-        with no_bars() if local else contextlib.nullcontext():
-            model = AutoModel.from_pretrained(id, revision=revision, config=config)
-        tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
-        image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
+        with fixed_numerics():
+            return _open(id, revision, device, dtype)
     except OSError as error:
         raise EncoderUnavailableError(
             f"the backbone {id}{f' at revision {revision}' if revision else ''} could not be loaded: it is not in the "
             "local cache and the Hub cannot be reached, or it has no such model. The backbone 'quickstart' comes with "
             "this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
         ) from error
-    commit = getattr(model.config, "_commit_hash", None)
-    revision = weights_digest(model) if local or not commit else commit
-    return HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
+
+
+def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> HubBackbone:
+    local = Path(id).is_dir()
+    with _damage_explained(id):
+        config = AutoConfig.from_pretrained(id, revision=revision)
+    model_class = MODEL_MAPPING.get(type(config), None)
+    if not (hasattr(model_class, "get_text_features") and hasattr(model_class, "get_image_features")):
+        raise ValueError(
+            f"expected a dual encoder of texts and pictures, such as CLIP or SigLIP; {id} is a {config.model_type} "
+            "model, which has not both sides"
+        )
+    with _damage_explained(id):
+        with no_bars() if local else contextlib.nullcontext():
+            model, loading = AutoModel.from_pretrained(id, revision=revision, config=config, output_loading_info=True)
+        if missing := [*loading["missing_keys"], *loading["mismatched_keys"]]:
+            raise ValueError(f"its weights lack {missing[0]}, which would be drawn at random")
+        if local:
+            _check_tokenizer(Path(id, "tokenizer_config.json"), config)
+        tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
+        image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
+        commit = getattr(model.config, "_commit_hash", None)
+        revision = folder_digest(id, model, tokenizer) if local or not commit else commit
+        backbone = HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
+        _try_out(backbone)
+    return backbone
+
+
+def _check_tokenizer(file: Path, config: Any) -> None:
+    """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
+    settings = read_json(file) if file.is_file() else {}
+    named = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
+    if not named and not TOKENIZER_MAPPING.get(type(config), None):
+        raise ValueError(f"{file.name} names no tokenizer_class")
+
+
+def _try_out(backbone: HubBackbone) -> None:
+    """Raise a ValueError unless texts of any length and a picture have finite embeddings of one width."""
+    texts = backbone.encode_texts(["a", "a " * 100]).embeddings
+    picture = backbone.encode_pictures(np.full((1, backbone.image_size, backbone.image_size, 3), 128, np.uint8))
+    if texts.shape[1:] != picture.shape[1:]:
+        raise ValueError(f"its embeddings of texts have shape {texts.shape[1:]}, those of pictures {picture.shape[1:]}")
+    if not (texts.isfinite().all() and picture.isfinite().all()):
+        raise ValueError("its embeddings are not finite")
+
+
+@contextlib.contextmanager
+def _damage_explained(id: str) -> Iterator[None]:
+    """What a damaged folder makes transformers, tokenizers and PyTorch raise, as one sentence."""
+    try:
+        yield
+    except OSError:
+        raise
+    except BaseException as error:
+        # Tokenizers' Rust code panics with an exception of its own that is no Exception.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise ValueError(f"expected a whole dual encoder, {id} cannot be used: {reason}") from error
+        raise
 
 
 def _features(features: Any, normalize: bool) -> torch.Tensor:

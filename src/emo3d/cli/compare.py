@@ -35,8 +35,8 @@ def compare(
     for heading in ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, found in comparison.differences.items():
-        low, high = found.interval
-        numbers = (f"{found.a:.4f}", f"{found.b:.4f}", f"{found.difference:+.4f}", f"{low:+.4f} to {high:+.4f}")
+        ends = "{:+.4f} to {:+.4f}".format(*found.interval) if found.interval else "-"
+        numbers = (f"{found.a:.4f}", f"{found.b:.4f}", f"{found.difference:+.4f}", ends)
         table.add_row(name, *numbers, f"{found.p_value:.4f}")
     console.print(table)
     console.print(

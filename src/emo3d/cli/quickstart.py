@@ -78,13 +78,13 @@ def _table(rows: list[Row]) -> Table:
     for heading in ("n", "MSE", "KL", "Emo3D [95%]", "R@10"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        low, high = row.emo3d_interval
+        ends = " [{:.3f}, {:.3f}]".format(*row.emo3d_interval) if row.emo3d_interval else ""
         table.add_row(
             row.name,
             str(row.n),
             "-" if row.mse is None else f"{row.mse:.4f}",
             f"{row.kl:.3f}",
-            f"{row.emo3d:.3f} [{low:.3f}, {high:.3f}]",
+            f"{row.emo3d:.3f}{ends}",
             "-" if row.recall is None else f"{row.recall:.0%}",
         )
     return table

@@ -223,8 +223,7 @@ def print_result(result: Emo3DResult, confidence: float) -> None:
         table.add_column(heading, justify="right" if heading else "left")
     for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae"):
         if (value := getattr(result, name)) is not None:
-            ends = result.intervals.get(name)
-            table.add_row(name, f"{value:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-")
+            table.add_row(name, f"{value:.4f}", _ends(result.intervals.get(name)))
     console.print(table)
 
 
@@ -236,10 +235,14 @@ def _print_baselines(name: str, result: Emo3DResult, rows: dict[str, Emo3DResult
     for heading in ("", "emo3d", "interval", "kl_divergence", "mse"):
         table.add_column(heading, justify="right" if heading else "left")
     for label, row in {Path(name).name: result, **rows}.items():
-        low, high = row.intervals.get("emo3d", (row.emo3d, row.emo3d))
         mse = "-" if row.mse is None else f"{row.mse:.4f}"
-        table.add_row(escape(label), f"{row.emo3d:.4f}", f"{low:.4f} to {high:.4f}", f"{row.kl_divergence:.4f}", mse)
+        ends = _ends(row.intervals.get("emo3d"))
+        table.add_row(escape(label), f"{row.emo3d:.4f}", ends, f"{row.kl_divergence:.4f}", mse)
     console.print(table)
+
+
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "{:.4f} to {:.4f}".format(*interval) if interval else "-"  # of few faces there is none
 
 
 def print_signature(result: Emo3DResult) -> None:
@@ -256,7 +259,6 @@ def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
     for group, values in groups.items():
         numbers = []
         for name in ("kl_divergence", "emo3d"):
-            ends = values["intervals"].get(name)
-            numbers += [f"{values[name]:.4f}", f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-"]
+            numbers += [f"{values[name]:.4f}", _ends(values["intervals"].get(name))]
         table.add_row(group, str(values["n"]), *numbers)
     console.print(table)

@@ -162,8 +162,10 @@ class Calibration:
     def _in_batches(self, scores: np.ndarray, function: Any) -> np.ndarray:
         import torch
 
+        from emo3d.numerics import fixed_numerics
+
         # Out of any inference mode of the caller's: refining needs gradients.
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), fixed_numerics():
             batches = [torch.from_numpy(scores[start : start + _BATCH]) for start in range(0, len(scores), _BATCH)]
             return np.concatenate([function(batch).numpy() for batch in batches])
 

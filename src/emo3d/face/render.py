@@ -15,6 +15,7 @@ from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.face.rig import FaceRig
 from emo3d.face.spaces import rig_weights
+from emo3d.scalars import real_number, whole_number
 
 if TYPE_CHECKING:
     from emo3d.face.calibration import Method
@@ -46,6 +47,10 @@ class RenderSettings:
     light_yaw: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("size", "samples"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+        for name in ("field_of_view", "yaw", "light_yaw"):
+            object.__setattr__(self, name, real_number(name, getattr(self, name)))
         if self.size < 1 or self.samples < 1:
             raise ValueError(f"expected a size and samples of at least 1, got {self.size} and {self.samples}")
         if not 1.0 <= self.field_of_view <= 120.0:
@@ -54,8 +59,9 @@ class RenderSettings:
             raise ValueError(f"expected the light turned by -90 to 90 degrees, got {self.light_yaw}")
 
     def __str__(self) -> str:
-        light = f"/light{self.light_yaw:g}" if self.light_yaw else ""  # files from before it have none
-        return f"{self.name}/{self.size}px/{self.samples}x/fov{self.field_of_view:g}/yaw{self.yaw:g}{light}"
+        view, yaw, light = (repr(angle).removesuffix(".0") for angle in (self.field_of_view, self.yaw, self.light_yaw))
+        turned = f"/light{light}" if self.light_yaw else ""  # files from before it have none
+        return f"{self.name}/{self.size}px/{self.samples}x/fov{view}/yaw{yaw}{turned}"
 
 
 # Direction to the light (x to the picture's right, y up, z to the viewer), intensity, wrap.

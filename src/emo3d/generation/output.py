@@ -14,6 +14,7 @@ from transformers.utils import ModelOutput
 
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.encoders import TextEmbeddings
+from emo3d.numerics import fixed_numerics
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def generating(model: nn.Module) -> Iterator[None]:
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), fixed_numerics(next(model.parameters()).device):
             yield
     finally:
         model.train(training)

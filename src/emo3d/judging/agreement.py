@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 from nltk.metrics.agreement import AnnotationTask
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
+from scipy.stats import t as student
 
 from emo3d.emotions import distribution
 from emo3d.judging.answers import Answer
 from emo3d.judging.study import NUMBERS, Study
+from emo3d.scoring.core import SMALLEST, wilson_interval
 
 PUBLISHED_AGREEMENT = 0.81
 """Share of cases in which people agreed with the emotion distributions; Dehghani et al. 2025 (arXiv 2410.02049)."""
@@ -25,7 +27,9 @@ Interval = tuple[float, float]
 class Agreement:
     """What the answers to a study say.
 
-    Intervals are 95% percentile bootstrap intervals over tasks, since answers to one task are not independent.
+    Intervals are 95% ones. Answers to one task are not independent: those of shares are Wilson's with the number of
+    answers that independent ones would be, the others bootstrap intervals over tasks; those of fewer than
+    `emo3d.scoring.core.SMALLEST` tasks have none.
 
     Attributes:
         answers: how many, to tasks of this study.
@@ -108,6 +112,11 @@ def measure_agreement(answers: Sequence[Answer], study: Study, *, n_bootstrap: i
         **{f"correlation of {name}": (len(fits), correlation(name)) for name in numbers},
         **{f"preference by {name}": (len(pairs), preference(name)) for name in numbers},
     }
+    shares_of = {"agreement": [column[~np.isnan(column)] for column in said.T]}
+    for name in numbers:
+        shares_of[f"preference by {name}"] = [
+            _outcomes(by_task[task], study.tasks[task].numbers[name]) for task in pairs
+        ]
     found: dict[str, float] = {}
     intervals: dict[str, Interval] = {}
     for name, (n, statistic) in statistics.items():
@@ -115,10 +124,14 @@ def measure_agreement(answers: Sequence[Answer], study: Study, *, n_bootstrap: i
         if np.isnan(value):
             continue
         found[name] = value
-        if n > 1:
+        if name in shares_of:
+            intervals[name] = _share_interval(shares_of[name])
+        elif n >= SMALLEST:
             rng = np.random.default_rng(seed)
             rows = [statistic(rng.integers(n, size=n)) for _ in range(n_bootstrap)]
-            low, high = np.nanquantile(rows, [0.025, 0.975])  # a resample may be constant, and say nothing
+            # Percentiles as far out as Student's t (Hesterberg 2015, American Statistician 69, 371-386).
+            tail = norm.cdf(np.sqrt(n / (n - 1)) * student.ppf(0.025, n - 1))
+            low, high = np.nanquantile(rows, [tail, 1 - tail])  # a resample may be constant, and say nothing
             intervals[name] = (float(low), float(high))
     return Agreement(
         answers=len(known),
@@ -132,6 +145,22 @@ def measure_agreement(answers: Sequence[Answer], study: Study, *, n_bootstrap: i
         preferences={name: found[f"preference by {name}"] for name in numbers if f"preference by {name}" in found},
         intervals=intervals,
     )
+
+
+def _share_interval(answers: Sequence[Sequence[float] | np.ndarray]) -> Interval:
+    """Wilson's interval of the share of ones among answers to tasks, by task.
+
+    Its n lies between the number of answers, where those to one task agree no more than others do, and that where they
+    always agree (Kish); where there are enough tasks to see it, it follows from how much tasks differ.
+    """
+    counts, ones = np.array([[len(task), sum(task)] for task in answers if len(task)]).T
+    total, tasks = counts.sum(), len(counts)
+    share = ones.sum() / total
+    n = total**2 / (counts**2).sum()
+    if tasks >= SMALLEST and 0 < share < 1:
+        variance = ((ones - share * counts) ** 2).sum() / total**2 * tasks / (tasks - 1)
+        n = np.clip(share * (1 - share) / max(variance, 1e-12), n, total)
+    return wilson_interval(float(share), float(n))
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

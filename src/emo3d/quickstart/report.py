@@ -18,15 +18,15 @@ from emo3d.pages import write_page
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; intervals are 95%, MSE and recall None where the row has no expressions or no faces."""
+    """One line of the table; intervals are 95%, None of few rows; MSE and recall None without expressions or faces."""
 
     name: str
     n: int
     mse: float | None
     kl: float
-    kl_interval: tuple[float, float]
+    kl_interval: tuple[float, float] | None
     emo3d: float
-    emo3d_interval: tuple[float, float]
+    emo3d_interval: tuple[float, float] | None
     recall: float | None
 
 

@@ -119,9 +119,9 @@ def _row(name: str, result: Mapping[str, Any]) -> Row:
         n=result["n"],
         mse=result["mse"],
         kl=result["kl_divergence"],
-        kl_interval=tuple(intervals["kl_divergence"]),
+        kl_interval=intervals.get("kl_divergence"),
         emo3d=result["emo3d"],
-        emo3d_interval=tuple(intervals["emo3d"]),
+        emo3d_interval=intervals.get("emo3d"),
         recall=result["recall_at_k"],
     )
 

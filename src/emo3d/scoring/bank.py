@@ -20,8 +20,9 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from emo3d.backbones import Backbone
-from emo3d.emotions import as_intensities
+from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
+from emo3d.numerics import fixed_numerics
 from emo3d.scoring.index import Index
 from emo3d.scoring.inputs import content_hash
 
@@ -38,11 +39,13 @@ class Bank:
 
     Attributes:
         descriptions: M texts. The same text may stand in several rows, each with its own intensities.
-        intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros.
+        intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`.
         embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
         truncated: how many of the distinct texts were longer than the backbone's window.
         backbone: `full_name` of the backbone that embedded the texts.
         index: what searches the embeddings, see `indexed`; None compares with all of them.
+        encoded: digest of the embeddings that the backbone gave. Where the embeddings are others, or nobody says, the
+            hash says which they are.
     """
 
     descriptions: tuple[str, ...]
@@ -51,8 +54,10 @@ class Bank:
     truncated: int = 0
     backbone: str = ""
     index: Index | None = None
+    encoded: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "intensities", canonical_intensities(self.intensities))
         if len(self.descriptions) != len(self.intensities):
             raise ValueError(
                 f"expected one row of intensities per description, got {len(self.intensities)} rows for "
@@ -65,6 +70,10 @@ class Bank:
         _check_finite(self.embeddings, "descriptions")
         if self.index and self.index.shape != self.embeddings.shape:
             raise ValueError(f"expected an index of {tuple(self.embeddings.shape)} embeddings, got {self.index.shape}")
+        if self.index and self.index.embeddings != self.digest:
+            raise ValueError(
+                f"expected an index of the bank's own embeddings, {self.digest}, got {self.index.embeddings}"
+            )
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
@@ -87,11 +96,12 @@ class Bank:
         if cached and cached.is_file():
             try:
                 embeddings, said, _ = _read_embeddings(cached)
-                return cls(descriptions, intensities, embeddings, int(said["truncated"]), name)
-            except (ValueError, SafetensorError):
+                return cls(descriptions, intensities, embeddings, int(said["truncated"]), name, None, said["encoded"])
+            except (ValueError, OSError, SafetensorError):
                 pass  # cut short or another program's: made anew below
         encoded = backbone.encode_texts(list(dict.fromkeys(descriptions)))
-        bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name)
+        digest = embeddings_digest(encoded.embeddings)
+        bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name, None, digest)
         if cached:
             try:
                 bank._write_embeddings(cached)
@@ -118,12 +128,14 @@ class Bank:
             table = parquet.read_table(table_file, columns=["description", "intensities"])
             texts, values = (table[name].to_pylist() for name in ("description", "intensities"))
             embeddings, said, index = _read_embeddings(embeddings_file)
-        except (ArrowException, KeyError, SafetensorError) as error:
+        except (ArrowException, KeyError, SafetensorError, UnicodeError) as error:
             raise ValueError(f"expected a bank in {folder}: {error}") from error
         descriptions, intensities = tuple(check_descriptions(texts)), as_intensities(values)
         if content_hash(descriptions, intensities) != said["hash"]:
             raise ValueError(f"expected the bank {said['hash']} beside its embeddings, {table_file} has another")
-        return cls(descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"], index)
+        return cls(
+            descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"], index, said["encoded"]
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write `bank.parquet` (description, intensities) and `embeddings.safetensors` (with index, hash, backbone)."""
@@ -141,9 +153,19 @@ class Bank:
         return len(self.descriptions)
 
     @cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of a SHA-256 over the embeddings."""
+        return embeddings_digest(self.embeddings)
+
+    @cached_property
     def hash(self) -> str:
-        """Content hash of descriptions and intensities: 12 hexadecimal digits of a SHA-256; then `+` and an index."""
-        return self._content + (f"+{self.index.name}" if self.index else "")
+        """Twelve hexadecimal digits of a SHA-256 over descriptions and intensities, then what else is looked up.
+
+        That is `+embeddings-` and their digest, where they are not those that the backbone gave (which differ in the
+        last bits from machine to machine), and `+` and the name of an index.
+        """
+        own = "" if self.digest == self.encoded else f"+embeddings-{self.digest}"
+        return self._content + own + (f"+{self.index.name}" if self.index else "")
 
     def indexed(self, factory: str, **search: int) -> Bank:
         """The same bank, searched by FAISS (extra `faiss`) instead of by comparing with every text.
@@ -161,7 +183,7 @@ class Bank:
             OSError: FAISS is not installed.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
-        return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name))
+        return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name, self.digest))
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
         """Rows of the k descriptions most similar to each picture, best first; exactly, unless there is an index.
@@ -188,7 +210,8 @@ class Bank:
             rows = self._first_rows(k)
             return np.concatenate([self.index.nearest(part.float().cpu().numpy(), k, rows) for part in parts])
         embeddings = self.embeddings.to(picture_embeddings)  # where the pictures are
-        return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
+        with fixed_numerics(picture_embeddings.device):
+            return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
         """Whether each description is, word for word, among the rows (N, k) retrieved for it: (N,) bool.
@@ -218,10 +241,12 @@ class Bank:
 
     def _write_embeddings(self, file: Path) -> None:
         metadata = {"hash": self._content, "backbone": self.backbone, "truncated": str(self.truncated)}
+        metadata |= {"encoded": self.encoded, "embeddings": self.digest}
         tensors = {"embeddings": self.embeddings.cpu().contiguous()}
         if self.index:
-            metadata["index"] = self.index.name
-            tensors["index"] = torch.from_numpy(self.index.to_bytes())
+            content = self.index.to_bytes()
+            metadata |= {"index": self.index.name, "index_digest": _index_digest(self.index.name, content)}
+            tensors["index"] = torch.from_numpy(content)
         with TemporaryDirectory(dir=file.parent) as unfinished:
             save_file(tensors, Path(unfinished, file.name), metadata)
             os.replace(Path(unfinished, file.name), file)
@@ -252,14 +277,38 @@ def _cache_file(backbone: str, content: str) -> Path | None:
     return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
 
 
+def embeddings_digest(embeddings: torch.Tensor) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over embeddings (U, D) in float32, and their shape."""
+    content = np.ascontiguousarray(embeddings.detach().float().cpu().numpy(), "<f4")
+    return hashlib.sha256(str(content.shape).encode() + content.tobytes()).hexdigest()[:12]
+
+
+def _index_digest(name: str, content: np.ndarray) -> str:
+    return hashlib.sha256(name.encode() + content.tobytes()).hexdigest()[:12]
+
+
 def _read_embeddings(file: Path) -> tuple[torch.Tensor, dict[str, str], Index | None]:
-    """Embeddings, what the file says of them (hash, backbone, truncated), and their index."""
+    """Embeddings, what the file says of them (hash, backbone, truncated, encoded), and their index; all verified."""
     with safe_open(file, "pt") as opened:
-        said = opened.metadata() or {}
-        if not said.keys() >= {"hash", "backbone", "truncated"}:
+        said = dict(opened.metadata() or {})
+        names = set(opened.keys())
+        if not said.keys() >= {"hash", "backbone", "truncated"} or "embeddings" not in names:
             raise ValueError(f"expected the embeddings of a bank, got {file}")
-        index = Index.from_bytes(opened.get_tensor("index").numpy(), said["index"]) if "index" in said else None
-        return opened.get_tensor("embeddings"), said, index
+        embeddings = opened.get_tensor("embeddings")
+        content = opened.get_tensor("index").numpy() if "index" in names else None
+    if embeddings.ndim != 2 or embeddings.dtype != torch.float32 or not said["truncated"].isdecimal():
+        raise ValueError(f"expected embeddings (U, D) in float32 and how many were truncated in {file}")
+    digest = embeddings_digest(embeddings)
+    if said.setdefault("embeddings", digest) != digest:
+        raise ValueError(f"expected the embeddings {said['embeddings']} in {file}, got {digest}: they were replaced")
+    said.setdefault("encoded", "")  # a file from before it does not say, so the hash says which embeddings they are
+    if "index" not in said:
+        return embeddings, said, None
+    if content is None or "index_digest" not in said:
+        return embeddings, said, Index.build(embeddings.numpy(), said["index"], digest)
+    if said["index_digest"] != _index_digest(said["index"], content):  # FAISS itself may crash on damaged bytes
+        raise ValueError(f"expected the index that was saved in {file}, its digest is another")
+    return embeddings, said, Index.from_bytes(content, said["index"], digest)
 
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:

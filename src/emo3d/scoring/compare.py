@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emo3d.scoring.consistency import COLUMNS, alpha_of
-from emo3d.scoring.core import bootstrap_means, emo3d_score
+from emo3d.scoring.core import bootstrap_intervals, bootstrap_means, squash, studentized_intervals
 from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Difference:
         a: of the first system.
         b: of the second.
         difference: b - a. Negative speaks for B, but for `recall_at_k`, where more is better.
-        interval: paired bootstrap interval (lower, upper) of it.
+        interval: paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
+            `emo3d.scoring.core.SMALLEST` references.
         p_value: of a paired permutation test, two-sided: how often A and B, swapped at random for each reference, are
             at least as far apart.
     """
@@ -33,7 +35,7 @@ class Difference:
     a: float
     b: float
     difference: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     p_value: float
 
 
@@ -69,9 +71,9 @@ def compare(
 ) -> Comparison:
     """Compare two systems that were scored on the same references, pair by pair.
 
-    References are resampled with replacement for the intervals (percentile bootstrap). For the p-values the signs of
-    the pairs' differences are drawn at random; p = (1 + those at least as large) / (1 + n_resamples), so it is never 0.
-    `emo3d` has the p-value of `kl_divergence`: it follows the divergence, and swapping pairs leaves the sum of both
+    References are resampled with replacement for the intervals, see `bootstrap_intervals`. For the p-values the signs
+    of the pairs' differences are drawn at random; p = (1 + those at least as large) / (1 + n_resamples), so it is never
+    0. `emo3d` has the p-value of `kl_divergence`: it follows the divergence, and swapping pairs leaves the sum of both
     divergences alone, so both tests order all swaps alike.
 
     Args:
@@ -102,19 +104,22 @@ def compare(
         left_out = f"no mse and mae: the expressions of the references are not known to be the same ({hashes})"
         del columns["mse"], columns["mae"]
     of_a, of_b = (np.stack([_in_order(result, column) for column in columns.values()], axis=1) for result in (a, b))
-    drawn = bootstrap_means(np.hstack([of_a, of_b]), n_bootstrap=n_resamples, seed=seed)
-    means_a, means_b = (dict(zip(columns, means.T, strict=True)) for means in np.hsplit(drawn, 2))
-    for means in (means_a, means_b):
-        means["emo3d"] = np.array([emo3d_score(kl, alpha) for kl in means["kl_divergence"]])
+    ends = bootstrap_intervals(of_b - of_a, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
+    intervals = {} if ends is None else dict(zip(columns, ends.tolist(), strict=True))
+    if ends is not None:
+        kl = np.stack([of_a[:, 0], of_b[:, 0]], axis=1)
+        intervals["emo3d"] = _score_interval(kl, alpha, n_resamples, seed, confidence)
+        if "recall_at_k" in columns:
+            place = list(columns).index("recall_at_k")
+            intervals["recall_at_k"] = _share_interval((of_b - of_a)[:, place], confidence)
 
     p_values = dict(zip(columns, _swap(of_b - of_a, n_resamples, seed), strict=True))
     p_values["emo3d"] = p_values["kl_divergence"]
-    tail = (1 - confidence) / 2
     differences = {}
     for name in ("emo3d", *columns):
-        low, high = np.quantile(means_b[name] - means_a[name], [tail, 1 - tail])
+        interval = tuple(intervals[name]) if name in intervals else None
         in_a, in_b = getattr(a, name), getattr(b, name)
-        differences[name] = Difference(in_a, in_b, in_b - in_a, (float(low), float(high)), float(p_values[name]))
+        differences[name] = Difference(in_a, in_b, in_b - in_a, interval, float(p_values[name]))
     return Comparison(differences, a.n, n_resamples, seed, confidence, a.signature, left_out)
 
 
@@ -132,6 +137,38 @@ def _in_order(result: Emo3DResult, column: str) -> np.ndarray:
     """Per-sample values (N,) by reference; those of equal references stay in the order they came in."""
     order = np.argsort(result.per_sample["reference"], kind="stable")
     return np.asarray(result.per_sample[column], np.float64)[order]
+
+
+def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, confidence: float) -> list[float]:
+    """Interval of score B minus score A, of divergences (N, 2); its standard error by the delta method."""
+    means = kl.mean(axis=0)
+    apart = kl - means
+    products = np.stack([apart[:, 0] ** 2, apart[:, 1] ** 2, apart.prod(axis=1)], axis=1)
+    drawn = bootstrap_means(np.hstack([apart, products]), n_bootstrap=n_resamples, seed=seed)
+
+    def measure(moved: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scores = squash(means + moved, alpha)
+        a, b = (scores * (1 - scores) / alpha).T
+        of_a, of_b, both = (products - np.stack([*(moved**2).T, moved.prod(axis=1)], axis=1)).T
+        variance = a**2 * of_a + b**2 * of_b - 2 * a * b * both
+        return scores[:, 1:] - scores[:, :1], np.sqrt(np.maximum(variance, 0))[:, None]
+
+    (found,), (spread,) = measure(np.zeros((1, 2)), products.mean(axis=0, keepdims=True))
+    ends = studentized_intervals(len(kl), found, spread, *measure(*np.hsplit(drawn, [2])), confidence)
+    assert ends is not None  # enough references: checked before
+    return ends[0].tolist()
+
+
+def _share_interval(apart: np.ndarray, confidence: float) -> list[float]:
+    """Of the mean of paired differences of shares (N,): Wald's, with half a pair more in each of the four cells.
+
+    Agresti and Min, "Simple improved confidence intervals for comparing matched proportions" (2005). Of few pairs that
+    differ, a bootstrap knows too little.
+    """
+    n = len(apart) + 2
+    middle = apart.sum() / n
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt((((apart**2).sum() + 1) / n - middle**2) / n)
+    return [max(-1.0, float(middle - half)), min(1.0, float(middle + half))]
 
 
 def _swap(apart: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:

@@ -10,6 +10,7 @@ differ, so there are two variants:
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,10 @@ ALPHA: dict[Variant, float] = {"paper": 1.0, "release": 20.0}
 """Default alpha by variant. None is published. The published scores (0.789 and 0.796) would come out of the `release`
 variant with an alpha of about 20, which is an inference from the size of its divergences; `paper` needs no scale."""
 
+SMALLEST = 10
+"""No interval of a mean is made of fewer values: down to here it was measured to hold (docs/validity.md)."""
+
+_LEAST_SPREAD = 0.1  # of the sample's own: a resample of nearly equal values says little of how far means go
 _BOOTSTRAP_CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one interval
 
 
@@ -58,7 +63,12 @@ def emo3d_score(kl: float, alpha: float) -> float:
         >>> emo3d_score(0.0, alpha=1.0)
         0.5
     """
-    return float(0.5 + 0.5 * np.tanh(0.5 * kl / alpha))  # the same function, without overflow
+    return float(squash(kl, alpha))
+
+
+def squash(kl: np.ndarray | float, alpha: float) -> np.ndarray:
+    """`emo3d_score` of arrays."""
+    return 0.5 + 0.5 * np.tanh(0.5 * np.asarray(kl) / alpha)  # the same function, without overflow
 
 
 def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
@@ -87,17 +97,68 @@ def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 
 
 def bootstrap_intervals(
     values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0, confidence: float = 0.95
-) -> np.ndarray:
-    """Percentile bootstrap intervals of column means, see `bootstrap_means`.
+) -> np.ndarray | None:
+    """Studentised bootstrap intervals (bootstrap-t) of column means.
+
+    The means resampled are told in their own standard errors, so that intervals hold for small and skewed samples too,
+    where percentiles are too narrow: docs/validity.md has the coverage, `benchmarks/intervals.py` measures it.
 
     Args:
         values: (N, M) per-sample values.
         n_bootstrap: resamples.
         seed: of NumPy's default generator.
-        confidence: the share of resampled means inside, 0.95 for a 95% interval.
+        confidence: how often such an interval holds the mean of all there could be, 0.95 for a 95% interval.
 
     Returns:
-        (M, 2) lower and upper ends.
+        (M, 2) lower and upper ends, or None where N is below `SMALLEST`.
     """
+    values = np.asarray(values, np.float64)
+    means = values.mean(axis=0)
+    apart = values - means  # so that squares keep their digits
+    drawn = bootstrap_means(np.hstack([apart, apart**2]), n_bootstrap=n_bootstrap, seed=seed)
+    moved, squares = np.hsplit(drawn, 2)
+    spread, spreads = np.sqrt((apart**2).mean(axis=0)), np.sqrt(np.maximum(squares - moved**2, 0))
+    return studentized_intervals(len(values), means, spread, means + moved, spreads, confidence)
+
+
+def studentized_intervals(
+    n: int, found: np.ndarray, spread: np.ndarray, drawn: np.ndarray, spreads: np.ndarray, confidence: float
+) -> np.ndarray | None:
+    """Intervals of M numbers by how far resampled ones lie from them in units of their own spread.
+
+    Args:
+        n: values behind the numbers, in the smaller sample where there are two.
+        found: (M,) the numbers.
+        spread: (M,) their standard errors, or whatever is proportional to them.
+        drawn: (B, M) the numbers in every resample.
+        spreads: (B, M) their spread there.
+        confidence: see `bootstrap_intervals`.
+
+    Returns:
+        (M, 2) lower and upper ends, or None where n is below `SMALLEST`.
+    """
+    if n < SMALLEST:
+        return None
     tail = (1 - confidence) / 2
-    return np.quantile(bootstrap_means(values, n_bootstrap=n_bootstrap, seed=seed), [tail, 1 - tail], axis=0).T
+    spreads = np.maximum(spreads, _LEAST_SPREAD * spread)
+    apart = np.divide(drawn - found, spreads, out=np.zeros_like(spreads), where=spreads > 0)
+    low, high = np.quantile(apart, [tail, 1 - tail], axis=0)
+    return np.stack([found - high * spread, found - low * spread], axis=1)
+
+
+def wilson_interval(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share of n independent cases, for any n (Wilson 1927, JASA 22, 209-212).
+
+    Args:
+        share: 0..1; that of cases which are themselves shares gets an interval that is rather too wide.
+        n: cases, at least 1; no whole number where it is an effective one.
+        confidence: see `bootstrap_intervals`.
+
+    Example:
+        >>> [round(end, 3) for end in wilson_interval(1.0, 2)]
+        [0.342, 1.0]
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))

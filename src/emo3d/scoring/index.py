@@ -22,10 +22,12 @@ class Index:
         name: factory string (FAISS's wiki, "The index factory") and search parameters (its `ParameterSpace`), as in
             `IVF4096,Flat/nprobe64`; FAISS's defaults hold for those left out. It stands in signatures.
         built: the `faiss.Index`; it has the search parameters of the `Index` last made of it.
+        embeddings: digest of those that it was built of, see `Bank.digest`.
     """
 
     name: str
     built: Any
+    embeddings: str
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -35,19 +37,22 @@ class Index:
             faiss.ParameterSpace().set_index_parameters(self.built, parameters)
 
     @classmethod
-    def build(cls, embeddings: np.ndarray, name: str) -> Index:
+    def build(cls, embeddings: np.ndarray, name: str, digest: str) -> Index:
         """Train and fill an index; embeddings and name decide it, with one version of FAISS.
 
         Args:
             embeddings: (U, D) float32 of unit length.
             name: see `Index`.
+            digest: of the embeddings.
 
         Raises:
             ValueError: a name that FAISS does not understand, or too few embeddings to train it.
             OSError: FAISS is not installed.
         """
         with _explained(name) as faiss:
-            index = cls(name, faiss.index_factory(embeddings.shape[1], name.split("/")[0], faiss.METRIC_INNER_PRODUCT))
+            factory = name.split("/")[0]
+            built = faiss.index_factory(embeddings.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+            index = cls(name, built, digest)
             # A graph depends on the order in which threads reach it; all that is drawn at random has a fixed seed.
             with _one_thread(faiss) if re.search("HNSW|NSG|NNDescent", name) else nullcontext():
                 index.built.train(embeddings)
@@ -55,15 +60,15 @@ class Index:
         return index
 
     @classmethod
-    def from_bytes(cls, content: np.ndarray, name: str) -> Index:
-        """Turn back what `to_bytes` made.
+    def from_bytes(cls, content: np.ndarray, name: str, digest: str) -> Index:
+        """Turn back what `to_bytes` made; bytes must be known to be that, since FAISS may crash on others.
 
         Raises:
             ValueError: no index, or not one of this name.
             OSError: FAISS is not installed.
         """
         with _explained(name) as faiss:
-            return cls(name, faiss.deserialize_index(content))
+            return cls(name, faiss.deserialize_index(content), digest)
 
     def to_bytes(self) -> np.ndarray:
         """The index in FAISS's own format, (B,) uint8."""

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES, Layout, Space, as_expressions, check_space
-from emo3d.emotions import EMOTIONS, as_intensities
+from emo3d.emotions import EMOTIONS, as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.names import blendshape_names
 from emo3d.pictures import read_picture
@@ -31,7 +31,7 @@ class References:
 
     Attributes:
         descriptions: N texts.
-        intensities: (N, 8) float64 in 0..1, order `EMOTIONS`.
+        intensities: (N, 8) float64 in 0..1, order `EMOTIONS`; as `canonical_intensities` has them.
         expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`, or None where the references hold none.
         space: of the expressions; None where nobody says it, and then it is taken to be that of the predictions.
         ids: N values of `sample_id`, None where the references have none.
@@ -42,6 +42,9 @@ class References:
     expressions: np.ndarray | None = None
     space: Space | None = None
     ids: list[Any] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "intensities", canonical_intensities(self.intensities))
 
     def __len__(self) -> int:
         return len(self.descriptions)
@@ -78,9 +81,10 @@ class References:
 
 
 def content_hash(descriptions: Sequence[str], intensities: np.ndarray) -> str:
-    """Twelve hexadecimal digits of a SHA-256 over descriptions and intensities (N, 8), in their order."""
+    """Twelve hexadecimal digits of a SHA-256 over descriptions and canonical intensities (N, 8), in their order."""
     texts = json.dumps(list(descriptions)).encode()
-    return hashlib.sha256(texts + np.ascontiguousarray(intensities, "<f8").tobytes()).hexdigest()[:12]
+    values = np.ascontiguousarray(canonical_intensities(intensities), "<f8")
+    return hashlib.sha256(texts + values.tobytes()).hexdigest()[:12]
 
 
 def row_digests(references: References) -> np.ndarray:

@@ -14,7 +14,7 @@ from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
 from emo3d.markup import latex_text
 from emo3d.scoring.consistency import BANDS, COLUMNS, check_result
-from emo3d.scoring.core import bootstrap_intervals, emo3d_score
+from emo3d.scoring.core import bootstrap_intervals, emo3d_score, wilson_interval
 from emo3d.scoring.inputs import References, content_hash, hash_rows
 from emo3d.scoring.settings import ScoreSettings
 
@@ -50,9 +50,10 @@ class Emo3DResult:
         mse: mean squared error of the expressions as they are given, None without predicted and reference expressions
             in one space.
         mae: mean absolute error of them, likewise.
-        intervals: bootstrap interval (lower, upper) by name of the numbers above.
+        intervals: (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others,
+            which have none below `emo3d.scoring.core.SMALLEST` faces.
         per_emotion: by the strongest emotion described, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
-            `emo3d` of those samples, and `intervals` of the latter two.
+            `emo3d` of those samples, and `intervals` of the latter two, as far as there are.
         per_band: the same by how strong that emotion is, one of `BANDS`.
         per_sample: `kl_divergence` (N,), `distribution` (N, 8) retrieved for each face, `reference` (N,), the place of
             its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
@@ -240,11 +241,17 @@ def _mean(
         values, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
     )
     means = values.mean(axis=0)
-    low, high = ends[0]  # of the divergence, which the score follows monotonically
     mean = {"emo3d": emo3d_score(means[0], settings.divisor)}
-    intervals = {"emo3d": (emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor))}
     mean |= {name: float(value) for name, value in zip(names, means, strict=True)}
-    intervals |= {name: (float(low), float(high)) for name, (low, high) in zip(names, ends, strict=True)}
+    intervals: dict[str, tuple[float, float]] = {}
+    if ends is not None:
+        low, high = ends[0]  # of the divergence, which the score follows monotonically
+        intervals["emo3d"] = emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor)
+        intervals |= {name: (float(low), float(high)) for name, (low, high) in zip(names, ends, strict=True)}
+    if "recall_at_k" in names:
+        intervals["recall_at_k"] = wilson_interval(mean["recall_at_k"], len(values), settings.confidence)
+    for name in intervals.keys() & {"mse", "mae"}:
+        intervals[name] = max(0.0, intervals[name][0]), intervals[name][1]
     return mean, intervals
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import get_args
 
 import emo3d
-from emo3d.backbones import DEFAULT_BACKBONE
+from emo3d.backbones import DEFAULT_BACKBONE, backbone_name
 from emo3d.blendshapes import Space, check_space
 from emo3d.face import PANEL, PANEL_NAME, RenderSettings
 from emo3d.face.calibration import DEFAULT_METHOD, Method, check_method
+from emo3d.scalars import real_number, whole_number
 from emo3d.scoring.core import ALPHA, Variant
 
 
@@ -23,8 +25,8 @@ class ScoreSettings:
         k: descriptions retrieved for each face.
         epsilon: added to every entry of the retrieved distribution.
         alpha: divides the mean divergence. None is the variant's own: 1 for `paper`, 20 for `release` (see `ALPHA`).
-        backbone: id of the dual encoder, see `load_backbone`.
-        revision: its branch, tag or commit; a result's signature has the commit.
+        backbone: id of the dual encoder, see `load_backbone`; of a folder, the signature has the name without its path.
+        revision: its branch, tag or commit; a result's signature has the commit, or for a folder a digest of its files.
         dtype: of the backbone, `"float32"` or `"bfloat16"`.
         bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
         space: whether the predicted expressions are `"weights"` of a rig or `"reading"`s of MediaPipe.
@@ -57,6 +59,11 @@ class ScoreSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("k", "identities", "n_bootstrap", "seed"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+        for name in ("epsilon", "confidence") + (("alpha",) if self.alpha is not None else ()):
+            object.__setattr__(self, name, real_number(name, getattr(self, name)))
+        object.__setattr__(self, "backbone", os.fspath(self.backbone))
         check_space(self.space)
         check_method(self.calibration)
         if self.variant not in get_args(Variant):
@@ -70,8 +77,10 @@ class ScoreSettings:
             raise ValueError(f"expected 1 to {len(PANEL)} identities, got {self.identities!r}")
         if self.identities > 1 and self.identity != "adult":
             raise ValueError(f"expected an identity or several identities, got {self.identity!r} and {self.identities}")
+        if self.seed < 0:
+            raise ValueError(f"expected a seed of 0 or more, got {self.seed!r}")
         if not 0 < self.confidence < 1:
-            raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence!r}")
+            raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence:g}")
 
     @property
     def faces(self) -> tuple[str, ...]:
@@ -98,6 +107,7 @@ class ScoreSettings:
         shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
         if shown.pop("identities") > 1:
             shown["identity"] = f"{PANEL_NAME}/{self.identities}"
+        shown["backbone"] = backbone_name(self.backbone)
         shown["calibration"] = calibration or self.calibration
         if self.space == "weights":
             unused = {*unused, "calibration"}

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import as_expressions, mirror, mirror_text
-from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, weights_digest
+from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, encoder_digest
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d.training.pictures import Pictures
 
@@ -157,7 +157,7 @@ def _tokenize(encoder: TextEncoder, descriptions: list[str]) -> tuple[dict[str, 
 
 def _embed_by_text_encoder(model: ExpressionModel, descriptions: list[str]) -> tuple[torch.Tensor, int]:
     config, encoder = model.config, model.text_encoder()
-    name = [config.encoder, config.encoder_revision, weights_digest(encoder.model), config.pooling]
+    name = [config.encoder, config.encoder_revision, encoder_digest(encoder), config.pooling]
     found = cached_embeddings(encoder.encode, [*name, config.normalize, encoder.max_length], descriptions)
     return found.embeddings, found.truncated
 
