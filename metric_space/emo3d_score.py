@@ -59,6 +59,8 @@ Returns:
         reference among all, sorted), match, mse, mae, in the order in which rows were added, those of process 0 first.
     n, truncated: number of faces, and of descriptions cut by the tokenizer.
     references: content hash of the references; only results with the same one are of the same test set.
+    reference_expressions: content hash of the blendshapes that mse and mae compare with; only results with the same
+        one can be compared by these. None where nothing was compared.
     signature: everything that moves the number; only results with the same one can be compared.
 
 Examples:

@@ -59,6 +59,45 @@ def test_markdown_by_hand():
     )
 
 
+HOSTILE = "[free](http://evil.example) <script>alert(1)</script> `x`|**b**"
+
+
+def test_names_of_others_are_shown_as_text(tmp_path):
+    evaluation = made(HOSTILE, 0.6, signature="backbone:/tmp/a`<b>x</b>|k:10")
+    files = saved(tmp_path, a=replace(evaluation, dataset="<i>d</i>", split="[s](http://x)"))
+    for name in ("board.md", "board.html"):
+        done = leaderboard(*files, "--out", tmp_path / name)
+        assert done.exit_code == 0, done.output
+    text = (tmp_path / "board.md").read_text()
+    assert (
+        r"| \[free\](http&#58;//evil.example) &lt;script&gt;alert(1)&lt;/script&gt; \`x\`\|\*\*b\*\* | 0.600 " in text
+    )
+    assert text.endswith("Signature: ``backbone:/tmp/a`<b>x</b>|k:10``\n")
+    page = (tmp_path / "board.html").read_text()
+    for markup in ("<script>alert", "<i>d", "<b>x"):
+        assert markup not in page
+    saved(tmp_path, b=replace(evaluation, model="a\x1b[31mred"))
+    assert "expected a text as 'model'" in str(leaderboard(tmp_path / "b.json").exception)
+
+
+def test_errors_against_other_reference_expressions_are_no_column():
+    first, second = (made(name, 0.6, mse=0.03125, reference_expressions=name * 12) for name in "ab")
+    markdown = to_markdown(rank([first, second]))
+    assert "0.0312" not in markdown
+    assert "no MSE: the expressions of the references, which it compares with, are not the same for all" in markdown
+    assert "0.0312" in to_markdown(rank([first, first]))
+
+
+@pytest.mark.parametrize(("emo3d", "message"), [(-0.5, "expected emo3d in 0..1"), (float("nan"), "a finite emo3d")])
+def test_no_score_tops_the_board(tmp_path, emo3d, message):
+    evaluation = made("mine", 0.6)
+    evaluation = replace(evaluation, result=replace(evaluation.result, emo3d=emo3d))
+    with pytest.raises(ValueError, match=f"^mine: expected .*{message.removeprefix('expected ')}"):
+        rank([evaluation])
+    done = leaderboard(*saved(tmp_path, a=evaluation))
+    assert isinstance(done.exception, ValueError)
+
+
 def test_page(tmp_path):
     files = saved(tmp_path, a=made("<b>bold</b>", 0.7), b=made("mine", 0.6))
     done = leaderboard(*files, "--out", tmp_path / "board.html")

@@ -62,7 +62,7 @@ def expected(files):
 def check_same(result, expected):
     one, other = (found.to_dict(per_sample=True) for found in (result, expected))
     assert list(one) == list(other)
-    for name in ("signature", "references", "n", "truncated"):
+    for name in ("signature", "references", "reference_expressions", "n", "truncated"):
         assert one[name] == other[name]
     for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae"):
         assert one[name] == pytest.approx(other[name], abs=1e-6)

@@ -10,15 +10,13 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCardData
-from pyarrow import csv, parquet
-from pyarrow import json as json_lines
+from pyarrow import parquet
 
 from emo3d.apps import look
 from emo3d.apps.look import KEPT_SECONDS, in_words, own_folder
-from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.expressions import SUFFIXES, parquet_space, read_expressions
+from emo3d.expressions import SUFFIXES, read_expressions
 from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
@@ -30,9 +28,9 @@ from emo3d.scoring import (
     References,
     ScoreSettings,
     load_backbone,
-    read_references,
     score,
 )
+from emo3d.scoring.files import REFERENCE_SUFFIXES, read_references_file
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The embedded synthetic sample, test split", "A file of mine"
@@ -60,7 +58,6 @@ NUMBERS = {
 HEADINGS = ["", "value", "95% interval"]
 PLOTTED = ["described mostly", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
-READERS = {".csv": csv.read_csv, ".parquet": parquet.read_table, ".jsonl": json_lines.read_json}
 
 CSS = """
 .faces {display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px}
@@ -149,19 +146,6 @@ def read_predictions_file(path: str, space: str) -> np.ndarray:
     if len(expressions) > MOST_ROWS:
         raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; run it at home")
     return expressions
-
-
-def read_references_file(path: Path) -> References:
-    """What was described: a column each for the emotions and the blendshapes, or for all of them."""
-    if path.suffix not in READERS:
-        raise ValueError(f"expected references as {', '.join(READERS)}, got {path.name}")
-    table = READERS[path.suffix](path)
-    wanted = ("description", "intensities", "blendshapes", *EMOTIONS, *BLENDSHAPES)
-    columns = table.select([name for name in table.column_names if name in wanted]).to_pydict()
-    for name, parts in (("intensities", EMOTIONS), ("blendshapes", BLENDSHAPES)):
-        if name not in columns and columns.keys() >= set(parts):
-            columns[name] = list(zip(*(columns[part] for part in parts), strict=True))
-    return read_references(columns, parquet_space(path) if path.suffix == ".parquet" else None)
 
 
 def table(result: Emo3DResult) -> list[list[str]]:
@@ -255,7 +239,7 @@ def score_tab() -> None:
             predictions = gr.File(label="Predictions", file_types=list(SUFFIXES), height=120)
             try_it = gr.Button("No file at hand? Take the quickstart generator's faces", size="sm")
             source = gr.Radio([SAMPLE, UPLOAD], value=SAMPLE, label="References")
-            uploaded = gr.File(label="My references", file_types=list(READERS), height=120, visible=False)
+            uploaded = gr.File(label="My references", file_types=list(REFERENCE_SUFFIXES), height=120, visible=False)
             space = gr.Radio(["weights", "reading"], value="weights", label="Space of the predictions")
             backbone = gr.Dropdown(BACKBONES, value=QUICKSTART, label="Backbone")
             with gr.Accordion("More settings", open=False):

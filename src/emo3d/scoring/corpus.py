@@ -20,7 +20,8 @@ from emo3d.dataset.shards import Shard, shared_folder, write_dataset
 from emo3d.dataset.tally import Tally
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.inputs import Pictures, References, content_hash, read_predictions, read_references, row_digests
+from emo3d.scoring.digests import row_digests
+from emo3d.scoring.inputs import Pictures, References, content_hash, read_predictions, read_references
 from emo3d.scoring.joining import check_lengths, order_of
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.rows import ParquetRows

@@ -15,7 +15,8 @@ from emo3d.emotions import EMOTIONS
 from emo3d.markup import latex_text
 from emo3d.scoring.consistency import BANDS, COLUMNS, check_result
 from emo3d.scoring.core import bootstrap_intervals, emo3d_score, wilson_interval
-from emo3d.scoring.inputs import References, content_hash, hash_rows
+from emo3d.scoring.digests import hash_rows
+from emo3d.scoring.inputs import References, content_hash
 from emo3d.scoring.settings import ScoreSettings
 
 _KINDS: dict[str, Any] = {
@@ -194,7 +195,7 @@ def summarise(
         settings: with the hash of the bank.
         signature: of them.
         truncated: descriptions of the bank.
-        compared: digests of the rows whose expressions were compared with, see `emo3d.scoring.inputs.row_digests`.
+        compared: digests of the rows whose expressions were compared with, see `emo3d.scoring.digests.row_digests`.
     """
     columns = {name: per_sample[column] for name, column in COLUMNS.items() if column in per_sample}
     # The resampled rows are those of an order that follows from their content; the last key counts first.

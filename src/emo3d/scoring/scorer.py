@@ -17,7 +17,8 @@ from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.face.spaces import name_calibration
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.core import divergence, retrieved_distribution
-from emo3d.scoring.inputs import Pictures, References, read_batch, read_references, row_digests
+from emo3d.scoring.digests import row_digests
+from emo3d.scoring.inputs import Pictures, References, read_batch, read_references
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.settings import ScoreSettings, signature_difference
 

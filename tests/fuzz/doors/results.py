@@ -9,7 +9,7 @@ import numpy as np
 def seeds(folder: Path) -> list[dict[str, bytes]]:
     from emo3d.evaluation import Evaluation
     from emo3d.scoring import ScoreSettings, read_references
-    from emo3d.scoring.inputs import row_digests
+    from emo3d.scoring.digests import row_digests
     from emo3d.scoring.result import summarise
 
     rng = np.random.default_rng(0)
