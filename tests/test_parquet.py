@@ -74,3 +74,48 @@ def test_what_is_no_parquet_is_said(tmp_path):
     for name, message in (("a", "found 2 among a, a"), ("b", "found none among a, a")):
         with pytest.raises(ValueError, match=message):
             read_columns(tmp_path / "twice.parquet", [name])
+
+
+def varint(number, length=0):
+    """A number as Thrift writes it in a footer; longer than it need be, if so wanted, which readers allow."""
+    number, code = number * 2, []
+    while number or len(code) < length:
+        code.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*code[:-1], code[-1] & 127])
+
+
+def test_a_footer_that_lies_about_its_pages(tmp_path):
+    """6 kB: one page of 200 MB, of which the footer says that it has 10 values in 10 bytes."""
+    rows = 50_000_000
+    table, options = pa.table({"a": np.zeros(rows, np.float32)}), {"compression": "zstd", "use_dictionary": False}
+    path, sizes = tmp_path / "t.parquet", {"data_page_size": 2**30, "write_batch_size": rows, "row_group_size": rows}
+    pq.write_table(table, path, max_rows_per_page=rows, **options, **sizes)
+    content = path.read_bytes()
+    body, footer = (
+        content[: -8 - int.from_bytes(content[-8:-4], "little")],
+        content[-8 - int.from_bytes(content[-8:-4], "little") :],
+    )
+    for said in (pq.read_metadata(path).row_group(0).column(0).total_uncompressed_size, rows):
+        footer = footer.replace(varint(said), varint(10, len(varint(said))))
+    path.write_bytes(body + footer)
+    assert len(body + footer) < 10_000
+    assert pq.read_metadata(path).num_rows == 10
+    with pytest.raises(ValueError, match="expected pages of 10 bytes in a, found more"):
+        read_columns(path, ["a"])
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_honest_pages_of_every_kind(tmp_path, compression, version):
+    values = {
+        "number": np.arange(5000.0),
+        "text": [f"text {row}" * (row % 7) for row in range(5000)],
+        "vector": [[0.5] * 51] * 5000,
+        "struct": [{"bytes": b"x" * 500, "path": None}] * 5000,
+    }
+    path = tmp_path / "t.parquet"
+    for options in ({}, {"use_dictionary": False}, {"write_page_checksum": True, "row_group_size": 700}):
+        sizes = {"data_page_size": 2000, "data_page_version": version, "compression": compression}
+        pq.write_table(pa.table(values), path, **options, **sizes)
+        assert read_columns(path, list(values)).to_pydict()["struct"][-1] == values["struct"][-1]

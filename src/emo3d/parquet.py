@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ LARGEST = 256 * 2**20
 
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 8}
 _ROWS = 2**16  # rows of a batch
+_SLACK = 2**16  # bytes that a column of a row group may have beyond what its footer says
+_LONGEST_HEADER = 2**20  # bytes; a header may hold the least and the greatest text of its page
 
 
 @contextmanager
@@ -78,6 +80,99 @@ def check_size(
         )
 
 
+def check_pages(source: Any, file: parquet.ParquetFile, columns: Sequence[str]) -> None:
+    """Refuse a file whose pages have more bytes than its footer says, so that what `check_size` goes by is true.
+
+    Args:
+        source: the path or file object that `file` was opened from.
+        file: open.
+        columns: to be read.
+
+    Raises:
+        ValueError: that, or a page header that cannot be read.
+    """
+    with open(source, "rb") if isinstance(source, (str, Path)) else nullcontext(source) as data:
+        for group in range(file.num_row_groups):
+            footer = file.metadata.row_group(group)
+            for index in range(footer.num_columns):
+                chunk = footer.column(index)
+                if any(_is_within(chunk.path_in_schema, name) for name in columns):
+                    said = chunk.total_uncompressed_size
+                    if _pages_size(data, chunk) > 1.1 * said + _SLACK:
+                        raise ValueError(f"expected pages of {said:,} bytes in {chunk.path_in_schema}, found more")
+
+
+def _pages_size(data: Any, chunk: parquet.ColumnChunkMetaData) -> int:
+    starts = (chunk.data_page_offset, chunk.dictionary_page_offset if chunk.has_dictionary_page else 0)
+    at, total = min(filter(None, starts), default=0), 0  # 0: there is no such page
+    end = at + chunk.total_compressed_size
+    while at < end:
+        length = 1024
+        while True:
+            data.seek(max(at, 0))
+            header = data.read(length)
+            try:
+                fields, size = _read_struct(header, 0)
+                break
+            except IndexError:
+                if len(header) < length or length > _LONGEST_HEADER:
+                    raise ValueError("expected a Parquet file, got one with a broken page") from None
+                length *= 16
+        uncompressed, compressed = fields.get(2, -1), fields.get(3, -1)
+        if min(uncompressed, compressed) < 0:
+            raise ValueError("expected a Parquet file, got one with a broken page")
+        total += size + uncompressed
+        at += size + compressed
+    return total
+
+
+def _read_struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, int], int]:
+    """Integers of a struct in Thrift's compact protocol by their field, and where it ends.
+
+    Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md; of its types, only those
+    that `PageHeader` of parquet.thrift has.
+    """
+    fields: dict[int, int] = {}
+    field = 0
+    while True:
+        head = data[at]
+        at += 1
+        kind = head & 15
+        if kind == 0:
+            return fields, at
+        if head >> 4:
+            field += head >> 4
+        else:
+            field, at = _read_integer(data, at)
+        if kind in (4, 5, 6):
+            fields[field], at = _read_integer(data, at)
+        elif kind == 8:
+            length, at = _read_varint(data, at)
+            at += length
+        elif kind == 12 and depth < 4:
+            _, at = _read_struct(data, at, depth + 1)
+        elif kind in (3, 7):
+            at += 1 if kind == 3 else 8
+        elif kind not in (1, 2):  # these two are a bool each
+            raise ValueError("expected a Parquet file, got one with a broken page")
+
+
+def _read_integer(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _read_varint(data, at)
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        at += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, at
+    raise ValueError("expected a Parquet file, got one with a broken page")
+
+
 def read_columns(
     source: Any, columns: Sequence[str] | Callable[[list[str]], Sequence[str]], *, largest: int = LARGEST
 ) -> pa.Table:
@@ -111,6 +206,7 @@ def read_columns(
                 known = ", ".join(schema.names)[:500]
                 raise ValueError(f"expected one column {name!r}, found {count or 'none'} among {known}")
         check_size(file, wanted, largest=largest)
+        check_pages(source, file, wanted)
         # One long text that all rows repeat stays a dictionary until it is known what the column would have.
         texts = [name for name in wanted if _is_text(schema.field(name).type)]
         rows = rows_at_a_time(file, [name for name in wanted if name not in texts], largest)

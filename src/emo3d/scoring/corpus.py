@@ -197,7 +197,8 @@ class Block(Shard):
                 described = described.references(start, stop)
             scorer.update(given, described)
         except ValueError as error:
-            raise ValueError(f"{error} (rows counted from row {start} of the corpus)") from error
+            message = str(error).partition("; clip=True")[0]  # parts of a corpus are not clipped
+            raise ValueError(f"{message} (rows counted from row {start} of the corpus)") from error
         columns = {name: values.tolist() for name, values in scorer.compute().per_sample.items()}
         for place in range(stop - start):
             yield {
