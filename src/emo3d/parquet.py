@@ -1,0 +1,159 @@
+"""Parquet from strangers: what a file becomes in memory is known from its footer before any of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+LARGEST = 256 * 2**20
+"""Bytes that the columns asked for may have in memory; a million expressions in float32 have 204 MB."""
+
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 8}
+_ROWS = 2**16  # rows of a batch
+
+
+@contextmanager
+def open_parquet(source: Any, **options: Any) -> Iterator[parquet.ParquetFile]:
+    """Open a Parquet file; whatever goes wrong with it, in opening or in reading, is a ValueError.
+
+    Args:
+        source: a path, or a file object.
+        options: of `pyarrow.parquet.ParquetFile`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no Parquet, or a broken file.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if isinstance(source, (str, Path)) and not Path(source).is_file():
+        raise FileNotFoundError(f"no such file: {source}")
+    try:
+        with parquet.ParquetFile(source, **options) as file:
+            yield file
+    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise ValueError(f"expected a Parquet file, got a broken one or something else: {reason}") from error
+
+
+def check_size(
+    file: parquet.ParquetFile, columns: Sequence[str], groups: Sequence[int] | None = None, largest: int = LARGEST
+) -> None:
+    """Refuse columns that would have more than `largest` bytes in memory, by what the footer says of them.
+
+    A page of one value repeated a billion times has a few bytes, so a column counts with its values times their width
+    where that is more than its uncompressed size.
+
+    Args:
+        file: open.
+        columns: to be read, by their names at the top of the schema.
+        groups: row groups to be read; all of them when None.
+        largest: bytes.
+
+    Raises:
+        ValueError: more than that; the message has both numbers.
+    """
+    total = 0
+    for group in range(file.num_row_groups) if groups is None else groups:
+        footer = file.metadata.row_group(group)
+        for index in range(footer.num_columns):
+            chunk = footer.column(index)
+            if any(_is_within(chunk.path_in_schema, name) for name in columns):
+                leaf = file.schema.column(index)
+                width = _WIDTHS.get(leaf.physical_type) or max(leaf.length, 1)
+                sizes = (chunk.num_values * width, footer.num_rows * width, chunk.total_uncompressed_size)
+                if min(sizes) < 0:
+                    raise ValueError("expected a Parquet file, got one whose footer counts below 0")
+                total += max(sizes)
+    if total > largest:
+        raise ValueError(
+            f"expected at most {largest >> 20:,} MB in the columns that are read, its footer says {total >> 20:,} MB"
+        )
+
+
+def read_columns(
+    source: Any, columns: Sequence[str] | Callable[[list[str]], Sequence[str]], *, largest: int = LARGEST
+) -> pa.Table:
+    """Read some columns of a Parquet file, and nothing of the others.
+
+    Args:
+        source: a path, or a file object.
+        columns: their names; or a function that picks them from the names that the file has.
+        largest: bytes that they may have in memory.
+
+    Returns:
+        A PyArrow table of these columns, with the metadata of the file's schema.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a broken file, a column that is missing or there twice, or more than `largest` bytes; and whatever
+            `columns` raises.
+
+    Example:
+        >>> from emo3d.dataset.write import sample_folder
+        >>> read_columns(sample_folder() / "test.parquet", ["description", "intensities"]).shape
+        (250, 2)
+    """
+    import pyarrow as pa
+
+    with open_parquet(source) as file:
+        schema = file.schema_arrow
+        wanted = list(columns(schema.names) if callable(columns) else columns)
+        for name in wanted:
+            if (count := schema.names.count(name)) != 1:
+                known = ", ".join(schema.names)[:500]
+                raise ValueError(f"expected one column {name!r}, found {count or 'none'} among {known}")
+        check_size(file, wanted, largest=largest)
+        # One long text that all rows repeat stays a dictionary until it is known what the column would have.
+        texts = [name for name in wanted if _is_text(schema.field(name).type)]
+        rows = _rows_at_a_time(file, [name for name in wanted if name not in texts], largest)
+    batches, total = [], 0
+    with open_parquet(source, read_dictionary=texts) as file:
+        for batch in file.iter_batches(rows, columns=wanted) if wanted else ():
+            total += sum(map(_dense_size, batch.columns))
+            if total > largest:
+                raise ValueError(f"expected at most {largest >> 20:,} MB in the columns that are read, found more")
+            arrays = [batch.column(name) for name in wanted]
+            arrays = [array.dictionary_decode() if hasattr(array, "dictionary") else array for array in arrays]
+            batches.append(pa.record_batch(arrays, names=wanted))
+        empty = pa.schema([schema.field(name) for name in wanted])
+        table = pa.Table.from_batches(batches, batches[0].schema if batches else empty)
+    return table.replace_schema_metadata(schema.metadata)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
+
+
+def _dense_size(array: pa.Array) -> int:
+    if not hasattr(array, "dictionary"):
+        return array.nbytes
+    from pyarrow import compute
+
+    lengths = compute.binary_length(array.dictionary)
+    return int(compute.sum(lengths.take(array.indices)).as_py() or 0)
+
+
+def _rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: int) -> int:
+    """As many rows as stay within `largest` even if each has all that a row group has of texts inside of columns."""
+    most = 1
+    for group in range(file.num_row_groups):
+        footer = file.metadata.row_group(group)
+        for index in range(footer.num_columns):
+            chunk = footer.column(index)
+            if chunk.physical_type == "BYTE_ARRAY" and any(_is_within(chunk.path_in_schema, name) for name in columns):
+                most = max(most, chunk.total_uncompressed_size)
+    return max(1, min(_ROWS, largest // most))
+
+
+def _is_within(path: str, column: str) -> bool:
+    return path == column or path.startswith(f"{column}.")
