@@ -48,7 +48,8 @@ def test_what_becomes_large_is_refused_and_never_becomes_it(tmp_path, values, ki
             read_columns(path, ["big"], largest=100 * 2**20)
     finally:
         pa.set_memory_pool(before)
-    assert pool.max_memory() < 200 * 2**20
+    # A batch within the limit, and its copies, may be there when the next one goes beyond it.
+    assert pool.max_memory() < 256 * 2**20
     assert read_columns(path, ["small"], largest=2**30)["small"].to_pylist()[:2] == [1, 1]
 
 
