@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
 import hashlib
 import io
@@ -23,8 +24,7 @@ MAX_PIXELS = 4096 * 4096
 _MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _AT_ONCE = 1 << 20  # bytes of a member
-_AT_ONCE_UNBOUNDED = 4096  # where `zipfile` unpacks whatever comes of so many: at most 80 MB (bzip2)
-_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LZMA_MEMORY = 128 << 20  # of a decoder, whose header may ask for 4 GB
 _DAMAGE = (  # what `zipfile` raises for damaged, encrypted and unknown archives
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError),
     *(ValueError, OverflowError, KeyError, IndexError),
@@ -126,13 +126,38 @@ def _damage(what: str) -> Iterator[None]:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Read a member, which never becomes more than its directory says."""
-    size = _AT_ONCE if info.compress_type in _BOUNDED else _AT_ONCE_UNBOUNDED
-    with archive.open(info) as member:
-        data = b"".join(iter(lambda: member.read(size), b""))
+    """Read a member, of which no more is unpacked than its directory says; `zipfile` does so for deflate only."""
+    if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with archive.open(info) as member:
+            data = b"".join(iter(lambda: member.read(_AT_ONCE), b""))
+    else:
+        data = _unpack(_packed(archive, info), info)
+        if zlib.crc32(data) != info.CRC:
+            raise zipfile.BadZipFile("bad checksum")
     if len(data) != info.file_size:
-        raise ValueError(f"expected {info.file_size} bytes, got {len(data)}")
+        raise zipfile.BadZipFile(f"expected {info.file_size} bytes, got {len(data)}")
     return data
+
+
+def _packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's bytes as they lie in the archive."""
+    assert archive.fp is not None
+    archive.fp.seek(info.header_offset)
+    header = archive.fp.read(30)
+    if header[:4] != b"PK\x03\x04" or info.flag_bits & 1:
+        raise zipfile.BadZipFile("encrypted" if info.flag_bits & 1 else "bad header of the member")
+    archive.fp.seek(sum(struct.unpack_from("<HH", header, 26)), io.SEEK_CUR)  # its name and more
+    return archive.fp.read(min(info.compress_size, _MAX_BYTES))
+
+
+def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
+    if info.compress_type == zipfile.ZIP_BZIP2:
+        return bz2.BZ2Decompressor().decompress(packed, info.file_size)
+    if info.compress_type != zipfile.ZIP_LZMA:
+        raise NotImplementedError(f"compressed by method {info.compress_type}, expected deflate, bzip2, LZMA or none")
+    (size,) = struct.unpack_from("<H", packed, 2)
+    alone = packed[4 : 4 + size] + info.file_size.to_bytes(8, "little") + packed[4 + size :]  # as a .lzma file has it
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY).decompress(alone, info.file_size)
 
 
 class _Archive:

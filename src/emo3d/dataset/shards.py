@@ -163,15 +163,17 @@ def write_dataset(
                 prepare(shared_folder(folder))
             files = _write_missing(state, shards, call, strict, label)
             report = make_report(source, files)
-            check_rows(report)
+            try:
+                check_rows(report)
+            except ValueError:
+                shutil.rmtree(state)
+                raise
             _publish(folder, state, files, report, dict(finish(files)) if finish else {})
     except Timeout:
         raise BlockingIOError(f"another run is writing to {folder}") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                f"the disk of {folder} is full: make room and run it again, it goes on where it was"
-            ) from error
+            raise OSError(f"the disk of {folder} is full: make room and run it again, to go on from here") from error
         raise
     state.replace(left)  # at once, so that a kill cannot leave half a state behind
     shutil.rmtree(left)
