@@ -398,12 +398,12 @@ def test_a_full_disk_is_one_sentence_and_half_a_file_counts_nowhere(release, bui
     disk = small_disk(400)  # the whole result has about 900 kB
     command = [sys.executable, "-c", "from emo3d.cli import main; main()", "build", release, disk / "out"]
     command += ["--shard-size", "100kB"]
-    for processes in ("1", "2"):
+    state = disk / "out" / ".emo3d-build"
+    for processes in ("2", "1"):
         done = subprocess.run([*command, "--num-proc", processes], capture_output=True, text=True, check=False)
         assert done.returncode == 2
         *_, last = done.stderr.splitlines()
         assert last == f"error: the disk of {disk / 'out'} is full: make room and run it again, to go on from here"
-    state = disk / "out" / ".emo3d-build"
     whole = {path.stem for path in state.glob("*.record") if path.stat().st_size}
     assert whole == {path.stem for path in state.glob("*.parquet")} > set()
     assert not list(state.glob("*.part"))
