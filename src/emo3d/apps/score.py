@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from emo3d.expressions import SUFFIXES, parquet_space, read_expressions
 from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
+from emo3d.parquet import read_columns
 from emo3d.quickstart.report import encode_picture
 from emo3d.scoring import (
     DEFAULT_BACKBONE,
@@ -60,7 +62,12 @@ NUMBERS = {
 HEADINGS = ["", "value", "95% interval"]
 PLOTTED = ["described mostly", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
-READERS = {".csv": csv.read_csv, ".parquet": parquet.read_table, ".jsonl": json_lines.read_json}
+REFERENCE_COLUMNS = ("description", "intensities", "blendshapes", *EMOTIONS, *BLENDSHAPES)
+READERS = {
+    ".csv": csv.read_csv,
+    ".parquet": partial(read_columns, columns=lambda names: [name for name in names if name in REFERENCE_COLUMNS]),
+    ".jsonl": json_lines.read_json,
+}
 
 CSS = """
 .faces {display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px}
@@ -156,8 +163,7 @@ def read_references_file(path: Path) -> References:
     if path.suffix not in READERS:
         raise ValueError(f"expected references as {', '.join(READERS)}, got {path.name}")
     table = READERS[path.suffix](path)
-    wanted = ("description", "intensities", "blendshapes", *EMOTIONS, *BLENDSHAPES)
-    columns = table.select([name for name in table.column_names if name in wanted]).to_pydict()
+    columns = table.select([name for name in table.column_names if name in REFERENCE_COLUMNS]).to_pydict()
     for name, parts in (("intensities", EMOTIONS), ("blendshapes", BLENDSHAPES)):
         if name not in columns and columns.keys() >= set(parts):
             columns[name] = list(zip(*(columns[part] for part in parts), strict=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emo3d.dataset.files import ReleaseFiles
+from emo3d.dataset.opening import load
 from emo3d.dataset.release import data_folder, is_release, read_release
 from emo3d.dataset.tally import Problem
 
@@ -85,16 +86,7 @@ def open_dataset(dataset: str, config: str | None, splits: Sequence[str]) -> lis
 
 
 def _open_hub(dataset: str, config: str | None) -> list[Source]:
-    from datasets import load_dataset
-
-    from emo3d.dataset.write import sample_folder
-
-    if dataset == "sample":
-        dataset = str(sample_folder())
-    if dataset.endswith(".parquet") and Path(dataset).is_file():
-        opened = load_dataset("parquet", data_files=dataset, streaming=True)
-    else:
-        opened = load_dataset(dataset, config, streaming=True)
+    opened = load(dataset, config, streaming=True)
     return [_open_split(str(name), rows) for name, rows in opened.items()]
 
 
