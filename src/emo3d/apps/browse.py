@@ -21,7 +21,7 @@ from emo3d.apps.faces import check_hub_id
 from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import SPLITS, sample_folder
 from emo3d.emotions import EMOTIONS, as_intensities
-from emo3d.parquet import open_parquet, read_rows
+from emo3d.parquet import read_rows
 
 SAMPLE = "sample"
 PAGE = 12
@@ -129,7 +129,7 @@ class Dataset:
         """Rows, the space that their file says, and what reads a row's picture."""
         begin = 0
         for name in names:
-            with self.open(name) as source, open_parquet(source, pre_buffer=True) as file:
+            with self.open(name) as source, parquet.ParquetFile(source, pre_buffer=True) as file:
                 space = _check_schema(file.schema_arrow)
                 for group in range(file.num_row_groups):
                     first = max(start - begin, 0)

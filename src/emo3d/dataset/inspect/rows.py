@@ -12,6 +12,7 @@ from emo3d.dataset.files import ReleaseFiles
 from emo3d.dataset.opening import load
 from emo3d.dataset.release import data_folder, is_release, read_release
 from emo3d.dataset.tally import Problem
+from emo3d.hints import did_you_mean
 
 GROUPS = ("prompt_type", "identity")
 """Columns whose values are counted."""
@@ -81,7 +82,8 @@ def open_dataset(dataset: str, config: str | None, splits: Sequence[str]) -> lis
     names = [source.name for source in sources]
     for split in splits:
         if split not in names:
-            raise ValueError(f"expected a split of {', '.join(names)}, got {split!r}")
+            hint = did_you_mean(split, names)
+            raise ValueError(f"expected a split of {', '.join(names)}, got {split!r}{hint}")
     return [source for source in sources if not splits or source.name in splits]
 
 
