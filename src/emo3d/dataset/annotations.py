@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from emo3d.dataset.tables import VARIANTS
 from emo3d.dataset.tally import Problem
-from emo3d.documents import parse_json, read_text
+from emo3d.documents import read_text
 from emo3d.emotions import EMOTIONS
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ def read_annotations(path: Path, names: Collection[str]) -> tuple[dict[str, Anno
         columns, rows = _read_csv(path) if path.suffix == ".csv" else _read_json_lines(path)
     except csv.Error as error:
         raise ValueError(f"{path.name}: expected a table in UTF-8: {error}") from None
+    except ValueError as error:
+        raise ValueError(str(error).replace("expected text in", "expected a table in")) from None
     problems = _check_columns(columns, path.name)
     pictures = set(names)
     annotations: dict[str, Annotation] = {}
@@ -110,8 +113,8 @@ def _read_json_lines(path: Path) -> tuple[list[str], list[Any]]:
     for line in read_text(path).split("\n"):
         if line.strip():
             try:
-                row = parse_json(line)
-            except ValueError:
+                row = json.loads(line)  # what no cell may hold (NaN, half a character) costs its row only
+            except (ValueError, RecursionError):
                 row = None
             rows.append(row if isinstance(row, dict) else f"expected a JSON object, got {line.strip()[:40]!r}")
     return list(dict.fromkeys(column for row in rows if isinstance(row, dict) for column in row)), rows
@@ -193,8 +196,8 @@ def _descriptions(cells: Mapping[str, Any]) -> tuple[str, ...]:
     listed = cells.get("descriptions")
     if listed not in _BLANK:
         try:
-            items = parse_json(listed) if isinstance(listed, str) else listed
-        except ValueError:
+            items = json.loads(listed) if isinstance(listed, str) else listed
+        except (ValueError, RecursionError):
             items = None
         if not isinstance(items, list) or len(items) > 3:
             raise _unexpected("descriptions", "a list of at most three texts", listed)
@@ -209,7 +212,7 @@ def _intensities(cells: Mapping[str, Any]) -> tuple[float, ...] | None:
     for emotion in EMOTIONS:
         try:
             value = float("nan" if isinstance(cells[emotion], bool) else cells[emotion])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             value = float("nan")
         if not 0.0 <= value <= 1.0:  # false for NaN too
             raise _unexpected(emotion, "an intensity in 0..1", cells[emotion])

@@ -137,9 +137,8 @@ def _counts(files: Sequence[ShardFile]) -> str:
         of = [file for file in files if (file.config, file.split) == (config, split)]
         faceless = sum(file.tally.counts["without_face"] for file in of)
         left_out = sum(problem.count for file in of for problem in file.tally.problems)
-        lines.append(
-            f"| {markdown_code(config)} | {markdown_text(split)} | {sum(file.rows for file in of):,} | {faceless:,} | {left_out:,} |"
-        )
+        name = f"{markdown_code(config)} | {markdown_text(split)}"
+        lines.append(f"| {name} | {sum(file.rows for file in of):,} | {faceless:,} | {left_out:,} |")
     return "\n".join(lines)
 
 
