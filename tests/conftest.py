@@ -34,6 +34,26 @@ validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
 """
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes file systems of a few kB, which are really full when they are: `small_disk(64)`."""
+    mounted = []
+
+    def made(kilobytes):
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder]
+        done = subprocess.run(command, capture_output=True, text=True) if shutil.which("mount") else None
+        if done is None or done.returncode:
+            pytest.skip(f"a small disk needs the right to mount one: {done.stderr.strip() if done else 'no mount'}")
+        mounted.append(folder)
+        return folder
+
+    yield made
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
 @pytest.fixture(scope="module")
 def chromium():
     sync_api = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright")

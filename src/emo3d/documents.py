@@ -1,9 +1,12 @@
-"""JSON from strangers: whatever is wrong with it is one sentence."""
+"""Text and JSON from strangers: whatever is wrong with it is one sentence."""
 
 from __future__ import annotations
 
+import codecs
 import json
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +14,38 @@ LARGEST = 256 * 2**20
 """Bytes of a JSON file that are read; a take of an hour at 60 frames a second has half of it."""
 
 
+_BOMS = (  # UTF-16's is the beginning of UTF-32's
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_LONG_NUMBER = re.compile(r"\d{19}|[eE]\+?\d{3}")  # may be an integer beyond 64 bits, or a float beyond its range
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which needs its other half
+
+
 def parse_json(text: str | bytes) -> Any:
-    """Read JSON; constants that JSON does not have (NaN, Infinity) and integers beyond 64 bits are refused.
+    """Read JSON; what ends in an error later is refused here: NaN, Infinity, 1e999, integers beyond 64 bits.
 
     Raises:
-        ValueError: no JSON, or nested too deep, or text in another encoding than UTF-8, UTF-16 or UTF-32.
+        ValueError: no JSON, or nested too deep, or text in another encoding than UTF-8, UTF-16 or UTF-32, or with
+            half a character.
     """
+    text = decode(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    has_long = _LONG_NUMBER.search(text) is not None  # otherwise, numbers are read by C
+    numbers: Any = {"parse_int": _integer, "parse_float": _float} if has_long else {}
     try:
-        return json.loads(text, parse_constant=_refuse, parse_int=_integer)
+        document = json.loads(text, parse_constant=_refuse, **numbers)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("expected JSON, got brackets nested too deep") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected JSON in UTF-8, got other bytes at {error.start}") from None
+    except UnicodeEncodeError:
+        raise ValueError("expected JSON, got half a character (a surrogate without its other half)") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"expected JSON, got something else: {error}") from None
+    return document
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -34,20 +55,71 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         FileNotFoundError: no such file.
         ValueError: what `parse_json` refuses, or a larger file; the message begins with the file's name.
     """
-    path = Path(path)
-    if (size := path.stat().st_size) > LARGEST:
-        raise ValueError(f"{path.name}: expected at most {LARGEST >> 20} MB of JSON, got {size >> 20} MB")
-    content = path.read_bytes()
+    text = read_text(path)
     try:
-        return parse_json(content.removeprefix(b"\xef\xbb\xbf"))
+        return parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"{Path(path).name}: {error}") from None
+
+
+def read_json_lines(path: str | os.PathLike[str]) -> list[Any]:
+    """Read a file of up to `LARGEST` bytes with a JSON value a line; empty lines are skipped.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: what `parse_json` refuses, or a larger file; the message names file and line.
+    """
+    values = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                values.append(parse_json(line))
+            except ValueError as error:
+                raise ValueError(f"{Path(path).name}, line {number}: {error}") from None
+    return values
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Read a text file of up to `LARGEST` bytes: UTF-8, or what its byte order mark says; line ends stay as they are.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another encoding, or a larger file; the message begins with the file's name.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"{path.name}: expected at most {LARGEST >> 20} MB, got more")
+    try:
+        return decode(content)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
 
 
+def decode(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 and UTF-32 where they begin with a byte order mark.
+
+    Raises:
+        ValueError: another encoding.
+    """
+    bom, encoding = next(((bom, name) for bom, name in _BOMS if content.startswith(bom)), (b"", "utf-8"))
+    try:
+        return content[len(bom) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected text in UTF-8, got other bytes at {error.start}") from None
+
+
 def _integer(digits: str) -> int:
-    if len(digits) > 20:  # beyond 64 bits, where arrays and floats end in an OverflowError
-        raise ValueError(f"expected integers of up to 19 digits, got one of {len(digits)}")
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:  # where arrays and floats end in an OverflowError
+        raise ValueError(f"expected integers of 64 bits, got one of {len(digits.lstrip('-'))} digits")
     return int(digits)
+
+
+def _float(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"expected numbers up to {1.7e308}, got {digits[:24]}")
+    return number
 
 
 def _refuse(constant: str) -> Any:

@@ -253,3 +253,44 @@ def rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: i
 
 def _is_within(path: str, column: str) -> bool:
     return path == column or path.startswith(f"{column}.")
+
+
+def read_rows(
+    file: parquet.ParquetFile,
+    group: int,
+    columns: Sequence[str],
+    first: int = 0,
+    count: int | None = None,
+    *,
+    largest: int = LARGEST,
+) -> pa.Table:
+    """Read some rows of a row group, in some of the columns.
+
+    Args:
+        file: open.
+        group: its place in the file.
+        columns: those of them that the file has are read.
+        first: place of the first row in the group.
+        count: of rows; all that follow when None.
+        largest: bytes that the columns of the group may have in memory, and the rows that are read.
+
+    Raises:
+        ValueError: more than that.
+    """
+    import pyarrow as pa
+
+    wanted = [name for name in columns if file.schema_arrow.names.count(name) == 1]
+    check_size(file, wanted, [group], largest)
+    stop = file.metadata.row_group(group).num_rows if count is None else first + count
+    rows, total, start, kept = rows_at_a_time(file, wanted, largest), 0, 0, []
+    for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
+        part = batch.slice(max(first - start, 0), max(stop - max(first, start), 0))
+        start += len(batch)
+        total += part.nbytes
+        if total > largest:
+            raise ValueError(f"expected at most {largest >> 20:,} MB in the rows that are read, found more")
+        kept.append(part)
+        if start >= stop:
+            break
+    empty = pa.schema([file.schema_arrow.field(name) for name in wanted])
+    return pa.Table.from_batches(kept, kept[0].schema if kept else empty)

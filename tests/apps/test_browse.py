@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 pytest.importorskip("gradio", reason="needs the extra [demo]")
 
@@ -194,3 +196,31 @@ def test_without_a_network_the_sample_is_there(hub, tmp_path, variables):
         "hub": "OSError: The Hub cannot be reached for me/built; the sample needs no network.",
         "sample": 12,
     }
+
+
+BOMB = """
+import resource, sys
+from emo3d.apps.browse import Dataset
+from emo3d.apps.score import read_references_file
+from pathlib import Path
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for use in (lambda: Dataset({"a": {"train": [sys.argv[1]]}}, lambda name: open(name, "rb")).look("a", "train"),
+            lambda: read_references_file(Path(sys.argv[1]))):
+    try:
+        use()
+    except (ValueError, OSError) as error:
+        assert "at most" in str(error), error
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+def test_a_small_file_does_not_become_gigabytes(tmp_path):
+    """20,000 rows with one and the same text of 100 kB: 1.2 kB on disk, 2 GB when all of it is in memory."""
+    rows, text = 20_000, pa.array(["x" * 100_000])
+    columns = {"description": pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), text)}
+    columns |= {name: pa.array([[0.5] * n] * rows) for name, n in (("blendshapes", 51), ("intensities", 8))}
+    parquet.write_table(pa.table(columns), tmp_path / "train.parquet", compression="zstd", store_schema=False)
+    assert (tmp_path / "train.parquet").stat().st_size < 3000
+    command = [sys.executable, "-c", BOMB, tmp_path / "train.parquet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1024  # MB

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,9 @@ from emo3d.cli import app
 from emo3d.dataset import make_rows
 from emo3d.face import RenderSettings
 from emo3d.scoring import ScoreSettings, open_references, score
+
+sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+from doors.audit import make_audit as made_up_audit
 
 QUICK = ScoreSettings(backbone="quickstart")
 JAW, BLINK = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("eyeBlinkLeft")
@@ -277,3 +281,60 @@ def test_the_page_asks_for_nothing_and_fits(visit, pages, name, width, scheme):
     clipped = """() => [...document.querySelectorAll(".row b, .row span, .row em, .row small, figcaption, .moves span")]
         .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
     assert page.evaluate(clipped) == []
+
+
+MEN = [f"{age}-{ancestry}-man" for age in ("young", "old") for ancestry in ("african", "asian", "caucasian")]
+PANEL_FACES = [("panel", name) for man in MEN for name in (man, man.replace("man", "woman"))]
+
+
+def test_what_is_marked_in_the_plot_is_what_the_sentences_say(tmp_path):
+    """Five of the six male faces are beyond chance, and no contrast of faces with each other is looked at."""
+    one = made_up_audit((*PANEL_FACES, ("light", "+30°")), moved=MEN[:5])
+    marked = [face.name for face in one.identities.conditions if face.gap.is_claim]
+    assert marked == MEN[:5]
+    said = " ".join(verdict.found(one)["faces"])
+    assert said.startswith("Rendered on another face, the same expressions score differently")
+    assert "Of 12 faces of the panel, each against the default face, 5 differ beyond chance, the furthest:" in said
+    assert (
+        "(3 of 6 young, 2 of 6 old; 2 of 4 african, 2 of 4 asian, 1 of 4 caucasian; 5 of 6 man, 0 of 6 woman)" in said
+    )
+    assert "for 5 of the panel's faces beyond chance" in verdict.holds_for(one)
+    write_audit(one, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    panel = page[page.index("<h3>Panel") : page.index("One thing changed")]
+    faces, contrasts = (part.count('class="track worse"') + part.count('class="track better"')
+                        for part in panel.split("<h3>What the panel"))  # fmt: skip
+    assert faces == 5
+    assert f"with each other (age, ancestry, gender, skin tone), {contrasts} differ beyond chance" in said
+
+
+def test_another_light_is_no_other_face():
+    one = made_up_audit((*PANEL_FACES, ("light", "+30°")), moved=["+30°"])
+    said = " ".join(verdict.found(one)["faces"])
+    assert "do not score differently beyond chance" in said
+    assert "Of 12 faces of the panel, each against the default face, none differs beyond chance" in said
+    assert "1 differs beyond chance: light +30°" in said
+    assert "No other face that was tried differs beyond chance" in verdict.holds_for(one)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["kl"].update(value=float("inf")), "got Infinity"),
+        (lambda d: d.update(n=10**30), "expected integers of 64 bits"),
+        (lambda d: d.update(n=-1), "expected n as an audit has it, got -1"),
+        (lambda d: d["identities"]["shares"].clear(), "expected 'expression' in shares, got nothing"),
+        (lambda d: d["identities"].update(costs=[]), "expected costs"),
+        (lambda d: d.update(model=None), "expected the name of the model"),
+        (
+            lambda d: d["identities"]["conditions"][0].update(kind="<b>"),
+            "expected conditions of panel, skin, child, light",
+        ),
+    ],
+)
+def test_an_audit_whose_parts_do_not_fit_is_refused(tmp_path, change, message):
+    document = made_up_audit().to_dict()
+    change(document)
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=rf"^a\.json: .*{message}"):
+        Audit.load(tmp_path / "a.json")

@@ -6,6 +6,7 @@ Counts are taken from the releases' own CSV files by pandas, or typed by hand wh
 import ast
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -284,3 +285,141 @@ def test_all_faults_at_once(release, tmp_path):
     croissant = json.loads((tmp_path / "out" / "croissant.json").read_text("utf-8"))
     digests = {entry["@id"]: entry["sha256"] for entry in croissant["distribution"] if "sha256" in entry}
     assert digests == {file["path"]: file["sha256"] for file in report["files"]}
+
+
+def copied(release, folder, damage):
+    """A copy of a release whose tables went through a function from bytes to bytes."""
+    shutil.copytree(release, folder)
+    for path in (folder / "data").glob("*.csv"):
+        path.write_bytes(damage(path.read_bytes()))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data.replace(b",", b";"), "_data.csv: expected commas between cells, got ';'"),
+        (lambda data: data.decode().encode("utf-16"), "_data.csv: expected a CSV in UTF-8, got UTF-16"),
+        (
+            lambda data: data.replace(b"\r\n", b"\r").replace(b"\n", b" "),
+            "_data.csv: expected lines that end",
+        ),
+        (lambda data: data.replace(b"sadness", b"grief", 1), "_data.csv: expected the columns of the release; missing"),
+        (lambda data: re.sub(rb"(?m)^\d+,", b"x,", data), "expected rows for default, none could be read: train_data"),
+    ],
+    ids=["semicolons", "utf-16", "carriage-returns", "missing-column", "no-row"],
+)
+def test_a_release_of_which_no_row_can_be_read_is_an_error(release, tmp_path, damage, message):
+    arguments = ["build", copied(release, tmp_path / "in", damage), tmp_path / "out"]
+    command = [sys.executable, "-c", "from emo3d.cli import main; main()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.glob("out/*"))  # nothing that looks like a dataset
+
+
+def test_archives_and_tables_in_capitals(release, built, tmp_path):
+    shutil.copytree(release, tmp_path / "in")
+    for path in (tmp_path / "in" / "data").glob("*.zip"):
+        path.rename(path.with_suffix(".ZIP"))
+    report = build(tmp_path / "in", tmp_path / "out", configs=["default"], shard_size=100_000)
+    assert report["splits"]["default"] == built[1]["splits"]["default"]
+
+
+def test_a_release_without_the_columns_of_the_fourth_picture(release, tmp_path):
+    shutil.copytree(release, tmp_path / "in")
+    pictures = 0
+    for name in (*SPLITS.values(), "primitive_emotions.csv"):
+        path = tmp_path / "in" / "data" / name
+        published = pd.read_csv(path, dtype=str, keep_default_na=False)
+        published.drop(columns=["img_4", "blenshape_score_4"]).to_csv(path, index=False)
+        pictures += (published[["img_1", "img_2", "img_3"]] != "").sum().sum() * (name in SPLITS.values())
+    report = build(tmp_path / "in", tmp_path / "out")
+    assert report["problems"] == []
+    assert sum(counts["rows"] for counts in report["splits"]["default"].values()) == pictures
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_one_damaged_member_is_left_out(release, tmp_path, method):
+    """Archives of other methods than the published; the member's data is replaced, and so no stream of its method."""
+    shutil.copytree(release, tmp_path / "in")
+    path = tmp_path / "in" / "data" / "fear_images.zip"
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w", method) as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+    with zipfile.ZipFile(path) as new:
+        first = new.infolist()[0]
+    with path.open("r+b") as file:
+        file.seek(first.header_offset + 30 + len(first.filename))
+        file.write(bytes(range(200, 256)))
+    report = build(tmp_path / "in", tmp_path / "out", configs=["default"])
+    (problem,) = report["problems"]
+    assert (problem["kind"], problem["count"]) == ("broken archive", 1)
+
+
+def test_a_member_that_unpacks_to_more_than_it_says_is_left_out(release, tmp_path):
+    """300 MB of zeros in 250 bytes of bzip2, of which the directory says that they are 1,000 bytes."""
+    import bz2
+    import resource
+
+    shutil.copytree(release, tmp_path / "in")
+    path = tmp_path / "in" / "data" / "fear_images.zip"
+    with zipfile.ZipFile(path) as old:
+        names = old.namelist()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as new:
+        for name in names:
+            new.writestr(name, bytes(300 << 20) if name == names[0] else b"")
+    content = bytearray(path.read_bytes())
+    size = content.index((300 << 20).to_bytes(4, "little"), content.index(b"PK\x01\x02"))
+    content[size : size + 4] = (1000).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert len(bz2.compress(bytes(300 << 20))) < 1000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    report = build(tmp_path / "in", tmp_path / "out", configs=["default"])
+    assert report["problem_kinds"].keys() <= {"broken archive", "broken picture"}
+    assert len(report["problems"]) == len(names)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 << 10  # kB
+
+
+def test_a_sample_id_beyond_64_bits_is_one_problem(release, tmp_path):
+    shutil.copytree(release, tmp_path / "in")
+    path = tmp_path / "in" / "data" / "train_data.csv"
+    header, row, *rest = pd.read_csv(path, header=None, dtype=str, keep_default_na=False).to_numpy().tolist()
+    pd.DataFrame([header, ["9" * 20, *row[1:]], *rest]).to_csv(path, header=False, index=False)
+    report = build(tmp_path / "in", tmp_path / "out", configs=["pairs"])
+    (problem,) = report["problems"]
+    assert (problem["row"], problem["column"]) == (0, "sample_id")
+    assert problem["message"] == f"expected a whole number of 64 bits, got '{'9' * 20}'"
+
+
+def test_a_full_disk_is_one_sentence_and_half_a_file_counts_nowhere(release, built, tmp_path, small_disk):
+    disk = small_disk(400)  # the whole result has about 900 kB
+    command = [sys.executable, "-c", "from emo3d.cli import main; main()", "build", release, disk / "out"]
+    command += ["--shard-size", "100kB"]
+    state = disk / "out" / ".emo3d-build"
+    for processes in ("2", "1"):
+        done = subprocess.run([*command, "--num-proc", processes], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        *_, last = done.stderr.splitlines()
+        assert last == f"error: the disk of {disk / 'out'} is full: make room and run it again, to go on from here"
+    whole = {path.stem for path in state.glob("*.record") if path.stat().st_size}
+    assert whole == {path.stem for path in state.glob("*.parquet")} > set()
+    assert not list(state.glob("*.part"))
+    subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
+    subprocess.run(command, check=True, capture_output=True)
+    assert digests(disk / "out") == digests(built[0])
+
+
+def test_a_report_that_names_files_outside_of_the_folder_is_refused(release, built, tmp_path):
+    """`force` removes what a report lists, and so may nothing else."""
+    shutil.copytree(built[0], tmp_path / "out")
+    (tmp_path / "mine").write_text("kept")
+    path = tmp_path / "out" / "build_report.json"
+    report = json.loads(path.read_text("utf-8"))
+    for texts in (["../mine"], [str(tmp_path / "mine")]):
+        path.write_text(json.dumps(report | {"texts": texts}))
+        with pytest.raises(ValueError, match=r"build_report\.json that cannot be read, so what may be replaced"):
+            build(release, tmp_path / "out", configs=["pairs"], force=True)
+    assert (tmp_path / "mine").read_text() == "kept"

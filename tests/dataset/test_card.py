@@ -7,6 +7,7 @@ import pytest
 from datasets import load_dataset
 from datasets.exceptions import DatasetsError
 from huggingface_hub import DatasetCard
+from markdown_it import MarkdownIt
 
 from emo3d.dataset.builder import Emo3D
 from emo3d.dataset.card import authors, citation, folder_card, release_card
@@ -112,3 +113,19 @@ def test_citation():
     ]
     assert "pages     = {3158--3172}" in citation()
     assert citation().startswith("@inproceedings{")
+
+
+def test_a_name_that_means_harm_is_text():
+    """A folder's name is a title; the table and the header belong to the card."""
+    name = "Faces](http://e.org) <script>x</script> | `a` ![](http://e.org/x.png)\n---\nlicense: mit"
+    file = ShardFile("de`fault|", "train|x", "data/default/train-00000-of-00001.parquet", 3, 99, "ab", Tally())
+    card = folder_card([file], title=name, text="Ours.", schemas={"de`fault|": "default"})
+    parsed = DatasetCard(card)
+    assert parsed.data.pretty_name == name
+    assert parsed.data.license is None
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(parsed.text)
+    assert "<a " not in html
+    assert "<img" not in html
+    assert "<script" not in html
+    assert html.count("<h1>") == 1
+    assert html.count("<td") == 5

@@ -3,6 +3,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import asdict
 
 import pytest
 
@@ -64,6 +66,75 @@ def test_threads_do_not_mix_lines(tmp_path):
     assert len(Answers(tmp_path).all()) == 200
 
 
+def test_the_last_answer_counts_whatever_the_clock_says(tmp_path, monkeypatch):
+    """Forty tasks, answered twice within a second, the second time by a clock that was set back by two seconds."""
+    real = time.time_ns
+    for attempt, behind in ((True, 0), (False, 2)):
+        monkeypatch.setattr("emo3d.judging.answers.time.time_ns", lambda behind=behind: real() - behind * 10**9)
+        answers = Answers(tmp_path)  # a process each
+        for task in range(40):
+            when = "2026-01-01T00:00:00+00:00" if attempt else "2025-12-31T23:59:58+00:00"
+            answers.add(Answer("one", str(task), agrees=attempt, time=when))
+    for seen in (answers, Answers(tmp_path)):
+        assert [answer.agrees for answer in seen.all()] == [False] * 40
+
+
+def test_the_order_in_a_file_without_sequences_is_that_of_its_lines(tmp_path):
+    """As versions before 2026-12 wrote them: two within a second, then a clock that was set back."""
+    times = ["2026-01-01T00:00:09+00:00", "2026-01-01T00:00:09+00:00", "2026-01-01T00:00:07+00:00"]
+    for name in ("b", "a"):
+        lines = [asdict(Answer(name, "t", better=better, time=time)) for better, time in zip(SIDES, times, strict=True)]
+        for line in lines:
+            del line["sequence"]
+        (tmp_path / f"answers-{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    later = json.dumps(asdict(Answer("a", "t", agrees=True, time="2026-01-01T00:00:08+00:00")))
+    (tmp_path / "answers-0.jsonl").write_text(later + "\n")  # a second earlier than the last of the other file
+    assert {answer.annotator: answer.better for answer in Answers(tmp_path).all()} == {"a": "same", "b": "same"}
+
+
+SIDES = ("first", "second", "same")
+
+FILL = """
+import sys
+from emo3d.judging import Answer, Answers
+answers, kept = Answers(sys.argv[1]), 0
+for number in range(1000):
+    try:
+        answers.add(Answer("one", str(number), agrees=True))
+    except OSError as error:
+        print(kept, error)
+        break
+    kept += 1
+"""
+
+
+def test_a_full_disk_loses_no_confirmed_answer_and_refuses_no_folder(small_disk):
+    disk = small_disk(64)
+    done = subprocess.run([sys.executable, "-c", FILL, disk], capture_output=True, text=True, check=True)
+    kept, _, message = done.stdout.partition(" ")
+    assert message == f"the answer could not be kept in {disk}: No space left on device\n"
+    assert 50 < int(kept) < 1000
+    assert len(list(read_answers(disk))) == int(kept)
+    answers = Answers(disk)
+    with pytest.raises(OSError, match="could not be kept"):
+        answers.add(Answer("two", "0", agrees=True))
+    file = max(disk.glob("*.jsonl"), key=lambda path: path.stat().st_size)
+    content = file.read_bytes()
+    assert content.endswith(b"}\n")  # nothing of the answer that found no room
+    file.write_bytes(content[:4000].rpartition(b"\n")[0] + b"\n")
+    answers.add(Answer("two", "0", agrees=True))  # there is room again
+    assert Answers(disk).tasks_of("two") == {"0"}
+
+
+def test_a_torn_line_is_set_aside_and_the_answer_glued_to_it_is_read(tmp_path, caplog):
+    """What version 0.9 left after a full disk: a confirmed answer behind the beginning of one that was not."""
+    first, glued, last = (json.dumps(asdict(Answer("one", f"t{n}", agrees=True))) for n in range(3))
+    (tmp_path / "answers-a.jsonl").write_text(f"{first}\n{last[:60]}{glued}\n{first[:90]}\n{last}\n")
+    assert Answers(tmp_path).tasks_of("one") == {"t0", "t1", "t2"}
+    assert "line 2 of answers-a.jsonl was cut short, and is set aside" in caplog.text
+    assert "line 3 of answers-a.jsonl was cut short, and is set aside" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [("[]", "expected an answer in line 2 of"), ('{"annotator": "one"}', "expected an answer in line 2 of")],
@@ -96,5 +167,5 @@ def test_files_hold_one_json_object_a_line_and_nothing_else_of_a_person(tmp_path
     (file,) = tmp_path.glob("*.jsonl")
     (line,) = file.read_text().splitlines()
     assert set(json.loads(line)) == {
-        "annotator", "task", "agrees", "intensities", "better", "seconds", "time", "id"
+        "annotator", "task", "agrees", "intensities", "better", "seconds", "time", "id", "sequence"
     }  # fmt: skip

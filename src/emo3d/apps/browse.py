@@ -21,6 +21,7 @@ from emo3d.apps.faces import check_hub_id
 from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import SPLITS, sample_folder
 from emo3d.emotions import EMOTIONS, as_intensities
+from emo3d.parquet import read_rows
 
 SAMPLE = "sample"
 PAGE = 12
@@ -135,7 +136,7 @@ class Dataset:
                     if first < (size := file.metadata.row_group(group).num_rows):
                         pictures = lru_cache(maxsize=1)(partial(_pictures, file, group))
                         # No search looks at more, so that the rest of a large group need not become Python.
-                        cells = _read(file, group, _COLUMNS).slice(first, MOST_READ + 1).to_pylist()
+                        cells = _read(file, group, _COLUMNS, first, MOST_READ + 1).to_pylist()
                         for place, row in enumerate(cells, first):
                             yield _row(begin + place, row), space, partial(_at, pictures, place)
                     begin += size
@@ -219,16 +220,14 @@ def _check_schema(schema: pa.Schema) -> Space | None:
     return {b"reading": "reading", b"weights": "weights"}.get(said)  # type: ignore[return-value,arg-type]
 
 
-def _read(file: parquet.ParquetFile, group: int, columns: tuple[str, ...]) -> pa.Table:
-    """Some columns of a row group, unless they are too large."""
-    about = file.metadata.row_group(group)
-    chunks = (about.column(index) for index in range(about.num_columns))
-    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns)
-    if size > LARGEST_GROUP:
-        raise ValueError(
-            f"Expected Parquet row groups of at most {LARGEST_GROUP / 1e6:.0f} MB here, got one of {size / 1e6:.0f} MB."
-        )
-    return file.read_row_group(group, [name for name in columns if name in file.schema_arrow.names])
+def _read(
+    file: parquet.ParquetFile, group: int, columns: tuple[str, ...], first: int = 0, count: int | None = None
+) -> pa.Table:
+    """Some columns of a row group, unless they are too large in memory."""
+    try:
+        return read_rows(file, group, columns, first, count, largest=LARGEST_GROUP)
+    except ValueError as error:
+        raise ValueError(f"Row groups of this dataset are too large to be shown here: {error}.") from None
 
 
 def _pictures(file: parquet.ParquetFile, group: int) -> pa.ChunkedArray | None:

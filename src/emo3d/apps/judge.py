@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from huggingface_hub import cached_assets_path, get_token
+from huggingface_hub import cached_assets_path, constants, get_token
 
 from emo3d.apps.faces import Face, portrait
 from emo3d.apps.look import bars, in_words
@@ -172,8 +172,15 @@ def _answers() -> Answers:
 
     The folder is `EMO3D_ANSWERS`, by default one in the Hub's cache of this user.
     """
-    folder = os.environ.get("EMO3D_ANSWERS") or cached_assets_path("emo3d", namespace="answers")
-    return Answers(folder, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)
+    folder = os.environ.get("EMO3D_ANSWERS")
+    try:
+        kept = folder or cached_assets_path("emo3d", namespace="answers")
+        return Answers(kept, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)
+    except OSError as error:
+        if error.errno is None:  # of the Hub
+            raise
+        where = folder or constants.HF_HOME
+        raise OSError(f"no answers can be kept in {where} ({error.strerror}): set EMO3D_ANSWERS to a folder") from error
 
 
 def _pictures(task: Task, study: Study) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ import textwrap
 
 from emo3d.audit.result import Audit, Estimate, Gap
 from emo3d.audit.verdict import chance, found, holds_for, number, signed
+from emo3d.markup import markdown_code, markdown_text
 
 _MOST = 3  # conditions, and slices, in the table
 
@@ -30,8 +31,10 @@ def card_section(audit: Audit) -> str:
     ]
     for what, n, kl, gap in rows:
         difference, p_value = (signed(gap.difference), chance(gap)) if gap else ("", "")
-        lines.append(f"| {what} | {n:,} | {number(kl)} | {difference} | {p_value} |")
+        lines.append(f"| {markdown_text(what)} | {n:,} | {number(kl)} | {difference} | {p_value} |")
     said = found(audit)
     sentences = [*said["faces"][:2], *said["descriptions"], *said.get("swapped words", []), holds_for(audit)]
-    listed = [textwrap.fill(f"- {sentence}", width=120, subsequent_indent="  ") for sentence in sentences]
-    return "\n".join([*lines, "", *listed, "", f"`{audit.signature}`"])
+    listed = [
+        textwrap.fill(f"- {markdown_text(sentence)}", width=120, subsequent_indent="  ") for sentence in sentences
+    ]
+    return "\n".join([*lines, "", *listed, "", markdown_code(audit.signature)])

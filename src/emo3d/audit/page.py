@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from emo3d.audit.faces import views
-from emo3d.audit.result import LEAST, Audit, Estimate
+from emo3d.audit.result import KINDS, LEAST, Audit, Estimate
 from emo3d.audit.verdict import chance, found, holds_for, not_measured, number, signed
 from emo3d.audit.words import AGE, GENDER
 from emo3d.blendshapes import BLENDSHAPES
@@ -31,10 +31,10 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
         holds_for=holds_for(audit),
         not_measured=not_measured(audit),
         not_for=NOT_FOR,
-        pictures=_pictures(sum(one.kind == "panel" for one in faces.conditions)),
-        kinds={
-            kind: [one for one in faces.conditions if one.kind == kind] for kind in ("panel", "skin", "child", "light")
-        },
+        # Of an audit by another version there may be faces that this one does not know: they have no picture.
+        pictures=dict.fromkeys((one.name for one in faces.conditions), "data:,")
+        | _pictures(sum(one.kind == "panel" for one in faces.conditions)),
+        kinds={kind: [one for one in faces.conditions if one.kind == kind] for kind in KINDS},
         slices={factor: [one for one in audit.slices if one.factor == factor] for factor in factors},
         words={"age words": AGE, "gender words": GENDER},
         axes={
@@ -45,7 +45,7 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
             "costs": _axis(one.off for one in faces.costs),
             "shifts": _axis(shift.mean for one in (audit.texts.swaps if audit.texts else ()) for shift in one.shifts),
         },
-        signature=[part.split(":", 1) for part in audit.signature.split("|")],
+        signature=[part.partition(":")[::2] for part in audit.signature.split("|")],
         least=LEAST,
         number=number,
         signed=signed,

@@ -14,11 +14,19 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from emo3d.documents import read_json
+
 LEVEL = 0.05
 """A corrected p-value below this makes a claim."""
 
 LEAST = 30
 """No claim is made of fewer rows."""
+
+KINDS = ("panel", "skin", "child", "light")
+"""Of conditions: other faces, then one thing at a time changed about the default face."""
+
+_SHARES = ("expression", "identity", "rest")
+_LARGEST = 1e100  # of a number in an audit that is read; squares and sums of such are numbers still
 
 Source = Literal["predictions", "model", "dataset"]
 
@@ -291,7 +299,9 @@ class Audit:
         Raises:
             ValueError: something is missing or of another kind; the message names it.
         """
-        return _read(cls, plain, "the audit")
+        audit: Audit = _read(cls, plain, "the audit")
+        _check(audit)
+        return audit
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything as JSON."""
@@ -308,9 +318,10 @@ class Audit:
             ValueError: it holds no audit; the message names the file.
         """
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except ValueError as error:  # that of JSON and of Unicode, too
-            raise ValueError(f"{path}: {error}") from error
+            return cls.from_dict(read_json(path))
+        except ValueError as error:
+            name = Path(path).name
+            raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
 
 
 def _read(kind: Any, plain: Any, where: str) -> Any:
@@ -320,7 +331,8 @@ def _read(kind: Any, plain: Any, where: str) -> Any:
         return None if plain is None else _read(arguments[0], plain, where)
     if origin is tuple and isinstance(plain, list | tuple):
         kinds = arguments[:1] * len(plain) if arguments[-1] is Ellipsis else arguments
-        return tuple(_read(each, part, where) for each, part in zip(kinds, plain, strict=True))
+        if len(kinds) == len(plain):
+            return tuple(_read(each, part, where) for each, part in zip(kinds, plain, strict=True))
     if origin is dict and isinstance(plain, Mapping):
         return {name: _read(arguments[1], value, name) for name, value in plain.items()}
     if origin is Literal and plain in arguments:
@@ -328,9 +340,32 @@ def _read(kind: Any, plain: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(plain, Mapping):
         hints = get_type_hints(kind)
         if missing := [field.name for field in fields(kind) if field.name not in plain]:
-            raise ValueError(f"expected {missing[0]!r} in {where}, got {', '.join(map(str, plain)) or 'nothing'}")
+            known = ", ".join(map(str, plain)) or "nothing"
+            raise ValueError(f"expected {missing[0]!r} in {where}, got {known:.300}")
         values = {field.name: _read(hints[field.name], plain[field.name], field.name) for field in fields(kind)}
         return kind(**values)  # type: ignore[operator]  # mypy takes it for an instance
-    if type(plain) in ((int, float) if kind is float else (kind,)):
+    if type(plain) in ((int, float) if kind is float else (kind,)) and _is_sound(plain, where):
         return plain
     raise ValueError(f"expected {where} as an audit has it, got {plain!r:.60}")
+
+
+def _is_sound(value: Any, where: str) -> bool:
+    """Whether a value may stand in an audit: finite numbers, counts from 0, shares and p-values in 0..1."""
+    if where in ("p_value", "confidence", *_SHARES):
+        return 0 <= value <= 1
+    return abs(value) <= _LARGEST and (type(value) is float or value >= 0) if type(value) in (int, float) else True
+
+
+def _check(audit: Audit) -> None:
+    """Raise a ValueError where parts of an audit that is read do not belong to each other."""
+    faces = audit.identities
+    if missing := [name for name in _SHARES if name not in faces.shares]:
+        raise ValueError(f"expected {missing[0]!r} in shares, got {', '.join(faces.shares) or 'nothing':.300}")
+    if not faces.costs or not any(one.kind == "panel" for one in faces.conditions):
+        raise ValueError("expected costs, and a face of the panel among the conditions, got none")
+    if wrong := [one.kind for one in faces.conditions if one.kind not in KINDS]:
+        raise ValueError(f"expected conditions of {', '.join(KINDS)}, got {wrong[0]:.60}")
+    if audit.source == "model" and audit.model is None:
+        raise ValueError("expected the name of the model, got none")
+    if not audit.n_bootstrap >= 1:
+        raise ValueError(f"expected at least 1 resample, got {audit.n_bootstrap}")

@@ -29,8 +29,12 @@ def holds_for(audit: Audit) -> str:
         "front, and of descriptions in English like those of this dataset. "
     )
     if _is_moved(audit):
+        marked = sum(one.gap.is_claim for one in audit.identities.conditions if one.kind == "panel")
         higher = "higher" if off > 0 else "lower"
-        return sentence + f"For other faces it is another number, on the panel {abs(off):.2f} {higher} in KL."
+        return sentence + (
+            f"For other faces it is another number: for {marked} of the panel's faces beyond chance, on the mean of "
+            f"the panel {abs(off):.2f} {higher} in KL."
+        )
     if audit.identities.n < LEAST:
         return sentence + f"Of other faces, nothing is claimed with fewer than {LEAST} expressions."
     return sentence + "No other face that was tried differs beyond chance, which does not show that none does."
@@ -84,6 +88,7 @@ def claims(audit: Audit) -> list[tuple[str, Gap]]:
         *((f"{one.kind} {one.name} vs default", one.gap) for one in faces.conditions),
         *((f"panel: {one.first} vs {one.second}", one.gap) for one in faces.effects),
         *((f"{one.name} swapped", one.gap) for one in (audit.texts.swaps if audit.texts else ())),
+        *((f"toward {one.toward} vs away", one.signed) for one in (audit.texts.swaps if audit.texts else ())),
         *((f"strong vs weak {one.emotion}", one.gap) for one in audit.strengths),
     ]
     return [(what, gap) for what, gap in named if gap and gap.is_claim]
@@ -128,12 +133,26 @@ def _faces(audit: Audit) -> Iterator[str]:
     )
     if faces.n < LEAST:
         return
+    panel = [(one.name, one.gap) for one in faces.conditions if one.kind == "panel"]
+    yield f"Of {len(panel)} faces of the panel, each against the default face, {_beyond(panel)}{_by_level(panel)}."
     if faces.effects:
         contrasts = [(f"{one.first} against {one.second}", one.gap) for one in faces.effects]
-        among = f"Of {len(contrasts)} contrasts within the panel (age, ancestry, gender, skin tone)"
+        among = f"Of {len(contrasts)} contrasts of the panel's faces with each other (age, ancestry, gender, skin tone)"
         yield f"{among}, {_beyond(contrasts)}."
     single = [(f"{one.kind} {one.name}", one.gap) for one in faces.conditions if one.kind != "panel"]
     yield f"Of {len(single)} single changes to the default face (skin tone, child, light), {_beyond(single)}."
+
+
+def _by_level(panel: list[tuple[str, Gap]]) -> str:
+    """How many of the faces that share an age, ancestry or gender are claims, as the plot is coloured."""
+    if not any(gap.is_claim for _, gap in panel) or len({name.count("-") for name, _ in panel}) > 1:
+        return ""
+    parts = []
+    for levels in zip(*(name.split("-") for name, _ in panel), strict=True):
+        marks = [(level, gap.is_claim) for level, (_, gap) in zip(levels, panel, strict=True)]
+        of_level = {level: [mark for other, mark in marks if other == level] for level in dict.fromkeys(levels)}
+        parts.append(", ".join(f"{sum(some)} of {len(some)} {level}" for level, some in of_level.items()))
+    return f" ({'; '.join(parts)})"
 
 
 def _texts(audit: Audit) -> Iterator[str]:
@@ -159,7 +178,11 @@ def _effect(one: Swapped) -> str:
     if one.gap is None or one.gap.p_value is None:
         return f"With fewer than {LEAST} such descriptions, no claim is made about the score."
     verb = "changes" if one.gap.is_claim else "does not change beyond chance"
-    return f"Their KL {verb}: {signed(one.gap.difference)}, {chance(one.gap)}."
+    sentence = f"Their KL {verb}: {signed(one.gap.difference)}, {chance(one.gap)}."
+    if one.signed and one.signed.is_claim:
+        toward = f"Toward “{one.toward}” it is another than away from it"
+        sentence += f" {toward}: {signed(one.signed.difference)}, {chance(one.signed)}."
+    return sentence
 
 
 def _strengths(audit: Audit) -> str:
@@ -188,7 +211,8 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _is_moved(audit: Audit) -> bool:
-    return any(one.gap.is_claim for one in audit.identities.conditions)
+    """Whether any other face differs beyond chance; another light is the same face."""
+    return any(one.gap.is_claim for one in audit.identities.conditions if one.kind != "light")
 
 
 def _rounded(number: float, places: int, sign: str = "") -> str:

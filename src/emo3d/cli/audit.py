@@ -59,9 +59,15 @@ def audit(
     from emo3d.audit import write_audit
     from emo3d.audit.verdict import chance, claims, found, holds_for, not_measured, signed
     from emo3d.blendshapes import check_space
+    from emo3d.files import check_output_folder
     from emo3d.pages import NOT_FOR
     from emo3d.scoring import ScoreSettings
 
+    for path in (out, json):
+        if path:
+            check_output_folder(path.parent)
+            if path.is_dir():
+                raise IsADirectoryError(f"expected a file to write, {path} is a folder")
     expressions, known = None, check_space(space) if space else None
     if predictions:
         expressions, known = read_predictions(predictions, None, space)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -47,10 +46,19 @@ def build(
         num_proc=num_proc or os.cpu_count() or 1,
         shard_size=shard_size,
         max_pixels=max_pixels,
-        columns=json.loads(columns.read_text(encoding="utf-8")) if columns else None,
+        columns=_mapping(columns) if columns else None,
         engine=engine,
         address=address,
         strict=strict,
         force=force,
     )
     print_report(report, out)
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    from emo3d.documents import read_json
+
+    columns = read_json(path)
+    if not isinstance(columns, dict):
+        raise ValueError(f"{path.name}: expected a JSON object, a table's name of a column -> the release's")
+    return columns

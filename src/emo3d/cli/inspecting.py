@@ -38,7 +38,13 @@ def inspect(
     from json import dumps
 
     from emo3d.dataset.inspect import inspect_dataset, write_inspection
+    from emo3d.files import check_output_folder
 
+    for path in (out, json):
+        if path:
+            check_output_folder(path.parent)
+            if path.is_dir():
+                raise IsADirectoryError(f"expected a file to write, {path} is a folder")
     inspection = inspect_dataset(dataset, config, split or ())
     _print_findings(inspection)
     _print_splits(inspection)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import console
@@ -26,7 +27,7 @@ Force = Annotated[bool, typer.Option(help="Replace what another source or other 
 
 def print_report(report: dict[str, Any], out: Path) -> None:
     """Show what was written, what was left out, and the first problem of each kind."""
-    from emo3d.dataset.tally import Problem
+    from emo3d.dataset.reports import as_problem
 
     problems = report["problems"]
     splits = {(config, split): counts for config, of in report["splits"].items() for split, counts in of.items()}
@@ -42,8 +43,8 @@ def print_report(report: dict[str, Any], out: Path) -> None:
     console.print(table)
     for kind, found in report["problem_kinds"].items():
         first = next(problem for problem in problems if problem["kind"] == kind)
-        sentence = Problem(**{name: first[name] for name in Problem.__dataclass_fields__})
-        console.print(f"{kind}, {found:,} x; the first: {sentence}", style="yellow", highlight=False, soft_wrap=True)
+        sentence = escape(f"{kind}, {found:,} x; the first: {as_problem(first)}")
+        console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
     for name, reason in report["source"].get("not_read", {}).items():
-        console.print(f"not read: {name}: {reason}", highlight=False, soft_wrap=True)
-    console.print(f"wrote {out}; build_report.json lists every file and every problem", soft_wrap=True)
+        console.print(escape(f"not read: {name}: {reason}"), highlight=False, soft_wrap=True)
+    console.print(f"wrote {escape(str(out))}; build_report.json lists every file and every problem", soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 
 from emo3d.dataset.tables import VARIANTS
 from emo3d.dataset.tally import Problem
+from emo3d.documents import read_text
 from emo3d.emotions import EMOTIONS
 
 logger = logging.getLogger(__name__)
@@ -63,8 +65,10 @@ def read_annotations(path: Path, names: Collection[str]) -> tuple[dict[str, Anno
     """
     try:
         columns, rows = _read_csv(path) if path.suffix == ".csv" else _read_json_lines(path)
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise ValueError(f"{path.name}: expected a table in UTF-8: {error}") from None
+    except ValueError as error:
+        raise ValueError(str(error).replace("expected text in", "expected a table in")) from None
     problems = _check_columns(columns, path.name)
     pictures = set(names)
     annotations: dict[str, Annotation] = {}
@@ -91,8 +95,10 @@ class _RowError(ValueError):
 
 def _read_csv(path: Path) -> tuple[list[str], list[Any]]:
     """Columns, and rows as dicts; as a sentence where the number of cells is wrong."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        header, *rows = [cells for cells in csv.reader(lines) if cells] or [[]]
+    lines = io.StringIO(read_text(path), newline="")  # carriage returns end lines, too
+    header, *rows = [cells for cells in csv.reader(lines) if cells] or [[]]
+    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), "")):
+        raise ValueError(f"{path.name}: expected commas between cells, got {other!r}")
     return header, [
         dict(zip(header, cells, strict=True))
         if len(cells) == len(header)
@@ -104,11 +110,11 @@ def _read_csv(path: Path) -> tuple[list[str], list[Any]]:
 def _read_json_lines(path: Path) -> tuple[list[str], list[Any]]:
     """Columns (those of any row), and rows as dicts; as a sentence where the line is no JSON object."""
     rows: list[Any] = []
-    for line in path.read_text(encoding="utf-8-sig").split("\n"):
+    for line in read_text(path).split("\n"):
         if line.strip():
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = json.loads(line)  # what no cell may hold (NaN, half a character) costs its row only
+            except (ValueError, RecursionError):
                 row = None
             rows.append(row if isinstance(row, dict) else f"expected a JSON object, got {line.strip()[:40]!r}")
     return list(dict.fromkeys(column for row in rows if isinstance(row, dict) for column in row)), rows
@@ -191,7 +197,7 @@ def _descriptions(cells: Mapping[str, Any]) -> tuple[str, ...]:
     if listed not in _BLANK:
         try:
             items = json.loads(listed) if isinstance(listed, str) else listed
-        except ValueError:
+        except (ValueError, RecursionError):
             items = None
         if not isinstance(items, list) or len(items) > 3:
             raise _unexpected("descriptions", "a list of at most three texts", listed)
@@ -206,7 +212,7 @@ def _intensities(cells: Mapping[str, Any]) -> tuple[float, ...] | None:
     for emotion in EMOTIONS:
         try:
             value = float("nan" if isinstance(cells[emotion], bool) else cells[emotion])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             value = float("nan")
         if not 0.0 <= value <= 1.0:  # false for NaN too
             raise _unexpected(emotion, "an intensity in 0..1", cells[emotion])

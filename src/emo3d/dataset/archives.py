@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
 import hashlib
 import io
+import lzma
 import re
+import struct
 import warnings
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -18,6 +23,12 @@ MAX_PIXELS = 4096 * 4096
 
 _MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_AT_ONCE = 1 << 20  # bytes of a member
+_LZMA_MEMORY = 128 << 20  # of a decoder, whose header may ask for 4 GB
+_DAMAGE = (  # what `zipfile` raises for damaged, encrypted and unknown archives
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError),
+    *(ValueError, OverflowError, KeyError, IndexError),
+)
 _NOT_IN_A_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd9\xff]")  # a JPEG's compressed part holds these markers only
 
 
@@ -76,10 +87,8 @@ class Archives:
             raise PictureError(
                 "oversized picture", f"expected at most {_MAX_BYTES} bytes, got {info.file_size}: {name}"
             )
-        try:
-            data = archive.zip.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-            raise PictureError("broken archive", f"cannot read {member!r} from {stem}.zip: {error}") from None
+        with _damage(f"cannot read {member!r} from {stem}.zip"):
+            data = _read_member(archive.zip, info)
         check_picture(data, name, self._max_pixels)
         return data
 
@@ -103,6 +112,54 @@ class Archives:
         return archive
 
 
+@contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """Turn what a damaged archive raises into a PictureError; what a disk or network raises stays."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise PictureError("broken archive", f"{what}: {error or type(error).__name__}") from None
+    except OSError as error:  # bzip2's damage has no number, a place outside of the file is invalid
+        if type(error) is not OSError or error.errno not in (None, errno.EINVAL):
+            raise
+        raise PictureError("broken archive", f"{what}: {error}") from None
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Read a member, of which no more is unpacked than its directory says; `zipfile` does so for deflate only."""
+    if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with archive.open(info) as member:
+            data = b"".join(iter(lambda: member.read(_AT_ONCE), b""))
+    else:
+        data = _unpack(_packed(archive, info), info)
+        if zlib.crc32(data) != info.CRC:
+            raise zipfile.BadZipFile("bad checksum")
+    if len(data) != info.file_size:
+        raise zipfile.BadZipFile(f"expected {info.file_size} bytes, got {len(data)}")
+    return data
+
+
+def _packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's bytes as they lie in the archive."""
+    assert archive.fp is not None
+    archive.fp.seek(info.header_offset)
+    header = archive.fp.read(30)
+    if header[:4] != b"PK\x03\x04" or info.flag_bits & 1:
+        raise zipfile.BadZipFile("encrypted" if info.flag_bits & 1 else "bad header of the member")
+    archive.fp.seek(sum(struct.unpack_from("<HH", header, 26)), io.SEEK_CUR)  # its name and more
+    return archive.fp.read(min(info.compress_size, _MAX_BYTES))
+
+
+def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
+    if info.compress_type == zipfile.ZIP_BZIP2:
+        return bz2.BZ2Decompressor().decompress(packed, info.file_size)
+    if info.compress_type != zipfile.ZIP_LZMA:
+        raise NotImplementedError(f"compressed by method {info.compress_type}, expected deflate, bzip2, LZMA or none")
+    (size,) = struct.unpack_from("<H", packed, 2)
+    alone = packed[4 : 4 + size] + info.file_size.to_bytes(8, "little") + packed[4 + size :]  # as a .lzma file has it
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY).decompress(alone, info.file_size)
+
+
 class _Archive:
     def __init__(self, stem: str, paths: Mapping[str, str]) -> None:
         if stem not in paths:
@@ -110,15 +167,17 @@ class _Archive:
         self._stem = stem
         self._file = open_binary(paths[stem])
         try:
-            self.zip = zipfile.ZipFile(self._file)
-        except (zipfile.BadZipFile, EOFError) as error:
+            with _damage(f"cannot open {stem}.zip"):
+                self.zip = zipfile.ZipFile(self._file)
+        except BaseException:
             self._file.close()
-            raise PictureError("broken archive", f"cannot open {stem}.zip: {error}") from None
-        self._members: dict[str, zipfile.ZipInfo] = {}
+            raise
+        self._members: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
         self._by_name: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
         for info in self.zip.infolist():
-            if not info.is_dir():
-                self._members[info.filename] = info
+            twins = self._members[info.filename]
+            if not info.is_dir() and not any(_content(info) == _content(twin) for twin in twins):
+                twins.append(info)
                 self._by_name[PurePosixPath(info.filename).name].append(info)
 
     def close(self) -> None:
@@ -127,8 +186,12 @@ class _Archive:
 
     def find(self, member: str) -> zipfile.ZipInfo:
         """Find a member by its name, or by its end: whatever folder was zipped may stand before, or be missing."""
-        if member in self._members:
-            return self._members[member]
+        if same := self._members.get(member):
+            if len(same) > 1:
+                raise PictureError(
+                    "missing picture", f"expected one {member!r} in {self._stem}.zip, which holds {len(same)} others"
+                )
+            return same[0]
         found = self._by_name.get(PurePosixPath(member).name, [])
         ends = [info for info in found if info.filename.endswith("/" + member)]
         found = ends or [info for info in found if member.endswith("/" + info.filename)]
@@ -136,6 +199,10 @@ class _Archive:
             what = "which does not hold it" if not found else f"which holds {len(found)} that end so"
             raise PictureError("missing picture", f"expected {member!r} in {self._stem}.zip, {what}")
         return found[0]
+
+
+def _content(info: zipfile.ZipInfo) -> tuple[int, int]:
+    return info.CRC, info.file_size
 
 
 def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
@@ -160,8 +227,8 @@ def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
         raise PictureError("broken picture", f"expected a JPEG, PNG or WebP, {name} is none") from None
     except Image.DecompressionBombError as error:
         raise PictureError("oversized picture", f"expected at most {max_pixels} pixels in {name}: {error}") from None
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken headers and checksums
-        raise PictureError("broken picture", f"{name}: {error}") from None
+    except Exception as error:  # Pillow raises whatever its parsers meet; each time the file is damaged
+        raise PictureError("broken picture", f"{name}: {error or type(error).__name__}") from None
     if width * height > max_pixels:
         raise PictureError("oversized picture", f"expected at most {max_pixels} pixels, {name} has {width} x {height}")
     if not whole:
@@ -187,14 +254,15 @@ def describe_file(path: str) -> dict[str, Any]:
     with open_binary(path) as file:
         content = hashlib.sha256()
         try:
-            if path.endswith(".zip"):
-                with zipfile.ZipFile(file) as archive:
+            if path.lower().endswith(".zip"):
+                with _damage(path), zipfile.ZipFile(file) as archive:
                     for info in archive.infolist():
-                        content.update(repr((info.filename, info.CRC, info.file_size, info.header_offset)).encode())
+                        described = repr((info.filename, info.CRC, info.file_size, info.header_offset))
+                        content.update(described.encode(errors="surrogatepass"))
             else:
                 while block := file.read(1 << 20):
                     content.update(block)
-        except (zipfile.BadZipFile, EOFError):
+        except PictureError:
             content.update(b"broken")
         size = file.seek(0, io.SEEK_END)
     return {"name": path.rsplit("/", 1)[-1], "bytes": size, "sha256": content.hexdigest()}

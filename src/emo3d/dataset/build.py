@@ -16,6 +16,8 @@ from emo3d.dataset.croissant import croissant
 from emo3d.dataset.files import ReleaseFiles, download_release
 from emo3d.dataset.release import PRIMITIVE, data_folder
 from emo3d.dataset.shards import ShardFile, write_dataset
+from emo3d.files import check_output_folder
+from emo3d.hints import did_you_mean
 
 CONFIGS = ("default", "pairs", "primitive", "sample")
 """What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
@@ -69,7 +71,11 @@ def build(
     size = convert_file_size_to_int(shard_size)
     unknown = set(configs or ()) - set(CONFIGS)
     if unknown:
-        raise ValueError(f"expected configs of {', '.join(CONFIGS)}, got {', '.join(sorted(unknown))}")
+        hint = did_you_mean(min(unknown), CONFIGS)
+        raise ValueError(f"expected configs of {', '.join(CONFIGS)}, got {', '.join(sorted(unknown))}{hint}")
+    if columns is not None and not all(isinstance(name, str) for pair in columns.items() for name in pair):
+        raise ValueError("expected columns as a mapping from a table's name of a column to the release's")
+    check_output_folder(out)
     folder, origin = _locate(release, revision, configs or CONFIGS)
     data = data_folder(folder)
     wanted = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))

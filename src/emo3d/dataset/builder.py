@@ -90,7 +90,7 @@ class Emo3D(datasets.GeneratorBasedBuilder):
 
         Raises:
             FileNotFoundError: no such folder, or none of the tables that the config needs.
-            ValueError: no table has the release's columns.
+            ValueError: no table can be read; the message says why not the first.
         """
         config = self.config
         if config.name == "sample":
@@ -104,6 +104,9 @@ class Emo3D(datasets.GeneratorBasedBuilder):
             )
             whole = [replace(blank, table=table) for table in tables]
             shards += numbered(whole) if streaming else plan(blank, tables, config.shard_size, seen)
+        unreadable = [shard for shard in shards if isinstance(shard, ReleaseShard) and shard.rows_read == 0]
+        if shards and len(unreadable) == len(shards):
+            raise ValueError(str(unreadable[0].problems[0]))
         return shards
 
     def files(self, streaming: bool = False) -> ReleaseFiles:

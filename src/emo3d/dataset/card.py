@@ -10,6 +10,7 @@ from typing import Any
 
 from emo3d.dataset.schema import card_features
 from emo3d.dataset.shards import ShardFile
+from emo3d.markup import markdown_code, markdown_text
 
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
 
@@ -44,7 +45,7 @@ def folder_card(files: Sequence[ShardFile], *, title: str, text: str, schemas: M
         <BLANKLINE>
     """
     header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_described(files, schemas or {})}
-    return _card(header, f"# {title}\n\n{text.strip()}\n\n{_counts(files)}\n")
+    return _card(header, f"# {markdown_text(title)}\n\n{text.strip()}\n\n{_counts(files)}\n")
 
 
 def release_card(files: Sequence[ShardFile]) -> str:
@@ -136,7 +137,8 @@ def _counts(files: Sequence[ShardFile]) -> str:
         of = [file for file in files if (file.config, file.split) == (config, split)]
         faceless = sum(file.tally.counts["without_face"] for file in of)
         left_out = sum(problem.count for file in of for problem in file.tally.problems)
-        lines.append(f"| `{config}` | {split} | {sum(file.rows for file in of):,} | {faceless:,} | {left_out:,} |")
+        name = f"{markdown_code(config)} | {markdown_text(split)}"
+        lines.append(f"| {name} | {sum(file.rows for file in of):,} | {faceless:,} | {left_out:,} |")
     return "\n".join(lines)
 
 

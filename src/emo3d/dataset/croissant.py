@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.builder import Emo3D
@@ -22,6 +21,7 @@ from emo3d.dataset.schema import FEATURES
 from emo3d.dataset.shards import ShardFile
 from emo3d.dataset.tally import Tally
 from emo3d.emotions import EMOTIONS
+from emo3d.parquet import open_parquet
 
 _MIT, _APACHE = "https://spdx.org/licenses/MIT", "https://spdx.org/licenses/Apache-2.0"
 _LANDMARKER = "https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker"
@@ -161,6 +161,10 @@ def write_croissant(folder: str | os.PathLike[str], url: str | None = None) -> P
     root = Path(folder)
     path = root / "croissant.json"
     files = [_found(root, file) for file in sorted(root.glob("data/*/*.parquet"))]
+    for file in files:
+        if file.config not in _CONFIGS or file.split not in SPLITS:
+            expected = f"data/CONFIG/SPLIT*.parquet with a config of {', '.join(_CONFIGS)} and a split of"
+            raise ValueError(f"expected {expected} {', '.join(SPLITS)}, got {file.path}")
     files.sort(key=lambda file: (file.config, SPLITS.index(file.split)))
     path.write_text(json.dumps(croissant(files, url), indent=2) + "\n", encoding="utf-8")
     return path
@@ -171,7 +175,12 @@ def _found(root: Path, path: Path) -> ShardFile:
 
     with path.open("rb") as file:
         digest = sha_fileobj(file).hex()
-    split, rows = path.stem.partition("-")[0], pq.read_metadata(path).num_rows
+    try:
+        with open_parquet(path) as opened:
+            rows = opened.metadata.num_rows
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    split = path.stem.partition("-")[0]
     name = path.relative_to(root).as_posix()
     return ShardFile(path.parent.name, split, name, rows, path.stat().st_size, digest, Tally())
 

@@ -21,6 +21,7 @@ from emo3d.dataset.imagefolder import Picture, read_image_folder
 from emo3d.dataset.shards import Shard, write_dataset
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.face.spaces import name_calibration, rig_weights
+from emo3d.files import check_output_folder
 from emo3d.landmarker import LONGEST_SIDE, FaceReader, find_model
 
 _SHARD_PICTURES = 1_000
@@ -89,6 +90,7 @@ def extract(
         FileNotFoundError: no such folder or model.
         ValueError: see `read_image_folder` and `write_dataset`; when strict, the first problem.
     """
+    check_output_folder(out)
     folder, name = read_image_folder(images), Path(images).resolve().name
     path = find_model() if model is None else Path(model)
     named = name_calibration("reading") if weights else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emo3d.dataset.release import PRIMITIVE, SPLIT_FILES, archive_paths
+from emo3d.dataset.release import PRIMITIVE, SPLIT_FILES, archive_paths, table_paths
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class ReleaseFiles:
     @classmethod
     def of_folder(cls, data: Path, config: str) -> ReleaseFiles:
         """Those of a local copy."""
-        return cls._of([str(path) for path in sorted(data.glob("*.csv"))], archive_paths(data), config, str(data))
+        return cls._of(table_paths(data), archive_paths(data), config, str(data))
 
     @classmethod
     def of_hub(cls, release: str, revision: str, config: str) -> ReleaseFiles:
@@ -30,8 +30,9 @@ class ReleaseFiles:
         from huggingface_hub import HfFileSystem
 
         root = f"datasets/{release}@{revision}"
-        names = sorted(path for ending in ("csv", "zip") for path in HfFileSystem().glob(f"{root}/**/*.{ending}"))
-        archives = {Path(name).stem: f"hf://{name}" for name in names if name.endswith(".zip")}
+        endings = ("csv", "zip", "ZIP")
+        names = sorted(path for ending in endings for path in HfFileSystem().glob(f"{root}/**/*.{ending}"))
+        archives = {Path(name).stem: f"hf://{name}" for name in names if name.lower().endswith(".zip")}
         return cls._of([f"hf://{name}" for name in names if name.endswith(".csv")], archives, config, root)
 
     @classmethod
@@ -58,8 +59,8 @@ def download_release(release: str, revision: str, configs: Sequence[str]) -> Pat
     from huggingface_hub import snapshot_download
 
     patterns = ["*.csv"]
-    patterns += ["*primitive*.zip"] if "primitive" in configs else []
-    patterns += ["*images*.zip"] if "default" in configs else []
+    patterns += ["*primitive*.zip", "*primitive*.ZIP"] if "primitive" in configs else []
+    patterns += ["*images*.zip", "*images*.ZIP"] if "default" in configs else []
     try:
         return Path(snapshot_download(release, repo_type="dataset", revision=revision, allow_patterns=patterns))
     except (OSError, ValueError):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from emo3d.blendshapes import Space
 from emo3d.dataset.write import sample_folder
 from emo3d.expressions import parquet_space
+from emo3d.hints import did_you_mean
+from emo3d.parquet import LARGEST, check_size, open_parquet
+
+_MOST_TIMES = 100  # as large in memory as on disk, where that is more than `LARGEST`
 
 
 def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | None]:
@@ -22,17 +28,75 @@ def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | N
         A `datasets.Dataset`, and the space of its blendshapes where local files say it.
 
     Raises:
-        ValueError: no such config or split. A `FileNotFoundError` (datasets' own): no such dataset.
+        ValueError: no such config or split, or files that cannot be read or would take far more memory than disk.
+        OSError: no such dataset, or the Hub or the cache of this user cannot be used; the message says what to do.
     """
+    rows = load(name, config, split=split)
+    path = sample_folder() if name == "sample" else Path(name)
+    return rows, _space_of(path, config, split)
+
+
+def load(name: str, config: str | None = None, *, split: str | None = None, **options: Any) -> Any:
+    """`datasets.load_dataset` for a name as `open_rows` takes it; see there."""
     from datasets import load_dataset
 
-    if name == "sample":
-        name = str(sample_folder())
-    if name.endswith(".parquet"):
-        rows = load_dataset("parquet", data_files={split: name}, split=split)
-    else:
-        rows = load_dataset(name, config, split=split)
-    return rows, _space_of(Path(name), config, split)
+    path = sample_folder() if name == "sample" else Path(name)
+    is_file = name.endswith(".parquet")
+    if not path.exists() and (is_file or "/" not in name) and (is_file or did_you_mean(name, ["sample"])):
+        what = "file" if is_file else "dataset"
+        raise FileNotFoundError(f"no such {what}: {name}{did_you_mean(name, ['sample'])}")
+    if path.exists():
+        _check_sizes(path)
+    try:
+        if is_file:
+            return load_dataset("parquet", data_files={split or "train": name}, split=split, **options)
+        return load_dataset(str(path) if path.exists() else name, config, split=split, **options)
+    except Exception as error:  # of `datasets`, Arrow, the Hub's client and its HTTP library
+        raise _in_words(name, path, error) from error
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse Parquet files that would become far more in memory, and in the cache, than they are."""
+    for file in [path] if path.is_file() else sorted(path.rglob("*.parquet")):
+        if file.suffix == ".parquet":
+            try:
+                with open_parquet(file) as opened:
+                    size = file.stat().st_size
+                    check_size(opened, opened.schema_arrow.names, largest=max(LARGEST, _MOST_TIMES * size))
+            except ValueError as error:
+                raise ValueError(f"{file.name}: {error}") from None
+
+
+def _in_words(name: str, path: Path, error: Exception) -> Exception:
+    """The error that says what to do."""
+    from datasets import config
+    from datasets.exceptions import DatasetNotFoundError
+    from huggingface_hub import constants
+
+    causes = list(_causes(error))
+    reason = str(causes[-1]).strip().partition("\n")[0][:300] or type(causes[-1]).__name__
+    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
+    if numbers & {errno.ENOSPC, errno.EDQUOT}:
+        return OSError(f"the disk of {config.HF_DATASETS_CACHE} is full: make room, or set HF_HOME to another folder")
+    if numbers & {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return PermissionError(f"cannot write to {config.HF_DATASETS_CACHE}: set HF_HOME to a folder of yours")
+    if path.exists():
+        if type(error) in (ValueError, FileNotFoundError):  # no such config or split, or no data files
+            return error
+        return ValueError(f"{path.name} cannot be read as a dataset: {reason}")
+    if isinstance(error, DatasetNotFoundError):
+        return FileNotFoundError(f"no such dataset: neither a folder nor on the Hub, or not public: {name}")
+    if isinstance(error, ValueError):
+        return error
+    why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else reason
+    advice = "a copy on disk is opened by the path of its folder or .parquet file; sample needs no network"
+    return ConnectionError(f"{name} cannot be fetched from the Hub ({why}): {advice}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _space_of(path: Path, config: str | None, split: str) -> Space | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ import numpy as np
 
 from emo3d.dataset.archives import MAX_PIXELS, Archives, open_binary
 from emo3d.dataset.shards import Shard
-from emo3d.dataset.tables import ReleaseRow, Table, TableRow
+from emo3d.dataset.tables import Lines, ReleaseRow, Table, TableRow
 from emo3d.dataset.tally import Problem, Tally
 
 
@@ -163,8 +162,16 @@ def _part(
 def _unreadable(path: str, error: ValueError) -> Problem:
     """A table without the release's columns: all of its rows are lost."""
     name = path.rsplit("/", 1)[-1]
+    rows = -1  # the header
     with open_binary(path) as file:
-        rows = sum(1 for cells in csv.reader(codecs.getreader("utf-8")(file, "replace")) if cells) - 1
+        reader = csv.reader(Lines(file))
+        while True:
+            try:
+                rows += bool(next(reader))
+            except StopIteration:
+                break
+            except csv.Error:
+                rows += 1
     return Problem("column", name, None, "", str(error).removeprefix(f"{name}: "), max(rows, 0))
 
 

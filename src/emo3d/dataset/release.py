@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,9 +56,10 @@ def read_release(
 def is_release(folder: str | os.PathLike[str]) -> bool:
     """Whether a path is a folder that holds, itself or in `data`, a CSV file with the release's columns."""
     path = Path(folder)
-    for table in (*path.glob("*.csv"), *path.glob("data/*.csv")) if path.is_dir() else ():
-        with table.open(encoding="utf-8", newline="") as lines:
-            if "blenshape_score_1" in next(csv.reader(lines), ()):
+    for table in (*_with_ending(path, ".csv"), *_with_ending(path / "data", ".csv")):
+        with table.open("rb") as file:
+            start = file.read(1 << 16).replace(b"\0", b"")  # as in UTF-16, which is refused in words later
+            if b"blenshape_score_1" in start.replace(b"\r", b"\n").partition(b"\n")[0]:
                 return True
     return False
 
@@ -97,11 +97,22 @@ def data_folder(folder: str | os.PathLike[str]) -> Path:
 
 def archive_paths(data: Path) -> dict[str, str]:
     """Archive's name without `.zip` -> path."""
-    return {path.stem: str(path) for path in sorted(data.glob("*.zip"))}
+    return {path.stem: str(path) for path in _with_ending(data, ".zip")}
+
+
+def table_paths(data: Path) -> list[str]:
+    """CSV files, by name."""
+    return [str(path) for path in _with_ending(data, ".csv")]
+
+
+def _with_ending(folder: Path, ending: str) -> list[Path]:
+    """Files with an ending, in capitals or not, by name."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in files if path.suffix.lower() == ending and path.is_file())
 
 
 def _tables(data: Path) -> list[Path]:
-    tables = sorted(path for path in data.glob("*.csv") if path.name != PRIMITIVE)
+    tables = [Path(path) for path in table_paths(data) if Path(path).name != PRIMITIVE]
     if not tables:
         raise FileNotFoundError(f"expected CSV files of the Emo3D release in {data}, found none")
     logger.info("reading %s", ", ".join(path.name for path in tables))

@@ -7,13 +7,13 @@ shard holds is decided before the first one is written, so neither kills nor the
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,13 +23,20 @@ import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from emo3d.clusters import choose_engine
+from emo3d.dataset.reports import (
+    REPORT,
+    ShardFile,
+    as_problem,
+    check_rows,
+    make_report,
+    read_records,
+    read_report,
+)
 from emo3d.dataset.schema import FEATURES, parquet_schema
-from emo3d.dataset.tally import Problem, Tally
+from emo3d.dataset.tally import Tally
+from emo3d.documents import read_json
 
 logger = logging.getLogger(__name__)
-
-REPORT = "build_report.json"
-"""What a finished folder says of itself: source, rows per split, problems, files with their SHA-256."""
 
 _STATE = ".emo3d-build"
 _LEFT = ".emo3d-done"  # the state of a finished run, about to be removed
@@ -80,27 +87,6 @@ class Shard:
         """Add to some rows, in place, what is better computed for many at once; called before they are written."""
 
 
-@dataclass(frozen=True)
-class ShardFile:
-    """A shard that has been written.
-
-    Attributes:
-        config, split, path: see `Shard`.
-        rows: in the file.
-        bytes: of the file.
-        sha256: of the file, hexadecimal.
-        tally: what was counted and what was left out.
-    """
-
-    config: str
-    split: str
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
-    tally: Tally = field(repr=False)
-
-
 def write_dataset(
     out: str | os.PathLike[str],
     shards: Sequence[Shard],
@@ -141,7 +127,8 @@ def write_dataset(
 
     Raises:
         ValueError: nothing to write, a folder that holds other files, a finished one of another source without `force`,
-            or, when strict, a problem.
+            a config of which no row could be read, or, when strict, a problem.
+        OSError: the disk is full, or cannot be written; the message says where. Run it again: it goes on.
         BlockingIOError: another run is writing there.
         ClusterUnavailableError: see `emo3d.clusters.call_on_ray`; an OSError.
         concurrent.futures.process.BrokenProcessPool: a worker was killed; run it again.
@@ -153,7 +140,7 @@ def write_dataset(
     folder = Path(out).absolute()  # processes elsewhere start in other folders
     state, left = folder / _STATE, folder / _LEFT
     shutil.rmtree(left, ignore_errors=True)
-    before = None if state.exists() else _report_in(folder)
+    before = None if state.exists() else read_report(folder)
     if before and before["source"] == source:
         if _whole(folder, before):
             logger.info("%s is complete", folder)
@@ -175,10 +162,19 @@ def write_dataset(
             if prepare:
                 prepare(shared_folder(folder))
             files = _write_missing(state, shards, call, strict, label)
-            report = _report(source, files)
+            report = make_report(source, files)
+            try:
+                check_rows(report)
+            except ValueError:
+                shutil.rmtree(state)
+                raise
             _publish(folder, state, files, report, dict(finish(files)) if finish else {})
     except Timeout:
         raise BlockingIOError(f"another run is writing to {folder}") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(f"the disk of {folder} is full: make room and run it again, to go on from here") from error
+        raise
     state.replace(left)  # at once, so that a kill cannot leave half a state behind
     shutil.rmtree(left)
     return report
@@ -187,13 +183,6 @@ def write_dataset(
 def shared_folder(out: str | os.PathLike[str]) -> Path:
     """Where `prepare` of `write_dataset` puts what all shards need; gone with the state when everything is written."""
     return Path(out).absolute() / _STATE / "shared"
-
-
-def _report_in(folder: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
 
 
 def _whole(folder: Path, report: Mapping[str, Any]) -> bool:
@@ -213,9 +202,9 @@ def _check_folder(folder: Path, before: Mapping[str, Any] | None) -> None:
 def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
     """Keep what an earlier run of the same source has written; drop that of another source, and half-written files."""
     begun = state / _SOURCE
-    if begun.exists() and json.loads(begun.read_text(encoding="utf-8")) != source:
+    if begun.exists() and _begun_from(begun) != source:
         logger.warning("%s was begun from another source or with other options; beginning anew", folder)
-        for record in _records(state).values():
+        for record in read_records(state).values():
             (folder / record.path).unlink(missing_ok=True)
         begun.unlink()
     if not begun.exists():
@@ -229,18 +218,17 @@ def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
         path.unlink()
 
 
-def _records(state: Path) -> dict[str, ShardFile]:
-    records = {}
-    for path in state.glob("*.record"):
-        values = json.loads(path.read_text(encoding="utf-8"))
-        records[path.stem] = ShardFile(**{**values, "tally": Tally.from_dict(values["tally"])})
-    return records
+def _begun_from(begun: Path) -> Any:
+    try:
+        return read_json(begun)
+    except ValueError:  # damaged, and so another one
+        return None
 
 
 def _write_missing(
     state: Path, shards: Sequence[Shard], call: Callable[..., Iterator[Any]], strict: bool, label: str
 ) -> list[ShardFile]:
-    records = _records(state)
+    records = read_records(state)
     missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
     if strict:  # what an earlier, lenient run wrote down
         _raise_first(problem for record in records.values() for problem in record.tally.to_dict()["problems"])
@@ -254,7 +242,7 @@ def _write_missing(
 
 def _raise_first(problems: Iterable[Mapping[str, Any]]) -> None:
     for problem in problems:
-        raise ValueError(str(Problem(**{name: problem[name] for name in Problem.__dataclass_fields__})))
+        raise ValueError(str(as_problem(problem)))
 
 
 def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
@@ -266,16 +254,19 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     schema = parquet_schema(shard.schema, shard.about)
     part = state / f"{index:05}.{uuid4().hex}.part"
     rows = 0
-    with pq.ParquetWriter(part, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
-        for group in _groups(shard, tally):
-            shard.complete(group)
-            writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
-            rows += len(group)
-    with part.open("r+b") as file:
-        digest = sha_fileobj(file).hex()
-        size = file.tell()
-        os.fsync(file.fileno())
-    part.replace(state / f"{index:05}.parquet")
+    try:
+        with pq.ParquetWriter(part, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
+            for group in _groups(shard, tally):
+                shard.complete(group)
+                writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
+                rows += len(group)
+        with part.open("r+b") as file:
+            digest = sha_fileobj(file).hex()
+            size = file.tell()
+            os.fsync(file.fileno())
+        part.replace(state / f"{index:05}.parquet")
+    finally:
+        part.unlink(missing_ok=True)  # half a file takes room on a disk that may be full
     record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
     values = {**{key: value for key, value in vars(record).items() if key != "tally"}, "tally": tally.to_dict()}
     _write_text(state / f"{index:05}.record", json.dumps(values), state)
@@ -307,30 +298,13 @@ def _compression(schema: pa.Schema) -> dict[str, str]:
     return {path: "NONE" if path == "image.bytes" else "ZSTD" for path in paths}
 
 
-def _report(source: Mapping[str, Any], files: Sequence[ShardFile]) -> dict[str, Any]:
-    splits: dict[str, dict[str, Counter[str]]] = {}
-    problems = []
-    for file in files:
-        counts = splits.setdefault(file.config, {}).setdefault(file.split, Counter())
-        counts["rows"] += file.rows
-        counts.update(file.tally.counts)
-        problems += [{"config": file.config, "split": file.split, **asdict(problem)} for problem in file.tally.problems]
-    return {
-        "source": source,
-        "splits": {config: {split: dict(counts) for split, counts in of.items()} for config, of in splits.items()},
-        "problem_kinds": dict(sorted(Counter(problem["kind"] for problem in problems).items())),
-        "problems": problems,
-        "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256} for file in files],
-    }
-
-
 def _publish(
     folder: Path, state: Path, files: Sequence[ShardFile], report: dict[str, Any], texts: Mapping[str, str]
 ) -> None:
     """Move everything into place; every step can be done again after a kill."""
     report["texts"] = sorted(texts)
     kept = {file.path for file in files}
-    before = _report_in(folder) or {"files": [], "texts": []}
+    before = read_report(folder) or {"files": [], "texts": []}
     for path in (*(file["path"] for file in before["files"]), *before["texts"]):
         if path not in kept:
             (folder / path).unlink(missing_ok=True)
@@ -346,8 +320,11 @@ def _publish(
 
 def _write_text(path: Path, text: str, state: Path) -> None:
     part = state / f"{path.name}.{uuid4().hex}.part"
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

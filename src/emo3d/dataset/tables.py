@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,12 @@ _SCORES = tuple(f"blenshape_score_{n}" for n in VARIANTS)  # the release's spell
 COLUMNS = ("sample_id", "prompt_type", *_TEXTS, *EMOTIONS, *_IMAGES, *_SCORES)
 """Columns of the release's CSV files."""
 
+OPTIONAL = (*_IMAGES[1:], *_SCORES[1:])
+"""Those that a release may lack, each picture's with its scores'."""
+
 _NULL = ("", "nan", "None")
 _EXPECTED = "an intensity in 0..1"
+_HEADER_BYTES = 1 << 16
 
 
 class ReleasePicture(NamedTuple):
@@ -71,16 +76,17 @@ class Table:
         problems: columns that are not the release's, which are not read.
 
     Raises:
-        ValueError: a column of the release is missing, and no mapping was given.
+        ValueError: a column of the release is missing, and no mapping was given; or no CSV in UTF-8 with commas.
     """
 
     def __init__(self, path: str, columns: Mapping[str, str] | None = None) -> None:
         self.path, self.name = path, path.rsplit("/", 1)[-1]
-        with open_binary(path) as file:
-            header = next(csv.reader(_Lines(file)), [])
+        header = read_header(path)
         names = [(columns or {}).get(name, name) for name in header]
         unknown = [name for name in names if name not in COLUMNS]
-        missing = [name for name in COLUMNS if name not in names]
+        lacking = [name for name in COLUMNS if name not in names]
+        pairs = dict([*zip(_IMAGES, _SCORES, strict=True), *zip(_SCORES, _IMAGES, strict=True)])
+        missing = [name for name in lacking if name not in OPTIONAL or pairs[name] not in lacking]
         if (missing and columns is None) or "sample_id" in missing or len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(
@@ -96,7 +102,7 @@ class Table:
     def rows(self, offset: int | None = None, first: int = 0, count: int | None = None) -> Iterator[TableRow]:
         """Yield `count` rows as they stand, beginning with row `first`, which begins at byte `offset` of the file."""
         with open_binary(self.path) as file:
-            lines = _Lines(file, offset or 0)
+            lines = Lines(file, offset or 0)
             reader = csv.reader(lines)
             if offset is None:
                 next(reader, None)
@@ -121,6 +127,31 @@ class Table:
         for name, place in self._places.items():
             named[name] = cells[place].strip()
         return named
+
+
+def read_header(path: str) -> list[str]:
+    """Read the names of a table's columns.
+
+    Raises:
+        ValueError: no CSV in UTF-8 with commas and line feeds; the message says what it is as far as it shows.
+    """
+    name = path.rsplit("/", 1)[-1]
+    with open_binary(path) as file:
+        start = file.read(_HEADER_BYTES)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ValueError(f"{name}: expected a CSV in UTF-8, got UTF-16; save it as UTF-8")
+        line, ending, _ = start.partition(b"\n")
+        if b"\r" in line.rstrip(b"\r"):
+            raise ValueError(f"{name}: expected lines that end in a line feed, got carriage returns; save it anew")
+        if not ending and len(start) == _HEADER_BYTES:
+            raise ValueError(f"{name}: expected a CSV, got no line end in {_HEADER_BYTES >> 10} kB")
+        try:
+            header = next(csv.reader(Lines(file)), [])
+        except csv.Error as error:
+            raise ValueError(f"{name}: expected a CSV: {error}") from None
+    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), "")):
+        raise ValueError(f"{name}: expected commas between cells, got {other!r}")
+    return header
 
 
 class TableRow(NamedTuple):
@@ -154,9 +185,13 @@ class TableRow(NamedTuple):
         if isinstance(self.cells, str):
             on_problem(self.problem("row", "", self.cells, count))
             return False
+        column, expected, kind = "sample_id", "a whole number", "sample_id"
         try:
-            column = "sample_id"
-            int(self.cells[column])
+            number = int(self.cells[column])
+            expected = "a whole number of 64 bits"
+            if not -(2**63) <= number < 2**63:
+                raise ValueError
+            expected, kind = _EXPECTED, "intensity"
             for column in EMOTIONS:
                 _intensity(self.cells[column])
             for column in ("prompt_type", *_TEXTS):
@@ -165,8 +200,7 @@ class TableRow(NamedTuple):
             on_problem(self.problem("text", column, "expected UTF-8, got other bytes", count))
             return False
         except ValueError:
-            kind, expected = ("sample_id", "a whole number") if column == "sample_id" else ("intensity", _EXPECTED)
-            on_problem(self.problem(kind, column, f"expected {expected}, got {self.cells[column]!r}", count))
+            on_problem(self.problem(kind, column, f"expected {expected}, got {self.cells[column]!r:.80}", count))
             return False
         return True
 
@@ -212,14 +246,14 @@ class TableRow(NamedTuple):
         )
 
 
-class _Lines:
+class Lines:
     """Lines of a file as text, and the byte after the last one taken; bytes that are not UTF-8 come as surrogates."""
 
     def __init__(self, file: Any, offset: int = 0) -> None:
         self._file, self.offset = file, offset
         file.seek(offset)
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> Lines:
         return self
 
     def __next__(self) -> str:

@@ -28,6 +28,11 @@ class Problem:
     message: str
     count: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("kind", "file", "column", "message"):  # bytes that are no UTF-8 are shown as they are
+            text = getattr(self, name).encode("utf-8", "backslashreplace").decode()
+            object.__setattr__(self, name, text)
+
     def __str__(self) -> str:
         where = (
             self.file + (f" row {self.row}" if self.row is not None else "") + (f", {self.column}" * bool(self.column))

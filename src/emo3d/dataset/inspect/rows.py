@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from emo3d.dataset.files import ReleaseFiles
+from emo3d.dataset.opening import load
 from emo3d.dataset.release import data_folder, is_release, read_release
 from emo3d.dataset.tally import Problem
+from emo3d.hints import did_you_mean
 
 GROUPS = ("prompt_type", "identity")
 """Columns whose values are counted."""
@@ -80,21 +82,13 @@ def open_dataset(dataset: str, config: str | None, splits: Sequence[str]) -> lis
     names = [source.name for source in sources]
     for split in splits:
         if split not in names:
-            raise ValueError(f"expected a split of {', '.join(names)}, got {split!r}")
+            hint = did_you_mean(split, names)
+            raise ValueError(f"expected a split of {', '.join(names)}, got {split!r}{hint}")
     return [source for source in sources if not splits or source.name in splits]
 
 
 def _open_hub(dataset: str, config: str | None) -> list[Source]:
-    from datasets import load_dataset
-
-    from emo3d.dataset.write import sample_folder
-
-    if dataset == "sample":
-        dataset = str(sample_folder())
-    if dataset.endswith(".parquet") and Path(dataset).is_file():
-        opened = load_dataset("parquet", data_files=dataset, streaming=True)
-    else:
-        opened = load_dataset(dataset, config, streaming=True)
+    opened = load(dataset, config, streaming=True)
     return [_open_split(str(name), rows) for name, rows in opened.items()]
 
 
