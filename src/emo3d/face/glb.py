@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _TRIANGLES = 4  # glTF primitive mode
 _MOST_TRIANGLES = 4 * MOST_VERTICES
+_FAR = 1e9  # in the file's unit
 _NEAR = 2.5  # triangles further than this many half heights from the face's centre are left out (body, hands)
 _VRM_0_FRONT = (0, 0, -1)  # vrm-specification 0.0: the model faces -z; VRM 1.0 faces +z, as glTF does
 
@@ -146,7 +147,8 @@ def _place(asset: Asset, node: dict[str, Any], attributes: dict[str, np.ndarray]
     for name in [name for name in attributes if name.startswith("JOINTS_")]:
         weights = attributes[name.replace("JOINTS", "WEIGHTS")]
         place += np.einsum("vk,vkij->vij", weights, joints[attributes[name]])
-    return place / place[:, 3:, 3:]  # weights may not sum to 1
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # what is not finite is refused by `_merge`
+        return place / place[:, 3:, 3:]  # weights may not sum to 1
 
 
 def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
@@ -154,12 +156,12 @@ def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
         raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_targets_seen(asset)}")
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     neutral = np.concatenate([piece.vertices for piece in pieces])
-    if not np.isfinite(neutral).all():
-        raise ValueError("expected finite places of vertices, got others where nodes or skins put them")
     moved = np.zeros((len(TARGETS), len(neutral)), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
         for unit, delta in piece.deltas.items():
             moved[TARGETS.index(unit), start : start + len(delta)] = np.linalg.norm(delta, axis=1)
+    if not (np.abs(neutral).max() < _FAR and moved.max() < _FAR):  # NaN, too
+        raise ValueError("expected places of vertices that can be pictured, got ones that are not finite or far off")
     triangles = np.concatenate([piece.triangles + start for start, piece in zip(starts, pieces, strict=False)])
     said = _VRM_0_FRONT if "VRM" in asset.json.get("extensions", {}) else (0, 0, 0)
     rotation = rotation_to_front(neutral, moved, triangles, said)
@@ -167,6 +169,8 @@ def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
     frame = _frame(neutral, moved)
     near = (np.abs(neutral - frame[:3]) < _NEAR * frame[3]).all(axis=1)
     used, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)
+    if not len(used):
+        raise ValueError("expected triangles where the morph targets move a face, got none")
     neutral = neutral[used]
     deltas = np.zeros((len(TARGETS), len(used), 3), np.float32)
     for start, piece in zip(starts, pieces, strict=False):

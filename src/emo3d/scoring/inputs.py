@@ -7,16 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.emotions import as_intensities
 from emo3d.encoders import check_descriptions
-from emo3d.pictures import read_picture
+from emo3d.pictures import is_picture, read_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +168,7 @@ def is_pictures(predictions: Any) -> bool:
         return predictions.ndim == 4
     if len(predictions) == 0 or isinstance(predictions, Mapping):
         return False
-    return isinstance(predictions[0], (Image.Image, str, Path)) or np.ndim(predictions[0]) == 3
+    return is_picture(predictions[0])
 
 
 class Pictures:
