@@ -76,12 +76,12 @@ def write_glb(
     if len(scores) != 1:
         raise ValueError(f"expected one expression for a GLB, got {len(scores)}")
     rig = rig or FaceRig.from_anny()
-    about = {**_about(space, calibration, rig.calibration), "description": description}
+    about = {**_about(space, calibration, rig), "description": description}
     if not fps > 0:
         raise ValueError(f"expected more than 0 frames per second, got {fps}")
 
     def target_weights(given: Any) -> np.ndarray:  # tongueOut, the last target, is 0
-        return np.pad(rig_weights(given, space, calibration, rig.calibration), ((0, 0), (0, 1)))
+        return np.pad(rig_weights(given, space, calibration, rig), ((0, 0), (0, 1)))
 
     frames = [target_weights(scores)[0], *([] if animation is None else target_weights(animation))]
     Path(path).write_bytes(_glb(rig, frames, fps, {**about, "identity": rig.name}))
@@ -148,7 +148,7 @@ def write_json(
     Path(path).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _about(space: Space, method: Method, calibration: str | None = PACKAGED) -> dict[str, str | None]:
+def _about(space: Space, method: Method, calibration: FaceRig | str = PACKAGED) -> dict[str, str | None]:
     """What a file says of its scores; see `write_json`."""
     kept = space == "weights" or method == "none"
     named = name_calibration(space, method, calibration)

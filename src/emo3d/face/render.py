@@ -120,7 +120,7 @@ def render_batches(
     with ThreadPoolExecutor(_threads()) as pool:
         ahead = batch_size * ceil(_CALIBRATED / batch_size)
         for start in range(0, len(expressions), ahead):
-            weights = rig_weights(expressions[start : start + ahead], space, calibration, rig.calibration)
+            weights = rig_weights(expressions[start : start + ahead], space, calibration, rig)
             for first in range(0, len(weights), batch_size):
                 yield _draw(weights[first : first + batch_size], rig, settings, pool)
 

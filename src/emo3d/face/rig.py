@@ -47,8 +47,8 @@ class FaceRig:
         calibration: name or path of the calibration that turns readings into weights of this rig (see
             `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
         missing: the blendshapes that move nothing on this rig.
-        origin: what the mesh was made of: `"anny"` and its version, or the SHA-256 of a file; a calibration made of
-            another is refused. None for a rig put together by hand, which takes any.
+        origin: what the mesh was made of: `"anny"`, or the SHA-256 of a file's content (and of those beside it); a
+            calibration made of another is refused. None for a rig put together by hand, which takes any.
     """
 
     name: str
@@ -107,9 +107,13 @@ class FaceRig:
             ValueError: a broken or compressed file (Draco, meshopt), one without ARKit targets, with a target twice,
                 or with eyes below the mouth.
         """
+        from emo3d.face.calibration import load_calibration
         from emo3d.face.glb import read_glb
 
-        return cls(**read_glb(path), calibration=calibration)
+        rig = cls(**read_glb(path), calibration=calibration)
+        if calibration is not None:
+            load_calibration(calibration).check_rig(rig)
+        return rig
 
     def vertices(self, expressions: Any) -> np.ndarray:
         """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""
@@ -150,7 +154,7 @@ def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
         uv=arrays["uv"],
         texture=texture,
         frame=(x, y, z, half_height),
-        origin=f"anny {version('anny')}",
+        origin="anny",
     )
 
 
