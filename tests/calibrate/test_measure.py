@@ -97,9 +97,9 @@ def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path, monkeypatch):
     """From nothing, too few faces for a good one: refused. Unchecked: the files, the figures, and that it loads."""
     from typer.testing import CliRunner
 
+    import emo3d.cli.calibrate  # noqa: F401  (registers the command)
     from emo3d.calibrate import fit
     from emo3d.cli.app import app
-    import emo3d.cli.calibrate  # noqa: F401  (registers the command)
 
     command = ["calibrate", str(tmp_path), "--rig", str(head), "--faces", "256", "--num-proc", "1"]
     done = CliRunner().invoke(app, command)

@@ -86,13 +86,14 @@ class FaceRig:
 
     @classmethod
     def from_glb(cls, path: str | os.PathLike[str], *, calibration: str | None = None) -> FaceRig:
-        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0: y up, +z the front).
+        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0); docs/rigs.md has the whole table.
 
-        All meshes of the default scene are merged where their nodes and skins place them at rest; what lies far from
-        the face (a body) is left out, and so are triangles of which a material's alpha shows less than half. Targets go
-        by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, spelt as ARKit does,
-        with a capital first letter, or with `_L` and `_R`; others are ignored, as are default weights. Base colours,
-        textures and vertex colours are kept; a surface without any is grey. Arrays are in the file's unit, which
+        All meshes of the default scene are merged where their nodes and skins place them at rest; a head that faces
+        another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Targets
+        go by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, in any spelling that
+        `emo3d.names.blendshape_name` knows; others are ignored, as are default weights. Base colours, textures (where
+        samplers and `KHR_texture_transform` put them) and vertex colours are kept; a surface without any is grey. What
+        alpha cuts out is cut out per sample. Draco needs the extra `compressed`. Arrays are in the file's unit, which
         nothing in a picture depends on.
 
         Args:
@@ -104,8 +105,9 @@ class FaceRig:
             The rig. Blendshapes that it lacks are named in `missing` and in a warning, and their deltas are 0.
 
         Raises:
-            ValueError: a broken or compressed file (Draco, meshopt), one without ARKit targets, with a target twice,
-                or with eyes below the mouth.
+            ValueError: a broken file, one compressed with meshopt or with textures in other formats (the message names
+                the command that fixes it), one without ARKit targets or with two that differ for one blendshape, a face
+                that looks along no axis or is seen from inside, or a calibration made of another rig.
         """
         from emo3d.face.calibration import load_calibration
         from emo3d.face.glb import read_glb
