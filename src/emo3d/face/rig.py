@@ -86,7 +86,7 @@ class FaceRig:
 
     @classmethod
     def from_glb(cls, path: str | os.PathLike[str], *, calibration: str | None = None) -> FaceRig:
-        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0); docs/rigs.md has the whole table.
+        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0); docs/rigs.md has the table.
 
         All meshes of the default scene are merged where their nodes and skins place them at rest; a head that faces
         another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Targets
