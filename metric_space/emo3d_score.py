@@ -9,6 +9,7 @@ import datasets
 import evaluate
 from PIL import Image
 
+from emo3d.pictures import MORE_FORMATS, open_picture
 from emo3d.scoring import Bank, ScoreSettings, read_references, score
 from emo3d.scoring.inputs import Pictures, is_pictures, read_batch
 from emo3d.scoring.joining import check_lengths
@@ -223,6 +224,6 @@ class _Files(list):
     def __getitem__(self, row):
         file = super().__getitem__(row)
         try:
-            return file["path"] if file["bytes"] is None else Image.open(io.BytesIO(file["bytes"]))
-        except OSError as error:
+            return file["path"] if file["bytes"] is None else open_picture(file["bytes"], formats=MORE_FORMATS)
+        except ValueError as error:
             raise ValueError(f"cannot read the picture in row {row}: {error}") from error

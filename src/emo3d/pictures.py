@@ -6,17 +6,21 @@ as its EXIF says, and is no larger than memory allows before anything is decoded
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import struct
 import warnings
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
-FORMATS: tuple[str, ...] = ("PNG", "JPEG", "WEBP")
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
 """What is opened unless more is asked for (`MORE_FORMATS`)."""
 
 MORE_FORMATS: tuple[str, ...] = (*FORMATS, "GIF", "BMP", "TIFF")
@@ -24,50 +28,116 @@ MORE_FORMATS: tuple[str, ...] = (*FORMATS, "GIF", "BMP", "TIFF")
 LARGEST = 50_000_000
 """Pixels of a picture that is opened."""
 
+# What Pillow raises of damaged files (SyntaxError: broken PNGs; the others: broken TIFFs, EXIF and palettes).
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+
+class LargePictureError(ValueError):
+    """A picture with more pixels than are decoded."""
+
 
 def open_picture(
-    source: str | os.PathLike[str] | bytes | Image.Image, *, formats: Sequence[str] = FORMATS, largest: int = LARGEST
+    source: str | os.PathLike[str] | bytes | Image.Image,
+    *,
+    formats: Sequence[str] = FORMATS,
+    largest: int = LARGEST,
+    longest: int | None = None,
+    check: Callable[[Image.Image], None] | None = None,
 ) -> Image.Image:
     """Open and decode a picture, turned as its EXIF says.
 
     Args:
         source: a path, the bytes of a file, or a PIL image, which is turned too (its EXIF says so only once).
-        formats: names of Pillow's that may be opened; an image that is open already may be of any.
+        formats: names of Pillow's that may be opened; a PIL image that is decoded already may be of any.
         largest: pixels.
+        longest: pixels of the longer side, to which a larger picture is brought down, at less cost than decoding it
+            whole.
+        check: called with the picture before it is decoded, to raise what it likes.
 
     Returns:
         A PIL image in the mode of the file, decoded, without a file behind it.
 
     Raises:
-        ValueError: not such a picture, a damaged one, or one with more pixels.
+        ValueError: not such a picture, a damaged one, or one with more pixels (`LargePictureError`).
         FileNotFoundError: no such file.
     """
+    with identify_picture(source, formats=formats) as opened:
+        if opened.width * opened.height > largest:
+            raise LargePictureError(
+                f"expected a picture of at most {largest} pixels, got {opened.width} x {opened.height}"
+            )
+        if check is not None:
+            check(opened)
+        try:
+            if longest is not None:
+                opened.draft(opened.mode, (longest, longest))
+            opened.load()
+            picture = ImageOps.exif_transpose(opened)
+            if longest is not None:
+                picture.thumbnail((longest, longest))
+            return picture
+        except _DAMAGE as error:
+            raise ValueError(f"expected a whole picture: {error or type(error).__name__}") from None
+
+
+@contextmanager
+def identify_picture(
+    source: str | os.PathLike[str] | bytes | Image.Image, *, formats: Sequence[str] = FORMATS
+) -> Iterator[Image.Image]:
+    """Open a picture without decoding it: its format, size and mode are known. Arguments as for `open_picture`."""
     if isinstance(source, Image.Image):
-        return _decode(source, largest)
+        waiting = isinstance(source, ImageFile.ImageFile) and source.tile  # what Image.open gives, until it is used
+        if waiting and {source.format, {"MPO": "JPEG"}.get(str(source.format))}.isdisjoint(formats):
+            raise ValueError(f"expected a {_listed(formats)}, got {source.format}")
+        yield source
+        return
     if isinstance(source, (str, os.PathLike)) and not Path(source).is_file():
-        raise FileNotFoundError(f"no such picture: {source}")
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(source))
     try:
         with warnings.catch_warnings():  # our own limit is the lower one
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=tuple(formats))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise LargePictureError(f"expected a smaller picture: {error}") from None
+    except _DAMAGE as error:
         what = "cannot identify image file" if isinstance(error, Image.UnidentifiedImageError) else error
-        raise ValueError(f"{what}, expected {', '.join(formats)}") from None
+        raise ValueError(f"{what}, expected a {_listed(formats)}") from None
     with opened:
-        return _decode(opened, largest)
+        yield opened
+
+
+def is_picture(value: Any) -> bool:
+    """Whether this is something that `read_picture` is for, rather than an expression."""
+    return isinstance(value, (Image.Image, str, Path, bytes)) or _is_embedded(value) or np.ndim(value) == 3
 
 
 def read_picture(picture: Any, row: int) -> np.ndarray:
     """Read one picture: (H, W, 3) uint8.
 
     Args:
-        picture: a path, the bytes of a file, a PIL image in mode RGB, or an array (H, W, 3) uint8. All but arrays are
-            turned as their EXIF says.
+        picture: a path, the bytes of a file, either of them as a dataset's cell embeds it (`{"bytes": ..., "path":
+            ...}`), a PIL image in mode RGB, or an array (H, W, 3) uint8. All but arrays are turned as their EXIF says.
         row: what a message calls it.
 
     Raises:
         ValueError: it cannot be read, or is not RGB in 8 bits; the message names the row.
     """
+    if _is_embedded(picture):
+        picture = picture["path"] if picture["bytes"] is None else picture["bytes"]
     if isinstance(picture, (str, Path, bytes, Image.Image)):
         try:
             opened = open_picture(picture, formats=MORE_FORMATS)
@@ -92,17 +162,11 @@ def check_pictures(pictures: Any) -> Sequence[Any]:
     return pictures
 
 
-def _decode(opened: Image.Image, largest: int) -> Image.Image:
-    if opened.width * opened.height > largest:
-        raise ValueError(f"expected a picture of at most {largest} pixels, got {opened.width} x {opened.height}")
-    try:
-        opened.load()
-        return ImageOps.exif_transpose(opened)
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        Image.DecompressionBombError,
-    ) as error:  # SyntaxError: broken PNGs
-        raise ValueError(f"expected a whole picture: {error}") from None
+def _is_embedded(value: Any) -> bool:
+    """Whether this is a picture as `datasets.Image(decode=False)` gives it."""
+    return isinstance(value, Mapping) and set(value) == {"bytes", "path"}
+
+
+def _listed(formats: Sequence[str]) -> str:
+    names = ["WebP" if name == "WEBP" else name for name in formats]
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.calibrate.fit import determination, fit
+from emo3d.calibrate.fit import _check_better, determination, fit
 from emo3d.calibrate.measure import Faces
 from emo3d.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings, sample_weights
 from emo3d.face.identities import IDENTITIES
@@ -122,3 +122,11 @@ def test_determination_by_hand():
     answers[:, 1], answers[:, 2] = 0.5, 0.0
     found = determination(Faces(**{**vars(faces), "weights": truth}), answers)
     np.testing.assert_allclose(found[:4], [1, 0, -1, 0])
+
+
+def test_a_fit_that_does_not_beat_raw_is_refused():
+    good = {"none": 0.04, "network": 0.02, "refine": 0.03}
+    _check_better("weights", {"weights": good}, 256)
+    for method, error in (("network", 0.05), ("refine", 0.04), ("network", float("nan"))):
+        with pytest.raises(ValueError, match=f"{error:.4f} by {method}, 0.0400 raw; measure more than 256 faces"):
+            _check_better("weights", {"weights": good | {method: error}}, 256)

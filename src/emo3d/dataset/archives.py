@@ -9,7 +9,6 @@ import io
 import lzma
 import re
 import struct
-import warnings
 import zipfile
 import zlib
 from collections import defaultdict
@@ -18,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from emo3d.pictures import LargePictureError, identify_picture
+
 MAX_PIXELS = 4096 * 4096
 """Pictures with more are refused; the published ones have 1024 x 1024."""
 
 _MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
-_FORMATS = ("JPEG", "PNG", "WEBP")
 _AT_ONCE = 1 << 20  # bytes of a member
 _LZMA_MEMORY = 128 << 20  # of a decoder, whose header may ask for 4 GB
 _DAMAGE = (  # what `zipfile` raises for damaged, encrypted and unknown archives
@@ -212,20 +212,14 @@ def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
         PictureError: it is not. A picture whose compressed part was altered in ways that leave its structure intact
             goes unnoticed: only decoding would tell.
     """
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is ours
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                width, height = picture.size
-                if picture.format == "PNG":
-                    picture.verify()
-                form = str(picture.format)
-                whole = _WHOLE[form](data)
-    except UnidentifiedImageError:
-        raise PictureError("broken picture", f"expected a JPEG, PNG or WebP, {name} is none") from None
-    except Image.DecompressionBombError as error:
+        with identify_picture(data) as picture:
+            width, height = picture.size
+            if picture.format == "PNG":
+                picture.verify()
+            form = str(picture.format)
+            whole = _WHOLE[form](data)
+    except LargePictureError as error:
         raise PictureError("oversized picture", f"expected at most {max_pixels} pixels in {name}: {error}") from None
     except Exception as error:  # Pillow raises whatever its parsers meet; each time the file is damaged
         raise PictureError("broken picture", f"{name}: {error or type(error).__name__}") from None

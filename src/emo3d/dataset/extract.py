@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,11 +21,11 @@ from emo3d.dataset.tally import Problem, Tally
 from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.files import check_output_folder
 from emo3d.landmarker import LONGEST_SIDE, FaceReader, find_model
+from emo3d.pictures import LargePictureError, open_picture
 
 _SHARD_PICTURES = 1_000
 _SHARD_BYTES = 500 * 10**6
 _MAX_BYTES = 256 << 20  # of one picture's file
-_FORMATS = ("JPEG", "PNG", "WEBP")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # eight bits per channel: RGB without clipping
 
 _TEXT = """
@@ -223,28 +221,18 @@ def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         PictureError: none of them, damaged, more than `max_pixels` pixels, a side over `LONGEST_SIDE`, or more than
             eight bits per channel.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is ours
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                _check_header(picture, max_pixels)
-                return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        return np.asarray(open_picture(data, largest=max_pixels, check=_check_header).convert("RGB"))
     except PictureError:
         raise
-    except Image.DecompressionBombError as error:
-        raise PictureError("oversized picture", f"expected at most {max_pixels} pixels: {error}") from None
-    except UnidentifiedImageError:
-        raise PictureError("broken picture", "expected a JPEG, PNG or WebP, got another file") from None
-    except Exception as error:  # Pillow raises whatever its parsers meet; each time the file is damaged
-        raise PictureError("broken picture", f"expected a whole picture: {error}") from error
+    except LargePictureError as error:
+        raise PictureError("oversized picture", str(error)) from None
+    except ValueError as error:
+        raise PictureError("broken picture", str(error)) from error
 
 
-def _check_header(picture: Any, max_pixels: int) -> None:
+def _check_header(picture: Any) -> None:
     width, height = picture.size
-    if width * height > max_pixels:
-        raise PictureError("oversized picture", f"expected at most {max_pixels} pixels, got {width} x {height}")
     if max(width, height) > LONGEST_SIDE:
         raise PictureError("oversized picture", f"expected sides of at most {LONGEST_SIDE}, got {width} x {height}")
     if picture.mode not in _MODES:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from emo3d.dataset.sample import ROWS, SampleRow, make_rows
 from emo3d.landmarker import FaceReader
+from emo3d.pictures import open_picture
 
 if TYPE_CHECKING:
     from emo3d.face import RenderSettings
@@ -136,9 +137,7 @@ def _columns(rows: Sequence[SampleRow], pictures: np.ndarray, quality: int) -> d
 
 
 def _decoded(cell: Mapping[str, Any]) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(cell["bytes"])))
+    return np.asarray(open_picture(cell["bytes"]))
 
 
 def _jpeg(picture: np.ndarray, quality: int) -> bytes:

@@ -20,9 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
+from emo3d.documents import parse_json
 
 if TYPE_CHECKING:
     import torch
+
+    from emo3d.face.rig import FaceRig
 
 Method = Literal["refine", "network", "none"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -34,6 +37,7 @@ DEFAULT_METHOD: Method = "network"
 PACKAGED = "anny"
 _FOLDER = Path(__file__).parent.parent / "assets" / "calibration"
 
+_LARGEST = 64 * 2**20  # bytes; ours has under 1 MB
 _NETWORKS, _UNITS = ("inverse", "forward"), ("unrecoverable", "inferred")
 _BATCH = 4096  # faces at a time
 _STEPS, _RATE = 60, 0.05
@@ -123,22 +127,38 @@ class Calibration:
         """
         from safetensors import SafetensorError, safe_open
 
-        if not Path(path).is_file():
+        path = Path(path)
+        if not path.is_file():
             raise FileNotFoundError(f"no such calibration: {path}")
+        if (size := path.stat().st_size) > _LARGEST:
+            raise ValueError(f"expected a calibration of at most {_LARGEST >> 20} MB, got {path} with {size >> 20} MB")
         try:
             with safe_open(path, framework="numpy") as file:
                 about = dict(file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             name = about.pop("name")
-            unrecoverable, inferred = (tuple(json.loads(about.pop(units))) for units in _UNITS)
-        except (SafetensorError, KeyError) as error:
+            unrecoverable, inferred = (_units(parse_json(about.pop(units))) for units in _UNITS)
+        except (SafetensorError, LookupError, TypeError, ValueError, OSError) as error:
             raise ValueError(f"{path} is no calibration ({error}); `emo3d calibrate` writes one") from error
         for network in _NETWORKS:
-            ends = (arrays.get(f"{network}.0.weight"), arrays.get(f"{network}.2.weight"))
-            shapes = [None if end is None else end.shape for end in ends]
-            if None in shapes or (shapes[0][1], shapes[1][0]) != (len(BLENDSHAPES),) * 2:  # type: ignore[index]
-                raise ValueError(f"{path}: expected a network {network!r} from 51 to 51 scores, got layers of {shapes}")
+            _check_network(path, network, arrays)
         return cls(name, arrays, unrecoverable, inferred, about)
+
+    def check_rig(self, rig: FaceRig) -> None:
+        """Raise a ValueError where this was measured on another rig than the one it is to be used on.
+
+        Files say so since they were first written: anny and its version, or the SHA-256 of a GLB. Anny's heads are
+        alike in what an instrument reads off them, so that all of them take a calibration of anny.
+        """
+        made_of = self.about.get("rig")
+        if made_of is None or rig.origin is None or made_of == rig.origin:
+            return
+        if made_of.split()[:1] == rig.origin.split()[:1] == ["anny"]:
+            return
+        raise ValueError(
+            f"the calibration {self.name!r} was made of {_origin(made_of)}, the rig {rig.name!r} of "
+            f"{_origin(rig.origin)}: make one for it with `emo3d calibrate OUT --rig FILE`"
+        )
 
     @cached_property
     def _layers(self) -> dict[str, list[tuple[torch.Tensor, torch.Tensor]]]:
@@ -220,6 +240,27 @@ def to_weights(readings: Any, method: Method = DEFAULT_METHOD, calibration: Cali
 def to_readings(weights: Any, calibration: Calibration | None = None) -> np.ndarray:
     """Predict readings (N, 51) of weights (N, 51), with the packaged calibration by default."""
     return (calibration or load_calibration()).to_readings(weights)
+
+
+def _origin(origin: str) -> str:
+    return origin if origin.startswith("anny") else f"a file with SHA-256 {origin[:8]}..."
+
+
+def _units(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or any(name not in BLENDSHAPES for name in names):
+        raise ValueError(f"expected a list of blendshapes, got {str(names)[:100]}")
+    return tuple(names)
+
+
+def _check_network(path: Path, network: str, arrays: Mapping[str, np.ndarray]) -> None:
+    parts = [arrays.get(f"{network}.{layer}.{part}") for layer in range(3) for part in ("weight", "bias")]
+    shapes = [None if array is None else array.shape for array in parts]
+    wide, first, second = len(BLENDSHAPES), *(shape[0] if shape else 0 for shape in (shapes[1], shapes[3]))
+    if shapes != [(first, wide), (first,), (second, first), (second,), (wide, second), (wide,)]:
+        raise ValueError(f"{path}: expected a network {network!r} from 51 to 51 scores, got layers of {shapes}")
+    for array in parts:
+        if array is None or array.dtype not in (np.float16, np.float32) or not np.isfinite(array).all():
+            raise ValueError(f"{path}: expected finite float16 or float32 in the network {network!r}, got others")
 
 
 def _apply(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], scores: torch.Tensor) -> torch.Tensor:

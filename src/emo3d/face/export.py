@@ -76,12 +76,12 @@ def write_glb(
     if len(scores) != 1:
         raise ValueError(f"expected one expression for a GLB, got {len(scores)}")
     rig = rig or FaceRig.from_anny()
-    about = {**_about(space, calibration, rig.calibration), "description": description}
+    about = {**_about(space, calibration, rig), "description": description}
     if not fps > 0:
         raise ValueError(f"expected more than 0 frames per second, got {fps}")
 
     def target_weights(given: Any) -> np.ndarray:  # tongueOut, the last target, is 0
-        return np.pad(rig_weights(given, space, calibration, rig.calibration), ((0, 0), (0, 1)))
+        return np.pad(rig_weights(given, space, calibration, rig), ((0, 0), (0, 1)))
 
     frames = [target_weights(scores)[0], *([] if animation is None else target_weights(animation))]
     Path(path).write_bytes(_glb(rig, frames, fps, {**about, "identity": rig.name}))
@@ -149,7 +149,7 @@ def write_json(
     Path(path).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _about(space: Space, method: Method, calibration: str | None = PACKAGED) -> dict[str, str | None]:
+def _about(space: Space, method: Method, calibration: FaceRig | str = PACKAGED) -> dict[str, str | None]:
     """What a file says of its scores; see `write_json`."""
     kept = space == "weights" or method == "none"
     named = name_calibration(space, method, calibration)
@@ -240,6 +240,7 @@ def _glb(rig: FaceRig, frames: list[np.ndarray], fps: float, about: dict[str, An
                     "roughnessFactor": 0.7,
                 },
                 "doubleSided": True,  # the head is open at the neck, and an eyeball at its back
+                **_cut_out(rig),
             }
         ],
         "textures": [{"source": 0, "sampler": 0}],
@@ -266,7 +267,7 @@ def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], int]:
         "POSITION": binary.vertices(rig.neutral),
         "NORMAL": binary.vertices(normals),
         "TEXCOORD_0": binary.vertices(rig.uv),
-        "COLOR_0": binary.vertices(to_linear(rig.colors)),
+        "COLOR_0": binary.vertices(_colors(rig)),
     }
     primitive = {"attributes": attributes, "indices": binary.indices(rig.triangles), "material": 0}
     primitive["targets"] = [
@@ -290,6 +291,18 @@ def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
     vertex_normals(vertices, rig.triangles, rig.welds, normals)
     normals[~normals.any(axis=1)] = (0, 0, 1)
     return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+def _colors(rig: FaceRig) -> np.ndarray:
+    """Linear light (V, 3), and where something is cut out the coverage (V, 4), at most 1."""
+    coverage = rig.colors[:, 3:]
+    return np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
+
+
+def _cut_out(rig: FaceRig) -> dict[str, Any]:
+    if rig.colors.shape[1] == 3:
+        return {}
+    return {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(rig.colors[:, 3].max()))}
 
 
 def _png(picture: np.ndarray) -> bytes:

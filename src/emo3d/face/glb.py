@@ -6,28 +6,28 @@ import logging
 import os
 import struct
 from dataclasses import dataclass
-from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.face.gltf import LARGEST, Asset
+from emo3d.face.facing import LIDS, LIPS, centre, rotation_to_front
+from emo3d.face.gltf import MOST_VERTICES, Asset
+from emo3d.face.materials import Cover, atlas, cover
 from emo3d.face.rig import TARGETS
 from emo3d.names import Names, blendshape_name
 
 logger = logging.getLogger(__name__)
 
 _TRIANGLES = 4  # glTF primitive mode
-_GREY = (0.76, 0.68, 0.63)  # sRGB, of a surface without any colour
+_MOST_TRIANGLES = 4 * MOST_VERTICES
+_FAR = 1e9  # in the file's unit
 _NEAR = 2.5  # triangles further than this many half heights from the face's centre are left out (body, hands)
+_VRM_0_FRONT = (0, 0, -1)  # vrm-specification 0.0: the model faces -z; VRM 1.0 faces +z, as glTF does
 
 # The frame from the centres of what blinks and of what the lips move, in units of the height between them: the mean
 # over the identities of anny, whose own frames are within 5% of it.
-_LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
-_LIPS = ("mouthPucker", "mouthFunnel", "mouthSmileLeft", "mouthSmileRight")
 _DOWN, _BACK, _HALF_HEIGHT = 0.65, 0.135, 1.70
 
 
@@ -41,31 +41,34 @@ def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[s
     try:
         asset = Asset(path)
         asset.names = names
-        face = _merge(asset, [piece for node in asset.scene() for piece in _pieces(asset, node)])
+        pieces: list[_Piece] = []
+        for node in asset.scene():
+            pieces += _pieces(asset, node)
+            if sum(len(piece.triangles) for piece in pieces) > _MOST_TRIANGLES:
+                raise ValueError(f"expected at most {_MOST_TRIANGLES} triangles, got more")
+        face = _merge(asset, pieces)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
-    except (LookupError, TypeError, AttributeError, struct.error, MemoryError) as error:
-        raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r})") from error
+    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
+        raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
     if face["missing"]:
         logger.warning("%s lacks %d of 51 units: %s", path.name, len(face["missing"]), ", ".join(face["missing"]))
-    return {"name": f"{path.stem}-{asset.digest.hexdigest()[:8]}", **face}
+    digest = asset.digest.hexdigest()
+    return {"name": f"{path.stem}-{digest[:8]}", "origin": digest, **face}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Piece:
-    """One primitive in its place: vertices (V, 3), deltas by unit, triangles (T, 3), uv, sRGB colours, and texture."""
+    """One primitive in its place: vertices (V, 3), deltas (V, 3) by unit, triangles (T, 3), and what covers it."""
 
     vertices: np.ndarray
     deltas: dict[str, np.ndarray]
     triangles: np.ndarray
-    uv: np.ndarray
-    colors: np.ndarray
-    texture: int | None
-    picture: Image.Image
+    cover: Cover
 
 
 def _pieces(asset: Asset, node: dict[str, Any]) -> list[_Piece]:
-    mesh = asset.json["meshes"][node["mesh"]]
+    mesh = asset.entry("meshes", node["mesh"])
     pieces = []
     for primitive in mesh["primitives"]:
         if primitive.get("mode", _TRIANGLES) == _TRIANGLES:
@@ -76,49 +79,60 @@ def _pieces(asset: Asset, node: dict[str, Any]) -> list[_Piece]:
 
 
 def _piece(asset: Asset, node: dict[str, Any], mesh: dict[str, Any], primitive: dict[str, Any]) -> _Piece:
-    attributes = {name: asset.array(index) for name, index in primitive["attributes"].items()}
+    attributes, indices = asset.primitive(primitive)
     vertices = attributes["POSITION"].astype(np.float64)
     count = len(vertices)
     place = _place(asset, node, attributes)
     linear = np.broadcast_to(place[:, :3, :3], (count, 3, 3))
-    deltas: dict[str, np.ndarray] = {}
-    targets = primitive.get("targets", [])
-    for name, target in zip(_target_names(asset, mesh, primitive, len(targets)), targets, strict=True):
-        unit = blendshape_name(name, asset.names)
-        if unit not in TARGETS or "POSITION" not in target:
-            continue
-        if unit in deltas:
-            raise ValueError(f"mesh {mesh.get('name', '')!r} has {unit} twice")
-        deltas[unit] = np.einsum("vij,vj->vi", linear, asset.array(target["POSITION"]))
-    triangles = asset.array(primitive["indices"])[:, 0] if "indices" in primitive else np.arange(count)
+    deltas = _deltas(asset, mesh, primitive, linear)
+    triangles = np.arange(count) if indices is None else indices
     triangles = triangles[: len(triangles) // 3 * 3].reshape(-1, 3).astype(np.int64)
-    if triangles.size and triangles.max() >= count:
+    if triangles.size and not 0 <= triangles.min() <= triangles.max() < count:
         raise ValueError(f"expected indices below {count}, got {triangles.max()}")
     if np.linalg.det(linear).mean() < 0:  # a mirroring node turns triangles inside out
         triangles = triangles[:, ::-1]
-    material = asset.json["materials"][primitive["material"]] if "material" in primitive else {}
-    base = material.get("pbrMetallicRoughness", {})
-    source = base.get("baseColorTexture", {})
-    texture = source.get("index")
-    picture = Image.new("RGBA", (1, 1), "white") if texture is None else asset.picture(texture)
-    uv = attributes.get(f"TEXCOORD_{source.get('texCoord', 0)}", np.zeros((count, 2))).astype(np.float64)
-    uv = np.where((uv < 0) | (uv > 1), uv % 1, uv)  # repeated; a triangle across the edge of a repeat is smeared
-    factor = np.array(base.get("baseColorFactor", (1, 1, 1, 1)), float)
-    if material.get("alphaMode", "OPAQUE") != "OPAQUE":
-        alpha = factor[3] * _look_up(picture, uv[triangles].mean(axis=1))[:, 3] / 255
-        triangles = triangles[alpha >= material.get("alphaCutoff", 0.5)]
-    if texture is None and "baseColorFactor" not in base and "COLOR_0" not in attributes:
-        colors = np.tile(_GREY, (count, 1))
-    else:
-        colors = _to_srgb(attributes.get("COLOR_0", np.ones((count, 3)))[:, :3] * factor[:3])
+    covering = cover(asset, primitive, attributes, triangles)
+    if not covering.opaque:  # what is cut away altogether need not be tested sample by sample
+        most = np.asarray(covering.picture)[..., 3].max() / 255
+        triangles = triangles[covering.coverage[triangles].max(axis=1) * most >= 0.5]
+    piece = _Piece(np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3], deltas, triangles, covering)
+    return piece if covering.opaque or not covering.double_sided else _both_sides(piece)
+
+
+def _deltas(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any], linear: np.ndarray) -> dict[str, np.ndarray]:
+    targets = primitive.get("targets", [])
+    deltas: dict[str, np.ndarray] = {}
+    spelt: dict[str, str] = {}
+    for name, target in zip(asset.target_names(mesh, primitive), targets, strict=True):
+        unit = blendshape_name(name, asset.names)
+        if unit not in TARGETS or "POSITION" not in target:
+            continue
+        delta = np.einsum("vij,vj->vi", linear, asset.array(target["POSITION"], len(linear))).astype(np.float32)
+        if unit in deltas:
+            twice = f"mesh {mesh.get('name', '')!r} has {unit} twice, as {spelt[unit]!r} and {name!r}"
+            if not np.array_equal(deltas[unit], delta):
+                raise ValueError(f"{twice}, which differ: remove one of them")
+            logger.warning("%s; they are alike, and one is read", twice)
+        deltas[unit], spelt[unit] = delta, name
+    return deltas
+
+
+def _both_sides(piece: _Piece) -> _Piece:
+    """A card such as lashes are made of, and its back, with vertices of its own, since normals point the other way."""
+    count, covering = len(piece.vertices), piece.cover
     return _Piece(
-        vertices=np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3],
-        deltas=deltas,
-        triangles=triangles,
-        uv=uv,
-        colors=colors,
-        texture=texture,
-        picture=picture,
+        np.tile(piece.vertices, (2, 1)),
+        {unit: np.tile(delta, (2, 1)) for unit, delta in piece.deltas.items()},
+        np.concatenate([piece.triangles, piece.triangles[:, ::-1] + count]),
+        Cover(
+            colors=np.tile(covering.colors, (2, 1)),
+            coverage=np.tile(covering.coverage, 2),
+            uv=np.tile(covering.uv, (2, 1)),
+            picture=covering.picture,
+            key=covering.key,
+            opaque=covering.opaque,
+            double_sided=True,
+        ),
     )
 
 
@@ -134,47 +148,48 @@ def _place(asset: Asset, node: dict[str, Any], attributes: dict[str, np.ndarray]
     for name in [name for name in attributes if name.startswith("JOINTS_")]:
         weights = attributes[name.replace("JOINTS", "WEIGHTS")]
         place += np.einsum("vk,vkij->vij", weights, joints[attributes[name]])
-    return place / place[:, 3:, 3:]  # weights may not sum to 1
-
-
-def _target_names(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any], count: int) -> list[str]:
-    for holder in (mesh, primitive) if count else ():
-        names = holder.get("extras", {}).get("targetNames")
-        if names is not None:
-            if len(names) != count:
-                raise ValueError(f"mesh {mesh.get('name', '')!r} names {len(names)} of {count} morph targets")
-            return names
-    accessors = [target.get("POSITION") for target in primitive.get("targets", ())]
-    return ["" if index is None else asset.json["accessors"][index].get("name", "") for index in accessors]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # what is not finite is refused by `_merge`
+        return place / place[:, 3:, 3:]  # weights may not sum to 1
 
 
 def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
     if not any(piece.deltas for piece in pieces):
-        names = [
-            name
-            for mesh in asset.json.get("meshes", ())
-            for primitive in mesh["primitives"]
-            for name in _target_names(asset, mesh, primitive, len(primitive.get("targets", ())))
-        ]
-        found = f"{len(names)} others, {', '.join(names[:3])}" if names else "no morph targets at all"
-        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {found}")
+        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_targets_seen(asset)}")
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     neutral = np.concatenate([piece.vertices for piece in pieces])
-    deltas = np.zeros((len(TARGETS), len(neutral), 3))
+    moved = np.zeros((len(TARGETS), len(neutral)), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
         for unit, delta in piece.deltas.items():
-            deltas[TARGETS.index(unit), start : start + len(delta)] = delta
+            moved[TARGETS.index(unit), start : start + len(delta)] = np.linalg.norm(delta, axis=1)
+    if not (np.abs(neutral).max() < _FAR and moved.max() < _FAR):  # NaN, too
+        raise ValueError("expected places of vertices that can be pictured, got ones that are not finite or far off")
     triangles = np.concatenate([piece.triangles + start for start, piece in zip(starts, pieces, strict=False)])
-    frame = _frame(neutral, deltas)
+    said = _VRM_0_FRONT if "VRM" in asset.json.get("extensions", {}) else (0, 0, 0)
+    rotation = rotation_to_front(neutral, moved, triangles, said)
+    neutral = neutral @ rotation.T
+    frame = _frame(neutral, moved)
     near = (np.abs(neutral - frame[:3]) < _NEAR * frame[3]).all(axis=1)
     used, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)
-    texture, uv = _atlas(pieces)
+    if not len(used):
+        raise ValueError("expected triangles where the morph targets move a face, got none")
+    neutral = neutral[used]
+    deltas = np.zeros((len(TARGETS), len(used), 3), np.float32)
+    for start, piece in zip(starts, pieces, strict=False):
+        first, last = np.searchsorted(used, [start, start + len(piece.vertices)])
+        for unit, delta in piece.deltas.items():
+            deltas[TARGETS.index(unit), first:last] = delta[used[first:last] - start] @ rotation.T
+    covers = [piece.cover for piece in pieces]
+    texture, uv = atlas(covers)
+    colors = np.concatenate([covering.colors for covering in covers])
+    if texture.shape[2] == 4:
+        coverage = [np.full(len(c.coverage), 1.0) if c.opaque else c.coverage for c in covers]
+        colors = np.column_stack([colors, np.concatenate(coverage)])
     return {
-        "neutral": neutral[used].astype(np.float32),
-        "deltas": deltas[:, used].astype(np.float32),
+        "neutral": neutral.astype(np.float32),
+        "deltas": deltas,
         "triangles": corners.reshape(-1, 3).astype(np.int32),
-        "welds": _welds(neutral[used], deltas[:, used], frame[3]),
-        "colors": np.concatenate([piece.colors for piece in pieces])[used].astype(np.float32),
+        "welds": _welds(neutral, deltas, frame[3]),
+        "colors": colors[used].astype(np.float32),
         "uv": uv[used].astype(np.float32),
         "texture": texture,
         "frame": frame,
@@ -182,15 +197,21 @@ def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
     }
 
 
-def _frame(neutral: np.ndarray, deltas: np.ndarray) -> tuple[float, float, float, float]:
+def _targets_seen(asset: Asset) -> str:
+    meshes = asset.json.get("meshes", ())
+    names = [
+        name for mesh in meshes for primitive in mesh["primitives"] for name in asset.target_names(mesh, primitive)
+    ]
+    if not names:
+        return "no morph targets at all"
+    if not any(names):
+        return f"{len(names)} without names (they belong in the mesh's extras.targetNames; exporters have a switch)"
+    return f"{len(names)} others, {', '.join(name for name in names if name)[:200]}"
+
+
+def _frame(neutral: np.ndarray, moved: np.ndarray) -> tuple[float, float, float, float]:
     """Centre of the face and half the height to show: from lids and lips, or from all that moves if one is missing."""
-    moved = np.linalg.norm(deltas, axis=2)
-
-    def centre(names: tuple[str, ...]) -> np.ndarray:
-        weights = moved[[TARGETS.index(name) for name in names]].max(axis=0)
-        return weights @ neutral / weights.sum() if weights.any() else np.full(3, np.nan)
-
-    (x, y, z), (_, lips, _) = centre(_LIDS), centre(_LIPS)
+    (x, y, z), (_, lips, _) = centre(neutral, moved, LIDS), centre(neutral, moved, LIPS)
     unit = y - lips
     if np.isnan(unit):
         corners = neutral[moved.max(axis=0) > 0]
@@ -206,34 +227,13 @@ def _frame(neutral: np.ndarray, deltas: np.ndarray) -> tuple[float, float, float
 
 def _welds(neutral: np.ndarray, deltas: np.ndarray, half_height: float) -> np.ndarray:
     """The first vertex at the same place that moves alike: copies along a seam, but not the lips of a closed mouth."""
-    keys = np.concatenate([neutral[:, None], deltas.transpose(1, 0, 2)], axis=1).reshape(len(neutral), -1)
-    _, first, which = np.unique(np.rint(keys / (1e-5 * half_height)), axis=0, return_index=True, return_inverse=True)
-    return first[which.ravel()].astype(np.int32)
-
-
-def _atlas(pieces: list[_Piece]) -> tuple[np.ndarray, np.ndarray]:
-    """All textures as tiles of one square, (S, S, 3) uint8, and where in it each vertex lies, (V, 2) in [0, 1)."""
-    pictures = {piece.texture: piece.picture for piece in pieces}
-    across = ceil(sqrt(len(pictures)))
-    side = min(LARGEST // across, max(max(picture.size) for picture in pictures.values()))
-    atlas = Image.new("RGB", (across * side, across * side))
-    corners = {}
-    for number, (texture, picture) in enumerate(pictures.items()):
-        corners[texture] = np.array([number % across, number // across])
-        column, row = (side * corners[texture]).tolist()
-        atlas.paste(picture.convert("RGB").resize((side, side)), (column, row))
-    last = 1 - 0.5 / side  # the middle of a tile's last texel
-    uv = [(corners[piece.texture] + np.minimum(piece.uv, last)) / across for piece in pieces]
-    return np.asarray(atlas), np.concatenate(uv)
-
-
-def _look_up(picture: Image.Image, uv: np.ndarray) -> np.ndarray:
-    texels = np.asarray(picture)
-    columns, rows = (np.minimum(uv * picture.size, np.array(picture.size) - 1)).astype(int).T
-    return texels[rows, columns]
-
-
-def _to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Encode linear light in 0..1 (IEC 61966-2-1), the inverse of `raster.to_linear`."""
-    linear = np.clip(linear, 0, 1)  # glTF clamps colours too
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    grain = 1e-5 * half_height
+    _, which, counts = np.unique(np.rint(neutral / grain), axis=0, return_inverse=True, return_counts=True)
+    welds = np.arange(len(neutral), dtype=np.int32)
+    copies = np.flatnonzero(counts[which.ravel()] > 1)  # few; their moves are many numbers
+    if len(copies):
+        keys = np.concatenate([neutral[copies][:, None], deltas[:, copies].transpose(1, 0, 2)], axis=1)
+        keys = np.rint(keys.reshape(len(copies), -1) / grain)
+        _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        welds[copies] = copies[first[which.ravel()]]
+    return welds

@@ -9,25 +9,29 @@ Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
-import io
-import json
-import re
 import struct
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image
 
+from emo3d.documents import parse_json
+from emo3d.face.extensions import DRACO, check_extensions, picture_of, targets_of
 from emo3d.names import Names
+from emo3d.pictures import open_picture
 
 LARGEST = 2048  # side of a texture, in texels; a picture of a face shows less
+_LARGEST_PICTURE = 8192 * 8192  # pixels of a texture that is read, and made smaller
+_LARGEST_FILE = 2**30  # bytes
+_MOST_NODES = 100_000
+MOST_VERTICES = 500_000  # of all meshes as often as they are placed
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-_HARMLESS = re.compile("KHR_mesh_quantization|KHR_materials_.*|KHR_lights_punctual")  # required, yet read as it is
 
 
 class Asset:
@@ -37,49 +41,115 @@ class Asset:
 
     def __init__(self, path: Path) -> None:
         self.folder = path.parent.resolve()
-        content = path.read_bytes()
+        content = _read_file(path)
         self.digest = hashlib.sha256(content)
         text, self._chunk = _chunks(content) if content[:4] == b"glTF" else (content, b"")
         try:
-            self.json: dict[str, Any] = json.loads(text)
+            self.json: dict[str, Any] = parse_json(text.removeprefix(b"\xef\xbb\xbf"))
             version = str(self.json["asset"]["version"])
-        except (ValueError, LookupError, TypeError):
-            raise ValueError("expected a glTF 2.0 file (.glb or .gltf), got something else") from None
+        except (ValueError, LookupError, TypeError) as error:
+            why = f" ({error})" if isinstance(error, ValueError) and text[:1] == b"{" else ""
+            raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{why}") from None
         if not version.startswith("2."):
             raise ValueError(f"expected glTF 2.0, got version {version}")
-        needed = [name for name in self.json.get("extensionsRequired", ()) if not _HARMLESS.fullmatch(name)]
-        if needed:
-            raise ValueError(f"expected a file without compression or extensions, got one that needs {needed[0]}")
+        check_extensions(self.json, path.name)
         self._buffers = [self._bytes(buffer) for buffer in self.json.get("buffers", ())]
         self._pictures: dict[int, Image.Image] = {}
         self.world: dict[int, np.ndarray] = {}  # 4 x 4 matrix of every node that is placed
 
+    def entry(self, kind: str, index: Any) -> dict[str, Any]:
+        """The entry of a list of the file, such as `accessors`; a LookupError where there is none."""
+        entries = self.json.get(kind, [])
+        if type(index) is not int or not 0 <= index < len(entries) or not isinstance(entries[index], dict):
+            raise LookupError(f"{index!r:.40} is none of {len(entries)} {kind}")
+        return entries[index]
+
     def scene(self) -> list[dict[str, Any]]:
-        """Place the nodes of the default scene; those with a mesh, `index` added."""
+        """Place the nodes of the default scene; those with a mesh that is shown, `index` added."""
         nodes = self.json.get("nodes", [])
-        scenes = self.json.get("scenes", [{"nodes": range(len(nodes))}])
-        waiting = [(index, np.eye(4)) for index in scenes[self.json.get("scene", 0)].get("nodes", ())]
+        if len(nodes) > _MOST_NODES:
+            raise ValueError(f"expected at most {_MOST_NODES} nodes, got {len(nodes)}")
+        if "scenes" in self.json:
+            roots = self.entry("scenes", self.json.get("scene", 0)).get("nodes", ())
+        else:
+            children = {child for node in nodes for child in node.get("children", ())}
+            roots = [index for index in range(len(nodes)) if index not in children]
+        waiting = [(index, np.eye(4), True) for index in roots]
+        shown = []
         while waiting:
-            index, parent = waiting.pop(0)
+            index, parent, seen = waiting.pop()
+            node = self.entry("nodes", index)
             if index in self.world:
                 raise ValueError(f"expected nodes in a tree, got node {index} twice")
-            self.world[index] = parent @ _local(nodes[index])
-            waiting += [(child, self.world[index]) for child in nodes[index].get("children", ())]
-        return [{**nodes[index], "index": index} for index in self.world if "mesh" in nodes[index]]
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.world[index] = parent @ _local(node)
+            if not np.isfinite(self.world[index]).all():
+                raise ValueError(f"expected finite numbers, got others in the place of node {index}")
+            seen = seen and node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True) is not False
+            if "mesh" in node and seen:
+                shown.append({**node, "index": index})
+            waiting += [(child, self.world[index], seen) for child in reversed(node.get("children", ()))]
+        total = sum(self._vertices(self.entry("meshes", node["mesh"])) for node in shown)
+        if total > MOST_VERTICES:
+            raise ValueError(f"expected at most {MOST_VERTICES} vertices, got {total}: leave out what is not the head")
+        return shown
 
-    def array(self, index: int) -> np.ndarray:
-        """Values of an accessor, (count, width); normalised integers as floats."""
-        accessor = self.json["accessors"][index]
+    def _vertices(self, mesh: dict[str, Any]) -> int:
+        accessors = [primitive["attributes"]["POSITION"] for primitive in mesh["primitives"]]
+        return sum(_whole(self.entry("accessors", accessor), "count") for accessor in accessors)
+
+    def primitive(self, primitive: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Attributes of a primitive, each (V, width), and its indices, or None where it has none."""
+        accessors = {**primitive["attributes"]}
+        count = _whole(self.entry("accessors", accessors["POSITION"]), "count")
+        attributes, indices = {}, None
+        packed = primitive.get("extensions", {}).get(DRACO)
+        if packed is not None and "bufferView" not in self.entry("accessors", accessors["POSITION"]):
+            from emo3d.face.draco import decode
+
+            data = self._view(self.entry("bufferViews", packed["bufferView"]))
+            values, indices = decode(data, packed["attributes"])
+            for name in values:
+                if len(values[name]) != count:
+                    raise ValueError(f"expected {count} vertices in a Draco mesh, got {len(values[name])}")
+                attributes[name] = self._checked(values[name], accessors.pop(name))
+        elif "indices" in primitive:
+            indices = self.array(primitive["indices"])[:, 0]
+        if "POSITION" in accessors:  # these must have bytes, so that a small file is no large mesh
+            attributes["POSITION"] = self.array(accessors.pop("POSITION"))
+        return attributes | {name: self.array(index, count) for name, index in accessors.items()}, indices
+
+    def array(self, index: int, count: int | None = None) -> np.ndarray:
+        """Values of an accessor, (count, width); normalised integers as floats.
+
+        A `count` is what it must be; only such accessors may do without bytes of their own (zeros).
+        """
+        accessor = self.entry("accessors", index)
         dtype = np.dtype(_COMPONENTS[accessor["componentType"]])
-        shape = accessor["count"], _WIDTHS[accessor["type"]]
-        values = self._slice(accessor, dtype, shape) if "bufferView" in accessor else np.zeros(shape, dtype)
+        shape = _whole(accessor, "count", least=1), _WIDTHS[accessor["type"]]
+        if count is not None and shape[0] != count:
+            raise ValueError(f"expected {count} values in accessor {index}, got {shape[0]}")
+        if "bufferView" in accessor:
+            values = self._slice(accessor, dtype, shape)
+        elif count is None:
+            raise ValueError(f"expected values in accessor {index}, got none")
+        else:
+            values = np.zeros(shape, dtype)
         if "sparse" in accessor:
             sparse, values = accessor["sparse"], values.copy()
             kind = np.dtype(_COMPONENTS[sparse["indices"]["componentType"]])
-            rows = self._slice(sparse["indices"], kind, (sparse["count"], 1))[:, 0]
-            values[rows] = self._slice(sparse["values"], dtype, (sparse["count"], shape[1]))
-        if accessor.get("normalized"):
-            values = np.maximum(values / np.float32(np.iinfo(dtype).max), -1)
+            if kind.kind != "u":
+                raise ValueError(f"expected unsigned indices in accessor {index}, got {kind}")
+            some = _whole(sparse, "count", least=1)
+            rows = self._slice(sparse["indices"], kind, (some, 1))[:, 0]
+            if rows.max() >= shape[0]:
+                raise ValueError(f"expected indices below {shape[0]} in accessor {index}, got {rows.max()}")
+            values[rows] = self._slice(sparse["values"], dtype, (some, shape[1]))
+        return self._checked(values, index)
+
+    def _checked(self, values: np.ndarray, index: int) -> np.ndarray:
+        if self.entry("accessors", index).get("normalized") and values.dtype.kind != "f":
+            values = np.maximum(values / np.float32(np.iinfo(values.dtype).max), -1)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ValueError(f"expected finite numbers, got others in accessor {index}")
         return values
@@ -88,62 +158,106 @@ class Asset:
         """A texture's picture, RGBA, at most `LARGEST` texels wide and high."""
         if texture in self._pictures:
             return self._pictures[texture]
-        data = self._bytes(self.json["images"][self.json["textures"][texture]["source"]])
+        data = self._bytes(self.entry("images", picture_of(self.entry("textures", texture), texture)))
         try:
-            picture = Image.open(io.BytesIO(data)).convert("RGBA")
-        except OSError as error:
+            picture = open_picture(data, largest=_LARGEST_PICTURE)
+        except ValueError as error:
             raise ValueError(f"expected texture {texture} to be a picture: {error}") from None
+        if picture.mode not in ("RGB", "RGBA", "L"):
+            picture = picture.convert("RGBA")
         picture.thumbnail((LARGEST, LARGEST))
-        return self._pictures.setdefault(texture, picture)
+        return self._pictures.setdefault(texture, picture.convert("RGBA"))
+
+    def target_names(self, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
+        """Names of a primitive's morph targets; see `targets_of`."""
+        return targets_of(self.json.get("accessors", ()), mesh, primitive)
 
     def _slice(self, where: dict[str, Any], dtype: np.dtype[Any], shape: tuple[int, int]) -> np.ndarray:
-        view = self.json["bufferViews"][where["bufferView"]]
-        row, offset, data = (
-            view.get("byteStride", shape[1] * dtype.itemsize),
-            where.get("byteOffset", 0),
-            self._view(view),
-        )
-        needed = offset + (shape[0] - 1) * row + shape[1] * dtype.itemsize
+        view = self.entry("bufferViews", where["bufferView"])
+        data, width = self._view(view), shape[1] * dtype.itemsize
+        row, offset = _whole(view, "byteStride", width), _whole(where, "byteOffset", 0)
+        if row < width:
+            raise ValueError(f"expected rows of at least {width} bytes in buffer view {where['bufferView']}, got {row}")
+        needed = offset + (shape[0] - 1) * row + width
         if needed > len(data):
             raise ValueError(f"expected {needed} bytes in buffer view {where['bufferView']}, got {len(data)}")
         return np.ndarray(shape, dtype, data, offset, (row, dtype.itemsize))
 
-    def _view(self, view: dict[str, Any]) -> bytes:
-        start = view.get("byteOffset", 0)
-        return self._buffers[view["buffer"]][start : start + view["byteLength"]]
+    def _view(self, view: dict[str, Any]) -> memoryview:
+        start, length, buffer = _whole(view, "byteOffset", 0), _whole(view, "byteLength"), view["buffer"]
+        if type(buffer) is not int or not 0 <= buffer < len(self._buffers):
+            raise LookupError(f"{buffer!r:.40} is none of {len(self._buffers)} buffers")
+        return memoryview(self._buffers[buffer])[start : start + length]
 
     def _bytes(self, entry: dict[str, Any]) -> bytes:
         """Bytes of a buffer or an image: in a view, inline, in a file beside, or in the GLB's own chunk."""
         if "bufferView" in entry:
-            return self._view(self.json["bufferViews"][entry["bufferView"]])
+            return bytes(self._view(self.entry("bufferViews", entry["bufferView"])))
         if "uri" not in entry:
             return self._chunk
-        if entry["uri"].startswith("data:"):
-            return base64.b64decode(entry["uri"].partition(",")[2])
-        beside = (self.folder / unquote(entry["uri"])).resolve()
-        if not beside.is_relative_to(self.folder):
-            raise ValueError(f"expected files in the same folder, got {entry['uri']!r}")
-        data = beside.read_bytes()
+        uri = entry["uri"]
+        if uri.startswith("data:"):
+            try:
+                return base64.b64decode(uri.partition(",")[2])
+            except binascii.Error as error:
+                raise ValueError(f"expected base64 in a data URI: {error}") from None
+        data = _read_file(self._beside(unquote(uri), uri))
         self.digest.update(data)
         return data
 
+    def _beside(self, name: str, uri: str) -> Path:
+        """The file of a URI: in the folder by its name, and where it is a link, in the folder or among the Hub's blobs.
+
+        A name that leads elsewhere would read any file of this machine, and so would a link that came in an archive.
+        A snapshot in the Hub's cache is made of links to `../../blobs`, which hold files of the same repository.
+        """
+        parts = PurePosixPath(name).parts
+        if "\0" in name or "\\" in name or ":" in name or not parts or parts[0] == "/" or ".." in parts:
+            raise ValueError(f"expected files in the same folder, got {uri!r:.200}")
+        beside = self.folder.joinpath(*parts)
+        allowed = [self.folder]
+        if "snapshots" in self.folder.parts:
+            depth = len(self.folder.parts) - self.folder.parts[::-1].index("snapshots") - 1
+            allowed.append(Path(*self.folder.parts[:depth], "blobs"))
+        if not any(beside.resolve().is_relative_to(folder) for folder in allowed):
+            raise ValueError(f"expected files in the same folder, got {uri!r:.200}, a link to another")
+        return beside
+
+
+def _read_file(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"expected a file, got {path.name}, which is none")
+    if (size := path.stat().st_size) > _LARGEST_FILE:
+        raise ValueError(f"expected a file of at most {_LARGEST_FILE >> 20} MB, got {path.name} with {size >> 20} MB")
+    return path.read_bytes()
+
+
+def _whole(entry: dict[str, Any], name: str, default: int | None = None, least: int = 0) -> int:
+    """A whole number of an entry, checked."""
+    value = entry[name] if default is None else entry.get(name, default)
+    if type(value) is not int or not least <= value < 2**40:
+        raise ValueError(f"expected {name} to be a whole number of at least {least}, got {value!r:.40}")
+    return value
+
 
 def _chunks(content: bytes) -> tuple[bytes, bytes]:
+    """JSON and binary chunk, which come first; what else there is belongs to extensions."""
     _, version, length = struct.unpack_from("<4sII", content)
     if version != 2 or length > len(content):
         raise ValueError(f"expected a GLB of version 2 and {length} bytes, got version {version}, {len(content)} bytes")
-    found, start = {b"JSON": b"", b"BIN\0": b""}, 12
-    while start < length:
-        size, kind = struct.unpack_from("<I4s", content, start)
-        found[kind] = content[start + 8 : start + 8 + size]
-        start += 8 + size
-    return found[b"JSON"], found[b"BIN\0"]
+    chunks, start = {b"JSON": b"", b"BIN\0": b""}, 12
+    for _ in range(2):
+        if start < length:
+            size, kind = struct.unpack_from("<I4s", content, start)
+            chunks[kind] = content[start + 8 : start + 8 + size]
+            start += 8 + size
+    return chunks[b"JSON"], chunks[b"BIN\0"]
 
 
 def _local(node: dict[str, Any]) -> np.ndarray:
     if "matrix" in node:
         return np.array(node["matrix"], float).reshape(4, 4).T  # column by column
-    x, y, z, w = node.get("rotation", (0, 0, 0, 1))
+    x, y, z, w = (float(value) for value in node.get("rotation", (0, 0, 0, 1)))
     turn = np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -152,6 +266,7 @@ def _local(node: dict[str, Any]) -> np.ndarray:
         ]
     )
     local = np.eye(4)
-    local[:3, :3] = turn * node.get("scale", (1, 1, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        local[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), float)
     local[:3, 3] = node.get("translation", (0, 0, 0))
     return local

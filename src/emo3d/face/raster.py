@@ -28,10 +28,11 @@ SRGB_TO_LINEAR = to_linear(np.arange(256) / 255.0)
 _LEVELS = np.arange(4096) / 4095.0
 _ENCODED = np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055)
 LINEAR_TO_SRGB = np.round(255 * _ENCODED).astype(np.uint8)
-ZERO, HALF, ONE, FULL = map(np.float32, (0, 0.5, 1, 4095))  # bare literals would widen everything to float64
+# Bare literals would widen everything to float64.
+ZERO, HALF, ONE, FULL, HALF_BYTE = map(np.float32, (0, 0.5, 1, 4095, 127.5))
 
 
-def _compiled(function: Callable[..., None]) -> Any:
+def _compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, and keep it on the disk where there is room; without the GIL."""
     try:
         kernel: Any = njit(cache=True, nogil=True, fastmath=True)(function)
@@ -59,7 +60,28 @@ def _warn_unkept() -> None:
 
 
 @_compiled
-def fill_triangles(points: Any, triangles: Any, depth: Any, ids: Any, cull: bool) -> None:
+def _covers(uv: Any, texture: Any, alpha: Any, a: int, b: int, c: int, v: Any, w: Any) -> bool:
+    """Whether a surface is there at a sample: its triangle's corners, and the weights of the second and third."""
+    if alpha is None:  # known when this is compiled, so that rigs without one pay nothing
+        return True
+    texels, last = np.float32(texture.shape[0]), texture.shape[0] - 1
+    across = uv[a, 0] + v * (uv[b, 0] - uv[a, 0]) + w * (uv[c, 0] - uv[a, 0])
+    down = uv[a, 1] + v * (uv[b, 1] - uv[a, 1]) + w * (uv[c, 1] - uv[a, 1])
+    i, j = min(max(int(down * texels), 0), last), min(max(int(across * texels), 0), last)
+    return (alpha[a] + v * (alpha[b] - alpha[a]) + w * (alpha[c] - alpha[a])) * texture[i, j, 3] >= HALF_BYTE
+
+
+@_compiled
+def fill_triangles(
+    points: Any,
+    triangles: Any,
+    depth: Any,
+    ids: Any,
+    cull: bool,
+    uv: Any = None,
+    texture: Any = None,
+    alpha: Any = None,
+) -> None:
     """Write the nearest triangle of every sample.
 
     Args:
@@ -68,6 +90,7 @@ def fill_triangles(points: Any, triangles: Any, depth: Any, ids: Any, cull: bool
         depth: (H, W) float32, filled with infinity by the caller; overwritten with the nearest depth.
         ids: (H, W) int32, filled with -1 by the caller; overwritten with the nearest triangle.
         cull: leave out triangles that turn their back (clockwise with rows counted downwards).
+        uv, texture, alpha: see `draw`; without an alpha nothing is cut out, and the code for it is not compiled.
     """
     height, width = depth.shape
     for t in range(len(triangles)):
@@ -94,7 +117,8 @@ def fill_triangles(points: Any, triangles: Any, depth: Any, ids: Any, cull: bool
             v, w, z = vx * dx + vy * dy, wx * dx + wy * dy, az + zx * dx + zy * dy
             dy += ONE
             for column in range(left, right + 1):
-                if min(v, w, ONE - v - w) >= ZERO and z < depth[row, column]:
+                nearer = min(v, w, ONE - v - w) >= ZERO and z < depth[row, column]
+                if nearer and _covers(uv, texture, alpha, a, b, c, v, w):
                     depth[row, column] = z
                     ids[row, column] = t
                 v += vx
@@ -200,6 +224,7 @@ def draw(
     lights: Any,
     background: Any,
     samples: Any,
+    alpha: Any,
     pictures: Any,
 ) -> None:
     """Light, project and draw N meshes that share triangles, colours and texture; releases the GIL.
@@ -210,12 +235,13 @@ def draw(
         welds: (V,) int32, see `vertex_normals`.
         albedo: (V, 3) float32, linear, multiplied with the texture.
         uv: (V, 2) float32 in [0, 1), v down.
-        texture: (S, S, 3) uint8, sRGB.
+        texture: (S, S, 3) uint8, sRGB; with an alpha (S, S, 4).
         rotation: (3, 3) float32, applied about the camera's target.
         camera: (6,) float32: target x, y, z; distance to it, metres; focal length and half a side, in samples.
         lights: (L, 5) float32: unit direction to the light, its intensity, and its wrap (0 hard .. 1 ambient).
         background: (3,) float32, linear.
         samples: samples per pixel and axis.
+        alpha: (V,) float32; where it times the texture's is below a half, the surface is cut out. None: nowhere.
         pictures: (N, size, size, 3) uint8, overwritten.
     """
     count, side = vertices.shape[1], pictures.shape[1] * samples
@@ -248,6 +274,9 @@ def draw(
                 shaded[k, channel] = albedo[k, channel] * light
         depth[:] = np.inf
         ids[:] = -1
-        fill_triangles(points, triangles, depth, ids, True)
+        if alpha is None:
+            fill_triangles(points, triangles, depth, ids, True)
+        else:
+            fill_triangles(points, triangles, depth, ids, True, uv, texture, alpha)
         _set_up_planes(points, triangles, shaded, uv, planes)
         _shade_face(planes, texture, ids, background, samples, pictures[n])

@@ -130,7 +130,7 @@ def render_batches(
     with ThreadPoolExecutor(_threads()) as pool:
         ahead = batch_size * ceil(_CALIBRATED / batch_size)
         for start in range(0, len(expressions), ahead):
-            weights = rig_weights(expressions[start : start + ahead], space, calibration, rig.calibration)
+            weights = rig_weights(expressions[start : start + ahead], space, calibration, rig)
             for first in range(0, len(weights), batch_size):
                 yield _draw(weights[first : first + batch_size], rig, settings, pool)
 
@@ -157,7 +157,7 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
     shared = (
         rig.triangles,
         rig.welds,
-        to_linear(rig.colors),
+        to_linear(rig.colors[:, :3]),
         rig.uv,
         rig.texture,
         _turn(settings.yaw).astype(np.float32),
@@ -165,6 +165,7 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
         np.array(lights, np.float32),
         to_linear(np.array(_BACKGROUND) / 255),
         settings.samples,
+        np.ascontiguousarray(rig.colors[:, 3]) if rig.texture.shape[2] == 4 else None,
     )
     slices = [slice(start, start + _SLICE) for start in range(0, len(weights), _SLICE)]
     list(pool.map(lambda part: draw(vertices[part], *shared, pictures[part]), slices))

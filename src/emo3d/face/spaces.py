@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Calibration, Method, check_method, load_calibration
 
+if TYPE_CHECKING:
+    from emo3d.face.rig import FaceRig
+
 
 def rig_weights(
-    expressions: Any, space: Space, method: Method = DEFAULT_METHOD, calibration: str | None = PACKAGED
+    expressions: Any, space: Space, method: Method = DEFAULT_METHOD, calibration: FaceRig | str | None = PACKAGED
 ) -> np.ndarray:
     """Turn expressions into weights for a rig.
 
@@ -19,20 +22,23 @@ def rig_weights(
         expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
         space: what they are. Weights pass as they are, whatever the method.
         method: how readings become weights, see `emo3d.face.calibration`; `"none"` passes them as they are.
-        calibration: name or path of the one made for the rig (`FaceRig.calibration`).
+        calibration: the rig; or name or path of a calibration, which is then not held against a rig.
 
     Returns:
         (N, 51) float32 in 0..1.
 
     Raises:
-        ValueError: bad expressions, an unknown space or method, or readings for a rig without a calibration.
+        ValueError: bad expressions, an unknown space or method, or readings for a rig without a calibration or with one
+            that was made of another.
     """
     scores = as_expressions(expressions)
     found = _calibration(space, method, calibration)
     return scores if found is None else found.to_weights(scores, method)
 
 
-def name_calibration(space: Space, method: Method = DEFAULT_METHOD, calibration: str | None = PACKAGED) -> str | None:
+def name_calibration(
+    space: Space, method: Method = DEFAULT_METHOD, calibration: FaceRig | str | None = PACKAGED
+) -> str | None:
     """Name what `rig_weights` does, as files and signatures say it.
 
     Returns:
@@ -45,12 +51,16 @@ def name_calibration(space: Space, method: Method = DEFAULT_METHOD, calibration:
     return method if found is None else f"{method}/{found.name}"
 
 
-def _calibration(space: Space, method: Method, name: str | None) -> Calibration | None:
+def _calibration(space: Space, method: Method, rig: FaceRig | str | None) -> Calibration | None:
     if (check_space(space), check_method(method) == "none") != ("reading", False):
         return None
+    name = rig if rig is None or isinstance(rig, str) else rig.calibration
     if name is None:
         raise ValueError(
             "the rig has no calibration, so it cannot show readings: make one with `emo3d calibrate`, or pass "
             'calibration="none" to take them as if they were weights'
         )
-    return load_calibration(name)
+    calibration = load_calibration(name)
+    if rig is not None and not isinstance(rig, str):
+        calibration.check_rig(rig)
+    return calibration

@@ -14,6 +14,7 @@ from PIL import Image
 
 from emo3d.emotions import EMOTIONS
 from emo3d.pages import write_page
+from emo3d.pictures import open_picture
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,7 @@ class Report:
 
 def encode_picture(picture: Any, side: int = 224) -> str:
     """A picture (array, PIL image or the bytes of a file) as a JPEG data URI, at most `side` pixels wide or high."""
-    if isinstance(picture, bytes):
-        picture = Image.open(io.BytesIO(picture))
-    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture.convert("RGB")
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else open_picture(picture).convert("RGB")
     image.thumbnail((side, side))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=88)

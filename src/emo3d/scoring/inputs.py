@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES, Layout, Space, as_expressions, check_space
 from emo3d.emotions import EMOTIONS, as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.names import blendshape_names
-from emo3d.pictures import read_picture
+from emo3d.pictures import is_picture, read_picture
 from emo3d.scoring.joining import KEYS, order_of
 from emo3d.scoring.tables import column, column_names, listed, nearest
 
@@ -292,7 +291,7 @@ def is_pictures(predictions: Any) -> bool:
     first = predictions[0]
     if isinstance(first, str) and first.lstrip().startswith("["):
         return False  # a printed array, as the release has them
-    return isinstance(first, (Image.Image, str, Path)) or np.ndim(first) == 3
+    return is_picture(first)
 
 
 class Pictures:

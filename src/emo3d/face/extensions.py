@@ -1,0 +1,91 @@
+"""glTF extensions: which are read, which change nothing that a face's picture shows, and which are refused."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+DRACO = "KHR_draco_mesh_compression"
+_MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression", "MESHOPT_compression")
+
+# Applied where they occur (see gltf.py and materials.py), or of no effect on what is seen: what a surface reflects and
+# emits (the light here is ours), lights, alternatives that are off by default, physics, sounds, data about data.
+_READ = re.compile(
+    rf"{DRACO}|KHR_mesh_quantization|KHR_texture_(transform|basisu)|EXT_texture_(webp|avif)|MSFT_texture_dds"
+    r"|KHR_materials_(anisotropy|clearcoat|diffuse_transmission|dispersion|emissive_strength|ior|iridescence"
+    r"|pbrSpecularGlossiness|sheen|specular|transmission|unlit|variants|volume|volume_scatter|retroreflection)"
+    r"|KHR_node_(visibility|hoverability|selectability)|KHR_(lights_punctual|animation_pointer|interactivity"
+    r"|physics_rigid_bodies|implicit_shapes|collision_shapes|audio(_emitter)?|xmp(_json_ld)?|accessor_float64)"
+    r"|EXT_(lights_ies|lights_image_based|mesh_features|mesh_manifold|instance_features|structural_metadata"
+    r"|feature_metadata|mesh_polygon|texture_procedurals|materials_.*|lights_area)"
+    r"|MSFT_(lod|packing_.*)|ADOBE_materials_clearcoat.*|AGI_.*|CESIUM_(primitive_outline|RTC)|FB_.*|GOOGLE_.*"
+    r"|OMI_.*|MOZ_.*|VRM|VRMC_.*|BLENDER_.*|GODOT_.*|RDK_.*|WEB3D_.*"
+)
+_COMMAND = {
+    **dict.fromkeys(_MESHOPT, "gltfpack -i in.glb -o out.glb -noq"),
+    "KHR_texture_basisu": "gltf-transform ktxdecompress in.glb out.glb",
+    "EXT_texture_avif": "gltf-transform png in.glb out.glb",
+    "EXT_mesh_gpu_instancing": "",
+}
+
+
+def check_extensions(document: dict[str, Any], name: str) -> None:
+    """Refuse a file with an extension that would have to be read and is not; warn of those that nobody knows here.
+
+    Raises:
+        ValueError: the message has the command that writes the file without it, where there is one.
+    """
+    used, required = document.get("extensionsUsed", ()), document.get("extensionsRequired", ())
+    for extension in required:
+        if not isinstance(extension, str) or not _READ.fullmatch(extension):
+            fix = f": `{command}` writes it without" if (command := _COMMAND.get(extension)) else ""
+            raise ValueError(f"expected a file without compression or extensions, got one that needs {extension}{fix}")
+    for node in document.get("nodes", ()):
+        if "mesh" in node and "EXT_mesh_gpu_instancing" in node.get("extensions", {}):
+            raise ValueError("expected each mesh where its node is, got many copies of one (EXT_mesh_gpu_instancing)")
+    for material in document.get("materials", ()):
+        if "KHR_techniques_webgl" in material.get("extensions", {}):
+            raise ValueError("expected materials of glTF, got a program that draws them (KHR_techniques_webgl)")
+    unknown = [str(extension) for extension in used if not _READ.fullmatch(str(extension))]
+    unknown = [extension for extension in unknown if extension not in _COMMAND]
+    if unknown:
+        logger.warning("%s: not known here, and left out: %s", name, ", ".join(unknown))
+
+
+def picture_of(texture: dict[str, Any], index: int) -> int:
+    """The image of a texture: WebP where it has one, otherwise its `source`.
+
+    Raises:
+        ValueError: it has none, or only in a form that is not read.
+    """
+    extensions = texture.get("extensions", {})
+    if "EXT_texture_webp" in extensions:
+        return extensions["EXT_texture_webp"]["source"]
+    if "source" in texture:
+        return texture["source"]
+    for extension in ("KHR_texture_basisu", "EXT_texture_avif", "MSFT_texture_dds"):
+        if extension in extensions:
+            fix = f": `{command}` writes it as PNG" if (command := _COMMAND.get(extension)) else ""
+            raise ValueError(f"expected texture {index} as PNG, JPEG or WebP, got {extension} alone{fix}")
+    raise ValueError(f"expected texture {index} to have a picture, got none (no `source`)")
+
+
+def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
+    """Names of a primitive's morph targets, `""` where one has none: of the mesh, the primitive or the accessors.
+
+    Raises:
+        ValueError: other than one name for each.
+    """
+    targets = primitive.get("targets", ())
+    for holder in (mesh, primitive) if targets else ():
+        names = holder.get("extras", {}).get("targetNames") if isinstance(holder.get("extras"), dict) else None
+        if names is not None:
+            if not isinstance(names, list) or len(names) != len(targets):
+                count = len(names) if isinstance(names, list) else "none"
+                raise ValueError(f"mesh {mesh.get('name', '')!r} names {count} of {len(targets)} morph targets")
+            return [name if isinstance(name, str) else "" for name in names]
+    indices = [target.get("POSITION") for target in targets]
+    return ["" if index is None else str(accessors[index].get("name", "")) for index in indices]
