@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from emo3d.apps.faces import Face, portrait
 from emo3d.apps.look import in_words
 from emo3d.apps.panel import Panel
 from emo3d.face.spaces import rig_weights
 from emo3d.landmarker import FaceReader
+from emo3d.pictures import open_picture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # and none that starts another program
 MOST_PIXELS = 40_000_000
@@ -40,17 +40,10 @@ def read_photograph(path: str) -> np.ndarray:
     """
     global _reader
     try:
-        with Image.open(path, formats=FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise ValueError(
-                    f"Expected a picture of at most {MOST_PIXELS / 1e6:.0f} megapixels, got {opened.width} x "
-                    f"{opened.height}."
-                )
-            opened.draft("RGB", (LONGEST_READ, LONGEST_READ))
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-            picture.thumbnail((LONGEST_READ, LONGEST_READ))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError("This file is no picture that can be read: please use a PNG, JPEG or WebP.") from error
+        picture = open_picture(path, formats=FORMATS, largest=MOST_PIXELS).convert("RGB")
+    except (ValueError, OSError) as error:
+        raise ValueError(f"Please use a PNG, JPEG or WebP picture: {error}.") from error
+    picture.thumbnail((LONGEST_READ, LONGEST_READ))
     with _lock:
         if _reader is None:
             _reader = FaceReader(quiet=True)
@@ -63,8 +56,8 @@ def read_photograph(path: str) -> np.ndarray:
 def picture_tab(panel: Panel) -> None:
     """Build the tab."""
     gr.Markdown(
-        "MediaPipe reads the expression off your picture. **The picture is deleted as soon as it is read**; only 51 "
-        "numbers stay, in this page."
+        "MediaPipe reads the expression from your picture. **The picture is deleted right after that**; only 51 "
+        "numbers are kept, in this page."
     )
     photograph = gr.Image(
         type="filepath", sources=["upload", "webcam"], label="Photograph", height=280, buttons=[], format="png"
@@ -72,7 +65,12 @@ def picture_tab(panel: Panel) -> None:
     # Gradio's own opens what is uploaded before anybody can look at it, and keeps a second file of what is not RGB.
     photograph.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
     compared = gr.Gallery(
-        label="The reading on this head", columns=2, height=260, visible=False, allow_preview=False, interactive=False
+        label="The expression on this head",
+        columns=2,
+        height=260,
+        visible=False,
+        allow_preview=False,
+        interactive=False,
     )
     note = gr.Markdown(visible=False)
 
@@ -85,10 +83,11 @@ def picture_tab(panel: Panel) -> None:
         finally:
             Path(path).unlink(missing_ok=True)
         raw, face = Face(reading, identity), Face(rig_weights(reading, "reading")[0], identity)
-        pictures = [(portrait(raw, 320), "raw: readings as weights"), (portrait(face, 320), "calibrated")]
+        pictures = [(portrait(raw, 320), "raw: readings used as weights"), (portrait(face, 320), "calibrated")]
         text = (
-            "MediaPipe sees a brow raised or lips pursed where no one would, and hardly sees a sneer. Calibrated "
-            "weights are those that it would read this way off this head."
+            "MediaPipe makes typical mistakes: it reports raised brows and pursed lips on faces at rest, and it hardly "
+            "notices a sneer. The calibrated weights correct this: on this head, MediaPipe would read them like your "
+            "picture."
         )
         return [gr.Gallery(pictures, visible=True), gr.Markdown(text, visible=True), *panel.show(face)]
 
