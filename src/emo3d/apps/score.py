@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -70,7 +70,8 @@ CSS = """
 .faces figcaption {padding: 8px 10px; font-size: 13px; line-height: 1.4; color: var(--body-text-color)}
 .faces p {margin: 0 0 4px; overflow-wrap: anywhere}
 .faces .said {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
-.faces small {font-size: 12px; opacity: 0.8}
+.faces small {font-size: 12px}
+.gone {display: none !important}
 """
 LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + CSS}
 
@@ -305,10 +306,10 @@ def score_tab() -> None:
         api_name="score",
         show_progress_on=[nothing, numbers],
     )
-    # An error leaves no old result there. Hidden, not taken out: a plot that goes while it is measured throws.
-    there: bool | Literal["hidden"]
-    for event, empty, there in ((scored.success, False, True), (scored.failure, True, "hidden")):
-        shown = [gr.Markdown(visible=empty), gr.Column(visible=there), gr.Column(visible=there)]
+    # An error leaves no old result there. By a class of its own: a plot that is taken out while it is measured throws.
+    there = [gr.Markdown(visible=False), *(gr.Column(visible=True, elem_classes=[]) for _ in range(2))]
+    gone = [gr.Markdown(visible=True), *(gr.Column(elem_classes=["gone"]) for _ in range(2))]
+    for event, shown in ((scored.success, there), (scored.failure, gone)):
         event(lambda shown=shown: shown, None, [nothing, results, faces], api_visibility="private")
 
 
