@@ -89,7 +89,7 @@ def test_every_request_has_files_of_its_own(demo):
         ("/generate", {"description": "joy", "strength": 3.0}, "greater than maximum"),
         ("/render", {"blendshapes": "jawOpen"}, "Expected a JSON object"),
         ("/render", {"blendshapes": '{"jawOpen": 2}'}, "Expected weights in 0..1"),
-        ("/render", {"blendshapes": '{"jawOpen": NaN}'}, "Expected weights in 0..1"),
+        ("/render", {"blendshapes": '{"jawOpen": NaN}'}, "weights in 0..1"),
         ("/render", {"blendshapes": '{"smile": 1}'}, "Expected names"),
         ("/render", {"blendshapes": "[" * 100_000}, "Expected a JSON object"),
     ],

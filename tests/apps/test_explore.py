@@ -60,7 +60,7 @@ def test_a_card_of_a_face():
     assert ">0.25<" in card  # 0.2 and 0.6 divided by their sum
     assert ">0.75<" in card
     assert "happiness" not in card
-    assert 'data-face="3" aria-label="Take the face of row 7"' in card
+    assert 'data-face="3" aria-label="Open the face of row 7"' in card
 
 
 @pytest.mark.parametrize("held", [b"", b"GIF89a", encoded("EPS"), encoded("PNG", (9000, 9000)), encoded("PNG")[:40]])
@@ -117,12 +117,12 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
 
     # By keyboard: search, turn pages, another dataset, take a face.
     choose_emotion(page, "fear")
-    looked.get_by_text("Onward looks further").wait_for()
+    looked.get_by_text("press Next to search further").wait_for()
     first = looked.inner_text()
-    page.get_by_role("button", name="Back", disabled=True).wait_for()
-    page.get_by_role("button", name="Onward").focus()
+    page.get_by_role("button", name="Previous", disabled=True).wait_for()
+    page.get_by_role("button", name="Next").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Back", disabled=False).focus()
+    page.get_by_role("button", name="Previous", disabled=False).focus()
     assert looked.inner_text() != first
     page.keyboard.press("Enter")
     looked.get_by_text(first).wait_for()
@@ -147,7 +147,7 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
     assert figures.locator("p").all_inner_texts() == [HOSTILE]
     assert page.evaluate("window.ran") is None
 
-    page.get_by_role("button", name="Take the face of row 0").focus()
+    page.get_by_role("button", name="Open the face of row 0").focus()
     page.keyboard.press("Enter")
     page.get_by_role("tab", name="Make a face", selected=True).wait_for()
     page.get_by_alt_text("The face, seen from the front").wait_for()

@@ -215,7 +215,7 @@ def test_a_picture_becomes_a_face_and_is_not_kept(page, read, kind, tmp_path, de
     before = wait_for_picture(page)
     page.locator("#make input[type=file]").set_input_files(path)
     shown = picture(page, other_than=before)
-    page.get_by_text("raw: readings as weights").wait_for()
+    page.get_by_text("raw: readings used as weights").wait_for()
     assert page.get_by_text("calibrated", exact=True).is_visible()
     assert np.corrcoef(read(shown), reading)[0, 1] > 0.7  # the head is read as the photograph was
     if kind == "render":
@@ -234,15 +234,15 @@ def test_a_picture_without_a_face_is_answered_in_words(page, tmp_path):
 def test_a_blend_and_its_animation(page, read, validate):
     open_tab(page, "Blend")
     before = wait_for_picture(page)
-    page.get_by_label("One feeling").fill("He is furious")
-    page.get_by_label("The other").fill("She is delighted")
+    page.get_by_label("First feeling").fill("He is furious")
+    page.get_by_label("Second feeling").fill("She is delighted")
     page.get_by_role("button", name="Show the blend").click()
     wait_for_picture(page, other_than=before)
     middle = taken_weights(page)
-    press(page, "Between them", "Home")
+    press(page, "Mix", "Home")
     wait_until(page, lambda: taken_weights(page) != middle, "the first feeling")
     first = taken_weights(page)
-    press(page, "Between them", "End")
+    press(page, "Mix", "End")
     wait_until(page, lambda: taken_weights(page) not in (middle, first), "the other feeling")
     other = taken_weights(page)
     assert first["browDownLeft"] > 0.5 > other["browDownLeft"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contrast import FAINT, OFF_SCREEN
 from emo3d import EMOTIONS
 
 pytestmark = pytest.mark.browser
@@ -40,7 +41,7 @@ def open_tab(page, name):
 
 def start_judging(page, name, question="One face"):
     open_tab(page, "Judge")
-    page.get_by_label("Your name here").fill(name)
+    page.get_by_label("Your name").fill(name)
     page.get_by_label(question).check()
     page.get_by_role("button", name="Start").click()
 
@@ -55,7 +56,7 @@ def test_a_person_judges_and_comes_back(demo, visit, kept, width):
     assert set(EMOTIONS) <= set(page.locator("body").inner_text().split())
     page.get_by_role("button", name="Agree", exact=True).click()
     page.get_by_text("Question 2 of").wait_for()
-    page.get_by_role("button", name="Disagree, and say what it should be").click()
+    page.get_by_role("button", name="Disagree, and correct the emotions").click()
     page.wait_for_timeout(1500)  # the sliders of a new question are set after its text
     page.get_by_label("range slider for Contempt").press("End")
     page.get_by_role("button", name="Disagree", exact=True).click()
@@ -76,7 +77,7 @@ def test_a_person_judges_and_comes_back(demo, visit, kept, width):
     page.get_by_role("button", name="Start").click()
     page.get_by_text("Which face shows the description better?").wait_for()
     page.get_by_alt_text("Second face to judge").wait_for()
-    page.get_by_role("button", name="Both alike").click()
+    page.get_by_role("button", name="Both the same").click()
     page.get_by_text("Question 2 of").wait_for()
     assert kept()[name][2]["better"] == "same"
 
@@ -115,8 +116,8 @@ def test_a_face_of_the_sample_is_taken_to_be_adjusted(demo, visit, width):
     open_tab(page, "Explore")
     page.locator(".rows figure").first.wait_for()
     said = page.locator(".rows figcaption p").first.inner_text()
-    page.get_by_role("button", name="Take the face of row").first.click()
-    page.get_by_text("off the description").wait_for()
+    page.get_by_role("button", name="Open the face of row").first.click()
+    page.get_by_text("from the description").wait_for()
     with page.expect_download() as download:
         page.locator("#take").get_by_role("button", name="GLB", exact=True).click()
     document = download.value.path().read_bytes()
@@ -136,6 +137,40 @@ def test_pictures_and_fields_have_names(demo, visit, scheme):
         page.wait_for_timeout(1500)
         assert page.evaluate(nameless) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_all_text_can_be_read_and_reached(demo, visit, width, scheme):
+    page = visit(demo, width, scheme)
+    page.get_by_text("Divergence").wait_for()
+    for name in TABS:
+        open_tab(page, name)
+        page.wait_for_timeout(1500)
+        assert page.evaluate(FAINT) == {}, name
+        assert page.evaluate(OFF_SCREEN) == [], name
+
+
+def test_an_error_on_score_leaves_no_empty_result(demo, visit):
+    page = visit(demo)
+    open_tab(page, "Score")
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.get_by_text("Please upload predictions").wait_for()
+    page.wait_for_timeout(1000)
+    for part in ("Signature", "By emotion", "Worst faces"):
+        assert not page.get_by_text(part, exact=True).first.is_visible()
+    assert page.get_by_text("appear here").is_visible()
+
+
+def test_a_link_reopens_the_face(demo, visit):
+    page = visit(f"{demo}/?description=An+old+%3Cb%3Ewoman&weights=jawOpen:0.25,mouthSmileLeft:1")
+    page.get_by_text("Divergence").wait_for()
+    assert page.get_by_label("Description", exact=True).input_value() == "An old <b>woman"
+    link = page.get_by_label("Link to this face").input_value()
+    assert "weights=jawOpen%3A0.25%2CmouthSmileLeft%3A1" in link
+    assert "identity=elderly-woman" in link
+    page.get_by_role("tab", name="Adjust", exact=True).click()
+    page.get_by_label("range slider for mouthSmileRight").wait_for()  # the face is uneven
+    assert page.get_by_label("number input for mouthSmileLeft").input_value() == "1"
 
 
 @pytest.mark.skipif("EMO3D_SCREENSHOTS" not in os.environ, reason="EMO3D_SCREENSHOTS names no folder for the README's")

@@ -58,7 +58,7 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
                         0,
                         1,
                         step=0.01,
-                        label=_label(name, True),
+                        label=name.removesuffix("Left") if name in PARTNERS else name,
                         info="Corrects an open jaw; keep it below jawOpen" if name == "mouthClose" else None,
                         visible=name not in PARTNERS.values(),
                         min_width=200,
@@ -66,46 +66,44 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
                     )
     ordered = [sliders[name] for name in BLENDSHAPES]
     history = gr.State([])
+    apart = gr.State(frozenset[str]())  # left blendshapes whose right one has a slider of its own now
 
-    def follow(alike: bool, face: Face, *values: float) -> list[Any]:
+    def follow(apart: frozenset[str], face: Face, *values: float) -> list[Any]:
         """The slider that moved takes its partner along; only that one is sent back, so that no thumb jumps."""
-        shown = _moved(alike, face, values)
+        shown = _moved(apart, face, values)
         updates = [
             float(weight) if abs(weight - value) > _ROUNDING else gr.skip()
             for weight, value in zip(shown.weights, values, strict=True)
         ]
         return [*panel.quick(shown), *updates]
 
-    def settle(history: list[np.ndarray], alike: bool, face: Face, *values: float) -> list[Any]:
+    def settle(history: list[np.ndarray], apart: frozenset[str], face: Face, *values: float) -> list[Any]:
         """All that `follow` leaves out. It may come before `follow` is through, so it asks the sliders as well."""
-        shown = _moved(alike, face, values)
+        shown = _moved(apart, face, values)
         return [_remember(history, shown), *panel.show(shown)]
 
-    def set_to(weights: np.ndarray, history: list[np.ndarray], face: Face) -> list[Any]:
+    def set_to(weights: np.ndarray, history: list[np.ndarray], alike: bool, face: Face) -> list[Any]:
         shown = replace(face, weights=np.asarray(weights, np.float32), description="")
-        return [_remember(_remember(history, face), shown), *_values(shown), *panel.show(shown)]
+        return [_remember(_remember(history, face), shown), *_sliders(alike, shown), *panel.show(shown)]
 
-    def undone(history: list[np.ndarray], face: Face) -> list[Any]:
+    def undone(history: list[np.ndarray], alike: bool, face: Face) -> list[Any]:
         if len(history) < 2:
             raise gr.Error("There is nothing to undo.", print_exception=False)
         shown = replace(face, weights=history[-2], description="")
-        return [history[:-1], *_values(shown), *panel.show(shown)]
+        return [history[:-1], *_sliders(alike, shown), *panel.show(shown)]
 
     private: dict[str, Any] = {"api_visibility": "private"}
-    tab.select(lambda face: [[face.weights], *_values(face)], [panel.face], [history, *ordered], **private)
-    alike.input(
-        lambda alike: [
-            gr.Slider(label=_label(name, alike), visible=not alike or name not in PARTNERS.values())
-            for name in BLENDSHAPES
-        ],
-        [alike],
-        ordered,
+    tab.select(
+        lambda alike, face: [[face.weights], *_sliders(alike, face)],
+        [alike, panel.face],
+        [history, apart, *ordered],
         **private,
     )
+    alike.input(_sliders, [alike, panel.face], [apart, *ordered], **private)
     gr.on(
         [slider.input for slider in ordered],
         follow,
-        [alike, panel.face, *ordered],
+        [apart, panel.face, *ordered],
         [*panel.quick_outputs, *ordered],
         trigger_mode="always_last",
         show_progress="hidden",
@@ -114,35 +112,49 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
     gr.on(
         [slider.release for slider in ordered],
         settle,
-        [history, alike, panel.face, *ordered],
+        [history, apart, panel.face, *ordered],
         [history, *panel.outputs],
         trigger_mode="always_last",
         show_progress="hidden",
         **private,
     )
-    state, all_of_it = [history, panel.face], [history, *ordered, *panel.outputs]
+    state, all_of_it = [history, alike, panel.face], [history, apart, *ordered, *panel.outputs]
     shown: dict[str, Any] = {**private, "show_progress_on": [panel.picture]}
     undo.click(undone, state, all_of_it, **shown)
-    flip.click(lambda history, face: set_to(mirror(face.weights)[0], history, face), state, all_of_it, **shown)
-    chance.click(lambda history, face: set_to(_random(), history, face), state, all_of_it, **shown)
+    flip.click(
+        lambda history, alike, face: set_to(mirror(face.weights)[0], history, alike, face), state, all_of_it, **shown
+    )
+    chance.click(lambda history, alike, face: set_to(_random(), history, alike, face), state, all_of_it, **shown)
     for emotion, button in zip(EMOTIONS, emotions, strict=True):
         button.click(partial(set_to, compose({emotion: 1.0})), state, all_of_it, **shown)
 
 
-def _label(name: str, alike: bool) -> str:
-    return name.removesuffix("Left") if alike and name in PARTNERS else name
+def _sliders(alike: bool, face: Face) -> list[Any]:
+    """Pairs that have a slider for each side, and what all sliders show: of an uneven face both sides."""
+    weights = dict(zip(BLENDSHAPES, (round(float(weight), 3) for weight in face.weights), strict=True))
+    apart = frozenset(left for left, right in PARTNERS.items() if not alike or weights[left] != weights[right])
+    one_slider = {left: right for left, right in PARTNERS.items() if left not in apart}
+    return [
+        apart,
+        *(
+            gr.Slider(
+                value=weight,
+                label=name.removesuffix("Left") if name in one_slider else name,
+                visible=name not in one_slider.values(),
+            )
+            for name, weight in weights.items()
+        ),
+    ]
 
 
-def _values(face: Face) -> list[float]:
-    return [round(float(weight), 3) for weight in face.weights]
-
-
-def _moved(alike: bool, face: Face, values: tuple[float, ...]) -> Face:
+def _moved(apart: frozenset[str], face: Face, values: tuple[float, ...]) -> Face:
     """The face that the sliders ask for; a hidden one has no say, since its value may be an old one."""
     given = np.array(values, np.float32)
     moved = np.abs(given - face.weights) > _ROUNDING
     weights = np.where(moved, given, face.weights)
-    for left, right in PARTNERS.items() if alike else ():
+    for left, right in PARTNERS.items():
+        if left in apart:
+            continue
         one, other = _INDEX[left], _INDEX[right]
         weights[other] = weights[one] if moved[one] else face.weights[other]
     return replace(face, weights=weights, description="" if moved.any() else face.description)

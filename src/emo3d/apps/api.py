@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from emo3d.apps import faces
-from emo3d.apps.faces import Face, by_name, parse_weights, read, strengthen, write_files
+from emo3d.apps.faces import AS_DESCRIBED, Face, by_name, parse_weights, read, strengthen, write_files
 from emo3d.apps.look import in_words
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
@@ -28,7 +28,7 @@ def endpoints(trusted: str) -> None:
 
         Args:
             description: a sentence in English, at most 2,000 characters, as in "She just won the lottery".
-            identity: whose face.
+            identity: whose face; "as described" is the one that fits the description.
             strength: 0 for a face at rest, 1 for the expression as generated, up to 1.5 for more of it.
             model: the generator: quickstart, or the id of one on the Hub.
             seed: of generators that vary: 0 is their first answer, every other number another one.
@@ -46,7 +46,7 @@ def endpoints(trusted: str) -> None:
 
         Args:
             blendshapes: a JSON object from ARKit name to weight in 0..1, as in {"jawOpen": 0.4}; what is left out is 0.
-            identity: whose face.
+            identity: whose face; "as described" is the adult here.
 
         Returns:
             The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
@@ -56,7 +56,7 @@ def endpoints(trusted: str) -> None:
 
     with gr.Row(visible=False):
         description = gr.Textbox(label="description")
-        identity = gr.Dropdown(list(IDENTITIES), value="adult", label="identity")
+        identity = gr.Dropdown([*IDENTITIES, AS_DESCRIBED], value="adult", label="identity")
         strength = gr.Slider(0, 1.5, value=1, label="strength")
         model = gr.Textbox(trusted, label="model")
         seed = gr.Number(0, label="seed", precision=0)

@@ -14,11 +14,11 @@ from emo3d.apps.panel import Panel
 
 def blend_tab(panel: Panel, models: list[str]) -> None:
     """Build the tab; `models` are ids of generators, of which the first one is used."""
-    first = gr.Textbox("She cannot stop laughing", label="One feeling", max_lines=2)
-    second = gr.Textbox("He is terrified of the dark", label="The other", max_lines=2)
-    part = gr.Slider(0, 1, value=0.5, step=0.05, label="Between them", info="0 is the one, 1 is the other")
+    first = gr.Textbox("She cannot stop laughing", label="First feeling", max_lines=2)
+    second = gr.Textbox("He is terrified of the dark", label="Second feeling", max_lines=2)
+    part = gr.Slider(0, 1, value=0.5, step=0.05, label="Mix", info="0: only the first feeling; 1: only the second")
     blend = gr.Button("Show the blend", variant="primary")
-    gr.Markdown("**Animation** of the face that is shown, from rest to its expression and back.")
+    gr.Markdown("**Animation**: the face moves from rest to the expression that is shown, and back.")
     animate = gr.Button("Animate")
     moving = gr.Image(
         label="Animation", interactive=False, height=320, visible=False, alt_text="The face, moving", buttons=[]
@@ -36,7 +36,8 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
     def show(one: str, other: str, part: float, identity: str) -> list[Any]:
         weights = np.concatenate([generate(text, models[0], trusted=models[0]) for text in (one, other)])
         ends = (one.strip(), other.strip(), weights)
-        return [ends, *panel.show(between(ends, part, identity))]
+        head = Face(weights[0], identity, ends[0]).identity  # one head all the way
+        return [ends, *panel.show(between(ends, part, head))]
 
     def move(ends: tuple[str, str, np.ndarray] | None, part: float, face: Face) -> list[Any]:
         return panel.quick(between(ends, part, face.identity)) if ends else [gr.skip()] * len(panel.quick_outputs)

@@ -7,27 +7,29 @@ from typing import Any
 
 import gradio as gr
 
-from emo3d.apps import explore, judge, look, panel, score
+from emo3d.apps import compare, explore, judge, look, panel, score
 from emo3d.apps.adjust import adjust_tab
 from emo3d.apps.api import endpoints
 from emo3d.apps.blend import blend_tab
+from emo3d.apps.compare import compare_tab
 from emo3d.apps.describe import describe_tab
 from emo3d.apps.explore import explore_tab
-from emo3d.apps.faces import prior
+from emo3d.apps.faces import Face, parse_link, prior
 from emo3d.apps.judge import judge_tab
-from emo3d.apps.look import KEPT_SECONDS
+from emo3d.apps.look import KEPT_SECONDS, shown_as_text
+from emo3d.apps.many import many_tab
 from emo3d.apps.panel import Panel
 from emo3d.apps.picture import picture_tab
 from emo3d.apps.score import score_tab
 from emo3d.scoring import QUICKSTART
 
 INTRODUCTION = """# Emo3D
-Describe a feeling and see it on a face that you can turn, adjust, measure and take with you."""
+Describe a feeling and see it on a 3D face. Turn it, adjust it, measure it, download it."""
 
-ABOUT = """The *quickstart* generator, and the reader of pictures, are small and were trained on a synthetic sample:
-they know situations and emotions; negation, irony and physical detail are beyond them. A generator that was trained on
-the published data writes *readings*, what MediaPipe says of a face; the weights shown are those it would read that way.
-What a face shows here is made from words and says nothing about how anybody feels."""
+ABOUT = """The *quickstart* generator and the model that reads the pictures are small and were trained on a synthetic
+sample: they know situations and emotions, but not negation, irony or physical detail. Generators trained on the
+published data give *readings* (what MediaPipe reads from a face); these are turned into weights before they are shown.
+The faces are made from words and say nothing about how any person feels."""
 
 
 def build(generator: str = QUICKSTART) -> gr.Blocks:
@@ -53,6 +55,10 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
                         picture_tab(shown)
                     with gr.Tab("Blend"):
                         blend_tab(shown, models)
+                    with gr.Tab("Many"):
+                        many_tab(shown, models)
+                    with gr.Tab("Compare"):
+                        compare_tab(shown)
             with gr.Tab("Explore") as exploring:
                 taken = explore_tab(exploring, shown)
                 taken.success(lambda: gr.Tabs(selected="make"), None, tabs, api_visibility="private")
@@ -62,7 +68,28 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
                 judge_tab()
         endpoints(generator)
         gr.Markdown(ABOUT)
-        page.load(describe, inputs, outputs, api_visibility="private", show_progress_on=[shown.picture])
+
+        def reopen(request: gr.Request, description: str, *others: Any) -> list[Any]:
+            """The face that the address names, else that of the first example."""
+            try:
+                link = parse_link(dict(request.query_params))
+            except ValueError as error:
+                gr.Warning(shown_as_text(error))
+                link = None
+            if link is None:
+                return [gr.skip(), gr.skip(), *describe(description, *others)]
+            if link.weights is None:
+                return [link.description, link.identity, *describe(link.description, *others[:-1], link.identity)]
+            face = Face(link.weights, link.identity, link.description)
+            return [link.description, link.identity, link.weights[None], 0, gr.skip(), *shown.show(face)]
+
+        page.load(
+            reopen,
+            inputs,
+            [inputs[0], shown.identity, *outputs],
+            api_visibility="private",
+            show_progress_on=[shown.picture],
+        )
     return page
 
 
@@ -71,7 +98,7 @@ MOST_WAITING = 64
 LARGEST_FILE = "20mb"
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
-    "css": look.CSS + panel.CSS + judge.CSS + score.CSS + explore.CSS,
+    "css": look.CSS + panel.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,
     "js": look.KEYS,
 }
 

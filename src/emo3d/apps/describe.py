@@ -34,18 +34,20 @@ def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[
         EXAMPLES[0], label="Description", placeholder="What does the face feel?", lines=2, autofocus=True
     )
     show = gr.Button("Show the face", variant="primary")
-    examples = gr.Examples([[text] for text in EXAMPLES], [description], label="Or try one of these")
-    strength = gr.Slider(0, 1.5, value=1, step=0.05, label="Strength", info="0 is a face at rest, 1 as generated")
+    examples = gr.Examples([[text] for text in EXAMPLES], [description], label="Examples")
+    strength = gr.Slider(0, 1.5, value=1, step=0.05, label="Strength", info="0: a face at rest; 1: as generated")
     with gr.Accordion("Generator", open=False):
         model = gr.Dropdown(
             models,
             value=models[0],
             label="Model",
-            info="Or the id of one on the Hub, as in namespace/name",
+            info="Or the name of a model on the Hugging Face Hub, for example namespace/name",
             allow_custom_value=True,
         )
-        samples = gr.Slider(1, 6, value=1, step=1, label="Variants", info="Of VAE-CLIP; the others give one face")
-        seed = gr.Number(0, label="Seed of the variants", precision=0)
+        samples = gr.Slider(
+            1, 6, value=1, step=1, label="Number of variants", info="Only VAE-CLIP models give more than one face"
+        )
+        seed = gr.Number(0, label="Random seed of the variants", precision=0)
     variants = gr.Gallery(label="Variants: choose one", columns=3, height=220, visible=False, allow_preview=False)
     generated, chosen = gr.State(np.zeros((1, 51), np.float32)), gr.State(0)
 

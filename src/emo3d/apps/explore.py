@@ -24,8 +24,8 @@ ANY = "any"
 SIDE = 224  # pixels of a picture on the page
 LONGEST_SHOWN = 600  # characters of a description
 
-INTRODUCTION = """Look at the embedded *sample*, or name any public dataset of the Hub, as in `namespace/name`, whose
-Parquet files have descriptions and blendshapes. Rows are read where they lie; no code of a dataset is run."""
+INTRODUCTION = """See the rows of a dataset: the built-in *sample*, or any public dataset on the Hugging Face Hub
+(`namespace/name`) with Parquet files that have descriptions and blendshapes. No code of a dataset is run."""
 
 CSS = """
 .rows {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(270px, 100%), 1fr)); gap: 14px}
@@ -91,16 +91,18 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         name = gr.Textbox(SAMPLE, label="Dataset", max_lines=1, min_width=240)
         config = gr.Dropdown([SAMPLE], value=SAMPLE, label="Config", min_width=120)
         split = gr.Dropdown(["train"], value="train", label="Split", min_width=120)
-        space = gr.Dropdown(["reading", "weights"], value="reading", label="Space, if unsaid", min_width=120)
+        space = gr.Dropdown(
+            ["reading", "weights"], value="reading", label="Space, if the files do not say", min_width=120
+        )
     with gr.Row():
-        text = gr.Textbox(label="Search in descriptions", max_lines=1, min_width=240)
+        text = gr.Textbox(label="Text in descriptions", max_lines=1, min_width=240)
         emotion = gr.Dropdown([ANY, *EMOTIONS], value=ANY, label="Strongest emotion", min_width=120)
-    search = gr.Button("Look", variant="primary")
+    search = gr.Button("Search", variant="primary")
     status = gr.HTML(elem_id="looked")
     cards = gr.HTML(js_on_load=_TAKE)
     with gr.Row():
-        back = gr.Button("Back", interactive=False)
-        onward = gr.Button("Onward", interactive=False)
+        back = gr.Button("Previous", interactive=False)
+        onward = gr.Button("Next", interactive=False)
     shown = gr.State(None)
     faces = gr.State([])
 
@@ -170,12 +172,12 @@ def _status(query: Query, page: Page) -> str:
     start = query.starts[-1]
     count = page.stop - start
     where = f"{count:,} rows ({start:,} to {page.stop - 1:,})" if count else "no rows"
-    more = "there are no more" if page.ended else "<b>Onward</b> looks further"
+    more = "this is the end" if page.ended else "press <b>Next</b> to search further"
     space = page.space or query.space
     said = "as the files say" if page.space else "as chosen, since the files do not say"
     calibrated = f", rendered as weights ({name_calibration(space)})" if space == "reading" else ""
     return (
-        f'<p role="status">Looked through {where} and found {len(page.rows)}; {more}. '
+        f'<p role="status">Searched {where}, found {len(page.rows)}; {more}. '
         f"Blendshapes are <b>{space}</b>, {said}{calibrated}.</p>"
     )
 
@@ -184,8 +186,8 @@ def _card(number: int, row: Row, face: Face | None) -> str:
     pictures = _picture(row.picture, "picture", row.place) if row.picture else ""
     if face is not None:
         pictures += _picture(portrait(face, SIDE), "render", row.place)
-        label = f"Take the face of row {row.place}"
-        take = f'<button type="button" data-face="{number}" aria-label="{label}">Take this face</button>'
+        label = f"Open the face of row {row.place}"
+        take = f'<button type="button" data-face="{number}" aria-label="{label}">Open this face</button>'
     else:
         pictures += f"<div>{escape(row.problem[:200]) or 'No face was found in this picture.'}</div>"
         take = ""

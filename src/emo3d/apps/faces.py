@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 import numpy as np
 from huggingface_hub import HfApi
@@ -16,15 +18,17 @@ from PIL import Image
 
 from emo3d.apps.look import own_folder
 from emo3d.blendshapes import BLENDSHAPES, as_dicts
-from emo3d.dataset import make_rows
+from emo3d.dataset import lexicon, make_rows
+from emo3d.documents import parse_json
 from emo3d.emotions import distribution
-from emo3d.face import FaceRig, RenderSettings, render
+from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render
 from emo3d.face.animation import transition, write_gif
 from emo3d.face.blender import write_blender_script
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator
 from emo3d.generation.load import Generator
+from emo3d.names import blendshape_names
 from emo3d.scoring import QUICKSTART, Backbone, Bank, load_backbone, retrieved_distribution
 from emo3d.scoring.core import divergence
 
@@ -33,6 +37,10 @@ LONGEST = 2000
 LARGEST_MODEL = 2_000_000_000
 """Bytes of a generator's repository that a visitor may name."""
 PICTURE_SIZE = 512
+AS_DESCRIBED = "as described"
+"""In place of an identity: the one that fits the description."""
+LONGEST_WEIGHTS = 2000
+"""Characters of the weights in a link; all 51 have about 1,300."""
 _BANK_SIZE, _NEAREST = 2000, 10
 _FPS, _HELD = 24, 12  # frames per second of animations, and how many of them the expression is held
 
@@ -43,13 +51,17 @@ class Face:
 
     Attributes:
         weights: (51,) float32 in 0..1.
-        identity: a name of `emo3d.face.IDENTITIES`.
+        identity: a name of `emo3d.face.IDENTITIES`; `AS_DESCRIBED` becomes the one that fits the description.
         description: what was asked for; empty where nothing was.
     """
 
     weights: np.ndarray
     identity: str = "adult"
     description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.identity == AS_DESCRIBED:
+            object.__setattr__(self, "identity", fitting_identity(self.description))
 
     @property
     def rig(self) -> FaceRig:
@@ -70,6 +82,22 @@ class Reading:
     shown: np.ndarray
     described: np.ndarray | None = None
     divergence: float | None = None
+
+
+_PERSONS = {phrase: name for name, phrases in lexicon.PEOPLE.items() if name != "adult" for phrase in phrases}
+_PERSONS |= {"he": "man", "him": "man", "his": "man", "she": "woman", "her": "woman", "hers": "woman"}
+_PERSON = re.compile(rf"\b({'|'.join(sorted(_PERSONS, key=len, reverse=True))})\b")
+
+
+def fitting_identity(description: str) -> str:
+    """The identity that fits the first person a description names, in words of the lexicon; `"adult"` without one.
+
+    Example:
+        >>> fitting_identity("An elderly man in despair"), fitting_identity("She won"), fitting_identity("so tired")
+        ('elderly-man', 'woman', 'adult')
+    """
+    named = _PERSON.search(description.lower())
+    return _PERSONS[named[0]] if named else "adult"
 
 
 def check_description(description: str) -> str:
@@ -152,6 +180,12 @@ def generate(
     return rig_weights(scores, generator.config.space)
 
 
+def generate_all(descriptions: Sequence[str], model: str, *, trusted: str) -> np.ndarray:
+    """Generate weights (N, 51) float32, one face for each of many descriptions; see `generate`."""
+    generator = open_generator(model, trusted)
+    return rig_weights(generator.generate(list(descriptions)), generator.config.space)
+
+
 def strengthen(weights: np.ndarray, strength: float) -> np.ndarray:
     """Scale weights so that they stay in 0..1 without clipping: 1 - (1 - weight) ** strength."""
     return (1 - (1 - weights) ** strength).astype(np.float32)
@@ -205,7 +239,7 @@ def write_files(face: Face) -> dict[str, str]:
         Ending -> path: `.glb` (52 morph targets), `.json` (ARKit names), `.csv` (Live Link Face), `.py` (Blender),
         `.png`; all in a folder of their own.
     """
-    stem = own_folder() / _stem(face)
+    stem = own_folder() / file_stem(face)
     paths = {ending: f"{stem}{ending}" for ending in (".glb", ".json", ".csv", ".py", ".png")}
     write_glb(paths[".glb"], face.weights, rig=face.rig, description=face.description or None)
     write_json(paths[".json"], face.weights)
@@ -223,14 +257,15 @@ def write_animation(start: Face, end: Face) -> dict[str, str]:
     """
     there = transition(start.weights, end.weights, frames=_FPS)
     frames = np.concatenate([there, np.repeat(there[-1:], _HELD, axis=0), there[::-1]])
-    stem = own_folder() / _stem(end)
+    stem = own_folder() / file_stem(end)
     paths = {ending: f"{stem}-animation{ending}" for ending in (".glb", ".gif")}
     write_glb(paths[".glb"], end.weights, rig=end.rig, description=end.description or None, animation=frames, fps=_FPS)
     write_gif(paths[".gif"], frames, rig=end.rig, settings=RenderSettings(size=320), fps=_FPS)
     return paths
 
 
-def _stem(face: Face) -> str:
+def file_stem(face: Face) -> str:
+    """What files of a face are called: the first words of its description."""
     words = re.findall(r"[a-z0-9]+", face.description.lower())[:6]
     return "-".join(["face", *words])[:60]
 
@@ -244,17 +279,77 @@ def parse_weights(text: str) -> np.ndarray:
     """Weights (51,) from JSON `{name: weight}`; what is not named is 0.
 
     Raises:
-        ValueError: no JSON object, an unknown name, or a weight outside 0..1.
+        ValueError: no JSON object, an unknown name, two names for one blendshape, or a weight outside 0..1.
     """
+    expected = 'Expected a JSON object of blendshapes with weights in 0..1, as in {"jawOpen": 0.4}'
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):  # the latter of brackets in brackets
-        given = None
+        given = parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"{expected}; {error}") from error
     if not isinstance(given, dict):
-        raise ValueError('Expected a JSON object of blendshapes, as in {"jawOpen": 0.4}.')
-    for name, weight in given.items():
-        if name not in BLENDSHAPES:
-            raise ValueError(f"Expected names of emo3d.BLENDSHAPES, got {name!r:.60}.")
+        raise ValueError(f"{expected}.")
+    return _weights(given)
+
+
+def _weights(given: Mapping[str, object]) -> np.ndarray:
+    weights = dict.fromkeys(BLENDSHAPES, 0.0)
+    by_name = blendshape_names(given)
+    known = {spelling for name, spelling in by_name.items() if name in weights}
+    for spelling, weight in given.items():
+        if spelling not in known:
+            raise ValueError(f"Expected names of emo3d.BLENDSHAPES, got {spelling!r:.60}.")
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
-            raise ValueError(f"Expected weights in 0..1, got {name} = {weight!r:.60}.")
-    return np.array([given.get(name, 0.0) for name in BLENDSHAPES], np.float32)
+            raise ValueError(f"Expected weights in 0..1, got {spelling} = {weight!r:.60}.")
+        weights[next(name for name in by_name if by_name[name] == spelling)] = float(weight)
+    return np.array(list(weights.values()), np.float32)
+
+
+class Link(NamedTuple):
+    """What the address of a page says of a face.
+
+    Attributes:
+        description: empty where the link has none.
+        identity: a name of `emo3d.face.IDENTITIES`, or `AS_DESCRIBED`.
+        weights: (51,) float32, None where the link has none; the description is then generated anew.
+    """
+
+    description: str
+    identity: str
+    weights: np.ndarray | None
+
+
+def link_query(face: Face) -> str:
+    """The part of an address, after the question mark, that reopens a face."""
+    weights = ",".join(f"{name}:{weight:g}" for name, weight in by_name(face.weights).items() if weight)
+    said = {"description": face.description} if face.description else {}
+    return urlencode({**said, "identity": face.identity, "weights": weights})
+
+
+def parse_link(query: Mapping[str, str]) -> Link | None:
+    """Read what an address says of a face; other parameters have other readers.
+
+    Args:
+        query: parameters of the address, decoded.
+
+    Returns:
+        None where it says nothing of a face.
+
+    Raises:
+        ValueError: an unknown identity, too long a description, or weights as in no link of ours.
+    """
+    if not {"description", "weights"} & set(query):
+        return None
+    description, identity = query.get("description", "").strip(), query.get("identity", AS_DESCRIBED)
+    if len(description) > LONGEST:
+        raise ValueError(f"This link has too long a description: please use at most {LONGEST:,} characters.")
+    if identity not in (AS_DESCRIBED, *IDENTITIES):
+        raise ValueError(f"This link names the identity {identity!r:.60}; there are {', '.join(IDENTITIES)}.")
+    if "weights" not in query:
+        return Link(check_description(description), identity, None)
+    text = query["weights"]
+    if len(text) > LONGEST_WEIGHTS or not re.fullmatch(r"(\w+:\d(\.\d+)?(,|$))*", text, re.ASCII):
+        raise ValueError("This link is damaged: expected weights in 0..1, as in weights=jawOpen:0.4,mouthPucker:0.2.")
+    pairs = [part.split(":") for part in text.split(",") if part]
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("This link is damaged: it has one blendshape twice.")
+    return Link(description, identity, _weights({name: float(weight) for name, weight in pairs}))

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 from huggingface_hub import cached_assets_path, constants, get_token
 
-from emo3d.apps.faces import Face, portrait
+from emo3d.apps.faces import AS_DESCRIBED, Face, portrait
 from emo3d.apps.look import bars, in_words
 from emo3d.dataset import make_rows
 from emo3d.emotions import EMOTIONS, distribution
@@ -33,12 +33,13 @@ ASKED = {
     "pair": "Which face shows the description better?",
 }
 SHOWN = {"kl_divergence": "KL divergence", "mse": "MSE"}
-BETTER = {"The first": "first", "The second": "second", "Both alike": "same"}
+BETTER = {"The first": "first", "The second": "second", "Both the same": "same"}
 
-WELCOME = """People are the measure. Read a description, look at a face, and say whether the emotions beside it fit. Who
-made a face is not shown; the order is your own; come back under the same name and go on where you stopped. Kept are
-your answers, the name you choose and how long you took, nothing else."""
-THANKS = "**That was the last one. Thank you!** The other kind of question may still be open."
+WELCOME = """Help to check the score: read a description, look at a face, and say whether the emotions beside it fit.
+You are not told which system made a face. Come back with the same name to continue where you stopped. We store your
+answers, the name you choose and how long you took, nothing else. Each face has the age and gender that the description
+names."""
+THANKS = "**That was the last question. Thank you!** There may be questions of the other kind left."
 
 
 def judge_tab() -> None:
@@ -47,9 +48,7 @@ def judge_tab() -> None:
         with gr.Tab("Answer"):
             gr.Markdown(WELCOME)
             with gr.Row():
-                name = gr.Textbox(
-                    label="Your name here", placeholder="any, as long as it stays yours", max_lines=1, scale=2
-                )
+                name = gr.Textbox(label="Your name", placeholder="any name that only you use", max_lines=1, scale=2)
                 kind = gr.Radio(list(KINDS), value=next(iter(KINDS)), label="Question", scale=3)
                 start = gr.Button("Start", variant="primary", scale=1, min_width=120)
             question, asked_at = gr.State(None), gr.State(0.0)
@@ -64,7 +63,7 @@ def judge_tab() -> None:
                     with gr.Column() as fit:
                         shown = gr.HTML()
                         agree = gr.Button("Agree", variant="primary")
-                        with gr.Accordion("Disagree, and say what it should be", open=False):
+                        with gr.Accordion("Disagree, and correct the emotions", open=False):
                             corrected = [
                                 gr.Slider(0, 1, step=0.1, label=emotion.capitalize(), buttons=[])
                                 for emotion in EMOTIONS
@@ -185,7 +184,7 @@ def _answers() -> Answers:
 
 def _pictures(task: Task, study: Study) -> list[np.ndarray]:
     weights = rig_weights(task.expressions, study.settings.space, study.settings.calibration)
-    return [portrait(Face(row, study.settings.identity), 384) for row in weights]
+    return [portrait(Face(row, AS_DESCRIBED, task.description), 384) for row in weights]
 
 
 def _report() -> str:

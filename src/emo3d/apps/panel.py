@@ -1,4 +1,4 @@
-"""The face that all tabs of the demo share: to turn, to look at, to read and to take along."""
+"""The face that all tabs of the demo share: to turn, to look at, to read and to download."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from emo3d.apps.faces import Face, Reading, by_name, portrait, prior, read, write_files
+from emo3d.apps.faces import (
+    AS_DESCRIBED,
+    Face,
+    Reading,
+    by_name,
+    link_query,
+    portrait,
+    prior,
+    read,
+    write_files,
+)
 from emo3d.apps.look import bars
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
@@ -35,10 +45,17 @@ CSS = """
   #face {order: 1; position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); padding-bottom: 8px}
   #make {order: 2} #says {order: 3}
   #views > * {height: 190px !important} #views img {max-height: 190px}
-  #take {flex-wrap: nowrap; overflow-x: auto} #take button {flex: 0 0 auto; padding-inline: 10px}
+  #take button {flex: 1 1 auto; padding-inline: 8px}
   #charts {grid-template-columns: minmax(0, 1fr)}
 }
 """  # the face stays in sight while one moves sliders
+
+_ADDRESS = """query => {
+    const address = new URL(location.href);
+    address.search = query;
+    address.hash = "";
+    return address.href;
+}"""  # only the browser knows under which address it sees the page
 
 
 class Panel:
@@ -54,7 +71,7 @@ class Panel:
         with gr.Column(elem_id="face"):
             with gr.Row(elem_id="views"):
                 self.model = gr.Model3D(
-                    label="Turn it", interactive=False, height=HEIGHT, camera_position=(90, 90, None)
+                    label="3D view: drag to turn", interactive=False, height=HEIGHT, camera_position=(90, 90, None)
                 )
                 self.picture = gr.Image(
                     label="Picture",
@@ -67,12 +84,20 @@ class Panel:
             with gr.Row(elem_id="take"):
                 self.taken = [gr.DownloadButton(label, interactive=False, size="sm") for label in TAKEN.values()]
         with gr.Column(elem_id="says"):
-            self.identity = gr.Dropdown(list(IDENTITIES), value="adult", label="Identity")
+            self.identity = gr.Dropdown(
+                [AS_DESCRIBED, *IDENTITIES],
+                value=AS_DESCRIBED,
+                label="Identity",
+                info="Whose head shows the expression",
+            )
             with gr.Row(elem_id="charts"):
                 self.emotions = gr.HTML()
                 self.blendshapes = gr.HTML()
+            self.query = gr.Textbox(visible="hidden", label="Query", container=False)
+            self.link = gr.Textbox(label="Link to this face", interactive=False, max_lines=1, buttons=["copy"])
+            self.query.change(None, [self.query], [self.link], js=_ADDRESS, api_visibility="private")
         self.quick_outputs = [self.face, self.picture, self.blendshapes]
-        self.outputs = [*self.quick_outputs, self.model, self.emotions, *self.taken]
+        self.outputs = [*self.quick_outputs, self.model, self.emotions, self.query, *self.taken]
         self.identity.input(
             lambda face, identity: self.show(Face(face.weights, identity, face.description)),
             [self.face, self.identity],
@@ -91,7 +116,7 @@ class Panel:
         """Everything about a face: values of `outputs`."""
         files = write_files(face)
         taken = [gr.DownloadButton(value=files[ending], interactive=True) for ending in TAKEN]
-        return [face, files[".png"], leading(face), files[".glb"], emotions(read(face)), *taken]
+        return [face, files[".png"], leading(face), files[".glb"], emotions(read(face)), link_query(face), *taken]
 
 
 def leading(face: Face) -> str:
@@ -105,14 +130,14 @@ def emotions(reading: Reading) -> str:
     """What was described beside what is shown, and how far apart they are."""
     if reading.described is None or reading.divergence is None:
         rows = [(name, [value]) for name, value in zip(EMOTIONS, reading.shown.tolist(), strict=True)]
-        return bars("Emotions read off the picture", rows)
+        return bars("Emotions read from the picture", rows)
     pairs = zip(EMOTIONS, reading.shown.tolist(), reading.described.tolist(), strict=True)
     table = bars(
-        "Emotions, read off the picture and off the description",
+        "Emotions read from the picture and from the description",
         [(name, [shown, described]) for name, shown, described in pairs],
         ("picture", "description"),
     )
     return (
-        f"{table}<p class='key'>Divergence <b>{max(reading.divergence, 0):.2f}</b> nats: 0 where both say the same, "
-        f"{prior():.2f} for a face that hedges.</p>"
+        f"{table}<p class='key'>Divergence <b>{max(reading.divergence, 0):.2f}</b> nats: 0 means that both agree; "
+        f"{prior():.2f} is what the same average emotions would get for every description.</p>"
     )

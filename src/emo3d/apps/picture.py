@@ -57,8 +57,8 @@ def read_photograph(path: str) -> np.ndarray:
 def picture_tab(panel: Panel) -> None:
     """Build the tab."""
     gr.Markdown(
-        "MediaPipe reads the expression off your picture. **The picture is deleted as soon as it is read**; only 51 "
-        "numbers stay, in this page."
+        "MediaPipe reads the expression from your picture. **The picture is deleted right after that**; only 51 "
+        "numbers are kept, in this page."
     )
     photograph = gr.Image(
         type="filepath", sources=["upload", "webcam"], label="Photograph", height=280, buttons=[], format="png"
@@ -66,7 +66,12 @@ def picture_tab(panel: Panel) -> None:
     # Gradio's own opens what is uploaded before anybody can look at it, and keeps a second file of what is not RGB.
     photograph.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
     compared = gr.Gallery(
-        label="The reading on this head", columns=2, height=260, visible=False, allow_preview=False, interactive=False
+        label="The expression on this head",
+        columns=2,
+        height=260,
+        visible=False,
+        allow_preview=False,
+        interactive=False,
     )
     note = gr.Markdown(visible=False)
 
@@ -79,10 +84,11 @@ def picture_tab(panel: Panel) -> None:
         finally:
             Path(path).unlink(missing_ok=True)
         raw, face = Face(reading, identity), Face(rig_weights(reading, "reading")[0], identity)
-        pictures = [(portrait(raw, 320), "raw: readings as weights"), (portrait(face, 320), "calibrated")]
+        pictures = [(portrait(raw, 320), "raw: readings used as weights"), (portrait(face, 320), "calibrated")]
         text = (
-            "MediaPipe sees a brow raised or lips pursed where no one would, and hardly sees a sneer. Calibrated "
-            "weights are those that it would read this way off this head."
+            "MediaPipe makes typical mistakes: it reports raised brows and pursed lips on faces at rest, and it hardly "
+            "notices a sneer. The calibrated weights correct this: on this head, MediaPipe would read them like your "
+            "picture."
         )
         return [gr.Gallery(pictures, visible=True), gr.Markdown(text, visible=True), *panel.show(face)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -33,20 +33,21 @@ from emo3d.scoring import (
 from emo3d.scoring.files import REFERENCE_SUFFIXES, read_references_file
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
-SAMPLE, UPLOAD = "The embedded synthetic sample, test split", "A file of mine"
+SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"
 MOST_ROWS = 20_000  # about ten minutes on two cores
 FACES = 6  # worst, and best
 
 INTRODUCTION = """Do generated faces show the emotions that were described? Upload 51 blendshape scores per face.
-**Lower is better**; 0.5 stands for a mean divergence of 0. Compare scores of one signature and the same references."""
+**Lower is better**; 0.5 means a mean divergence of 0. Only compare scores with the same signature and references."""
 
 FORMATS = """**Predictions**: CSV or Parquet with a column for each of the 51 ARKit names (or one column `blendshapes`),
 JSONL with one `{name: score}` a line, Live Link Face CSV. **References**: CSV, Parquet or JSONL with `description` and
 either `intensities` (eight numbers) or a column for each emotion; with blendshapes too, errors are computed. One row
 per prediction, in the same order.
 
-**Space**: *weights* drive a rig (artists, ARKit captures). *Readings* are what MediaPipe says of a face, as in the
-published Emo3D: they are calibrated before they are rendered, or, with *none*, rendered raw, as in the publication."""
+**Space**: *weights* drive a rig (artists, ARKit captures). *Readings* are what MediaPipe reads from a
+picture of a face, as in the published Emo3D. They are turned into weights (calibrated) before rendering; the method
+*none* renders them as they are, as in the publication."""
 
 NUMBERS = {
     "emo3d": "Emo3D",
@@ -56,7 +57,7 @@ NUMBERS = {
     "mae": "MAE",
 }
 HEADINGS = ["", "value", "95% interval"]
-PLOTTED = ["described mostly", "KL divergence"]
+PLOTTED = ["main emotion", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
 
 CSS = """
@@ -66,7 +67,8 @@ CSS = """
 .faces figcaption {padding: 8px 10px; font-size: 13px; line-height: 1.4; color: var(--body-text-color)}
 .faces p {margin: 0 0 4px; overflow-wrap: anywhere}
 .faces .said {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
-.faces small {font-size: 12px; opacity: 0.8}
+.faces small {font-size: 12px}
+.gone {display: none !important}
 """
 LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + CSS}
 
@@ -144,7 +146,7 @@ def read_predictions_file(path: str, space: str) -> np.ndarray:
     if known not in (None, space):
         raise ValueError(f"expected predictions in the space {space!r}, the file says {known!r}")
     if len(expressions) > MOST_ROWS:
-        raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; run it at home")
+        raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; use emo3d score at home")
     return expressions
 
 
@@ -237,21 +239,25 @@ def score_tab() -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             predictions = gr.File(label="Predictions", file_types=list(SUFFIXES), height=120)
-            try_it = gr.Button("No file at hand? Take the quickstart generator's faces", size="sm")
+            try_it = gr.Button("No file at hand? Use faces of the quickstart generator", size="sm")
             source = gr.Radio([SAMPLE, UPLOAD], value=SAMPLE, label="References")
             uploaded = gr.File(label="My references", file_types=list(REFERENCE_SUFFIXES), height=120, visible=False)
             space = gr.Radio(["weights", "reading"], value="weights", label="Space of the predictions")
             backbone = gr.Dropdown(BACKBONES, value=QUICKSTART, label="Backbone")
             with gr.Accordion("More settings", open=False):
                 variant = gr.Radio(["paper", "release"], value="paper", label="Variant")
-                calibration = gr.Radio(list(METHODS), value=DEFAULT_METHOD, label="Readings become weights by")
-                k = gr.Slider(1, 50, value=10, step=1, label="k, descriptions retrieved per face")
-                model = gr.Textbox("my-model", label="Name of the model, for its card", max_lines=1)
+                calibration = gr.Radio(
+                    list(METHODS), value=DEFAULT_METHOD, label="Method that turns readings into weights"
+                )
+                k = gr.Slider(1, 50, value=10, step=1, label="k: number of descriptions retrieved per face")
+                model = gr.Textbox("my-model", label="Model name for the model card", max_lines=1)
             run = gr.Button("Score", variant="primary")
             with gr.Accordion("What files should look like", open=False):
                 gr.Markdown(FORMATS)
         with gr.Column(scale=3, min_width=320):
-            nothing = gr.Markdown("*The score, its parts and the faces behind them come here.*", min_height=160)
+            nothing = gr.Markdown(
+                "*The score and the faces with the best and worst values appear here.*", min_height=160
+            )
             with gr.Column(visible=False) as results:
                 numbers = gr.Dataframe(headers=HEADINGS, label="Result", interactive=False)
                 with gr.Tabs():
@@ -268,7 +274,9 @@ def score_tab() -> None:
                         by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], interactive=False)
                     with gr.Tab("By intensity"):
                         by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], interactive=False)
-                files = gr.File(label="All of it (for emo3d compare), and YAML for a model card", interactive=False)
+                files = gr.File(
+                    label="Files: all results (for emo3d compare), and YAML for a model card", interactive=False
+                )
                 signature = gr.Textbox(label="Signature", lines=3, interactive=False, buttons=["copy"])
     with gr.Column(visible=False) as faces, gr.Tabs():
         with gr.Tab("Worst faces"):
@@ -285,10 +293,10 @@ def score_tab() -> None:
         api_name="score",
         show_progress_on=[nothing, numbers],
     )
-    # An error leaves no old result there. Hidden, not taken out: a plot that goes while it is measured throws.
-    there: bool | Literal["hidden"]
-    for event, empty, there in ((scored.success, False, True), (scored.failure, True, "hidden")):
-        shown = [gr.Markdown(visible=empty), gr.Column(visible=there), gr.Column(visible=there)]
+    # An error leaves no old result there. By a class of its own: a plot that is taken out while it is measured throws.
+    there = [gr.Markdown(visible=False), *(gr.Column(visible=True, elem_classes=[]) for _ in range(2))]
+    gone = [gr.Markdown(visible=True), *(gr.Column(elem_classes=["gone"]) for _ in range(2))]
+    for event, shown in ((scored.success, there), (scored.failure, gone)):
         event(lambda shown=shown: shown, None, [nothing, results, faces], api_visibility="private")
 
 
