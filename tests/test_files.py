@@ -23,7 +23,7 @@ def test_files_that_cannot(tmp_path, monkeypatch):
         check_output(tmp_path / "nodir" / "x.json")
     with pytest.raises(OSError, match=r"cannot write x\.json: the folder .*file is a file"):
         check_output(tmp_path / "file" / "x.json")
-    with pytest.raises(OSError, match="expected a file to write, .* is a folder"):
+    with pytest.raises(OSError, match=r"expected a file to write, .* is a folder"):
         check_output(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     with pytest.raises(PermissionError, match="may not write"):
