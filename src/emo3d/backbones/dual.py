@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +22,10 @@ from emo3d.encoders import (
     check_descriptions,
     load_text_encoder,
     no_bars,
+    tokenized,
     weights_digest,
 )
+from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
 QUICKSTART = "quickstart"
@@ -87,7 +88,7 @@ class HubBackbone:
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
+        lengths = np.array([len(ids) for ids in tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
@@ -105,7 +106,8 @@ class HubBackbone:
     def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
         # SigLIP was trained on texts padded to the window, and attends to the padding.
         siglip = self.model.config.model_type.startswith("siglip")
-        tokens = self.tokenizer(
+        tokens = tokenized(
+            self.tokenizer,
             descriptions,
             padding="max_length" if siglip else True,
             truncation=True,
@@ -173,7 +175,7 @@ def load_backbone(
     return _load(str(id), revision, str(device), dtype)
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Backbone:
     if id == QUICKSTART:
@@ -187,7 +189,7 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
                 f"expected a dual encoder of texts and pictures, such as CLIP or SigLIP; {id} is a {config.model_type} "
                 "model, which has not both sides"
             )
-        with no_bars() if local else contextlib.nullcontext():
+        with FROM_PRETRAINED, no_bars() if local else contextlib.nullcontext():
             model = AutoModel.from_pretrained(id, revision=revision, config=config)
         tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
         image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)

@@ -12,7 +12,6 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.face import skin
 from emo3d.face.identities import IDENTITIES, PANEL, Identity
+from emo3d.loading import loaded_once
 
 TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 """The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
@@ -117,7 +117,7 @@ class FaceRig:
 _NAMED = {**IDENTITIES, **PANEL}
 
 
-@lru_cache(maxsize=len(_NAMED))
+@loaded_once(maxsize=len(_NAMED))
 def _named_rig(name: str) -> FaceRig:
     return _build(name, _NAMED[name])
 
@@ -167,7 +167,7 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def _anny() -> Any:
     import warp
 

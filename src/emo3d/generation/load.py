@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import transformers
+from packaging.version import Version
 from transformers import AutoConfig
 
 from emo3d.encoders import no_bars
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
 _MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
+
+# In the dtype of the checkpoint: transformers 5 does so by itself, and 4 renamed the option on its way there.
+_AS_SAVED = {"dtype" if Version(transformers.__version__) >= Version("4.56") else "torch_dtype": "auto"}
 
 
 class GeneratorUnavailableError(OSError):
@@ -45,13 +50,13 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
     return _from_folder(local, (local / "config.json").stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 def _from_folder(folder: Path, _changed: int) -> Generator:
     with no_bars():
         return _load(str(folder), None)
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 def _from_hub(id: str, revision: str | None) -> Generator:
     try:
         return _load(id, revision or "main")
@@ -68,7 +73,10 @@ def _load(source: str, revision: str | None) -> Generator:
     if config.model_type not in _MODELS:
         raise ValueError(f"expected a generator of type {', '.join(_MODELS)}; {source} is a {config.model_type} model")
     model_class: Any = _MODELS[config.model_type]
-    model, found = model_class.from_pretrained(source, revision=revision, config=config, output_loading_info=True)
+    with FROM_PRETRAINED:
+        model, found = model_class.from_pretrained(
+            source, revision=revision, config=config, output_loading_info=True, **_AS_SAVED
+        )
     if found["missing_keys"]:  # they would be random, and transformers only warns
         raise ValueError(f"the checkpoint of {source} lacks {', '.join(sorted(found['missing_keys']))}")
     return model.eval()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from emo3d.encoders import TextEmbeddings
 
 logger = logging.getLogger(__name__)
 
+_GENERATING: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
+_MODES = threading.Lock()
 _JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
 
@@ -42,13 +46,20 @@ def check_width(embeddings: torch.Tensor, expected: int) -> None:
 @contextlib.contextmanager
 def generating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; afterwards the model is in the mode it was in."""
-    training = model.training
-    model.eval()
+    with _MODES:  # of calls that overlap, the first one takes the mode and the last one restores it
+        calls, training = _GENERATING.get(model, (0, model.training))
+        _GENERATING[model] = calls + 1, training
+        model.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(training)
+        with _MODES:
+            calls, training = _GENERATING.pop(model)
+            if calls > 1:
+                _GENERATING[model] = calls - 1, training
+            else:
+                model.train(training)
 
 
 def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,8 @@ from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from emo3d.blendshapes import Space, as_dicts
 from emo3d.encoders import check_descriptions
+
+logger = logging.getLogger(__name__)
 
 TASK = "text-to-expression"
 
@@ -117,6 +120,9 @@ class ExpressionPipeline(Pipeline):
     ) -> PipelineIterator:
         """Work through inputs in batches; transformers' own way joins nothing but what a tokenizer can pad."""
         prepared = PipelineDataset if hasattr(inputs, "__len__") else PipelineIterator
+        if prepared is PipelineIterator and num_workers:
+            logger.warning("an iterator cannot be shared by workers: it is read without, num_workers=0")
+            num_workers = 0  # each of several would go through all of it
         batches = DataLoader(
             prepared(inputs, self.preprocess, preprocess_params),
             batch_size=batch_size,
