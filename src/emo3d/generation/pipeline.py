@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -70,6 +70,8 @@ class ExpressionPipeline(Pipeline):
         if isinstance(inputs, (list, tuple)):
             described = not inputs or any(isinstance(one, str) for one in inputs)
             inputs = check_descriptions(inputs) if described else list(inputs)  # here a message can tell the row
+        if isinstance(inputs, Iterator):
+            inputs = (one for one in inputs)  # of iterators, transformers knows generators only
         return super().__call__(inputs, *args, **options)
 
     def _sanitize_parameters(self, **given: Any) -> tuple[dict, dict, dict]:
