@@ -19,7 +19,7 @@ QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
-_MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
+MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
 
 # In the dtype of the checkpoint: transformers 5 does so by itself, and 4 renamed the option on its way there.
 _AS_SAVED = {"dtype" if Version(transformers.__version__) >= Version("4.56") else "torch_dtype": "auto"}
@@ -70,9 +70,9 @@ def _from_hub(id: str, revision: str | None) -> Generator:
 
 def _load(source: str, revision: str | None) -> Generator:
     config = AutoConfig.from_pretrained(source, revision=revision)
-    if config.model_type not in _MODELS:
-        raise ValueError(f"expected a generator of type {', '.join(_MODELS)}; {source} is a {config.model_type} model")
-    model_class: Any = _MODELS[config.model_type]
+    if config.model_type not in MODELS:
+        raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {config.model_type} model")
+    model_class: Any = MODELS[config.model_type]
     with FROM_PRETRAINED:
         model, found = model_class.from_pretrained(
             source, revision=revision, config=config, output_loading_info=True, **_AS_SAVED
