@@ -8,12 +8,11 @@ fetched in the same way, and the generator is pointed at that copy, so that noth
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
@@ -22,6 +21,7 @@ from transformers import AutoConfig, AutoModel
 from emo3d.backbones import QUICKSTART
 from emo3d.documents import read_json
 from emo3d.encoders import MINILM, packaged_minilm
+from emo3d.generation.checks import check_numbers, planned
 from emo3d.generation.load import MODELS, Generator, load_generator
 from emo3d.loading import loaded_once
 
@@ -29,8 +29,6 @@ LARGEST_MODEL = 2_000_000_000
 """Bytes of a repository's files that would be loaded."""
 LARGEST_COUNT = LARGEST_MODEL // 4
 """Parameters that a configuration may ask for."""
-WIDEST, DEEPEST = 2_000_000, 64
-"""The largest number (a vocabulary, say) and the most layers in a configuration."""
 WIDEST_PICTURE = 1024
 """Pixels of a side to which an image processor may bring pictures."""
 TEXT_ENCODERS = ("albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")
@@ -111,7 +109,7 @@ def _load(id: str, commit: str) -> Generator:
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind not in MODELS:
         raise ValueError(f"Expected a generator of type {', '.join(MODELS)}, {id} is of type {kind!r:.60}.")
-    _check_numbers(config, id, WIDEST, DEEPEST)
+    check_numbers(config, id)
     text = kind == "emo3d-expression"
     own = config.get("encoder_config") if text else None
     if own is not None:
@@ -145,7 +143,7 @@ def _base(id: Any, revision: Any, kinds: tuple[str, ...], named_by: str) -> Path
     config = read_json(folder / "config.json")
     _check_kind(config, kinds, id)
     processor = read_json(folder / _PROCESSOR) if (folder / _PROCESSOR).is_file() else {}
-    _check_numbers(processor, id, WIDEST_PICTURE, WIDEST_PICTURE)
+    check_numbers(processor, id, WIDEST_PICTURE, WIDEST_PICTURE)
     for settings in (config, processor, _tokenizer_settings(folder, id)):
         if not isinstance(settings, dict) or "auto_map" in settings:
             raise ValueError(f"Expected a model that needs no code of its own, {id} does.")
@@ -187,33 +185,10 @@ def _check_kind(config: Any, kinds: tuple[str, ...], id: str) -> None:
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind not in kinds:
         raise ValueError(f"Expected a model of type {', '.join(kinds)} beneath a generator, {id} has {kind!r:.60}.")
-    _check_numbers(config, id, WIDEST, DEEPEST)
-
-
-def _check_numbers(config: Mapping[str, Any], id: str, widest: int, deepest: int) -> None:
-    """Refuse numbers in a configuration, at any depth, that would take long to be built even without memory."""
-    for name, value in _values(config):
-        most = deepest if "layer" in name and "eps" not in name else widest
-        if isinstance(value, list) and len(value) > WIDEST_PICTURE:
-            raise ValueError(f"Expected lists of at most {WIDEST_PICTURE} in configurations, {id} has a longer {name}.")
-        if isinstance(value, int | float) and not abs(value) <= most:
-            raise ValueError(f"Expected at most {most:,} as {name} here, {id} has {value!r:.30}.")
-
-
-def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    yield name, value
-    for key, below in value.items() if isinstance(value, dict) else ():
-        yield from _values(below, str(key))
-    for below in value[: WIDEST_PICTURE + 1] if isinstance(value, list) else ():
-        yield from _values(below, name)
+    check_numbers(config, id)
 
 
 def _check_count(build: Any, id: str) -> None:
-    """Count the parameters of a model without memory for them: on the meta device."""
-    try:
-        with torch.device("meta"), torch.inference_mode():
-            count = sum(tensor.numel() for tensor in build().state_dict().values())
-    except Exception as error:  # whatever a configuration that does not fit comes to
-        raise ValueError(f"The configuration of {id} cannot be built: {str(error)[:200]}") from error
+    count = sum(math.prod(shape) for shape in planned(build, id).values())
     if count > LARGEST_COUNT:
         raise ValueError(f"Expected at most {LARGEST_COUNT / 1e6:.0f} million parameters, {id} has {count / 1e6:.0f}.")

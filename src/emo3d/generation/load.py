@@ -9,7 +9,9 @@ import transformers
 from packaging.version import Version
 from transformers import AutoConfig
 
+from emo3d.documents import read_json
 from emo3d.encoders import no_bars
+from emo3d.generation.checks import check_numbers, check_weights, planned
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
@@ -47,6 +49,8 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
         return _from_hub(str(id), revision)
     if revision is not None:
         raise ValueError(f"{id} is read from disk and has no revisions, got {revision!r}")
+    if not (local / "config.json").is_file():
+        raise GeneratorUnavailableError(f"expected the folder of a generator, {local} has no config.json")
     return _from_folder(local, (local / "config.json").stat().st_mtime_ns)
 
 
@@ -69,14 +73,41 @@ def _from_hub(id: str, revision: str | None) -> Generator:
 
 
 def _load(source: str, revision: str | None) -> Generator:
-    config = AutoConfig.from_pretrained(source, revision=revision)
-    if config.model_type not in MODELS:
-        raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {config.model_type} model")
+    folder = Path(source)
+    if folder.is_dir():
+        config = _check_folder(folder)
+    else:
+        config = AutoConfig.from_pretrained(source, revision=revision)
+        _check_kind(config.model_type, source)
     model_class: Any = MODELS[config.model_type]
-    with FROM_PRETRAINED:
-        model, found = model_class.from_pretrained(
-            source, revision=revision, config=config, output_loading_info=True, **_AS_SAVED
-        )
+    try:
+        with FROM_PRETRAINED:
+            model, found = model_class.from_pretrained(
+                source, revision=revision, config=config, output_loading_info=True, **_AS_SAVED
+            )
+    except OSError:
+        raise
+    except Exception as error:  # transformers and safetensors have many kinds for files that do not fit
+        raise ValueError(f"the generator {source} cannot be loaded: {str(error)[:300]}") from error
     if found["missing_keys"]:  # they would be random, and transformers only warns
         raise ValueError(f"the checkpoint of {source} lacks {', '.join(sorted(found['missing_keys']))}")
     return model.eval()
+
+
+def _check_folder(folder: Path) -> Any:
+    """The configuration in a folder, once its weights are known to be those that it asks for."""
+    fields = read_json(folder / "config.json")
+    _check_kind(fields.get("model_type") if isinstance(fields, dict) else None, str(folder))
+    check_numbers(fields, str(folder))
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except Exception as error:  # a field of another type, or one that a configuration refuses
+        raise ValueError(f"{folder / 'config.json'} is no configuration: {str(error)[:300]}") from error
+    model_class: Any = MODELS[config.model_type]
+    check_weights(folder, planned(lambda: model_class(config), str(folder)))
+    return config
+
+
+def _check_kind(kind: Any, source: str) -> None:
+    if kind not in MODELS:
+        raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {kind!s:.60} model")
