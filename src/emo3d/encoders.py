@@ -10,7 +10,9 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import threading
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +43,12 @@ class TextEmbeddings:
     Attributes:
         embeddings: (N, D) float32, on the encoder's device.
         truncated: how many descriptions were longer than the encoder's window and lost their end.
+        foreign: rows whose words the encoder hardly knows; see `is_foreign`.
     """
 
     embeddings: torch.Tensor
     truncated: int
+    foreign: tuple[int, ...] = ()
 
 
 class TextEncoder:
@@ -91,7 +95,13 @@ class TextEncoder:
             ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = [len(ids) for ids in tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]]
+        tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        lengths = [len(ids) for ids in tokens]
+        foreign = [
+            row
+            for row, (text, ids) in enumerate(zip(descriptions, tokens, strict=True))
+            if is_foreign(text, ids, self.tokenizer)
+        ]
         order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
         parts = []
         with torch.inference_mode():
@@ -100,7 +110,7 @@ class TextEncoder:
                 parts.append(self.embed(**self.tokenize(batch)).float())
         # Joined outside inference mode: a head can then be trained on the embeddings.
         embeddings = torch.cat(parts)[torch.tensor(order).argsort().to(parts[0].device)]
-        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths))
+        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths), tuple(foreign))
 
     def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
         """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
@@ -227,7 +237,47 @@ def check_descriptions(descriptions: Sequence[str]) -> list[str]:
             raise ValueError(f"expected a description in row {row}, got {description!r}")
         if not description.strip():
             raise ValueError(f"expected a description in row {row}, got {description!r}, which is blank")
+        if not description.isascii():
+            checked[row] = _whole(description, row)
     return checked
+
+
+def _whole(description: str, row: int) -> str:
+    """The text, with what a terminal without UTF-8 (LANG=C) made of its bytes turned back."""
+    try:
+        return description.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"expected a description in UTF-8 in row {row}, got {description!a:.80}") from None
+
+
+_MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
+_PIECES, _WORDS = 1.9, 3
+
+
+def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
+    """Whether an encoder of English hardly knows the words of a description.
+
+    That is measured, not understood: most of its tokens are the unknown one, most of its letters are not Latin, it has
+    no letters at all, or its words (three or more) fall into 1.9 pieces each or more. English has 1.0 to 1.5 of them,
+    German about 2; short texts and languages whose words English shares go unnoticed. Encoders with a multilingual
+    vocabulary are never in doubt.
+
+    Args:
+        description: the text.
+        ids: its tokens, special ones included.
+        tokenizer: that made them.
+    """
+    if len(tokenizer) >= _MULTILINGUAL:
+        return False
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    plain = [id for id in ids if id not in special]
+    letters = [letter for letter in description if letter.isalpha()]
+    latin = sum("LATIN" in unicodedata.name(letter, "") for letter in letters)
+    if 2 * plain.count(tokenizer.unk_token_id) > len(plain) or 2 * latin <= len(letters):
+        return True
+    words = re.findall(r"[^\W\d_]+", description)
+    marks = len(re.findall(r"[^\w\s]|\d+", description))
+    return len(words) >= _WORDS and len(plain) - marks >= _PIECES * len(words)
 
 
 def check_pooling(pooling: str) -> Pooling:

@@ -70,6 +70,14 @@ def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
             encoded.truncated,
             len(encoded.embeddings),
         )
+    if encoded.foreign:
+        logger.warning(
+            "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
+            "what comes of them means little, English is expected",
+            len(encoded.foreign),
+            len(encoded.embeddings),
+            encoded.foreign[0],
+        )
     return encoded.embeddings
 
 
