@@ -40,11 +40,20 @@ vulnerabilities: .venv/installed
 
 # Other versions of `datasets` that users have, each in an environment of its own; what is tested runs from src.
 # 2.19 is older than NumPy 2 and fails with it; the PyArrow beside it is of its time.
-environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4)
+environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4) .venv-transformers/4.57/installed
 
 .venv-datasets/%/installed:
 	$(PYTHON) -m venv .venv-datasets/$*
 	.venv-datasets/$*/bin/pip install --quiet --disable-pip-version-check "datasets==$*.*" pillow $(if $(filter 2.19,$*),"numpy<2" "pyarrow<17")
+	touch $@
+
+# The lowest transformers of setup.cfg, with what it wants of the Hub's clients; torch and all else are those of .venv.
+.venv-transformers/%/installed: .venv/installed
+	$(PYTHON) -m venv .venv-transformers/$*
+	.venv-transformers/$*/bin/pip install --quiet --disable-pip-version-check --no-deps \
+		"transformers==$*.*" "huggingface_hub==0.36.*" "tokenizers==0.22.*" "datasets==4.*"
+	.venv-transformers/$*/bin/python -c "import sys, sysconfig; open(sysconfig.get_path('purelib') + '/zz_base.pth', 'w').write(sys.argv[1])" \
+		$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	touch $@
 
 # Blender as a module, 0.4 GB, for Python 3.11: its tests are skipped without it.
@@ -54,4 +63,4 @@ blender:
 	$(BIN)/pytest tests/face/test_blender.py
 
 clean:
-	rm -rf .venv .venv-datasets .venv-audit .venv-blender runs build dist
+	rm -rf .venv .venv-datasets .venv-transformers .venv-audit .venv-blender runs build dist

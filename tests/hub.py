@@ -88,10 +88,12 @@ class Hub:
     Attributes:
         url: for HF_ENDPOINT.
         requests: method, raw path and Range header of each request so far.
+        told: raw path of each request that brought a token.
     """
 
     def __init__(self, folders=()):
         self.requests = []
+        self.told = []
         self._failures = []
         self._repositories = {}
         for (name, branch), folder in dict(folders).items():
@@ -175,6 +177,8 @@ class Hub:
 
     async def _answer(self, request, path):
         method = "GET" if request.method == "HEAD" else request.method
+        if request.headers.get("Authorization"):
+            self.told.append(path)
         request.state.authorised = request.headers.get("Authorization") == f"Bearer {TOKEN}"
         try:
             for accepted, pattern, free, handler in ROUTES:

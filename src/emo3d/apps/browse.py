@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from huggingface_hub import HfApi, HfFileSystem
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub import HfFileSystem
 from pyarrow import parquet
 
-from emo3d.apps.faces import check_hub_id
 from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import SPLITS, sample_folder
 from emo3d.emotions import EMOTIONS, as_intensities
 from emo3d.parquet import read_rows
+from emo3d.visitors import public_info
 
 SAMPLE = "sample"
 PAGE = 12
@@ -157,13 +156,7 @@ def open_dataset(name: str) -> Dataset:
         return Dataset(
             {SAMPLE: {split: [f"{split}.parquet"] for split in SPLITS}}, lambda file: (folder / file).open("rb")
         )
-    check_hub_id(name, "sample, or a dataset")
-    try:
-        info = HfApi(token=False).dataset_info(name, timeout=10)
-    except RepositoryNotFoundError as error:
-        raise OSError(f"The Hub has no dataset {name}, or it is not public.") from error
-    except Exception as error:  # one of several kinds, by what the network does
-        raise OSError(f"The Hub cannot be reached for {name}; the sample needs no network.") from error
+    info = public_info(name, "sample, or a dataset", "dataset", instead="the sample")
     names = sorted(file.rfilename for file in info.siblings or [] if file.rfilename.endswith(".parquet"))
     if not names:
         raise ValueError(f"Expected a dataset with Parquet files, {name} has none.")

@@ -6,14 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 import numpy as np
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 
 from emo3d.apps.look import own_folder
@@ -28,14 +24,14 @@ from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator
 from emo3d.generation.load import Generator
+from emo3d.loading import loaded_once
 from emo3d.names import blendshape_names
 from emo3d.scoring import QUICKSTART, Backbone, Bank, load_backbone, retrieved_distribution
 from emo3d.scoring.core import divergence
+from emo3d.visitors import load_public_generator
 
 LONGEST = 2000
 """Characters of a description; encoders read about the first 1,000."""
-LARGEST_MODEL = 2_000_000_000
-"""Bytes of a generator's repository that a visitor may name."""
 PICTURE_SIZE = 512
 AS_DESCRIBED = "as described"
 """In place of an identity: the one that fits the description."""
@@ -113,21 +109,6 @@ def check_description(description: str) -> str:
     return description.strip()
 
 
-def check_hub_id(id: str, kind: str) -> str:
-    """Make sure that a name a visitor gives is an id on the Hub, and no path on this machine.
-
-    Raises:
-        ValueError: it is not.
-    """
-    try:
-        validate_repo_id(id)
-    except HFValidationError:
-        id = ""
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", id) or Path(id).exists():
-        raise ValueError(f"Expected {kind} on the Hub, as in namespace/name.")
-    return id
-
-
 def open_generator(id: str, trusted: str = QUICKSTART) -> Generator:
     """Load a generator that a visitor names.
 
@@ -136,24 +117,11 @@ def open_generator(id: str, trusted: str = QUICKSTART) -> Generator:
         trusted: may be a folder.
 
     Raises:
-        ValueError: a path, or a repository of more than `LARGEST_MODEL`.
-        OSError: the Hub cannot be reached or has no such model.
+        ValueError, OSError: see `emo3d.visitors.load_public_generator`.
     """
     if id in (QUICKSTART, trusted):
         return load_generator(id)
-    check_hub_id(id, "a generator: quickstart, or one")
-    try:  # without the Space's own token, which may read what its owner does not show
-        files = HfApi(token=False).model_info(id, files_metadata=True, timeout=10).siblings or []
-    except HfHubHTTPError as error:
-        raise OSError(f"The Hub has no model {id}, or it is not public.") from error
-    except Exception as error:  # one of several kinds, by what the network does
-        raise OSError(f"The Hub cannot be reached for {id}; the generator quickstart needs no network.") from error
-    size = sum(file.size or 0 for file in files)
-    if size > LARGEST_MODEL:
-        raise ValueError(
-            f"Expected a model of at most {LARGEST_MODEL / 1e9:.0f} GB here, {id} has {size / 1e9:.1f} GB."
-        )
-    return load_generator(id)
+    return load_public_generator(id)
 
 
 def generate(
@@ -215,7 +183,7 @@ def _described(description: str) -> np.ndarray:
     return retrieved_distribution(bank.intensities[bank.nearest(asked, _NEAREST)])[0]
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def _backbone_and_bank() -> tuple[Backbone, Bank]:
     backbone = load_backbone(QUICKSTART)
     rows = make_rows("train", _BANK_SIZE, seed=0)

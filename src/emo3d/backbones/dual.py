@@ -6,9 +6,7 @@ import contextlib
 import copy
 import functools
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,14 +26,14 @@ from emo3d.encoders import (
     folder_digest,
     load_text_encoder,
     no_bars,
+    tokenized,
     weights_digest,
 )
+from emo3d.loading import FROM_PRETRAINED, loaded_once
 from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
 QUICKSTART = "quickstart"
-
-_TOKENIZING = threading.Lock()  # padding and truncation are state of a tokenizer, set by every call
 
 
 class Backbone(Protocol):
@@ -111,8 +109,7 @@ class HubBackbone:
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
         descriptions = check_descriptions(descriptions)
-        with _TOKENIZING:
-            lengths = np.array([len(ids) for ids in self.tokenizer(descriptions, verbose=False)["input_ids"]])
+        lengths = np.array([len(ids) for ids in tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
@@ -130,14 +127,14 @@ class HubBackbone:
     def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
         # SigLIP was trained on texts padded to the window, and attends to the padding.
         siglip = self.model.config.model_type.startswith("siglip")
-        with _TOKENIZING:
-            tokens = self.tokenizer(
-                descriptions,
-                padding="max_length" if siglip else True,
-                truncation=True,
-                max_length=self.max_length,
-                return_tensors="pt",
-            )
+        tokens = tokenized(
+            self.tokenizer,
+            descriptions,
+            padding="max_length" if siglip else True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
+        )
         names = ("input_ids",) if siglip else ("input_ids", "attention_mask")
         return {name: tokens[name].to(self.model.device) for name in names}
 
@@ -213,7 +210,7 @@ def backbone_name(id: str) -> str:
     return os.path.basename(id.rstrip("/")) if os.path.isabs(id) else id
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Backbone:
     if id == QUICKSTART:
@@ -240,7 +237,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             "model, which has not both sides"
         )
     with _damage_explained(id):
-        with no_bars() if local else contextlib.nullcontext():
+        with FROM_PRETRAINED, no_bars() if local else contextlib.nullcontext():
             model, loading = AutoModel.from_pretrained(id, revision=revision, config=config, output_loading_info=True)
         if missing := [*loading["missing_keys"], *loading["mismatched_keys"]]:
             raise ValueError(f"its weights lack {missing[0]}, which would be drawn at random")

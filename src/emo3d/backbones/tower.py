@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize
+
+from emo3d.loading import loaded_once
 
 TOWER_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-backbone"
 
@@ -88,7 +89,7 @@ class PictureTower(nn.Module):
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-@lru_cache(maxsize=2)
+@loaded_once(maxsize=2)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
     """Load a picture tower, the packaged one by default, in evaluation mode; once per folder.

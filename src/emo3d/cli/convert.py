@@ -24,6 +24,9 @@ def convert(
     ] = "openai/clip-vit-base-patch32",
 ) -> None:
     """Convert a published baseline to a transformers model: safetensors, configuration, card."""
+    from emo3d.files import check_output_folder
+
+    check_output_folder(out, empty=True)
     from emo3d.generation.convert import convert as run
 
     model = run(checkpoint, out, kind, backbone=backbone)

@@ -49,6 +49,9 @@ def evaluate(
     device: Annotated[str, typer.Option(help="Where model and backbone run: cpu, cuda, cuda:1, mps.")] = "cpu",
     batch_size: Annotated[int, typer.Option(help="Descriptions, and faces, encoded at a time.")] = 32,
     out: Annotated[Path | None, typer.Option(help="Write the results as .json, for `emo3d leaderboard`.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Keep the expressions as .parquet, for `emo3d score` and `emo3d render`.")
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +63,7 @@ def evaluate(
     """Score a generator on a dataset's split: MSE, and the Emo3D metric with intervals. Lower is better."""
     from emo3d.blendshapes import check_space
     from emo3d.evaluation import evaluate_model, update_card, write_card
+    from emo3d.files import check_output
     from emo3d.scoring import ScoreSettings
 
     recipe = Path(model, "recipe.yaml")
@@ -67,8 +71,10 @@ def evaluate(
         card = Path(model, "README.md")
     elif card and not card.is_file():  # before anything is computed
         raise FileNotFoundError(f"there is no {card}")
-    if out and not out.parent.is_dir():
-        raise FileNotFoundError(f"there is no {out.parent}")
+    if out:
+        check_output(out, (".json",))
+    if predictions:
+        check_output(predictions, (".parquet",))
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -89,7 +95,10 @@ def evaluate(
         settings=settings,
         device=device,
         batch_size=batch_size,
+        predictions=predictions,
     )
+    if predictions:
+        console.print(f"wrote {predictions}")
     print_result(evaluation.result, settings.confidence)
     print_signature(evaluation.result)
     if out:

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 _ENDINGS = (".glb", ".json", ".csv")
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
 Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
 
 
 @app.command(
-    epilog='Example: [bold]emo3d generate "She cannot stop laughing" --identity young-woman --out her.glb[/]',
+    epilog='Examples: [bold]emo3d generate "She cannot stop laughing" --identity young-woman --out her.glb[/] · '
+    "[bold]emo3d generate --dataset sample --split test --out predictions.parquet[/]",
 )
 def generate(
     description: Annotated[str | None, typer.Argument(help="What the face shows, in English.")] = None,
@@ -33,8 +35,20 @@ def generate(
         Path | None, typer.Option(help="Start from a picture instead, with a generator built on CLIP.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write .glb (52 morph targets), .json (named scores) or .csv (Live Link Face).")
+        Path | None,
+        typer.Option(
+            help="Write .glb (52 morph targets), .json (named scores) or .csv (Live Link); with --dataset .parquet."
+        ),
     ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead, every description of a dataset: sample, a .csv, .jsonl or .parquet file or a folder with "
+            "descriptions, or an id on the Hub. Killed and run again, it goes on where it stopped."
+        ),
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="Of the --dataset.")] = None,
+    split: Annotated[str, typer.Option(help="Of the --dataset.")] = "test",
     picture: Annotated[Path | None, typer.Option(help="Write the rendered face as .png or .jpg.")] = None,
     identity: Identity = "adult",
     model: Model = "quickstart",
@@ -44,6 +58,19 @@ def generate(
     seed: Annotated[int, typer.Option(help="Of the samples after the first.")] = 0,
 ) -> None:
     """Generate a facial expression from a description; print its leading blendshapes."""
+    from emo3d.files import check_output
+
+    if dataset is not None:
+        if description is not None or from_picture or picture or samples != 1:
+            raise ValueError("expected --model and --out alone with --dataset, which gives the descriptions")
+        if out is None:
+            raise ValueError("expected --out FILE.parquet with --dataset")
+        _generate_all(model, dataset, config, split, out)
+        return
+    if out:
+        check_output(out, _ENDINGS)
+    if picture:
+        check_output(picture, _PICTURES)
     from PIL import Image
 
     from emo3d.face import FaceRig, RenderSettings
@@ -52,8 +79,6 @@ def generate(
     from emo3d.face.spaces import name_calibration, rig_weights
     from emo3d.generation import load_generator
 
-    if out and out.suffix not in _ENDINGS:  # before anything is computed
-        raise ValueError(f"expected a file of {', '.join(_ENDINGS)}, got {out.name}")
     method = check_method(calibration)
     description = description and utf8(description)
     generator = load_generator(model)
@@ -109,6 +134,17 @@ def render(
     for index, face in enumerate(tqdm(faces, "Rendering", total=len(scores), delay=5)):
         Image.fromarray(face).save(out / f"{index:05}.png")
     console.print(f"wrote {len(scores)} pictures to {out} ({_spell(how)})")
+
+
+def _generate_all(model: str, dataset: str, config: str | None, split: str, out: Path) -> None:
+    """An expression for every description of a dataset."""
+    from emo3d.files import check_output
+
+    check_output(out, (".parquet",))
+    from emo3d.evaluation.predictions import write_predictions
+
+    rows = write_predictions(model, dataset, out, config=config, split=split)
+    console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
 
 
 def _generate(generator: Any, description: str | None, picture: Path | None, samples: int, seed: int) -> np.ndarray:

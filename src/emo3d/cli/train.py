@@ -32,6 +32,9 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the folder.")] = False,
 ) -> None:
     """Train a generator; keep the weights of the best validation loss."""
+    from emo3d.files import check_output_folder
+
+    check_output_folder(output, empty=not resume)
     from emo3d.training import load_recipe
     from emo3d.training import train as run
 

@@ -4,6 +4,7 @@ from emo3d.evaluation.cards import write_card
 from emo3d.evaluation.evaluate import Evaluation, evaluate_model
 from emo3d.evaluation.leaderboard import Table, rank, to_markdown, write_leaderboard
 from emo3d.evaluation.model_index import update_card
+from emo3d.evaluation.predictions import write_predictions
 
 __all__ = [
     "Evaluation",
@@ -14,4 +15,5 @@ __all__ = [
     "update_card",
     "write_card",
     "write_leaderboard",
+    "write_predictions",
 ]

@@ -13,6 +13,8 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 
 from emo3d.blendshapes import Space
+from emo3d.evaluation.predictions import save_predictions
+from emo3d.files import check_output
 from emo3d.generation import load_generator
 from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
 from emo3d.scoring.result import read_plain
@@ -80,6 +82,7 @@ def evaluate_model(
     settings: ScoreSettings | None = None,
     device: str = "cpu",
     batch_size: int = 32,
+    predictions: str | os.PathLike[str] | None = None,
 ) -> Evaluation:
     """Let a generator write an expression for every description of a dataset, and score them.
 
@@ -93,22 +96,29 @@ def evaluate_model(
         settings: of the score; their `space` is the model's. Where the dataset's is another, there is no MSE and MAE.
         device: where the model and the backbone run.
         batch_size: descriptions, and faces, encoded at a time.
+        predictions: a .parquet file for the expressions, as `write_predictions` writes it.
 
     Raises:
         ValueError: bad rows, no such split, or what `load_generator` and `score` refuse; a `space` that the dataset
             contradicts.
         OSError: model, dataset or backbone is not to be had.
     """
+    if predictions is not None:
+        check_output(predictions, (".parquet",))
     references = open_references(dataset, config, split)
     if space and references.space and space != references.space:
         raise ValueError(f"{dataset} says that its space is {references.space}, got {space}")
     references = replace(references, space=references.space or space)
-    generator: Any = load_generator(model, revision) if isinstance(model, (str, Path)) else model
+    named_model = isinstance(model, str | Path)
+    generator: Any = load_generator(model, revision) if named_model else model
     own = generator.config.space
     if references.expressions is not None and references.space is None:
         logger.warning("%s does not say the space of its blendshapes: they are compared as %s", dataset, own)
+    expressions = generator.to(device).generate(references.descriptions, batch_size=batch_size)
+    if predictions is not None:
+        save_predictions(predictions, references.descriptions, expressions, own, str(model) if named_model else None)
     result = score(
-        generator.to(device).generate(references.descriptions, batch_size=batch_size),
+        expressions,
         references,
         settings=replace(settings or ScoreSettings(), space=own),
         device=device,

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.documents import parse_json
+from emo3d.loading import loaded_once
 
 if TYPE_CHECKING:
     import torch
@@ -224,7 +225,7 @@ def load_calibration(name_or_path: str | os.PathLike[str] = PACKAGED) -> Calibra
     return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 def _load(path: Path, _changed: int) -> Calibration:
     return Calibration.load(path)
 

@@ -13,7 +13,6 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import skin
 from emo3d.face.identities import IDENTITIES, PANEL, Identity
 from emo3d.hints import did_you_mean
+from emo3d.loading import loaded_once
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def pack_heads(folder: Path) -> None:
     save_file(arrays, folder / "heads.safetensors", facts)
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def _facts() -> dict[str, list[str]]:
     """The packed heads' identities, as `_spelling` writes them, in their order; and anny's names of phenotypes."""
     from safetensors import safe_open
@@ -138,7 +138,7 @@ def _facts() -> dict[str, list[str]]:
         return {name: json.loads(file.metadata()[name]) for name in ("identities", "phenotypes")}
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def _packed() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What all packed heads share, and what each has of its own, in the order of `_facts`."""
     from PIL import Image
@@ -201,7 +201,7 @@ def _warn_uncached(error: Exception) -> None:
     logger.warning("the head is not kept for the next time (%s); set HF_HOME to a folder with room in it", error)
 
 
-@lru_cache(maxsize=1)
+@loaded_once(maxsize=1)
 def _anny() -> Any:
     import anny
     from anny.paths import get_anny_cache_path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from emo3d.face.heads import TARGETS as TARGETS
 from emo3d.face.heads import head_arrays, head_digest
 from emo3d.face.identities import IDENTITIES, PANEL, Identity
 from emo3d.hints import did_you_mean
+from emo3d.loading import loaded_once
 from emo3d.names import Names, read_names
 
 
@@ -127,7 +127,7 @@ class FaceRig:
 _NAMED = {**IDENTITIES, **PANEL}
 
 
-@lru_cache(maxsize=len(_NAMED))
+@loaded_once(maxsize=len(_NAMED))
 def _named_rig(name: str) -> FaceRig:
     return _build(name, _NAMED[name])
 

@@ -4,13 +4,13 @@ Importing this registers them with transformers: with the Auto classes, and the 
 """
 
 from transformers import AutoConfig, AutoModel
-from transformers.pipelines import PIPELINE_REGISTRY
 
 from emo3d.generation.clip import ClipExpressionConfig, ClipExpressionModel
-from emo3d.generation.load import QUICKSTART_FOLDER, load_generator
+from emo3d.generation.load import load_generator
 from emo3d.generation.model import ExpressionConfig, ExpressionModel
 from emo3d.generation.output import ExpressionOutput
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
+from emo3d.generation.registry import register_task
 from emo3d.generation.vae import VaeClipConfig, VaeClipModel, VaeClipOutput
 
 __all__ = [
@@ -30,6 +30,4 @@ __all__ = [
 for _model in (ExpressionModel, ClipExpressionModel, VaeClipModel):
     AutoConfig.register(_model.config_class.model_type, _model.config_class)
     AutoModel.register(_model.config_class, _model)
-PIPELINE_REGISTRY.register_pipeline(
-    TASK, ExpressionPipeline, pt_model=AutoModel, default={"model": (str(QUICKSTART_FOLDER), None)}
-)
+register_task()

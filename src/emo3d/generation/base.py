@@ -45,6 +45,7 @@ class GeneratorModel(PreTrainedModel):
     """
 
     base_model_prefix = "emo3d"
+    _no_split_modules: Any = ()  # small: one device holds all of it
     revision: str | None = None
 
     @classmethod

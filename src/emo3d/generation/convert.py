@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.dataset.card import citation
+from emo3d.documents import parse_json
 from emo3d.encoders import no_bars
+from emo3d.files import check_output_folder
 from emo3d.generation.clip import BackboneModel, ClipExpressionModel
 from emo3d.generation.vae import VaeClipModel
 from emo3d.pages import render_card
@@ -21,6 +24,7 @@ from emo3d.pages import render_card
 _MODELS: dict[str, Any] = {"clip": ClipExpressionModel, "vae-clip": VaeClipModel, "keras": ClipExpressionModel}
 _ACTIVATIONS = ["relu", "relu", "sigmoid"]
 KINDS = tuple(_MODELS)
+SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".h5", ".hdf5")
 
 
 def convert(
@@ -44,10 +48,13 @@ def convert(
         OSError: the checkpoint cannot be read, or is one of Keras and h5py is not installed.
     """
     source, folder = Path(checkpoint), Path(out)
+    if source.suffix not in SUFFIXES:
+        raise ValueError(f"expected a checkpoint, a file of {', '.join(SUFFIXES)}, got {source.name}")
+    if not source.is_file():
+        raise FileNotFoundError(f"no such file: {source}")
     if kind is not None and kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"expected a new or empty folder, got {folder}")
+    check_output_folder(folder, empty=True)
     if kind is None and source.suffix in (".h5", ".hdf5"):
         kind = "keras"
     state = _read_keras(source) if kind == "keras" else _read_torch(source)
@@ -62,17 +69,26 @@ def convert(
 
 
 def _read_torch(path: Path) -> dict[str, torch.Tensor]:
+    _check_archive(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"expected a state dict, tensors by name; {path.name} is none, or holds code, and was not run"
         ) from error
-    except (RuntimeError, EOFError) as error:  # a broken archive, an empty file
-        raise ValueError(f"expected a file of torch.save, {path.name} cannot be read: {error}") from error
+    except Exception as error:  # a broken archive, an empty file; damage within it comes to nearly anything
+        raise ValueError(f"expected a file of torch.save, {path.name} cannot be read: {str(error)[:300]}") from error
     if not isinstance(state, Mapping) or not all(torch.is_tensor(value) for value in state.values()):
         raise ValueError(f"expected a state dict, tensors by name, in {path.name}, got a {type(state).__name__}")
     return dict(state)
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive of which much more would come out than it holds; those of torch.save are not compressed."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > 2 * path.stat().st_size:
+                raise ValueError(f"expected a file of torch.save, {path.name} is compressed")
 
 
 def _read_keras(path: Path) -> dict[str, torch.Tensor]:
@@ -83,23 +99,78 @@ def _read_keras(path: Path) -> dict[str, torch.Tensor]:
         raise OSError('reading Keras files needs h5py: install it with `pip install "emo3d[convert]"`') from error
     if path.exists() and not h5py.is_hdf5(path):
         raise ValueError(f"expected an HDF5 file of Keras, {path.name} is none")
+    if path.exists() and (size := path.stat().st_size) > _LARGEST_KERAS:
+        raise ValueError(
+            f"expected at most {_LARGEST_KERAS >> 20} MB of Keras weights, {path.name} has {size >> 20} MB"
+        )
     state = {}
-    with h5py.File(path) as file:
-        layers = file.get("model_weights", file)  # Keras writes the group for a model, its members for weights alone
-        if "layer_names" not in layers.attrs:
-            raise ValueError(f"expected a Keras file with a list of layers (layer_names), {path.name} has none")
-        if "model_config" in file.attrs:
-            _check_activations(json.loads(file.attrs["model_config"]), path.name)
-        groups = (layers[name] for name in layers.attrs["layer_names"])
-        for index, group in enumerate(group for group in groups if len(group.attrs["weight_names"])):
-            for name in group.attrs["weight_names"]:
-                weights = torch.from_numpy(group[name][()].T.copy())  # Keras multiplies from the left
-                state[f"network.{2 * index}.{'weight' if weights.ndim == 2 else 'bias'}"] = weights
+    try:
+        with h5py.File(path) as file:
+            # Keras writes the group for a model, its members for weights alone.
+            layers = _inside(file, "model_weights") if "model_weights" in file else file
+            if "layer_names" not in layers.attrs:
+                raise ValueError("it has no list of layers (layer_names)")
+            if "model_config" in file.attrs:
+                _check_activations(parse_json(_text(file.attrs["model_config"])), path.name)
+            dense = [_inside(layers, _text(name)) for name in _names(layers, "layer_names")]
+            for index, group in enumerate(group for group in dense if _names(group, "weight_names")):
+                for name in _names(group, "weight_names"):
+                    weights = _weights(_inside(group, _text(name)), name, path.stat().st_size)
+                    state[f"network.{2 * index}.{'weight' if weights.ndim == 2 else 'bias'}"] = weights
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # h5py raises nearly everything where a file is damaged
+        raise ValueError(f"expected a Keras file of dense layers, {path.name} cannot be read: {error}") from error
     return state
 
 
+_LARGEST_KERAS = 256 * 2**20
+_MOST_LAYERS = 100
+
+
+def _inside(group: Any, name: str) -> Any:
+    """What lies in a group under a name that may have folders; what a link leads to elsewhere is refused."""
+    import h5py
+
+    for part in name.strip("/").split("/"):
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"expected its weights in the file itself, {name} is missing or a link")
+        group = group[part]
+    return group
+
+
+def _weights(dataset: Any, name: str, size: int) -> torch.Tensor:
+    """A dataset's numbers; those that lie in other files, or are far more than the file could hold, are refused."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"expected numbers as {name}, got a group")
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"expected its weights in the file itself, those of {name} lie in other files")
+    if dataset.dtype.kind not in "fiu" or dataset.ndim > 2 or dataset.dtype.itemsize > 8:
+        raise ValueError(f"expected numbers as {name}, got {dataset.dtype} with {dataset.ndim} axes")
+    if dataset.nbytes > _LARGEST_KERAS or (dataset.chunks is None and dataset.nbytes > size):
+        raise ValueError(f"expected the weights {name} in the file, which is too small for {dataset.nbytes:,} bytes")
+    # Keras multiplies from the left.
+    return torch.from_numpy(np.array(dataset[()], np.float32).T.copy())
+
+
+def _names(group: Any, attribute: str) -> list[Any]:
+    names = group.attrs[attribute]
+    if np.ndim(names) != 1 or len(names) > _MOST_LAYERS:
+        raise ValueError(f"expected a list of at most {_MOST_LAYERS} names as {attribute}")
+    return list(names)
+
+
+def _text(name: Any) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+
 def _check_activations(config: Mapping[str, Any], name: str) -> None:
-    every = [layer["config"].get("activation") for layer in config["config"]["layers"]]
+    try:
+        every = [layer["config"].get("activation") for layer in config["config"]["layers"]]
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(f"expected the layers of a Keras model as model_config of {name}") from None
     found = [activation for activation in every if activation not in (None, "linear")]
     if found != _ACTIVATIONS:
         got = ", ".join(map(str, found)) or "none"

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import transformers
+from packaging.version import Version
 from transformers import AutoConfig
 
+from emo3d.documents import read_json
 from emo3d.encoders import no_bars
+from emo3d.generation.checks import check_numbers, check_weights, planned
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
-_MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
+MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
+
+# In the dtype of the checkpoint: transformers 5 does so by itself, and 4 renamed the option on its way there.
+_AS_SAVED = {"dtype" if Version(transformers.__version__) >= Version("4.56") else "torch_dtype": "auto"}
 
 
 class GeneratorUnavailableError(OSError):
@@ -42,16 +49,18 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
         return _from_hub(str(id), revision)
     if revision is not None:
         raise ValueError(f"{id} is read from disk and has no revisions, got {revision!r}")
+    if not (local / "config.json").is_file():
+        raise GeneratorUnavailableError(f"expected the folder of a generator, {local} has no config.json")
     return _from_folder(local, (local / "config.json").stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 def _from_folder(folder: Path, _changed: int) -> Generator:
     with no_bars():
         return _load(str(folder), None)
 
 
-@lru_cache(maxsize=4)
+@loaded_once(maxsize=4)
 def _from_hub(id: str, revision: str | None) -> Generator:
     try:
         return _load(id, revision or "main")
@@ -64,11 +73,41 @@ def _from_hub(id: str, revision: str | None) -> Generator:
 
 
 def _load(source: str, revision: str | None) -> Generator:
-    config = AutoConfig.from_pretrained(source, revision=revision)
-    if config.model_type not in _MODELS:
-        raise ValueError(f"expected a generator of type {', '.join(_MODELS)}; {source} is a {config.model_type} model")
-    model_class: Any = _MODELS[config.model_type]
-    model, found = model_class.from_pretrained(source, revision=revision, config=config, output_loading_info=True)
+    folder = Path(source)
+    if folder.is_dir():
+        config = _check_folder(folder)
+    else:
+        config = AutoConfig.from_pretrained(source, revision=revision)
+        _check_kind(config.model_type, source)
+    model_class: Any = MODELS[config.model_type]
+    try:
+        with FROM_PRETRAINED:
+            model, found = model_class.from_pretrained(
+                source, revision=revision, config=config, output_loading_info=True, **_AS_SAVED
+            )
+    except OSError:
+        raise
+    except Exception as error:  # transformers and safetensors have many kinds for files that do not fit
+        raise ValueError(f"the generator {source} cannot be loaded: {str(error)[:300]}") from error
     if found["missing_keys"]:  # they would be random, and transformers only warns
         raise ValueError(f"the checkpoint of {source} lacks {', '.join(sorted(found['missing_keys']))}")
     return model.eval()
+
+
+def _check_folder(folder: Path) -> Any:
+    """The configuration in a folder, once its weights are known to be those that it asks for."""
+    fields = read_json(folder / "config.json")
+    _check_kind(fields.get("model_type") if isinstance(fields, dict) else None, str(folder))
+    check_numbers(fields, str(folder))
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except Exception as error:  # a field of another type, or one that a configuration refuses
+        raise ValueError(f"{folder / 'config.json'} is no configuration: {str(error)[:300]}") from error
+    model_class: Any = MODELS[config.model_type]
+    check_weights(folder, planned(lambda: model_class(config), str(folder)))
+    return config
+
+
+def _check_kind(kind: Any, source: str) -> None:
+    if kind not in MODELS:
+        raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {kind!s:.60} model")

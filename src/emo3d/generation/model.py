@@ -16,8 +16,10 @@ from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
 from emo3d.generation.base import GeneratorConfig, GeneratorModel
 from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
+from emo3d.loading import FROM_PRETRAINED
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
+_DTYPES = ("dtype", "torch_dtype")  # what transformers 5 and 4 call it in a configuration
 
 
 class ExpressionConfig(GeneratorConfig):
@@ -84,12 +86,15 @@ class ExpressionModel(GeneratorModel):
     def __init__(self, config: ExpressionConfig) -> None:
         super().__init__(config)
         self.encoder: nn.Module | None = None
+        self._tokenizer: Any = None
         if not config.freeze_encoder:
             if config.encoder_config is None:
                 raise ValueError(
                     "a fine-tuned encoder needs its configuration: build with ExpressionModel.from_encoder"
                 )
-            self.encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder_config))
+            # In the dtype in which this model is built, not in that of the encoder as it was before.
+            settings = {name: value for name, value in config.encoder_config.items() if name not in _DTYPES}
+            self.encoder = AutoModel.from_config(AutoConfig.for_model(**settings))
         self.head = _head(config)
         self.post_init()
 
@@ -155,12 +160,14 @@ class ExpressionModel(GeneratorModel):
         if self.encoder is None:
             return _text_encoder(self.config, str(self.device))
         config = self.config
-        source, revision = config.encoder, config.encoder_revision
-        own = config.name_or_path
-        if own and cached_file(own, "tokenizer_config.json", revision=self.revision, **_NO_ERRORS):  # saved beside it
-            source, revision = own, self.revision
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-        return TextEncoder(self.encoder, tokenizer, pooling=config.pooling, normalize=config.normalize)
+        with FROM_PRETRAINED:
+            if self._tokenizer is None:
+                source, revision = config.encoder, config.encoder_revision
+                own = config.name_or_path
+                if own and cached_file(own, "tokenizer_config.json", revision=self.revision, **_NO_ERRORS):
+                    source, revision = own, self.revision  # saved beside the model
+                self._tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+        return TextEncoder(self.encoder, self._tokenizer, pooling=config.pooling, normalize=config.normalize)
 
     def generate(self, descriptions: Sequence[str], batch_size: int = 64, *, space: Space | None = None) -> np.ndarray:
         """Generate one expression for every description.

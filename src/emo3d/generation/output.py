@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from emo3d.numerics import fixed_numerics
 
 logger = logging.getLogger(__name__)
 
+_GENERATING: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
+_MODES = threading.Lock()
 _JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
 
@@ -43,13 +47,20 @@ def check_width(embeddings: torch.Tensor, expected: int) -> None:
 @contextlib.contextmanager
 def generating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; afterwards the model is in the mode it was in."""
-    training = model.training
-    model.eval()
+    with _MODES:  # of calls that overlap, the first one takes the mode and the last one restores it
+        calls, training = _GENERATING.get(model, (0, model.training))
+        _GENERATING[model] = calls + 1, training
+        model.eval()
     try:
         with torch.inference_mode(), fixed_numerics(next(model.parameters()).device):
             yield
     finally:
-        model.train(training)
+        with _MODES:
+            calls, training = _GENERATING.pop(model)
+            if calls > 1:
+                _GENERATING[model] = calls - 1, training
+            else:
+                model.train(training)
 
 
 def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
@@ -59,6 +70,14 @@ def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
             "%d of %d descriptions were longer than the encoder's window and lost their end",
             encoded.truncated,
             len(encoded.embeddings),
+        )
+    if encoded.foreign:
+        logger.warning(
+            "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
+            "what comes of them means little, English is expected",
+            len(encoded.foreign),
+            len(encoded.embeddings),
+            encoded.foreign[0],
         )
     return encoded.embeddings
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,8 @@ from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from emo3d.blendshapes import Space, as_dicts
 from emo3d.encoders import check_descriptions
+
+logger = logging.getLogger(__name__)
 
 TASK = "text-to-expression"
 
@@ -67,6 +70,8 @@ class ExpressionPipeline(Pipeline):
         if isinstance(inputs, (list, tuple)):
             described = not inputs or any(isinstance(one, str) for one in inputs)
             inputs = check_descriptions(inputs) if described else list(inputs)  # here a message can tell the row
+        if isinstance(inputs, Iterator):
+            inputs = (one for one in inputs)  # of iterators, transformers knows generators only
         return super().__call__(inputs, *args, **options)
 
     def _sanitize_parameters(self, **given: Any) -> tuple[dict, dict, dict]:
@@ -117,6 +122,9 @@ class ExpressionPipeline(Pipeline):
     ) -> PipelineIterator:
         """Work through inputs in batches; transformers' own way joins nothing but what a tokenizer can pad."""
         prepared = PipelineDataset if hasattr(inputs, "__len__") else PipelineIterator
+        if prepared is PipelineIterator and num_workers:
+            logger.warning("an iterator cannot be shared by workers: it is read without, num_workers=0")
+            num_workers = 0  # each of several would go through all of it
         batches = DataLoader(
             prepared(inputs, self.preprocess, preprocess_params),
             batch_size=batch_size,

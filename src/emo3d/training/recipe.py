@@ -75,7 +75,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         kind = self.model.get("type", "expression")
-        if kind not in MODELS:
+        if not isinstance(kind, str) or kind not in MODELS:
             raise ValueError(f"expected a model type of {', '.join(MODELS)}, got {kind!r}")
         for section, known in (_KNOWN | {"model": {"type"} | _fields(MODELS[kind].config_class)}).items():
             for name in getattr(self, section) or {}:
@@ -121,7 +121,10 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
     path = RECIPES_FOLDER / f"{name}.yaml" if name in RECIPES else Path(name)
     if not path.is_file():
         raise ValueError(f"expected a recipe of {', '.join(RECIPES)} or a YAML file, got {name}")
-    recipe = _parse(path.read_text(encoding="utf-8"), path.name)
+    try:
+        recipe = _parse(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected YAML in UTF-8, {path.name} has other bytes at {error.start}") from None
     if not isinstance(recipe, dict) or not recipe.keys() <= _KNOWN.keys():
         got = ", ".join(map(str, recipe)) if isinstance(recipe, dict) else type(recipe).__name__
         raise ValueError(f"expected a recipe with the sections {', '.join(_KNOWN)} in {path.name}, got {got}")
@@ -134,7 +137,10 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
         recipe[section] = {**(recipe.get(section) or {}), field: parsed} if dot else parsed
     for section, given in recipe.items():
         if not isinstance(given, Mapping) and not (given is None and section == "score"):
-            raise ValueError(f"expected fields with values in the recipe's {section}, got {given!r}")
+            raise ValueError(f"expected fields with values in the recipe's {section}, got {given!r:.200}")
+        for field in given or ():
+            if not isinstance(field, str):
+                raise ValueError(f"expected names of fields in the recipe's {section}, got {field!r:.60}")
     training = {  # YAML reads `no` as false
         name: "no" if name.endswith("_strategy") and value is False else value
         for name, value in recipe.get("training", {}).items()
@@ -160,4 +166,8 @@ def _parse(text: str, where: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # a SafeLoader
     except yaml.YAMLError as error:
-        raise ValueError(f"expected YAML in {where}: {' '.join(str(error).split())}") from None
+        raise ValueError(f"expected YAML in {where}: {' '.join(str(error).split())[:500]}") from None
+    except RecursionError:
+        raise ValueError(f"expected YAML in {where}, got brackets nested too deep") from None
+    except (ValueError, OverflowError, TypeError, AttributeError, LookupError) as error:  # a date like 2026-99-99, say
+        raise ValueError(f"expected YAML in {where}, a value in it cannot be read: {error}") from None

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn.functional import mse_loss
@@ -28,12 +28,14 @@ from transformers.integrations import get_reporting_integration_callbacks
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
 from emo3d.encoders import load_text_encoder
+from emo3d.files import check_output_folder
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
 from emo3d.training.data import Pairs, prepare, read_pairs
 from emo3d.training.recipe import MODELS, Recipe, load_recipe
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 RECIPE = "recipe.yaml"
 """Name of the recipe's file beside a model."""
@@ -80,10 +82,9 @@ def train(
             finite; the message says at which step.
         OSError: the dataset, the encoder or the score's backbone is not to be had.
     """
+    check_output_folder(output)
     checkpoint = _checkpoint(Path(output), recipe, resume)
-    options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
-    patience = options.pop("early_stopping_patience", None)
-    arguments = TrainingArguments(str(output), **options)
+    arguments, patience = _arguments(recipe, output)
     inputs = recipe.data["inputs"]
     validated = "descriptions" if inputs == "both" else inputs
     pairs, said = _read(dataset, config, recipe.data["train_split"], inputs)
@@ -131,6 +132,39 @@ def train(
     if trainer.is_world_process_zero():
         Path(output, "training_args.bin").unlink(missing_ok=True)  # a pickle of what the recipe says
     return result
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Build all that a recipe's values are for, without data and encoders.
+
+    Raises:
+        ValueError: a value that cannot be used; the message says where it stands.
+    """
+    _arguments(recipe, "output")
+    _configuration({**recipe.model, "space": recipe.model.get("space", "weights")})
+    if recipe.score is not None:
+        _using("score", lambda: ScoreSettings(**recipe.score))  # type: ignore[arg-type]
+
+
+def _arguments(recipe: Recipe, output: str | os.PathLike[str]) -> tuple[TrainingArguments, int | None]:
+    """The Trainer's, and after how many evaluations without a better one it stops."""
+    options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
+    patience = options.pop("early_stopping_patience", None)
+    if not (patience is None or (isinstance(patience, int) and patience > 0)):
+        raise ValueError(f"expected a whole number above 0 as training.early_stopping_patience, got {patience!r:.60}")
+    return _using("training", lambda: TrainingArguments(str(output), **options)), patience
+
+
+def _configuration(fields: dict[str, Any]) -> Any:
+    settings = {name: value for name, value in fields.items() if name != "type"}
+    return _using("model", lambda: MODELS[fields.get("type", "expression")].config_class(**settings))
+
+
+def _using(section: str, build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except Exception as error:  # transformers checks few types: a wrong one comes to nearly anything
+        raise ValueError(f"the recipe's {section} cannot be used: {str(error)[:500]}") from error
 
 
 def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPrediction], dict[str, float]]:
@@ -198,8 +232,8 @@ def _read(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pa
 
 
 def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
+    config = _configuration(fields)
     model_class = MODELS[fields.pop("type", "expression")]
-    config = model_class.config_class(**fields)
     if model_class is not ExpressionModel:
         config.embedding_size = model_class(config).embed(["a face"]).shape[1]
         set_seed(seed)

@@ -1,0 +1,177 @@
+"""A generator's expressions for every description of a dataset, as one Parquet file that `emo3d score` reads.
+
+Blocks of rows are written beside the file as they are done: a run that was killed goes on where it stopped, and its
+file has the same bytes as that of one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm.auto import tqdm
+
+import emo3d
+from emo3d.blendshapes import BLENDSHAPES, Space
+from emo3d.dataset import as_pairs, is_release, open_rows, read_release
+from emo3d.documents import parse_json
+from emo3d.encoders import check_descriptions, weights_digest
+from emo3d.files import check_output
+from emo3d.generation import load_generator
+
+BLOCK = 500
+"""Rows of a block: what a killed run loses at most."""
+
+_TEXTS = ("description", "sample_id")
+
+
+def write_predictions(
+    model: Any,
+    dataset: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    config: str | None = None,
+    split: str = "test",
+    revision: str | None = None,
+    device: str = "cpu",
+    batch_size: int = 32,
+    block_size: int = BLOCK,
+) -> int:
+    """Let a generator write an expression for every description of a dataset, into a Parquet file.
+
+    Args:
+        model: what `load_generator` takes, or a generator.
+        dataset: with a column `description`: a .csv or .jsonl file, a folder of the published release, or what
+            `emo3d.dataset.open_rows` takes (`"sample"`, a folder, a .parquet file, an id on the Hub).
+        out: a .parquet file. It gets a row for each description, in their order: `sample_id` where the dataset has it,
+            `description`, and `blendshapes` in the space that the file's metadata says.
+        config: of the dataset.
+        split: of the dataset.
+        revision: of the model.
+        device: where the model runs.
+        batch_size: descriptions encoded at a time.
+        block_size: rows of a block; the same in a run that goes on.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        ValueError: no such split, no column `description`, a blank description (the message names the row), or what
+            `load_generator` refuses.
+        OSError: dataset or model is not to be had, or the file cannot be written.
+    """
+    path = check_output(out, (".parquet",))
+    texts = read_descriptions(dataset, config, split)
+    generator: Any = load_generator(model, revision) if isinstance(model, str | Path) else model
+    generator = generator.to(device)
+    schema = _schema(texts, generator.config.space, str(model) if isinstance(model, str | Path) else None)
+    content = [texts, generator.config.to_json_string(), weights_digest(generator), block_size, batch_size]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    blocks = path.parent / f".{path.name}.{digest}"
+    blocks.mkdir(exist_ok=True)
+    count = len(texts["description"])
+    with tqdm(desc="Generating", total=count, unit=" faces", delay=2) as progress:
+        for start in range(0, count, block_size):
+            block = {name: column[start : start + block_size] for name, column in texts.items()}
+            file = blocks / f"{start:09}.parquet"
+            if not file.is_file():
+                expressions = generator.generate(block["description"], batch_size=batch_size)
+                _write(file, [_table(block, expressions, schema)], schema)
+            progress.update(len(block["description"]))
+    _write(path, (pq.read_table(file) for file in sorted(blocks.glob("*.parquet"))), schema)
+    shutil.rmtree(blocks)
+    return count
+
+
+def save_predictions(
+    path: str | os.PathLike[str],
+    descriptions: Sequence[str],
+    expressions: np.ndarray,
+    space: Space,
+    model: str | None = None,
+) -> None:
+    """Write expressions (N, 51) beside their descriptions, as `write_predictions` does."""
+    texts = {"description": list(descriptions)}
+    schema = _schema(texts, space, model)
+    _write(Path(path), [_table(texts, expressions, schema)], schema)
+
+
+def read_descriptions(
+    dataset: str | os.PathLike[str], config: str | None = None, split: str = "test"
+) -> dict[str, list[Any]]:
+    """Read the descriptions of a dataset, and its `sample_id` where there is one.
+
+    Raises:
+        ValueError, OSError: see `write_predictions`.
+    """
+    name, suffix = str(dataset), Path(dataset).suffix
+    if suffix in (".csv", ".jsonl") and not Path(name).is_file():
+        raise FileNotFoundError(f"no such file: {name}")
+    columns: dict[str, list[Any]]
+    if suffix == ".csv":
+        from pyarrow import csv
+
+        try:
+            columns = csv.read_csv(name, parse_options=csv.ParseOptions(newlines_in_values=True)).to_pydict()
+        except pa.ArrowException as error:
+            raise ValueError(f"expected a CSV file, {name} cannot be read: {error}") from error
+    elif suffix == ".jsonl":
+        columns = _columns(parse_json(line) for line in Path(name).read_bytes().splitlines() if line.strip())
+    elif is_release(name):
+        columns = _columns(dict(pair) for pair in as_pairs(read_release(name)))
+    else:
+        rows, _ = open_rows(name, config, split)
+        columns = {column: list(rows[column]) if column in _TEXTS else [] for column in rows.column_names}
+    if "description" not in columns:
+        raise ValueError(f"expected a column 'description' in {name}, got {', '.join(columns) or 'none'}")
+    try:
+        texts: dict[str, list[Any]] = {"description": check_descriptions(columns["description"])}
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    if "sample_id" in columns:
+        ids = list(columns["sample_id"])
+        texts = {"sample_id": ids if all(type(id) is int for id in ids) else list(map(str, ids)), **texts}
+    return texts
+
+
+def _columns(rows: Iterator[Any]) -> dict[str, list[Any]]:
+    whole = list(rows)
+    for row, cells in enumerate(whole):
+        if not isinstance(cells, dict):
+            raise ValueError(f"expected an object with a description in row {row}, got {cells!r:.60}")
+    names = dict.fromkeys(name for cells in whole for name in cells)
+    return {str(name): [cells.get(name) for cells in whole] for name in names}
+
+
+def _schema(texts: Mapping[str, Any], space: Space, model: str | None) -> pa.Schema:
+    fields = [
+        pa.field(name, pa.int64() if isinstance(column[0], int) else pa.string()) for name, column in texts.items()
+    ]
+    fields.append(pa.field("blendshapes", pa.list_(pa.float32(), len(BLENDSHAPES))))
+    about = {"space": space, "emo3d": emo3d.__version__} | ({"model": model} if model else {})
+    return pa.schema(fields, about)
+
+
+def _table(texts: Mapping[str, Any], expressions: np.ndarray, schema: pa.Schema) -> pa.Table:
+    scores = pa.FixedSizeListArray.from_arrays(pa.array(expressions.ravel(), pa.float32()), len(BLENDSHAPES))
+    return pa.table([*texts.values(), scores], schema=schema)
+
+
+def _write(path: Path, tables: Any, schema: pa.Schema) -> None:
+    """Write a file that is there only when it is whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table.cast(schema))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
