@@ -211,13 +211,13 @@ sys.modules[sys.argv.pop(1)] = None  # as if it were not installed: importing it
 from emo3d.cli import main
 main()
 """
-    write_json(tmp_path / "faces.json", np.zeros((250, 51)))
-    save = ["score", tmp_path / "faces.json", "--references", "sample", "--backbone", "quickstart"]
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
+    (tmp_path / "weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     for module, command in (
         ("gradio", ["demo"]),
-        ("mediapipe", ["extract", RELEASE if RELEASE.is_dir() else tmp_path, tmp_path / "out"]),
-        ("h5py", ["convert", __file__, tmp_path / "out"]),
-        ("ray", [*save, "--engine", "ray", "--samples", tmp_path / "samples"]),
+        ("mediapipe", ["extract", tmp_path / "pictures", tmp_path / "out"]),
+        ("h5py", ["convert", tmp_path / "weights.h5", tmp_path / "out"]),
         ("statsmodels", ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]),
     ):
         command = [sys.executable, "-c", code, module, *map(str, command)]
