@@ -34,7 +34,8 @@ def card_section(audit: Audit) -> str:
         lines.append(f"| {markdown_text(what)} | {n:,} | {number(kl)} | {difference} | {p_value} |")
     said = found(audit)
     sentences = [*said["faces"][:2], *said["descriptions"], *said.get("swapped words", []), holds_for(audit)]
-    listed = [
-        textwrap.fill(f"- {markdown_text(sentence)}", width=120, subsequent_indent="  ") for sentence in sentences
+    listed = [  # a `<` before a space, as of our p-values, begins no tag
+        textwrap.fill(f"- {markdown_text(sentence).replace('&lt; ', '< ')}", width=120, subsequent_indent="  ")
+        for sentence in sentences
     ]
     return "\n".join([*lines, "", *listed, "", markdown_code(audit.signature)])

@@ -29,12 +29,8 @@ def holds_for(audit: Audit) -> str:
         "front, and of descriptions in English like those of this dataset. "
     )
     if _is_moved(audit):
-        marked = sum(one.gap.is_claim for one in audit.identities.conditions if one.kind == "panel")
         higher = "higher" if off > 0 else "lower"
-        return sentence + (
-            f"For other faces it is another number: for {marked} of the panel's faces beyond chance, on the mean of "
-            f"the panel {abs(off):.2f} {higher} in KL."
-        )
+        return sentence + f"For other faces it is another number, on the panel {abs(off):.2f} {higher} in KL."
     if audit.identities.n < LEAST:
         return sentence + f"Of other faces, nothing is claimed with fewer than {LEAST} expressions."
     return sentence + "No other face that was tried differs beyond chance, which does not show that none does."
