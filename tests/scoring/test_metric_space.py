@@ -337,3 +337,14 @@ def test_ranges_of_the_card():
     ends = [1 / (1 + np.exp(-kl)) for kl in (np.log(0.125 / 0.135), np.log(100))]
     ends += [1 / (1 + np.exp(-10 * kl / 20)) for kl in (np.log(0.125 / 0.0225), np.log(100))]
     assert "`paper`: {:.2f} to {:.2f}, `release` with k = 10: {:.2f} to {:.2f}".format(*ends) in text
+
+
+def test_predictions_are_in_the_space_of_the_references_unless_it_is_said(metric, case, settings):
+    unsaid = metric.compute(predictions=case[0], references=case[1], references_space="reading", **settings)
+    assert "|space:reading|" in unsaid["signature"]
+    assert unsaid["mse"] is not None
+    said = metric.compute(
+        predictions=case[0], references=case[1], references_space="reading", space="weights", **settings
+    )
+    assert "|space:weights|" in said["signature"]
+    assert said["mse"] is None
