@@ -162,10 +162,10 @@ def test_an_error_on_score_leaves_no_empty_result(demo, visit):
 
 
 def test_a_link_reopens_the_face(demo, visit):
-    page = visit(f"{demo}/?description=An+old+%3Cb%3Ewoman&weights=jawOpen:0.25,mouthSmileLeft:1")
+    page = visit(f"{demo}/?description=An+old+woman+%3Cb%3E&weights=jawOpen:0.25,mouthSmileLeft:1")
     page.get_by_text("Divergence").wait_for()
-    assert page.get_by_label("Description", exact=True).input_value() == "An old <b>woman"
-    link = page.get_by_label("Link to this face").input_value()
+    assert page.get_by_label("Description", exact=True).input_value() == "An old woman <b>"
+    link = page.locator("#link textarea, #link input").input_value()
     assert "weights=jawOpen%3A0.25%2CmouthSmileLeft%3A1" in link
     assert "identity=elderly-woman" in link
     page.get_by_role("tab", name="Adjust", exact=True).click()

@@ -38,6 +38,7 @@ LONGEST_MESSAGE = 1000
 
 CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: auto}
+.dark {--color-accent: var(--primary-400)}
 .bars {border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.5}
 .bars caption {text-align: left; font-weight: 600; padding-bottom: 4px; color: var(--body-text-color)}
 .bars th {font-weight: 400 !important; text-align: left; white-space: nowrap; padding: 0 10px 0 0 !important; width: 1%;

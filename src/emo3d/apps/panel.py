@@ -40,7 +40,7 @@ CSS = """
 #views > *, #charts > * {min-width: 0 !important}
 #take {flex-wrap: wrap; gap: 6px} #take button {flex: 1 1 auto; min-width: 0; white-space: nowrap}
 @media (max-width: 760px) {
-  #page {display: flex; flex-direction: column; flex-wrap: nowrap}
+  #page {display: flex; flex-direction: column; flex-wrap: nowrap; align-items: stretch}
   #shown {display: contents}
   #face {order: 1; position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); padding-bottom: 8px}
   #make {order: 2} #says {order: 3}
@@ -94,7 +94,9 @@ class Panel:
                 self.emotions = gr.HTML()
                 self.blendshapes = gr.HTML()
             self.query = gr.Textbox(visible="hidden", label="Query", container=False)
-            self.link = gr.Textbox(label="Link to this face", interactive=False, max_lines=1, buttons=["copy"])
+            self.link = gr.Textbox(
+                label="Link to this face", interactive=False, max_lines=1, buttons=["copy"], elem_id="link"
+            )
             self.query.change(None, [self.query], [self.link], js=_ADDRESS, api_visibility="private")
         self.quick_outputs = [self.face, self.picture, self.blendshapes]
         self.outputs = [*self.quick_outputs, self.model, self.emotions, self.query, *self.taken]
