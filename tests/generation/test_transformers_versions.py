@@ -1,4 +1,4 @@
-"""The lowest transformers that setup.cfg declares, in an environment of its own (`make environments`): the same tests."""
+"""The lowest transformers that setup.cfg declares, in an environment of its own (`make environments`)."""
 
 import configparser
 import os
