@@ -107,7 +107,7 @@ def _load(id: str, commit: str) -> Generator:
     folder = _fetch(id, commit, "a generator")
     config = read_json(folder / "config.json")
     kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind not in MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise ValueError(f"Expected a generator of type {', '.join(MODELS)}, {id} is of type {kind!r:.60}.")
     check_numbers(config, id)
     text = kind == "emo3d-expression"

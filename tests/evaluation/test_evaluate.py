@@ -210,7 +210,7 @@ def test_a_trained_folder_gets_its_card(tmp_path, model, dataset, clip_folder):
         ({"variant": "best"}, "expected a variant of paper, release, got 'best'"),
         ({"space": "cloud"}, "cloud"),
         ({"card": "no/README.md"}, "there is no no/README.md"),
-        ({"out": "no/such/out.json"}, "there is no no/such"),
+        ({"out": "no/such/out.json"}, "the folder no/such does not exist"),
     ],
 )
 def test_mistakes(model, dataset, clip_folder, options, message):

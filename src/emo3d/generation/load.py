@@ -109,5 +109,5 @@ def _check_folder(folder: Path) -> Any:
 
 
 def _check_kind(kind: Any, source: str) -> None:
-    if kind not in MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {kind!s:.60} model")
