@@ -171,7 +171,7 @@ def changed(**fields):
         (changed(intervals={"emo3d": 1}), "expected intervals and values as a result has them"),
         (changed(per_emotion=[]), "expected intervals and values as a result has them"),
         (changed(model=5), "expected a text as 'model', got 5"),
-        ("\udcff", "expected JSON in UTF-8"),
+        ("\udcff", "expected text in UTF-8"),
     ],
 )
 def test_foreign_files(tmp_path, text, message):
