@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import resource
 import shutil
@@ -163,6 +164,7 @@ def _damage_safetensors(draw: st.DrawFn, content: bytes) -> bytes:
 def attack(name: str, examples: int, seed: int) -> None:
     """Enter a door `examples` times; what is found is raised, shrunk, by hypothesis."""
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    logging.disable()  # thousands of warnings
     door = importlib.import_module(f"doors.{name}")
     scratch = Path(tempfile.mkdtemp(prefix="emo3d-fuzz-"))
     current = scratch / "current"

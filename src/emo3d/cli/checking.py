@@ -55,21 +55,6 @@ def check_bank(folder: Path) -> None:
             raise FileNotFoundError(f"expected a bank of bank.parquet and embeddings.safetensors, there is no {file}")
 
 
-def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Check that a file can be written, before the work.
-
-    Raises:
-        FileNotFoundError: its folder is not there.
-        ValueError: a folder, or a file of another kind.
-    """
-    if path.is_dir():
-        raise ValueError(f"expected a file to write, got the folder {path}")
-    if suffixes and path.suffix not in suffixes:
-        raise ValueError(f"expected a file of {', '.join(suffixes)}, got {path.name}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-
-
 def _check_file(path: Path) -> None:
     if not path.is_file():
         there = sorted(file.name for file in path.parent.iterdir()) if path.parent.is_dir() else []

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.checking import check_output
+from emo3d.files import check_output
 
 
 @app.command(epilog="Example: [bold]emo3d leaderboard runs/*.json --out leaderboard.html[/]")

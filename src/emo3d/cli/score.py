@@ -11,11 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.checking import check_bank, check_output, check_predictions, check_references
+from emo3d.cli.checking import check_bank, check_predictions, check_references
 from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale
 from emo3d.cli.report import Address, Engine, Force, NumProc
 from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
+from emo3d.files import check_output
 
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space

@@ -2,14 +2,11 @@
 
 import io
 import json
-import logging
 from pathlib import Path
 
 import numpy as np
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
-
-logging.disable()
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:

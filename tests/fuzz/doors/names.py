@@ -1,10 +1,7 @@
 """Mappings of names, and a file of expressions that goes by them."""
 
 import json
-import logging
 from pathlib import Path
-
-logging.disable()
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:

@@ -2,12 +2,9 @@
 
 import io
 import json
-import logging
 from pathlib import Path
 
 from emo3d.blendshapes import BLENDSHAPES
-
-logging.disable()
 
 ROW = {"text": "a smile", "tag": "happy", "level": 2, "aus": "AU6+AU12B", "bs": {"jawOpen": 0.5, "mouth_smile_l": 1}}
 

@@ -1,14 +1,11 @@
 """Takes of Live Link Face, and the folder of Express4D, as `import` reads them."""
 
 import io
-import logging
 from pathlib import Path
 
 import numpy as np
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES
-
-logging.disable()
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
