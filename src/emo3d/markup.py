@@ -23,7 +23,7 @@ def markdown_text(text: str) -> str:
         >>> print(markdown_text("my_model-v1.2 [x](http://y) <b>"))
         my_model-v1.2 \[x\](http&#58;//y) &lt;b&gt;
     """
-    text = _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKDOWN.sub(r"\\\g<0>", text)
     text = _LINK.sub(lambda match: f"{match[1]}&#58;" if match[1] else f"{match[2]}&#46;", text)
     return text.replace("@", "&#64;")
@@ -36,7 +36,7 @@ def markdown_code(text: str) -> str:
         >>> print(markdown_code("k:10"), markdown_code("a`b"))
         `k:10` ``a`b``
     """
-    text = _one_line(text)
+    text = one_line(text)
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
@@ -49,8 +49,14 @@ def latex_text(text: str) -> str:
         >>> print(latex_text("a_b & 50%"))
         a\_b \& 50\%
     """
-    return "".join(_LATEX.get(character, character) for character in _one_line(text))
+    return "".join(_LATEX.get(character, character) for character in one_line(text))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    r"""Put a space for whatever cannot be printed, line ends included.
+
+    Example:
+        >>> one_line("a\nb")
+        'a b'
+    """
     return "".join(character if character.isprintable() else " " for character in text)

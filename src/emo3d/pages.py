@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 import textwrap
 from collections.abc import Mapping
 from datetime import date
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import emo3d
+from emo3d.markup import markdown_code, markdown_text, one_line
 
 NOT_FOR = (
     "Not for reading what people feel, and not for hiring, policing, surveillance, teaching, medicine or any other "
@@ -44,7 +48,10 @@ def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> No
 
 
 def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **values: Any) -> str:
-    """Render a model card: Markdown, in which nothing is escaped, with a YAML header; an undefined value is an error.
+    """Render a model card: Markdown with a YAML header; an undefined value is an error.
+
+    Nothing is escaped by itself: a template puts the names of others through the filters `text`, `code`, `shell` (a
+    word of a command), `string` (of Python) and `fenced` (a block of code), and `unbroken` where it is to be wrapped.
 
     Args:
         template: file in the package's assets; `model_card.md.jinja`, or one that extends it.
@@ -62,7 +69,15 @@ def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **
         lstrip_blocks=True,
     )
     cards.filters["wrap"] = partial(textwrap.fill, width=120, break_long_words=False, break_on_hyphens=False)
-    is_id = "/" in base_model and not Path(base_model).exists()
+    cards.filters |= {
+        "text": markdown_text,
+        "code": markdown_code,
+        "shell": lambda word: shlex.quote(one_line(word)),
+        "string": lambda text: json.dumps(text, ensure_ascii=False),
+        "fenced": _fenced,
+        "unbroken": lambda text: text.replace(" ", "\N{NO-BREAK SPACE}"),  # at a line's start, it could be a list's
+    }
+    is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", base_model) is not None and not Path(base_model).exists()
     entries = {
         "language": "en",
         "library_name": "transformers",
@@ -77,3 +92,8 @@ def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **
         )
         + "\n"
     )
+
+
+def _fenced(text: str, language: str) -> str:
+    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 3)
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from contrast import FAINT, OFF_SCREEN
 from emo3d.cli import app
 from emo3d.evaluation import Evaluation, rank, to_markdown
 from emo3d.scoring import ScoreSettings, score_distributions
@@ -188,6 +189,20 @@ def test_other_mistakes(tmp_path):
     assert isinstance(leaderboard(tmp_path / "missing.json").exception, FileNotFoundError)
     with pytest.raises(ValueError, match="at least one"):
         rank([])
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (390, "light")])
+def test_page_can_be_read_and_names_are_text(tmp_path, visit, width, scheme):
+    names = ['<img src=x onerror="window.ran=1">', "[x](javascript:window.ran=1)", "![](http://outside.example/x.png)"]
+    files = saved(tmp_path, **{f"f{place}": made(name, 0.6 + place / 10) for place, name in enumerate(names)})
+    leaderboard(*files, "--out", tmp_path / "board.html")
+    page = visit((tmp_path / "board.html").as_uri(), width, scheme)
+    page.click("summary")
+    assert [page.get_by_text(name, exact=True).is_visible() for name in names] == [True] * 3
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate(FAINT) == {}
+    assert page.evaluate(OFF_SCREEN) == []
 
 
 @pytest.mark.browser

@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
+from markdown_it import MarkdownIt
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 from typer.main import get_command
 
@@ -16,7 +17,7 @@ import emo3d
 from dual_encoders import WINDOW, WORDS, small_tokenizer
 from emo3d.audit import Audit, card_section
 from emo3d.cli import app
-from emo3d.evaluation import write_card
+from emo3d.evaluation import Evaluation, write_card
 from emo3d.generation import (
     ClipExpressionConfig,
     ClipExpressionModel,
@@ -24,6 +25,8 @@ from emo3d.generation import (
     VaeClipConfig,
     VaeClipModel,
 )
+from emo3d.generation.convert import convert
+from emo3d.scoring import score_distributions
 from emo3d.training import load_recipe
 
 ASSETS = Path(emo3d.__file__).parent / "assets"
@@ -152,3 +155,44 @@ def test_published_figures_are_marked(name, figures):
     assert re.findall(r"\d\.\d+", text) == figures
     assert ("Published for the" in text) == bool(figures)
     assert "Measured: none" in text
+
+
+HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert) ![](x.png) `a` * b"
+
+
+def trained_card(folder, path):
+    """By a recipe that would end the block in which it is shown, with figures on a dataset of such names."""
+    recipe = yaml.safe_load((ASSETS / "recipes" / "minilm.yaml").read_text())
+    recipe["model"]["encoder"] = f"someone/{HOSTILE}"
+    recipe["data"] = {"train_split": HOSTILE, "validation_split": f"# {HOSTILE}"}
+    (folder / "recipe.yaml").write_text(f"{yaml.safe_dump(recipe)}\n# now:\n#```\n")
+    references = {"description": ["a", "b"], "intensities": [[1.0] * 8] * 2}
+    result = score_distributions([1.0] * 8, references)
+    evaluation = Evaluation(result, HOSTILE, dataset=HOSTILE, config=HOSTILE, split=HOSTILE)
+    write_card(folder / "recipe.yaml", path / "README.md", evaluations=[evaluation])
+
+
+def converted_card(folder, path):
+    torch.save(ClipExpressionModel(ClipExpressionConfig()).state_dict(), folder / f"{HOSTILE}.pth")
+    convert(folder / f"{HOSTILE}.pth", path, backbone=f"someone/{HOSTILE}")
+
+
+@pytest.mark.parametrize("write", [trained_card, converted_card])
+def test_names_of_others_are_text_in_a_card(write, tmp_path):
+    """Read back by a Markdown parser of another hand (markdown-it), which lets HTML, links and pictures through."""
+    folder = tmp_path / HOSTILE
+    folder.mkdir()
+    write(tmp_path, folder)
+    body = (folder / "README.md").read_text().split("---\n", 2)[2]
+    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    inside = [child for token in tokens for child in token.children or ()]
+    kinds = {token.type for token in (*tokens, *inside)}
+    assert not kinds & {"html_block", "html_inline", "image", "link_open"}
+    headings = [tokens[place + 1].content for place, token in enumerate(tokens) if token.type == "heading_open"]
+    assert headings[1:] == [*SECTIONS[:5], "For whom the score holds", SECTIONS[5]]
+    text = "".join(child.content for child in inside if child.content).replace("\N{NO-BREAK SPACE}", " ")
+    # By hand. Trained: title, encoder, 2 splits, 3 names of the data, table, command, licence; converted: title,
+    # source, backbone, command, licence.
+    assert text.count(HOSTILE) == {trained_card: 10, converted_card: 5}[write]
+    (code,) = re.findall(r"```python\n(.*?)```", body, re.DOTALL)
+    assert f"load_generator({json.dumps(HOSTILE)})" in code

@@ -16,6 +16,7 @@ from emo3d.encoders import MINILM
 from emo3d.evaluation.evaluate import Evaluation
 from emo3d.evaluation.leaderboard import rank, to_markdown
 from emo3d.evaluation.model_index import update_card
+from emo3d.markup import markdown_code
 from emo3d.pages import CARD_TAGS, render_card
 from emo3d.training import RECIPES, Recipe, load_recipe
 from emo3d.training.recipe import MODELS, RECIPES_FOLDER
@@ -129,4 +130,5 @@ def _facts(recipe: Recipe) -> dict[str, Any]:
 
 def _dataset(evaluation: Evaluation) -> str:
     named = [evaluation.dataset and Path(evaluation.dataset).name, evaluation.config, evaluation.split]
-    return ", ".join(f"`{name}`" for name in named if name) or f"references `{evaluation.result.references}`"
+    names = ", ".join(markdown_code(name) for name in named if name)
+    return names or f"references {markdown_code(evaluation.result.references)}"
