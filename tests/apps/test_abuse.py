@@ -106,7 +106,7 @@ NOT_ON_THE_HUB = "on the Hub, as in namespace/name"
         (lambda: png(10_000, 5000), "large.png", TOO_LARGE),
         (lambda: png(8, 8)[:16] + struct.pack(">II", 60_000, 60_000) + png(8, 8)[24:], "bomb.png", NO_PICTURE),
         (lambda: gif(3000, (64, 64)), "frames.gif", NO_FACE),
-        (lambda: GIF_OF_64K, "canvas.gif", NO_PICTURE),
+        (lambda: GIF_OF_64K, "canvas.gif", TOO_LARGE),
         (lambda: b"", "empty.png", NO_PICTURE),
         (lambda: b"no picture", "text.png", NO_PICTURE),
         (

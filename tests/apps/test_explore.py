@@ -108,7 +108,7 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
     page.goto(url)
     page.get_by_role("tab", name="Explore").click()
     figures, looked = page.locator(".rows figure"), page.locator("#looked")
-    looked.get_by_text("12 rows (0 to 11) and found 12").wait_for()
+    looked.get_by_text("12 rows (0 to 11), found 12").wait_for()
     assert figures.count() == 12
     assert page.locator(".rows img").count() == 24
     assert page.evaluate("[...document.querySelectorAll('.rows img')].every(img => img.naturalWidth == 224 && img.alt)")
@@ -129,10 +129,10 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
     name = page.get_by_label("Dataset")
     name.fill("me/built")
     name.press("Enter")
-    looked.get_by_text("30 rows (0 to 29) and found 8; there are no more. Blendshapes are reading").wait_for()
-    page.get_by_label("Search in descriptions").fill("PERSON 8")
+    looked.get_by_text("30 rows (0 to 29), found 8; this is the end. Blendshapes are reading").wait_for()
+    page.get_by_label("Text in descriptions").fill("PERSON 8")
     page.keyboard.press("Enter")
-    looked.get_by_text("30 rows (0 to 29) and found 1").wait_for()
+    looked.get_by_text("30 rows (0 to 29), found 1").wait_for()
     assert figures.locator("p").all_inner_texts() == ["Person 8 is here.", "<b>Number</b> 8"]
     assert figures.locator("th").all_inner_texts() == ["fear"]
     assert page.get_by_label("Config").input_value() == "default"
@@ -141,9 +141,9 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
     name.press("Enter")
     page.get_by_text("Expected sample, or a dataset on the Hub, as in namespace/name.").wait_for()
     name.fill("me/hostile")
-    page.get_by_label("Search in descriptions").fill("")
+    page.get_by_label("Text in descriptions").fill("")
     choose_emotion(page, "any")
-    looked.get_by_text("1 rows (0 to 0) and found 1").wait_for()
+    looked.get_by_text("1 rows (0 to 0), found 1").wait_for()
     assert figures.locator("p").all_inner_texts() == [HOSTILE]
     assert page.evaluate("window.ran") is None
 

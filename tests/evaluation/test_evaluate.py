@@ -25,9 +25,11 @@ from hub import Hub
 
 WORDS = "happy sad angry calm afraid smile".split()
 ROWS = {
-    "description": [f"a {word} face" for word in WORDS],
-    "intensities": (np.eye(8)[:6] * 0.5 + 0.1).tolist(),
-    "blendshapes": np.random.default_rng(0).random((6, 51)).round(3).tolist(),
+    "description": [
+        f"a {word} {who}" for who in ("face", "person") for word in WORDS
+    ],  # of fewer than 10, no intervals
+    "intensities": np.tile(np.eye(8)[:6] * 0.5 + 0.1, (2, 1)).tolist(),
+    "blendshapes": np.random.default_rng(0).random((12, 51)).round(3).tolist(),
 }
 CARD = "---\nlicense: mit\ntags:\n- mine\n---\n\n# A face\r\n\n| a table |\n|---|\n\nNo line end"
 
@@ -93,7 +95,7 @@ def test_the_command(tmp_path, model, dataset, clip_folder):
     assert metrics["emo3d"]["args"]["signature"] == expected.signature
     assert metrics["emo3d"]["args"]["date"] == found.date
     assert metrics["emo3d"]["args"]["interval"] == pytest.approx(expected.intervals["emo3d"], abs=1e-6)
-    assert metrics["emo3d"]["args"]["n"] == 6
+    assert metrics["emo3d"]["args"]["n"] == 12
 
 
 def test_figures_are_replaced_under_one_signature_and_kept_beside_another(tmp_path, model, dataset, clip_folder):
