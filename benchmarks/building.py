@@ -1,6 +1,6 @@
 """Building the dataset: rows and megabytes a second beside a plain copy and the published notebook's way, in one run.
 
-A synthetic release in the published layout is written first (`emo3d.dataset.mock`). Then, one after the other:
+A synthetic release in the published layout is written first (`emo3d_lab.sample.mock`). Then, one after the other:
 
 - a plain sequential copy of its archives, in blocks of 1 MiB, flushed to disk: what the machine can do;
 - `emo3d build` with pictures (`default`) and without (`pairs`), each in a process of its own, flushed to disk;
@@ -26,7 +26,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from emo3d.dataset.mock import write_release
+from emo3d_lab.sample.mock import write_release
 
 BLOCK = 1 << 20
 

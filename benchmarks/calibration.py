@@ -30,14 +30,14 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from emo3d.calibrate.bias import mean_squared_error, read_faces, run_trial
-from emo3d.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings
 from emo3d.dataset import ReleaseRow, read_release, sample_folder
 from emo3d.emotions import distribution
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import Calibration, Method, load_calibration
-from emo3d.landmarker import FaceReader
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, load_backbone, score, score_distributions
+from emo3d_lab.calibrate.bias import mean_squared_error, read_faces, run_trial
+from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings
+from emo3d_lab.landmarker import FaceReader
 
 CONSOLE = Console(width=110)
 RAW_FIRST: tuple[Method, ...] = ("none", "network", "refine")

@@ -31,11 +31,11 @@ from random_clip import save_random_clip
 from rich.console import Console
 from rich.table import Table
 
-from emo3d.dataset import make_rows
+from emo3d_lab.sample import make_rows
 
 NOTHING = """
 import os, sys
-from emo3d.clusters import call_on_ray
+from emo3d_lab.clusters import call_on_ray
 if __name__ == "__main__":
     list(call_on_ray(os.getpid, [()], address=sys.argv[1] or None))
 """

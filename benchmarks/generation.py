@@ -27,8 +27,8 @@ from rich.table import Table
 
 from emo3d import load_generator
 from emo3d.backbones import load_backbone
-from emo3d.dataset import make_rows
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel
+from emo3d_lab.sample import make_rows
 
 BATCH_SIZES = (1, 8, 64)
 

@@ -39,11 +39,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
 from emo3d import load_generator
-from emo3d.dataset import make_rows
 from emo3d.face import RenderSettings, render
-from emo3d.landmarker import FaceReader
 from emo3d.scoring import Bank, HubBackbone, References, ScoreSettings, load_backbone, read_references
 from emo3d.scoring.result import summarise
+from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.sample import make_rows
 
 ROWS, FACES, PICTURES, SUMMED = 10_000, 256, 64, 100_000
 BANKS, WIDTH = (50_000, 500_000), 512  # rows, and numbers in an embedding of ViT-B/32

@@ -7,8 +7,8 @@ of a CLIP ViT-B/32 at random weights; descriptions are those of the synthetic sa
 
 - `published`: the notebook's way, re-created from its description. The dataset encodes each description by itself when
   it is constructed, mirrored ones included, and a plain loop trains.
-- `emo3d train`: `emo3d.training.train`, descriptions embedded in batches, once for good; its `first` run finds an empty
-  cache, its `next` run one that is filled.
+- `emo3d train`: `emo3d_lab.training.train`, descriptions embedded in batches, once for good; its `first` run finds an
+  empty cache, its `next` run one that is filled.
 
 Every row is measured once, so it wants an idle machine. An epoch holds its validation and, in `emo3d train`, a
 checkpoint; `in all` holds loading the encoder too, but for `published`, which is given it.
@@ -37,9 +37,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from transformers import AutoModel, AutoTokenizer
 
 from emo3d.blendshapes import as_expressions
-from emo3d.dataset import make_rows
-from emo3d.training import load_recipe, train
-from emo3d.training.data import Pairs
+from emo3d_lab.sample import make_rows
+from emo3d_lab.training import load_recipe
+from emo3d_lab.training.data import Pairs
+from emo3d_lab.training.train import train
 
 
 def write_rows(folder: Path, rows: dict[str, int]) -> dict[str, Pairs]:

@@ -33,7 +33,7 @@ from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
-from emo3d.dataset import is_release, make_rows, sample_folder
+from emo3d.dataset import is_release, sample_folder
 from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render_batches
 from emo3d.face.calibration import METHODS
@@ -49,6 +49,7 @@ from emo3d.scoring import (
     open_references,
     score,
 )
+from emo3d_lab.sample import make_rows
 
 CONSOLE = Console(width=150)
 STEPS = (0.25, 0.5, 0.75, 1.0)

@@ -16,7 +16,7 @@ from emo3d.dataset import read_release
 from emo3d.dataset.tables import ReleaseRow
 from emo3d.emotions import EMOTIONS
 from emo3d.face.calibration import load_calibration
-from emo3d.landmarker import FaceReader
+from emo3d_lab.landmarker import FaceReader
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = {"photograph": None, "readings as weights": "none", "network": "network", "refine": "refine"}

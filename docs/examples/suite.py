@@ -8,7 +8,7 @@ from evaluate.evaluation_suite import SubTask
 
 import emo3d
 from emo3d.dataset import sample_folder
-from emo3d.suite import TASK, register_task
+from emo3d_lab.training.suite import TASK, register_task
 
 
 class Suite(evaluate.EvaluationSuite):

@@ -16,7 +16,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from emo3d import Emo3DScorer, ScoreSettings
 from emo3d.dataset import sample_folder
 from emo3d.generation import ExpressionModel
-from emo3d.training import score_metrics
+from emo3d_lab.training.train import score_metrics
 
 
 def train(epochs: int, out: str, seed: int = 0) -> tuple[ExpressionModel, list[dict[str, float]]]:

@@ -192,7 +192,7 @@ def read_columns(
             `columns` raises.
 
     Example:
-        >>> from emo3d.dataset.write import sample_folder
+        >>> from emo3d.dataset import sample_folder
         >>> read_columns(sample_folder() / "test.parquet", ["description", "intensities"]).shape
         (250, 2)
     """

@@ -6,6 +6,7 @@ as its EXIF says, and is no larger than memory allows before anything is decoded
 
 from __future__ import annotations
 
+import base64
 import errno
 import io
 import os
@@ -170,3 +171,12 @@ def _is_embedded(value: Any) -> bool:
 def _listed(formats: Sequence[str]) -> str:
     names = ["WebP" if name == "WEBP" else name for name in formats]
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def encode_picture(picture: Any, side: int = 224) -> str:
+    """A picture (array, PIL image or the bytes of a file) as a JPEG data URI, at most `side` pixels wide or high."""
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else open_picture(picture).convert("RGB")
+    image.thumbnail((side, side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -18,7 +18,7 @@ from hub import Hub
 START = """
 import hashlib, json, sys
 from emo3d.apps import browse
-from emo3d.apps.browse import open_dataset
+from emo3d_demo.browse import open_dataset
 found = {}
 
 def seen(page):
@@ -200,7 +200,7 @@ def test_without_a_network_the_sample_is_there(hub, tmp_path, variables):
 
 BOMB = """
 import resource, sys
-from emo3d.apps.browse import Dataset
+from emo3d_demo.browse import Dataset
 from emo3d.apps.score import read_references_file
 from pathlib import Path
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -12,8 +12,8 @@ pytest.importorskip("gradio", reason="needs the extra [demo]")
 
 from datasets_to_browse import write_built, write_table
 
-from emo3d.apps.browse import Row
-from emo3d.apps.explore import _card, _face, _picture
+from emo3d_demo.browse import Row
+from emo3d_demo.explore import _card, _face, _picture
 from hub import Hub
 
 HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} {{ran}}"

@@ -27,7 +27,7 @@ JAW = BLENDSHAPES.index("jawOpen")
 def read():
     """A picture -> MediaPipe's readings, None where it sees no face."""
     pytest.importorskip("mediapipe", reason="what is shown is judged by the extra [extract]")
-    from emo3d.landmarker import FaceReader
+    from emo3d_lab.landmarker import FaceReader
 
     with FaceReader(quiet=True) as reader:
         yield reader.read

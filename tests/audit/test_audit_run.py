@@ -14,13 +14,13 @@ import torch
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from emo3d.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli import app
-from emo3d.dataset import make_rows
 from emo3d.face import RenderSettings
 from emo3d.scoring import ScoreSettings, open_references, score
+from emo3d_lab.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
+from emo3d_lab.sample import make_rows
 
 sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
 from doors.audit import make_audit as made_up_audit

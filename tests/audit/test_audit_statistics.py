@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from emo3d.audit.faces import summarise
-from emo3d.audit.result import Estimate, Gap
-from emo3d.audit.slices import group_rows, slice_scores, strength_scores
-from emo3d.audit.statistics import Bootstrap, holm, variance_shares
 from emo3d.emotions import EMOTIONS
 from emo3d.face import PANEL
 from emo3d.scoring import References
+from emo3d_lab.audit.faces import summarise
+from emo3d_lab.audit.result import Estimate, Gap
+from emo3d_lab.audit.slices import group_rows, slice_scores, strength_scores
+from emo3d_lab.audit.statistics import Bootstrap, holm, variance_shares
 
 BOOTSTRAP = Bootstrap()
 ONES = np.tile([0.0, 2.0], 16)  # 32 values: mean 1, variance 32 / 31

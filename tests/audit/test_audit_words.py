@@ -2,8 +2,8 @@
 
 import pytest
 
-from emo3d.audit.words import AGE, CONTROLS, GENDER, SWAPS, says
-from emo3d.dataset.lexicon import PEOPLE
+from emo3d_lab.audit.words import AGE, CONTROLS, GENDER, SWAPS, says
+from emo3d_lab.sample.lexicon import PEOPLE
 
 GENDERS, AGES = SWAPS
 FULL_STOP, SAME_PERSON = CONTROLS

@@ -8,8 +8,8 @@ import torch
 
 from emo3d import EMOTIONS, as_expressions, render
 from emo3d.backbones.tower import TOWER_FOLDER, PictureTower, load_tower
-from emo3d.dataset import PROTOTYPES
 from emo3d.encoders import MINILM, load_text_encoder, packaged_minilm
+from emo3d_lab.sample import PROTOTYPES
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.calibrate.fit import _check_better, determination, fit
-from emo3d.calibrate.measure import Faces
-from emo3d.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings, sample_weights
 from emo3d.face.identities import IDENTITIES
+from emo3d_lab.calibrate.fit import _check_better, determination, fit
+from emo3d_lab.calibrate.measure import Faces
+from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings, sample_weights
 
 INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
 

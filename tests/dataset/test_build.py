@@ -24,10 +24,10 @@ from faults import FAULTS, plant_all
 from test_release import REAL, ROW_0, real
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset.build import build
 from emo3d.dataset.builder import Emo3D
-from emo3d.dataset.mock import write_release
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.building.build import build
+from emo3d_lab.sample.mock import write_release
 
 SPLITS = {"train": "train_data.csv", "validation": "val_data.csv", "test": "test_data.csv"}
 

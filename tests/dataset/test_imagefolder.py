@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from emo3d.dataset.annotations import Annotation
-from emo3d.dataset.imagefolder import read_image_folder
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.extract.annotations import Annotation
+from emo3d_lab.extract.imagefolder import read_image_folder
 
 SAD = {**dict.fromkeys(EMOTIONS, 0), "sadness": 0.9, "neutral": 0.2}
 SAD_8 = (0.2, 0, 0, 0.9, 0, 0, 0, 0)  # order of FACTS, section 1: neutral, happiness, surprise, sadness, ...

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset.inspect import Flagged, inspect_dataset, write_inspection
 from emo3d.dataset.schema import parquet_schema
 from emo3d.dataset.tables import COLUMNS
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.inspect import Flagged, inspect_dataset, write_inspection
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 HOSTILE = "A grin <script>window.ran = true</script> [red]\x1b[31m & more"

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from emo3d.dataset import read_release
-from emo3d.dataset.mock import print_scores, write_release
+from emo3d_lab.sample.mock import print_scores, write_release
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 

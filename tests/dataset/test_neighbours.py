@@ -11,9 +11,9 @@ from imports import accounted, problems, rows_of, write_take
 from typer.testing import CliRunner
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES, MEDIAPIPE_BLENDSHAPES
-from emo3d.dataset.neighbours import import_dataset
-from emo3d.dataset.neighbours.tags import TAGS
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.neighbours import import_dataset
+from emo3d_lab.neighbours.tags import TAGS
 
 SMILE = BLENDSHAPES.index("mouthSmileLeft")
 JAW = BLENDSHAPES.index("jawOpen")

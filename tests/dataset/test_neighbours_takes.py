@@ -10,9 +10,9 @@ from datasets import load_dataset
 from imports import COLUMNS, accounted, problems, rows_of, write_take
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset.neighbours import import_dataset
 from emo3d.emotions import EMOTIONS
 from emo3d.face.export import write_livelink_csv
+from emo3d_lab.neighbours import import_dataset
 
 JAW = BLENDSHAPES.index("jawOpen")
 

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from emo3d.dataset import open_rows
-from emo3d.dataset.inspect import inspect_dataset
+from emo3d_lab.inspect import inspect_dataset
 
 
 def opened(name, **environment):

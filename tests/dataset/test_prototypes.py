@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
-from emo3d.dataset.prototypes import AU_BLENDSHAPES, PROTOTYPES, VARIANTS, compose, settle, units_to_weights, vary
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.sample.prototypes import AU_BLENDSHAPES, PROTOTYPES, VARIANTS, compose, settle, units_to_weights, vary
 
 
 def at(expression, name):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset import ROWS, SPLITS, make_rows
-from emo3d.dataset import lexicon as words
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.sample import ROWS, SPLITS, make_rows
+from emo3d_lab.sample import lexicon as words
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from emo3d.dataset.shards import REPORT, Shard, write_dataset
 from emo3d.dataset.tally import Problem, Tally
+from emo3d_lab.building.shards import REPORT, Shard, write_dataset
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def digests(folder):
 RUN = """
 import sys
 from tests_shards import shards
-from emo3d.dataset.shards import write_dataset
+from emo3d_lab.building.shards import write_dataset
 if __name__ == "__main__":
     write_dataset(sys.argv[1], shards(pause=0.0005), source={"a": 1}, num_proc=int(sys.argv[2]),
                   finish=lambda files: {"README.md": "card"})

@@ -22,11 +22,11 @@ import pytest
 from PIL import Image
 from test_release import REAL, ROW_0, real
 
-from emo3d.dataset.build import build
-from emo3d.dataset.extract import extract
-from emo3d.dataset.inspect import inspect_dataset
-from emo3d.dataset.mock import write_release
 from emo3d.face import RenderSettings, render
+from emo3d_lab.building.build import build
+from emo3d_lab.extract.run import extract
+from emo3d_lab.inspect import inspect_dataset
+from emo3d_lab.sample.mock import write_release
 from hub import Hub
 
 ROOT = Path(__file__).parents[2]

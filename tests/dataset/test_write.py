@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from emo3d.dataset import make_rows, render_rows, sample_folder, write_sample
+from emo3d.dataset import sample_folder
 from emo3d.face import RenderSettings
-from emo3d.landmarker import FaceReader
+from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.sample import make_rows, render_rows, write_sample
 
 
 def test_same_seed_same_bytes(tmp_path):

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from emo3d import ScoreSettings, load_generator, score
 from emo3d.cli import app
-from emo3d.evaluation import Evaluation, evaluate_model, update_card
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel
 from emo3d.scoring import Emo3DResult
+from emo3d_lab.training import Evaluation, evaluate_model, update_card
 from hub import Hub
 
 WORDS = "happy sad angry calm afraid smile".split()

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from contrast import FAINT, OFF_SCREEN
 from emo3d.cli import app
-from emo3d.evaluation import Evaluation, rank, to_markdown
 from emo3d.scoring import ScoreSettings, score_distributions
+from emo3d_lab.training import Evaluation, rank, to_markdown
 
 REFERENCES = {
     "description": [f"face {row}" for row in range(20)],

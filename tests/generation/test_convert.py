@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from emo3d.cli import app
 from emo3d.generation import ClipExpressionModel, load_generator
-from emo3d.generation.convert import convert
+from emo3d_lab.training.convert import convert
 
 OFFICIAL = Path(__file__).resolve().parents[3] / "shared" / "official" / "CLIP_Baseline.pth"
 # FACTS.md, section 3

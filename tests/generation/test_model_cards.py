@@ -15,9 +15,7 @@ from typer.main import get_command
 
 import emo3d
 from dual_encoders import WINDOW, WORDS, small_tokenizer
-from emo3d.audit import Audit, card_section
 from emo3d.cli import app
-from emo3d.evaluation import Evaluation, write_card
 from emo3d.generation import (
     ClipExpressionConfig,
     ClipExpressionModel,
@@ -25,9 +23,10 @@ from emo3d.generation import (
     VaeClipConfig,
     VaeClipModel,
 )
-from emo3d.generation.convert import convert
 from emo3d.scoring import score_distributions
-from emo3d.training import load_recipe
+from emo3d_lab.audit import Audit, card_section
+from emo3d_lab.training import Evaluation, load_recipe, write_card
+from emo3d_lab.training.convert import convert
 
 ASSETS = Path(emo3d.__file__).parent / "assets"
 FOLDER = Path(__file__).parents[2] / "model_cards"

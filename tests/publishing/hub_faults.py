@@ -33,7 +33,7 @@ WAYS = {
 
 def artifacts(version):
     """One of each kind, and a second branch; the second version changes, adds and removes."""
-    from emo3d.publishing import Artifact
+    from publishing import Artifact
 
     text = CARD + f"Version {version}\n".encode()
     files = {"README.md": text, f"data/v{version}/a.parquet": text * 40, "data/v/b.parquet": CARD}
@@ -80,8 +80,7 @@ def wrong_commits(hub, version):
 def attempt(version):
     """Publish; the message where it could not be done."""
     from huggingface_hub import HfApi
-
-    from emo3d.publishing.publish import PublishError, bring, check_token
+    from publishing.publish import PublishError, bring, check_token
 
     try:
         check_token(HfApi(), "me")

@@ -10,8 +10,8 @@ from publisher import ROOT, commits, held, publish
 from test_publish import TAG, WHEEL
 
 from emo3d import load_generator
-from emo3d.dataset.build import build
-from emo3d.evaluation import write_card
+from emo3d_lab.building.build import build
+from emo3d_lab.training import write_card
 from hub import TOKEN, Hub
 
 SECRET = "planted-secret"

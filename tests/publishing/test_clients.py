@@ -11,7 +11,7 @@ import pytest
 from publisher import ROOT
 
 import emo3d
-from emo3d.dataset.build import build
+from emo3d_lab.building.build import build
 from hub import Hub
 
 LEGACY = ROOT / ".venv-datasets" / "3.6" / "bin" / "python"
@@ -95,7 +95,7 @@ found["pipeline"] = [[*each["scores"].values()] for each in piped(descriptions)]
 """
 KEEP = """
 import sys
-from emo3d.judging import Answer, Answers
+from emo3d_lab.judging import Answer, Answers
 answers = Answers(sys.argv[1], "me/answers")
 answers.add(Answer("an annotator", "task-1", agrees=True))
 answers.add(Answer("an annotator", "task-2", better="second"))
@@ -104,7 +104,7 @@ found = sorted([each.id, each.task] for each in answers.all())
 """
 GET = """
 import sys
-from emo3d.judging import Answers
+from emo3d_lab.judging import Answers
 found = sorted([each.id, each.task] for each in Answers(sys.argv[1], "me/answers").all())
 """
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from emo3d.publishing.doctor import namespaces
+from emo3d.doctor import namespaces
 from hub import TOKEN, Hub
 
 

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from publishing.release import Release, build, check, inspect, read_version, try_wheel, upload
 
-from emo3d.publishing.release import Release, build, check, inspect, read_version, try_wheel, upload
 from hub import TOKEN, Hub
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from publishing.release import environment
 
 from emo3d.dataset import sample_folder
-from emo3d.publishing.release import environment
 from emo3d.scoring import QUICKSTART, ScoreSettings, score
 from hub import Hub
 from serving import serving

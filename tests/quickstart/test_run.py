@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emo3d.quickstart.report import Row
-from emo3d.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
+from emo3d_lab.quickstart.report import Row
+from emo3d_lab.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
 
 WAYS = ("raw", "calibrated")
 RELEASE = Path(__file__).resolve().parents[3] / "shared" / "real_emo3d"

@@ -17,7 +17,9 @@ pytest.importorskip("ray.data", reason="needs the extra ray")
 
 from emo3d.cli import app
 from emo3d.dataset import sample_folder
-from emo3d.scoring import Bank, Emo3DResult, ParquetRows, ScoreSettings, corpus, load_backbone, score, score_corpus
+from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, score
+from emo3d_lab.corpus import ParquetRows, score_corpus
+from emo3d_lab.corpus import score as corpus
 from hub import Hub
 from ray_nodes import nodes
 

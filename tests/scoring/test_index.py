@@ -12,8 +12,9 @@ from fakes import FakeBackbone, pictures
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from emo3d.dataset import make_rows
-from emo3d.scoring import Bank, Emo3DScorer, ScoreSettings, load_backbone, score, score_corpus
+from emo3d.scoring import Bank, Emo3DScorer, ScoreSettings, load_backbone, score
+from emo3d_lab.corpus import score_corpus
+from emo3d_lab.sample import make_rows
 
 SIGNS = (0.25 * (1 - 2 * ((np.arange(256)[:, None] >> np.arange(8)) & 1))).astype(np.float32)
 SIGNS = np.hstack([SIGNS, SIGNS])  # 256 unit vectors; their products are multiples of 1/8, exact in any order of adding

@@ -13,7 +13,8 @@ pytest.importorskip("accelerate", reason="needs the extra train")
 
 from emo3d.cli import app
 from emo3d.face.export import write_json
-from emo3d.scoring import Emo3DResult, ScoreSettings, score, score_launched
+from emo3d.scoring import Emo3DResult, ScoreSettings, score
+from emo3d_lab.corpus import score_launched
 
 WORDS = "happy sad angry calm afraid smile frown".split()
 REFERENCES = [

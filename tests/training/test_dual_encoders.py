@@ -16,9 +16,10 @@ from emo3d import load_generator
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import mirror
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, VaeClipConfig, VaeClipModel
-from emo3d.training import load_recipe, train
-from emo3d.training.data import prepare, read_pairs
-from emo3d.training.pictures import Pictures
+from emo3d_lab.training import load_recipe
+from emo3d_lab.training.data import prepare, read_pairs
+from emo3d_lab.training.pictures import Pictures
+from emo3d_lab.training.train import train
 
 PLACES = [0, 0, 2, 3, 4, 5, 6, 7]  # row of the dataset of each pair
 QUIET = ["training.use_cpu=true", "training.disable_tqdm=true", "score=null"]

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from training_runs import command
 
 from emo3d import load_generator
-from emo3d.training import load_recipe, train
+from emo3d_lab.training import load_recipe
+from emo3d_lab.training.train import train
 
 FROZEN, WHOLE = "model.freeze_encoder=true", "training.per_device_train_batch_size=8"
 

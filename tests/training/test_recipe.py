@@ -2,7 +2,7 @@
 
 import pytest
 
-from emo3d.training import RECIPES, load_recipe
+from emo3d_lab.training import RECIPES, load_recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)

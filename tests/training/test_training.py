@@ -17,8 +17,9 @@ from emo3d import load_generator
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.dataset import sample_folder
 from emo3d.encoders import TextEncoder
-from emo3d.training import load_recipe, train
-from emo3d.training.data import Pairs, cached_embeddings
+from emo3d_lab.training import load_recipe
+from emo3d_lab.training.data import Pairs, cached_embeddings
+from emo3d_lab.training.train import train
 
 FROZEN, LEARNED = "model.freeze_encoder=true", "model.freeze_encoder=false"
 

@@ -20,7 +20,7 @@ from emo3d.expressions import SUFFIXES, read_expressions
 from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
-from emo3d.quickstart.report import encode_picture
+from emo3d.pictures import encode_picture
 from emo3d.scoring import (
     DEFAULT_BACKBONE,
     QUICKSTART,

@@ -1,48 +1,6 @@
 """The command `emo3d`: a shell around the rooms below, one small module per group of subcommands."""
 
-from emo3d.cli import (  # isort: skip  (the order in which --help lists them)
-    faces,
-    score,
-    compare,
-    evaluate,
-    leaderboard,
-    audit,
-    build,
-    inspecting,
-    extract,
-    importing,
-    calibrate,
-    convert,
-    train,
-    card,
-    demo,
-    publish,
-    doctor,
-    release,
-    quickstart,
-)
+from emo3d.cli import faces, score, compare, doctor  # isort: skip  (the order in which --help lists them)
 from emo3d.cli.app import app, main
 
-__all__ = [
-    "app",
-    "audit",
-    "build",
-    "calibrate",
-    "card",
-    "compare",
-    "convert",
-    "demo",
-    "doctor",
-    "evaluate",
-    "extract",
-    "faces",
-    "importing",
-    "inspecting",
-    "leaderboard",
-    "main",
-    "publish",
-    "quickstart",
-    "release",
-    "score",
-    "train",
-]
+__all__ = ["app", "compare", "doctor", "faces", "main", "score"]

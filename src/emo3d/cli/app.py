@@ -7,19 +7,45 @@ import io
 import logging
 import os
 import sys
-from typing import Annotated, NoReturn
+from importlib.metadata import entry_points
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 from rich.console import Console
 from rich.markup import escape
 
 import emo3d
 from emo3d.extras import extra_of
 
+_ENTRIES = "emo3d.commands"
+
 # Said before any Hub library is imported; a user's own setting wins.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+
+class _Commands(typer.core.TyperGroup):
+    """Subcommands of this package, and those that other packages enter under `emo3d.commands`, imported when needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *sorted(entry.name for entry in entry_points(group=_ENTRIES))]
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        command = super().get_command(ctx, name)
+        if command is None:
+            for entry in entry_points(group=_ENTRIES, name=name):
+                entry.load()  # its module adds the command to `app`
+                command = typer.main.get_group(app).commands[name]
+        return command
+
+
+def workshop(part: str) -> Any:
+    """A module of the workshop, entered under `emo3d.parts`; this package imports nothing of it by name."""
+    return next(iter(entry_points(group="emo3d.parts", name=part))).load()
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -1,27 +1,14 @@
-"""What several subcommands take: files of expressions, and how readings become weights."""
+"""Files of expressions as several subcommands take them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
     from emo3d.blendshapes import Space
-
-Calibration = Annotated[
-    str,
-    typer.Option(help="How readings become weights: network (likeliest), refine (fitted), none (raw, as published)."),
-]
-Layout = Annotated[str | None, typer.Option(help="Of bare vectors: emo3d (51), mediapipe (52) or arkit (51 or 52).")]
-Names = Annotated[
-    str | None, typer.Option(help="What blendshapes are called: a JSON file (theirs -> ours), cc4, metahuman or vroid.")
-]
-Scale = Annotated[float | None, typer.Option(help="The score that means 1: 100 for percent.")]
-Clip = Annotated[bool, typer.Option("--clip", help="Clip to 0..1 what lies outside by more than 0.02, too.")]
 
 
 def read_predictions(

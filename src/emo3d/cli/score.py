@@ -10,17 +10,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from emo3d.cli.app import app, console
+from emo3d.cli.app import app, console, workshop
 from emo3d.cli.checking import check_bank, check_predictions, check_references
-from emo3d.cli.files import Calibration, Clip, Layout, Names, Scale
-from emo3d.cli.report import Address, Engine, Force, NumProc
+from emo3d.cli.options import Address, Calibration, Clip, Engine, Force, Layout, Names, NumProc, Scale
 from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
 
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
-    from emo3d.scoring import Emo3DResult, ParquetRows, References
+    from emo3d.scoring import Emo3DResult
+
+    ParquetRows = workshop("corpus").ParquetRows
 
 
 @app.command(
@@ -122,7 +123,7 @@ def score(
     if out:
         check_output(out)
 
-    from emo3d.scoring import Bank, ScoreSettings, score_corpus, score_launched
+    from emo3d.scoring import Bank, ScoreSettings
     from emo3d.scoring import score as compute
     from emo3d.scoring.inputs import space_of
 
@@ -154,12 +155,12 @@ def score(
     }
     result: Emo3DResult | None
     if samples:
-        result = score_corpus(
+        result = workshop("corpus").score_corpus(
             faces,
             described,
             samples,
             **given,
-            layout=layout,  # type: ignore[arg-type]
+            layout=layout,
             device=device or "cpu",
             engine=engine,
             address=address,
@@ -169,7 +170,7 @@ def score(
     elif is_launched:
         from accelerate import PartialState
 
-        result = score_launched(faces, described, **given, device=device)
+        result = workshop("corpus").score_launched(faces, described, **given, device=device)
         PartialState().destroy_process_group()
     else:
         result = compute(faces, described, **given, device=device or "cpu")
@@ -197,24 +198,25 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **options:
     """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
     and their space, where they say it."""
     from emo3d.dataset import is_release
-    from emo3d.scoring import ParquetRows
     from emo3d.scoring.files import open_predictions
 
     is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):
         if any(options.values()):
             raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
-        rows = ParquetRows.open(name)
+        rows = workshop("corpus").ParquetRows.open(name)
         return rows, rows.space
     expressions, space, keys = open_predictions(name, layout, **options)  # type: ignore[arg-type]
     return {"blendshapes": expressions, **keys}, space
 
 
-def _open_references(name: str, config: str | None, split: str, is_corpus: bool) -> References | ParquetRows:
+def _open_references(name: str, config: str | None, split: str, is_corpus: bool) -> Any:
     """References, or for a corpus the Parquet files that hold them."""
-    from emo3d.scoring import ParquetRows, open_references
+    from emo3d.scoring import open_references
 
-    return ParquetRows.open(name) if is_corpus and name.endswith(".parquet") else open_references(name, config, split)
+    if is_corpus and name.endswith(".parquet"):
+        return workshop("corpus").ParquetRows.open(name)
+    return open_references(name, config, split)
 
 
 def print_result(result: Emo3DResult, confidence: float) -> None:

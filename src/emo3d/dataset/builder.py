@@ -11,10 +11,9 @@ import datasets
 
 from emo3d.dataset.archives import MAX_PIXELS
 from emo3d.dataset.files import ReleaseFiles, download_release
-from emo3d.dataset.plan import ReleaseShard, SampleShard, numbered, plan
+from emo3d.dataset.plan import ReleaseShard, SampleShard, Shard, numbered, plan
 from emo3d.dataset.release import SPLIT_FILES, data_folder
 from emo3d.dataset.schema import FEATURES
-from emo3d.dataset.shards import Shard
 from emo3d.dataset.tally import Tally
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emo3d.blendshapes import Space
-from emo3d.dataset.write import sample_folder
+from emo3d.dataset.embedded import sample_folder
 from emo3d.expressions import parquet_space
 from emo3d.hints import did_you_mean
 from emo3d.parquet import LARGEST, check_size, open_parquet

@@ -10,9 +10,49 @@ from typing import Any
 import numpy as np
 
 from emo3d.dataset.archives import MAX_PIXELS, Archives, open_binary
-from emo3d.dataset.shards import Shard
 from emo3d.dataset.tables import Lines, ReleaseRow, Table, TableRow
 from emo3d.dataset.tally import Problem, Tally
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Parquet file to write; subclass it with what `rows` needs. Workers receive it pickled.
+
+    Attributes:
+        config: its name.
+        split: `"train"`, `"validation"`, `"test"`.
+        index: of this file among those of its split.
+        count: files of the split.
+        space: of the blendshapes in it.
+    """
+
+    config: str
+    split: str
+    index: int
+    count: int
+    space: str
+
+    @property
+    def path(self) -> str:
+        """Relative to the output folder, in the Hub's naming."""
+        return f"data/{self.config}/{self.split}-{self.index:05}-of-{self.count:05}.parquet"
+
+    @property
+    def schema(self) -> str:
+        """Which columns the rows have: a key of `FEATURES`."""
+        return self.config
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the file says of itself."""
+        return {"space": self.space}
+
+    def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
+        """Yield the rows, always the same ones in the same order; what is left out goes into `tally`."""
+        raise NotImplementedError
+
+    def complete(self, rows: list[dict[str, Any]]) -> None:
+        """Add to some rows, in place, what is better computed for many at once; called before they are written."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +241,7 @@ class SampleShard(Shard):
         """Yield the rows."""
         import pyarrow.parquet as pq
 
-        from emo3d.dataset.write import sample_folder
+        from emo3d.dataset.embedded import sample_folder
 
         for batch in pq.ParquetFile(sample_folder() / f"{self.split}.parquet").iter_batches(100):
             yield from batch.to_pylist()

@@ -14,11 +14,8 @@ from emo3d.scoring.core import (
     emo3d_score,
     retrieved_distribution,
 )
-from emo3d.scoring.corpus import score_corpus
 from emo3d.scoring.inputs import References, open_references, read_references
-from emo3d.scoring.launched import score_launched
 from emo3d.scoring.result import Emo3DResult
-from emo3d.scoring.rows import ParquetRows
 from emo3d.scoring.score import score, score_distributions
 from emo3d.scoring.scorer import Emo3DScorer
 from emo3d.scoring.settings import ScoreSettings, signature_difference
@@ -34,7 +31,6 @@ __all__ = [
     "Emo3DResult",
     "Emo3DScorer",
     "HubBackbone",
-    "ParquetRows",
     "References",
     "ScoreSettings",
     "Variant",
@@ -49,8 +45,6 @@ __all__ = [
     "read_references",
     "retrieved_distribution",
     "score",
-    "score_corpus",
     "score_distributions",
-    "score_launched",
     "signature_difference",
 ]

@@ -9,9 +9,9 @@ import numpy as np
 
 def make_audit(conditions=(("panel", "old-african-man"), ("panel", "old-african-woman"), ("light", "+30°")), moved=()):
     """An audit of 40 rows whose KL is higher by 1 under the conditions `moved`."""
-    from emo3d.audit import Audit, Band, Estimate, Gap, Shift, Slice, Strength, Swapped, TextAudit
-    from emo3d.audit.faces import summarise
-    from emo3d.audit.statistics import Bootstrap
+    from emo3d_lab.audit import Audit, Band, Estimate, Gap, Shift, Slice, Strength, Swapped, TextAudit
+    from emo3d_lab.audit.faces import summarise
+    from emo3d_lab.audit.statistics import Bootstrap
 
     rng = np.random.default_rng(0)
     kl = rng.uniform(0, 1, 40)
@@ -39,7 +39,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.audit import Audit, card_section, page, verdict
+    from emo3d_lab.audit import Audit, card_section, page, verdict
 
     page._pictures = lambda identities: {"adult": "data:,"}
     audit = Audit.load(folder / "audit.json")

@@ -20,7 +20,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.generation.convert import convert
+    from emo3d_lab.training.convert import convert
 
     shutil.rmtree(folder.parent / "out", ignore_errors=True)
     convert(folder / "clip.pth", folder.parent / "out")

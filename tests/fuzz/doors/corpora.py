@@ -29,7 +29,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 def enter(folder: Path) -> None:
     from emo3d.scoring.joining import order_of
-    from emo3d.scoring.rows import ParquetRows
+    from emo3d_lab.corpus.rows import ParquetRows
 
     rows, described = (ParquetRows.open(folder / name) for name in ("p.parquet", "r.parquet"))
     for start in range(0, len(rows), 3):

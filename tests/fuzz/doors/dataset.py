@@ -31,8 +31,8 @@ def enter(folder: Path) -> None:
     from datasets import config
 
     from emo3d.dataset import open_rows
-    from emo3d.dataset.croissant import write_croissant
-    from emo3d.dataset.inspect import inspect_dataset
+    from emo3d_lab.building.croissant import write_croissant
+    from emo3d_lab.inspect import inspect_dataset
 
     datasets.disable_progress_bars()
     config.HF_DATASETS_CACHE = str(folder.parent / "cache")  # emptied, so that each example is read anew

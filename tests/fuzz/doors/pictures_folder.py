@@ -14,7 +14,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.dataset.imagefolder import read_image_folder
+    from emo3d_lab.extract.imagefolder import read_image_folder
 
     for problem in read_image_folder(folder).problems:
         str(problem).encode()

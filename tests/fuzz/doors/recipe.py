@@ -8,7 +8,7 @@ from attack import _damage_value, damaged
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    from emo3d.training.recipe import RECIPES_FOLDER
+    from emo3d_lab.training.recipe import RECIPES_FOLDER
 
     return [{"recipe.yaml": (RECIPES_FOLDER / f"{name}.yaml").read_bytes()} for name in ("minilm", "vae-clip")]
 
@@ -25,7 +25,7 @@ def damage(draw, files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.training import load_recipe
-    from emo3d.training.train import check_recipe
+    from emo3d_lab.training import load_recipe
+    from emo3d_lab.training.train import check_recipe
 
     check_recipe(load_recipe(folder / "recipe.yaml"))

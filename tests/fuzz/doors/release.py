@@ -12,7 +12,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    from emo3d.dataset.mock import write_release
+    from emo3d_lab.sample.mock import write_release
 
     data = write_release(folder / "release", rows=10, primitive=1) / "data"
     tables = {f"data/{path.name}": path.read_bytes() for path in data.glob("*.csv")}
@@ -66,7 +66,7 @@ def damage(draw: st.DrawFn, files: dict[str, bytes]) -> dict[str, bytes]:
 
 def enter(folder: Path) -> None:
     from emo3d.dataset import is_release
-    from emo3d.dataset.build import build
+    from emo3d_lab.building.build import build
 
     is_release(folder)
     out = folder / "out"

@@ -9,8 +9,8 @@ OUT = "deep/out"  # so that a name with `../` would lead to something
 
 
 def _shards():
-    from emo3d.dataset.shards import Shard
     from emo3d.dataset.tally import Problem
+    from emo3d_lab.building.shards import Shard
 
     @dataclass(frozen=True)
     class Rows(Shard):
@@ -28,7 +28,7 @@ def _shards():
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    from emo3d.dataset.shards import write_dataset
+    from emo3d_lab.building.shards import write_dataset
 
     def stop(files):
         raise RuntimeError
@@ -57,8 +57,8 @@ def damage(draw, files):
 
 
 def enter(folder: Path) -> None:
-    from emo3d.cli.report import print_report
-    from emo3d.dataset.shards import write_dataset
+    from emo3d_lab.building.shards import write_dataset
+    from emo3d_lab.cli.report import print_report
 
     (folder / "deep").mkdir(exist_ok=True)
     outside = [folder / "x", folder / "deep" / "x"]

@@ -7,10 +7,10 @@ import numpy as np
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    from emo3d.evaluation import Evaluation
     from emo3d.scoring import ScoreSettings, read_references
     from emo3d.scoring.digests import row_digests
     from emo3d.scoring.result import summarise
+    from emo3d_lab.training import Evaluation
 
     rng = np.random.default_rng(0)
     rows = [
@@ -32,8 +32,8 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.evaluation import Evaluation, rank, write_leaderboard
     from emo3d.scoring import compare
+    from emo3d_lab.training import Evaluation, rank, write_leaderboard
 
     evaluations = [Evaluation.load(folder / name) for name in ("a.json", "b.json")]
     for evaluation in evaluations:

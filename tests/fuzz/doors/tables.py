@@ -35,11 +35,11 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.dataset.neighbours.formats import check_columns
-    from emo3d.dataset.neighbours.mapping import read_mapping
-    from emo3d.dataset.neighbours.rows import Rule
-    from emo3d.dataset.neighbours.tables import TableShard
     from emo3d.dataset.tally import Tally
+    from emo3d_lab.neighbours.formats import check_columns
+    from emo3d_lab.neighbours.mapping import read_mapping
+    from emo3d_lab.neighbours.rows import Rule
+    from emo3d_lab.neighbours.tables import TableShard
 
     mapping = read_mapping(folder / "mapping.json")
     (table,) = [str(path) for path in folder.glob("table.*")] or [str(folder / "table.csv")]

@@ -22,10 +22,10 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.dataset.neighbours.express4d import find_express4d
-    from emo3d.dataset.neighbours.livelink import Take, TakeShard, find_takes, frames_csv, number_takes
-    from emo3d.dataset.neighbours.rows import Rule
     from emo3d.dataset.tally import Tally
+    from emo3d_lab.neighbours.express4d import find_express4d
+    from emo3d_lab.neighbours.livelink import Take, TakeShard, find_takes, frames_csv, number_takes
+    from emo3d_lab.neighbours.rows import Rule
 
     if (folder / "data").is_dir() or (folder / "train.txt").exists():
         splits, _ = find_express4d(folder)

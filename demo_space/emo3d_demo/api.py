@@ -1,0 +1,73 @@
+"""The demo's named endpoints, for `gradio_client` and for agents (MCP)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from emo3d.apps.look import in_words
+from emo3d.emotions import EMOTIONS
+from emo3d.face import IDENTITIES
+from emo3d_demo import faces
+from emo3d_demo.faces import AS_DESCRIBED, Face, by_name, parse_weights, read, strengthen, write_files
+
+
+def endpoints(trusted: str) -> None:
+    """Build `/generate` and `/render`.
+
+    Args:
+        trusted: the generator that the Space was started with, the default.
+    """
+
+    @in_words
+    def generate(
+        description: str, identity: str, strength: float, model: str, seed: float
+    ) -> tuple[str, str, dict[str, float], dict[str, float]]:
+        """Describe a feeling, get a 3D face that shows it.
+
+        Args:
+            description: a sentence in English, at most 2,000 characters, as in "She just won the lottery".
+            identity: whose face; "as described" is the one that fits the description.
+            strength: 0 for a face at rest, 1 for the expression as generated, up to 1.5 for more of it.
+            model: the generator: quickstart, or the id of one on the Hub.
+            seed: of generators that vary: 0 is their first answer, every other number another one.
+
+        Returns:
+            The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
+            the picture; and the 51 blendshape weights.
+        """
+        drawn = faces.generate(description, model, samples=1 if seed == 0 else 2, seed=int(seed), trusted=trusted)
+        return _answer(Face(strengthen(drawn[-1], strength), identity, description.strip()))
+
+    @in_words
+    def render(blendshapes: str, identity: str) -> tuple[str, str, dict[str, float], dict[str, float]]:
+        """Render an expression that is given as blendshape weights.
+
+        Args:
+            blendshapes: a JSON object from ARKit name to weight in 0..1, as in {"jawOpen": 0.4}; what is left out is 0.
+            identity: whose face; "as described" is the adult here.
+
+        Returns:
+            The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
+            the picture; and the 51 blendshape weights.
+        """
+        return _answer(Face(parse_weights(blendshapes), identity))
+
+    with gr.Row(visible=False):
+        description = gr.Textbox(label="description")
+        identity = gr.Dropdown([*IDENTITIES, AS_DESCRIBED], value="adult", label="identity")
+        strength = gr.Slider(0, 1.5, value=1, label="strength")
+        model = gr.Textbox(trusted, label="model")
+        seed = gr.Number(0, label="seed", precision=0)
+        blendshapes = gr.Textbox("{}", label="blendshapes")
+        outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture")]
+        outputs += [gr.JSON(label="emotions"), gr.JSON(label="blendshapes")]
+        gr.Button().click(generate, [description, identity, strength, model, seed], outputs, api_name="generate")
+        gr.Button().click(render, [blendshapes, identity], outputs, api_name="render")
+
+
+def _answer(face: Face) -> tuple[str, str, dict[str, float], dict[str, float]]:
+    files = write_files(face)
+    shown = {name: round(float(share), 4) for name, share in zip(EMOTIONS, read(face).shown, strict=True)}
+    return files[".glb"], files[".png"], shown, by_name(face.weights)

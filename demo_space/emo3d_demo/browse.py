@@ -1,0 +1,255 @@
+"""Rows of the embedded sample, or of a dataset's Parquet files on the Hub, read where they lie and a page at a time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from huggingface_hub import HfFileSystem
+from pyarrow import parquet
+
+from emo3d.blendshapes import Space, as_expressions
+from emo3d.dataset import sample_folder
+from emo3d.emotions import EMOTIONS, as_intensities
+from emo3d.parquet import read_rows
+from emo3d_demo.visitors import public_info
+from emo3d_lab.sample import SPLITS
+
+SAMPLE = "sample"
+PAGE = 12
+MOST_READ = 2000
+"""Rows that one search looks through before it asks whether to go on."""
+LONGEST_LOOK = 20.0  # seconds, likewise
+LARGEST_GROUP = 256_000_000
+"""Bytes of a Parquet row group that are read at once."""
+
+_DESCRIPTIONS = ("description", "text_1", "text_2", "text_3")  # the latter in the release, as it was published
+_READINGS = tuple(f"blenshape_score_{number}" for number in range(1, 5))  # likewise, and so misspelt
+_COLUMNS = (*_DESCRIPTIONS, "descriptions", "intensities", *EMOTIONS, "blendshapes", *_READINGS, "identity")
+
+Files = dict[str, dict[str, list[str]]]
+"""Config -> split -> names of Parquet files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One row of a dataset.
+
+    Attributes:
+        place: in its split.
+        descriptions: one or several.
+        intensities: (8,), None where there are none that can be read.
+        blendshapes: (51,) float32, None where there are none that can be read.
+        problem: why the blendshapes cannot be read.
+        identity: whose face it is; empty where the dataset does not say it.
+        picture: a file's bytes.
+    """
+
+    place: int
+    descriptions: list[str]
+    intensities: np.ndarray | None
+    blendshapes: np.ndarray | None
+    problem: str
+    identity: str
+    picture: bytes | None = None
+
+    def matches(self, text: str, emotion: str | None) -> bool:
+        """Whether one of its descriptions holds the text, and no other emotion is stronger than the one given."""
+        if text and not any(text.casefold() in description.casefold() for description in self.descriptions):
+            return False
+        if emotion is None or self.intensities is None:
+            return emotion is None
+        return bool(self.intensities[EMOTIONS.index(emotion)] == self.intensities.max())
+
+
+class Page(NamedTuple):
+    """What a search found.
+
+    Attributes:
+        rows: at most `PAGE`.
+        stop: the place before which it stopped.
+        ended: there are no more rows.
+        space: what the files say of their blendshapes.
+    """
+
+    rows: list[Row]
+    stop: int
+    ended: bool
+    space: Space | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Parquet files, and how to open them."""
+
+    files: Files
+    open: Callable[[str], Any]
+
+    def look(self, config: str, split: str, start: int = 0, text: str = "", emotion: str | None = None) -> Page:
+        """Look for rows of a split, from a place on.
+
+        Args:
+            config: a key of `files`.
+            split: a key of `files[config]`.
+            start: the place.
+            text: what one of the descriptions holds, in capitals or not.
+            emotion: the strongest one, None for any.
+
+        Raises:
+            ValueError: files without descriptions and blendshapes, or that cannot be read.
+            OSError: the Hub broke off, or a file is damaged.
+        """
+        found: list[Row] = []
+        stop, space, until = start, None, time.monotonic() + LONGEST_LOOK
+        try:
+            with closing(self._rows(self.files[config][split], start)) as rows:
+                for row, space, picture in rows:
+                    if len(found) == PAGE or row.place - start == MOST_READ or time.monotonic() > until:
+                        return Page(found, stop, False, space)
+                    stop = row.place + 1
+                    if row.matches(text, emotion):
+                        found.append(replace(row, picture=picture()))
+        except Exception as error:  # of the HTTP library, which is another one in another version, or of Arrow
+            if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
+                raise
+            raise OSError("The Hub broke off, or a file of this dataset is damaged. Please try again.") from error
+        return Page(found, stop, True, space)
+
+    def _rows(
+        self, names: list[str], start: int
+    ) -> Generator[tuple[Row, Space | None, Callable[[], bytes | None]], None, None]:
+        """Rows, the space that their file says, and what reads a row's picture."""
+        begin = 0
+        for name in names:
+            with self.open(name) as source, parquet.ParquetFile(source, pre_buffer=True) as file:
+                space = _check_schema(file.schema_arrow)
+                for group in range(file.num_row_groups):
+                    first = max(start - begin, 0)
+                    if first < (size := file.metadata.row_group(group).num_rows):
+                        pictures = lru_cache(maxsize=1)(partial(_pictures, file, group))
+                        # No search looks at more, so that the rest of a large group need not become Python.
+                        cells = _read(file, group, _COLUMNS, first, MOST_READ + 1).to_pylist()
+                        for place, row in enumerate(cells, first):
+                            yield _row(begin + place, row), space, partial(_at, pictures, place)
+                    begin += size
+
+
+def open_dataset(name: str) -> Dataset:
+    """Find the Parquet files of a dataset. No code of it is run, and only files of its own are read.
+
+    Args:
+        name: `"sample"`, or an id on the Hub; of a public one, whatever token this process has.
+
+    Raises:
+        ValueError: another name, or a dataset without Parquet files.
+        OSError: the Hub cannot be reached, or has no such dataset.
+    """
+    if name == SAMPLE:
+        folder = sample_folder()
+        return Dataset(
+            {SAMPLE: {split: [f"{split}.parquet"] for split in SPLITS}}, lambda file: (folder / file).open("rb")
+        )
+    info = public_info(name, "sample, or a dataset", "dataset", instead="the sample")
+    names = sorted(file.rfilename for file in info.siblings or [] if file.rfilename.endswith(".parquet"))
+    if not names:
+        raise ValueError(f"Expected a dataset with Parquet files, {name} has none.")
+    root, hub = f"datasets/{name}@{info.sha}", HfFileSystem(token=False)
+    files = _by_card(names, info.card_data.to_dict() if info.card_data else {}) or _by_name(names)
+    return Dataset(files, lambda file: hub.open(f"{root}/{file}", cache_type="none"))
+
+
+def _by_card(names: list[str], card: Mapping[str, Any]) -> Files:
+    """Files by config and split as the card says, the default config first. Only names given can match a pattern."""
+    files: Files = {}
+    for config in sorted(_dicts(card.get("configs")), key=lambda config: config.get("default") is not True):
+        given = config.get("data_files")
+        parts = _dicts(given) or [{"split": "train", "path": given}]
+        splits = {str(part.get("split")): _matching(names, part.get("path")) for part in parts}
+        if any(splits.values()):
+            files[str(config.get("config_name"))] = {split: found for split, found in splits.items() if found}
+    return files
+
+
+def _by_name(names: list[str]) -> Files:
+    """Files by the split in their name, all of one config; the train split where there is none in it."""
+    splits: dict[str, list[str]] = {}
+    for name in names:
+        said = re.search(rf"(?<![a-z])({'|'.join(SPLITS)})(?![a-z])", name)
+        splits.setdefault(said[0] if said else "train", []).append(name)
+    return {"default": splits}
+
+
+def _dicts(values: Any) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _matching(names: list[str], patterns: Any) -> list[str]:
+    """Names that a card's pattern, or one of several, stands for; a star stays within a folder, two do not."""
+    return [
+        name
+        for name in names
+        for pattern in (patterns if isinstance(patterns, list) else [patterns])
+        if isinstance(pattern, str)
+        and fnmatchcase(name, pattern)
+        and ("**" in pattern or name.count("/") == pattern.count("/"))
+    ]
+
+
+def _check_schema(schema: pa.Schema) -> Space | None:
+    """The space that a file says; the release as it was published says none, and has readings."""
+    names = schema.names
+    if not {*_DESCRIPTIONS, "descriptions"} & {*names} or not {"blendshapes", *_READINGS} & {*names}:
+        raise ValueError(f"Expected the columns description and blendshapes, got {', '.join(names)[:300]}.")
+    if "blendshapes" not in names:
+        return "reading"
+    said = (schema.metadata or {}).get(b"space")
+    return {b"reading": "reading", b"weights": "weights"}.get(said)  # type: ignore[return-value,arg-type]
+
+
+def _read(
+    file: parquet.ParquetFile, group: int, columns: tuple[str, ...], first: int = 0, count: int | None = None
+) -> pa.Table:
+    """Some columns of a row group, unless they are too large in memory."""
+    try:
+        return read_rows(file, group, columns, first, count, largest=LARGEST_GROUP)
+    except ValueError as error:
+        raise ValueError(f"Row groups of this dataset are too large to be shown here: {error}.") from None
+
+
+def _pictures(file: parquet.ParquetFile, group: int) -> pa.ChunkedArray | None:
+    """The column of pictures, None where there is none."""
+    return _read(file, group, ("image",))["image"] if "image" in file.schema_arrow.names else None
+
+
+def _at(pictures: Callable[[], pa.ChunkedArray | None], place: int) -> bytes | None:
+    """A picture's bytes; where a dataset names a path instead, that is not followed."""
+    column = pictures()
+    held = None if column is None else column[place].as_py()
+    held = held.get("bytes") if isinstance(held, dict) else held
+    return held if isinstance(held, bytes) else None
+
+
+def _row(place: int, cells: Mapping[str, Any]) -> Row:
+    several = cells.get("descriptions")
+    texts = [*(cells.get(name) for name in _DESCRIPTIONS), *(several if isinstance(several, list) else [several])]
+    blendshapes, problem = None, ""
+    given = next((cells[name] for name in ("blendshapes", *_READINGS) if cells.get(name) is not None), None)
+    if given is not None:
+        try:
+            blendshapes = as_expressions([given], None if "blendshapes" in cells else "mediapipe")[0]
+        except (ValueError, TypeError) as error:
+            problem = str(error).partition(" in row 0")[0]
+    try:
+        intensities = as_intensities([cells.get("intensities") or [cells.get(emotion) for emotion in EMOTIONS]])[0]
+    except (ValueError, TypeError):  # none, or all of them zero
+        intensities = None
+    identity = str(cells.get("identity") or "")
+    return Row(place, [str(text) for text in texts if text], intensities, blendshapes, problem, identity)

@@ -1,0 +1,117 @@
+"""The demo: describe a feeling, see a face, adjust it, measure it, take it with you."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from emo3d.apps import look, score
+from emo3d.apps.look import KEPT_SECONDS, shown_as_text
+from emo3d.apps.score import score_tab
+from emo3d.scoring import QUICKSTART
+from emo3d_demo import compare, explore, judge, panel
+from emo3d_demo.adjust import adjust_tab
+from emo3d_demo.api import endpoints
+from emo3d_demo.blend import blend_tab
+from emo3d_demo.compare import compare_tab
+from emo3d_demo.describe import describe_tab
+from emo3d_demo.explore import explore_tab
+from emo3d_demo.faces import Face, parse_link, prior
+from emo3d_demo.judge import judge_tab
+from emo3d_demo.many import many_tab
+from emo3d_demo.panel import Panel
+from emo3d_demo.picture import picture_tab
+
+INTRODUCTION = """# Emo3D
+Describe a feeling and see it on a 3D face. Turn it, adjust it, measure it, download it."""
+
+ABOUT = """The *quickstart* generator and the model that reads the pictures are small and were trained on a synthetic
+sample: they know situations and emotions, but not negation, irony or physical detail. Generators trained on the
+published data give *readings* (what MediaPipe reads from a face); these are turned into weights before they are shown.
+The faces are made from words and say nothing about how any person feels."""
+
+
+def build(generator: str = QUICKSTART) -> gr.Blocks:
+    """The page; `LOOK` goes to its `launch`.
+
+    Args:
+        generator: the default one, `"quickstart"`, a folder or an id on the Hub.
+    """
+    models = list(dict.fromkeys([generator, QUICKSTART]))
+    with gr.Blocks(title="Emo3D", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
+        gr.Markdown(INTRODUCTION)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Make", id="make"), gr.Row(elem_id="page"):
+                making = gr.Column(elem_id="make")
+                with gr.Column(elem_id="shown"):
+                    shown = Panel()
+                with making, gr.Tabs():
+                    with gr.Tab("Describe"):
+                        describe, inputs, outputs = describe_tab(shown, models)
+                    with gr.Tab("Adjust") as adjusting:
+                        adjust_tab(shown, adjusting)
+                    with gr.Tab("Picture"):
+                        picture_tab(shown)
+                    with gr.Tab("Blend"):
+                        blend_tab(shown, models)
+                    with gr.Tab("Many"):
+                        many_tab(shown, models)
+                    with gr.Tab("Compare"):
+                        compare_tab(shown)
+            with gr.Tab("Explore") as exploring:
+                taken = explore_tab(exploring, shown)
+                taken.success(lambda: gr.Tabs(selected="make"), None, tabs, api_visibility="private")
+            with gr.Tab("Score"):
+                score_tab()
+            with gr.Tab("Judge"):
+                judge_tab()
+        endpoints(generator)
+        gr.Markdown(ABOUT)
+
+        def reopen(request: gr.Request, description: str, *others: Any) -> list[Any]:
+            """The face that the address names, else that of the first example."""
+            try:
+                link = parse_link(dict(request.query_params))
+            except ValueError as error:
+                gr.Warning(shown_as_text(error))
+                link = None
+            if link is None:
+                return [gr.skip(), gr.skip(), *describe(description, *others)]
+            if link.weights is None:
+                return [link.description, link.identity, *describe(link.description, *others[:-1], link.identity)]
+            face = Face(link.weights, link.identity, link.description)
+            return [link.description, link.identity, link.weights[None], 0, gr.skip(), *shown.show(face)]
+
+        page.load(
+            reopen,
+            inputs,
+            [inputs[0], shown.identity, *outputs],
+            api_visibility="private",
+            show_progress_on=[shown.picture],
+        )
+    return page
+
+
+AT_ONCE = 2  # visitors served; a free Space has two cores
+MOST_WAITING = 64
+LARGEST_FILE = "20mb"
+LOOK: dict[str, Any] = {
+    "theme": look.THEME,
+    "css": look.CSS + panel.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,
+    "js": look.KEYS,
+}
+
+
+def launch(generator: str = os.environ.get("EMO3D_GENERATOR", QUICKSTART), **options: Any) -> None:
+    """Start the demo.
+
+    Args:
+        generator: see `build`; a Space names another one by the variable `EMO3D_GENERATOR`.
+        options: of `gradio.Blocks.launch`.
+    """
+    prior()  # loads what the first visitor would wait for
+    page = build(generator)
+    page.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
+    page.launch(**LOOK, max_file_size=LARGEST_FILE, mcp_server=True, **options)

@@ -1,0 +1,78 @@
+"""The tab that turns a description into a face."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from emo3d.apps.look import in_words
+from emo3d_demo.faces import Face, generate, portrait, strengthen
+from emo3d_demo.panel import Panel
+
+EXAMPLES = (
+    "She just won the lottery",
+    "An elderly man in deep despair",
+    "utterly revolted by the smell",
+    "Frightened, but trying to smile",
+    "He raises an eyebrow, amused and a little contemptuous",
+)
+
+
+def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[Any]]:
+    """Build the tab.
+
+    Args:
+        panel: of the face.
+        models: ids of generators to choose from; the first is the default.
+
+    Returns:
+        A function that shows the face of what stands in the text box, its inputs and its outputs.
+    """
+    description = gr.Textbox(
+        EXAMPLES[0], label="Description", placeholder="What does the face feel?", lines=2, autofocus=True
+    )
+    show = gr.Button("Show the face", variant="primary")
+    examples = gr.Examples([[text] for text in EXAMPLES], [description], label="Examples")
+    strength = gr.Slider(0, 1.5, value=1, step=0.05, label="Strength", info="0: a face at rest; 1: as generated")
+    with gr.Accordion("Generator", open=False):
+        model = gr.Dropdown(
+            models,
+            value=models[0],
+            label="Model",
+            info="Or the name of a model on the Hugging Face Hub, for example namespace/name",
+            allow_custom_value=True,
+        )
+        samples = gr.Slider(
+            1, 6, value=1, step=1, label="Number of variants", info="Only VAE-CLIP models give more than one face"
+        )
+        seed = gr.Number(0, label="Random seed of the variants", precision=0)
+    variants = gr.Gallery(label="Variants: choose one", columns=3, height=220, visible=False, allow_preview=False)
+    generated, chosen = gr.State(np.zeros((1, 51), np.float32)), gr.State(0)
+
+    @in_words
+    def describe(
+        description: str, model: str, samples: float, seed: float, strength: float, identity: str
+    ) -> list[Any]:
+        drawn = generate(description, model, samples=int(samples), seed=int(seed), trusted=models[0])
+        faces = [Face(strengthen(weights, strength), identity, description.strip()) for weights in drawn]
+        gallery = gr.Gallery(
+            [portrait(face, 192) for face in faces] if len(faces) > 1 else None, visible=len(faces) > 1
+        )
+        return [drawn, 0, gallery, *panel.show(faces[0])]
+
+    def again(drawn: np.ndarray, chosen: int, strength: float, face: Face) -> list[Any]:
+        return panel.show(Face(strengthen(drawn[chosen], strength), face.identity, face.description))
+
+    def choose(drawn: np.ndarray, strength: float, face: Face, selected: gr.SelectData) -> list[Any]:
+        return [selected.index, *again(drawn, selected.index, strength, face)]
+
+    inputs = [description, model, samples, seed, strength, panel.identity]
+    outputs = [generated, chosen, variants, *panel.outputs]
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [panel.picture]}
+    gr.on([show.click, description.submit], describe, inputs, outputs, **quiet)
+    examples.load_input_event.then(describe, inputs, outputs, **quiet)
+    strength.release(again, [generated, chosen, strength, panel.face], panel.outputs, **quiet)
+    variants.select(choose, [generated, strength, panel.face], [chosen, *panel.outputs], **quiet)
+    return describe, inputs, outputs

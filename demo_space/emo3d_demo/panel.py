@@ -1,0 +1,135 @@
+"""The face that all tabs of the demo share: to turn, to look at, to read and to download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from emo3d.apps.look import bars
+from emo3d.emotions import EMOTIONS
+from emo3d.face import IDENTITIES
+from emo3d_demo.faces import AS_DESCRIBED, Face, Reading, by_name, link_query, portrait, prior, read, write_files
+
+LEADING = 8  # blendshapes shown
+HEIGHT = 330
+TAKEN = {
+    ".glb": "GLB",
+    ".png": "PNG",
+    ".json": "ARKit JSON",
+    ".csv": "Live Link Face CSV",
+    ".py": "Blender script",
+}
+
+CSS = """
+#page {display: grid; grid-template-columns: minmax(0, 9fr) minmax(0, 11fr); gap: 20px; align-items: start}
+#shown {position: sticky; top: 12px}
+#make, #shown, #face, #says {min-width: 0 !important}
+#views, #charts {display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px}
+#views > *, #charts > * {min-width: 0 !important}
+#take {flex-wrap: wrap; gap: 6px} #take button {flex: 1 1 auto; min-width: 0; white-space: nowrap}
+@media (max-width: 760px) {
+  #page {display: flex; flex-direction: column; flex-wrap: nowrap; align-items: stretch}
+  #shown {display: contents}
+  #face {order: 1; position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); padding-bottom: 8px}
+  #make {order: 2} #says {order: 3}
+  #views > * {height: 190px !important} #views img {max-height: 190px}
+  #take button {flex: 1 1 auto; padding-inline: 8px}
+  #charts {grid-template-columns: minmax(0, 1fr)}
+}
+"""  # the face stays in sight while one moves sliders
+
+_ADDRESS = """query => {
+    const address = new URL(location.href);
+    address.search = query;
+    address.hash = "";
+    return address.href;
+}"""  # only the browser knows under which address it sees the page
+
+
+class Panel:
+    """The shared face; `outputs` are the components that `show` fills.
+
+    Attributes:
+        face: `gr.State` of the `Face` that is shown.
+        identity: whose head, for all tabs.
+    """
+
+    def __init__(self) -> None:
+        self.face = gr.State(Face(np.zeros(51, np.float32)))
+        with gr.Column(elem_id="face"):
+            with gr.Row(elem_id="views"):
+                self.model = gr.Model3D(
+                    label="3D view: drag to turn", interactive=False, height=HEIGHT, camera_position=(90, 90, None)
+                )
+                self.picture = gr.Image(
+                    label="Picture",
+                    interactive=False,
+                    height=HEIGHT,
+                    buttons=["fullscreen"],
+                    format="jpeg",  # of pictures that follow a slider
+                    alt_text="The face, seen from the front",
+                )
+            with gr.Row(elem_id="take"):
+                self.taken = [gr.DownloadButton(label, interactive=False, size="sm") for label in TAKEN.values()]
+        with gr.Column(elem_id="says"):
+            self.identity = gr.Dropdown(
+                [AS_DESCRIBED, *IDENTITIES],
+                value=AS_DESCRIBED,
+                label="Identity",
+                info="Whose head shows the expression",
+            )
+            with gr.Row(elem_id="charts"):
+                self.emotions = gr.HTML()
+                self.blendshapes = gr.HTML()
+            self.query = gr.Textbox(visible="hidden", label="Query", container=False)
+            self.link = gr.Textbox(
+                label="Link to this face", interactive=False, max_lines=1, buttons=["copy"], elem_id="link"
+            )
+            self.query.change(None, [self.query], [self.link], js=_ADDRESS, api_visibility="private")
+        self.quick_outputs = [self.face, self.picture, self.blendshapes]
+        self.outputs = [*self.quick_outputs, self.model, self.emotions, self.query, *self.taken]
+        self.identity.input(
+            lambda face, identity: self.show(Face(face.weights, identity, face.description)),
+            [self.face, self.identity],
+            self.outputs,
+            api_visibility="private",
+            show_progress_on=[self.picture],
+        )
+
+    @staticmethod
+    def quick(face: Face) -> list[Any]:
+        """What follows a slider at once: values of `quick_outputs`."""
+        return [face, portrait(face), leading(face)]
+
+    @classmethod
+    def show(cls, face: Face) -> list[Any]:
+        """Everything about a face: values of `outputs`."""
+        files = write_files(face)
+        taken = [gr.DownloadButton(value=files[ending], interactive=True) for ending in TAKEN]
+        return [face, files[".png"], leading(face), files[".glb"], emotions(read(face)), link_query(face), *taken]
+
+
+def leading(face: Face) -> str:
+    """The strongest blendshapes as bars."""
+    weights = by_name(face.weights)
+    strongest = sorted(weights, key=weights.__getitem__, reverse=True)[:LEADING]
+    return bars("Leading blendshapes (weights)", [(name, [weights[name]]) for name in strongest])
+
+
+def emotions(reading: Reading) -> str:
+    """What was described beside what is shown, and how far apart they are."""
+    if reading.described is None or reading.divergence is None:
+        rows = [(name, [value]) for name, value in zip(EMOTIONS, reading.shown.tolist(), strict=True)]
+        return bars("Emotions read from the picture", rows)
+    pairs = zip(EMOTIONS, reading.shown.tolist(), reading.described.tolist(), strict=True)
+    table = bars(
+        "Emotions read from the picture and from the description",
+        [(name, [shown, described]) for name, shown, described in pairs],
+        ("picture", "description"),
+    )
+    return (
+        f"{table}<p class='key'>Divergence <b>{max(reading.divergence, 0):.2f}</b> nats: 0 means that both agree; "
+        f"{prior():.2f} is what the same average emotions would get for every description.</p>"
+    )

@@ -1,7 +1,0 @@
-"""Human evaluation: what is judged, by whom, and how far people agree with the score and with each other."""
-
-from emo3d.judging.agreement import Agreement, measure_agreement
-from emo3d.judging.answers import Answer, Answers
-from emo3d.judging.study import Study, Task, make_study
-
-__all__ = ["Agreement", "Answer", "Answers", "Study", "Task", "make_study", "measure_agreement"]

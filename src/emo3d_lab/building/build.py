@@ -1,0 +1,136 @@
+"""`emo3d build`: the published release becomes Parquet that every version of `datasets` loads in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import emo3d
+from emo3d.dataset.archives import MAX_PIXELS, describe_file
+from emo3d.dataset.builder import SHARD_SIZE, Emo3D
+from emo3d.dataset.files import ReleaseFiles, download_release
+from emo3d.dataset.release import PRIMITIVE, data_folder
+from emo3d.files import check_output_folder
+from emo3d.hints import did_you_mean
+from emo3d_lab.building.card import release_card
+from emo3d_lab.building.croissant import croissant
+from emo3d_lab.building.shards import ShardFile, write_dataset
+
+CONFIGS = ("default", "pairs", "primitive", "sample")
+"""What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
+
+
+def build(
+    release: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    configs: Sequence[str] | None = None,
+    revision: str = "main",
+    num_proc: int = 1,
+    shard_size: int | str = SHARD_SIZE,
+    max_pixels: int = MAX_PIXELS,
+    columns: Mapping[str, str] | None = None,
+    engine: str = "processes",
+    address: str | None = None,
+    strict: bool = False,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Build typed Parquet files, a card and a report from the published release.
+
+    Pictures are passed through byte for byte. Whatever cannot be read is left out, counted and listed in the report:
+    for every split, `rows_in` is `rows` plus the problems' `count` (plus `without_face` in `pairs`, which holds no pair
+    without an expression). A run that was killed goes on where it stopped; the same release and options give the same
+    bytes, whatever the number of processes.
+
+    Args:
+        release: a folder with a copy of the release, or its id on the Hub.
+        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `croissant.json` and `build_report.json`.
+        configs: of `CONFIGS`; by default `default`, `pairs`, and `primitive` where the release has its table.
+        revision: of a release on the Hub: a branch, tag or commit.
+        num_proc: processes; a script that asks for more than one needs a `__main__` guard.
+        shard_size: of a Parquet file, about: bytes, or e.g. `"500MB"`.
+        max_pixels: pictures with more are left out.
+        columns: the tables' names of columns -> the release's, for tables that call them otherwise.
+        engine: `"processes"` or `"ray"`; see `emo3d_lab.building.shards.write_dataset`, also for `address`.
+        address: of a running Ray cluster.
+        strict: stop at the first problem.
+        force: replace what another release or other options have built in `out`.
+
+    Returns:
+        The report, as in `build_report.json`.
+
+    Raises:
+        FileNotFoundError: no such release, or a table or all pictures of a config are missing.
+        ValueError: an unknown config, see `emo3d_lab.building.shards.write_dataset`; when strict, the first problem.
+    """
+    from datasets.utils.py_utils import convert_file_size_to_int
+
+    size = convert_file_size_to_int(shard_size)
+    unknown = set(configs or ()) - set(CONFIGS)
+    if unknown:
+        hint = did_you_mean(min(unknown), CONFIGS)
+        raise ValueError(f"expected configs of {', '.join(CONFIGS)}, got {', '.join(sorted(unknown))}{hint}")
+    if columns is not None and not all(isinstance(name, str) for pair in columns.items() for name in pair):
+        raise ValueError("expected columns as a mapping from a table's name of a column to the release's")
+    check_output_folder(out)
+    folder, origin = _locate(release, revision, configs or CONFIGS)
+    data = data_folder(folder)
+    wanted = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
+    files = {name: ReleaseFiles.of_folder(data, name) for name in wanted if name != "sample"}
+    for name, of in files.items():
+        if name != "pairs" and not of.archives:
+            raise FileNotFoundError(f"expected the release's ZIP archives in {data} for config {name}, found none")
+    source = {
+        "command": "build",
+        "release": origin,
+        "files": _describe(files),
+        "configs": wanted,
+        "shard_size": size,
+        "max_pixels": max_pixels,
+        "columns": columns,
+        "emo3d": emo3d.__version__,
+    }
+    shards = [shard for name in wanted for shard in _builder(name, data, size, max_pixels, columns).shards()]
+    return write_dataset(
+        out,
+        shards,
+        source=source,
+        finish=_texts,
+        num_proc=num_proc,
+        engine=engine,
+        address=address,
+        strict=strict,
+        force=force,
+        label="Building",
+    )
+
+
+def _locate(release: str | os.PathLike[str], revision: str, configs: Sequence[str]) -> tuple[Path, dict[str, str]]:
+    """A local folder with the release, and what the report calls it."""
+    path = Path(release).absolute()
+    if path.exists():
+        return path, {"folder": path.resolve().name}
+    if str(release).count("/") != 1:
+        raise FileNotFoundError(f"expected a folder or an id on the Hub like llm-lab/Emo3D, found nothing at {release}")
+    folder = download_release(str(release), revision, configs)
+    return folder, {"id": str(release), "revision": folder.name}  # the cache names snapshots by commit
+
+
+def _builder(name: str, data: Path, shard_size: int, max_pixels: int, columns: Mapping[str, str] | None) -> Emo3D:
+    return Emo3D(config_name=name, data_dir=str(data), shard_size=shard_size, max_pixels=max_pixels, columns=columns)
+
+
+def _describe(files: Mapping[str, ReleaseFiles]) -> list[dict[str, Any]]:
+    paths = {path for of in files.values() for tables in of.tables.values() for path in tables}
+    paths |= {path for of in files.values() for path in of.archives.values()}
+    return [describe_file(path) for path in sorted(paths)]
+
+
+def _texts(files: Sequence[ShardFile]) -> dict[str, str]:
+    return {
+        "README.md": release_card(files),
+        "croissant.json": json.dumps(croissant(files), indent=1, ensure_ascii=False) + "\n",
+    }

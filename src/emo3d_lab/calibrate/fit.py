@@ -1,0 +1,285 @@
+"""Fit the two networks of a calibration to measured faces, and say on held-out ones how good they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import emo3d
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face.calibration import METHODS, SIDES, Calibration, Method
+from emo3d.face.render import RenderSettings
+from emo3d.face.rig import FaceRig
+from emo3d_lab.calibrate.bias import mean_squared_error, r_squared, read_faces
+from emo3d_lab.calibrate.measure import Faces, measure, rig_of
+from emo3d_lab.calibrate.page import write_page
+from emo3d_lab.calibrate.sample import KINDS, sample_sittings
+from emo3d_lab.landmarker import FaceReader
+
+if TYPE_CHECKING:
+    import torch
+
+HIDDEN = 256
+UNDETERMINED = 0.05
+"""R^2, over held-out faces whose units were drawn independently of each other, below which readings do not tell a unit.
+
+Where R^2 over all held-out faces is not below it, the unit is inferred from those that the textbook's expressions have
+beside it; otherwise it is unrecoverable, and left at 0.
+"""
+
+_EPOCHS, _BATCH, _RATE, _DECAY = 60, 256, 4e-3, 1e-2
+_TRIED = 800  # held-out faces that make the real round trip
+_LOOKED_AT = 8  # pictures of a rig before it is measured
+_SHOWN = 1000  # faces that are drawn for the page
+_NOISE = 0.01  # added to readings while fitting, so that no weight hangs on a reading's last digits
+_RETURN = 3.0  # beside the squared error of weights: that of what the forward network reads off them
+_UNEVEN = 0.1  # and the squared difference of brows and lids between left and right: the instrument is uneven itself
+
+
+def calibrate(
+    out: str | os.PathLike[str],
+    *,
+    rig: str | os.PathLike[str] | None = None,
+    names: str | None = None,
+    name: str | None = None,
+    faces: int,
+    seed: int = 0,
+    model: str | os.PathLike[str] | None = None,
+    num_proc: int = 1,
+    quiet: bool = False,
+) -> tuple[Path, dict[str, Any]]:
+    """Make a calibration from nothing: sample, measure, fit, try it with the real instrument, write.
+
+    Args:
+        out: folder for `NAME.safetensors`, `NAME.json` (the figures), `instrument.html` (the instrument's bias) and the
+            measured faces; see `measure`, which goes on where an earlier run stopped.
+        rig: a GLB; by default anny, "adult" being the one to render on.
+        names: of the GLB's targets; see `FaceRig.from_glb`.
+        name: of the calibration; `"anny-1"` or the GLB's file name by default.
+        faces, seed, model, num_proc, quiet: see `measure`.
+
+    Returns:
+        The path of the calibration, and its figures: see `fit`, `round_trip`, and the names of units in `absent`.
+
+    Raises:
+        ValueError: see `measure` and `fit`; the instrument sees no face in the rig; or the fit does not beat readings
+            that are taken as weights, and nothing is written but the faces measured.
+        OSError: see `measure`.
+    """
+    sittings = sample_sittings(faces, seed=seed, identities=rig is None)
+    target = rig_of(sittings[0], rig, names)
+    if rig is not None:
+        _check_seen(target, sittings[0].shots[0].weights[:_LOOKED_AT], model, quiet)
+    measured = measure(out, faces=faces, seed=seed, rig=rig, names=names, model=model, num_proc=num_proc, quiet=quiet)
+    name = name or ("anny-1" if rig is None else Path(rig).stem)
+    source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
+    about = {"emo3d": emo3d.__version__, "faces": str(len(measured)), "seed": str(seed), **source}
+    calibration, figures = fit(measured, name=name, seed=seed, absent=target.missing, about=about)
+    _check_better("weights", figures, len(measured))
+    held = measured[measured.held_out & measured.found]
+    with FaceReader(model, quiet=quiet) as reader:
+        tried = held.readings[:: max(1, len(held) // _TRIED)]
+        figures["round trip"] = {method: round_trip(calibration, tried, method, target, reader) for method in METHODS}
+        _check_better("round trip", figures, len(measured))
+        unseen = [rig_of(sitting, rig, names) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
+        shown = min(_SHOWN, faces // 4)
+        write_page(Path(out) / "instrument.html", calibration, unseen, reader, faces=shown, seed=seed)
+    figures = {
+        "name": name,
+        **figures,
+        "absent": list(target.missing),
+        "not found": int((~measured.found).sum()),
+        **about,
+    }
+    path = Path(out) / f"{name}.safetensors"
+    kept = {key: json.dumps(figures[key]) for key in ("weights", "readings", "round trip")}
+    replace(calibration, about={**calibration.about, **kept}).save(path)
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return path, figures
+
+
+def _check_seen(rig: FaceRig, weights: np.ndarray, model: Any, quiet: bool) -> None:
+    """Raise a ValueError where the instrument sees a face in none of these, before thousands are pictured."""
+    with FaceReader(model, quiet=quiet) as reader:
+        readings = read_faces(weights, [rig] * len(weights), reader)
+    if np.isnan(readings[:, 0]).all():
+        raise ValueError(
+            f"the instrument finds no face in {len(weights)} of {len(weights)} pictures of {rig.name}: look at one, "
+            "`emo3d.render(weights, rig=rig)`; it must look like a person's face"
+        )
+
+
+def _check_better(row: str, figures: Mapping[str, Any], faces: int) -> None:
+    """Raise a ValueError where a method is no better than to take readings as weights."""
+    raw = figures[row]["none"]
+    for method in METHODS:
+        if method != "none" and not figures[row][method] < raw:  # NaN, too
+            raise ValueError(
+                f"the fit does not beat readings taken as weights, so it is not written: mean squared error of {row} "
+                f"{figures[row][method]:.4f} by {method}, {raw:.4f} raw; measure more than {faces} faces, in a new "
+                "folder"
+            )
+
+
+def round_trip(
+    calibration: Calibration, readings: np.ndarray, method: Method, rig: FaceRig, reader: FaceReader
+) -> float:
+    """Mean squared error of the real instrument's readings of the faces that readings (N, 51) are rendered as."""
+    weights = calibration.to_weights(readings, method)
+    return _error(read_faces(weights, [rig] * len(weights), reader), readings)
+
+
+def fit(
+    faces: Faces,
+    *,
+    name: str,
+    seed: int = 0,
+    epochs: int = _EPOCHS,
+    absent: Collection[str] = (),
+    about: Mapping[str, str] | None = None,
+) -> tuple[Calibration, dict[str, Any]]:
+    """Fit a calibration.
+
+    Args:
+        faces: measured; rows without a face are left out, held-out rows are not fitted on.
+        name: of the calibration.
+        seed: of weights' start and order of rows; the same faces and seed give the same bits on the same machine.
+        epochs: passes over the faces.
+        absent: units that the rig lacks.
+        about: strings to keep in the file.
+
+    Returns:
+        The calibration, and figures of held-out faces: see `held_out_figures`.
+
+    Raises:
+        ValueError: no face was found, or none is held out.
+    """
+    faces = faces[faces.found]
+    fitted, held = faces[~faces.held_out], faces[faces.held_out]
+    if not len(fitted) or not len(held):
+        raise ValueError(f"expected faces to fit and faces held out, got {len(fitted)} and {len(held)}")
+    forward = _forward(fitted, seed, epochs)
+    arrays = {**_inverse(fitted, Calibration(name, forward), seed, epochs), **forward}
+    answers = Calibration(name, arrays).to_weights(held.readings, "network")
+    mixed = held.kind == KINDS.index("mixture")
+    everywhere, alone = determination(held, answers), determination(held[mixed], answers[mixed])
+    undetermined = _below(alone, absent)
+    unrecoverable = tuple(unit for unit in _below(everywhere, absent) if unit in undetermined)
+    inferred = tuple(unit for unit in undetermined if unit not in unrecoverable)
+    calibration = Calibration(name, arrays, unrecoverable, inferred, about or {})
+    figures = held_out_figures(calibration, held)
+    without = replace(calibration, unrecoverable=(*unrecoverable, *inferred))
+    figures["weights without inferred"] = held_out_figures(without, held)["weights"]
+    figures["determination"] = {unit: round(float(r2), 3) for unit, r2 in zip(BLENDSHAPES, alone, strict=True)}
+    return calibration, {**figures, "unrecoverable": list(unrecoverable), "inferred": list(inferred)}
+
+
+def _below(determined: np.ndarray, absent: Collection[str]) -> tuple[str, ...]:
+    return tuple(unit for unit, r2 in zip(BLENDSHAPES, determined, strict=True) if unit in absent or r2 < UNDETERMINED)
+
+
+def determination(faces: Faces, answers: np.ndarray) -> np.ndarray:
+    """R^2 of each unit's weight over faces, (51,); 0 for a unit that does not vary."""
+    return np.nan_to_num(r_squared(faces.weights, answers))
+
+
+def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
+    """Mean squared errors on faces: of weights by each method, and of the forward network's readings."""
+    readings = faces.readings
+    mean = faces.weights.mean(axis=0)
+    return {
+        "faces": len(faces),
+        "weights": {method: _error(calibration.to_weights(readings, method), faces.weights) for method in METHODS}
+        | {"mean": _error(np.broadcast_to(mean, faces.weights.shape), faces.weights)},
+        "readings": {
+            "forward": _error(calibration.to_readings(faces.weights), readings),
+            "mean": _error(np.broadcast_to(readings.mean(axis=0), readings.shape), readings),
+        },
+    }
+
+
+def _error(answers: np.ndarray, truth: np.ndarray) -> float:
+    return round(mean_squared_error(answers, truth), 6)
+
+
+def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
+    """Fit weights -> readings of the rig to render on, with what all the faces say of it.
+
+    Who it is, pose and light move readings as much as many a unit does. The network is told them beside the weights
+    while it is fitted; then those of the rig to render on (person 0, no turn, scoring's camera) go into the biases.
+    """
+    persons = np.eye(faces.person.max() + 1, dtype=np.float32)[faces.person]
+    turns = np.stack([faces.yaw / 20, faces.light_yaw / 60], axis=1)
+    zoom = faces.field_of_view[:, None] / RenderSettings.field_of_view - 1
+    context = np.concatenate([persons, turns, turns**2, zoom], axis=1)
+    arrays = _train("forward", np.concatenate([faces.weights, context], axis=1), faces.readings, seed, epochs)
+    weight, bias = arrays["forward.0.weight"], arrays["forward.0.bias"]
+    units = faces.weights.shape[1]
+    return {**arrays, "forward.0.weight": weight[:, :units].copy(), "forward.0.bias": bias + weight[:, units]}
+
+
+def _inverse(faces: Faces, calibration: Calibration, seed: int, epochs: int) -> dict[str, np.ndarray]:
+    """Fit readings -> weights, of people whoever they are, so that the rig to render on is read as they are."""
+    pairs = [(left, right) for left, right in SIDES if BLENDSHAPES[left].startswith(("brow", "eye"))]
+    lefts, rights = map(list, zip(*pairs, strict=True))
+
+    def beside(weights: torch.Tensor, readings: torch.Tensor) -> torch.Tensor:
+        returned = (calibration.forward(weights) - readings).square().mean()
+        return _RETURN * returned + _UNEVEN * (weights[:, lefts] - weights[:, rights]).square().mean()
+
+    return _train("inverse", faces.readings, faces.weights, seed, epochs, _NOISE, beside)
+
+
+def _train(
+    name: str,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    seed: int,
+    epochs: int,
+    noise: float = 0.0,
+    beside: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+) -> dict[str, np.ndarray]:
+    """Fit one network, mean squared error and what is `beside` it (of outputs and inputs); its arrays in float16."""
+    import torch
+    from torch import nn
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # steps are too small to share, and threads that wait for each other add up differently
+    dice = torch.Generator().manual_seed(seed)
+    torch.set_flush_denormal(True)  # of rarely used inputs the optimizer's averages decay to numbers that cost 8 x
+    sizes = (inputs.shape[1], HIDDEN, HIDDEN, targets.shape[1])
+    layers = [nn.utils.skip_init(nn.Linear, before, after) for before, after in pairwise(sizes)]
+    for layer in layers:
+        nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=dice)
+        nn.init.zeros_(layer.bias)
+    network = nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2], nn.Sigmoid())
+    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    steps = -(-len(x) // _BATCH)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * steps, pct_start=0.1)
+    for _ in tqdm(range(epochs), desc=f"Fitting {name}", unit=" epochs", delay=1):
+        for rows in torch.randperm(len(x), generator=dice).split(_BATCH):
+            given = x[rows] + noise * torch.randn(len(rows), x.shape[1], generator=dice) if noise else x[rows]
+            found = network(given)
+            loss = nn.functional.mse_loss(found, y[rows])
+            if beside is not None:
+                loss = loss + beside(found, x[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
+    return {
+        f"{name}.{index}.{part}": getattr(layer, part).detach().numpy().astype(np.float16)
+        for index, layer in enumerate(layers)
+        for part in ("weight", "bias")
+    }

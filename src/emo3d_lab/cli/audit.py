@@ -1,0 +1,110 @@
+"""`emo3d audit`: for whom a score holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from emo3d.cli.app import app, console
+from emo3d.cli.files import read_predictions
+from emo3d.cli.options import Calibration
+from emo3d.face.calibration import DEFAULT_METHOD
+
+
+@app.command(
+    epilog="Examples: [bold]emo3d audit --dataset sample --model quickstart --backbone quickstart --out q.html[/] · "
+    "[bold]emo3d audit --dataset me/my-dataset --predictions mine.parquet --json audit.json[/]",
+)
+def audit(
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Rows with description and intensities: sample (the embedded synthetic one), a folder of the "
+            "published release, a folder or .parquet file of a dataset, or its id on the Hub."
+        ),
+    ],
+    config: Annotated[str | None, typer.Option(help="Config of the dataset.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="File of expressions, one per row; without it and --model, the dataset's own are audited."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Of the model: branch, tag or commit.")] = None,
+    backbone: Annotated[
+        str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")
+    ] = "openai/clip-vit-base-patch32",
+    backbone_revision: Annotated[str | None, typer.Option(help="Its branch, tag or commit.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help="Of predictions or dataset, where they do not say it: reading or weights."),
+    ] = None,
+    calibration: Calibration = DEFAULT_METHOD,
+    faces: Annotated[int, typer.Option(help="Rows that are rendered on other faces, drawn at random.")] = 1000,
+    identities: Annotated[int, typer.Option(help="Faces of the panel, 2 to 12.")] = 12,
+    seed: Annotated[int, typer.Option(help="Of the draw and the resampling.")] = 0,
+    device: Annotated[str, typer.Option(help="Where model and backbone run: cpu, cuda, cuda:1, mps.")] = "cpu",
+    batch_size: Annotated[int, typer.Option(help="Descriptions, and faces, encoded at a time.")] = 32,
+    out: Annotated[Path | None, typer.Option(help="Write a page with plots as .html.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write every figure as .json.")] = None,
+) -> None:
+    """Say for whom a score holds: other faces, other words, what descriptions say, weak and strong emotions."""
+    from emo3d.blendshapes import check_space
+    from emo3d.files import check_output_folder
+    from emo3d.scoring import ScoreSettings
+    from emo3d_lab.audit import audit as run
+    from emo3d_lab.audit import write_audit
+    from emo3d_lab.audit.verdict import chance, claims, found, holds_for, not_measured, signed
+    from emo3d_lab.pages import NOT_FOR
+
+    for path in (out, json):
+        if path:
+            check_output_folder(path.parent)
+            if path.is_dir():
+                raise IsADirectoryError(f"expected a file to write, {path} is a folder")
+    expressions, known = None, check_space(space) if space else None
+    if predictions:
+        expressions, known = read_predictions(predictions, None, space)
+    done = run(
+        dataset,
+        config=config,
+        split=split,
+        predictions=expressions,
+        model=model,
+        revision=revision,
+        space=known,
+        settings=ScoreSettings(
+            backbone=backbone,
+            revision=backbone_revision,
+            calibration=calibration,  # type: ignore[arg-type]
+        ),
+        faces=faces,
+        identities=identities,
+        seed=seed,
+        device=device,
+        batch_size=batch_size,
+    )
+    table = Table(
+        "beyond chance, on KL", f"gap, {done.confidence:.0%} interval", "p (Holm)", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for what, gap in claims(done):
+        table.add_row(escape(what), signed(gap.difference), chance(gap))
+    if table.row_count:
+        console.print(table)
+    said = {"holds for": [holds_for(done)], "not measured": not_measured(done), "not for": [NOT_FOR]}
+    for what, sentences in (found(done) | said).items():
+        console.print(f"[cyan]{what}[/]  {escape(' '.join(sentences))}", highlight=False)
+    console.print(done.signature, highlight=False, soft_wrap=True)
+    if out:
+        write_audit(done, out)
+        console.print(f"wrote {out}")
+    if json:
+        done.save(json)
+        console.print(f"wrote {json}")

@@ -1,0 +1,61 @@
+"""`emo3d calibrate`: a rig and an instrument become a calibration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+
+from emo3d.cli.app import app, console
+from emo3d.cli.options import Names, NumProc
+
+
+@app.command(
+    epilog="Example: [bold]emo3d calibrate ./calibration --rig head.glb[/], then "
+    "[bold]FaceRig.from_glb[/] with the file it wrote. Killed or interrupted, run it again: it goes on where it "
+    "stopped."
+)
+def calibrate(
+    out: Annotated[Path, typer.Argument(help="Folder for the calibration, its figures and the faces measured.")],
+    rig: Annotated[
+        Path | None, typer.Option(help="A GLB with ARKit morph targets; by default anny's head, in many identities.")
+    ] = None,
+    names: Names = None,
+    name: Annotated[str | None, typer.Option(help="Of the calibration.", show_default="that of the rig")] = None,
+    faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 76_800,
+    model: Annotated[
+        Path | None, typer.Option(help="A face_landmarker.task; by default the packaged or downloaded one.")
+    ] = None,
+    num_proc: NumProc = None,
+    seed: Annotated[int, typer.Option(help="Of sampling and fitting.")] = 0,
+) -> None:
+    """Measure what MediaPipe reads off a rig, and fit the way back from readings to weights (extra: extract)."""
+    from emo3d_lab.calibrate.fit import calibrate as run
+
+    path, figures = run(
+        out,
+        rig=rig,
+        names=names,
+        name=name,
+        faces=faces,
+        model=model,
+        num_proc=num_proc or os.cpu_count() or 1,
+        seed=seed,
+        quiet=True,
+    )
+    table = Table("mean squared error, held out", "raw", "network", "refine", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in ("weights", "round trip"):
+        table.add_row(row, *(f"{figures[row][method]:.4f}" for method in ("none", "network", "refine")))
+    console.print(table)
+    for label, names in (
+        ("the rig lacks", figures["absent"]),
+        ("not to be told from readings, left at 0", figures["unrecoverable"]),
+        ("told only from what expressions usually have beside them", figures["inferred"]),
+    ):
+        if names:
+            console.print(f"{label}: {', '.join(names)}", style="yellow", highlight=False, soft_wrap=True)
+    console.print(f"wrote {path}", soft_wrap=True)

@@ -1,0 +1,64 @@
+"""`emo3d import`: other datasets, motion capture and tables become `data/pairs` of a dataset folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emo3d.cli.app import app
+from emo3d.cli.options import Clip, Force, Layout, Names, NumProc, Scale, Strict
+from emo3d_lab.cli.report import print_report
+
+
+@app.command(
+    "import",
+    epilog="Examples: [bold]emo3d import livelink takes OUT --description 'He cannot stop laughing' --emotion happy "
+    "--drop tongueOut[/] · [bold]emo3d import tead tead.jsonl OUT --columns mapping.json[/]",
+)
+def import_(
+    kind: Annotated[str, typer.Argument(help="tead, ta-mead, livelink, express4d or table.")],
+    path: Annotated[Path, typer.Argument(help="A table, a take or a folder of takes, or the folder of Express4D.")],
+    out: Annotated[Path, typer.Argument(help="Folder for data/pairs and build_report.json.")],
+    columns: Annotated[
+        Path | None, typer.Option(help="JSON file that says which column holds what (tead, ta-mead, table).")
+    ] = None,
+    layout: Layout = None,
+    description: Annotated[str | None, typer.Option(help="Of every row, where the data has none.")] = None,
+    emotion: Annotated[str | None, typer.Option(help="Tag of every row, where the data has none.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="May be left out although it is not 0: tongueOut, or a unit such as AU38.")
+    ] = None,
+    names: Names = None,
+    scale: Scale = None,
+    clip: Clip = False,
+    takes: Annotated[str | None, typer.Option(help="raw or cal, where takes are there in both versions.")] = None,
+    split: Annotated[str | None, typer.Option(help="train (the default), validation or test.")] = None,
+    num_proc: NumProc = None,
+    strict: Strict = False,
+    force: Force = False,
+) -> None:
+    """Import TEAD, TA-MEAD, Live Link Face takes, Express4D or any table; what is left out is listed in the report."""
+    from emo3d_lab.neighbours import import_dataset
+
+    report = import_dataset(
+        kind,
+        path,
+        out,
+        columns=columns,
+        layout=layout,
+        description=description,
+        emotion=emotion,
+        drop=drop or (),
+        names=names,
+        scale=scale or 1,
+        clip=clip,
+        takes=takes,
+        split=split,
+        num_proc=num_proc or os.cpu_count() or 1,
+        strict=strict,
+        force=force,
+    )
+    print_report(report, out)

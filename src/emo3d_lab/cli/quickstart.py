@@ -1,0 +1,90 @@
+"""`emo3d quickstart`, `sample` and `retrain`: the embedded parts, run and made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+
+from emo3d.cli.app import app, console
+from emo3d.files import check_output_folder
+
+if TYPE_CHECKING:
+    from emo3d_lab.quickstart.report import Row
+
+
+@app.command()
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder for report.html and face.glb.")] = Path("runs/quickstart"),
+    release: Annotated[
+        Path | None, typer.Option(help="Folder of a published release: show its pictures beside our renders.")
+    ] = None,
+) -> None:
+    """Run the whole path on the embedded synthetic sample: load, generate, render, score, report.
+
+    Exits with 1 when the references do not score best, or the generator not second best (by KL).
+    """
+    check_output_folder(out)  # before what takes seconds to import
+    from emo3d_lab.quickstart.run import run
+
+    rows, failures = run(out, release)
+    console.print(_table(rows))
+    console.print(f"wrote {out / 'report.html'} and {out / 'face.glb'}")
+    if failures:
+        for failure in failures:
+            console.print(failure, style="red")
+        raise typer.Exit(1)
+    console.print("The order holds: references beat every row, the generator every row but the references.")
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Argument(help="Folder for train.parquet, validation.parquet and test.parquet.")],
+    train: Annotated[int, typer.Option(help="Rows of the train split.")] = 9000,
+    validation: Annotated[int, typer.Option(help="Rows of the validation split.")] = 600,
+    test: Annotated[int, typer.Option(help="Rows of the test split (held-out words and templates).")] = 900,
+    seed: Annotated[int, typer.Option(help="Decides every row.")] = 0,
+    readings: Annotated[bool, typer.Option(help="Read every picture with MediaPipe too (extra: extract).")] = False,
+) -> None:
+    """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures."""
+    check_output_folder(out)  # before what takes seconds to import
+    from emo3d_lab.sample import write_sample
+
+    rows = {"train": train, "validation": validation, "test": test}
+    for path in write_sample(out, rows=rows, seed=seed, readings=readings).values():
+        console.print(f"wrote {path}")
+
+
+@app.command()
+def retrain(
+    out: Annotated[Path, typer.Argument(help="Folder for quickstart-generator and quickstart-backbone.")],
+    seed: Annotated[int, typer.Option(help="Decides the sample, the first weights and the batches.")] = 0,
+) -> None:
+    """Train the packaged quickstart parts again from nothing (synthetic sample, generator, picture tower)."""
+    check_output_folder(out)  # before what takes seconds to import
+    from emo3d_lab.quickstart.train import retrain as train_parts
+
+    for name, value in train_parts(out, seed=seed).items():
+        console.print(f"{name}: {value}")
+
+
+def _table(rows: list[Row]) -> Table:
+    title = "Synthetic sample, test split, quickstart backbone"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("expressions", no_wrap=True)
+    for heading in ("n", "MSE", "KL", "Emo3D [95%]", "R@10"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        ends = " [{:.3f}, {:.3f}]".format(*row.emo3d_interval) if row.emo3d_interval else ""
+        table.add_row(
+            row.name,
+            str(row.n),
+            "-" if row.mse is None else f"{row.mse:.4f}",
+            f"{row.kl:.3f}",
+            f"{row.emo3d:.3f}{ends}",
+            "-" if row.recall is None else f"{row.recall:.0%}",
+        )
+    return table

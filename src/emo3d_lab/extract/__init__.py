@@ -1,0 +1,1 @@
+"""Pictures with annotations -> a dataset of readings."""

@@ -1,0 +1,72 @@
+"""The quickstart's report: one HTML file with table, contact sheet and signature, and nothing outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emo3d.emotions import EMOTIONS
+from emo3d_lab.pages import write_page
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; intervals are 95%, None of few rows; MSE and recall None without expressions or faces."""
+
+    name: str
+    n: int
+    mse: float | None
+    kl: float
+    kl_interval: tuple[float, float] | None
+    emo3d: float
+    emo3d_interval: tuple[float, float] | None
+    recall: float | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """One description on the contact sheet.
+
+    Attributes:
+        description: the text, shown as text.
+        pictures: caption -> data URI.
+        bars: caption -> emotion distribution (8,).
+    """
+
+    description: str
+    pictures: Mapping[str, str]
+    bars: Mapping[str, np.ndarray | Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Release:
+    """Rows of the published release.
+
+    Attributes:
+        cards: one for each picture.
+        rows: the scores of all description/expression pairs, raw and calibrated.
+        calibration: method and name, as in a signature.
+    """
+
+    cards: Sequence[Card]
+    rows: Sequence[Row]
+    calibration: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows."""
+
+    rows: Sequence[Row]
+    failures: Sequence[str]
+    cards: Sequence[Card]
+    signature: str
+    release: Release | None = None
+
+    def write(self, path: Path) -> None:
+        """Write the page; descriptions are escaped."""
+        signature = [part.split(":", 1) for part in self.signature.split("|")]
+        write_page("report.html.jinja", path, report=self, emotions=EMOTIONS, signature=signature)

@@ -1,0 +1,17 @@
+"""The synthetic sample: sentences from a grammar, expressions from prototypes, rendered pictures."""
+
+from emo3d_lab.sample.prototypes import PROTOTYPES, VARIANTS, compose
+from emo3d_lab.sample.rows import ROWS, SPLITS, SampleRow, make_rows
+from emo3d_lab.sample.write import render_rows, write_sample
+
+__all__ = [
+    "PROTOTYPES",
+    "ROWS",
+    "SPLITS",
+    "VARIANTS",
+    "SampleRow",
+    "compose",
+    "make_rows",
+    "render_rows",
+    "write_sample",
+]

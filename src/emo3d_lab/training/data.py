@@ -1,0 +1,239 @@
+"""From rows of a dataset to what the Trainer feeds a generator: embeddings computed once, or tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import cached_assets_path
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch.utils.data import StackDataset
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel
+
+from emo3d.backbones import load_backbone
+from emo3d.blendshapes import as_expressions, mirror, mirror_text
+from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, encoder_digest
+from emo3d.generation import ExpressionModel, VaeClipModel
+from emo3d_lab.training.pictures import Pictures
+
+logger = logging.getLogger(__name__)
+
+_PICTURES = 64  # decoded at once
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """What a generator learns from: N rows, each a description and an expression of it.
+
+    Attributes:
+        descriptions: N texts.
+        expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`.
+        intensities: N of what the dataset says of them, as `read_references` takes it; None where it does not.
+        pictures: N of them; None where they are not asked for.
+    """
+
+    descriptions: list[str]
+    expressions: np.ndarray
+    intensities: list[Any] | None = None
+    pictures: Pictures | None = None
+
+    def mirrored(self) -> Pairs:
+        """These pairs, then the same with left and right swapped in description, expression and picture: 2 N."""
+        return Pairs(
+            self.descriptions + [mirror_text(description) for description in self.descriptions],
+            np.concatenate([self.expressions, mirror(self.expressions)]),
+            self.intensities and self.intensities * 2,
+            self.pictures and self.pictures.mirrored(),
+        )
+
+    def references(self) -> dict[str, Any]:
+        """The pairs as columns for `read_references`."""
+        intensities = {} if self.intensities is None else {"intensities": self.intensities}
+        return {"description": self.descriptions, "blendshapes": self.expressions, **intensities}
+
+
+def read_pairs(rows: Any, where: str, *, pictures: bool = False) -> Pairs:
+    """Read pairs from a `datasets.Dataset`.
+
+    Its rows have either `description`, a text, or `descriptions`, several (as those of the config "default" of a built
+    release have), and each gives a pair with the row's `blendshapes`. Of the latter, rows without an expression, in
+    whose pictures no face was found, are left out, with a warning.
+
+    Args:
+        rows: with these columns, and `intensities` and `image` where they are needed.
+        where: the dataset's name, for messages.
+        pictures: whether the pairs come with the column `image`.
+
+    Raises:
+        ValueError: a column is missing, or a row is bad; the message says which.
+    """
+    names = rows.column_names
+    many = "description" not in names and "descriptions" in names
+    for name in ("descriptions" if many else "description", "blendshapes", *(["image"] if pictures else [])):
+        if name not in names:
+            raise ValueError(f"expected a column {name!r} in {where}, got {', '.join(names)}")
+    expressions = list(rows["blendshapes"])
+    found = [*range(len(expressions))]
+    if many:
+        found = [row for row in found if expressions[row] is not None]
+        if len(found) < len(expressions):
+            left_out = f"{len(expressions) - len(found)} of {len(expressions)} rows without an expression"
+            logger.warning("%s: left out %s", where, left_out)
+            where = f"{where}, without its {left_out}"
+    texts = list(rows["descriptions"]) if many else [[text] for text in rows["description"]]
+    texts = [texts[row] for row in found]
+    try:
+        read = as_expressions([expressions[row] for row in found])
+        descriptions = check_descriptions([text for some in texts for text in some])
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    counts = [len(some) for some in texts]
+    places = np.repeat(found, counts).tolist()
+    intensities = list(rows["intensities"]) if "intensities" in names else None
+    return Pairs(
+        descriptions,
+        np.repeat(read, counts, axis=0),
+        intensities and [intensities[place] for place in places],
+        Pictures.of(rows, places) if pictures else None,
+    )
+
+
+def prepare(model: PreTrainedModel, pairs: Pairs, inputs: str = "descriptions") -> tuple[StackDataset, int]:
+    """Prepare pairs for a model: embeddings where its encoder is frozen, tokens where it learns.
+
+    Args:
+        model: one of `emo3d.generation`.
+        pairs: N rows, with pictures where `inputs` needs them.
+        inputs: what is embedded, for models that start from a dual encoder. Of `"both"` a `VaeClipModel` gets two
+            embeddings in each row; a `ClipExpressionModel` gets 2 N rows, first those of descriptions.
+
+    Returns:
+        Rows with `labels` (51,) and what the model's `forward` takes besides: `embeddings` (D,), `text_embeddings` and
+        `picture_embeddings`, or `input_ids` and `attention_mask`; and how many distinct descriptions lost their end,
+        being longer than the encoder's window.
+
+    Raises:
+        ValueError: no pictures, or one that cannot be read; the message says in which row.
+    """
+    labels: Any = pairs.expressions
+    features: dict[str, Any] = {}
+    truncated = 0
+    if isinstance(model, ExpressionModel):
+        if model.config.freeze_encoder:
+            features["embeddings"], truncated = _embed_by_text_encoder(model, pairs.descriptions)
+        else:
+            features, truncated = _tokenize(model.text_encoder(), pairs.descriptions)
+        return StackDataset(**features, labels=labels), truncated
+    if inputs != "pictures":
+        features["text_embeddings"], truncated = _embed_by_backbone(model, pairs.descriptions)
+    if inputs != "descriptions":
+        if pairs.pictures is None:
+            raise ValueError(f"expected pairs with pictures for inputs {inputs!r}, got none")
+        features["picture_embeddings"] = _embed_pictures(model, pairs.pictures)
+    if not isinstance(model, VaeClipModel):
+        labels = np.concatenate([labels] * len(features))
+        features = {"embeddings": torch.cat([*features.values()])}
+    return StackDataset(**features, labels=labels), truncated
+
+
+def _tokenize(encoder: TextEncoder, descriptions: list[str]) -> tuple[dict[str, Any], int]:
+    tokens = encoder.tokenizer(descriptions, truncation=True, max_length=encoder.max_length)
+    whole = encoder.tokenizer([*dict.fromkeys(descriptions)], verbose=False)["input_ids"]
+    truncated = sum(len(ids) > encoder.max_length for ids in whole)
+    return {name: tokens[name] for name in ("input_ids", "attention_mask")}, truncated
+
+
+def _embed_by_text_encoder(model: ExpressionModel, descriptions: list[str]) -> tuple[torch.Tensor, int]:
+    config, encoder = model.config, model.text_encoder()
+    name = [config.encoder, config.encoder_revision, encoder_digest(encoder), config.pooling]
+    found = cached_embeddings(encoder.encode, [*name, config.normalize, encoder.max_length], descriptions)
+    return found.embeddings, found.truncated
+
+
+def _embed_by_backbone(model: Any, descriptions: list[str]) -> tuple[torch.Tensor, int]:
+    backbone, name = _backbone(model)
+    # Unit length is what every backbone gives; the quickstart's gives nothing else.
+    options = {} if model.config.normalize else {"normalize": False}
+    found = cached_embeddings(partial(backbone.encode_texts, **options), name, descriptions)
+    return found.embeddings, found.truncated
+
+
+def _embed_pictures(model: Any, pictures: Pictures) -> torch.Tensor:
+    keys = pictures.keys()
+    index = {key: place for place, key in enumerate(keys)}
+
+    def encode(distinct: list[str]) -> TextEmbeddings:
+        parts = []
+        for start in tqdm(range(0, len(distinct), _PICTURES), "Encoding pictures", delay=5, leave=False):
+            batch = [pictures.read(index[key]) for key in distinct[start : start + _PICTURES]]
+            parts.append(model.embed(pictures=batch))
+        return TextEmbeddings(torch.cat(parts), 0)
+
+    return cached_embeddings(encode, ["pictures", *_backbone(model)[1]], keys).embeddings
+
+
+def _backbone(model: Any) -> tuple[Any, list[Any]]:
+    config = model.config
+    backbone = load_backbone(config.backbone, config.backbone_revision, device=str(model.device))
+    return backbone, [backbone.id, backbone.revision, config.normalize]
+
+
+def cached_embeddings(
+    encode: Callable[[list[str]], TextEmbeddings], name: Sequence[Any], keys: Sequence[str]
+) -> TextEmbeddings:
+    """Embed descriptions or pictures, each distinct one once, and keep the embeddings on disk.
+
+    They lie in `huggingface_hub.cached_assets_path("emo3d", namespace="embeddings")`, so below `HF_HOME`, under a hash
+    of `name` and `keys`.
+
+    Args:
+        encode: what embeds them, by their keys.
+        name: all that its embeddings depend on, as JSON has it: id, revision or weights, pooling, scaling.
+        keys: N descriptions, or N strings that tell pictures apart.
+
+    Returns:
+        (N, D) float32 on the CPU, and how many of the distinct ones were truncated.
+    """
+    distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    digest = hashlib.sha256(json.dumps([*name, [*distinct]]).encode()).hexdigest()
+    found = _read(digest)
+    if found is None:
+        found = encode([*distinct])
+        _write(digest, found)
+    rows = torch.tensor([distinct[key] for key in keys])
+    return TextEmbeddings(found.embeddings.cpu()[rows], found.truncated)
+
+
+def _read(digest: str) -> TextEmbeddings | None:
+    try:
+        with safe_open(_file(digest), "pt") as opened:
+            return TextEmbeddings(opened.get_tensor("embeddings"), int(opened.metadata()["truncated"]))
+    except (OSError, SafetensorError):  # not there yet, or cut short: made anew
+        return None
+
+
+def _write(digest: str, embedded: TextEmbeddings) -> None:
+    try:
+        file = _file(digest)
+        with TemporaryDirectory(dir=file.parent) as unfinished:
+            tensors = {"embeddings": embedded.embeddings.cpu().contiguous()}
+            save_file(tensors, Path(unfinished, file.name), {"truncated": str(embedded.truncated)})
+            os.replace(Path(unfinished, file.name), file)
+    except (OSError, SafetensorError) as error:
+        logger.warning("%d embeddings are not kept: %s", len(embedded.embeddings), error)
+
+
+def _file(digest: str) -> Path:
+    return cached_assets_path("emo3d", namespace="embeddings") / f"{digest[:32]}.safetensors"

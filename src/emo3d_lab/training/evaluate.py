@@ -1,0 +1,139 @@
+"""One generator on one split of a dataset: its expressions, their score, and a file that says so."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
+
+from emo3d.blendshapes import Space
+from emo3d.files import check_output
+from emo3d.generation import load_generator
+from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
+from emo3d.scoring.result import read_plain
+from emo3d_lab.training.predictions import save_predictions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A score, and what was scored on what.
+
+    Attributes:
+        result: the score.
+        model: id, folder or class of the generator; the file's name where a file does not say it.
+        revision: the model's commit; None where it was read from disk or was in hand.
+        dataset: id, folder or file of the dataset, None where nobody says it. `result.references` has its content.
+        config: of the dataset.
+        split: of the dataset.
+        date: day of the evaluation, as in 2026-11-23.
+    """
+
+    result: Emo3DResult
+    model: str
+    revision: str | None = None
+    dataset: str | None = None
+    config: str | None = None
+    split: str | None = None
+    date: str | None = None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything as JSON: what `Emo3DResult.save` writes, and this; `Emo3DResult.load` reads it, too."""
+        plain = asdict(replace(self, result=None))  # type: ignore[arg-type]  # that has a spelling of its own
+        del plain["result"]
+        text = json.dumps(plain | self.result.to_dict(per_sample=True), indent=1)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Evaluation:
+        """Read what `save`, `Emo3DResult.save` or `emo3d score --out` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: it holds no result; the message names the file.
+        """
+        try:
+            plain = read_plain(path)
+            result = Emo3DResult.from_dict(plain)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        said = {field.name: plain.get(field.name) for field in fields(cls) if field.name != "result"}
+        for name, value in said.items():
+            if value is not None and not (isinstance(value, str) and value.isprintable()):
+                raise ValueError(f"{path}: expected a text as {name!r}, got {value!r:.100}")
+        return cls(result, **said | {"model": said["model"] or Path(path).stem})
+
+
+def evaluate_model(
+    model: Any,
+    dataset: str,
+    *,
+    config: str | None = None,
+    split: str = "test",
+    revision: str | None = None,
+    space: Space | None = None,
+    settings: ScoreSettings | None = None,
+    device: str = "cpu",
+    batch_size: int = 32,
+    predictions: str | os.PathLike[str] | None = None,
+) -> Evaluation:
+    """Let a generator write an expression for every description of a dataset, and score them.
+
+    Args:
+        model: what `load_generator` takes, or a generator.
+        dataset: what `open_references` takes; its `blendshapes`, where it has them, are what MSE and MAE compare with.
+        config: of the dataset.
+        split: of the dataset.
+        revision: of the model.
+        space: of the dataset's blendshapes, where it does not say it; then they are taken to be in the model's.
+        settings: of the score; their `space` is the model's. Where the dataset's is another, there is no MSE and MAE.
+        device: where the model and the backbone run.
+        batch_size: descriptions, and faces, encoded at a time.
+        predictions: a .parquet file for the expressions, as `write_predictions` writes it.
+
+    Raises:
+        ValueError: bad rows, no such split, or what `load_generator` and `score` refuse; a `space` that the dataset
+            contradicts.
+        OSError: model, dataset or backbone is not to be had.
+    """
+    if predictions is not None:
+        check_output(predictions, (".parquet",))
+    references = open_references(dataset, config, split)
+    if space and references.space and space != references.space:
+        raise ValueError(f"{dataset} says that its space is {references.space}, got {space}")
+    references = replace(references, space=references.space or space)
+    named_model = isinstance(model, str | Path)
+    generator: Any = load_generator(model, revision) if named_model else model
+    own = generator.config.space
+    if references.expressions is not None and references.space is None:
+        logger.warning("%s does not say the space of its blendshapes: they are compared as %s", dataset, own)
+    expressions = generator.to(device).generate(references.descriptions, batch_size=batch_size)
+    if predictions is not None:
+        save_predictions(predictions, references.descriptions, expressions, own, str(model) if named_model else None)
+    result = score(
+        expressions,
+        references,
+        settings=replace(settings or ScoreSettings(), space=own),
+        device=device,
+        batch_size=batch_size,
+    )
+    today = date.today().isoformat()
+    if generator is model:
+        named = generator.name_or_path or type(generator).__name__
+        return Evaluation(result, named, None, dataset, config, split, today)
+    return Evaluation(result, str(model), _commit(str(model), revision), dataset, config, split, today)
+
+
+def _commit(id: str, revision: str | None) -> str | None:
+    """The commit that was loaded, by its folder in the cache: transformers 5 no longer keeps it."""
+    if id == QUICKSTART or Path(id).is_dir():
+        return None
+    file = try_to_load_from_cache(id, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else None

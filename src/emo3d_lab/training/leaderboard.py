@@ -1,0 +1,149 @@
+"""Scores of several systems in one table, in Markdown or as a page, if their settings and references are the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emo3d.markup import markdown_code, markdown_text
+from emo3d.scoring import check_comparable, signature_difference
+from emo3d.scoring.consistency import check_result
+from emo3d_lab.pages import write_page
+from emo3d_lab.training.evaluate import Evaluation
+
+_MEASURES = {"emo3d": ("Emo3D ↓", ".3f"), "kl_divergence": ("KL ↓", ".3f"), "mse": ("MSE ↓", ".4f")}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Evaluations under the same settings on the same references, the lowest Emo3D score first."""
+
+    entries: Sequence[Evaluation]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The signature of all its scores, setting by setting."""
+        return dict(part.partition(":")[::2] for part in self.entries[0].result.signature.split("|"))
+
+    @property
+    def note(self) -> str | None:
+        """Why errors are left out, or None."""
+        hashes = {entry.result.reference_expressions for entry in self.entries if entry.result.mse is not None}
+        if len(hashes - {None}) > 1:
+            return "no MSE: the expressions of the references, which it compares with, are not the same for all"
+        return None
+
+    @property
+    def headings(self) -> list[str]:
+        """Of the columns."""
+        shown = [heading for heading, _ in _MEASURES.values()]
+        return ["model", *shown, f"recall@{self.settings.get('k', 'k')} ↑", "n", "date"]
+
+    @property
+    def rows(self) -> list[list[tuple[str, str]]]:
+        """Each cell's text and, where it has one, the text of its interval."""
+        return [
+            [
+                (entry.model, ""),
+                *(
+                    ("–", "") if name == "mse" and self.note else _shown(entry, name, form)
+                    for name, (_, form) in _MEASURES.items()
+                ),
+                _shown(entry, "recall_at_k", ".0%"),
+                (f"{entry.result.n:,}", ""),
+                (entry.date or "–", ""),
+            ]
+            for entry in self.entries
+        ]
+
+    @property
+    def spans(self) -> list[tuple[float, float, float]]:
+        """Where each row's score and the ends of its interval lie on an axis from 0 to 100 that holds all of them."""
+        spans = []
+        for entry in self.entries:
+            score = entry.result.emo3d
+            spans.append((*entry.result.intervals.get("emo3d", (score, score)), score))
+        lowest, highest = min(map(min, spans)), max(map(max, spans))
+        scale = 100 / (highest - lowest or 1)
+        return [tuple((value - lowest) * scale for value in span) for span in spans]  # type: ignore[misc]
+
+
+def rank(evaluations: Sequence[Evaluation], *, group: bool = False) -> list[Table]:
+    """Sort evaluations by their Emo3D score, in one table.
+
+    Args:
+        evaluations: at least one.
+        group: make a table of each set that can be compared, in order of their first, instead of refusing.
+
+    Raises:
+        ValueError: none, or two that differ in settings or references and `group` is not set; the message names both
+            and the first difference; a result that contradicts itself.
+    """
+    if not evaluations:
+        raise ValueError("expected at least one result, got none")
+    tables: list[list[Evaluation]] = []
+    for evaluation in evaluations:
+        try:
+            check_result(evaluation.result)
+        except ValueError as error:
+            raise ValueError(f"{evaluation.model}: {error}") from error
+        for table in tables:
+            try:
+                check_comparable(table[0].result, evaluation.result)
+            except ValueError as error:
+                if not group:
+                    raise ValueError(
+                        f"{table[0].model} and {evaluation.model} cannot be in one table: {error}"
+                    ) from error
+            else:
+                table.append(evaluation)
+                break
+        else:
+            tables.append([evaluation])
+    return [Table(sorted(table, key=lambda entry: (entry.result.emo3d, entry.model))) for table in tables]
+
+
+def to_markdown(tables: Sequence[Table]) -> str:
+    """Tables as Markdown, each with its signature below it; names are shown as they are, whatever is in them."""
+    parts = []
+    for table in tables:
+        lines = [table.headings, ["---"] + ["---:"] * (len(table.headings) - 1)]
+        for (model, _), *numbers in table.rows:
+            cells = [f"{value} [{ends}]" if ends else value for value, ends in numbers]
+            lines.append([markdown_text(model), *cells[:-1], markdown_text(cells[-1])])
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        if table.note:
+            parts.append(table.note)
+        parts.append(f"Signature: {markdown_code(table.entries[0].result.signature)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def write_leaderboard(tables: Sequence[Table], path: str | os.PathLike[str]) -> None:
+    """Write tables as Markdown or as a page that asks for nothing outside it.
+
+    Args:
+        tables: from `rank`.
+        path: ends in `.md` or `.html`.
+
+    Raises:
+        ValueError: another ending.
+    """
+    path = Path(path)
+    if path.suffix == ".html":
+        first, *_ = signatures = [table.entries[0].result.signature for table in tables]
+        differences = [signature_difference(first, signature) for signature in signatures]
+        write_page("leaderboard.html.jinja", path, tables=tables, differences=differences)
+    elif path.suffix == ".md":
+        path.write_text(to_markdown(tables), encoding="utf-8")
+    else:
+        raise ValueError(f"expected a file of .md, .html, got {path.name}")
+
+
+def _shown(entry: Evaluation, name: str, form: str) -> tuple[str, str]:
+    value = getattr(entry.result, name)
+    if value is None:
+        return "–", ""
+    ends = entry.result.intervals.get(name, ())
+    return f"{value:{form}}", "–".join(f"{end:{form}}" for end in ends)

@@ -1,0 +1,275 @@
+"""Train a generator on `transformers.Trainer`, by a recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch.nn.functional import mse_loss
+from transformers import (
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    Trainer,
+    TrainingArguments,
+    default_data_collator,
+    set_seed,
+)
+from transformers.integrations import get_reporting_integration_callbacks
+
+from emo3d.blendshapes import Space, check_space
+from emo3d.dataset import is_release, open_rows
+from emo3d.encoders import load_text_encoder
+from emo3d.files import check_output_folder
+from emo3d.generation import ExpressionModel, VaeClipModel
+from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
+from emo3d_lab.training.data import Pairs, prepare, read_pairs
+from emo3d_lab.training.recipe import MODELS, Recipe, load_recipe
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+RECIPE = "recipe.yaml"
+"""Name of the recipe's file beside a model."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave.
+
+    Attributes:
+        model: the best one by validation loss, in evaluation mode. That loss is the mean squared error of what users
+            get, from descriptions unless it learns from pictures only: for a `VaeClipModel`, of the expression decoded
+            from an embedding, neither that of the autoencoder nor the sum of the terms.
+        metrics: of the validation split, by the names that `Trainer.evaluate` gives them.
+        truncated: how many distinct descriptions of each split lost their end, being longer than the encoder's window.
+    """
+
+    model: PreTrainedModel
+    metrics: dict[str, float]
+    truncated: int
+
+
+def train(
+    recipe: Recipe, dataset: str, output: str | os.PathLike[str], *, config: str | None = None, resume: bool = False
+) -> Trained:
+    """Train a generator and write it to a folder: the model, its tokenizer where its encoder learned, and the recipe.
+
+    A frozen encoder embeds every description once, see `cached_embeddings`. The same recipe and dataset give the same
+    weights on the same machine, also where training was killed and resumed.
+
+    Args:
+        recipe: from `load_recipe`.
+        dataset: `"sample"`, a folder or Parquet file, or an id on the Hub, with the columns that `read_pairs` reads:
+            `description` or `descriptions`, `blendshapes`, `image` to learn from pictures, and `intensities` for the
+            score.
+        output: a new or empty folder, which also receives the checkpoints.
+        config: of the dataset.
+        resume: go on from the last whole checkpoint in the folder; from the beginning where it has none. The recipe
+            must be the one with which the run began.
+
+    Raises:
+        ValueError: a folder with files and no `resume`, a resumed run of another recipe, a dataset without the needed
+            columns or splits, with bad rows or of an unknown space, a setting that does not fit, or a loss that is not
+            finite; the message says at which step.
+        OSError: the dataset, the encoder or the score's backbone is not to be had.
+    """
+    check_output_folder(output)
+    checkpoint = _checkpoint(Path(output), recipe, resume)
+    arguments, patience = _arguments(recipe, output)
+    inputs = recipe.data["inputs"]
+    validated = "descriptions" if inputs == "both" else inputs
+    pairs, said = _read(dataset, config, recipe.data["train_split"], inputs)
+    validation, _ = _read(dataset, config, recipe.data["validation_split"], validated)
+    fields = {**recipe.model, "space": _space(recipe.model.get("space"), said, dataset)}
+    metrics = None
+    if recipe.score is not None:
+        settings = ScoreSettings(**recipe.score, space=fields["space"])
+        references = read_references(validation.references(), fields["space"])
+        scorer = Emo3DScorer(settings, device=str(arguments.device))
+        if arguments.process_index == 0:
+            scorer.fit(references)
+        metrics = score_metrics(scorer, references)
+
+    model = _build(fields, arguments.seed)
+    model.to(arguments.device)  # type: ignore[arg-type]  # where a frozen encoder embeds
+    with arguments.main_process_first(desc="embedding"):
+        training, truncated = prepare(model, pairs.mirrored() if recipe.data["mirror"] else pairs, inputs)
+        evaluation, also_truncated = prepare(model, validation, validated)
+    if truncated + also_truncated:
+        logger.warning(
+            "%d descriptions were longer than the encoder's window and lost their end", truncated + also_truncated
+        )
+    learns = isinstance(model, ExpressionModel) and not model.config.freeze_encoder
+    tokenizer = model.text_encoder().tokenizer if learns else None  # type: ignore[operator]
+    trainer = (_VaeTrainer if isinstance(model, VaeClipModel) else _Trainer)(
+        model,
+        arguments,
+        data_collator=DataCollatorWithPadding(tokenizer) if tokenizer else default_data_collator,
+        train_dataset=training,
+        eval_dataset=evaluation,
+        processing_class=tokenizer,  # so it is saved beside the model
+        compute_metrics=metrics,
+        callbacks=[EarlyStoppingCallback(patience)] if patience else None,
+    )
+    if trainer.is_world_process_zero():
+        Path(output).mkdir(parents=True, exist_ok=True)
+        recipe.write(Path(output, RECIPE))
+    trainer.train(resume_from_checkpoint=checkpoint)
+    for reporting in get_reporting_integration_callbacks(arguments.report_to):
+        trainer.remove_callback(reporting)  # which has ended its run, and would begin another
+    result = Trained(model.eval(), trainer.evaluate(), truncated + also_truncated)
+    trainer.save_model()
+    trainer.save_metrics("eval", result.metrics, combined=False)
+    if trainer.is_world_process_zero():
+        Path(output, "training_args.bin").unlink(missing_ok=True)  # a pickle of what the recipe says
+    return result
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Build all that a recipe's values are for, without data and encoders.
+
+    Raises:
+        ValueError: a value that cannot be used; the message says where it stands.
+    """
+    _arguments(recipe, "output")
+    _configuration({**recipe.model, "space": recipe.model.get("space", "weights")})
+    if recipe.score is not None:
+        _using("score", lambda: ScoreSettings(**recipe.score))  # type: ignore[arg-type]
+
+
+def _arguments(recipe: Recipe, output: str | os.PathLike[str]) -> tuple[TrainingArguments, int | None]:
+    """The Trainer's, and after how many evaluations without a better one it stops."""
+    options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
+    patience = options.pop("early_stopping_patience", None)
+    if not (patience is None or (isinstance(patience, int) and patience > 0)):
+        raise ValueError(f"expected a whole number above 0 as training.early_stopping_patience, got {patience!r:.60}")
+    return _using("training", lambda: TrainingArguments(str(output), **options)), patience
+
+
+def _configuration(fields: dict[str, Any]) -> Any:
+    settings = {name: value for name, value in fields.items() if name != "type"}
+    return _using("model", lambda: MODELS[fields.get("type", "expression")].config_class(**settings))
+
+
+def _using(section: str, build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except Exception as error:  # transformers checks few types: a wrong one comes to nearly anything
+        raise ValueError(f"the recipe's {section} cannot be used: {str(error)[:500]}") from error
+
+
+def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPrediction], dict[str, float]]:
+    """The Emo3D score as the Trainer's `compute_metrics`; of several processes the first computes it, for all.
+
+    Args:
+        scorer: with a bank (`fit`), else the references are embedded at every evaluation.
+        references: of the evaluated rows, in their order, as for `Emo3DScorer.update`.
+
+    Returns:
+        A function of a Trainer's predictions (N, 51), which gives `emo3d`, `kl_divergence`, `recall_at_k` and `mse`.
+    """
+
+    def score(predictions: Any) -> dict[str, float]:
+        scorer.reset()
+        scorer.update(predictions, references)  # the Trainer keeps the order of the rows
+        result = scorer.compute()
+        values = {name: getattr(result, name) for name in ("emo3d", "kl_divergence", "recall_at_k", "mse")}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def compute_metrics(evaluated: EvalPrediction) -> dict[str, float]:
+        from accelerate import PartialState
+        from accelerate.utils import broadcast_object_list
+
+        scores = [score(evaluated.predictions) if PartialState().is_main_process else None]
+        return broadcast_object_list(scores)[0]
+
+    return compute_metrics
+
+
+class _Trainer(Trainer):
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = super().training_step(*args, **kwargs)
+        if not loss.isfinite():
+            raise ValueError(
+                f"the loss is {loss.item()} at step {self.state.global_step + 1}: expected a finite one, "
+                "try a lower learning_rate"
+            )
+        return loss
+
+
+class _VaeTrainer(_Trainer):
+    """Evaluates what users get, the expression decoded from an embedding, rather than the autoencoder's."""
+
+    def prediction_step(
+        self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        inputs = self._prepare_inputs(inputs)
+        labels = inputs.pop("labels")
+        (embeddings,) = inputs.values()
+        vae: Any = self.accelerator.unwrap_model(model)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            expressions = vae.decoder(vae.config.embedding_scale * embeddings)
+            loss = mse_loss(expressions, labels)
+        return loss, None if prediction_loss_only else expressions, labels
+
+
+def _read(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pairs, Space | None]:
+    if is_release(dataset):
+        raise ValueError(
+            f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
+        )
+    rows, space = open_rows(dataset, config, split)
+    return read_pairs(rows, f"the split {split} of {dataset}", pictures=inputs != "descriptions"), space
+
+
+def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
+    config = _configuration(fields)
+    model_class = MODELS[fields.pop("type", "expression")]
+    if model_class is not ExpressionModel:
+        config.embedding_size = model_class(config).embed(["a face"]).shape[1]
+        set_seed(seed)
+        return model_class(config)
+    # In the cache from here on: the first loading of an encoder draws random numbers, the next ones none.
+    load_text_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
+    set_seed(seed)
+    return ExpressionModel.from_encoder(**fields)
+
+
+def _space(wanted: str | None, said: Space | None, dataset: str) -> Space:
+    if wanted and said and wanted != said:
+        raise ValueError(f"{dataset} says that its space is {said}, got model.space={wanted}")
+    if not (wanted or said):
+        raise ValueError(
+            f"nobody says in which space the blendshapes of {dataset} are: "
+            "expected the setting model.space=reading (MediaPipe's, as in the release) or model.space=weights"
+        )
+    return check_space(wanted or said or "")
+
+
+def _checkpoint(output: Path, recipe: Recipe, resume: bool) -> str | None:
+    """The last checkpoint in the folder; one that a kill cut short has no trainer state, which is written last."""
+    if not resume:
+        if output.exists() and any(output.iterdir()):
+            raise ValueError(
+                f"expected a new or empty folder, {output} has files: resume (--resume) the training in it, or name "
+                "another"
+            )
+        return None
+    if (output / RECIPE).is_file():
+        difference = recipe.difference(load_recipe(output / RECIPE))
+        if difference:
+            raise ValueError(f"expected the recipe with which the training in {output} began: {difference}")
+    for folder in sorted(output.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            json.loads((folder / "trainer_state.json").read_text())
+            return str(folder)
+    return None
