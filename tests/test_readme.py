@@ -9,11 +9,18 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from datasets import load_dataset
+from PIL import Image
 
+from emo3d.dataset import sample_folder
+from emo3d.dataset.build import build
 from emo3d.dataset.mock import write_release
-from emo3d.generation import ExpressionModel
+from emo3d.face.export import write_glb
+from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionModel, VaeClipConfig, VaeClipModel
+from emo3d.scoring import load_backbone
 from hub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,6 +106,41 @@ def test_emo3d_is_scored_step_by_step_as_it_stands(tmp_path, tiny_bert, clip_fol
     assert "backbone:openai/clip-vit-base-patch32|revision:" in footnote
     assert row.count("&") == 5
     assert row.startswith("Ours")
+
+
+@needs_minilm
+def test_python_of_sections_runs_on_stand_ins(tmp_path, tiny_bert, clip_folder, monkeypatch):
+    """What a reader brings (a head, faces, a backbone, trained models) is small here; the lines are the README's."""
+    monkeypatch.chdir(tmp_path)
+    write_glb("head.glb", np.zeros(51))
+    build(write_release(tmp_path / "release", rows=20, primitive=10), tmp_path / "emo3d-data", configs=["pairs"])
+    ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8)).save_pretrained("clip-baseline")
+    VaeClipModel(VaeClipConfig(backbone=clip_folder, embedding_size=8, hidden_size=16)).save_pretrained("vae-clip")
+    rows = load_dataset(str(sample_folder()), split="test").remove_columns("image")
+    scope = {
+        "expressions": rows["blendshapes"][:2],
+        "MyBackbone": lambda: load_backbone("quickstart"),
+        "load_dataset": load_dataset,
+        "public_references": rows.select(range(40)),
+        "batches": [(part["blendshapes"], part) for part in (rows.select(range(9)), rows.select(range(9, 20)))],
+        "others": [],
+        "photographs": [Image.new("RGB", (40, 50))],
+        "descriptions": ["a", "b"],
+    }
+    for title in (
+        "Faces for artists",
+        "Your own generator, your own backbone",
+        "The dataset",
+        "The score",
+        "The generators",
+    ):
+        code = "\n".join(re.findall(r"^```py\n(.*?)```", section(title), re.DOTALL | re.MULTILINE))
+        assert code
+        exec(code.replace("bert-base-uncased", tiny_bert), scope)
+    assert scope["pictures"].shape == (2, 512, 512, 3)
+    assert (tmp_path / "mine" / "model.safetensors").is_file()
+    assert scope["result"].n == 20
+    assert scope["face"]["picture"].size == (224, 224)
 
 
 @needs_minilm
