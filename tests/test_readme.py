@@ -161,6 +161,15 @@ def test_every_picture_and_page_exists():
         assert (ROOT / target).exists(), target
 
 
+def test_the_contents_are_the_headings():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    anchors = ["#" + re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert re.findall(r"\[([^\]]*)\]\((#[^)]*)\)", text.partition("## ")[0]) == list(
+        zip(headings, anchors, strict=True)
+    )
+
+
 def table(path, first):
     """Rows of the first table whose first heading starts so, as lists of numbers after the row's name."""
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
