@@ -80,7 +80,7 @@ def test_what_is_left_over_is_no_join():
 def test_no_join_is_advised_where_none_works(join):
     """Emo3D has a description once for each picture of its row."""
     rows = {"description": ["a", "a"], "sample_id": [1, 1]}
-    with pytest.raises(ValueError, match="rows 0 and 1 have .*; without a join, rows go by position"):
+    with pytest.raises(ValueError, match=r"rows 0 and 1 have .*; without a join, rows go by position"):
         order_of(2, rows, rows, join)
 
 
