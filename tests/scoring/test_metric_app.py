@@ -12,6 +12,7 @@ import pytest
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from pyarrow import csv, parquet
 
+from contrast import assert_readable
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.scoring import Emo3DResult
 from livelink import LIVELINK_HEADER
@@ -248,7 +249,7 @@ def test_the_space_starts_the_page(app, monkeypatch):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     context.set_default_timeout(SHOWN_WITHIN)
@@ -257,6 +258,10 @@ def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(url)
+    for title in ("More settings", "What files should look like"):
+        page.get_by_text(title, exact=True).click()
+    page.wait_for_timeout(500)  # they open slowly
+    assert_readable(page)
     upload, uploaded = page.locator("input[type=file]"), page.locator(".file-preview")  # one gives way to the other
     upload.set_input_files(write(tmp_path / "predictions.csv", wide=True))
     uploaded.wait_for()
@@ -266,6 +271,9 @@ def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     page.get_by_role("button", name="Score", exact=True).click()
     page.locator(".faces img").first.wait_for()
     assert page.locator(".faces figure:visible").count() == app.FACES
+    assert page.locator(".figures:visible").count() == 2
+    page.wait_for_timeout(500)  # the button is no longer pressed
+    assert_readable(page)
     cards = page.locator(".faces .said:visible").all_inner_texts()
     page.get_by_role("tab", name="Best faces").click()
     page.wait_for_function(f"document.querySelectorAll('.faces figure').length >= {app.FACES}")

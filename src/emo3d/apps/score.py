@@ -76,6 +76,9 @@ CSS = """
 .faces .said {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
 .faces small {font-size: 12px}
 .gone {display: none !important}
+@media (max-width: 760px) {
+  .figures .cell-wrap, .figures .cell-wrap * {font-size: 11px !important; padding: 2px !important}
+}
 """
 LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + CSS}
 
@@ -272,7 +275,9 @@ def score_tab() -> None:
                 "*The score and the faces with the best and worst values appear here.*", min_height=160
             )
             with gr.Column(visible=False) as results:
-                numbers = gr.Dataframe(headers=HEADINGS, label="Result", interactive=False)
+                figures: dict[str, Any] = {"interactive": False, "wrap": True, "elem_classes": ["figures"]}
+                numbers = gr.Dataframe(headers=HEADINGS, label="Result", column_widths=["34%", "33%", "33%"], **figures)
+                figures["column_widths"] = ["24%", "10%", "26%", "23%", "17%"]
                 with gr.Tabs():
                     with gr.Tab("By emotion"):
                         plot = gr.BarPlot(
@@ -284,9 +289,9 @@ def score_tab() -> None:
                             height=240,
                             show_label=False,
                         )
-                        by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], interactive=False)
+                        by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], **figures)
                     with gr.Tab("By intensity"):
-                        by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], interactive=False)
+                        by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], **figures)
                 files = gr.File(
                     label="Files: all results (for emo3d compare), and YAML for a model card", interactive=False
                 )
