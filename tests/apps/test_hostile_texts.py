@@ -40,7 +40,8 @@ def beacon():
 
 @pytest.fixture
 def texts(beacon):
-    address, _ = beacon
+    address, paths = beacon
+    paths.clear()
     return [
         """<img src=x onerror="window.ran=1">""",
         "[x](javascript:window.ran=1)",
