@@ -44,7 +44,9 @@ def imports(module):
     """Modules of ours that a module imports anywhere but for type checkers; relative imports are not used here."""
     tree = ast.parse(modules()[module].read_text())
     checked = {
-        inner for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in node.body
     }
     names = set()

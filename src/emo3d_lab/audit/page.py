@@ -10,6 +10,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import RenderSettings, render
 from emo3d.pictures import encode_picture
+from emo3d.scoring.core import SMALLEST
 from emo3d_lab.audit.faces import views
 from emo3d_lab.audit.result import KINDS, LEAST, Audit, Estimate
 from emo3d_lab.audit.verdict import chance, found, holds_for, not_measured, number, signed
@@ -47,6 +48,7 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
         },
         signature=[part.partition(":")[::2] for part in audit.signature.split("|")],
         least=LEAST,
+        smallest=SMALLEST,
         number=number,
         signed=signed,
         chance=chance,

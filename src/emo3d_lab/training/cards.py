@@ -15,11 +15,10 @@ from emo3d.encoders import MINILM
 from emo3d.markup import markdown_code
 from emo3d_lab.building.card import citation
 from emo3d_lab.pages import CARD_TAGS, render_card
-from emo3d_lab.training.recipe import RECIPES, Recipe, load_recipe
 from emo3d_lab.training.evaluate import Evaluation
 from emo3d_lab.training.leaderboard import rank, to_markdown
 from emo3d_lab.training.model_index import update_card
-from emo3d_lab.training.recipe import MODELS, RECIPES_FOLDER
+from emo3d_lab.training.recipe import MODELS, RECIPES, RECIPES_FOLDER, Recipe, load_recipe
 
 ASSETS = RECIPES_FOLDER.parent
 PARTS = ("quickstart-backbone", "quickstart-generator")
