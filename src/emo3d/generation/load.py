@@ -15,10 +15,11 @@ from emo3d.generation.checks import check_numbers, check_weights, planned
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.light import FOLDER
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
-QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
+QUICKSTART_FOLDER = FOLDER
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
 MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
