@@ -253,10 +253,15 @@ main()
 """
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
+    draco = Path(__file__).parent / "face" / "compressed" / "head-draco.glb"
     (tmp_path / "weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     for module, command in (
         ("gradio", ["demo"]),
         ("mediapipe", ["extract", tmp_path / "pictures", tmp_path / "out"]),
+        ("accelerate", ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"]),
+        *([("ray", ["build", RELEASE, tmp_path / "built", "--engine", "ray"])] if RELEASE.is_dir() else []),
+        ("evaluate", ["quickstart", "--out", tmp_path / "first"]),
+        ("DracoPy", ["calibrate", tmp_path / "calibration", "--rig", draco]),
         ("h5py", ["convert", tmp_path / "weights.h5", tmp_path / "out"]),
         ("statsmodels", ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]),
     ):

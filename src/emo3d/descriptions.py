@@ -55,11 +55,12 @@ def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
     """
     if len(tokenizer) >= _MULTILINGUAL:
         return False
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    unknown = {tokenizer.unk_token_id} - {getattr(tokenizer, "eos_token_id", None)}  # CLIP ends every text with its own
+    special = set(tokenizer.all_special_ids) - unknown
     plain = [id for id in ids if id not in special]
     letters = [letter for letter in description if letter.isalpha()]
     latin = sum(letter.isascii() or "LATIN" in unicodedata.name(letter, "") for letter in letters)
-    if 2 * plain.count(tokenizer.unk_token_id) > len(plain) or 2 * latin <= len(letters):
+    if 2 * sum(id in unknown for id in plain) > len(plain) or 2 * latin <= len(letters):
         return True
     words = re.findall(r"[^\W\d_]+", description)
     marks = len(re.findall(r"[^\w\s]|\d+", description))

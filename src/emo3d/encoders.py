@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from emo3d.caches import unwritable_cache
 from emo3d.descriptions import check_descriptions, foreign_rows
 from emo3d.documents import read_json
 from emo3d.loading import FROM_PRETRAINED, loaded_once
@@ -186,7 +187,7 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
             model = AutoModel.from_pretrained(source, revision=revision)
     except OSError as error:
-        raise EncoderUnavailableError(_unavailable(model_id, revision)) from error
+        raise EncoderUnavailableError(unwritable_cache(error) or _unavailable(model_id, revision)) from error
     return TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
 
 
