@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Annotated, Any, NoReturn
@@ -16,6 +16,7 @@ import typer
 import typer.core
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 from typer.core import TyperGroup
 
 import emo3d
@@ -104,6 +105,16 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], **style: Any) -> None:
+    """Print a table whose first column is left-aligned, and the others right."""
+    table = Table(**style)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def main() -> None:

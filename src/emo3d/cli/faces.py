@@ -12,7 +12,7 @@ from rich.table import Table
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console, utf8, workshop
 from emo3d.cli.files import read_predictions
-from emo3d.cli.options import Calibration, Clip, Layout, Names, Scale
+from emo3d.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output_folder
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".glb", ".json", ".csv")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-
-Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
-Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
 
 
 @app.command(
