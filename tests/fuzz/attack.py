@@ -6,7 +6,7 @@ A door is a module in `doors/`:
     damage(draw, files) -> optional: a damaged copy of the files, with hypothesis's draw; `damaged` below by default
 
 A documented error is a ValueError or OSError with a sentence of its own, within 10 seconds and 1 GB.
-At the end, one line: the examples entered, the slowest, and by how much memory grew at most.
+At the end, one line: the examples entered, the slowest, by how much memory grew at most, and the time of all.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def _damage_safetensors(draw: st.DrawFn, content: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + content[8 + size :]
 
 
-def attack(name: str, examples: int, seed: int) -> None:
-    """Enter a door `examples` times; what is found is raised, shrunk, by hypothesis."""
+def attack(name: str, examples: int, seed: int, heartbeat: Path | None = None) -> None:
+    """Enter a door `examples` times, touching `heartbeat` each time; hypothesis raises what it finds, shrunk."""
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     logging.disable()  # thousands of warnings
     door = importlib.import_module(f"doors.{name}")
@@ -198,7 +198,8 @@ def attack(name: str, examples: int, seed: int) -> None:
         nonlocal entered, slowest
         entered, started = entered + 1, time.perf_counter()
         signal.alarm(SECONDS)  # a hang inside C code is noticed by the parent, which sees no heartbeat
-        Path(sys.argv[4]).touch() if len(sys.argv) > 4 else None
+        if heartbeat:
+            heartbeat.touch()
         try:
             door.enter(current)
         except (ValueError, OSError) as error:
@@ -214,7 +215,11 @@ def attack(name: str, examples: int, seed: int) -> None:
         once()
     finally:
         grown = (_most_memory() - at_first) / 2**20
-        print(f"{name}, seed {seed}: {entered:,} examples, slowest {slowest:.2f} s, {grown:.0f} MB more at most")
+        print(
+            f"{name}, seed {seed}: {entered:,} examples, slowest {slowest:.2f} s, {grown:.0f} MB more at most, "
+            f"{time.process_time():.1f} s of CPU",
+            flush=True,
+        )
         if sys.exc_info()[0] is None:
             shutil.rmtree(scratch, ignore_errors=True)
         else:

@@ -35,11 +35,13 @@ def damage(draw: st.DrawFn, files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def enter(folder: Path) -> None:
+    from huggingface_hub import ModelCard
+
     from emo3d.evaluation import Evaluation
     from emo3d.evaluation.model_index import update_card
 
     evaluation = Evaluation.load(folder / "a.json")
     update_card(folder / "README.md", evaluation)
-    once = (folder / "README.md").read_bytes()
+    once = ModelCard.load(folder / "README.md").data.to_yaml()
     update_card(folder / "README.md", evaluation)
-    assert (folder / "README.md").read_bytes() == once
+    assert ModelCard.load(folder / "README.md").data.to_yaml() == once
