@@ -42,7 +42,7 @@ def enter(folder: Path) -> None:
         assert weights.shape == (51,)
         assert ((weights >= 0) & (weights <= 1)).all()
 
-    text = {path.name: path.read_text("utf-8", "surrogateescape") for path in folder.iterdir()}
+    text = {path.name: path.read_text("utf-8", "replace") for path in folder.iterdir()}
     link = parse_link(dict(parse_qsl(text.get("link", ""), keep_blank_values=True)))
     if link is not None and link.weights is not None:
         whole(link.weights)
