@@ -140,8 +140,8 @@ def test_beyond_the_tolerance_a_row_is_refused_or_clipped_and_percent_is_asked_a
     assert "take.csv: clipped 3 scores; the furthest was JawOpen = 1.5 in row 0" in caplog.text
 
     write_take(take, [{"JawOpen": 50, "CheekPuff": 25}])
-    report = import_dataset("livelink", take, tmp_path / "percent", description="x", clip=True)
-    assert "if they are percent, pass scale=100 (--scale 100)" in report["problems"][0]["message"]
+    with pytest.raises(ValueError, match=r"if they are percent, pass scale=100 \(--scale 100\)"):
+        import_dataset("livelink", take, tmp_path / "percent", description="x", clip=True)
     import_dataset("livelink", take, tmp_path / "scaled", description="x", scale=100)
     assert rows_of(tmp_path / "scaled")[0]["blendshapes"][JAW] == 0.5
 

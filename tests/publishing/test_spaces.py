@@ -85,7 +85,7 @@ def test_the_metric(start, visit, tmp_path):
     expected = score(rows["blendshapes"].to_pylist(), rows.to_pylist(), settings=settings)
     address = start("emo3d_score")
     file = gradio_client.handle_file(str(tmp_path / "rows.parquet"))
-    chosen = {"source": "A file of mine", "uploaded": file, "backbone": QUICKSTART, "k": 2, "space": "weights"}
+    chosen = {"source": "My own file", "uploaded": file, "backbone": QUICKSTART, "k": 2, "space": "weights"}
     client = gradio_client.Client(address, verbose=False)
     numbers, *_, signature, _ = client.predict(file, **chosen, api_name="/score")
     values = {row[0]: row[1] for row in numbers["data"]}
