@@ -38,17 +38,26 @@ FAINT = """() => {
 }"""
 """Visible texts with a contrast below 4.5, and the contrast; what is disabled need not be read."""
 
-OFF_SCREEN = """() => {
+OFF_SCREEN = """(scrolled = "") => {
     const width = document.documentElement.clientWidth, found = [];
     for (const element of document.body.querySelectorAll("*")) {
         if (!element.checkVisibility({visibilityProperty: true})) continue;
         const box = element.getBoundingClientRect();
         if (box.width < 2 || box.height < 2 || (box.right <= width + 1 && box.left >= -1)) continue;
-        let scrolls = false;
-        for (let one = element.parentElement; one && one !== document.body; one = one.parentElement)
-            if (/auto|scroll/.test(getComputedStyle(one).overflowX)) scrolls = true;
-        if (!scrolls) found.push(element.outerHTML.slice(0, 120));
+        if (!scrolled || !element.closest(scrolled)) found.push(element.outerHTML.slice(0, 120));
     }
     return found;
 }"""
-"""Visible elements that end beyond the window and cannot be scrolled to."""
+"""Visible elements that end beyond the window, but for those in what is scrolled sideways, which a selector names."""
+
+
+def assert_readable(page, scrolled=""):
+    """Assert that all text of a page has a contrast of 4.5 and that nothing lies off its screen; `details` are opened.
+
+    Args:
+        page: in Chromium.
+        scrolled: selector of what may be scrolled sideways.
+    """
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert page.evaluate(FAINT) == {}
+    assert page.evaluate(OFF_SCREEN, scrolled) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 DEMO = Path(__file__).parent.parent / "demo_space" / "app.py"
+METRIC = DEMO.parents[1] / "metric_space" / "app.py"
 STARTED_WITHIN = 120  # seconds
 
 

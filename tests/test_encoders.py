@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from emo3d import encoders
+from emo3d.descriptions import is_foreign
 from emo3d.encoders import MINILM, EncoderUnavailableError, TextEncoder, load_text_encoder
 from text_encoders import save_bert
 
@@ -202,7 +203,7 @@ def test_a_multilingual_encoder_is_never_in_doubt(minilm):
         def __len__(self):
             return 250_002
 
-    assert not encoders.is_foreign("她非常高兴", [0], Large())
+    assert not is_foreign("她非常高兴", [0], Large())
 
 
 def test_text_of_a_terminal_without_utf8(minilm):

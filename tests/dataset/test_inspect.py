@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contrast import assert_readable
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.inspect import Flagged, inspect_dataset, write_inspection
 from emo3d.dataset.schema import parquet_schema
@@ -346,7 +347,7 @@ def test_the_command_prints_and_writes_page_and_json(hostile, tmp_path):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("dataset", ["sample", "hostile"])
+@pytest.mark.parametrize("dataset", ["sample", "hostile", "folder"])
 def test_the_page_asks_for_nothing_and_fits(dataset, request, chromium, tmp_path, width, scheme):
     source = dataset if dataset == "sample" else str(request.getfixturevalue(dataset))
     write_inspection(inspect_dataset(source), tmp_path / "page.html")
@@ -361,4 +362,5 @@ def test_the_page_asks_for_nothing_and_fits(dataset, request, chromium, tmp_path
     clipped = """() => [...document.querySelectorAll(".shapes td, .shapes th, .findings span, .stack i")]
         .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"""
     assert page.evaluate(clipped) == []
+    assert_readable(page)
     context.close()

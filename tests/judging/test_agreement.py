@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("nltk", reason="agreement needs the extra [demo]")
 
+from emo3d import render
 from emo3d.dataset import make_rows
 from emo3d.judging import Answer, Study, make_study, measure_agreement
 from emo3d.scoring import ScoreSettings
@@ -139,3 +142,36 @@ def test_studies_are_the_same_from_run_to_run(study):
     faces = {"reference": [row.blendshapes for row in rows], "neutral": np.zeros((10, 51), np.float32)}
     again: Study = make_study(references, faces, ScoreSettings(backbone="quickstart", k=5))
     assert again.tasks.keys() == study.tasks.keys()
+
+
+def test_ids_cover_what_is_shown(study):
+    """An answer is to a picture: another head, other calibration or another light is another question."""
+    rows = make_rows("test", 10, seed=3)
+    references = {"description": [row.description for row in rows], "intensities": [row.intensities for row in rows]}
+    faces = {"reference": [row.blendshapes for row in rows], "neutral": np.zeros((10, 51), np.float32)}
+    settings = ScoreSettings(backbone="quickstart", k=5)
+
+    def ids(**changed):
+        heads = changed.pop("identities", None)
+        return make_study(references, faces, replace(settings, **changed), identities=heads).tasks.keys()
+
+    on_one_other = ["elderly-man", *["adult"] * 9]
+    assert len(ids(identities=on_one_other) & study.tasks.keys()) == 27  # of 30: two fits and a pair are of row 0
+    others = [ids(identity="girl"), ids(space="reading"), ids(space="reading", calibration="none")]
+    for number, other in enumerate(others):
+        assert not other & study.tasks.keys()
+        assert not any(other & further for further in others[:number])
+    assert ids(k=7, seed=1) == study.tasks.keys()  # of the score alone
+
+
+def test_faces_are_shown_on_the_head_of_their_task(study):
+    rows = make_rows("test", 1, seed=3)
+    references = {"description": [rows[0].description], "intensities": [rows[0].intensities]}
+    faces = {"a": [rows[0].blendshapes], "b": np.zeros((1, 51), np.float32)}
+    settings = ScoreSettings(backbone="quickstart", k=1)
+    asked = make_study(references, faces, settings, identities=["elderly-man"])
+    pair = next(task for task in asked.tasks.values() if task.kind == "pair")
+    expected = render(pair.expressions, rig="elderly-man", size=384)
+    assert np.array_equal(asked.pictures(pair), expected)
+    with pytest.raises(ValueError, match="expected an identity for each of 1 references, got 2"):
+        make_study(references, faces, settings, identities=["girl", "boy"])

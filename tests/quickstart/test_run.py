@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contrast import assert_readable
 from emo3d.quickstart.report import Row
 from emo3d.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
 
@@ -54,6 +55,13 @@ def test_published_pictures_stand_beside_renders(finished):
     assert "<td>38</td>" in raw  # 1 picture with 2 descriptions and 12 with 3
     assert raw.replace("raw", "") != calibrated.replace("calibrated", "")
     assert "network/anny-1" in page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_can_be_read(finished, visit, width, scheme):
+    assert_readable(visit((finished[0] / "report.html").as_uri(), width, scheme))
 
 
 def test_a_face_is_written(finished):

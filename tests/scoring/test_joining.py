@@ -73,7 +73,15 @@ def test_what_is_left_over_is_no_join():
     with pytest.raises(ValueError, match="a reference for each prediction to join by description, 1 have none, the fi"):
         order_of(3, {"description": ["a", "c", "b"]}, {"description": ["a", "b"]}, "description")
     with pytest.raises(ValueError, match="once each in the references to join by it, rows 0 and 1 have 'a'; two col"):
-        order_of(2, {"description": ["a", "b"]}, {"description": ["a", "a"]}, "description")
+        order_of(2, {"description": ["a", "b"]}, {"description": ["a", "a"], "sample_id": [1, 2]}, "description")
+
+
+@pytest.mark.parametrize("join", ["description", "sample_id,description"])
+def test_no_join_is_advised_where_none_works(join):
+    """Emo3D has a description once for each picture of its row."""
+    rows = {"description": ["a", "a"], "sample_id": [1, 1]}
+    with pytest.raises(ValueError, match=r"rows 0 and 1 have .*; without a join, rows go by position"):
+        order_of(2, rows, rows, join)
 
 
 @pytest.fixture

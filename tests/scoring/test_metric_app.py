@@ -12,6 +12,7 @@ import pytest
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from pyarrow import csv, parquet
 
+from contrast import assert_readable
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.scoring import Emo3DResult
 from livelink import LIVELINK_HEADER
@@ -144,7 +145,7 @@ def test_the_parts_of_a_score(app, client, choices, tmp_path):
     ("change", "message"),
     [
         ({"k": 13}, "expected a bank of at least k = 13 descriptions, got 12"),
-        ({"space": "reading"}, "expected predictions in the space 'reading', the file says 'weights'"),
+        ({"space": "reading"}, "the predictions say that their space is weights, got reading"),
         ({"uploaded": None}, "Please upload predictions and references first"),
     ],
 )
@@ -154,6 +155,43 @@ def test_what_is_wrong_is_said_in_words(client, choices, tmp_path, change, messa
     take = handle_file(str(write_take(tmp_path / "take.csv")))
     with pytest.raises(Exception, match=message):
         client.predict(take, **choices | change, api_name="/score")
+
+
+def values_of(client, predictions, references, choices, **options):
+    """The table of a result, by its first column."""
+    from gradio_client import handle_file
+
+    files = {"uploaded": handle_file(str(references)), **options}
+    numbers, *_, signature, _ = client.predict(handle_file(str(predictions)), **choices | files, api_name="/score")
+    return {row[0]: row[1] for row in numbers["data"]} | {"signature": signature}
+
+
+@pytest.mark.parametrize("ending", ["csv", "CSV", "parquet", "jsonl"])
+def test_predictions_in_another_order_are_refused_or_matched(client, choices, tmp_path, ending):
+    """Each prediction is its own reference's expression, so matched rows have an MSE of 0."""
+    with pytest.MonkeyPatch.context() as patch:
+        rows = [{**row, "blendshapes": [number / 20] * 51} for number, row in enumerate(ROWS)]
+        patch.setitem(globals(), "ROWS", rows)
+        references = write(tmp_path / "references.jsonl", wide=False)
+        patch.setitem(globals(), "ROWS", [rows[1], rows[0], *rows[2:]])
+        predictions = write(tmp_path / f"p.{ending.lower()}", wide=ending.lower() == "csv")
+    predictions = predictions.rename(tmp_path / f"p.{ending}")
+    with pytest.raises(Exception, match="row 0 has the description 'a happy face' and reference 0 has 'a calm face'"):
+        values_of(client, predictions, references, choices)
+    assert values_of(client, predictions, references, choices, join="description")["MSE"] == "0.0000"
+
+
+def test_files_say_the_space_of_predictions(app, client, choices, tmp_path):
+    """References are readings; predictions that say nothing are taken as such, or have no MSE."""
+    table = pa.Table.from_pylist(ROWS).replace_schema_metadata({"space": "reading"})
+    parquet.write_table(table, tmp_path / "readings.parquet")
+    predictions = write(tmp_path / "p.jsonl", wide=False)
+    files = (client, predictions, tmp_path / "readings.parquet", choices)
+    values = values_of(*files, space=app.FROM_FILES)
+    assert (values["MSE"], "space:reading" in values["signature"]) == ("0.0000", True)
+    values = values_of(*files, space="weights")
+    assert values["MSE and MAE"] == "none: the references' blendshapes are reading"
+    assert "MSE" not in values
 
 
 FORMULAS = ["=HYPERLINK(0)", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1+1)"]
@@ -211,7 +249,7 @@ def test_the_space_starts_the_page(app, monkeypatch):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     context.set_default_timeout(SHOWN_WITHIN)
@@ -220,6 +258,10 @@ def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(url)
+    for title in ("More settings", "What files should look like"):
+        page.get_by_text(title, exact=True).click()
+    page.wait_for_timeout(500)  # they open slowly
+    assert_readable(page)
     upload, uploaded = page.locator("input[type=file]"), page.locator(".file-preview")  # one gives way to the other
     upload.set_input_files(write(tmp_path / "predictions.csv", wide=True))
     uploaded.wait_for()
@@ -229,6 +271,9 @@ def test_a_visit(app, url, chromium, tmp_path, width, scheme):
     page.get_by_role("button", name="Score", exact=True).click()
     page.locator(".faces img").first.wait_for()
     assert page.locator(".faces figure:visible").count() == app.FACES
+    assert page.locator(".figures:visible").count() == 2
+    page.wait_for_timeout(500)  # the button is no longer pressed
+    assert_readable(page)
     cards = page.locator(".faces .said:visible").all_inner_texts()
     page.get_by_role("tab", name="Best faces").click()
     page.wait_for_function(f"document.querySelectorAll('.faces figure').length >= {app.FACES}")

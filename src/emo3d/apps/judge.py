@@ -12,13 +12,12 @@ import gradio as gr
 import numpy as np
 from huggingface_hub import cached_assets_path, constants, get_token
 
-from emo3d.apps.faces import AS_DESCRIBED, Face, portrait
+from emo3d.apps.faces import fitting_identity
 from emo3d.apps.look import bars, in_words
 from emo3d.dataset import make_rows
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.face.spaces import rig_weights
 from emo3d.generation import load_generator
-from emo3d.judging import Answer, Answers, Study, Task, make_study, measure_agreement
+from emo3d.judging import Answer, Answers, Study, make_study, measure_agreement
 from emo3d.judging.agreement import PUBLISHED_AGREEMENT
 from emo3d.judging.study import Kind
 from emo3d.scoring import QUICKSTART, ScoreSettings
@@ -87,7 +86,7 @@ def judge_tab() -> None:
         if task is None:
             nothing = [gr.skip()] * (len(asked) - 4)
             return [None, 0.0, gr.Markdown(THANKS), gr.Column(visible=False), *nothing]
-        pictures = _pictures(task, tasks)
+        pictures = tasks.pictures(task)
         (wanted,) = distribution(task.intensities)
         rows = [(emotion, [float(share)]) for emotion, share in zip(EMOTIONS, wanted, strict=True)]
         return [
@@ -162,7 +161,8 @@ def _study() -> Study:
         "reference": np.array(references["blendshapes"]),
         QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
     }
-    return make_study(references, faces, ScoreSettings(backbone=QUICKSTART))
+    identities = [fitting_identity(description) for description in descriptions]
+    return make_study(references, faces, ScoreSettings(backbone=QUICKSTART), identities=identities)
 
 
 @lru_cache(maxsize=1)
@@ -180,11 +180,6 @@ def _answers() -> Answers:
             raise
         where = folder or constants.HF_HOME
         raise OSError(f"no answers can be kept in {where} ({error.strerror}): set EMO3D_ANSWERS to a folder") from error
-
-
-def _pictures(task: Task, study: Study) -> list[np.ndarray]:
-    weights = rig_weights(task.expressions, study.settings.space, study.settings.calibration)
-    return [portrait(Face(row, AS_DESCRIBED, task.description), 384) for row in weights]
 
 
 def _report() -> str:

@@ -26,10 +26,12 @@ THEME = gr.themes.Soft(  # fonts of the system: no other host is asked for one
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
     link_text_color="*primary_700",
+    link_text_color_dark="*primary_300",
     color_accent="*primary_600",
     checkbox_label_background_fill_selected="*primary_600",
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_700",
 )
 KEPT_SECONDS = 3600
 """How long a visitor's files are kept."""

@@ -71,7 +71,7 @@ class Panel:
         with gr.Column(elem_id="face"):
             with gr.Row(elem_id="views"):
                 self.model = gr.Model3D(
-                    label="3D view: drag to turn", interactive=False, height=HEIGHT, camera_position=(90, 90, None)
+                    label="3D view", interactive=False, height=HEIGHT, camera_position=(90, 90, None)
                 )
                 self.picture = gr.Image(
                     label="Picture",

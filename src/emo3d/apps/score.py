@@ -14,9 +14,10 @@ from pyarrow import parquet
 
 from emo3d.apps import look
 from emo3d.apps.look import KEPT_SECONDS, in_words, own_folder
+from emo3d.blendshapes import Space
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.expressions import SUFFIXES, read_expressions
+from emo3d.expressions import SUFFIXES
 from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
@@ -30,10 +31,14 @@ from emo3d.scoring import (
     load_backbone,
     score,
 )
-from emo3d.scoring.files import REFERENCE_SUFFIXES, read_references_file
+from emo3d.scoring.files import REFERENCE_SUFFIXES, open_predictions, read_references_file
+from emo3d.scoring.inputs import space_of
+from emo3d.scoring.joining import order_of
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"
+FROM_FILES = "as the files say"
+MATCHES = [("order", ""), ("description", "description"), ("sample_id", "sample_id")]
 MOST_ROWS = 20_000  # about ten minutes on two cores
 FACES = 6  # worst, and best
 
@@ -43,11 +48,13 @@ INTRODUCTION = """Do generated faces show the emotions that were described? Uplo
 FORMATS = """**Predictions**: CSV or Parquet with a column for each of the 51 ARKit names (or one column `blendshapes`),
 JSONL with one `{name: score}` a line, Live Link Face CSV. **References**: CSV, Parquet or JSONL with `description` and
 either `intensities` (eight numbers) or a column for each emotion; with blendshapes too, errors are computed. One row
-per prediction, in the same order.
+per prediction, in the same order: where both files have a column `description` or `sample_id`, this is checked. Rows in
+another order can be matched by one of these columns ("More settings").
 
 **Space**: *weights* drive a rig (artists, ARKit captures). *Readings* are what MediaPipe reads from a
 picture of a face, as in the published Emo3D. They are turned into weights (calibrated) before rendering; the method
-*none* renders them as they are, as in the publication."""
+*none* renders them as they are, as in the publication. Predictions without a space have that of the references, or else
+are weights."""
 
 NUMBERS = {
     "emo3d": "Emo3D",
@@ -69,6 +76,9 @@ CSS = """
 .faces .said {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
 .faces small {font-size: 12px}
 .gone {display: none !important}
+@media (max-width: 760px) {
+  .figures .cell-wrap, .figures .cell-wrap * {font-size: 11px !important; padding: 2px !important}
+}
 """
 LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + CSS}
 
@@ -81,9 +91,10 @@ def evaluate_file(
     backbone: str = QUICKSTART,
     variant: str = "paper",
     k: float = 10,
-    space: str = "weights",
+    space: str = FROM_FILES,
     calibration: str = DEFAULT_METHOD,
     model: str = "my-model",
+    join: str = "",
 ) -> tuple[Any, ...]:
     """Score a file of generated expressions against what was described.
 
@@ -94,9 +105,10 @@ def evaluate_file(
         backbone: dual encoder that reads the pictures of the faces.
         variant: paper, or release as the published code computes it.
         k: descriptions retrieved per face.
-        space: of the predictions, weights or reading.
+        space: of the predictions, weights or reading; or as the files say, weights where none does.
         calibration: how readings become weights.
         model: name of the model, for its card.
+        join: description or sample_id, a column by which rows are matched; empty where they are in the same order.
 
     Returns:
         Rows of the result; KL divergence by emotion, to plot; rows by emotion and by intensity; the worst and the best
@@ -106,8 +118,11 @@ def evaluate_file(
         raise ValueError("Please upload predictions and references first.")
     described = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
     try:
-        expressions = read_predictions_file(predictions, space)
+        expressions, known, keys = read_predictions_file(predictions)
         references = read_references_file(described)
+        rows = order_of(len(expressions), keys, references.keys, join or None)
+        expressions = expressions if rows is None else expressions[rows]
+        space = space_of(None if space == FROM_FILES else space, known, references)  # type: ignore[arg-type]
     except ValueError as error:  # what Arrow says of a file names its folder, too
         text = str(error)
         for path in (Path(predictions), described):
@@ -117,7 +132,7 @@ def evaluate_file(
         variant=variant,  # type: ignore[arg-type]
         k=int(k),
         backbone=backbone,
-        space=space,  # type: ignore[arg-type]
+        space=space,
         calibration=calibration,  # type: ignore[arg-type]
     )
     # A backbone that is given keeps no embeddings of what visitors upload.
@@ -129,7 +144,7 @@ def evaluate_file(
     order = np.argsort(result.per_sample["kl_divergence"], kind="stable")
     by_emotion = group_table(result.per_emotion)
     return (
-        table(result),
+        table(result, references),
         pd.DataFrame([[row[0], float(row[2])] for row in by_emotion], columns=PLOTTED),
         by_emotion,
         group_table(result.per_band),
@@ -140,22 +155,22 @@ def evaluate_file(
     )
 
 
-def read_predictions_file(path: str, space: str) -> np.ndarray:
-    """Expressions (N, 51), of which the file does not say that they are in another space."""
-    expressions, known = read_expressions(path)
-    if known not in (None, space):
-        raise ValueError(f"expected predictions in the space {space!r}, the file says {known!r}")
+def read_predictions_file(path: str) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
+    """Expressions (N, 51), their space, and whose faces they are, as far as the file says so."""
+    expressions, space, keys = open_predictions(path)
     if len(expressions) > MOST_ROWS:
         raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; use emo3d score at home")
-    return expressions
+    return expressions, space, keys
 
 
-def table(result: Emo3DResult) -> list[list[str]]:
+def table(result: Emo3DResult, references: References) -> list[list[str]]:
     """The result as rows of text."""
     rows = [["faces", str(result.n), ""], ["references", result.references, ""]]
     for name, shown in NUMBERS.items():
         if (value := getattr(result, name)) is not None:
             rows.append([shown, f"{value:.4f}", interval(result.intervals.get(name))])
+    if references.expressions is not None and result.mse is None:
+        rows.append(["MSE and MAE", f"none: the references' blendshapes are {references.space}", ""])
     if result.truncated:
         rows.append(["descriptions truncated", str(result.truncated), ""])
     return rows
@@ -242,13 +257,14 @@ def score_tab() -> None:
             try_it = gr.Button("No file at hand? Use faces of the quickstart generator", size="sm")
             source = gr.Radio([SAMPLE, UPLOAD], value=SAMPLE, label="References")
             uploaded = gr.File(label="My references", file_types=list(REFERENCE_SUFFIXES), height=120, visible=False)
-            space = gr.Radio(["weights", "reading"], value="weights", label="Space of the predictions")
+            space = gr.Radio([FROM_FILES, "weights", "reading"], value=FROM_FILES, label="Space of the predictions")
             backbone = gr.Dropdown(BACKBONES, value=QUICKSTART, label="Backbone")
             with gr.Accordion("More settings", open=False):
                 variant = gr.Radio(["paper", "release"], value="paper", label="Variant")
                 calibration = gr.Radio(
                     list(METHODS), value=DEFAULT_METHOD, label="Method that turns readings into weights"
                 )
+                join = gr.Radio(MATCHES, value="", label="Rows of both files match by")
                 k = gr.Slider(1, 50, value=10, step=1, label="k: number of descriptions retrieved per face")
                 model = gr.Textbox("my-model", label="Model name for the model card", max_lines=1)
             run = gr.Button("Score", variant="primary")
@@ -259,7 +275,9 @@ def score_tab() -> None:
                 "*The score and the faces with the best and worst values appear here.*", min_height=160
             )
             with gr.Column(visible=False) as results:
-                numbers = gr.Dataframe(headers=HEADINGS, label="Result", interactive=False)
+                figures: dict[str, Any] = {"interactive": False, "wrap": True, "elem_classes": ["figures"]}
+                numbers = gr.Dataframe(headers=HEADINGS, label="Result", column_widths=["34%", "33%", "33%"], **figures)
+                figures["column_widths"] = ["24%", "10%", "26%", "23%", "17%"]
                 with gr.Tabs():
                     with gr.Tab("By emotion"):
                         plot = gr.BarPlot(
@@ -271,9 +289,9 @@ def score_tab() -> None:
                             height=240,
                             show_label=False,
                         )
-                        by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], interactive=False)
+                        by_emotion = gr.Dataframe(headers=[PLOTTED[0], *GROUP_HEADINGS], **figures)
                     with gr.Tab("By intensity"):
-                        by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], interactive=False)
+                        by_band = gr.Dataframe(headers=["strongest intensity", *GROUP_HEADINGS], **figures)
                 files = gr.File(
                     label="Files: all results (for emo3d compare), and YAML for a model card", interactive=False
                 )
@@ -288,7 +306,7 @@ def score_tab() -> None:
     try_it.click(example, None, [predictions, space], api_visibility="private")
     scored = run.click(
         evaluate_file,
-        [predictions, source, uploaded, backbone, variant, k, space, calibration, model],
+        [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join],
         [numbers, plot, by_emotion, by_band, worst, best, signature, files],
         api_name="score",
         show_progress_on=[nothing, numbers],

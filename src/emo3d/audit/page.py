@@ -15,6 +15,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import RenderSettings, render
 from emo3d.pages import NOT_FOR, write_page
 from emo3d.quickstart.report import encode_picture
+from emo3d.scoring.core import SMALLEST
 
 _SIDE = 128  # pixels of a face
 
@@ -47,6 +48,7 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
         },
         signature=[part.partition(":")[::2] for part in audit.signature.split("|")],
         least=LEAST,
+        smallest=SMALLEST,
         number=number,
         signed=signed,
         chance=chance,

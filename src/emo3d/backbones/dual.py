@@ -17,6 +17,8 @@ from tqdm.auto import tqdm
 from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
+from emo3d.caches import unwritable_cache
+from emo3d.descriptions import foreign_rows
 from emo3d.documents import read_model_json
 from emo3d.encoders import (
     MINILM,
@@ -109,14 +111,16 @@ class HubBackbone:
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = np.array([len(ids) for ids in tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]])
+        whole = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        lengths = np.array([len(ids) for ids in whole])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
             tokens = self._tokenize([descriptions[row] for row in order[start : start + batch_size]])
             parts.append(_features(self.model.get_text_features(**tokens), normalize))
         embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
-        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()))
+        foreign = foreign_rows(descriptions, whole, self.tokenizer)
+        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()), foreign)
 
     @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
@@ -220,9 +224,10 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
             return _open(id, revision, device, dtype)
     except OSError as error:
         raise EncoderUnavailableError(
-            f"the backbone {id}{f' at revision {revision}' if revision else ''} could not be loaded: it is not in the "
-            "local cache and the Hub cannot be reached, or it has no such model. The backbone 'quickstart' comes with "
-            "this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
+            unwritable_cache(error)
+            or f"the backbone {id}{f' at revision {revision}' if revision else ''} could not be loaded: it is not in "
+            "the local cache and the Hub cannot be reached, or it has no such model. The backbone 'quickstart' comes "
+            "with this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
         ) from error
 
 

@@ -7,19 +7,56 @@ import io
 import logging
 import os
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 import emo3d
 from emo3d.extras import extra_of
+from emo3d.hints import did_you_mean
 
 # Said before any Hub library is imported; a user's own setting wins.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+
+@contextmanager
+def _nearest_option() -> Iterator[None]:
+    """Answer a mistyped option with the nearest one alone."""
+    try:
+        yield
+    except Exception as error:
+        mistake: Any = error  # click's own class, which typer before 0.20 has from click and later ones carry inside
+        if getattr(error, "option_name", None) and hasattr(error, "possibilities"):
+            options = [option for parameter in mistake.ctx.command.params for option in parameter.opts]
+            mistake.message = f"no such option: {mistake.option_name}{did_you_mean(mistake.option_name, options)}"
+            mistake.possibilities = None
+        raise
+
+
+class _Commands(TyperGroup):
+    """The subcommands; a mistyped name, too, is answered with the nearest one alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _nearest_option():
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"no such command: {args[0]}{did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _nearest_option():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

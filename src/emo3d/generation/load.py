@@ -9,16 +9,18 @@ import transformers
 from packaging.version import Version
 from transformers import AutoConfig
 
+from emo3d.caches import unwritable_cache
 from emo3d.documents import read_json
 from emo3d.encoders import no_bars
 from emo3d.generation.checks import check_numbers, check_weights, planned
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.light import FOLDER
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
-QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
+QUICKSTART_FOLDER = FOLDER
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
 MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
@@ -67,7 +69,8 @@ def _from_hub(id: str, revision: str | None) -> Generator:
     except OSError as error:
         at = f" at revision {revision}" if revision else ""
         raise GeneratorUnavailableError(
-            f"the generator {id}{at} could not be loaded: there is no such folder, and it is not in the local cache "
+            unwritable_cache(error)
+            or f"the generator {id}{at} could not be loaded: there is no such folder, and it is not in the local cache "
             f'and the Hub cannot be reached or has no such model. load_generator("{QUICKSTART}") needs no network'
         ) from error
 

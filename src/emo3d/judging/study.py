@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from emo3d.blendshapes import as_expressions
+from emo3d.face import FaceRig, RenderSettings, render
+from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.scoring import Backbone, Bank, References, ScoreSettings, read_references, score
 
 Kind = Literal["fit", "pair"]
 NUMBERS = ("kl_divergence", "mse")
+PORTRAIT = RenderSettings(size=384)
+"""How faces are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +26,14 @@ class Task:
     """One question.
 
     Attributes:
-        id: twelve hexadecimal digits, a hash of all that an annotator is shown and of the systems behind it.
+        id: twelve hexadecimal digits, a hash of all that an annotator is shown, pictures by what they are made of, and
+            of the systems behind it.
         kind: `"fit"`, does the emotion distribution fit this face and description; `"pair"`, which of two faces shows
             the description better.
         description: the text.
         intensities: (8,) float64 in 0..1, order `EMOTIONS`.
         expressions: (1, 51) for a fit, (2, 51) for a pair, in the study's space.
+        identity: whose head shows them, a name of `emo3d.face.IDENTITIES`.
         systems: who made each of them; not shown to annotators.
         numbers: of each of them, `kl_divergence` and, where the references have expressions, `mse`.
     """
@@ -37,6 +43,7 @@ class Task:
     description: str
     intensities: np.ndarray
     expressions: np.ndarray
+    identity: str
     systems: tuple[str, ...]
     numbers: dict[str, tuple[float, ...]]
 
@@ -48,7 +55,7 @@ class Study:
     Attributes:
         tasks: by id.
         signature: of the score that gave the numbers.
-        settings: of that score; faces are shown by its space, identity and calibration.
+        settings: of that score, which sees its own identity; faces are shown by its space and calibration.
     """
 
     tasks: dict[str, Task]
@@ -64,12 +71,18 @@ class Study:
         """The first task of an annotator's order that is not answered yet; None when all are."""
         return next((task for task in self.order(annotator, kind) if task.id not in answered), None)
 
+    def pictures(self, task: Task) -> np.ndarray:
+        """What an annotator sees of a task: (1 or 2, size, size, 3) uint8, see `PORTRAIT`."""
+        weights = rig_weights(task.expressions, self.settings.space, self.settings.calibration)
+        return render(weights, rig=FaceRig.from_anny(task.identity), settings=PORTRAIT)
+
 
 def make_study(
     references: Any,
     systems: Mapping[str, Any],
     settings: ScoreSettings,
     *,
+    identities: Sequence[str] | None = None,
     bank: Bank | None = None,
     backbone: Backbone | None = None,
 ) -> Study:
@@ -81,15 +94,19 @@ def make_study(
         references: N rows that `read_references` reads; with `blendshapes` in the space of the systems, for `mse`.
         systems: name -> (N, 51) expressions, in `settings.space`.
         settings: of the score that people are compared with.
+        identities: N names, whose head shows the faces of each row; None is `settings.identity`.
         bank: what the faces look up; None takes the references.
         backbone: used instead of loading `settings.backbone`.
 
     Raises:
-        ValueError: no systems, or what `score` refuses.
+        ValueError: no systems, not one identity for each row, or what `score` refuses.
     """
     if not systems:
         raise ValueError("expected at least one system to judge, got none")
     described = read_references(references)
+    heads = [settings.identity] * len(described) if identities is None else list(identities)
+    if len(heads) != len(described):
+        raise ValueError(f"expected an identity for each of {len(described)} references, got {len(heads)}")
     faces = {name: as_expressions(given) for name, given in systems.items()}
     results = {
         name: score(given, described, settings=settings, bank=bank, backbone=backbone) for name, given in faces.items()
@@ -100,10 +117,11 @@ def make_study(
     }
     tasks = {}
     names = sorted(faces)
+    calibration = name_calibration(settings.space, settings.calibration)
     for row in range(len(described)):
         pairs = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
         for shown in [*((name,) for name in names), *pairs]:
-            task = _task(row, described, shown, faces, numbers)
+            task = _task(row, described, shown, faces, numbers, heads[row], calibration)
             tasks[task.id] = task
     return Study(tasks, next(iter(results.values())).signature, settings)
 
@@ -114,9 +132,12 @@ def _task(
     systems: tuple[str, ...],
     faces: Mapping[str, np.ndarray],
     numbers: Mapping[str, Mapping[str, np.ndarray]],
+    identity: str,
+    calibration: str | None,
 ) -> Task:
     scores = [faces[name][row].tolist() for name in systems]
-    content = [described.descriptions[row], described.intensities[row].tolist(), scores, systems]
+    look = [identity, calibration, str(PORTRAIT)]
+    content = [described.descriptions[row], described.intensities[row].tolist(), scores, look, systems]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     if int(digest[-1], 16) % 2:
         systems = systems[::-1]
@@ -126,6 +147,7 @@ def _task(
         described.descriptions[row],
         described.intensities[row],
         np.stack([faces[name][row] for name in systems]),
+        identity,
         systems,
         {name: tuple(float(numbers[system][name][row]) for system in systems) for name in numbers[systems[0]]},
     )

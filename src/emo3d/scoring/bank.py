@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from emo3d.backbones import Backbone
+from emo3d.descriptions import warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.numerics import fixed_numerics
@@ -102,6 +103,7 @@ class Bank:
             except (ValueError, OSError, SafetensorError):
                 pass  # cut short or another program's: made anew below
         encoded = backbone.encode_texts(list(dict.fromkeys(descriptions)))
+        warn_of(len(encoded.embeddings), 0, encoded.foreign)  # those that were cut are counted by the result
         digest = embeddings_digest(encoded.embeddings)
         bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name, None, digest)
         if cached:

@@ -63,13 +63,13 @@ def read_references_file(path: str | os.PathLike[str]) -> References:
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    if path.suffix not in REFERENCE_SUFFIXES:
+    if path.suffix.lower() not in REFERENCE_SUFFIXES:
         raise ValueError(f"expected references as {', '.join(REFERENCE_SUFFIXES)}, got {path.name}")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
         columns = read_table(path, (*KEYS, "intensities", "blendshapes", *EMOTIONS, *BLENDSHAPES), is_whole=True)
-        return read_references(columns, parquet_space(path) if path.suffix == ".parquet" else None)
+        return read_references(columns, parquet_space(path) if path.suffix.lower() == ".parquet" else None)
     except ValueError as error:
         message = str(error)
         raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from error
@@ -86,7 +86,8 @@ def read_table(path: Path, wanted: Collection[str], is_whole: bool = False) -> d
     Raises:
         ValueError: no such table.
     """
-    if path.suffix == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         names: list[str] = []
 
         def choose(there: list[str]) -> list[str]:
@@ -95,7 +96,7 @@ def read_table(path: Path, wanted: Collection[str], is_whole: bool = False) -> d
 
         table = read_columns(path, choose)
         columns = {name: table[name].to_pylist() for name in table.column_names}
-    elif path.suffix == ".csv":
+    elif suffix == ".csv":
         rows = _csv_rows(path)
         names = next(rows, [])
         if len(set(names)) < len(names):
@@ -116,7 +117,7 @@ def read_table(path: Path, wanted: Collection[str], is_whole: bool = False) -> d
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         document = read_json(path)
         rows = document.get("expressions", []) if isinstance(document, dict) else document
     else:
@@ -127,7 +128,7 @@ def _records(path: Path) -> list[dict[str, Any]]:
                     rows.append(parse_json(line))
                 except ValueError as error:
                     raise ValueError(f"line {number + 1}: {error}") from None
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         for number, row in enumerate(rows):
             if not isinstance(row, dict):
                 raise ValueError(f"expected an object in row {number}, got {type(row).__name__}")

@@ -240,7 +240,7 @@ def open_references(name: str, config: str | None = None, split: str = "test") -
 
     if is_release(name):
         return read_references(list(as_pairs(read_release(name))), "reading")
-    if Path(name).suffix in (".csv", ".jsonl"):
+    if Path(name).suffix.lower() in (".csv", ".jsonl"):
         return read_references_file(name)
     rows, space = open_rows(name, config, split)
     if "description" not in rows.column_names:

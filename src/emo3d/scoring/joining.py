@@ -91,10 +91,12 @@ def _rows(side: str, keys: Keys, names: Sequence[str]) -> dict[tuple[str, ...], 
         if not all(key):
             raise ValueError(f"expected {','.join(names)} in every row of the {side} to join by it, row {row} lacks it")
         if (first := rows.setdefault(key, row)) != row:
-            more = "" if len(names) > 1 else '; two columns may do: "sample_id,description"'
+            both = list(zip(*(keys[name] for name in KEYS if name in keys), strict=True))
+            unique = len(set(both)) == len(both)  # not in Emo3D, whose descriptions come once for each picture
+            more = f'two columns do: "{",".join(KEYS)}"' if unique else "without a join, rows go by position"
             raise ValueError(
                 f"expected {','.join(names)} once each in the {side} to join by it, rows {first} and {row} have "
-                f"{_shown(key)}{more}"
+                f"{_shown(key)}; {more}"
             )
     return rows
 
