@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGES = ("emo3d", "emo3d_lab", "emo3d_demo")
 FLOORS = [
-    {"caches", "extras", "files", "hints", "loading", "markup", "numerics", "ranges", "scalars", "waiting"},
+    {"caches", "extras", "files", "hints", "loading", "markup", "numerics", "ranges", "scalars", "thrift", "waiting"},
     {"documents", "pictures", "parquet", "containers", "blendshapes", "emotions", "names", "forms"},
     {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones", "light"},
     {"face", "dataset"},

@@ -23,8 +23,8 @@ from transformers.utils import logging as transformers_logging
 
 from emo3d.caches import unwritable_cache
 from emo3d.descriptions import check_descriptions, foreign_rows
-from emo3d.documents import read_json
-from emo3d.loading import FROM_PRETRAINED, loaded_once
+from emo3d.documents import read_model_json
+from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
 from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics
 
@@ -172,7 +172,7 @@ def load_text_encoder(
 
     Raises:
         EncoderUnavailableError: it cannot be had; the message says what to install or do. An OSError.
-        ValueError: an unknown pooling.
+        ValueError: an unknown pooling, or a damaged model: one whose weights lack some, say.
     """
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
 
@@ -183,12 +183,19 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
     packaged = packaged_minilm() if model_id == MINILM and revision is None else None
     source = str(packaged or model_id)
     try:
-        with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-            model = AutoModel.from_pretrained(source, revision=revision)
+        with damage_explained("text encoder", model_id):
+            with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+                tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+                model, loading = AutoModel.from_pretrained(source, revision=revision, output_loading_info=True)
+            lacking = [key for key in loading["missing_keys"] if pooling == "pooler" or not key.startswith("pooler.")]
+            if lacking:
+                raise ValueError(f"its weights lack {lacking[0]}, which would be drawn at random")
+            encoder = TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
+            if packaged is None and not encoder.encode(["a", "a " * 100]).embeddings.isfinite().all():
+                raise ValueError("its embeddings are not finite")
     except OSError as error:
         raise EncoderUnavailableError(unwritable_cache(error) or _unavailable(model_id, revision)) from error
-    return TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
+    return encoder
 
 
 def check_pooling(pooling: str) -> Pooling:
@@ -222,7 +229,7 @@ def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokeni
     for file in sorted({file for pattern in (*_FILES, *vocabularies) for file in Path(folder).glob(pattern)}):
         content = file.read_bytes()
         if file.suffix == ".json":
-            document = read_json(file)
+            document = read_model_json(file)
             if isinstance(document, dict):
                 document = {name: value for name, value in document.items() if name not in _OF_WHOEVER_SAVED}
             content = json.dumps(document, sort_keys=True).encode()

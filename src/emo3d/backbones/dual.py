@@ -6,7 +6,7 @@ import contextlib
 import copy
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImage
 from emo3d.backbones.preprocess import Preprocess
 from emo3d.caches import unwritable_cache
 from emo3d.descriptions import foreign_rows
-from emo3d.documents import read_json
+from emo3d.documents import read_model_json
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -31,7 +31,7 @@ from emo3d.encoders import (
     tokenized,
     weights_digest,
 )
-from emo3d.loading import FROM_PRETRAINED, loaded_once
+from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
 from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
@@ -233,7 +233,7 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
 
 def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> HubBackbone:
     local = Path(id).is_dir()
-    with _damage_explained(id):
+    with damage_explained("dual encoder", id):
         config = AutoConfig.from_pretrained(id, revision=revision)
     model_class = MODEL_MAPPING.get(type(config), None)
     if not (hasattr(model_class, "get_text_features") and hasattr(model_class, "get_image_features")):
@@ -241,7 +241,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             f"expected a dual encoder of texts and pictures, such as CLIP or SigLIP; {id} is a {config.model_type} "
             "model, which has not both sides"
         )
-    with _damage_explained(id):
+    with damage_explained("dual encoder", id):
         with FROM_PRETRAINED, no_bars() if local else contextlib.nullcontext():
             model, loading = AutoModel.from_pretrained(id, revision=revision, config=config, output_loading_info=True)
         if missing := [*loading["missing_keys"], *loading["mismatched_keys"]]:
@@ -259,7 +259,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
 
 def _check_tokenizer(file: Path, config: Any) -> None:
     """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
-    settings = read_json(file) if file.is_file() else {}
+    settings = read_model_json(file) if file.is_file() else {}
     named = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
     if not named and not TOKENIZER_MAPPING.get(type(config), None):
         raise ValueError(f"{file.name} names no tokenizer_class")
@@ -273,21 +273,6 @@ def _try_out(backbone: HubBackbone) -> None:
         raise ValueError(f"its embeddings of texts have shape {texts.shape[1:]}, those of pictures {picture.shape[1:]}")
     if not (texts.isfinite().all() and picture.isfinite().all()):
         raise ValueError("its embeddings are not finite")
-
-
-@contextlib.contextmanager
-def _damage_explained(id: str) -> Iterator[None]:
-    """What a damaged folder makes transformers, tokenizers and PyTorch raise, as one sentence."""
-    try:
-        yield
-    except OSError:
-        raise
-    except BaseException as error:
-        # Tokenizers' Rust code panics with an exception of its own that is no Exception.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise ValueError(f"expected a whole dual encoder, {id} cannot be used: {reason}") from error
-        raise
 
 
 def _features(features: Any, normalize: bool) -> torch.Tensor:
