@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModel
 from emo3d.backbones import QUICKSTART
 from emo3d.documents import read_json, read_model_json
 from emo3d.encoders import MINILM, packaged_minilm
-from emo3d.generation.checks import check_numbers, planned
+from emo3d.generation.checks import check_numbers, plan_weights
 from emo3d.generation.load import MODELS, Generator, load_generator
 from emo3d.loading import loaded_once
 
@@ -180,6 +180,6 @@ def _check_kind(config: Any, kinds: tuple[str, ...], id: str) -> None:
 
 
 def _check_count(build: Any, id: str) -> None:
-    count = sum(math.prod(shape) for shape in planned(build, id).values())
+    count = sum(math.prod(shape) for shape in plan_weights(build, id).values())
     if count > LARGEST_COUNT:
         raise ValueError(f"Expected at most {LARGEST_COUNT / 1e6:.0f} million parameters, {id} has {count / 1e6:.0f}.")

@@ -66,16 +66,16 @@ def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
     return encoded.embeddings
 
 
-def finished(expressions: torch.Tensor, space: Space, wanted: Space) -> np.ndarray:
-    """Expressions (N, 51) in `space` as an array in the space that is wanted, fit for a rig.
+def as_answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
+    """Expressions (N, 51) in `space` as an array in the target space, fit for a rig.
 
     In the space of weights mouthClose is limited to jawOpen; see `limit_mouth_close`.
     """
     scores = expressions.float().cpu().numpy()
     if space == "weights":
         limit_mouth_close(scores)
-    if wanted == space:
+    if target == space:
         return scores
     from emo3d.face.calibration import to_readings, to_weights
 
-    return to_readings(scores) if wanted == "reading" else to_weights(scores)
+    return to_readings(scores) if target == "reading" else to_weights(scores)
