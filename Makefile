@@ -28,7 +28,7 @@ dist: .venv/installed
 	mkdir -p build/commit
 	git archive HEAD | tar -x -C build/commit
 	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m build --no-isolation --outdir dist build/commit
-	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m twine check --strict dist/*
 
 # Tags the last commit when it is ready; the tag, once pushed, is released by .github/workflows/publish.yml.
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/emo3d/__init__.py)

@@ -1,5 +1,6 @@
 """Virtual environments in which a wheel of this package is tried."""
 
+import sys
 import sysconfig
 import venv
 from pathlib import Path
@@ -10,5 +11,5 @@ def environment(folder, *, borrow=False):
     venv.create(folder, clear=True, with_pip=True)
     if borrow:
         site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
-        (site / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+        (site / "borrowed.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
     return Path(sysconfig.get_path("scripts", "venv", {"base": str(folder)}), "python")

@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "tools")]
-from hub import Hub
+from hub import Hub  # noqa: E402
 
 CARD = b"---\nlicense: mit\n---\n# A card\n"
 PATTERNS = ("README.md", "*.safetensors", "data/*/*.parquet")

@@ -1,4 +1,4 @@
-"""The workflow files: what they run is there, and rights are given to the step or job that needs them, and to no other."""
+"""The workflow files: what they run is there, and rights are given to the step or job that needs them."""
 
 import os
 import re
