@@ -15,7 +15,6 @@ from typing import Any, Literal
 from huggingface_hub import DatasetCard, DatasetCardData
 
 import emo3d
-from emo3d.generation import ExpressionConfig
 from emo3d_lab.building.card import links_inside
 
 Content = bytes | Path
@@ -134,6 +133,8 @@ def _quickstart(root: Path, name: str, namespace: str) -> Artifact:
     files |= {path.name: path for path in cards.glob(f"{folder.name}.jpg")}
     files[CARD] = _with_namespace(cards / f"{folder.name}.md", namespace)
     if name == "generator":
+        from emo3d.generation import ExpressionConfig  # here, as it takes seconds
+
         card = _text(files[CARD]).replace('load_generator("quickstart")', f'load_generator("{repo}")')
         with tempfile.TemporaryDirectory() as saved:
             ExpressionConfig.from_pretrained(folder).save_pretrained(saved)
