@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments bench publish dist release vulnerabilities blender clean
+.PHONY: quickstart test environments bench publish dist release ready vulnerabilities blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
@@ -31,12 +31,15 @@ dist: .venv/installed
 	$(BIN)/python -m twine check --strict dist/*
 
 # Tags the last commit when it is ready; the tag, once pushed, is released by .github/workflows/publish.yml.
-VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/emo3d/__init__.py)
-release: dist
-	git diff --quiet HEAD || { echo "not everything is committed"; exit 1; }
-	grep -q "^## $(VERSION) (20" CHANGELOG.md || { echo "CHANGELOG.md has no section ## $(VERSION) (DATE)"; exit 1; }
+release: ready dist
 	git tag v$(VERSION)
 	@echo "now: git push origin v$(VERSION)"
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/emo3d/__init__.py)
+ready:
+	@test -z "$$(git status --porcelain)" || { echo "not everything is committed: commit or remove it first"; exit 1; }
+	@grep -q "^## $(VERSION) (20" CHANGELOG.md || { echo "CHANGELOG.md lacks a section ## $(VERSION) (DATE)"; exit 1; }
+	@test -z "$$(git tag --list v$(VERSION))" || { echo "there is a tag v$(VERSION): raise __version__"; exit 1; }
 
 # Known vulnerabilities of what is installed; asks a database on the network.
 vulnerabilities: .venv/installed

@@ -76,6 +76,35 @@ def test_the_tag_is_the_version_and_in_the_changelog(tmp_path):
         assert done.returncode == code, (tag, section)
 
 
+def test_make_refuses_a_release_that_is_not_ready(tmp_path):
+    def git(*arguments):
+        author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *author, *arguments], cwd=tmp_path, capture_output=True, check=True)
+
+    def commit(section):
+        (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{section}\n\n- New.\n")
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "changes")
+
+    def refusal():
+        return subprocess.run(["make", "--silent", "ready"], cwd=tmp_path, capture_output=True, text=True).stdout
+
+    (tmp_path / "src" / "emo3d").mkdir(parents=True)
+    (tmp_path / "src" / "emo3d" / "__init__.py").write_text('"""Emo3D."""\n\n__version__ = "0.2.0"\n')
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    git("init", "--quiet")
+    for section in ("## 0.2.0 (unreleased)", "## 0.2.01 (2026-12-01)", "## 0.1.0 (2026-12-01)"):
+        commit(section)
+        assert refusal() == "CHANGELOG.md lacks a section ## 0.2.0 (DATE)\n"
+    commit("## 0.2.0 (2026-12-01)")
+    assert refusal() == ""
+    (tmp_path / "notes.txt").write_text("")
+    assert refusal() == "not everything is committed: commit or remove it first\n"
+    (tmp_path / "notes.txt").unlink()
+    git("tag", "v0.2.0")
+    assert refusal() == "there is a tag v0.2.0: raise __version__\n"
+
+
 def test_the_command_of_publishing():
     """Run in a shell, with make saying what it would do."""
     command = ["sh", "-c", scripts("publish.yml")[-1].replace("make ", "make --dry-run --silent ", 1)]
