@@ -85,19 +85,19 @@ def plan(
     if "models" in only:
         artifacts += [_quickstart(root, name, namespace) for name in ("generator", "backbone")]
         for folder in models:
-            files = _read(folder, MODEL, namespace, required=(CARD, "config.json", "model*.safetensors"))
+            files = _read_files(folder, MODEL, namespace, essential=(CARD, "config.json", "model*.safetensors"))
             artifacts.append(Artifact("model", f"{namespace}/{folder.resolve().name}", files, MODEL))
     if "dataset" in only:
         repo, home = f"{namespace}/emo3d", root / "dataset_script"
-        files = _read(dataset or home, DATASET, namespace, required=(CARD, "data/*/*.parquet"))
+        files = _read_files(dataset or home, DATASET, namespace, essential=(CARD, "data/*/*.parquet"))
         if dataset is None:
             files[CARD] = _sample_card(_text(files[CARD]))
-        script = _read(home, [SCRIPT], namespace, required=[SCRIPT])
+        script = _read_files(home, [SCRIPT], namespace, essential=[SCRIPT])
         artifacts.append(Artifact("dataset", repo, files, DATASET))
         artifacts.append(Artifact("dataset", repo, script, (*DATASET, SCRIPT), "script"))
     for part, name, patterns in (("metric", "emo3d_score", METRIC), ("demo", "emo3d-demo", DEMO)):
         if part in only:
-            files = _read(root / f"{part}_space", patterns, namespace, required=patterns[:3])
+            files = _read_files(root / f"{part}_space", patterns, namespace, essential=patterns[:3])
             address = f"{endpoint}/spaces/{namespace}/{name}/resolve/main"
             files["requirements.txt"] = _requirements(_text(files["requirements.txt"]), address, wheel)
             # The Gradio of this environment is the one that was tested.
@@ -107,9 +107,9 @@ def plan(
     return artifacts
 
 
-def _read(folder: Path, patterns: Sequence[str], namespace: str, required: Sequence[str]) -> dict[str, Content]:
+def _read_files(folder: Path, patterns: Sequence[str], namespace: str, essential: Sequence[str]) -> dict[str, Content]:
     """A folder's files; the card and the script with the namespace instead of its placeholder."""
-    for pattern in required:
+    for pattern in essential:
         if not any(folder.glob(pattern)):
             raise FileNotFoundError(f"expected {pattern} in {folder}, found none")
     paths = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.name[0] != ".")
@@ -129,16 +129,16 @@ def _quickstart(root: Path, name: str, namespace: str) -> Artifact:
     """A packaged model with its card; a generator with the code that loads it where this package is not installed."""
     cards, repo = root / "model_cards", f"{namespace}/emo3d-quickstart-{name}"
     folder = root / "src" / "emo3d" / "assets" / f"quickstart-{name}"
-    files = _read(folder, MODEL, namespace, required=["model.safetensors"])
+    files = _read_files(folder, MODEL, namespace, essential=["model.safetensors"])
     files |= {path.name: path for path in cards.glob(f"{folder.name}.jpg")}
     files[CARD] = _with_namespace(cards / f"{folder.name}.md", namespace)
     if name == "generator":
         from emo3d.generation import ExpressionConfig  # here, as it takes seconds
 
         card = _text(files[CARD]).replace('load_generator("quickstart")', f'load_generator("{repo}")')
-        with tempfile.TemporaryDirectory() as saved:
-            ExpressionConfig.from_pretrained(folder).save_pretrained(saved)
-            files |= {path.name: path.read_bytes() for path in Path(saved).iterdir()}
+        with tempfile.TemporaryDirectory() as code:
+            ExpressionConfig.from_pretrained(folder).save_pretrained(code)
+            files |= {path.name: path.read_bytes() for path in Path(code).iterdir()}
         config = json.loads(_text(files["config.json"]))
         links = {key: config[key] for key in ("auto_map", "custom_pipelines")}
         config = json.loads((folder / "config.json").read_text()) | links

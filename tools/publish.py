@@ -88,7 +88,7 @@ class Change:
 
     Attributes:
         tag: of the branch; that of a branch but main has its name at the end.
-        operations: of the commit that makes the branch what it should be.
+        operations: of the commit that makes the branch what it should be; deletions are last.
         head: last commit of the branch, None where there is no such branch.
         private: whether the repository is, None where there is no such branch.
     """
@@ -101,11 +101,12 @@ class Change:
     is_tagged: bool
 
     def __str__(self) -> str:
-        additions = [each for each in self.operations if isinstance(each, CommitOperationAdd)]
-        size = sum(addition.upload_info.size for addition in additions)
+        additions = [operation for operation in self.operations if isinstance(operation, CommitOperationAdd)]
+        size = sum(addition.upload_info.size for addition in additions) / 1e6
         branch = f"{self.artifact.branch}{'' if self.head else ' (to be made)'}"
-        lines = [f"{self.artifact.kind} {self.artifact.repo}, {branch}: {size / 1e6:.1f} MB, tag {self.tag}"]
-        lines += [f"  {'+' if each in additions else '-'} {each.path_in_repo}" for each in self.operations]
+        lines = [f"{self.artifact.kind} {self.artifact.repo}, {branch}: {size:.1f} MB, tag {self.tag}"]
+        lines += [f"  + {addition.path_in_repo}" for addition in additions]
+        lines += [f"  - {deletion.path_in_repo}" for deletion in self.operations[len(additions) :]]
         return "\n".join(lines)
 
 
@@ -113,13 +114,13 @@ def compare(api: HfApi, artifact: Artifact, tag: str) -> Change:
     """Say how the Hub differs from what is planned; raises a `PublishError` where the tag is on other content."""
     tag = tag if artifact.branch == "main" else f"{tag}-{artifact.branch}"
     additions = [CommitOperationAdd(path, content) for path, content in artifact.files.items()]
-    branch, tagged = (_look_up(api, artifact, revision) for revision in (artifact.branch, tag))
-    if tagged and _operations(artifact, additions, tagged):
+    branch, release = (_look_up(api, artifact, revision) for revision in (artifact.branch, tag))
+    if release and _operations(artifact, additions, release):
         raise PublishError(
             f"the tag {tag} of {artifact.repo} is on other content: publish under another one (--revision)"
         )
     operations = _operations(artifact, additions, branch)
-    return Change(artifact, tag, operations, branch and branch.sha, branch and branch.private, bool(tagged))
+    return Change(artifact, tag, operations, branch and branch.sha, branch and branch.private, bool(release))
 
 
 def _look_up(api: HfApi, artifact: Artifact, revision: str) -> Any:
@@ -132,9 +133,9 @@ def _look_up(api: HfApi, artifact: Artifact, revision: str) -> Any:
 
 def _operations(artifact: Artifact, additions: Sequence[CommitOperationAdd], branch: Any) -> list[Operation]:
     files = {file.rfilename: file for file in branch.siblings} if branch else {}
-    gone = [path for path in files if path not in artifact.files and artifact.owns(path)]
-    changes = [each for each in additions if not _is_same(each, files.get(each.path_in_repo))]
-    return [*changes, *map(CommitOperationDelete, gone)]
+    stale = [path for path in files if path not in artifact.files and artifact.owns(path)]
+    changes = [addition for addition in additions if not _is_same(addition, files.get(addition.path_in_repo))]
+    return [*changes, *map(CommitOperationDelete, stale)]
 
 
 def _is_same(addition: CommitOperationAdd, file: Any) -> bool:
