@@ -50,7 +50,7 @@ def start(hub, tmp_path):
     running = contextlib.ExitStack()
 
     def started(name):
-        space, home = tmp_path / "space", hub.environment(tmp_path / "home")
+        space, home = tmp_path / "space", hub.environment(tmp_path / "home") | {"PYTHONPATH": ""}  # none of our folders
         run(sys.executable, "-c", DOWNLOAD, f"me/{name}", space, env=home)
         (wheel,) = space.glob("emo3d-*.whl")
         (line,) = (space / "requirements.txt").read_text().splitlines()
