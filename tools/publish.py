@@ -35,7 +35,7 @@ from huggingface_hub.utils.sha import git_hash
 import emo3d
 from plan import PARTS, Artifact, plan
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 Operation = CommitOperationAdd | CommitOperationDelete
 Result = TypeVar("Result")
 
