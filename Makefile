@@ -1,9 +1,9 @@
 # Two commands: `make quickstart` and `make test`. Both set up `.venv` first, when it is not there yet.
-# For who publishes: `make publish NAMESPACE=me` and `make release NAMESPACE=me`.
+# For maintainers: `make publish NAMESPACE=me` and `make release`; docs/publishing.md says more.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments bench publish release vulnerabilities blender clean
+.PHONY: quickstart test environments bench publish dist release ready vulnerabilities blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
@@ -20,10 +20,26 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/building.py
 
 publish: .venv/installed
-	$(BIN)/emo3d publish --namespace $(NAMESPACE) $(OPTIONS)
+	$(BIN)/python tools/publish.py --namespace $(NAMESPACE) $(OPTIONS)
 
-release: .venv/installed
-	$(BIN)/emo3d release --namespace $(NAMESPACE) $(OPTIONS)
+# Packages of the last commit, and of nothing else that lies about: the same bytes from the same commit.
+dist: .venv/installed
+	rm -rf dist build/commit
+	mkdir -p build/commit
+	git archive HEAD | tar -x -C build/commit
+	SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m build --no-isolation --outdir dist build/commit
+	$(BIN)/python -m twine check --strict dist/*
+
+# Tags the last commit when it is ready; the tag, once pushed, is released by .github/workflows/publish.yml.
+release: ready dist
+	git tag v$(VERSION)
+	@echo "now: git push origin v$(VERSION)"
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/emo3d/__init__.py)
+ready:
+	@test -z "$$(git status --porcelain)" || { echo "not everything is committed: commit or remove it first"; exit 1; }
+	@grep -q "^## $(VERSION) (20" CHANGELOG.md || { echo "CHANGELOG.md lacks a section ## $(VERSION) (DATE)"; exit 1; }
+	@test -z "$$(git tag --list v$(VERSION))" || { echo "there is a tag v$(VERSION): raise __version__"; exit 1; }
 
 # Known vulnerabilities of what is installed; asks a database on the network.
 vulnerabilities: .venv/installed

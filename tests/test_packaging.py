@@ -1,17 +1,8 @@
-"""What a wheel would hold: every room, and the assets that the rooms read."""
+"""The assets that the rooms read; tests/tools/test_wheel.py looks into a wheel."""
 
 import os
 from importlib.resources import files
 from pathlib import Path
-
-from setuptools import find_packages
-
-PACKAGE = Path(__file__).resolve().parents[1] / "src" / "emo3d"
-
-
-def test_every_room_is_a_package():
-    rooms = {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE / "assets"}
-    assert {PACKAGE.parent / name.replace(".", "/") for name in find_packages(str(PACKAGE.parent))} == rooms
 
 
 def test_assets_are_small_and_there():

@@ -16,15 +16,14 @@ from emo3d.cli.app import app, console
 STYLES = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
-@app.command(epilog="Example: [bold]emo3d doctor --namespace me[/]")
+@app.command(epilog="Example: [bold]emo3d doctor[/]")
 def doctor(
-    namespace: Annotated[str | None, typer.Option(help="User or organisation that is to be published for.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of findings as JSON.")] = False,
 ) -> None:
     """Check versions, device, cache, Hub, token and models, and say what to do; exits with 1 on a problem."""
     from emo3d.doctor import examine
 
-    findings = examine(namespace)
+    findings = examine()
     if as_json:
         print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:

@@ -1,6 +1,6 @@
 """Write the licences of all that Emo3D needs, as their packages state them, into third-party.md.
 
-    python docs/licences.py [--check]
+    python tools/licences.py [--check]
 
 Run it in an environment with the extra `dev`. With `--check` nothing is written, and what is missing is an error.
 """
@@ -11,11 +11,12 @@ import sys
 from collections import deque
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-PAGE = Path(__file__).with_name("third-party.md")
+PAGE = Path(__file__).parents[1] / "docs" / "third-party.md"
 START, END = "<!-- licences: written by licences.py -->\n", "<!-- end of licences -->\n"
 NAMES = {  # classifiers and free text -> SPDX, where a package has no expression of its own
     "MIT License": "MIT",
@@ -43,56 +44,58 @@ NAMES = {  # classifiers and free text -> SPDX, where a package has no expressio
 ONLY_AS_A_FILE = {"anny": "Apache-2.0", "mlcroissant": "Apache-2.0"}  # in its LICENSE, and in its repository
 
 
-def needed():
+def licence_extras() -> dict[str, str]:
     """Package -> the extra that brings it first (empty: always); only what this platform needs and has."""
     settings = configparser.ConfigParser()
     settings.read(PAGE.parents[1] / "setup.cfg")  # an editable install may have been made of an older one
     always = settings["options"]["install_requires"]
-    found = {}
+    extras: dict[str, str] = {}
     for extra, lines in [("", always), *settings["options.extras_require"].items()]:
         queue = deque(Requirement(line) for line in lines.split("\n") if line and not line.startswith("emo3d["))
-        seen = set()
+        seen: set[tuple[str, ...]] = set()
         while queue:
             requirement = queue.popleft()
-            name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
-            if (name, extras) in seen:
+            name, wishes = canonicalize_name(requirement.name), {"", *requirement.extras}
+            if (name, *sorted(wishes)) in seen:
                 continue
-            seen.add((name, extras))
-            found.setdefault(name, extra)
+            seen.add((name, *sorted(wishes)))
+            extras.setdefault(name, extra)
             for further in map(Requirement, metadata.requires(name) or ()):
-                if further.marker is None or any(further.marker.evaluate({"extra": each}) for each in extras | {""}):
+                marker = further.marker
+                if marker is None or any(marker.evaluate({"extra": wish}) for wish in wishes):
                     queue.append(further)
-    return found
+    return extras
 
 
-def licence(package):
+def licence(package: str) -> str:
     """What a package states: its expression, else its classifiers, else a short text; empty where it states nothing."""
-    about = metadata.metadata(package)
+    about: Any = metadata.metadata(package)
     if expression := about.get("License-Expression") or ONLY_AS_A_FILE.get(package):
         return expression
-    classified = [line.rpartition(" :: ")[2] for line in about.get_all("Classifier", ()) if "License ::" in line]
-    stated = [name for name in classified if name not in ("OSI Approved", "License")]
+    classifiers = [line.rpartition(" :: ")[2] for line in about.get_all("Classifier", ()) if "License ::" in line]
+    licences = [name for name in classifiers if name not in ("OSI Approved", "License")]
     text = about.get("License", "").strip()
-    if not stated and text:
-        stated = [text.splitlines()[0][:60]]
-    return ", ".join(dict.fromkeys(NAMES.get(name, name) for name in stated))
+    if not licences and text:
+        licences = [text.splitlines()[0][:60]]
+    return ", ".join(dict.fromkeys(NAMES.get(name, name) for name in licences))
 
 
-def table():
+def table() -> str:
     """The rows, by package."""
     rows = ["| package | licence | extra |", "| --- | --- | --- |"]
-    rows += [f"| {name} | {licence(name) or 'not stated'} | {extra} |" for name, extra in sorted(needed().items())]
+    for name, extra in sorted(licence_extras().items()):
+        rows.append(f"| {name} | {licence(name) or 'not stated'} | {extra} |")
     return "\n".join(rows) + "\n"
 
 
-def main():
+def main() -> None:
     """Write the page, or check it."""
     before, rest = PAGE.read_text("utf-8").split(START)
-    written, after = rest.split(END)
+    rows, after = rest.split(END)
     if "--check" in sys.argv:
-        listed = set(re.findall(r"^\| (\S+) \|", written, flags=re.MULTILINE))
-        if missing := sorted(set(needed()) - listed):
-            sys.exit(f"{PAGE.name} lacks {', '.join(missing)}: run python docs/licences.py")
+        names = set(re.findall(r"^\| (\S+) \|", rows, flags=re.MULTILINE))
+        if missing := sorted(set(licence_extras()) - names):
+            sys.exit(f"{PAGE.name} lacks {', '.join(missing)}: run python tools/licences.py")
         return
     PAGE.write_text(f"{before}{START}{table()}{END}{after}", "utf-8")
 

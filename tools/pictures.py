@@ -1,4 +1,4 @@
-"""Make the pictures of the README and of the cards: `python docs/pictures.py [BASELINES]`.
+"""Make the pictures of the README and of the cards: `python tools/pictures.py [BASELINES]`.
 
 BASELINES is what `benchmarks/baselines.py` wrote: its models make the faces in `model_cards`.
 """

@@ -26,7 +26,7 @@ def test_all_that_setup_asks_for_is_listed():
 
 
 def test_all_that_is_installed_for_it_is_listed():
-    script = ROOT / "docs" / "licences.py"
+    script = ROOT / "tools" / "licences.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -1,15 +1,16 @@
-"""`emo3d publish` in a process of its own, and what a Hub then holds."""
+"""`tools/publish.py` in a process of its own, and what a Hub then holds."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISH = ROOT / "tools" / "publish.py"
 
 
 def publish(hub, home, *arguments, root=ROOT, **variables):
-    command = [sys.executable, "-m", "emo3d", "publish", "--namespace", "me", *map(str, arguments)]
-    environment = hub.environment(home) | {"COLUMNS": "300"} | variables
+    command = [sys.executable, str(PUBLISH), "--namespace", "me", *map(str, arguments)]
+    environment = hub.environment(home) | variables
     return subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=240, check=False)
 
 

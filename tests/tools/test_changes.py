@@ -104,7 +104,7 @@ def test_a_tag_on_other_content_is_refused_and_a_new_one_removes_what_is_stale(f
     refused = publish(filled, home, "--yes", "--only", "dataset", root=clone)
     assert said(refused) == f"the tag {TAG} of me/emo3d is on other content: publish under another one (--revision)"
     shown = publish(filled, home, "--dry-run", "--only", "dataset", "--revision", "sample-1", root=clone)
-    assert "-\N{NO-BREAK SPACE}data/default/train-00000-of-00001.parquet" in shown.stdout
+    assert "\n  - data/default/train-00000-of-00001.parquet\n" in shown.stdout
     no = publish(filled, home, "--only", "dataset", "--revision", "sample-1", root=clone)  # nobody there to say yes
     assert no.returncode == 1
     assert commits(filled) == before

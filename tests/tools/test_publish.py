@@ -1,4 +1,4 @@
-"""`emo3d publish` in fresh processes, to a Hub on loopback."""
+"""`tools/publish.py` in fresh processes, to a Hub on loopback."""
 
 import hashlib
 import json

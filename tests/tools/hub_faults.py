@@ -17,8 +17,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from hub import Hub
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "tools")]
+from hub import Hub  # noqa: E402
 
 CARD = b"---\nlicense: mit\n---\n# A card\n"
 PATTERNS = ("README.md", "*.safetensors", "data/*/*.parquet")
@@ -33,17 +33,17 @@ WAYS = {
 
 def artifacts(version):
     """One of each kind, and a second branch; the second version changes, adds and removes."""
-    from publishing import Artifact
+    from plan import Artifact
 
     text = CARD + f"Version {version}\n".encode()
     files = {"README.md": text, f"data/v{version}/a.parquet": text * 40, "data/v/b.parquet": CARD}
     weights = {"README.md": text, "model.safetensors": text * 50}
     script = {"emo3d.py": f"VERSION = {version}\n".encode()}
     return [
-        Artifact("models", "model", "me/model", weights, PATTERNS),
-        Artifact("dataset", "dataset", "me/emo3d", files, PATTERNS),
-        Artifact("dataset", "dataset", "me/emo3d", script, (*PATTERNS, "emo3d.py"), "script"),
-        Artifact("demo", "space", "me/space", weights, PATTERNS),
+        Artifact("model", "me/model", weights, PATTERNS),
+        Artifact("dataset", "me/emo3d", files, PATTERNS),
+        Artifact("dataset", "me/emo3d", script, (*PATTERNS, "emo3d.py"), "script"),
+        Artifact("space", "me/space", weights, PATTERNS),
     ]
 
 
@@ -80,7 +80,8 @@ def wrong_commits(hub, version):
 def attempt(version):
     """Publish; the message where it could not be done."""
     from huggingface_hub import HfApi
-    from publishing.publish import PublishError, bring, check_token
+
+    from publish import PublishError, bring, check_token
 
     try:
         check_token(HfApi(), "me")

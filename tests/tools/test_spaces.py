@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from publishing.release import environment
+from environments import environment
+from publisher import PUBLISH
 
 from emo3d.dataset import sample_folder
 from emo3d.scoring import QUICKSTART, ScoreSettings, score
@@ -20,7 +21,7 @@ from hub import Hub
 from serving import serving
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLISH = [sys.executable, *"-m emo3d publish --namespace me --only metric --only demo --yes".split()]
+SPACES = "--namespace me --only metric --only demo --yes".split()
 DOWNLOAD = """
 import huggingface_hub, sys
 huggingface_hub.snapshot_download(sys.argv[1], repo_type="space", local_dir=sys.argv[2])
@@ -39,7 +40,7 @@ def run(*command, env):
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     with Hub() as hub:
-        run(*PUBLISH, env=hub.environment(tmp_path_factory.mktemp("publisher")))
+        run(sys.executable, PUBLISH, *SPACES, env=hub.environment(tmp_path_factory.mktemp("publisher")))
         yield hub
 
 
@@ -49,7 +50,7 @@ def start(hub, tmp_path):
     running = contextlib.ExitStack()
 
     def started(name):
-        space, home = tmp_path / "space", hub.environment(tmp_path / "home")
+        space, home = tmp_path / "space", hub.environment(tmp_path / "home") | {"PYTHONPATH": ""}  # none of our folders
         run(sys.executable, "-c", DOWNLOAD, f"me/{name}", space, env=home)
         (wheel,) = space.glob("emo3d-*.whl")
         (line,) = (space / "requirements.txt").read_text().splitlines()

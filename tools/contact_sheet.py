@@ -1,4 +1,4 @@
-"""Make docs/calibration.jpg: `python docs/contact_sheet.py`.
+"""Make docs/calibration.jpg: `python tools/contact_sheet.py`.
 
 A line for each picture of ../shared/real_emo3d (MIT): the photograph, then its reading rendered as if it were weights,
 as the weights that the network gives, and as the refined ones.
@@ -15,11 +15,12 @@ from emo3d import RenderSettings, render
 from emo3d.dataset import read_release
 from emo3d.dataset.tables import ReleaseRow
 from emo3d.emotions import EMOTIONS
-from emo3d.face.calibration import load_calibration
+from emo3d.face.calibration import Method, load_calibration
 from emo3d_lab.landmarker import FaceReader
 
 ROOT = Path(__file__).resolve().parents[1]
-COLUMNS = {"photograph": None, "readings as weights": "none", "network": "network", "refine": "refine"}
+METHODS: dict[str, Method] = {"readings as weights": "none", "network": "network", "refine": "refine"}
+COLUMNS = ("photograph", *METHODS)
 TILE, GAP, LINE, HEAD, BETWEEN = 140, 4, 22, 26, 24
 INK, FAINT = (40, 46, 56), (110, 118, 130)
 
@@ -32,12 +33,12 @@ def main() -> None:
     parser.add_argument("--out", default=ROOT / "docs" / "calibration.jpg", type=Path)
     arguments = parser.parse_args()
     pairs = [(row, picture) for row in read_release(arguments.release) for picture in row.pictures]
-    readings = np.stack([picture.expression for _, picture in pairs])
+    readings = np.stack([np.asarray(picture.expression) for _, picture in pairs])
     calibration = load_calibration(arguments.calibration)
     settings = RenderSettings(size=TILE, samples=3)
     with FaceReader(quiet=True) as reader:
-        columns = [[_portrait(picture.image, reader) for _, picture in pairs]]
-    for method in filter(None, COLUMNS.values()):
+        columns = [[_portrait(picture.image or b"", reader) for _, picture in pairs]]
+    for method in METHODS.values():
         faces = render(calibration.to_weights(readings, method), settings=settings)
         columns.append([Image.fromarray(face) for face in faces])
     captions = [_caption(row) for row, _ in pairs]
