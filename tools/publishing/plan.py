@@ -19,7 +19,7 @@ PARTS = ("models", "dataset", "metric", "demo")
 """What can be published, in the order in which it is."""
 
 CARD = "README.md"
-DATASET = (CARD, "croissant.json", "build_report.json", "faces.jpg", "data/*/*.parquet")
+DATASET = (CARD, "build_report.json", "faces.jpg", "data/*/*.parquet")
 SCRIPT = ("emo3d.py",)
 SPACE = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*SPACE, "emo3d_score.py")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +15,7 @@ from emo3d.dataset.release import PRIMITIVE, data_folder
 from emo3d.files import check_output_folder
 from emo3d.hints import did_you_mean
 from emo3d_lab.building.card import release_card
-from emo3d_lab.building.croissant import croissant
-from emo3d_lab.building.shards import ShardFile, write_dataset
+from emo3d_lab.building.shards import write_dataset
 
 CONFIGS = ("default", "pairs", "primitive", "sample")
 """What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
@@ -47,7 +45,7 @@ def build(
 
     Args:
         release: a folder with a copy of the release, or its id on the Hub.
-        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `croissant.json` and `build_report.json`.
+        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md` and `build_report.json`.
         configs: of `CONFIGS`; by default `default`, `pairs`, and `primitive` where the release has its table.
         revision: of a release on the Hub: a branch, tag or commit.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
@@ -98,7 +96,7 @@ def build(
         out,
         shards,
         source=source,
-        finish=_texts,
+        finish=lambda files: {"README.md": release_card(files)},
         num_proc=num_proc,
         engine=engine,
         address=address,
@@ -127,10 +125,3 @@ def _describe(files: Mapping[str, ReleaseFiles]) -> list[dict[str, Any]]:
     paths = {path for of in files.values() for tables in of.tables.values() for path in tables}
     paths |= {path for of in files.values() for path in of.archives.values()}
     return [describe_file(path) for path in sorted(paths)]
-
-
-def _texts(files: Sequence[ShardFile]) -> dict[str, str]:
-    return {
-        "README.md": release_card(files),
-        "croissant.json": json.dumps(croissant(files), indent=1, ensure_ascii=False) + "\n",
-    }

@@ -78,13 +78,6 @@ def citation() -> str:
     return match[1]
 
 
-def authors() -> list[str]:
-    """Authors of the publication, in its order."""
-    match = re.search(r"author\s*=\s*\{(.*?)\}", citation(), re.DOTALL)
-    assert match is not None
-    return [" ".join(name.split()) for name in re.split(r"\s+and\s+", match[1])]
-
-
 @cache
 def _artifact() -> tuple[dict[str, Any], str]:
     """Header and text of the artifact's card, which the package carries."""
@@ -148,4 +141,4 @@ def _card(header: Mapping[str, Any], text: str) -> str:
     return f"---\n{DatasetCardData(**header).to_yaml()}\n---\n\n{text}"
 
 
-__all__ = ["authors", "citation", "folder_card", "links_inside", "release_card"]
+__all__ = ["citation", "folder_card", "links_inside", "release_card"]
