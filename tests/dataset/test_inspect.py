@@ -13,9 +13,9 @@ import pytest
 
 from contrast import assert_readable
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset.schema import parquet_schema
 from emo3d.dataset.tables import COLUMNS
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.building.schema import parquet_schema
 from emo3d_lab.inspect import Flagged, inspect_dataset, write_inspection
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"

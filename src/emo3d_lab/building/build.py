@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import emo3d
-from emo3d.dataset.archives import MAX_PIXELS, describe_file
+from emo3d.dataset.archives import MAX_PIXELS
 from emo3d.dataset.builder import SHARD_SIZE, Emo3D
-from emo3d.dataset.files import ReleaseFiles, download_release
-from emo3d.dataset.release import PRIMITIVE, data_folder
+from emo3d.dataset.release import PRIMITIVE, ReleaseFiles, data_folder, download_release
 from emo3d.files import check_output_folder
 from emo3d.hints import did_you_mean
 from emo3d_lab.building.card import release_card
+from emo3d_lab.building.reports import describe_file
 from emo3d_lab.building.shards import write_dataset
 
 CONFIGS = ("default", "pairs", "primitive", "sample")

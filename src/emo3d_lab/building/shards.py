@@ -22,18 +22,19 @@ import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from emo3d.dataset.plan import Shard
-from emo3d.dataset.schema import FEATURES, parquet_schema
-from emo3d.dataset.tally import Tally
+from emo3d.dataset.tally import Problem, Tally
 from emo3d.documents import read_json
 from emo3d_lab.building.reports import (
     REPORT,
     ShardFile,
     as_problem,
+    as_record,
     check_rows,
     make_report,
     read_records,
     read_report,
 )
+from emo3d_lab.building.schema import FEATURES, parquet_schema
 from emo3d_lab.clusters import choose_engine
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def write_dataset(
         if _whole(folder, before):
             logger.info("%s is complete", folder)
             if strict:
-                _raise_first(before["problems"])
+                _raise_first(map(as_problem, before["problems"]))
             return before
         logger.warning("files of %s are missing or cut off; writing all of them again", folder)
     elif before and not force:
@@ -190,7 +191,7 @@ def _write_missing(
     records = read_records(state)
     missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
     if strict:  # what an earlier, lenient run wrote down
-        _raise_first(problem for record in records.values() for problem in record.tally.to_dict()["problems"])
+        _raise_first(problem for record in records.values() for problem in record.tally.problems)
     with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
         calls = [(state, index, shard, strict) for index, shard in missing]
         for place, record in call(_write, calls):
@@ -199,9 +200,9 @@ def _write_missing(
     return [records[f"{index:05}"] for index in range(len(shards))]
 
 
-def _raise_first(problems: Iterable[Mapping[str, Any]]) -> None:
+def _raise_first(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        raise ValueError(str(as_problem(problem)))
+        raise ValueError(str(problem))
 
 
 def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
@@ -227,8 +228,7 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     finally:
         part.unlink(missing_ok=True)  # half a file takes room on a disk that may be full
     record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
-    values = {**{key: value for key, value in vars(record).items() if key != "tally"}, "tally": tally.to_dict()}
-    _write_text(state / f"{index:05}.record", json.dumps(values), state)
+    _write_text(state / f"{index:05}.record", as_record(record), state)
     return record
 
 

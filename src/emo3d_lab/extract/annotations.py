@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from emo3d.containers import check_commas
 from emo3d.dataset.tables import VARIANTS
 from emo3d.dataset.tally import Problem
 from emo3d.documents import read_text
@@ -97,8 +98,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[Any]]:
     """Columns, and rows as dicts; as a sentence where the number of cells is wrong."""
     lines = io.StringIO(read_text(path), newline="")  # carriage returns end lines, too
     header, *rows = [cells for cells in csv.reader(lines) if cells] or [[]]
-    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), "")):
-        raise ValueError(f"{path.name}: expected commas between cells, got {other!r}")
+    check_commas(header, path.name)
     return header, [
         dict(zip(header, cells, strict=True))
         if len(cells) == len(header)

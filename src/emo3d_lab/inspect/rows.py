@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emo3d.dataset.files import ReleaseFiles
 from emo3d.dataset.opening import load
-from emo3d.dataset.release import data_folder, is_release, read_release
+from emo3d.dataset.release import ReleaseFiles, data_folder, is_release, read_release
 from emo3d.dataset.tally import Problem
 from emo3d.hints import did_you_mean
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES, LAYOUTS
-from emo3d.dataset.archives import describe_file
 from emo3d.dataset.plan import Shard
 from emo3d.emotions import EMOTIONS
 from emo3d.names import KNOWN, Names, read_names
 from emo3d_lab.building.card import folder_card
+from emo3d_lab.building.reports import describe_file
 from emo3d_lab.building.shards import ShardFile, write_dataset
 from emo3d_lab.neighbours.express4d import find_express4d
 from emo3d_lab.neighbours.formats import check_columns

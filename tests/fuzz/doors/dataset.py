@@ -10,7 +10,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from emo3d.dataset.schema import parquet_schema
+    from emo3d_lab.building.schema import parquet_schema
 
     row = {
         "sample_id": 1, "variant": 1, "prompt_type": "p", "description": "A sad man.", "intensities": [0.5] * 8,
