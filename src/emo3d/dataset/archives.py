@@ -119,29 +119,29 @@ class Archives(ExitStack):
 def _find_member(archive: _Archive, member: str, name: str) -> zipfile.ZipInfo:
     """Find a member by its name, or by its end: whatever folder was zipped may stand before, or be missing."""
     candidates = archive.members.get(PurePosixPath(member).name, [])
-    if same := [info for info in candidates if info.filename == member]:
-        if len(same) > 1:
-            raise PictureError("missing picture", f"expected one {member!r} in {name}, which holds {len(same)} others")
-        return same[0]
+    if twins := [info for info in candidates if info.filename == member]:
+        if len(twins) > 1:
+            raise PictureError("missing picture", f"expected one {member!r} in {name}, which holds {len(twins)} others")
+        return twins[0]
     ends = [info for info in candidates if info.filename.endswith("/" + member)]
     ends = ends or [info for info in candidates if member.endswith("/" + info.filename)]
     if len(ends) != 1:
-        what = "which does not hold it" if not ends else f"which holds {len(ends)} that end so"
-        raise PictureError("missing picture", f"expected {member!r} in {name}, {what}")
+        reason = "which does not hold it" if not ends else f"which holds {len(ends)} that end so"
+        raise PictureError("missing picture", f"expected {member!r} in {name}, {reason}")
     return ends[0]
 
 
 @contextmanager
-def as_picture_error(what: str) -> Iterator[None]:
+def as_picture_error(message: str) -> Iterator[None]:
     """Turn what a damaged archive raises into a PictureError; what a disk or network raises stays."""
     try:
         yield
     except _DAMAGE as error:
-        raise PictureError("broken archive", f"{what}: {error or type(error).__name__}") from None
+        raise PictureError("broken archive", f"{message}: {error or type(error).__name__}") from None
     except OSError as error:  # bzip2's damage has no number, a place outside of the file is invalid
         if type(error) is not OSError or error.errno not in (None, errno.EINVAL):
             raise
-        raise PictureError("broken archive", f"{what}: {error}") from None
+        raise PictureError("broken archive", f"{message}: {error}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -150,10 +150,10 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as member:
             data = b"".join(iter(lambda: member.read(_READ_BYTES), b""))
     else:
-        packed = copy(info)
-        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
-        packed.CRC = None  # type: ignore[assignment]  # it is that of the unpacked bytes
-        with archive.open(packed) as member:
+        raw = copy(info)
+        raw.compress_type, raw.file_size = zipfile.ZIP_STORED, info.compress_size
+        raw.CRC = None  # type: ignore[assignment]  # it is that of the unpacked bytes
+        with archive.open(raw) as member:
             data = _unpack(member.read(_MAX_BYTES), info)
         if zlib.crc32(data) != info.CRC:
             raise zipfile.BadZipFile("bad checksum")

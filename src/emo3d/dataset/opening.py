@@ -63,9 +63,9 @@ def _check_sizes(path: Path) -> None:
     for file in [path] if path.is_file() else sorted(path.rglob("*.parquet")):
         if file.suffix == ".parquet":
             try:
-                with open_parquet(file) as opened:
+                with open_parquet(file) as parquet:
                     size = file.stat().st_size
-                    check_size(opened, opened.schema_arrow.names, largest=max(LARGEST, _MOST_TIMES * size))
+                    check_size(parquet, parquet.schema_arrow.names, largest=max(LARGEST, _MOST_TIMES * size))
             except ValueError as error:
                 raise ValueError(f"{file.name}: {error}") from None
 

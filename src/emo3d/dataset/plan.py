@@ -93,11 +93,11 @@ class ReleaseShard(Shard):
 
 
 def _pictures(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
-    shared = _shared(row)
+    columns = _columns(row)
     for picture in row.pictures:
         tally.count("without_face", picture.expression is None)
         yield {
-            **shared,
+            **columns,
             "variant": picture.variant,
             "descriptions": list(row.descriptions),
             "image": {"bytes": picture.image, "path": picture.name},
@@ -106,17 +106,17 @@ def _pictures(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
 
 
 def _pairs(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
-    shared = _shared(row)
+    columns = _columns(row)
     for picture in row.pictures:
         if picture.expression is None:
             tally.count("without_face", len(row.descriptions))
             continue
         blendshapes = picture.expression.tolist()
         for description in row.descriptions:
-            yield {**shared, "variant": picture.variant, "description": description, "blendshapes": blendshapes}
+            yield {**columns, "variant": picture.variant, "description": description, "blendshapes": blendshapes}
 
 
-def _shared(row: ReleaseRow) -> dict[str, Any]:
+def _columns(row: ReleaseRow) -> dict[str, Any]:
     intensities = row.intensities.astype(np.float32).tolist()
     return {"sample_id": row.sample_id, "prompt_type": row.prompt_type, "intensities": intensities}
 

@@ -215,10 +215,10 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
         encoding = "utf-8"
 
 
-def _expression(printed: str) -> np.ndarray | None:
-    if not printed:
+def _expression(text: str) -> np.ndarray | None:
+    if not text:
         return None
-    scores = parse_scores(printed)
+    scores = parse_scores(text)
     if scores.shape == (len(MEDIAPIPE_BLENDSHAPES),) and scores.min() >= 0.0 and scores.max() <= 1.0 and not scores[0]:
         return scores[1:]
-    return as_expressions([printed], layout="mediapipe")[0]  # says what is wrong
+    return as_expressions([text], layout="mediapipe")[0]  # says what is wrong

@@ -76,8 +76,8 @@ def build(
     check_output_folder(out)
     folder, origin = _locate(release, revision, configs or CONFIGS)
     data = data_folder(folder)
-    wanted = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
-    files = {name: ReleaseFiles.of_folder(data, name) for name in wanted if name != "sample"}
+    configs = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
+    files = {name: ReleaseFiles.of_folder(data, name) for name in configs if name != "sample"}
     for name, of in files.items():
         if name != "pairs" and not of.archives:
             raise FileNotFoundError(f"expected the release's ZIP archives in {data} for config {name}, found none")
@@ -85,13 +85,13 @@ def build(
         "command": "build",
         "release": origin,
         "files": _describe(files),
-        "configs": wanted,
+        "configs": configs,
         "shard_size": size,
         "max_pixels": max_pixels,
         "columns": columns,
         "emo3d": emo3d.__version__,
     }
-    shards = [shard for name in wanted for shard in _builder(name, data, size, max_pixels, columns).shards()]
+    shards = [shard for name in configs for shard in _builder(name, data, size, max_pixels, columns).shards()]
     return write_dataset(
         out,
         shards,

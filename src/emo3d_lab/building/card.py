@@ -44,7 +44,7 @@ def folder_card(files: Sequence[ShardFile], *, title: str, text: str, schemas: M
         | `default` | train | 3 | 0 | 0 |
         <BLANKLINE>
     """
-    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_described(files, schemas or {})}
+    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_contents(files, schemas or {})}
     return _card(header, f"# {markdown_text(title)}\n\n{text.strip()}\n\n{_counts(files)}\n")
 
 
@@ -58,7 +58,7 @@ def release_card(files: Sequence[ShardFile]) -> str:
     body = links_inside(body)
     counts = f"## This build\n\n{_counts(files)}\n\n`build_report.json` lists what was left out.\n\n"
     licences = ["mit", "apache-2.0"] if any(file.config == "sample" for file in files) else "mit"
-    return _card({**header, "license": licences, **_described(files, {})}, body.replace("## ", f"{counts}## ", 1))
+    return _card({**header, "license": licences, **_contents(files, {})}, body.replace("## ", f"{counts}## ", 1))
 
 
 def links_inside(text: str) -> str:
@@ -88,7 +88,7 @@ def _artifact() -> tuple[dict[str, Any], str]:
     return card.data.to_dict(), card.text.lstrip("\n")
 
 
-def _described(files: Sequence[ShardFile], schemas: Mapping[str, str]) -> dict[str, Any]:
+def _contents(files: Sequence[ShardFile], schemas: Mapping[str, str]) -> dict[str, Any]:
     """Entries of the header that say what lies in the folder."""
     if not files:
         raise ValueError("expected at least one file to describe, got none")

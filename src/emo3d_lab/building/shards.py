@@ -98,8 +98,8 @@ def write_dataset(
     call = choose_engine(engine, num_proc=num_proc, address=address, device=device)
     source = json.loads(json.dumps(source))
     folder = Path(out).absolute()  # processes elsewhere start in other folders
-    state, left = folder / _STATE, folder / _LEFT
-    shutil.rmtree(left, ignore_errors=True)
+    state, remains = folder / _STATE, folder / _LEFT
+    shutil.rmtree(remains, ignore_errors=True)
     before = None if state.exists() else read_report(folder)
     if before and before["source"] == source:
         if _whole(folder, before):
@@ -135,8 +135,8 @@ def write_dataset(
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(f"the disk of {folder} is full: make room and run it again, to go on from here") from error
         raise
-    state.replace(left)  # at once, so that a kill cannot leave half a state behind
-    shutil.rmtree(left)
+    state.replace(remains)  # at once, so that a kill cannot leave half a state behind
+    shutil.rmtree(remains)
     return report
 
 
@@ -161,26 +161,26 @@ def _check_folder(folder: Path, before: Mapping[str, Any] | None) -> None:
 
 def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
     """Keep what an earlier run of the same source has written; drop that of another source, and half-written files."""
-    begun = state / _SOURCE
-    if begun.exists() and _begun_from(begun) != source:
+    source_file = state / _SOURCE
+    if source_file.exists() and _read_source(source_file) != source:
         logger.warning("%s was begun from another source or with other options; beginning anew", folder)
         for record in read_records(state).values():
             (folder / record.path).unlink(missing_ok=True)
-        begun.unlink()
-    if not begun.exists():
+        source_file.unlink()
+    if not source_file.exists():
         for path in state.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.name != "lock":
                 path.unlink()
-        _write_text(begun, json.dumps(source), state)
+        _write_text(source_file, json.dumps(source), state)
     for path in state.glob("*.part"):
         path.unlink()
 
 
-def _begun_from(begun: Path) -> Any:
+def _read_source(path: Path) -> Any:
     try:
-        return read_json(begun)
+        return read_json(path)
     except ValueError:  # damaged, and so another one
         return None
 
@@ -262,16 +262,16 @@ def _publish(
 ) -> None:
     """Move everything into place; every step can be done again after a kill."""
     report["texts"] = sorted(texts)
-    kept = {file.path for file in files}
+    paths = {file.path for file in files}
     before = read_report(folder) or {"files": [], "texts": []}
     for path in (*(file["path"] for file in before["files"]), *before["texts"]):
-        if path not in kept:
+        if path not in paths:
             (folder / path).unlink(missing_ok=True)
     for index, file in enumerate(files):
-        written = state / f"{index:05}.parquet"
-        if written.exists():  # otherwise an interrupted run has moved it
+        shard = state / f"{index:05}.parquet"
+        if shard.exists():  # otherwise an interrupted run has moved it
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
-            written.replace(folder / file.path)
+            shard.replace(folder / file.path)
     for name, text in {**texts, REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n"}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _write_text(folder / name, text, state)
