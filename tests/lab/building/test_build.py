@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 from faults import FAULTS, plant_all
-from test_release import REAL, ROW_0, real
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.builder import Emo3D
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.building.build import build
 from emo3d_lab.sample.mock import write_release
+from real_slice import REAL, ROW_0, real
 
 SPLITS = {"train": "train_data.csv", "validation": "val_data.csv", "test": "test_data.csv"}
 
