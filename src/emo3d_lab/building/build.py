@@ -15,7 +15,7 @@ from emo3d.files import check_output_folder
 from emo3d.hints import did_you_mean
 from emo3d_lab.building.card import release_card
 from emo3d_lab.building.reports import describe_file
-from emo3d_lab.building.shards import write_dataset
+from emo3d_lab.building.shards import Run, write_dataset
 
 CONFIGS = ("default", "pairs", "primitive", "sample")
 """What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
@@ -97,12 +97,7 @@ def build(
         shards,
         source=source,
         finish=lambda files: {"README.md": release_card(files)},
-        num_proc=num_proc,
-        engine=engine,
-        address=address,
-        strict=strict,
-        force=force,
-        label="Building",
+        run=Run(num_proc, engine, address, strict=strict, force=force, label="Building"),
     )
 
 

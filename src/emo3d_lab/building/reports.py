@@ -23,6 +23,14 @@ REPORT = "build_report.json"
 """What a finished folder says of itself: source, rows per split, problems, files with their SHA-256."""
 
 
+class RowError(ValueError):
+    """A row that cannot be used; `kind` is a word to count by, `column` the file's own name of it."""
+
+    def __init__(self, kind: str, column: str, message: str) -> None:
+        super().__init__(message)
+        self.kind, self.column = kind, column
+
+
 @dataclass(frozen=True)
 class ShardFile:
     """A shard that has been written.

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -47,6 +48,30 @@ _GROUP_PICTURES = 100
 _GROUP_BYTES = 32 << 20  # of pictures; keeps memory flat whatever their size
 
 
+@dataclass(frozen=True)
+class Run:
+    """How files are written, which moves no byte of them.
+
+    Attributes:
+        num_proc: processes; with more than one, a script needs the `__main__` guard of `multiprocessing`.
+        engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
+            All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
+        address: of a Ray cluster, see `emo3d_lab.clusters.call_on_ray`.
+        device: `"cuda"` for a process per GPU of a Ray cluster.
+        strict: stop at the first problem.
+        force: replace a finished folder of another source.
+        label: of the progress bar.
+    """
+
+    num_proc: int = 1
+    engine: str = "processes"
+    address: str | None = None
+    device: str = "cpu"
+    strict: bool = False
+    force: bool = False
+    label: str = "Writing"
+
+
 def write_dataset(
     out: str | os.PathLike[str],
     shards: Sequence[Shard],
@@ -54,13 +79,7 @@ def write_dataset(
     source: Mapping[str, Any],
     finish: Callable[[Sequence[ShardFile]], Mapping[str, str]] | None = None,
     prepare: Callable[[Path], object] | None = None,
-    num_proc: int = 1,
-    engine: str = "processes",
-    address: str | None = None,
-    device: str = "cpu",
-    strict: bool = False,
-    force: bool = False,
-    label: str = "Writing",
+    run: Run = Run(),
 ) -> dict[str, Any]:
     """Write shards as Parquet files into a folder, together with `build_report.json`.
 
@@ -71,15 +90,7 @@ def write_dataset(
             with when its source is the same, and begun anew otherwise.
         finish: gives further text files, relative path -> text, from the files written (a card, for example).
         prepare: fills `shared_folder(out)`, which shards may read as long as they are written.
-        num_proc: processes; with more than one, a script that calls this needs the `__main__` guard of
-            `multiprocessing`.
-        engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
-            All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
-        address: of a Ray cluster, see `emo3d_lab.clusters.call_on_ray`.
-        device: `"cuda"` for a process per GPU of a Ray cluster.
-        strict: stop at the first problem.
-        force: replace a finished folder of another source.
-        label: of the progress bar.
+        run: processes, engine, and whether to stop at problems.
 
     Returns:
         The report: `source`, `splits` (config -> split -> counts), `problems` (a list), `problem_kinds` (kind -> how
@@ -95,7 +106,7 @@ def write_dataset(
     """
     from filelock import FileLock, Timeout
 
-    call = choose_engine(engine, num_proc=num_proc, address=address, device=device)
+    call = choose_engine(run.engine, num_proc=run.num_proc, address=run.address, device=run.device)
     source = json.loads(json.dumps(source))
     folder = Path(out).absolute()  # processes elsewhere start in other folders
     state, remains = folder / _STATE, folder / _LEFT
@@ -104,11 +115,11 @@ def write_dataset(
     if before and before["source"] == source:
         if _whole(folder, before):
             logger.info("%s is complete", folder)
-            if strict:
+            if run.strict:
                 _raise_first(map(as_problem, before["problems"]))
             return before
         logger.warning("files of %s are missing or cut off; writing all of them again", folder)
-    elif before and not force:
+    elif before and not run.force:
         raise ValueError(f"{folder} holds a finished dataset of another source or other options; force replaces it")
     if not shards:
         raise ValueError("expected at least one file to write, got none")
@@ -121,7 +132,7 @@ def write_dataset(
             _begin(folder, state, source)
             if prepare:
                 prepare(shared_folder(folder))
-            files = _write_missing(state, shards, call, strict, label)
+            files = _write_missing(state, shards, call, run)
             report = make_report(source, files)
             try:
                 check_rows(report)
@@ -186,14 +197,14 @@ def _read_source(path: Path) -> Any:
 
 
 def _write_missing(
-    state: Path, shards: Sequence[Shard], call: Callable[..., Iterator[Any]], strict: bool, label: str
+    state: Path, shards: Sequence[Shard], call: Callable[..., Iterator[Any]], run: Run
 ) -> list[ShardFile]:
     records = read_records(state)
     missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
-    if strict:  # what an earlier, lenient run wrote down
+    if run.strict:  # what an earlier, lenient run wrote down
         _raise_first(problem for record in records.values() for problem in record.tally.problems)
-    with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
-        calls = [(state, index, shard, strict) for index, shard in missing]
+    with tqdm(desc=run.label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
+        calls = [(state, index, shard, run.strict) for index, shard in missing]
         for place, record in call(_write, calls):
             records[f"{missing[place][0]:05}"] = record
             progress.update()

@@ -17,6 +17,7 @@ from emo3d.dataset.tables import VARIANTS
 from emo3d.dataset.tally import Problem
 from emo3d.documents import read_text
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.building.reports import RowError
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +80,13 @@ def read_annotations(path: Path, names: Collection[str]) -> tuple[dict[str, Anno
             name = _file_name(cells, pictures, seen)
             seen.add(name)
             annotations[name] = _annotation({column: cells.get(column) for column in columns})
-        except _RowError as error:
+        except RowError as error:
             problems.append(Problem(error.kind, path.name, number, error.column, str(error)))
     for name in names:
         if name not in seen:
             message = f"expected a row for it in {path.name}, found none"
             problems.append(Problem("unnamed picture", name, None, "", message))
     return annotations, problems
-
-
-class _RowError(ValueError):
-    def __init__(self, kind: str, column: str, message: str) -> None:
-        super().__init__(message)
-        self.kind, self.column = kind, column
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[Any]]:
@@ -142,12 +137,12 @@ def _check_columns(columns: Sequence[str], table: str) -> list[Problem]:
 
 def _file_name(cells: Any, pictures: Collection[str], seen: Collection[str]) -> str:
     if isinstance(cells, str):
-        raise _RowError("row", "", cells)
+        raise RowError("row", "", cells)
     name = str(PurePosixPath(_text(cells, "file_name")))
     if name not in pictures:  # a name is looked up among those found; it never becomes a path
-        raise _RowError("missing picture", "file_name", f"expected a picture in the folder, found no {name!r}")
+        raise RowError("missing picture", "file_name", f"expected a picture in the folder, found no {name!r}")
     if name in seen:
-        raise _RowError("repeated picture", "file_name", f"expected one row per picture, {name!r} had one before")
+        raise RowError("repeated picture", "file_name", f"expected one row per picture, {name!r} had one before")
     return name
 
 
@@ -164,9 +159,9 @@ def _annotation(cells: Mapping[str, Any]) -> Annotation:
     )
 
 
-def _mismatch(column: str, expected: str, value: Any) -> _RowError:
+def _mismatch(column: str, expected: str, value: Any) -> RowError:
     kind = "intensity" if column in EMOTIONS else "sample_id" if column in ("sample_id", "variant") else "text"
-    return _RowError(kind, column, f"expected {expected}, got {value!r}")
+    return RowError(kind, column, f"expected {expected}, got {value!r}")
 
 
 def _whole(cells: Mapping[str, Any], column: str) -> int:

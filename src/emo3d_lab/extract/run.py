@@ -20,7 +20,7 @@ from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.files import check_output_folder
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_lab.building.card import folder_card
-from emo3d_lab.building.shards import write_dataset
+from emo3d_lab.building.shards import Run, write_dataset
 from emo3d_lab.extract.imagefolder import Picture, read_image_folder
 from emo3d_lab.landmarker import LONGEST_SIDE, FaceReader, find_model
 
@@ -136,12 +136,7 @@ def extract(
                 schemas={"default": shards[0].schema},
             )
         },
-        num_proc=num_proc,
-        engine=engine,
-        address=address,
-        strict=strict,
-        force=force,
-        label="Extracting",
+        run=Run(num_proc, engine, address, strict=strict, force=force, label="Extracting"),
     )
 
 

@@ -17,7 +17,7 @@ from emo3d.emotions import EMOTIONS
 from emo3d.names import KNOWN, Names, read_names
 from emo3d_lab.building.card import folder_card
 from emo3d_lab.building.reports import describe_file
-from emo3d_lab.building.shards import ShardFile, write_dataset
+from emo3d_lab.building.shards import Run, ShardFile, write_dataset
 from emo3d_lab.neighbours.express4d import find_express4d
 from emo3d_lab.neighbours.formats import check_columns
 from emo3d_lab.neighbours.livelink import (
@@ -160,10 +160,7 @@ def import_dataset(
             "emo3d": emo3d.__version__,
         },
         finish=lambda files: _texts(kind, source.name, plan, files),
-        num_proc=num_proc,
-        strict=strict,
-        force=force,
-        label="Importing",
+        run=Run(num_proc, strict=strict, force=force, label="Importing"),
     )
 
 

@@ -21,7 +21,8 @@ from emo3d.containers import read_array, read_csv
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.names import Names, blendshape_columns
-from emo3d_lab.neighbours.rows import RowError, Rule, ScoreReader, numbers
+from emo3d_lab.building.reports import RowError
+from emo3d_lab.neighbours.rows import Rule, ScoreReader, numbers
 
 _SHARD = 64 << 20  # bytes of takes that become one Parquet file
 

@@ -13,16 +13,9 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.tally import Tally
 from emo3d.names import Names
 from emo3d.ranges import fit_scores
+from emo3d_lab.building.reports import RowError
 
 logger = logging.getLogger(__name__)
-
-
-class RowError(ValueError):
-    """A row that cannot be used; `kind` is a word to count by, `column` the file's own name of it."""
-
-    def __init__(self, kind: str, column: str, message: str) -> None:
-        super().__init__(message)
-        self.kind, self.column = kind, column
 
 
 def numbers(cells: Sequence[Any], columns: Sequence[str]) -> np.ndarray:

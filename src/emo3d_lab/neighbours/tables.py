@@ -15,10 +15,11 @@ from emo3d.dataset.tally import Problem, Tally
 from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
 from emo3d.names import blendshape_names, mistyped
+from emo3d_lab.building.reports import RowError
 from emo3d_lab.neighbours.facs import read_units, units_to_expression
 from emo3d_lab.neighbours.formats import read_records
 from emo3d_lab.neighbours.mapping import ColumnMapping
-from emo3d_lab.neighbours.rows import RowError, Rule, ScoreReader, numbers, within
+from emo3d_lab.neighbours.rows import Rule, ScoreReader, numbers, within
 from emo3d_lab.neighbours.tags import intensities_of, strength_of_level
 
 
