@@ -218,7 +218,7 @@ def test_neither_processes_nor_kills_move_a_byte(monkeypatch, images, tmp_path, 
         (images / f"{index:02}.png").write_bytes(encoded(faces[index % 3], "PNG"))
     script = """if True:
         import sys
-        from emo3d.dataset import extract
+        from emo3d_lab.extract import run as extract
         if __name__ == "__main__":
             extract._SHARD_PICTURES = 1
             extract.extract(sys.argv[1], sys.argv[2], num_proc=2, quiet=True)
