@@ -173,7 +173,7 @@ def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
 
 
 def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
-    """Raise a PictureError where a file is no whole JPEG, PNG or WebP of acceptable size, as far as its structure shows.
+    """Raise a PictureError where a file is no whole JPEG, PNG or WebP of allowed size, as far as its structure shows.
 
     Damage that leaves the structure intact goes unnoticed: only decoding would tell.
     """

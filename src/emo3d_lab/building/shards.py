@@ -239,7 +239,11 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     finally:
         part.unlink(missing_ok=True)  # half a file takes room on a disk that may be full
     record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
-    _write_text(state / f"{index:05}.record", as_record(record), state)
+    try:
+        _write_text(state / f"{index:05}.record", as_record(record), state)
+    except OSError:  # without its record the file only takes room
+        (state / f"{index:05}.parquet").unlink()
+        raise
     return record
 
 
