@@ -41,7 +41,7 @@ NAMES = {  # classifiers and free text -> SPDX, where a package has no expressio
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "ISC License (ISCL)": "ISC",
 }
-ONLY_AS_A_FILE = {"anny": "Apache-2.0", "mlcroissant": "Apache-2.0"}  # in its LICENSE, and in its repository
+ONLY_AS_A_FILE = {"anny": "Apache-2.0"}  # in its LICENSE
 
 
 def licence_extras() -> dict[str, str]:

@@ -22,7 +22,7 @@ PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they ar
 
 # Files of each artifact. Whatever else lies in a folder stays at home.
 CARD = "README.md"
-DATASET = (CARD, "croissant.json", "build_report.json", "faces.jpg", "data/*/*.parquet")
+DATASET = (CARD, "build_report.json", "faces.jpg", "data/*/*.parquet")
 SCRIPT = "emo3d.py"
 DEMO = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*DEMO, "emo3d_score.py")

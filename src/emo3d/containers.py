@@ -8,7 +8,7 @@ import os
 import re
 import struct
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -25,12 +25,35 @@ def open_text(path: str | os.PathLike[str]) -> TextIO:
     Bytes that are no UTF-8 come as lone surrogates; line ends of all kinds end lines, and come as they are.
     """
     with open(path, "rb") as file:
-        start = file.read(4)
-    encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and b"\0" in start[:2]:
-        encoding = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+        encoding = find_encoding(file.read(4))
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     return open(path, encoding=encoding, errors=errors, newline="")
+
+
+def find_encoding(start: bytes) -> str:
+    """UTF-8 or UTF-16 as Python calls it, by a file's first bytes."""
+    if encoding := next((name for mark, name in _MARKS.items() if start.startswith(mark)), None):
+        return encoding
+    return ("utf-16-le" if start[1:2] == b"\0" else "utf-16-be") if b"\0" in start[:2] else "utf-8"
+
+
+def parse_csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str] | csv.Error]:
+    """Yield the cells of each line that has some, and the error of each that is no CSV."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    while True:
+        try:
+            if cells := next(reader):
+                yield cells
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield error
+
+
+def check_commas(header: Sequence[str], name: str) -> None:
+    """Raise a ValueError where the first line of a file has cells that do not end with commas."""
+    if len(header) == 1 and (mark := next((mark for mark in ";\t|" if mark in header[0]), "")):
+        raise ValueError(f"{name}: expected commas between cells, got {mark!r}")
 
 
 def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
@@ -44,14 +67,9 @@ def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
         first = next((line for line in lines if line.strip()), "")
         delimiter = max(_DELIMITERS, key=first.count)
         lines.seek(0)
-        reader = csv.reader(lines, delimiter=delimiter)
         width = 0
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
+        for cells in parse_csv(lines, delimiter):
+            if isinstance(cells, csv.Error):
                 yield []
                 continue
             while len(cells) > width and not cells[-1].strip():

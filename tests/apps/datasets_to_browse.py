@@ -7,7 +7,7 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from emo3d.dataset.schema import parquet_schema
+from emo3d_lab.building.schema import parquet_schema
 
 ROWS, PER_FILE, PER_GROUP = 30, 20, 7
 CARD = """---

@@ -20,7 +20,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from test_release import REAL, ROW_0, real
 
 from emo3d.face import RenderSettings, render
 from emo3d_lab.building.build import build
@@ -28,6 +27,7 @@ from emo3d_lab.extract.run import extract
 from emo3d_lab.inspect import inspect_dataset
 from emo3d_lab.sample.mock import write_release
 from hub import Hub
+from real_slice import REAL, ROW_0, real
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("client.py")

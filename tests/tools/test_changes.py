@@ -88,8 +88,7 @@ def test_a_built_dataset_and_a_trained_model(filled, built, model):
     assert {path for path in files if path.startswith("data/")} == {
         path.relative_to(built).as_posix() for path in built.glob("data/*/*-of-*.parquet")
     }
-    for name in ("croissant.json", "build_report.json"):
-        assert files[name] == (built / name).read_bytes()
+    assert files["build_report.json"] == (built / "build_report.json").read_bytes()
     assert b"NAMESPACE" not in files["README.md"]
     files = held(filled, "models/me/my-generator")
     assert files["model.safetensors"] == (model / "model.safetensors").read_bytes()
@@ -112,7 +111,7 @@ def test_a_tag_on_other_content_is_refused_and_a_new_one_removes_what_is_stale(f
     assert done.returncode == 0, done.stderr
     sample = {f"data/sample/{split}.parquet" for split in ("train", "validation", "test")}
     theirs = {".gitattributes", "NOTES.md"}
-    assert set(held(filled, "datasets/me/emo3d")) == {"README.md", "croissant.json", "faces.jpg", *sample, *theirs}
+    assert set(held(filled, "datasets/me/emo3d")) == {"README.md", "faces.jpg", *sample, *theirs}
     assert {len(new) - len(before[name]) for name, new in commits(filled).items() if name[1] == "me/emo3d"} == {0, 1}
 
 

@@ -65,7 +65,6 @@ def test_files(published):
     assert set(held(hub, "datasets/me/emo3d")) == {
         ".gitattributes",
         "README.md",
-        "croissant.json",
         "faces.jpg",
         *sample,
     }

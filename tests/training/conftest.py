@@ -11,7 +11,7 @@ from pyarrow import parquet
 from training_runs import TEXTS
 from transformers import BertConfig, BertModel, BertTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
-from emo3d.dataset.schema import parquet_schema
+from emo3d_lab.building.schema import parquet_schema
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a very sad angry happy calm man woman winks the left right eye".split()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import bz2
 import errno
-import hashlib
-import io
 import lzma
 import re
 import struct
@@ -13,9 +11,10 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from copy import copy
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, NamedTuple
 
 from emo3d.pictures import LargePictureError, identify_picture
 
@@ -23,7 +22,7 @@ MAX_PIXELS = 4096 * 4096
 """Pictures with more are refused; the published ones have 1024 x 1024."""
 
 _MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
-_AT_ONCE = 1 << 20  # bytes of a member
+_READ_BYTES = 1 << 20  # of a member at once
 _LZMA_MEMORY = 128 << 20  # of a decoder, whose header may ask for 4 GB
 _DAMAGE = (  # what `zipfile` raises for damaged, encrypted and unknown archives
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError),
@@ -49,26 +48,19 @@ def open_binary(path: str) -> IO[bytes]:
     return fsspec.open(path, "rb").open()
 
 
-class Archives:
-    """ZIP files by name, opened when first needed. What a table calls a picture never becomes a path.
+class _Archive(NamedTuple):
+    zip: zipfile.ZipFile
+    members: dict[str, list[zipfile.ZipInfo]]  # by the last part of their names
 
-    Args:
-        paths: archive's name without `.zip` -> where it is.
-        max_pixels: pictures with more are refused.
-    """
+
+class Archives(ExitStack):
+    """ZIP files by their names without `.zip`, opened when first needed. A picture's name never becomes a path."""
 
     def __init__(self, paths: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> None:
+        super().__init__()
         self._paths = dict(paths)
         self._max_pixels = max_pixels
-        self._open: dict[str, _Archive | PictureError] = {}
-
-    def __enter__(self) -> Archives:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for archive in self._open.values():
-            if isinstance(archive, _Archive):
-                archive.close()
+        self._archives: dict[str, _Archive | PictureError] = {}
 
     def __contains__(self, name: str) -> bool:
         """Whether the archive of picture `ARCHIVE/MEMBER` is there."""
@@ -80,74 +72,94 @@ class Archives:
         Raises:
             PictureError: no such archive or member, a broken one, too large, or no whole JPEG, PNG or WebP.
         """
-        stem, _, member = name.partition("/")
-        archive = self._archive(stem)
-        info = archive.find(member)
+        archive, info = self._find(name)
         if info.file_size > _MAX_BYTES:
             raise PictureError(
                 "oversized picture", f"expected at most {_MAX_BYTES} bytes, got {info.file_size}: {name}"
             )
-        with _damage(f"cannot read {member!r} from {stem}.zip"):
-            data = _read_member(archive.zip, info)
+        stem, _, member = name.partition("/")
+        with as_picture_error(f"cannot read {member!r} from {stem}.zip"):
+            data = _read_member(archive, info)
         check_picture(data, name, self._max_pixels)
         return data
 
     def size(self, name: str) -> int:
         """Bytes of a picture, 0 when it cannot be found; nothing but the archive's directory is read."""
-        stem, _, member = name.partition("/")
         try:
-            return self._archive(stem).find(member).file_size
+            return self._find(name)[1].file_size
         except PictureError:
             return 0
 
-    def _archive(self, stem: str) -> _Archive:
-        if stem not in self._open:
+    def _find(self, name: str) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
+        stem, _, member = name.partition("/")
+        if stem not in self._archives:
             try:
-                self._open[stem] = _Archive(stem, self._paths)
+                self._archives[stem] = self._open(stem)
             except PictureError as error:
-                self._open[stem] = error
-        archive = self._open[stem]
+                self._archives[stem] = error
+        archive = self._archives[stem]
         if isinstance(archive, PictureError):
             raise archive
-        return archive
+        return archive.zip, _find_member(archive, member, f"{stem}.zip")
+
+    def _open(self, stem: str) -> _Archive:
+        if stem not in self._paths:
+            raise PictureError("missing archive", f"expected {stem}.zip in the release, found none")
+        file = self.enter_context(open_binary(self._paths[stem]))
+        with as_picture_error(f"cannot open {stem}.zip"):
+            archive = self.enter_context(zipfile.ZipFile(file))
+        infos = {(info.filename, info.CRC, info.file_size): info for info in reversed(archive.infolist())}
+        members: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
+        for info in infos.values():
+            if not info.is_dir():
+                members[PurePosixPath(info.filename).name].append(info)
+        return _Archive(archive, members)
+
+
+def _find_member(archive: _Archive, member: str, name: str) -> zipfile.ZipInfo:
+    """Find a member by its name, or by its end: whatever folder was zipped may stand before, or be missing."""
+    candidates = archive.members.get(PurePosixPath(member).name, [])
+    if twins := [info for info in candidates if info.filename == member]:
+        if len(twins) > 1:
+            raise PictureError("missing picture", f"expected one {member!r} in {name}, which holds {len(twins)} others")
+        return twins[0]
+    ends = [info for info in candidates if info.filename.endswith("/" + member)]
+    ends = ends or [info for info in candidates if member.endswith("/" + info.filename)]
+    if len(ends) != 1:
+        reason = "which does not hold it" if not ends else f"which holds {len(ends)} that end so"
+        raise PictureError("missing picture", f"expected {member!r} in {name}, {reason}")
+    return ends[0]
 
 
 @contextmanager
-def _damage(what: str) -> Iterator[None]:
+def as_picture_error(message: str) -> Iterator[None]:
     """Turn what a damaged archive raises into a PictureError; what a disk or network raises stays."""
     try:
         yield
     except _DAMAGE as error:
-        raise PictureError("broken archive", f"{what}: {error or type(error).__name__}") from None
+        raise PictureError("broken archive", f"{message}: {error or type(error).__name__}") from None
     except OSError as error:  # bzip2's damage has no number, a place outside of the file is invalid
         if type(error) is not OSError or error.errno not in (None, errno.EINVAL):
             raise
-        raise PictureError("broken archive", f"{what}: {error}") from None
+        raise PictureError("broken archive", f"{message}: {error}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Read a member, of which no more is unpacked than its directory says; `zipfile` does so for deflate only."""
     if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         with archive.open(info) as member:
-            data = b"".join(iter(lambda: member.read(_AT_ONCE), b""))
+            data = b"".join(iter(lambda: member.read(_READ_BYTES), b""))
     else:
-        data = _unpack(_packed(archive, info), info)
+        raw = copy(info)
+        raw.compress_type, raw.file_size = zipfile.ZIP_STORED, info.compress_size
+        raw.CRC = None  # type: ignore[assignment]  # it is that of the unpacked bytes
+        with archive.open(raw) as member:
+            data = _unpack(member.read(_MAX_BYTES), info)
         if zlib.crc32(data) != info.CRC:
             raise zipfile.BadZipFile("bad checksum")
     if len(data) != info.file_size:
         raise zipfile.BadZipFile(f"expected {info.file_size} bytes, got {len(data)}")
     return data
-
-
-def _packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A member's bytes as they lie in the archive."""
-    assert archive.fp is not None
-    archive.fp.seek(info.header_offset)
-    header = archive.fp.read(30)
-    if header[:4] != b"PK\x03\x04" or info.flag_bits & 1:
-        raise zipfile.BadZipFile("encrypted" if info.flag_bits & 1 else "bad header of the member")
-    archive.fp.seek(sum(struct.unpack_from("<HH", header, 26)), io.SEEK_CUR)  # its name and more
-    return archive.fp.read(min(info.compress_size, _MAX_BYTES))
 
 
 def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
@@ -160,57 +172,10 @@ def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY).decompress(alone, info.file_size)
 
 
-class _Archive:
-    def __init__(self, stem: str, paths: Mapping[str, str]) -> None:
-        if stem not in paths:
-            raise PictureError("missing archive", f"expected {stem}.zip in the release, found none")
-        self._stem = stem
-        self._file = open_binary(paths[stem])
-        try:
-            with _damage(f"cannot open {stem}.zip"):
-                self.zip = zipfile.ZipFile(self._file)
-        except BaseException:
-            self._file.close()
-            raise
-        self._members: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
-        self._by_name: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
-        for info in self.zip.infolist():
-            twins = self._members[info.filename]
-            if not info.is_dir() and not any(_content(info) == _content(twin) for twin in twins):
-                twins.append(info)
-                self._by_name[PurePosixPath(info.filename).name].append(info)
-
-    def close(self) -> None:
-        self.zip.close()
-        self._file.close()
-
-    def find(self, member: str) -> zipfile.ZipInfo:
-        """Find a member by its name, or by its end: whatever folder was zipped may stand before, or be missing."""
-        if same := self._members.get(member):
-            if len(same) > 1:
-                raise PictureError(
-                    "missing picture", f"expected one {member!r} in {self._stem}.zip, which holds {len(same)} others"
-                )
-            return same[0]
-        found = self._by_name.get(PurePosixPath(member).name, [])
-        ends = [info for info in found if info.filename.endswith("/" + member)]
-        found = ends or [info for info in found if member.endswith("/" + info.filename)]
-        if len(found) != 1:
-            what = "which does not hold it" if not found else f"which holds {len(found)} that end so"
-            raise PictureError("missing picture", f"expected {member!r} in {self._stem}.zip, {what}")
-        return found[0]
-
-
-def _content(info: zipfile.ZipInfo) -> tuple[int, int]:
-    return info.CRC, info.file_size
-
-
 def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
-    """Check that a file is a whole JPEG, PNG or WebP of bearable size, as far as that shows without decoding it.
+    """Raise a PictureError where a file is no whole JPEG, PNG or WebP of allowed size, as far as its structure shows.
 
-    Raises:
-        PictureError: it is not. A picture whose compressed part was altered in ways that leave its structure intact
-            goes unnoticed: only decoding would tell.
+    Damage that leaves the structure intact goes unnoticed: only decoding would tell.
     """
     try:
         with identify_picture(data) as picture:
@@ -241,22 +206,3 @@ _WHOLE = {
     "PNG": lambda data: b"IEND" in data[-64:],
     "WEBP": lambda data: len(data) >= int.from_bytes(data[4:8], "little") + 8,
 }
-
-
-def describe_file(path: str) -> dict[str, Any]:
-    """Name, size and content of a file: its SHA-256, or for a ZIP that of its directory, which holds checksums."""
-    with open_binary(path) as file:
-        content = hashlib.sha256()
-        try:
-            if path.lower().endswith(".zip"):
-                with _damage(path), zipfile.ZipFile(file) as archive:
-                    for info in archive.infolist():
-                        described = repr((info.filename, info.CRC, info.file_size, info.header_offset))
-                        content.update(described.encode(errors="surrogatepass"))
-            else:
-                while block := file.read(1 << 20):
-                    content.update(block)
-        except PictureError:
-            content.update(b"broken")
-        size = file.seek(0, io.SEEK_END)
-    return {"name": path.rsplit("/", 1)[-1], "bytes": size, "sha256": content.hexdigest()}

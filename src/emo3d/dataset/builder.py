@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
 
 from emo3d.dataset.archives import MAX_PIXELS
-from emo3d.dataset.files import ReleaseFiles, download_release
-from emo3d.dataset.plan import ReleaseShard, SampleShard, Shard, numbered, plan
-from emo3d.dataset.release import SPLIT_FILES, data_folder
+from emo3d.dataset.plan import ReleaseShard, SampleShard, Shard, plan
+from emo3d.dataset.release import SPLIT_FILES, ReleaseFiles, data_folder, download_release
 from emo3d.dataset.schema import FEATURES
 from emo3d.dataset.tally import Tally
 
 logger = logging.getLogger(__name__)
-
-RELEASE = "llm-lab/Emo3D"
-"""The published release on the Hub."""
 
 SHARD_SIZE = 500 * 10**6
 """Bytes of a Parquet file, about."""
@@ -27,21 +23,13 @@ SHARD_SIZE = 500 * 10**6
 
 @dataclass
 class Emo3DConfig(datasets.BuilderConfig):
-    """What to build from which release; `data_dir` is a local copy of it.
+    """What to build from which release; `data_dir` is a local copy of it."""
 
-    Attributes:
-        release: id on the Hub, where there is no `data_dir`.
-        release_revision: of the release: a branch, tag or commit.
-        max_pixels: pictures with more are left out.
-        shard_size: bytes of a Parquet file, about.
-        columns: see `emo3d.dataset.tables.Table`.
-    """
-
-    release: str = RELEASE
-    release_revision: str = "main"
-    max_pixels: int = MAX_PIXELS
+    release: str = "llm-lab/Emo3D"  # where there is no `data_dir`
+    release_revision: str = "main"  # a branch, tag or commit
+    max_pixels: int = MAX_PIXELS  # pictures with more are left out
     shard_size: int = SHARD_SIZE
-    columns: Mapping[str, str] | None = None
+    columns: Mapping[str, str] | None = None  # see emo3d.dataset.tables.Table
 
 
 class Emo3D(datasets.GeneratorBasedBuilder):
@@ -82,10 +70,7 @@ class Emo3D(datasets.GeneratorBasedBuilder):
                 logger.warning("left out: %s", problem)
 
     def shards(self, streaming: bool = False) -> list[Shard]:
-        """Decide which rows go into which file.
-
-        Args:
-            streaming: one file per table, without a look at its rows: duplicate `sample_id`s are not searched for.
+        """Decide which rows go into which file; when streaming, one per table, without a search for duplicates in it.
 
         Raises:
             FileNotFoundError: no such folder, or none of the tables that the config needs.
@@ -94,26 +79,19 @@ class Emo3D(datasets.GeneratorBasedBuilder):
         config = self.config
         if config.name == "sample":
             return [SampleShard("sample", split, 0, 1, "weights") for split in SPLIT_FILES]
-        files = self.files(streaming)
-        seen: dict[int, str] = {}
+        if streaming and not config.data_dir:
+            files = ReleaseFiles.of_hub(config.release, config.release_revision, config.name)
+        else:
+            folder = config.data_dir or download_release(config.release, config.release_revision, [config.name])
+            files = ReleaseFiles.of_folder(data_folder(folder), config.name)
+        places: dict[int, str] = {}
         shards: list[Shard] = []
         for split, tables in files.tables.items():
             blank = ReleaseShard(
                 config.name, split, 0, 0, "reading", tables[0], config.columns, files.archives, config.max_pixels
             )
-            whole = [replace(blank, table=table) for table in tables]
-            shards += numbered(whole) if streaming else plan(blank, tables, config.shard_size, seen)
+            shards += plan(blank, tables, None if streaming else config.shard_size, places)
         unreadable = [shard for shard in shards if isinstance(shard, ReleaseShard) and shard.rows_read == 0]
         if shards and len(unreadable) == len(shards):
             raise ValueError(str(unreadable[0].problems[0]))
         return shards
-
-    def files(self, streaming: bool = False) -> ReleaseFiles:
-        """Find the release's files; what is on the Hub is downloaded, unless it is to be streamed."""
-        config = self.config
-        if config.data_dir:
-            return ReleaseFiles.of_folder(data_folder(config.data_dir), config.name)
-        if streaming:
-            return ReleaseFiles.of_hub(config.release, config.release_revision, config.name)
-        folder = download_release(config.release, config.release_revision, [config.name])
-        return ReleaseFiles.of_folder(data_folder(folder), config.name)

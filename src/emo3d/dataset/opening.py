@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from emo3d.blendshapes import Space
-from emo3d.dataset.embedded import sample_folder
 from emo3d.expressions import parquet_space
 from emo3d.hints import did_you_mean
 from emo3d.parquet import LARGEST, check_size, open_parquet
@@ -16,16 +15,20 @@ from emo3d.parquet import LARGEST, check_size, open_parquet
 _MOST_TIMES = 100  # as large in memory as on disk, where that is more than `LARGEST`
 
 
+def sample_folder() -> Path:
+    """Where the embedded sample lies: `train.parquet`, `validation.parquet` and `test.parquet`."""
+    folder = Path(str(resources.files("emo3d") / "assets" / "sample"))
+    if not (folder / "train.parquet").is_file():
+        raise FileNotFoundError(f"expected the embedded sample in {folder}; `emo3d sample` makes it")
+    return folder
+
+
 def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | None]:
-    """Open one split of a dataset.
+    """Open one split of a dataset, and find the space of its blendshapes where local files say it.
 
     Args:
         name: `"sample"` (the embedded synthetic one), a `.parquet` file, a folder, or an id on the Hub.
-        config: of several that it has.
-        split: of several that it has, or a part of one, as in `train[:90%]`.
-
-    Returns:
-        A `datasets.Dataset`, and the space of its blendshapes where local files say it.
+        split: one, or a part of one, as in `train[:90%]`.
 
     Raises:
         ValueError: no such config or split, or files that cannot be read or would take far more memory than disk.
@@ -42,9 +45,9 @@ def load(name: str, config: str | None = None, *, split: str | None = None, **op
 
     path = sample_folder() if name == "sample" else Path(name)
     is_file = name.endswith(".parquet")
-    if not path.exists() and (is_file or "/" not in name) and (is_file or did_you_mean(name, ["sample"])):
-        what = "file" if is_file else "dataset"
-        raise FileNotFoundError(f"no such {what}: {name}{did_you_mean(name, ['sample'])}")
+    hint = did_you_mean(name, ["sample"])
+    if not path.exists() and (is_file or ("/" not in name and hint)):
+        raise FileNotFoundError(f"no such {'file' if is_file else 'dataset'}: {name}{hint}")
     if path.exists():
         _check_sizes(path)
     try:
@@ -52,7 +55,7 @@ def load(name: str, config: str | None = None, *, split: str | None = None, **op
             return load_dataset("parquet", data_files={split or "train": name}, split=split, **options)
         return load_dataset(str(path) if path.exists() else name, config, split=split, **options)
     except Exception as error:  # of `datasets`, Arrow, the Hub's client and its HTTP library
-        raise _in_words(name, path, error) from error
+        raise _explain(name, path, error) from error
 
 
 def _check_sizes(path: Path) -> None:
@@ -60,20 +63,22 @@ def _check_sizes(path: Path) -> None:
     for file in [path] if path.is_file() else sorted(path.rglob("*.parquet")):
         if file.suffix == ".parquet":
             try:
-                with open_parquet(file) as opened:
+                with open_parquet(file) as parquet:
                     size = file.stat().st_size
-                    check_size(opened, opened.schema_arrow.names, largest=max(LARGEST, _MOST_TIMES * size))
+                    check_size(parquet, parquet.schema_arrow.names, largest=max(LARGEST, _MOST_TIMES * size))
             except ValueError as error:
                 raise ValueError(f"{file.name}: {error}") from None
 
 
-def _in_words(name: str, path: Path, error: Exception) -> Exception:
+def _explain(name: str, path: Path, error: Exception) -> Exception:
     """The error that says what to do."""
     from datasets import config
     from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub import constants
 
-    causes = list(_causes(error))
+    causes: list[BaseException] = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
     reason = str(causes[-1]).strip().partition("\n")[0][:300] or type(causes[-1]).__name__
     numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
     if numbers & {errno.ENOSPC, errno.EDQUOT}:
@@ -93,16 +98,10 @@ def _in_words(name: str, path: Path, error: Exception) -> Exception:
     return ConnectionError(f"{name} cannot be fetched from the Hub ({why}): {advice}")
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _space_of(path: Path, config: str | None, split: str) -> Space | None:
-    """What the Parquet files of a split say of their blendshapes, which `datasets` drops; None for those of the Hub."""
+    """The space in the Parquet files of a split, which `datasets` drops; None for those of the Hub."""
     split = split.partition("[")[0]
     files = [path] if path.is_file() else [*path.glob(f"{split}*.parquet"), *path.glob(f"data/{split}*.parquet")]
     files += path.glob(f"data/{config or 'default'}/{split}*.parquet")
-    said = {parquet_space(file) for file in files}
-    return said.pop() if len(said) == 1 else None
+    spaces = {parquet_space(file) for file in files}
+    return spaces.pop() if len(spaces) == 1 else None

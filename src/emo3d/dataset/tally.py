@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that could not be read, and what it cost.
+    """Something that could not be read, and what it cost."""
 
-    Attributes:
-        kind: a short word to count by, e.g. `"scores"` or `"missing picture"`.
-        file: where it is, e.g. `"train_data.csv"`.
-        row: 0-based number of the data row in that file, None for the file as a whole.
-        column: of the row, `""` for the row as a whole.
-        message: one sentence: what was expected, what came.
-        count: output rows that are missing because of it.
-    """
-
-    kind: str
-    file: str
-    row: int | None
-    column: str
-    message: str
-    count: int = 1
+    kind: str  # to count by, e.g. "scores" or "missing picture"
+    file: str  # e.g. "train_data.csv"
+    row: int | None  # 0-based number of the data row; None: the file as a whole
+    column: str  # "": the row as a whole
+    message: str  # one sentence: what was expected, what came
+    count: int = 1  # output rows that are missing because of it
 
     def __post_init__(self) -> None:
         for name in ("kind", "file", "column", "message"):  # bytes that are no UTF-8 are shown as they are
@@ -34,21 +23,14 @@ class Problem:
             object.__setattr__(self, name, text)
 
     def __str__(self) -> str:
-        where = (
-            self.file + (f" row {self.row}" if self.row is not None else "") + (f", {self.column}" * bool(self.column))
-        )
-        return f"{where}: {self.message}"
+        row = "" if self.row is None else f" row {self.row}"
+        column = f", {self.column}" if self.column else ""
+        return f"{self.file}{row}{column}: {self.message}"
 
 
 @dataclass
 class Tally:
-    """Counts and problems of a shard, or of several added up.
-
-    Attributes:
-        strict: raise the first problem as a ValueError instead of noting it.
-        counts: name -> how many.
-        problems: in the order in which they were met.
-    """
+    """Counts, by name, and problems of a shard; a strict tally raises the first problem as a ValueError."""
 
     strict: bool = False
     counts: Counter[str] = field(default_factory=Counter)
@@ -59,25 +41,7 @@ class Tally:
         self.counts[name] += n
 
     def report(self, problem: Problem) -> None:
-        """Note a problem.
-
-        Raises:
-            ValueError: the tally is strict.
-        """
+        """Note a problem, or raise it."""
         if self.strict:
             raise ValueError(str(problem))
         self.problems.append(problem)
-
-    def add(self, other: Tally) -> None:
-        """Take over the counts and problems of another tally."""
-        self.counts.update(other.counts)
-        self.problems.extend(other.problems)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Write as JSON-able values, counts by name."""
-        return {"counts": dict(sorted(self.counts.items())), "problems": [asdict(problem) for problem in self.problems]}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Tally:
-        """Read what `to_dict` wrote."""
-        return cls(counts=Counter(values["counts"]), problems=[Problem(**problem) for problem in values["problems"]])

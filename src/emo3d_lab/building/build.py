@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import emo3d
-from emo3d.dataset.archives import MAX_PIXELS, describe_file
+from emo3d.dataset.archives import MAX_PIXELS
 from emo3d.dataset.builder import SHARD_SIZE, Emo3D
-from emo3d.dataset.files import ReleaseFiles, download_release
-from emo3d.dataset.release import PRIMITIVE, data_folder
+from emo3d.dataset.release import PRIMITIVE, ReleaseFiles, data_folder, download_release
 from emo3d.files import check_output_folder
 from emo3d.hints import did_you_mean
 from emo3d_lab.building.card import release_card
-from emo3d_lab.building.croissant import croissant
-from emo3d_lab.building.shards import ShardFile, write_dataset
+from emo3d_lab.building.reports import describe_file
+from emo3d_lab.building.shards import Run, write_dataset
 
 CONFIGS = ("default", "pairs", "primitive", "sample")
 """What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
@@ -47,7 +45,7 @@ def build(
 
     Args:
         release: a folder with a copy of the release, or its id on the Hub.
-        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `croissant.json` and `build_report.json`.
+        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md` and `build_report.json`.
         configs: of `CONFIGS`; by default `default`, `pairs`, and `primitive` where the release has its table.
         revision: of a release on the Hub: a branch, tag or commit.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
@@ -78,8 +76,8 @@ def build(
     check_output_folder(out)
     folder, origin = _locate(release, revision, configs or CONFIGS)
     data = data_folder(folder)
-    wanted = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
-    files = {name: ReleaseFiles.of_folder(data, name) for name in wanted if name != "sample"}
+    configs = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
+    files = {name: ReleaseFiles.of_folder(data, name) for name in configs if name != "sample"}
     for name, of in files.items():
         if name != "pairs" and not of.archives:
             raise FileNotFoundError(f"expected the release's ZIP archives in {data} for config {name}, found none")
@@ -87,24 +85,19 @@ def build(
         "command": "build",
         "release": origin,
         "files": _describe(files),
-        "configs": wanted,
+        "configs": configs,
         "shard_size": size,
         "max_pixels": max_pixels,
         "columns": columns,
         "emo3d": emo3d.__version__,
     }
-    shards = [shard for name in wanted for shard in _builder(name, data, size, max_pixels, columns).shards()]
+    shards = [shard for name in configs for shard in _builder(name, data, size, max_pixels, columns).shards()]
     return write_dataset(
         out,
         shards,
         source=source,
-        finish=_texts,
-        num_proc=num_proc,
-        engine=engine,
-        address=address,
-        strict=strict,
-        force=force,
-        label="Building",
+        finish=lambda files: {"README.md": release_card(files)},
+        run=Run(num_proc, engine, address, strict=strict, force=force, label="Building"),
     )
 
 
@@ -127,10 +120,3 @@ def _describe(files: Mapping[str, ReleaseFiles]) -> list[dict[str, Any]]:
     paths = {path for of in files.values() for tables in of.tables.values() for path in tables}
     paths |= {path for of in files.values() for path in of.archives.values()}
     return [describe_file(path) for path in sorted(paths)]
-
-
-def _texts(files: Sequence[ShardFile]) -> dict[str, str]:
-    return {
-        "README.md": release_card(files),
-        "croissant.json": json.dumps(croissant(files), indent=1, ensure_ascii=False) + "\n",
-    }

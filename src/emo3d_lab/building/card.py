@@ -8,9 +8,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from emo3d.dataset.schema import card_features
 from emo3d.markup import markdown_code, markdown_text
 from emo3d_lab.building.reports import ShardFile
+from emo3d_lab.building.schema import card_features
 
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
 
@@ -44,7 +44,7 @@ def folder_card(files: Sequence[ShardFile], *, title: str, text: str, schemas: M
         | `default` | train | 3 | 0 | 0 |
         <BLANKLINE>
     """
-    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_described(files, schemas or {})}
+    header = {"pretty_name": title, "tags": ["blendshapes", "facial-expression"], **_contents(files, schemas or {})}
     return _card(header, f"# {markdown_text(title)}\n\n{text.strip()}\n\n{_counts(files)}\n")
 
 
@@ -58,7 +58,7 @@ def release_card(files: Sequence[ShardFile]) -> str:
     body = links_inside(body)
     counts = f"## This build\n\n{_counts(files)}\n\n`build_report.json` lists what was left out.\n\n"
     licences = ["mit", "apache-2.0"] if any(file.config == "sample" for file in files) else "mit"
-    return _card({**header, "license": licences, **_described(files, {})}, body.replace("## ", f"{counts}## ", 1))
+    return _card({**header, "license": licences, **_contents(files, {})}, body.replace("## ", f"{counts}## ", 1))
 
 
 def links_inside(text: str) -> str:
@@ -78,13 +78,6 @@ def citation() -> str:
     return match[1]
 
 
-def authors() -> list[str]:
-    """Authors of the publication, in its order."""
-    match = re.search(r"author\s*=\s*\{(.*?)\}", citation(), re.DOTALL)
-    assert match is not None
-    return [" ".join(name.split()) for name in re.split(r"\s+and\s+", match[1])]
-
-
 @cache
 def _artifact() -> tuple[dict[str, Any], str]:
     """Header and text of the artifact's card, which the package carries."""
@@ -95,7 +88,7 @@ def _artifact() -> tuple[dict[str, Any], str]:
     return card.data.to_dict(), card.text.lstrip("\n")
 
 
-def _described(files: Sequence[ShardFile], schemas: Mapping[str, str]) -> dict[str, Any]:
+def _contents(files: Sequence[ShardFile], schemas: Mapping[str, str]) -> dict[str, Any]:
     """Entries of the header that say what lies in the folder."""
     if not files:
         raise ValueError("expected at least one file to describe, got none")
@@ -148,4 +141,4 @@ def _card(header: Mapping[str, Any], text: str) -> str:
     return f"---\n{DatasetCardData(**header).to_yaml()}\n---\n\n{text}"
 
 
-__all__ = ["authors", "citation", "folder_card", "links_inside", "release_card"]
+__all__ = ["citation", "folder_card", "links_inside", "release_card"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import logging
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from emo3d.dataset.archives import PictureError, as_picture_error, open_binary
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.documents import read_json
 
@@ -17,6 +21,14 @@ logger = logging.getLogger(__name__)
 
 REPORT = "build_report.json"
 """What a finished folder says of itself: source, rows per split, problems, files with their SHA-256."""
+
+
+class RowError(ValueError):
+    """A row that cannot be used; `kind` is a word to count by, `column` the file's own name of it."""
+
+    def __init__(self, kind: str, column: str, message: str) -> None:
+        super().__init__(message)
+        self.kind, self.column = kind, column
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,25 @@ def make_report(source: Mapping[str, Any], files: Sequence[ShardFile]) -> dict[s
         "problems": problems,
         "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256} for file in files],
     }
+
+
+def describe_file(path: str) -> dict[str, Any]:
+    """Name, size and content of a file: its SHA-256, or for a ZIP that of its directory, which holds checksums."""
+    with open_binary(path) as file:
+        content = hashlib.sha256()
+        try:
+            if path.lower().endswith(".zip"):
+                with as_picture_error(path), zipfile.ZipFile(file) as archive:
+                    for info in archive.infolist():
+                        entry = repr((info.filename, info.CRC, info.file_size, info.header_offset))
+                        content.update(entry.encode(errors="surrogatepass"))
+            else:
+                while block := file.read(1 << 20):
+                    content.update(block)
+        except PictureError:
+            content.update(b"broken")
+        size = file.seek(0, io.SEEK_END)
+    return {"name": path.rsplit("/", 1)[-1], "bytes": size, "sha256": content.hexdigest()}
 
 
 def read_report(folder: Path) -> dict[str, Any] | None:
@@ -101,7 +132,7 @@ def read_records(state: Path) -> dict[str, ShardFile]:
     for path in state.glob("*.record"):
         try:
             values = read_json(path)
-            record = ShardFile(**{**values, "tally": Tally.from_dict(values["tally"])})
+            record = ShardFile(**{**values, "tally": _tally(values["tally"])})
             _check_file(vars(record))
             report = make_report({}, [record])
             _check_report({**report, "texts": []})
@@ -113,6 +144,20 @@ def read_records(state: Path) -> dict[str, ShardFile]:
             continue
         records[path.stem] = record
     return records
+
+
+def as_record(file: ShardFile) -> str:
+    """A file's record as `read_records` takes it."""
+    tally = {
+        "counts": dict(sorted(file.tally.counts.items())),
+        "problems": [asdict(problem) for problem in file.tally.problems],
+    }
+    return json.dumps({**vars(file), "tally": tally})
+
+
+def _tally(values: Mapping[str, Any]) -> Tally:
+    problems = [Problem(**problem) for problem in values["problems"]]
+    return Tally(counts=Counter(values["counts"]), problems=problems)
 
 
 def _check_report(report: Any) -> None:

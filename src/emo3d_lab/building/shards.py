@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,18 +23,19 @@ import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from emo3d.dataset.plan import Shard
-from emo3d.dataset.schema import FEATURES, parquet_schema
-from emo3d.dataset.tally import Tally
+from emo3d.dataset.tally import Problem, Tally
 from emo3d.documents import read_json
 from emo3d_lab.building.reports import (
     REPORT,
     ShardFile,
     as_problem,
+    as_record,
     check_rows,
     make_report,
     read_records,
     read_report,
 )
+from emo3d_lab.building.schema import FEATURES, parquet_schema
 from emo3d_lab.clusters import choose_engine
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,30 @@ _GROUP_PICTURES = 100
 _GROUP_BYTES = 32 << 20  # of pictures; keeps memory flat whatever their size
 
 
+@dataclass(frozen=True)
+class Run:
+    """How files are written, which moves no byte of them.
+
+    Attributes:
+        num_proc: processes; with more than one, a script needs the `__main__` guard of `multiprocessing`.
+        engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
+            All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
+        address: of a Ray cluster, see `emo3d_lab.clusters.call_on_ray`.
+        device: `"cuda"` for a process per GPU of a Ray cluster.
+        strict: stop at the first problem.
+        force: replace a finished folder of another source.
+        label: of the progress bar.
+    """
+
+    num_proc: int = 1
+    engine: str = "processes"
+    address: str | None = None
+    device: str = "cpu"
+    strict: bool = False
+    force: bool = False
+    label: str = "Writing"
+
+
 def write_dataset(
     out: str | os.PathLike[str],
     shards: Sequence[Shard],
@@ -53,13 +79,7 @@ def write_dataset(
     source: Mapping[str, Any],
     finish: Callable[[Sequence[ShardFile]], Mapping[str, str]] | None = None,
     prepare: Callable[[Path], object] | None = None,
-    num_proc: int = 1,
-    engine: str = "processes",
-    address: str | None = None,
-    device: str = "cpu",
-    strict: bool = False,
-    force: bool = False,
-    label: str = "Writing",
+    run: Run = Run(),
 ) -> dict[str, Any]:
     """Write shards as Parquet files into a folder, together with `build_report.json`.
 
@@ -70,15 +90,7 @@ def write_dataset(
             with when its source is the same, and begun anew otherwise.
         finish: gives further text files, relative path -> text, from the files written (a card, for example).
         prepare: fills `shared_folder(out)`, which shards may read as long as they are written.
-        num_proc: processes; with more than one, a script that calls this needs the `__main__` guard of
-            `multiprocessing`.
-        engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
-            All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
-        address: of a Ray cluster, see `emo3d_lab.clusters.call_on_ray`.
-        device: `"cuda"` for a process per GPU of a Ray cluster.
-        strict: stop at the first problem.
-        force: replace a finished folder of another source.
-        label: of the progress bar.
+        run: processes, engine, and whether to stop at problems.
 
     Returns:
         The report: `source`, `splits` (config -> split -> counts), `problems` (a list), `problem_kinds` (kind -> how
@@ -94,20 +106,20 @@ def write_dataset(
     """
     from filelock import FileLock, Timeout
 
-    call = choose_engine(engine, num_proc=num_proc, address=address, device=device)
+    call = choose_engine(run.engine, num_proc=run.num_proc, address=run.address, device=run.device)
     source = json.loads(json.dumps(source))
     folder = Path(out).absolute()  # processes elsewhere start in other folders
-    state, left = folder / _STATE, folder / _LEFT
-    shutil.rmtree(left, ignore_errors=True)
+    state, remains = folder / _STATE, folder / _LEFT
+    shutil.rmtree(remains, ignore_errors=True)
     before = None if state.exists() else read_report(folder)
     if before and before["source"] == source:
         if _whole(folder, before):
             logger.info("%s is complete", folder)
-            if strict:
-                _raise_first(before["problems"])
+            if run.strict:
+                _raise_first(map(as_problem, before["problems"]))
             return before
         logger.warning("files of %s are missing or cut off; writing all of them again", folder)
-    elif before and not force:
+    elif before and not run.force:
         raise ValueError(f"{folder} holds a finished dataset of another source or other options; force replaces it")
     if not shards:
         raise ValueError("expected at least one file to write, got none")
@@ -120,7 +132,7 @@ def write_dataset(
             _begin(folder, state, source)
             if prepare:
                 prepare(shared_folder(folder))
-            files = _write_missing(state, shards, call, strict, label)
+            files = _write_missing(state, shards, call, run)
             report = make_report(source, files)
             try:
                 check_rows(report)
@@ -134,8 +146,8 @@ def write_dataset(
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(f"the disk of {folder} is full: make room and run it again, to go on from here") from error
         raise
-    state.replace(left)  # at once, so that a kill cannot leave half a state behind
-    shutil.rmtree(left)
+    state.replace(remains)  # at once, so that a kill cannot leave half a state behind
+    shutil.rmtree(remains)
     return report
 
 
@@ -160,48 +172,48 @@ def _check_folder(folder: Path, before: Mapping[str, Any] | None) -> None:
 
 def _begin(folder: Path, state: Path, source: Mapping[str, Any]) -> None:
     """Keep what an earlier run of the same source has written; drop that of another source, and half-written files."""
-    begun = state / _SOURCE
-    if begun.exists() and _begun_from(begun) != source:
+    source_file = state / _SOURCE
+    if source_file.exists() and _read_source(source_file) != source:
         logger.warning("%s was begun from another source or with other options; beginning anew", folder)
         for record in read_records(state).values():
             (folder / record.path).unlink(missing_ok=True)
-        begun.unlink()
-    if not begun.exists():
+        source_file.unlink()
+    if not source_file.exists():
         for path in state.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.name != "lock":
                 path.unlink()
-        _write_text(begun, json.dumps(source), state)
+        _write_text(source_file, json.dumps(source), state)
     for path in state.glob("*.part"):
         path.unlink()
 
 
-def _begun_from(begun: Path) -> Any:
+def _read_source(path: Path) -> Any:
     try:
-        return read_json(begun)
+        return read_json(path)
     except ValueError:  # damaged, and so another one
         return None
 
 
 def _write_missing(
-    state: Path, shards: Sequence[Shard], call: Callable[..., Iterator[Any]], strict: bool, label: str
+    state: Path, shards: Sequence[Shard], call: Callable[..., Iterator[Any]], run: Run
 ) -> list[ShardFile]:
     records = read_records(state)
     missing = [(index, shard) for index, shard in enumerate(shards) if f"{index:05}" not in records]
-    if strict:  # what an earlier, lenient run wrote down
-        _raise_first(problem for record in records.values() for problem in record.tally.to_dict()["problems"])
-    with tqdm(desc=label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
-        calls = [(state, index, shard, strict) for index, shard in missing]
+    if run.strict:  # what an earlier, lenient run wrote down
+        _raise_first(problem for record in records.values() for problem in record.tally.problems)
+    with tqdm(desc=run.label, total=len(shards), initial=len(records), unit=" files", delay=1) as progress:
+        calls = [(state, index, shard, run.strict) for index, shard in missing]
         for place, record in call(_write, calls):
             records[f"{missing[place][0]:05}"] = record
             progress.update()
     return [records[f"{index:05}"] for index in range(len(shards))]
 
 
-def _raise_first(problems: Iterable[Mapping[str, Any]]) -> None:
+def _raise_first(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        raise ValueError(str(as_problem(problem)))
+        raise ValueError(str(problem))
 
 
 def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
@@ -227,8 +239,11 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     finally:
         part.unlink(missing_ok=True)  # half a file takes room on a disk that may be full
     record = ShardFile(shard.config, shard.split, shard.path, rows, size, digest, tally)
-    values = {**{key: value for key, value in vars(record).items() if key != "tally"}, "tally": tally.to_dict()}
-    _write_text(state / f"{index:05}.record", json.dumps(values), state)
+    try:
+        _write_text(state / f"{index:05}.record", as_record(record), state)
+    except OSError:  # without its record the file only takes room
+        (state / f"{index:05}.parquet").unlink()
+        raise
     return record
 
 
@@ -262,16 +277,16 @@ def _publish(
 ) -> None:
     """Move everything into place; every step can be done again after a kill."""
     report["texts"] = sorted(texts)
-    kept = {file.path for file in files}
+    paths = {file.path for file in files}
     before = read_report(folder) or {"files": [], "texts": []}
     for path in (*(file["path"] for file in before["files"]), *before["texts"]):
-        if path not in kept:
+        if path not in paths:
             (folder / path).unlink(missing_ok=True)
     for index, file in enumerate(files):
-        written = state / f"{index:05}.parquet"
-        if written.exists():  # otherwise an interrupted run has moved it
+        shard = state / f"{index:05}.parquet"
+        if shard.exists():  # otherwise an interrupted run has moved it
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
-            written.replace(folder / file.path)
+            shard.replace(folder / file.path)
     for name, text in {**texts, REPORT: json.dumps(report, indent=1, ensure_ascii=False) + "\n"}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _write_text(folder / name, text, state)

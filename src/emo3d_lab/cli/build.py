@@ -20,7 +20,7 @@ from emo3d_lab.cli.report import print_report
 )
 def build(
     release: Annotated[str, typer.Argument(help="Folder with a copy of the release, or its id on the Hub.")],
-    out: Annotated[Path, typer.Argument(help="Folder for Parquet files, card, Croissant metadata and report.")],
+    out: Annotated[Path, typer.Argument(help="Folder for Parquet files, card and report.")],
     config: Annotated[
         list[str] | None, typer.Option(help="default, pairs or primitive; can be given several times.")
     ] = None,

@@ -76,9 +76,9 @@ def _print_splits(inspection: Inspection) -> None:
         table.add_column(escape(split.name), justify="right", no_wrap=True)
     for line, figures in tabulate(inspection.splits):
         table.add_row(line, *figures)
-    rated = [split.intensities.dominant if split.intensities else {} for split in inspection.splits]
+    intensities = [split.intensities.dominant if split.intensities else {} for split in inspection.splits]
     table.add_section()
-    for emotion in dict.fromkeys(emotion for dominant in rated for emotion in dominant):
-        shares = (f"{d[emotion] / sum(d.values()):.0%}" if any(d.values()) else "-" for d in rated)
+    for emotion in dict.fromkeys(emotion for dominant in intensities for emotion in dominant):
+        shares = (f"{d[emotion] / sum(d.values()):.0%}" if any(d.values()) else "-" for d in intensities)
         table.add_row(f"mostly {emotion}" if emotion != TIED else "tied", *shares)
     console.print(table)

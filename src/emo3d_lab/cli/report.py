@@ -25,12 +25,12 @@ def print_report(report: dict[str, Any], out: Path) -> None:
     names = dict.fromkeys(("rows_in", "rows", *(name for counts in splits.values() for name in counts)))
     for name in names:
         table.add_row(name.replace("_", " "), *(f"{counts.get(name, 0):,}" for counts in splits.values()))
-    lost = (sum(p["count"] for p in problems if (p["config"], p["split"]) == key) for key in splits)
-    table.add_row("left out", *(f"{count:,}" for count in lost))
+    losses = (sum(p["count"] for p in problems if (p["config"], p["split"]) == key) for key in splits)
+    table.add_row("left out", *(f"{count:,}" for count in losses))
     console.print(table)
-    for kind, found in report["problem_kinds"].items():
+    for kind, count in report["problem_kinds"].items():
         first = next(problem for problem in problems if problem["kind"] == kind)
-        sentence = escape(f"{kind}, {found:,} x; the first: {as_problem(first)}")
+        sentence = escape(f"{kind}, {count:,} x; the first: {as_problem(first)}")
         console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
     for name, reason in report["source"].get("not_read", {}).items():
         console.print(escape(f"not read: {name}: {reason}"), highlight=False, soft_wrap=True)

@@ -26,7 +26,7 @@ from emo3d.scoring.joining import check_lengths, order_of
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.scorer import Emo3DScorer, sign_expressions
 from emo3d.scoring.settings import ScoreSettings
-from emo3d_lab.building.shards import shared_folder, write_dataset
+from emo3d_lab.building.shards import Run, shared_folder, write_dataset
 from emo3d_lab.corpus.rows import ParquetRows
 
 logger = logging.getLogger(__name__)
@@ -143,12 +143,7 @@ def score_corpus(
             "block_size": block_size,
         },
         prepare=bank.save,
-        num_proc=num_proc,
-        engine=engine,
-        address=address,
-        device=device,
-        force=force,
-        label="Scoring",
+        run=Run(num_proc, engine, address, device, force=force, label="Scoring"),
     )
     per_sample = _read_samples([Path(out, file["path"]) for file in report["files"]], settings.identities == 1)
     per_sample |= {"reference": described.ranks}

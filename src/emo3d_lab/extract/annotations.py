@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from emo3d.containers import check_commas
 from emo3d.dataset.tables import VARIANTS
 from emo3d.dataset.tally import Problem
 from emo3d.documents import read_text
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.building.reports import RowError
 
 logger = logging.getLogger(__name__)
 
@@ -72,33 +74,26 @@ def read_annotations(path: Path, names: Collection[str]) -> tuple[dict[str, Anno
     problems = _check_columns(columns, path.name)
     pictures = set(names)
     annotations: dict[str, Annotation] = {}
-    named: set[str] = set()
+    seen: set[str] = set()
     for number, cells in enumerate(rows):
         try:
-            name = _file_name(cells, pictures, named)
-            named.add(name)
+            name = _file_name(cells, pictures, seen)
+            seen.add(name)
             annotations[name] = _annotation({column: cells.get(column) for column in columns})
-        except _RowError as error:
+        except RowError as error:
             problems.append(Problem(error.kind, path.name, number, error.column, str(error)))
     for name in names:
-        if name not in named:
+        if name not in seen:
             message = f"expected a row for it in {path.name}, found none"
             problems.append(Problem("unnamed picture", name, None, "", message))
     return annotations, problems
-
-
-class _RowError(ValueError):
-    def __init__(self, kind: str, column: str, message: str) -> None:
-        super().__init__(message)
-        self.kind, self.column = kind, column
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[Any]]:
     """Columns, and rows as dicts; as a sentence where the number of cells is wrong."""
     lines = io.StringIO(read_text(path), newline="")  # carriage returns end lines, too
     header, *rows = [cells for cells in csv.reader(lines) if cells] or [[]]
-    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), "")):
-        raise ValueError(f"{path.name}: expected commas between cells, got {other!r}")
+    check_commas(header, path.name)
     return header, [
         dict(zip(header, cells, strict=True))
         if len(cells) == len(header)
@@ -132,29 +127,29 @@ def _check_columns(columns: Sequence[str], table: str) -> list[Problem]:
         raise ValueError(f"{table}: expected all of the eight emotions or none, got no {', '.join(missing)}")
     ways = [way for way in (("description",), _TEXTS, ("descriptions",)) if set(way) & set(columns)]
     if len(ways) > 1:
-        both = " and ".join(way[0] for way in ways)
-        raise ValueError(f"{table}: expected one of description, text_1 to text_3 and descriptions, got {both}")
-    unused = [name for name in columns if name not in _COLUMNS]
-    if unused:
-        logger.warning("%s: columns that are not used: %s", table, ", ".join(unused))
-    return [Problem("column", table, None, name, f"expected {', '.join(_COLUMNS)}; not used", 0) for name in unused]
+        pair = " and ".join(way[0] for way in ways)
+        raise ValueError(f"{table}: expected one of description, text_1 to text_3 and descriptions, got {pair}")
+    extras = [name for name in columns if name not in _COLUMNS]
+    if extras:
+        logger.warning("%s: columns that are not used: %s", table, ", ".join(extras))
+    return [Problem("column", table, None, name, f"expected {', '.join(_COLUMNS)}; not used", 0) for name in extras]
 
 
-def _file_name(cells: Any, pictures: Collection[str], named: Collection[str]) -> str:
+def _file_name(cells: Any, pictures: Collection[str], seen: Collection[str]) -> str:
     if isinstance(cells, str):
-        raise _RowError("row", "", cells)
+        raise RowError("row", "", cells)
     name = str(PurePosixPath(_text(cells, "file_name")))
     if name not in pictures:  # a name is looked up among those found; it never becomes a path
-        raise _RowError("missing picture", "file_name", f"expected a picture in the folder, found no {name!r}")
-    if name in named:
-        raise _RowError("repeated picture", "file_name", f"expected one row per picture, {name!r} had one before")
+        raise RowError("missing picture", "file_name", f"expected a picture in the folder, found no {name!r}")
+    if name in seen:
+        raise RowError("repeated picture", "file_name", f"expected one row per picture, {name!r} had one before")
     return name
 
 
 def _annotation(cells: Mapping[str, Any]) -> Annotation:
     variant = Annotation.variant if cells.get("variant") in _BLANK else _whole(cells, "variant")
     if variant not in VARIANTS:
-        raise _unexpected("variant", "1 to 4", variant)
+        raise _mismatch("variant", "1 to 4", variant)
     return Annotation(
         sample_id=_whole(cells, "sample_id") if "sample_id" in cells else None,
         variant=variant,
@@ -164,9 +159,9 @@ def _annotation(cells: Mapping[str, Any]) -> Annotation:
     )
 
 
-def _unexpected(column: str, expected: str, value: Any) -> _RowError:
+def _mismatch(column: str, expected: str, value: Any) -> RowError:
     kind = "intensity" if column in EMOTIONS else "sample_id" if column in ("sample_id", "variant") else "text"
-    return _RowError(kind, column, f"expected {expected}, got {value!r}")
+    return RowError(kind, column, f"expected {expected}, got {value!r}")
 
 
 def _whole(cells: Mapping[str, Any], column: str) -> int:
@@ -176,7 +171,7 @@ def _whole(cells: Mapping[str, Any], column: str) -> int:
     except ValueError:
         number = None
     if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 2**63:
-        raise _unexpected(column, "a whole number", value)
+        raise _mismatch(column, "a whole number", value)
     return number
 
 
@@ -187,20 +182,20 @@ def _text(cells: Mapping[str, Any], column: str) -> str:
     try:
         value.encode("utf-8")
     except (AttributeError, UnicodeEncodeError):
-        raise _unexpected(column, "a text", value) from None
+        raise _mismatch(column, "a text", value) from None
     return str(value).strip()
 
 
 def _descriptions(cells: Mapping[str, Any]) -> tuple[str, ...]:
     texts = [_text(cells, column) for column in ("description", *_TEXTS)]
-    listed = cells.get("descriptions")
-    if listed not in _BLANK:
+    value = cells.get("descriptions")
+    if value not in _BLANK:
         try:
-            items = json.loads(listed) if isinstance(listed, str) else listed
+            items = json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError):
             items = None
         if not isinstance(items, list) or len(items) > 3:
-            raise _unexpected("descriptions", "a list of at most three texts", listed)
+            raise _mismatch("descriptions", "a list of at most three texts", value)
         texts += [_text({"descriptions": item}, "descriptions") for item in items]
     return tuple(text for text in texts if text)
 
@@ -215,6 +210,6 @@ def _intensities(cells: Mapping[str, Any]) -> tuple[float, ...] | None:
         except (TypeError, ValueError, OverflowError):
             value = float("nan")
         if not 0.0 <= value <= 1.0:  # false for NaN too
-            raise _unexpected(emotion, "an intensity in 0..1", cells[emotion])
+            raise _mismatch(emotion, "an intensity in 0..1", cells[emotion])
         values.append(value)
     return tuple(values)

@@ -62,9 +62,9 @@ def read_image_folder(folder: str | os.PathLike[str]) -> ImageFolder:
     if not numbers:
         raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) under {root}, found none")
     table = _find_table(files)
-    others = Counter(PurePosixPath(file).suffix or file for file in files if file not in numbers and file != table)
-    if others:
-        logger.warning("%s: files that are no %s, left out: %s", root, ", ".join(SUFFIXES), dict(others))
+    rest = Counter(PurePosixPath(file).suffix or file for file in files if file not in numbers and file != table)
+    if rest:
+        logger.warning("%s: files that are no %s, left out: %s", root, ", ".join(SUFFIXES), dict(rest))
     faults = {name: fault for name in numbers if (fault := _fault(root, name))}
     problems = [Problem("missing picture", _printable(name), None, "", fault) for name, fault in faults.items()]
     names = [name for name in numbers if name not in faults]

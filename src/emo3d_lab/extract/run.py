@@ -20,7 +20,7 @@ from emo3d.face.spaces import name_calibration, rig_weights
 from emo3d.files import check_output_folder
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_lab.building.card import folder_card
-from emo3d_lab.building.shards import write_dataset
+from emo3d_lab.building.shards import Run, write_dataset
 from emo3d_lab.extract.imagefolder import Picture, read_image_folder
 from emo3d_lab.landmarker import LONGEST_SIDE, FaceReader, find_model
 
@@ -92,7 +92,7 @@ def extract(
     check_output_folder(out)
     folder, name = read_image_folder(images), Path(images).resolve().name
     path = find_model() if model is None else Path(model)
-    named = name_calibration("reading") if weights else None
+    calibration = name_calibration("reading") if weights else None
     with FaceReader(path, quiet=quiet):  # before anything is written: it may be missing, or no model
         pass
     source = {
@@ -104,7 +104,7 @@ def extract(
         "mediapipe": version("mediapipe"),
         "max_pixels": max_pixels,
         "emo3d": emo3d.__version__,
-        **({"weights": named} if named else {}),
+        **({"weights": calibration} if calibration else {}),
     }
     parts = list(_cut(folder.pictures))
     shards = [
@@ -120,7 +120,7 @@ def extract(
             model=os.path.abspath(path),
             max_pixels=max_pixels,
             quiet=quiet,
-            weights=named,
+            weights=calibration,
         )
         for index, part in enumerate(parts)
     ]
@@ -132,16 +132,11 @@ def extract(
             "README.md": folder_card(
                 files,
                 title=name,
-                text=_TEXT + (_WEIGHTS.format(name=named) if named else ""),
+                text=_TEXT + (_WEIGHTS.format(name=calibration) if calibration else ""),
                 schemas={"default": shards[0].schema},
             )
         },
-        num_proc=num_proc,
-        engine=engine,
-        address=address,
-        strict=strict,
-        force=force,
-        label="Extracting",
+        run=Run(num_proc, engine, address, strict=strict, force=force, label="Extracting"),
     )
 
 
@@ -180,9 +175,9 @@ class PictureShard(Shard):
     def complete(self, rows: list[dict[str, Any]]) -> None:
         """Add the weights."""
         if self.weights:
-            read = [row for row in rows if row["blendshapes"] is not None]
-            found = rig_weights([row["blendshapes"] for row in read], "reading") if read else ()
-            for row, weights in zip(read, found, strict=True):
+            faces = [row for row in rows if row["blendshapes"] is not None]
+            expressions = rig_weights([row["blendshapes"] for row in faces], "reading") if faces else ()
+            for row, weights in zip(faces, expressions, strict=True):
                 row["weights"] = weights
 
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:

@@ -66,7 +66,7 @@ class Occurrences:
         """The different things, ascending."""
         return np.unique(self._table()[0])
 
-    def repeated(self) -> np.ndarray:
+    def duplicates(self) -> np.ndarray:
         """The things that stand under more than one sample, ascending."""
         things, counts = np.unique(np.unique(self._table()[::2], axis=1)[0], return_counts=True)
         return things[counts > 1]
@@ -98,7 +98,7 @@ class Flags:
         if len(self._examples) < EXAMPLES:
             self._examples.append(example)
 
-    def done(self) -> Flagged:
+    def result(self) -> Flagged:
         """All cases."""
         return Flagged(self.count, tuple(self._examples))
 
@@ -107,7 +107,7 @@ class DescriptionCounter:
     """Counts the texts of a split."""
 
     def __init__(self, texts: Texts) -> None:
-        self.found = Occurrences()
+        self.occurrences = Occurrences()
         self._texts = texts
         self._rows_without = 0
 
@@ -116,17 +116,17 @@ class DescriptionCounter:
         texts = [text for text in row.descriptions if text.strip()]
         self._rows_without += not texts
         for text in texts:
-            self.found.add(self._texts.code(text), number, sample)
+            self.occurrences.add(self._texts.code(text), number, sample)
 
-    def done(self) -> Descriptions:
+    def result(self) -> Descriptions:
         """What was counted."""
-        unique, repeated = self.found.things(), self.found.repeated()
+        unique, duplicates = self.occurrences.things(), self.occurrences.duplicates()
         lengths = [len(self._texts.spelling[code].split()) for code in unique]
         return Descriptions(
-            total=len(self.found),
+            total=len(self.occurrences),
             unique=len(unique),
-            repeated=Flagged(len(repeated), tuple(self._texts.spelling[code] for code in repeated[:EXAMPLES])),
-            rows_repeated=self.found.rows(repeated),
+            repeated=Flagged(len(duplicates), tuple(self._texts.spelling[code] for code in duplicates[:EXAMPLES])),
+            rows_repeated=self.occurrences.rows(duplicates),
             rows_without=self._rows_without,
             words=dict(sorted(Counter(lengths).items())),
             quartiles=tuple(np.quantile(lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()) if lengths else (),
@@ -137,7 +137,7 @@ class PictureCounter:
     """Counts the pictures of a split by the hashes of their bytes."""
 
     def __init__(self, pictures: Codes) -> None:
-        self.found = Occurrences()
+        self.occurrences = Occurrences()
         self._pictures = pictures
         self._total = self._missing = self._by_path = 0
 
@@ -150,18 +150,20 @@ class PictureCounter:
             elif picture == BY_PATH:
                 self._by_path += 1
             else:
-                self.found.add(self._pictures[picture], number, sample)
+                self.occurrences.add(self._pictures[picture], number, sample)
 
-    def done(self, labels: Sequence[str]) -> Pictures:
+    def result(self, labels: Sequence[str]) -> Pictures:
         """What was counted; `labels` name the samples."""
-        repeated = self.found.repeated()
-        examples = (" and ".join(labels[s] for s in self.found.samples(picture)[:2]) for picture in repeated[:EXAMPLES])
+        duplicates = self.occurrences.duplicates()
+        examples = (
+            " and ".join(labels[s] for s in self.occurrences.samples(picture)[:2]) for picture in duplicates[:EXAMPLES]
+        )
         return Pictures(
             total=self._total,
             missing=self._missing,
             by_path=self._by_path,
-            unique=len(self.found.things()),
-            repeated=Flagged(len(repeated), tuple(examples)),
+            unique=len(self.occurrences.things()),
+            repeated=Flagged(len(duplicates), tuple(examples)),
         )
 
 
@@ -186,29 +188,29 @@ class IntensityCounter:
         for step in range(10):
             self._histogram[:, step] += (bins == step + 1).sum(0)
         sums = values.sum(1)
-        some = sums > 0
-        self._without += int((~some).sum())
-        self._distributions += (values[some] / sums[some, None]).sum(0)
+        positive = sums > 0
+        self._without += int((~positive).sum())
+        self._distributions += (values[positive] / sums[positive, None]).sum(0)
 
         highest = values == values.max(1, keepdims=True, initial=0)
         emotion = np.where(highest.sum(1) > 1, len(EMOTIONS), highest.argmax(1))
-        emotion[~some] = NO_EMOTION
-        self._dominant += np.bincount(emotion[some], minlength=len(_GROUPS))
+        emotion[~positive] = NO_EMOTION
+        self._dominant += np.bincount(emotion[positive], minlength=len(_GROUPS))
         dominant = np.full(len(intensities), NO_EMOTION)
         dominant[places] = emotion
         return dominant.tolist()
 
-    def done(self) -> Intensities:
+    def result(self) -> Intensities:
         """What was counted."""
         rows = int(self._histogram[0].sum() + self._zero[0])
-        counted = rows - self._without
+        n = rows - self._without
         return Intensities(
             rows=rows,
-            invalid=self._invalid.done(),
+            invalid=self._invalid.result(),
             without_distribution=self._without,
             zero=dict(zip(EMOTIONS, self._zero.tolist(), strict=True)),
             histogram={name: tuple(bins) for name, bins in zip(EMOTIONS, self._histogram.tolist(), strict=True)},
-            mean_distribution=_named(EMOTIONS, self._distributions / counted) if counted else {},
+            mean_distribution=_by_name(EMOTIONS, self._distributions / n) if n else {},
             dominant=dict(zip(_GROUPS, self._dominant.tolist(), strict=True)),
         )
 
@@ -229,9 +231,9 @@ class FaceCounter:
     def add(self, faces: Sequence[Any], labels: Sequence[str], dominant: Sequence[int]) -> None:
         """Count expressions, each with the dominant emotion of its row (see `IntensityCounter.add`)."""
         self._total += len(faces)
-        there = [place for place, face in enumerate(faces) if face is not None]
-        self._missing += len(faces) - len(there)
-        values, places = _valid([faces[p] for p in there], BLENDSHAPES, [labels[p] for p in there], self._invalid)
+        present = [place for place, face in enumerate(faces) if face is not None]
+        self._missing += len(faces) - len(present)
+        values, places = _valid([faces[p] for p in present], BLENDSHAPES, [labels[p] for p in present], self._invalid)
         self._sum += values.sum(0)
         self._squares += (values**2).sum(0)
         self._min = np.minimum(self._min, values.min(0, initial=1))
@@ -240,12 +242,12 @@ class FaceCounter:
         self._close_above_open += int((values[:, _CLOSE] > values[:, _OPEN]).sum())
         steps = np.round(values * _STEPS).astype(int) + np.arange(len(BLENDSHAPES)) * (_STEPS + 1)
         self._histogram += np.bincount(steps.ravel(), minlength=self._histogram.size).reshape(self._histogram.shape)
-        emotions = np.array([dominant[there[place]] for place in places], int)
+        emotions = np.array([dominant[present[place]] for place in places], int)
         for emotion in range(len(_GROUPS)):
             self._by_emotion[emotion] += (emotions == emotion).sum()
             self._sum_by_emotion[emotion] += values[emotions == emotion].sum(0)
 
-    def done(self) -> Faces:
+    def result(self) -> Faces:
         """What was counted."""
         n = self._total - self._missing - self._invalid.count
         means = {
@@ -256,7 +258,7 @@ class FaceCounter:
         return Faces(
             total=self._total,
             missing=self._missing,
-            invalid=self._invalid.done(),
+            invalid=self._invalid.result(),
             scores=self._scores(n) if n else {},
             close_above_open=self._close_above_open,
             by_emotion=dict(zip(_GROUPS, self._by_emotion.tolist(), strict=True)),
@@ -299,5 +301,5 @@ def _figures(values: np.ndarray) -> tuple[float, ...]:
     return tuple(np.round(values, 6).tolist())
 
 
-def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+def _by_name(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
     return dict(zip(names, _figures(values), strict=True))

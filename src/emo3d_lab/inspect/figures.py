@@ -21,16 +21,16 @@ def _figures(split: Split) -> dict[str, str]:
     if split.descriptions:
         counts |= {"descriptions": split.descriptions.total, "  different": split.descriptions.unique}
     if split.pictures:
-        held = split.pictures.total - split.pictures.missing
-        counts |= {"pictures": held, "  missing": split.pictures.missing}
+        pictures = split.pictures.total - split.pictures.missing
+        counts |= {"pictures": pictures, "  missing": split.pictures.missing}
     if split.faces:
-        found = split.faces
-        counts |= {"expressions": found.counted, "  no face": found.missing, "  invalid scores": found.invalid.count}
+        faces = split.faces
+        counts |= {"expressions": faces.counted, "  no face": faces.missing, "  invalid scores": faces.invalid.count}
     if split.intensities:
-        rated = split.intensities
+        intensities = split.intensities
         counts |= {
-            "rows with emotion": rated.rows - rated.without_distribution,
-            "  all eight zero": rated.without_distribution,
-            "  invalid intensities": rated.invalid.count,
+            "rows with emotion": intensities.rows - intensities.without_distribution,
+            "  all eight zero": intensities.without_distribution,
+            "  invalid intensities": intensities.invalid.count,
         }
     return {line: f"{count:,}" for line, count in counts.items()}

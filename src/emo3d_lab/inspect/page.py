@@ -23,7 +23,7 @@ def write_inspection(inspection: Inspection, path: str | os.PathLike[str]) -> No
     """Write the page: one file, nothing outside it; texts of the dataset are shown as text."""
     splits = inspection.splits
     intensities = {split.name: split.intensities for split in splits if split.intensities and split.intensities.rows}
-    emotional = {name: found for name, found in intensities.items() if found.mean_distribution}
+    emotional = {name: counts for name, counts in intensities.items() if counts.mean_distribution}
     descriptions = {
         split.name: split.descriptions for split in splits if split.descriptions and split.descriptions.unique
     }
@@ -38,8 +38,8 @@ def write_inspection(inspection: Inspection, path: str | os.PathLike[str]) -> No
         emotions=(*EMOTIONS, TIED),
         intensities=intensities,
         top_intensity=_tops(intensities.values()),
-        dominant={name: _shares(found.dominant) for name, found in emotional.items()},
-        distributions={name: found.mean_distribution for name, found in emotional.items()},
+        dominant={name: _shares(counts.dominant) for name, counts in emotional.items()},
+        distributions={name: counts.mean_distribution for name, counts in emotional.items()},
         regions=_regions(),
         top_mean=max(chain.from_iterable(means), default=0),
         descriptions=descriptions,
@@ -52,7 +52,7 @@ def write_inspection(inspection: Inspection, path: str | os.PathLike[str]) -> No
 def _tops(intensities: Collection[Intensities]) -> dict[str, float]:
     """Emotion -> the largest share of any bin of any split."""
     return {
-        emotion: max((n / found.rows for found in intensities for n in found.histogram[emotion]), default=0)
+        emotion: max((n / counts.rows for counts in intensities for n in counts.histogram[emotion]), default=0)
         for emotion in EMOTIONS
     }
 
@@ -71,14 +71,14 @@ def _regions() -> list[list[tuple[str, int]]]:
 
 def _lengths(descriptions: Mapping[str, Descriptions]) -> list[tuple[str, list[tuple[str, float]]]]:
     """Columns of a histogram of words per description: (label, [(split, share of its different texts)])."""
-    longest = max((max(found.words) for found in descriptions.values()), default=0)
+    longest = max((max(texts.words) for texts in descriptions.values()), default=0)
     width = math.ceil(longest / _BINS) or 1
     columns = []
     for first in range(1, longest + 1, width):
         last = first + width - 1
         shares = [
-            (name, sum(n for words, n in found.words.items() if first <= words <= last) / found.unique)
-            for name, found in descriptions.items()
+            (name, sum(n for words, n in texts.words.items() if first <= words <= last) / texts.unique)
+            for name, texts in descriptions.items()
         ]
         columns.append((str(first) if width == 1 else f"{first}-{last}", shares))
     return columns

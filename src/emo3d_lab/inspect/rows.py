@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emo3d.dataset.files import ReleaseFiles
 from emo3d.dataset.opening import load
-from emo3d.dataset.release import data_folder, is_release, read_release
+from emo3d.dataset.release import ReleaseFiles, data_folder, is_release, read_release
 from emo3d.dataset.tally import Problem
 from emo3d.hints import did_you_mean
 
@@ -88,8 +87,8 @@ def open_dataset(dataset: str, config: str | None, splits: Sequence[str]) -> lis
 
 
 def _open_hub(dataset: str, config: str | None) -> list[Source]:
-    opened = load(dataset, config, streaming=True)
-    return [_open_split(str(name), rows) for name, rows in opened.items()]
+    splits = load(dataset, config, streaming=True)
+    return [_open_split(str(name), rows) for name, rows in splits.items()]
 
 
 def _open_split(name: str, rows: Any) -> Source:
@@ -102,7 +101,7 @@ def _open_split(name: str, rows: Any) -> Source:
     rows = rows.select_columns(columns)
     if isinstance((rows.features or {}).get("image"), Image):
         rows = rows.cast_column("image", Image(decode=False))
-    known = (rows.info.splits or {}).get(name)
+    info = (rows.info.splits or {}).get(name)
     if hasattr(rows, "reshard"):  # one row group at a time: within a file, Arrow's memory grows with what was read
         rows = rows.reshard()
     return Source(
@@ -110,7 +109,7 @@ def _open_split(name: str, rows: Any) -> Source:
         columns=frozenset(columns),
         rows=_HubRows(name, rows, columns),
         ignored=tuple(column for column in present if column not in columns),
-        total=known.num_examples if known else None,
+        total=info.num_examples if info else None,
     )
 
 
@@ -140,10 +139,10 @@ class _HubRows:
 
 
 def _digest(image: Any) -> bytes | None:
-    held = image.get("bytes") if isinstance(image, Mapping) else image
-    if isinstance(held, bytes):
-        return hashlib.sha256(held).digest()
-    return BY_PATH if image and (held or image.get("path")) else None
+    data = image.get("bytes") if isinstance(image, Mapping) else image
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).digest()
+    return BY_PATH if image and (data or image.get("path")) else None
 
 
 def _open_release(folder: str, config: str | None) -> list[Source]:

@@ -50,26 +50,26 @@ def inspect_dataset(dataset: str, config: str | None = None, splits: Sequence[st
         (250, 250, ())
     """
     sources = open_dataset(str(dataset), config, splits)
-    known = _Known()
-    counters = [_SplitCounter(source, known) for source in sources]
+    whole = _Whole()
+    counters = [_SplitCounter(source, whole) for source in sources]
     for counter in counters:
         counter.read()
-    samples = [f"row {s[1]}" if isinstance(s, tuple) else f"sample_id {s}" for s in known.samples]
-    found = [counter.done(samples) for counter in counters]
-    faces = known.faces.done() if any(split.faces for split in found) else None
-    shared = [common for pair in combinations(counters, 2) for common in _in_common(*pair, known, samples)]
+    samples = [f"row {s[1]}" if isinstance(s, tuple) else f"sample_id {s}" for s in whole.samples]
+    results = [counter.result(samples) for counter in counters]
+    faces = whole.faces.result() if any(split.faces for split in results) else None
+    overlaps = [common for pair in combinations(counters, 2) for common in _in_common(*pair, whole, samples)]
     return Inspection(
         dataset=str(dataset),
         config=config,
-        findings=find(found, shared, faces),
-        splits=tuple(found),
-        shared=tuple(shared),
+        findings=find(results, overlaps, faces),
+        splits=tuple(results),
+        shared=tuple(overlaps),
         faces=faces,
         ignored=tuple(dict.fromkeys(column for source in sources for column in source.ignored)),
     )
 
 
-class _Known:
+class _Whole:
     """What all splits are counted with, so that they can be compared."""
 
     def __init__(self) -> None:
@@ -77,10 +77,10 @@ class _Known:
 
 
 class _SplitCounter:
-    def __init__(self, source: Source, known: _Known) -> None:
-        self.source, self._known = source, known
-        self.descriptions = DescriptionCounter(known.texts)
-        self.pictures = PictureCounter(known.pictures)
+    def __init__(self, source: Source, whole: _Whole) -> None:
+        self.source, self._whole = source, whole
+        self.descriptions = DescriptionCounter(whole.texts)
+        self.pictures = PictureCounter(whole.pictures)
         self.samples = Occurrences()
         self._intensities, self._faces, self._repeated = IntensityCounter(), FaceCounter(), Flags()
         self._keys: set[tuple] = set()
@@ -99,7 +99,7 @@ class _SplitCounter:
             self._add_numbers(chunk)
 
     def _add(self, row: Row) -> None:
-        sample = self._known.samples[row.sample]
+        sample = self._whole.samples[row.sample]
         self.samples.add(sample, self._rows, sample)
         self.descriptions.add(row, self._rows, sample)
         self.pictures.add(row, self._rows, sample)
@@ -118,10 +118,10 @@ class _SplitCounter:
             dominant = self._intensities.add([row.intensities for row in rows], labels)
         faces = [face for row in rows for face in row.faces]
         places = [place for place, row in enumerate(rows) for _ in row.faces]
-        for counter in (self._faces, self._known.faces):
+        for counter in (self._faces, self._whole.faces):
             counter.add(faces, [labels[place] for place in places], [dominant[place] for place in places])
 
-    def done(self, samples: Sequence[str]) -> Split:
+    def result(self, samples: Sequence[str]) -> Split:
         problems: dict[str, Flags] = defaultdict(Flags)
         for problem in self.source.problems:
             problems[problem.kind].add(str(problem))
@@ -129,34 +129,39 @@ class _SplitCounter:
             name=self.source.name,
             rows=self._rows,
             samples=len(self.samples.things()) if self.has("sample_id") else None,
-            repeated_rows=self._repeated.done(),
-            descriptions=self.descriptions.done() if self.has("description", "descriptions") else None,
-            intensities=self._intensities.done() if self.has("intensities") else None,
-            faces=self._faces.done() if self.has("blendshapes") else None,
-            pictures=self.pictures.done(samples) if self.has("image") else None,
+            repeated_rows=self._repeated.result(),
+            descriptions=self.descriptions.result() if self.has("description", "descriptions") else None,
+            intensities=self._intensities.result() if self.has("intensities") else None,
+            faces=self._faces.result() if self.has("blendshapes") else None,
+            pictures=self.pictures.result(samples) if self.has("image") else None,
             groups={name: dict(counter.most_common()) for name, counter in self._groups.items()},
-            problems={kind: flags.done() for kind, flags in problems.items()},
+            problems={kind: flags.result() for kind, flags in problems.items()},
         )
 
 
-def _in_common(one: _SplitCounter, other: _SplitCounter, known: _Known, samples: Sequence[str]) -> list[Shared]:
+def _in_common(left: _SplitCounter, right: _SplitCounter, whole: _Whole, samples: Sequence[str]) -> list[Shared]:
     """What two splits share: descriptions, pictures, sample_ids."""
 
     def holders(picture: int) -> str:
-        first, second = (samples[split.pictures.found.samples(picture)[0]] for split in (one, other))
-        return f"{first} in {one.source.name} and {second} in {other.source.name}"
+        first, second = (samples[split.pictures.occurrences.samples(picture)[0]] for split in (left, right))
+        return f"{first} in {left.source.name} and {second} in {right.source.name}"
 
     kinds: list[tuple[str, Occurrences, Occurrences, Callable[[int], str]]] = [
-        ("description", one.descriptions.found, other.descriptions.found, known.texts.spelling.__getitem__),
-        ("picture", one.pictures.found, other.pictures.found, holders),
+        (
+            "description",
+            left.descriptions.occurrences,
+            right.descriptions.occurrences,
+            whole.texts.spelling.__getitem__,
+        ),
+        ("picture", left.pictures.occurrences, right.pictures.occurrences, holders),
     ]
-    if one.has("sample_id") and other.has("sample_id"):
-        kinds.append(("sample_id", one.samples, other.samples, samples.__getitem__))
-    shared = []
-    for what, mine, others, name in kinds:
-        both = np.intersect1d(mine.things(), others.things(), assume_unique=True)
-        if len(both):
-            examples = tuple(name(thing) for thing in both[:EXAMPLES])
-            splits = (one.source.name, other.source.name)
-            shared.append(Shared(what, splits, len(both), (mine.rows(both), others.rows(both)), examples))
-    return shared
+    if left.has("sample_id") and right.has("sample_id"):
+        kinds.append(("sample_id", left.samples, right.samples, samples.__getitem__))
+    overlaps = []
+    for kind, ours, theirs, name in kinds:
+        things = np.intersect1d(ours.things(), theirs.things(), assume_unique=True)
+        if len(things):
+            examples = tuple(name(thing) for thing in things[:EXAMPLES])
+            splits = (left.source.name, right.source.name)
+            overlaps.append(Shared(kind, splits, len(things), (ours.rows(things), theirs.rows(things)), examples))
+    return overlaps

@@ -16,16 +16,16 @@ class _Case(NamedTuple):
     """Something to say of a split when `flagged` counts any: how many of how many things it is true of."""
 
     gravity: Gravity
-    what: str
-    flagged: Flagged
+    text: str
+    flags: Flagged
     among: int
     things: str
 
 
 def find(splits: Sequence[Split], shared: Sequence[Shared], faces: Faces | None) -> tuple[Finding, ...]:
     """Put counts into sentences; `faces` are the expressions of all splits together."""
-    found = [*_leaks(shared), *_empty(splits), *_unreadable(splits), *_merged(splits), *_quiet(faces)]
-    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.gravity)))
+    findings = [*_leaks(shared), *_empty(splits), *_unreadable(splits), *_merge(splits), *_quiet(faces)]
+    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.gravity)))
 
 
 def quote(text: str, length: int = 160) -> str:
@@ -34,17 +34,17 @@ def quote(text: str, length: int = 160) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
-def _spoken(text: str) -> str:
+def _quote_text(text: str) -> str:
     return f"“{quote(text, 120)}”"
 
 
 def _leaks(shared: Sequence[Shared]) -> Iterator[Finding]:
     for leak in shared:
-        one, other = leak.splits
+        left, right = leak.splits
         things = f"1 {leak.what} is" if leak.count == 1 else f"{leak.count:,} {leak.what}s are"
         rows = f"{leak.rows[0]:,} and {leak.rows[1]:,} rows"
-        example = _spoken(leak.examples[0]) if leak.what == "description" else quote(leak.examples[0])
-        yield Finding("error", f"{things} in both {one} and {other} ({rows}), for example: {example}", leak.count)
+        example = _quote_text(leak.examples[0]) if leak.what == "description" else quote(leak.examples[0])
+        yield Finding("error", f"{things} in both {left} and {right} ({rows}), for example: {example}", leak.count)
 
 
 def _empty(splits: Sequence[Split]) -> Iterator[Finding]:
@@ -55,24 +55,24 @@ def _empty(splits: Sequence[Split]) -> Iterator[Finding]:
 
 def _unreadable(splits: Sequence[Split]) -> Iterator[Finding]:
     for kind in dict.fromkeys(kind for split in splits for kind in split.problems):
-        flagged = [(split.name, split.problems[kind]) for split in splits if kind in split.problems]
-        counts = ", ".join(f"{flags.count:,} in {name}" for name, flags in flagged)
-        sentence = f"Could not be read ({kind}): {counts}, for example: {quote(flagged[0][1].examples[0])}"
-        yield Finding("error", sentence, sum(flags.count for _, flags in flagged))
+        cases = [(split.name, split.problems[kind]) for split in splits if kind in split.problems]
+        counts = ", ".join(f"{flags.count:,} in {name}" for name, flags in cases)
+        sentence = f"Could not be read ({kind}): {counts}, for example: {quote(cases[0][1].examples[0])}"
+        yield Finding("error", sentence, sum(flags.count for _, flags in cases))
 
 
-def _merged(splits: Sequence[Split]) -> Iterator[Finding]:
+def _merge(splits: Sequence[Split]) -> Iterator[Finding]:
     """One finding for each kind of case, whichever splits it is in."""
     kinds: dict[tuple[Gravity, str], list[tuple[str, _Case]]] = {}
     for split in splits:
         for case in _cases(split):
-            if case.flagged.count:
-                kinds.setdefault((case.gravity, case.what), []).append((split.name, case))
-    for (gravity, what), cases in kinds.items():
-        counts = ", ".join(f"{case.flagged.count:,} of {case.among:,} {case.things} in {name}" for name, case in cases)
-        examples = [example for _, case in cases for example in case.flagged.examples]
+            if case.flags.count:
+                kinds.setdefault((case.gravity, case.text), []).append((split.name, case))
+    for (gravity, text), cases in kinds.items():
+        counts = ", ".join(f"{case.flags.count:,} of {case.among:,} {case.things} in {name}" for name, case in cases)
+        examples = [example for _, case in cases for example in case.flags.examples]
         example = f", for example: {quote(examples[0])}" if examples else ""
-        yield Finding(gravity, f"{what}: {counts}{example}", sum(case.flagged.count for _, case in cases))
+        yield Finding(gravity, f"{text}: {counts}{example}", sum(case.flags.count for _, case in cases))
 
 
 def _cases(split: Split) -> Iterator[_Case]:
@@ -83,21 +83,21 @@ def _cases(split: Split) -> Iterator[_Case]:
         yield _Case("note", "No scores, as where no face was found", missing, faces.total, "expressions")
         above = Flagged(faces.close_above_open)
         yield _Case("note", "mouthClose above jawOpen", above, faces.counted, "expressions")
-    if rated := split.intensities:
-        yield _Case("error", "Intensities that are not 8 numbers in 0..1", rated.invalid, split.rows, "rows")
-        without = Flagged(rated.without_distribution)
+    if intensities := split.intensities:
+        yield _Case("error", "Intensities that are not 8 numbers in 0..1", intensities.invalid, split.rows, "rows")
+        without = Flagged(intensities.without_distribution)
         yield _Case("warning", "All eight intensities 0, so no emotion distribution", without, split.rows, "rows")
-    if told := split.descriptions:
-        yield _Case("warning", "No description", Flagged(told.rows_without), split.rows, "rows")
-        what = "The same description under several sample_ids"
-        repeated = Flagged(told.repeated.count, tuple(map(_spoken, told.repeated.examples)))
-        yield _Case("warning", what, repeated, told.unique, "different descriptions")
-    if shown := split.pictures:
-        yield _Case("warning", "No picture", Flagged(shown.missing), shown.total, "pictures")
-        what = "The same picture under several sample_ids"
-        yield _Case("warning", what, shown.repeated, shown.unique, "different pictures")
-        what = "Given as a path, so not compared"
-        yield _Case("note", what, Flagged(shown.by_path), shown.total, "pictures")
+    if descriptions := split.descriptions:
+        yield _Case("warning", "No description", Flagged(descriptions.rows_without), split.rows, "rows")
+        text = "The same description under several sample_ids"
+        duplicates = Flagged(descriptions.repeated.count, tuple(map(_quote_text, descriptions.repeated.examples)))
+        yield _Case("warning", text, duplicates, descriptions.unique, "different descriptions")
+    if pictures := split.pictures:
+        yield _Case("warning", "No picture", Flagged(pictures.missing), pictures.total, "pictures")
+        text = "The same picture under several sample_ids"
+        yield _Case("warning", text, pictures.repeated, pictures.unique, "different pictures")
+        text = "Given as a path, so not compared"
+        yield _Case("note", text, Flagged(pictures.by_path), pictures.total, "pictures")
 
 
 def _quiet(faces: Faces | None) -> Iterator[Finding]:

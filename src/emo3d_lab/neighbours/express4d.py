@@ -37,13 +37,13 @@ def find_express4d(root: Path) -> tuple[dict[str, list[Take]], dict[str, str]]:
     recordings = {path.stem: path for suffix in (".npy", ".csv") for path in sorted(root.glob(f"data/*{suffix}"))}
     texts = {path.stem: path for path in root.glob("texts/*.txt")}
     splits = {split: _lines(root / f"{split}.txt") for split in SPLITS}
-    named = {name for names in splits.values() for name in names}
-    others = {
+    names_of_splits = {name for names in splits.values() for name in names}
+    reasons = {
         f"data/{path.name}": "in neither train.txt nor test.txt"
         for name, path in sorted(recordings.items())
-        if name not in named
+        if name not in names_of_splits
     }
-    return {split: [_take(name, recordings, texts) for name in names] for split, names in splits.items()}, others
+    return {split: [_take(name, recordings, texts) for name in names] for split, names in splits.items()}, reasons
 
 
 def _take(name: str, recordings: Mapping[str, Path], texts: Mapping[str, Path]) -> Take:

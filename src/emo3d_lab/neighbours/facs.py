@@ -35,11 +35,11 @@ def _table() -> dict[str, dict[str, float]]:
     table = {unit: shares for unit, shares in AU_BLENDSHAPES.items() if not unit.startswith("39") and unit != "30"}
     # A side that no blendshape can show ("1L": browInnerUp is both) is left out, rather than shown on both.
     table = {unit: shares for unit, shares in table.items() if unit[-1] not in "LR" or shares != table.get(unit[:-1])}
-    both = {side: {f"eyeBlink{full}": 1.0 for full in fulls} for side, fulls in _SIDES.items()}
+    eyes = {side: {f"eyeBlink{full}": 1.0 for full in fulls} for side, fulls in _SIDES.items()}
     return table | {
         "27": {"jawOpen": 1.0},
-        **{f"45{side}": shares for side, shares in both.items()},
-        **{f"46{side}": both[side] for side in ("L", "R")},
+        **{f"45{side}": shares for side, shares in eyes.items()},
+        **{f"46{side}": eyes[side] for side in ("L", "R")},
         "65": {"eyeLookOutLeft": 1.0, "eyeLookOutRight": 1.0},
         "66": {"eyeLookInLeft": 1.0, "eyeLookInRight": 1.0},
     }
@@ -74,7 +74,7 @@ def read_units(value: Any, scale: Scale | None = None, unscored: float = 1.0) ->
         {'12': 0.5}
     """
     units: dict[str, float] = {}
-    for name, strength in _noted(value):
+    for name, strength in _pairs(value):
         token = _TOKEN.fullmatch(str(name).strip().upper())
         if token is None or (token["side"] and token["side_after"]) or (strength is not None and token["strength"]):
             raise ValueError(f"expected action units such as 12, AU12, L12B or 12:0.5, got {name!r}")
@@ -83,10 +83,10 @@ def read_units(value: Any, scale: Scale | None = None, unscored: float = 1.0) ->
         unit = token["number"] + (token["side"] or token["side_after"] or "")
         if unit in units:
             raise ValueError(f"expected every action unit once, got {unit} twice")
-        noted = strength if strength is not None else token["strength"]
-        if token["letter"] and noted is not None:
+        grade = strength if strength is not None else token["strength"]
+        if token["letter"] and grade is not None:
             raise ValueError(f"expected a letter or a number as the strength of {unit}, got both in {name!r}")
-        units[unit] = _letter(token["letter"]) if token["letter"] else _strength(noted, unit, scale, unscored)
+        units[unit] = _letter(token["letter"]) if token["letter"] else _strength(grade, unit, scale, unscored)
     return units
 
 
@@ -106,14 +106,14 @@ def units_to_expression(units: Mapping[str, float]) -> np.ndarray:
     rest = np.ones(len(BLENDSHAPES))
     for unit, strength in units.items():
         if strength and unit not in FACS_BLENDSHAPES:
-            known = ", ".join(unit for unit in FACS_BLENDSHAPES if unit[-1] not in "LR")
-            raise ValueError(f"expected action units that blendshapes can show ({known}; some with L or R), got {unit}")
+            names = ", ".join(unit for unit in FACS_BLENDSHAPES if unit[-1] not in "LR")
+            raise ValueError(f"expected action units that blendshapes can show ({names}; some with L or R), got {unit}")
         for name, share in FACS_BLENDSHAPES.get(unit, {}).items():
             rest[_INDEX[name]] *= 1 - share * strength
     return (1 - rest).astype(np.float32)
 
 
-def _noted(value: Any) -> Sequence[tuple[Any, Any]]:
+def _pairs(value: Any) -> Sequence[tuple[Any, Any]]:
     """Units as pairs of what stands for the unit and the number or letter beside it (None: none)."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = json.loads(value)
@@ -134,16 +134,16 @@ def _letter(letter: str) -> float:
     return ("ABCDE".index(letter) + 1) / 5
 
 
-def _strength(noted: Any, unit: str, scale: Scale | None, unscored: float) -> float:
-    if noted is None:
+def _strength(grade: Any, unit: str, scale: Scale | None, unscored: float) -> float:
+    if grade is None:
         return unscored
-    if isinstance(noted, str) and len(noted.strip()) == 1 and noted.strip().upper() in "ABCDE":
-        return _letter(noted.strip().upper())
+    if isinstance(grade, str) and len(grade.strip()) == 1 and grade.strip().upper() in "ABCDE":
+        return _letter(grade.strip().upper())
     try:
-        number = float(noted)
+        number = float(grade)
     except (TypeError, ValueError):
         raise ValueError(
-            f"expected a number or a letter from A to E as the strength of {unit}, got {noted!r}"
+            f"expected a number or a letter from A to E as the strength of {unit}, got {grade!r}"
         ) from None
     if scale is None:
         raise ValueError(f"the strength {number:g} of {unit} can be on the scale 0-1 or 0-5: say which")

@@ -30,11 +30,11 @@ def check_columns(path: str, columns: Mapping[str, str]) -> None:
     name = Path(path).name
     if Path(path).suffix not in SUFFIXES:
         raise ValueError(f"expected a table of {', '.join(SUFFIXES)}, got {name}")
-    found = _columns(path)
+    names = _columns(path)
     for column, key in columns.items():
-        if found.count(column) != 1:
+        if names.count(column) != 1:
             raise ValueError(
-                f"{name}: expected one column {column!r} (mapped as {key}), found {', '.join(found) or 'no columns'}"
+                f"{name}: expected one column {column!r} (mapped as {key}), found {', '.join(names) or 'no columns'}"
             )
 
 

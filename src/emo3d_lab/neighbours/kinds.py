@@ -12,12 +12,12 @@ from typing import Any
 
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES, LAYOUTS
-from emo3d.dataset.archives import describe_file
 from emo3d.dataset.plan import Shard
 from emo3d.emotions import EMOTIONS
 from emo3d.names import KNOWN, Names, read_names
 from emo3d_lab.building.card import folder_card
-from emo3d_lab.building.shards import ShardFile, write_dataset
+from emo3d_lab.building.reports import describe_file
+from emo3d_lab.building.shards import Run, ShardFile, write_dataset
 from emo3d_lab.neighbours.express4d import find_express4d
 from emo3d_lab.neighbours.formats import check_columns
 from emo3d_lab.neighbours.livelink import (
@@ -45,7 +45,7 @@ _REFUSED = {
     "emoava": "EmoAva's expressions are coefficients of FLAME, which no table turns into blendshapes, and its files "
     "are pickles, which can run code when they are opened; fit blendshapes to them, then import these as a table",
 }
-_SAID = {
+_COUNTS = {
     "from_blendshapes": "blendshapes of the source",
     "from_action_units": "blendshapes made of action units",
     "without_emotion": "no emotion stated, all intensities 0",
@@ -74,7 +74,7 @@ class _Plan:
 
     shards: Sequence[Shard]
     files: Mapping[str, str]
-    others: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
     mapping: ColumnMapping | None = None
     takes: Sequence[Take] = ()
     names: Names | None = None
@@ -131,8 +131,8 @@ def import_dataset(
     rule = Rule(tuple(drop), read_names(names), scale, clip)
     intensities = tuple(intensities_of(emotion)) if emotion is not None else (0.0,) * len(EMOTIONS)
     if kind == "livelink":
-        found, others = _livelink(source, description, takes, rule.names)
-        plan = _plan_takes(kind, {split or "train": found}, others, intensities, rule)
+        recordings, reasons = _livelink(source, description, takes, rule.names)
+        plan = _plan_takes(kind, {split or "train": recordings}, reasons, intensities, rule)
     elif kind == "express4d":
         plan = _plan_takes(kind, *find_express4d(source), intensities, rule)
     else:
@@ -148,7 +148,7 @@ def import_dataset(
             "command": "import",
             "kind": kind,
             "files": [{**describe_file(file), "name": name} for name, file in plan.files.items()],
-            "not_read": plan.others,
+            "not_read": plan.reasons,
             "columns": asdict(plan.mapping) if plan.mapping else None,
             "description": description,
             "emotion": emotion,
@@ -160,24 +160,21 @@ def import_dataset(
             "emo3d": emo3d.__version__,
         },
         finish=lambda files: _texts(kind, source.name, plan, files),
-        num_proc=num_proc,
-        strict=strict,
-        force=force,
-        label="Importing",
+        run=Run(num_proc, strict=strict, force=force, label="Importing"),
     )
 
 
-def _check_arguments(kind: str, *, drop: Sequence[str], **given: Any) -> None:
+def _check_arguments(kind: str, *, drop: Sequence[str], **options: Any) -> None:
     if kind in _REFUSED:
         raise ValueError(_REFUSED[kind])
     if kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     for name in _UNUSED.get(kind, ("takes",)):
-        if given[name] is not None:
-            raise ValueError(f"--{name} has no meaning for {kind}, got {str(given[name])!r}")
-    for name, known in (("layout", LAYOUTS), ("split", SPLITS), ("takes", ("raw", "cal"))):
-        if given[name] not in (None, *known):
-            raise ValueError(f"expected a {name} of {', '.join(known)}, got {given[name]!r}")
+        if options[name] is not None:
+            raise ValueError(f"--{name} has no meaning for {kind}, got {str(options[name])!r}")
+    for name, values in (("layout", LAYOUTS), ("split", SPLITS), ("takes", ("raw", "cal"))):
+        if options[name] not in (None, *values):
+            raise ValueError(f"expected a {name} of {', '.join(values)}, got {options[name]!r}")
     for name in drop:
         if name not in set(KNOWN) - set(BLENDSHAPES) and not re.fullmatch(r"AU\d{1,2}[LR]?", name):
             raise ValueError(f"expected to drop tongueOut, _neutral or a unit such as AU38, got {name!r}")
@@ -196,19 +193,19 @@ def _livelink(
                 f"expected Timecode and Apple's 52 blendshapes as columns of a take, {source.name} lacks some: {error}"
             ) from None
         return [Take(str(source), source.name, (description,))], {}
-    names, others = find_takes(source, version, columns)
-    return [Take(str(source / name), name, (description,)) for name in names], others
+    names, reasons = find_takes(source, version, columns)
+    return [Take(str(source / name), name, (description,)) for name in names], reasons
 
 
 def _plan_takes(
     kind: str,
     splits: Mapping[str, Sequence[Take]],
-    others: Mapping[str, str],
+    reasons: Mapping[str, str],
     intensities: tuple[float, ...],
     rule: Rule,
 ) -> _Plan:
-    numbered = number_takes((take for takes in splits.values() for take in takes), rule.names)
-    rest = iter(numbered)
+    recordings = number_takes((take for takes in splits.values() for take in takes), rule.names)
+    rest = iter(recordings)
     shards: list[Shard] = []
     for split, takes in splits.items():
         groups = share_out([next(rest) for _ in takes])
@@ -217,7 +214,7 @@ def _plan_takes(
             for index, group in enumerate(groups)
         ]
     return _Plan(
-        shards, {take.name: take.path for take in numbered if take.path}, others, takes=numbered, names=rule.names
+        shards, {take.name: take.path for take in recordings if take.path}, reasons, takes=recordings, names=rule.names
     )
 
 
@@ -225,9 +222,11 @@ def _mapping(
     kind: str, columns: str | os.PathLike[str] | None, layout: str | None, description: str | None, emotion: str | None
 ) -> ColumnMapping:
     if columns is None:
-        what = "a table's columns can be called anything" if kind == "table" else f"no file layout of {kind} is public"
+        problem = (
+            "a table's columns can be called anything" if kind == "table" else f"no file layout of {kind} is public"
+        )
         raise ValueError(
-            f"{what}: pass --columns with a JSON file that says which column holds what (docs/neighbours.md)"
+            f"{problem}: pass --columns with a JSON file that says which column holds what (docs/neighbours.md)"
         )
     mapping = read_mapping(columns, layout)
     name = Path(columns).name
@@ -251,13 +250,13 @@ def _mapping(
 
 def _texts(kind: str, name: str, plan: _Plan, files: Sequence[ShardFile]) -> dict[str, str]:
     space = plan.shards[0].space
-    what = "what MediaPipe reads off a face" if space == "reading" else "what a rig is told"
+    meaning = "what MediaPipe reads off a face" if space == "reading" else "what a rig is told"
     text = (
         f"Rows imported from `{name}` (kind `{kind}`) by emo3d {emo3d.__version__}. The blendshapes are in the space "
-        f"`{space}`: {what}. The licence is that of the source, which the importer does not know.\n"
+        f"`{space}`: {meaning}. The licence is that of the source, which the importer does not know.\n"
     )
     counts = sum((file.tally.counts for file in files), Counter())
-    lines = [f"- {said}: {counts[count]:,} rows" for count, said in _SAID.items() if counts[count]]
+    lines = [f"- {label}: {counts[count]:,} rows" for count, label in _COUNTS.items() if counts[count]]
     lines += [
         f"- {key.removeprefix('dropped_')} left out of {n:,} rows" for key, n in counts.items() if "dropped" in key
     ]

@@ -21,7 +21,8 @@ from emo3d.containers import read_array, read_csv
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.names import Names, blendshape_columns
-from emo3d_lab.neighbours.rows import RowError, Rule, ScoreReader, numbers
+from emo3d_lab.building.reports import RowError
+from emo3d_lab.neighbours.rows import Rule, ScoreReader, numbers
 
 _SHARD = 64 << 20  # bytes of takes that become one Parquet file
 
@@ -105,9 +106,9 @@ class TakeShard(Shard):
                     "blendshapes": scores,
                 }
         reader.close()
-        for (kind, column), (message, lost) in faults.items():  # once for all the rows of a fault: takes are long
-            message += f" (rows {_ranges(lost)})" if len(lost) > 1 else ""
-            tally.report(Problem(kind, take.name, lost[0], column, message, len(lost) * len(take.descriptions)))
+        for (kind, column), (message, rows) in faults.items():  # once for all the rows of a fault: takes are long
+            message += f" (rows {_ranges(rows)})" if len(rows) > 1 else ""
+            tally.report(Problem(kind, take.name, rows[0], column, message, len(rows) * len(take.descriptions)))
 
 
 class Header(NamedTuple):
@@ -173,12 +174,12 @@ def _scores(cells: Sequence[Any], header: Header) -> np.ndarray:
 
 def number_takes(takes: Iterable[Take], names: Names | None = None) -> list[Take]:
     """Count the frames of takes and give each the `sample_id` of its first one, running over all of them."""
-    numbered, first = [], 0
+    result, first = [], 0
     for take in takes:
         frames = sum(1 for _ in read_cells(take.path)) if take.path and is_take(take.path, names) else 0
-        numbered.append(replace(take, first=first, frames=frames))
+        result.append(replace(take, first=first, frames=frames))
         first += frames
-    return numbered
+    return result
 
 
 def share_out(takes: Sequence[Take]) -> list[tuple[Take, ...]]:
@@ -229,28 +230,28 @@ def find_takes(folder: Path, version: str | None, names: Names | None = None) ->
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.csv") if path.is_file())
     stems = {name.removesuffix(".csv") for name in files}
     takes: list[str] = []
-    others: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for name in files:
         stem, _, ending = name.removesuffix(".csv").rpartition("_")
         if ending == "neutral" and {f"{stem}_raw", f"{stem}_cal"} & stems:
-            others[name] = "the neutral pose of a calibrated take"
+            reasons[name] = "the neutral pose of a calibrated take"
         elif ending in ("raw", "cal") and {f"{stem}_raw", f"{stem}_cal"} <= stems and version is None:
             raise ValueError(
                 f"{stem} is there raw (as the phone measured it) and calibrated (the neutral pose taken off): "
                 "pass --takes raw or --takes cal"
             )
         elif ending in ("raw", "cal") and {f"{stem}_raw", f"{stem}_cal"} <= stems and ending != version:
-            others[name] = f"the other version of {stem}_{version}.csv"
+            reasons[name] = f"the other version of {stem}_{version}.csv"
         else:
             try:
                 read_header(str(folder / name), names)
             except ValueError as error:
-                others[name] = f"not a take: {error}"
+                reasons[name] = f"not a take: {error}"
             else:
                 takes.append(name)
     if not takes:
         raise ValueError(f"expected takes of Live Link Face in {folder.name}, found none among {len(files)} CSV files")
-    return takes, others
+    return takes, reasons
 
 
 def _ranges(rows: Sequence[int]) -> str:

@@ -48,13 +48,13 @@ class ColumnMapping:
     @property
     def columns(self) -> dict[str, str]:
         """Every column that is named -> the field it is named for."""
-        named: dict[str, str] = {}
+        keys: dict[str, str] = {}
         for key in ("description", "emotion", "level", "intensities", "blendshapes", "action_units"):
             value = getattr(self, key)
             columns = value.values() if isinstance(value, Mapping) else value or ()
             for column in [columns] if isinstance(columns, str) else columns:
-                named.setdefault(column, key)
-        return named
+                keys.setdefault(column, key)
+        return keys
 
 
 def read_mapping(path: str | os.PathLike[str], layout: str | None = None) -> ColumnMapping:
@@ -78,10 +78,10 @@ def read_mapping(path: str | os.PathLike[str], layout: str | None = None) -> Col
 
 
 def _mapping(document: Mapping[str, Any], layout: str | None) -> ColumnMapping:
-    known = [item.name for item in fields(ColumnMapping)]
-    unknown = [key for key in document if key not in known]
+    keys = [item.name for item in fields(ColumnMapping)]
+    unknown = [key for key in document if key not in keys]
     if unknown:
-        raise ValueError(f"expected the keys {', '.join(known)}, got {unknown[0]!r:.300}")
+        raise ValueError(f"expected the keys {', '.join(keys)}, got {unknown[0]!r:.300}")
     values = dict(document)
     if layout and values.setdefault("layout", layout) != layout:
         raise ValueError(f"layout is {values['layout']!r} here, but {layout!r} was passed")
@@ -111,8 +111,8 @@ def _check(values: Mapping[str, Any], key: str, holds: Callable[[Any], bool], ex
         raise ValueError(f"expected {expected} as {key}, got {values[key]!r:.300}")
 
 
-def _one_of(values: Mapping[str, Any], key: str, known: Iterable[str]) -> None:
-    _check(values, key, lambda value: value in tuple(known), " or ".join(map(repr, known)))
+def _one_of(values: Mapping[str, Any], key: str, choices: Iterable[str]) -> None:
+    _check(values, key, lambda value: value in tuple(choices), " or ".join(map(repr, choices)))
 
 
 def _strings(value: Any) -> bool:
@@ -127,7 +127,7 @@ def _is_column(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _by_name(value: Any, order: Sequence[str], known: Sequence[str], key: str) -> dict[str, str]:
+def _by_name(value: Any, order: Sequence[str], names: Sequence[str], key: str) -> dict[str, str]:
     """Name -> column, from such a mapping or from columns in the order of the names."""
     if isinstance(value, list) and _strings(value):
         if len(value) != len(order):
@@ -135,9 +135,9 @@ def _by_name(value: Any, order: Sequence[str], known: Sequence[str], key: str) -
         return dict(zip(order, value, strict=True))
     if not _columns(value):
         raise ValueError(f"expected columns as {key}, got {value!r:.300}")
-    unknown = [name for name in value if name not in known]
+    unknown = [name for name in value if name not in names]
     if unknown:
-        raise ValueError(f"expected {key} of {', '.join(known)}; got {unknown[0]!r:.300}")
+        raise ValueError(f"expected {key} of {', '.join(names)}; got {unknown[0]!r:.300}")
     return dict(value)
 
 
@@ -148,16 +148,16 @@ def _blendshapes(value: Any, layout: str | None) -> dict[str, str]:
     if layout == "arkit" and len(value) == 51:  # without tongueOut, the last
         order = order[:51]
     if isinstance(value, dict):
-        known = blendshape_names(value)  # in whatever spelling
+        names = blendshape_names(value)  # in whatever spelling
         value = {
-            **{key: column for key, column in value.items() if key not in known.values()},
-            **{ours: value[theirs] for ours, theirs in known.items()},
+            **{key: column for key, column in value.items() if key not in names.values()},
+            **{ours: value[theirs] for ours, theirs in names.items()},
         }
-    named = _by_name(value, order, KNOWN, "blendshapes")
-    missing = [name for name in BLENDSHAPES if name not in named]
+    columns = _by_name(value, order, KNOWN, "blendshapes")
+    missing = [name for name in BLENDSHAPES if name not in columns]
     if missing:
         raise ValueError(f"expected a column for each of the 51 blendshapes, got none for {missing[0]}")
-    return named
+    return columns
 
 
 def _emotions(value: Any) -> dict[str, dict[str, float]]:

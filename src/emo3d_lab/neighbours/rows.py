@@ -13,16 +13,9 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.tally import Tally
 from emo3d.names import Names
 from emo3d.ranges import fit_scores
+from emo3d_lab.building.reports import RowError
 
 logger = logging.getLogger(__name__)
-
-
-class RowError(ValueError):
-    """A row that cannot be used; `kind` is a word to count by, `column` the file's own name of it."""
-
-    def __init__(self, kind: str, column: str, message: str) -> None:
-        super().__init__(message)
-        self.kind, self.column = kind, column
 
 
 def numbers(cells: Sequence[Any], columns: Sequence[str]) -> np.ndarray:
@@ -104,25 +97,25 @@ class ScoreReader:
         Raises:
             RowError: a score outside 0..1, or one that an expression has no place for.
         """
-        fitted = fit_scores(scores, self.rule.scale, self.rule.clip)
-        if fitted.refused.any():
-            first = int(fitted.refused.argmax())
-            message = f"expected a value in 0..{self.rule.scale:g}, got {scores[first]:g}; {fitted.advice}"
+        fit = fit_scores(scores, self.rule.scale, self.rule.clip)
+        if fit.refused.any():
+            first = int(fit.refused.argmax())
+            message = f"expected a value in 0..{self.rule.scale:g}, got {scores[first]:g}; {fit.advice}"
             raise RowError("out of range", columns[first], message)
         for index, name in enumerate(names):
-            if name not in _PLACES and fitted.scores[index]:
+            if name not in _PLACES and fit.scores[index]:
                 if name not in self.rule.drop:
                     message = f"expected 0, since an expression has no {name}, got {scores[index]:g}"
                     raise RowError(name, columns[index], f"{message}; --drop {name} ignores it")
                 tally.count(f"dropped_{name}", rows)
-        if fitted.clipped.any():
+        if fit.clipped.any():
             tally.count("clipped", rows)
-            self._clipped += int(fitted.clipped.sum())
-            out = np.where(fitted.clipped, np.abs(scores / self.rule.scale - 0.5), 0)
+            self._clipped += int(fit.clipped.sum())
+            out = np.where(fit.clipped, np.abs(scores / self.rule.scale - 0.5), 0)
             if out.max() > self._out:
                 self._out, furthest = float(out.max()), int(out.argmax())
                 self._furthest = f"{columns[furthest]} = {scores[furthest]:.8g} in row {number}"
-        by_name = dict(zip(names, fitted.scores.tolist(), strict=True))
+        by_name = dict(zip(names, fit.scores.tolist(), strict=True))
         return [by_name.get(name, 0.0) for name in BLENDSHAPES]
 
     def close(self) -> None:

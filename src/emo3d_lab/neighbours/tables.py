@@ -15,10 +15,11 @@ from emo3d.dataset.tally import Problem, Tally
 from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
 from emo3d.names import blendshape_names, mistyped
+from emo3d_lab.building.reports import RowError
 from emo3d_lab.neighbours.facs import read_units, units_to_expression
 from emo3d_lab.neighbours.formats import read_records
 from emo3d_lab.neighbours.mapping import ColumnMapping
-from emo3d_lab.neighbours.rows import RowError, Rule, ScoreReader, numbers, within
+from emo3d_lab.neighbours.rows import Rule, ScoreReader, numbers, within
 from emo3d_lab.neighbours.tags import intensities_of, strength_of_level
 
 
@@ -77,7 +78,7 @@ class TableShard(Shard):
     def _descriptions(self, record: Mapping[str, Any]) -> list[str]:
         if self.description is not None:
             return [self.description]
-        found: list[str] = []
+        texts: list[str] = []
         for column in self.mapping.description:
             for text in record[column] if isinstance(record[column], list) else [record[column]]:
                 if text is not None and not isinstance(text, str):
@@ -86,10 +87,10 @@ class TableShard(Shard):
                     (text or "").encode("utf-8")
                 except UnicodeEncodeError:
                     raise RowError("description", column, "expected UTF-8, got other bytes") from None
-                found += [text.strip()] if text and text.strip() else []
-        if not found:
+                texts += [text.strip()] if text and text.strip() else []
+        if not texts:
             raise RowError("description", self.mapping.description[0], "expected a description, got none")
-        return found
+        return texts
 
     def _strength(self, record: Mapping[str, Any]) -> float:
         if self.mapping.level is None:
@@ -126,19 +127,19 @@ class TableShard(Shard):
         columns = self.mapping.action_units
         where = columns if isinstance(columns, str) else ""
         cells = {unit: record[column] for unit, column in columns.items()} if isinstance(columns, Mapping) else None
-        noted = record[columns] if isinstance(columns, str) else cells
-        if _empty(noted):
+        value = record[columns] if isinstance(columns, str) else cells
+        if _empty(value):
             raise RowError("no expression", where, "expected blendshapes or action units, got neither")
         try:
-            units = read_units(noted, self.mapping.scale, strength)
+            units = read_units(value, self.mapping.scale, strength)
             for unit in set(units) & {name.upper().removeprefix("AU") for name in self.rule.drop}:
                 if units.pop(unit):
                     tally.count(f"dropped_AU{unit}")
-            shown = units_to_expression(units).tolist()
+            expression = units_to_expression(units).tolist()
         except ValueError as error:
             raise RowError("action units", where, str(error)) from None
         tally.count("from_action_units")
-        return shown
+        return expression
 
     def _scores(
         self, record: Mapping[str, Any], reader: ScoreReader

@@ -51,8 +51,8 @@ def intensities_of(
     elif tag in TAGS:
         shares = {TAGS[tag]: 1.0}
     else:
-        known = ", ".join([*(more or {}), *TAGS])
-        raise ValueError(f"expected an emotion tag of {known}; got {tag!r}")
+        tags = ", ".join([*(more or {}), *TAGS])
+        raise ValueError(f"expected an emotion tag of {tags}; got {tag!r}")
     return [shares.get(emotion, 0.0) * (1.0 if emotion == "neutral" else strength) for emotion in EMOTIONS]
 
 

@@ -22,14 +22,13 @@ from tqdm.auto import tqdm
 
 from emo3d.backbones.tower import PictureTower
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset import EMBEDDED_ROWS
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder, no_bars
 from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, RenderSettings, render_batches
 from emo3d.face.identities import ANCESTRIES
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
-from emo3d_lab.sample import SampleRow, make_rows
+from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows
 
 logger = logging.getLogger(__name__)
 

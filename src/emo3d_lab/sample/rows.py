@@ -18,6 +18,9 @@ SPLITS: tuple[str, ...] = get_args(Split)
 ROWS = {"train": 9000, "validation": 600, "test": 900}
 """Rows per split of the full sample."""
 
+EMBEDDED_ROWS = {"train": 200, "validation": 50, "test": 250}
+"""Rows per split of the sample that is kept in the repository and in the package."""
+
 _GIVE_UP = 50  # attempts per row before the grammar is taken to be exhausted
 
 

@@ -74,8 +74,8 @@ def write_sample(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from emo3d.dataset.schema import parquet_schema
     from emo3d.face import RenderSettings
+    from emo3d_lab.building.schema import parquet_schema
 
     settings = settings or RenderSettings()
     folder = Path(out)

@@ -1,4 +1,4 @@
-"""A folder of Parquet files: opened, inspected, and described in Croissant."""
+"""A folder of Parquet files: opened and inspected."""
 
 import io
 import os
@@ -10,7 +10,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from emo3d.dataset.schema import parquet_schema
+    from emo3d_lab.building.schema import parquet_schema
 
     row = {
         "sample_id": 1, "variant": 1, "prompt_type": "p", "description": "A sad man.", "intensities": [0.5] * 8,
@@ -31,7 +31,6 @@ def enter(folder: Path) -> None:
     from datasets import config
 
     from emo3d.dataset import open_rows
-    from emo3d_lab.building.croissant import write_croissant
     from emo3d_lab.inspect import inspect_dataset
 
     datasets.disable_progress_bars()
@@ -39,7 +38,7 @@ def enter(folder: Path) -> None:
     shutil.rmtree(config.HF_DATASETS_CACHE, ignore_errors=True)
     os.environ["HF_HUB_OFFLINE"] = "1"
     refused = []
-    for use in (_open(open_rows), inspect_dataset, write_croissant):
+    for use in (_open(open_rows), inspect_dataset):
         try:
             use(str(folder))
         except (ValueError, OSError) as error:

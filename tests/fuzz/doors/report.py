@@ -57,7 +57,7 @@ def damage(draw, files):
 
 
 def enter(folder: Path) -> None:
-    from emo3d_lab.building.shards import write_dataset
+    from emo3d_lab.building.shards import Run, write_dataset
     from emo3d_lab.cli.report import print_report
 
     (folder / "deep").mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def enter(folder: Path) -> None:
     for path in outside:
         path.write_text("a stranger's")
     for force, source in ((False, {"a": 1}), (True, {"a": 2})):
-        report = write_dataset(folder / OUT, _shards(), source=source, force=force)
+        report = write_dataset(folder / OUT, _shards(), source=source, run=Run(force=force))
         print_report(report, folder / OUT)
         json.dumps(report)
     assert all(path.read_text() == "a stranger's" for path in outside)

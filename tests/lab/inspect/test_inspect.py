@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,12 +12,12 @@ import pytest
 
 from contrast import assert_readable
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset.schema import parquet_schema
 from emo3d.dataset.tables import COLUMNS
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.building.schema import parquet_schema
 from emo3d_lab.inspect import Flagged, inspect_dataset, write_inspection
+from real_slice import REAL, real
 
-REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 HOSTILE = "A grin <script>window.ran = true</script> [red]\x1b[31m & more"
 
 
@@ -257,7 +256,7 @@ def test_the_embedded_sample_has_no_leakage():
     assert {finding.gravity for finding in found.findings} <= {"note"}
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")
+@real
 def test_the_release_as_it_is():
     found = inspect_dataset(str(REAL))
     (split,) = found.splits

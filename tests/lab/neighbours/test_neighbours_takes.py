@@ -105,7 +105,7 @@ def test_every_fault_of_a_take_is_told_and_the_rest_is_kept(tmp_path):
         import_dataset("livelink", take, tmp_path / "strict", description="x", strict=True)
 
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the files of the trials are not beside this checkout")

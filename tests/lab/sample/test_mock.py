@@ -6,7 +6,6 @@ import io
 import re
 import zipfile
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +14,7 @@ from PIL import Image
 
 from emo3d.dataset import read_release
 from emo3d_lab.sample.mock import print_scores, write_release
-
-REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
+from real_slice import REAL
 
 COLUMNS = """sample_id prompt_type text_1 text_2 text_3 neutral happiness surprise sadness anger disgust fear contempt
     img_1 img_2 img_3 img_4 blenshape_score_1 blenshape_score_2 blenshape_score_3 blenshape_score_4""".split()

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emo3d.dataset.tally import Problem, Tally
-from emo3d_lab.building.shards import REPORT, Shard, write_dataset
+from emo3d_lab.building.shards import REPORT, Run, Shard, write_dataset
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def digests(folder):
 RUN = """
 import sys
 from tests_shards import shards
-from emo3d_lab.building.shards import write_dataset
+from emo3d_lab.building.shards import Run, write_dataset
 if __name__ == "__main__":
-    write_dataset(sys.argv[1], shards(pause=0.0005), source={"a": 1}, num_proc=int(sys.argv[2]),
+    write_dataset(sys.argv[1], shards(pause=0.0005), source={"a": 1}, run=Run(int(sys.argv[2])),
                   finish=lambda files: {"README.md": "card"})
 """
 
@@ -158,7 +158,7 @@ def test_a_finished_folder_is_left_alone_or_replaced(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == made
     with pytest.raises(ValueError, match="finished dataset of another source"):
         write_dataset(tmp_path, shards(2), source={"a": 2})
-    write_dataset(tmp_path, shards(2), source={"a": 2}, force=True, finish=lambda files: {"README.md": "two"})
+    write_dataset(tmp_path, shards(2), source={"a": 2}, run=Run(force=True), finish=lambda files: {"README.md": "two"})
     assert sorted(digests(tmp_path)) == [
         "README.md",
         REPORT,
@@ -187,16 +187,16 @@ def test_what_another_source_began_is_dropped(tmp_path, caplog):
 def test_other_people_s_files_are_not_touched(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ValueError, match=r"new or empty folder.*holds thesis\.txt"):
-        write_dataset(tmp_path, shards(1), source={}, force=True)
+        write_dataset(tmp_path, shards(1), source={}, run=Run(force=True))
     assert os.listdir(tmp_path) == ["thesis.txt"]
 
 
 def test_strict_stops_at_the_first_problem(tmp_path):
     with pytest.raises(ValueError, match=r"^table\.csv row 49: expected another row$"):
-        write_dataset(tmp_path, shards(2), source={}, strict=True)
+        write_dataset(tmp_path, shards(2), source={}, run=Run(strict=True))
     write_dataset(tmp_path, shards(2), source={})
     with pytest.raises(ValueError, match=r"^table\.csv row 49"):  # what is there already was not built strictly
-        write_dataset(tmp_path, shards(2), source={}, strict=True)
+        write_dataset(tmp_path, shards(2), source={}, run=Run(strict=True))
     with pytest.raises(ValueError, match="expected at least one file"):
         write_dataset(tmp_path / "none", [], source={})
 
