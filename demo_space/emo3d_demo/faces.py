@@ -17,8 +17,8 @@ from emo3d.blendshapes import BLENDSHAPES, as_dicts
 from emo3d.documents import parse_json
 from emo3d.emotions import distribution
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render
-from emo3d.face.animation import transition, write_gif
-from emo3d.face.blender import write_blender_script
+from emo3d_demo.animation import transition, write_gif
+from emo3d_demo.blender import write_blender_script
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
-from emo3d.face.animation import transition
-from emo3d.face.blender import write_blender_script
+from emo3d_demo.animation import transition
+from emo3d_demo.blender import write_blender_script
 from emo3d.face.export import write_glb
 from emo3d.names import blendshape_name
 
