@@ -44,7 +44,8 @@ def name_calibration(
 
 
 def _calibration(space: Space, method: Method, rig: FaceRig | str | None) -> Calibration | None:
-    if (check_space(space), check_method(method) == "none") != ("reading", False):
+    raw = check_method(method) == "none"
+    if check_space(space) == "weights" or raw:
         return None
     name = rig if rig is None or isinstance(rig, str) else rig.calibration
     if name is None:
