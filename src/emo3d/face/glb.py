@@ -16,7 +16,7 @@ from emo3d.face.extensions import targets_of
 from emo3d.face.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d.face.gltf import MOST_VERTICES, Asset
 from emo3d.face.heads import TARGETS
-from emo3d.face.materials import Cover, atlas, cover
+from emo3d.face.materials import Cover, atlas, read_cover
 from emo3d.names import Names, blendshape_name
 
 logger = logging.getLogger(__name__)
@@ -91,18 +91,18 @@ def _piece(asset: Asset, node: dict[str, Any], mesh: dict[str, Any], primitive: 
         raise ValueError(f"expected indices below {count}, got {triangles.max()}")
     if np.linalg.det(linear).mean() < 0:  # a mirroring node turns triangles inside out
         triangles = triangles[:, ::-1]
-    covering = cover(asset, primitive, attributes, triangles)
-    if not covering.opaque:  # what is cut away altogether need not be tested sample by sample
-        most = np.asarray(covering.picture)[..., 3].max() / 255
-        triangles = triangles[covering.coverage[triangles].max(axis=1) * most >= 0.5]
-    piece = _Piece(np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3], deltas, triangles, covering)
-    return piece if covering.opaque or not covering.double_sided else _both_sides(piece)
+    cover = read_cover(asset, primitive, attributes, triangles)
+    if not cover.opaque:  # what is cut away altogether need not be tested sample by sample
+        most = np.asarray(cover.picture)[..., 3].max() / 255
+        triangles = triangles[cover.coverage[triangles].max(axis=1) * most >= 0.5]
+    piece = _Piece(np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3], deltas, triangles, cover)
+    return piece if cover.opaque or not cover.double_sided else _both_sides(piece)
 
 
 def _deltas(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any], linear: np.ndarray) -> dict[str, np.ndarray]:
     deltas: dict[str, np.ndarray] = {}
     spellings: dict[str, str] = {}
-    for spelling, target in zip(_target_names(asset, mesh, primitive), primitive.get("targets", []), strict=True):
+    for spelling, target in zip(targets_of(asset.json, mesh, primitive), primitive.get("targets", []), strict=True):
         name = blendshape_name(spelling, asset.names)
         if name not in TARGETS or "POSITION" not in target:
             continue
@@ -118,16 +118,16 @@ def _deltas(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any], linea
 
 def _both_sides(piece: _Piece) -> _Piece:
     """A card such as lashes are made of, and its back, with vertices of its own, since normals point the other way."""
-    count, covering = len(piece.vertices), piece.cover
+    count, cover = len(piece.vertices), piece.cover
     return _Piece(
         np.tile(piece.vertices, (2, 1)),
         {name: np.tile(delta, (2, 1)) for name, delta in piece.deltas.items()},
         np.concatenate([piece.triangles, piece.triangles[:, ::-1] + count]),
         replace(
-            covering,
-            colors=np.tile(covering.colors, (2, 1)),
-            coverage=np.tile(covering.coverage, 2),
-            uv=np.tile(covering.uv, (2, 1)),
+            cover,
+            colors=np.tile(cover.colors, (2, 1)),
+            coverage=np.tile(cover.coverage, 2),
+            uv=np.tile(cover.uv, (2, 1)),
         ),
     )
 
@@ -165,41 +165,36 @@ def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
     neutral = neutral @ rotation.T
     frame = _frame(neutral, moves)
     near = (np.abs(neutral - frame[:3]) < _NEAR * frame[3]).all(axis=1)
-    used, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)
-    if not len(used):
+    indices, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)
+    if not len(indices):
         raise ValueError("expected triangles where the morph targets move a face, got none")
-    neutral = neutral[used]
-    deltas = np.zeros((len(TARGETS), len(used), 3), np.float32)
+    neutral = neutral[indices]
+    deltas = np.zeros((len(TARGETS), len(indices), 3), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
-        first, last = np.searchsorted(used, [start, start + len(piece.vertices)])
+        first, last = np.searchsorted(indices, [start, start + len(piece.vertices)])
         for name, delta in piece.deltas.items():
-            deltas[TARGETS.index(name), first:last] = delta[used[first:last] - start] @ rotation.T
+            deltas[TARGETS.index(name), first:last] = delta[indices[first:last] - start] @ rotation.T
     covers = [piece.cover for piece in pieces]
     texture, uv = atlas(covers)
-    colors = np.concatenate([covering.colors for covering in covers])
+    colors = np.concatenate([cover.colors for cover in covers])
     if texture.shape[2] == 4:
-        coverage = [np.full(len(c.coverage), 1.0) if c.opaque else c.coverage for c in covers]
-        colors = np.column_stack([colors, np.concatenate(coverage)])
+        colors = np.column_stack([colors, np.concatenate([cover.coverage for cover in covers])])
     return {
         "neutral": neutral.astype(np.float32),
         "deltas": deltas,
         "triangles": corners.reshape(-1, 3).astype(np.int32),
         "welds": _welds(neutral, deltas, frame[3]),
-        "colors": colors[used].astype(np.float32),
-        "uv": uv[used].astype(np.float32),
+        "colors": colors[indices].astype(np.float32),
+        "uv": uv[indices].astype(np.float32),
         "texture": texture,
         "frame": frame,
         "missing": tuple(name for name in BLENDSHAPES if not deltas[TARGETS.index(name)].any()),
     }
 
 
-def _target_names(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
-    return targets_of(asset.json.get("accessors", ()), mesh, primitive)
-
-
 def _other_targets(asset: Asset) -> str:
     meshes = asset.json.get("meshes", ())
-    names = [name for mesh in meshes for part in mesh["primitives"] for name in _target_names(asset, mesh, part)]
+    names = [name for mesh in meshes for part in mesh["primitives"] for name in targets_of(asset.json, mesh, part)]
     if not names:
         return "no morph targets at all"
     if not any(names):

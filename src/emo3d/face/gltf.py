@@ -89,14 +89,11 @@ class Asset:
             if "mesh" in node and visible:
                 meshes.append({**node, "index": index})
             waiting += [(child, self.world[index], visible) for child in reversed(node.get("children", ()))]
-        total = sum(self._vertices(self.entry("meshes", node["mesh"])) for node in meshes)
+        parts = (part for node in meshes for part in self.entry("meshes", node["mesh"])["primitives"])
+        total = sum(_whole(self.entry("accessors", part["attributes"]["POSITION"]), "count") for part in parts)
         if total > MOST_VERTICES:
             raise ValueError(f"expected at most {MOST_VERTICES} vertices, got {total}: leave out what is not the head")
         return meshes
-
-    def _vertices(self, mesh: dict[str, Any]) -> int:
-        accessors = [primitive["attributes"]["POSITION"] for primitive in mesh["primitives"]]
-        return sum(_whole(self.entry("accessors", accessor), "count") for accessor in accessors)
 
     def primitive(self, primitive: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """Attributes of a primitive, each (V, width), and its indices (N,), or None where it has none."""

@@ -48,14 +48,14 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
     Raises:
         ValueError: a phenotype that anny does not know.
     """
-    packed = _load_packed()
+    heads = _load_packed()
     for name in identity.phenotype:
-        if name not in packed.phenotypes:
-            hint = did_you_mean(name, packed.phenotypes)
-            raise ValueError(f"expected phenotypes of {', '.join(packed.phenotypes)}, got {name!r}{hint}")
-    if spelling(identity) in packed.identities:
-        place = packed.identities.index(spelling(identity))
-        return {**packed.common, **{name: packed.own[name][place] for name in OWN}}
+        if name not in heads.phenotypes:
+            hint = did_you_mean(name, heads.phenotypes)
+            raise ValueError(f"expected phenotypes of {', '.join(heads.phenotypes)}, got {name!r}{hint}")
+    if spelling(identity) in heads.identities:
+        place = heads.identities.index(spelling(identity))
+        return {**heads.common, **{name: heads.own[name][place] for name in OWN}}
     from safetensors.numpy import load_file
 
     name = f"{head_digest(identity)}.safetensors"

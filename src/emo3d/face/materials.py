@@ -30,7 +30,9 @@ class Cover:
     double_sided: bool
 
 
-def cover(asset: Asset, primitive: dict[str, Any], attributes: dict[str, np.ndarray], triangles: np.ndarray) -> Cover:
+def read_cover(
+    asset: Asset, primitive: dict[str, Any], attributes: dict[str, np.ndarray], triangles: np.ndarray
+) -> Cover:
     """Read the material of a primitive with `attributes` (V, width) and `triangles` (T, 3)."""
     count = len(attributes["POSITION"])
     material = asset.entry("materials", primitive["material"]) if "material" in primitive else {}

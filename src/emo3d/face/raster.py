@@ -234,7 +234,7 @@ def draw(vertices: Any, scene: Any, pictures: Any) -> None:
     points = np.empty((count, 3), np.float32)
     normals = np.empty((count, 3), np.float32)
     colors = np.empty((count, 3), np.float32)
-    turned = np.empty((count, 3), np.float32)
+    view = np.empty((count, 3), np.float32)
     planes = np.empty((len(triangles), 17), np.float32)
     depth = np.empty((side, side), np.float32)
     ids = np.empty((side, side), np.int32)
@@ -244,12 +244,12 @@ def draw(vertices: Any, scene: Any, pictures: Any) -> None:
             y = vertices[n, k, 1] - camera[1]
             z = vertices[n, k, 2] - camera[2]
             for axis in range(3):
-                turned[k, axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
-            away = camera[3] - turned[k, 2]
-            points[k, 0] = camera[5] + camera[4] * turned[k, 0] / away
-            points[k, 1] = camera[5] - camera[4] * turned[k, 1] / away
+                view[k, axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
+            away = camera[3] - view[k, 2]
+            points[k, 0] = camera[5] + camera[4] * view[k, 0] / away
+            points[k, 1] = camera[5] - camera[4] * view[k, 1] / away
             points[k, 2] = -ONE / away  # linear in the picture, and grows away from the viewer
-        vertex_normals(turned, triangles, scene.welds, normals)
+        vertex_normals(view, triangles, scene.welds, normals)
         for k in range(count):
             light = ZERO
             for s in range(len(lights)):

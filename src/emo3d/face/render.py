@@ -146,10 +146,10 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
     *target, half_height = rig.frame
     camera = [*target, half_height / tangent, half_side / tangent, half_side]
-    lights = [
-        (*(_unit(direction) if wrap == 1 else _turn(settings.light_yaw) @ _unit(direction)), intensity, wrap)
-        for direction, intensity, wrap in _LIGHTS[settings.name]
-    ]
+    lights = []
+    for direction, intensity, wrap in _LIGHTS[settings.name]:
+        unit = np.array(direction) / np.linalg.norm(direction)
+        lights.append((*(unit if wrap == 1 else _turn(settings.light_yaw) @ unit), intensity, wrap))
     pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
     vertices = rig.vertices(weights)
     scene = Scene(
@@ -174,7 +174,3 @@ def _turn(degrees: float) -> np.ndarray:
     """Rotation about the vertical axis, (3, 3); positive takes +z towards +x."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
     return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-
-
-def _unit(direction: tuple[float, float, float]) -> np.ndarray:
-    return np.array(direction) / np.linalg.norm(direction)

@@ -79,8 +79,8 @@ def occlusion(
     triangles = np.ascontiguousarray(triangles, np.int32)
     normals = np.empty_like(vertices, np.float32)
     vertex_normals(vertices.astype(np.float32), triangles, welds.astype(np.int32), normals)
-    centered = vertices - vertices.mean(axis=0)
-    scale = side / 2.1 / np.linalg.norm(centered, axis=1).max()
+    offsets = vertices - vertices.mean(axis=0)
+    scale = side / 2.1 / np.linalg.norm(offsets, axis=1).max()
     light, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-9)
     golden = np.pi * (3 - np.sqrt(5))  # Fibonacci sphere
     for k in range(directions):
@@ -90,7 +90,7 @@ def occlusion(
         right = np.cross([0.3, 1.0, 0.2], axis)
         right /= np.linalg.norm(right)
         up = np.cross(axis, right)
-        points = np.column_stack([centered @ right, centered @ up, -(centered @ axis)])
+        points = np.column_stack([offsets @ right, offsets @ up, -(offsets @ axis)])
         points[:, :2] = points[:, :2] * scale + side / 2
         depth, _ = _nearest(points.astype(np.float32), triangles, side)
         column, row = np.clip(points[:, :2].astype(int), 0, side - 1).T

@@ -29,8 +29,8 @@ def rig_weights(
             that was made of another.
     """
     scores = as_expressions(expressions)
-    loaded = _calibration(space, method, calibration)
-    return scores if loaded is None else loaded.to_weights(scores, method)
+    conversion = _calibration(space, method, calibration)
+    return scores if conversion is None else conversion.to_weights(scores, method)
 
 
 def name_calibration(
@@ -39,8 +39,8 @@ def name_calibration(
     """Name what `rig_weights` does: `"network/anny-1"`, `"none"` for readings as they are, None for weights."""
     if check_space(space) == "weights":
         return None
-    loaded = _calibration(space, method, calibration)
-    return method if loaded is None else f"{method}/{loaded.name}"
+    conversion = _calibration(space, method, calibration)
+    return method if conversion is None else f"{method}/{conversion.name}"
 
 
 def _calibration(space: Space, method: Method, rig: FaceRig | str | None) -> Calibration | None:
