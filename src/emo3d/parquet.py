@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from emo3d.thrift import read_struct
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,9 +18,11 @@ if TYPE_CHECKING:
 LARGEST = 256 * 2**20
 """Bytes that the columns asked for may have in memory; a million expressions in float32 have 204 MB."""
 
+_BROKEN = "expected a Parquet file, got one whose footer or page headers are broken"
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 8}
 _ROWS = 2**16  # rows of a batch
 _SLACK = 2**16  # bytes that a column of a row group may have beyond what its footer says
+_LONGEST_FOOTER = 2**24  # bytes, of about 300 for each column of a row group; 4 s
 _LONGEST_HEADER = 2**20  # bytes; a header may hold the least and the greatest text of its page
 
 
@@ -45,6 +51,60 @@ def open_parquet(source: Any, **options: Any) -> Iterator[parquet.ParquetFile]:
         raise ValueError(f"expected a Parquet file, got a broken one or something else: {reason}") from error
 
 
+class _Chunk(NamedTuple):
+    """A column of a row group, by the footer.
+
+    Attributes:
+        path: in the schema, with dots.
+        kind: physical type.
+        width: bytes of a value, at least.
+        values: how many.
+        uncompressed: bytes of its pages.
+        start: where they lie in the file; 0 where there are none.
+        end: likewise.
+    """
+
+    path: str
+    kind: str
+    width: int
+    values: int
+    uncompressed: int
+    start: int
+    end: int
+
+
+_CHUNKS: WeakKeyDictionary[parquet.ParquetFile, list[list[_Chunk]]] = WeakKeyDictionary()
+
+
+def _chunks(file: parquet.ParquetFile, group: int) -> list[_Chunk]:
+    """Columns of a row group. PyArrow's own `column` ends the process where a footer's statistics contradict it."""
+    if file not in _CHUNKS:
+        footer = io.BytesIO()
+        file.metadata.write_metadata_file(footer)  # PAR1, the footer, its length, PAR1
+        if footer.tell() > _LONGEST_FOOTER:
+            raise ValueError(f"expected a footer of at most {_LONGEST_FOOTER >> 20} MB, it has {footer.tell() >> 20}")
+        leaves = [file.schema.column(index) for index in range(len(file.schema))]
+        try:
+            fields, _ = read_struct(footer.getvalue(), len(b"PAR1"))
+            _CHUNKS[file] = [
+                [_chunk(leaf, column[3]) for leaf, column in zip(leaves, row_group[1], strict=True)]
+                for row_group in fields[4]
+            ]
+        except (LookupError, TypeError, ValueError) as error:
+            raise ValueError(_BROKEN) from error
+    return _CHUNKS[file][group]
+
+
+def _chunk(leaf: parquet.ColumnSchema, fields: Mapping[int, Any]) -> _Chunk:
+    """By the fields of ColumnMetaData in parquet.thrift."""
+    values, uncompressed, compressed = (fields[number] for number in (5, 6, 7))
+    start = min(filter(None, (fields[9], fields.get(11))), default=0)  # of data, and of a dictionary
+    kind = leaf.physical_type
+    return _Chunk(
+        leaf.path, kind, _WIDTHS.get(kind) or max(leaf.length, 1), values, uncompressed, start, start + compressed
+    )
+
+
 def check_size(
     file: parquet.ParquetFile, columns: Sequence[str], groups: Sequence[int] | None = None, largest: int = LARGEST
 ) -> None:
@@ -64,13 +124,10 @@ def check_size(
     """
     total = 0
     for group in range(file.num_row_groups) if groups is None else groups:
-        footer = file.metadata.row_group(group)
-        for index in range(footer.num_columns):
-            chunk = footer.column(index)
-            if any(_is_within(chunk.path_in_schema, name) for name in columns):
-                leaf = file.schema.column(index)
-                width = _WIDTHS.get(leaf.physical_type) or max(leaf.length, 1)
-                sizes = (chunk.num_values * width, footer.num_rows * width, chunk.total_uncompressed_size)
+        rows = file.metadata.row_group(group).num_rows
+        for chunk in _chunks(file, group):
+            if any(_is_within(chunk.path, name) for name in columns):
+                sizes = (chunk.values * chunk.width, rows * chunk.width, chunk.uncompressed)
                 if min(sizes) < 0:
                     raise ValueError("expected a Parquet file, got one whose footer counts below 0")
                 total += max(sizes)
@@ -93,84 +150,35 @@ def check_pages(source: Any, file: parquet.ParquetFile, columns: Sequence[str]) 
     """
     with open(source, "rb") if isinstance(source, (str, Path)) else nullcontext(source) as data:
         for group in range(file.num_row_groups):
-            footer = file.metadata.row_group(group)
-            for index in range(footer.num_columns):
-                chunk = footer.column(index)
-                if any(_is_within(chunk.path_in_schema, name) for name in columns):
-                    said = chunk.total_uncompressed_size
+            for chunk in _chunks(file, group):
+                if any(_is_within(chunk.path, name) for name in columns):
+                    said = chunk.uncompressed
                     if _pages_size(data, chunk) > 1.1 * said + _SLACK:
-                        raise ValueError(f"expected pages of {said:,} bytes in {chunk.path_in_schema}, found more")
+                        raise ValueError(f"expected pages of {said:,} bytes in {chunk.path}, found more")
 
 
-def _pages_size(data: Any, chunk: parquet.ColumnChunkMetaData) -> int:
-    starts = (chunk.data_page_offset, chunk.dictionary_page_offset if chunk.has_dictionary_page else 0)
-    at, total = min(filter(None, starts), default=0), 0  # 0: there is no such page
-    end = at + chunk.total_compressed_size
-    while at < end:
+def _pages_size(data: Any, chunk: _Chunk) -> int:
+    at, total = chunk.start, 0
+    while at < chunk.end:
         length = 1024
         while True:
             data.seek(max(at, 0))
             header = data.read(length)
             try:
-                fields, size = _read_struct(header, 0)
+                fields, size = read_struct(header)
                 break
+            except ValueError as error:
+                raise ValueError(_BROKEN) from error
             except IndexError:
                 if len(header) < length or length > _LONGEST_HEADER:
-                    raise ValueError("expected a Parquet file, got one with a broken page") from None
+                    raise ValueError(_BROKEN) from None
                 length *= 16
         uncompressed, compressed = fields.get(2, -1), fields.get(3, -1)
-        if min(uncompressed, compressed) < 0:
-            raise ValueError("expected a Parquet file, got one with a broken page")
+        if not (isinstance(uncompressed, int) and isinstance(compressed, int) and min(uncompressed, compressed) >= 0):
+            raise ValueError(_BROKEN)
         total += size + uncompressed
         at += size + compressed
     return total
-
-
-def _read_struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, int], int]:
-    """Integers of a struct in Thrift's compact protocol by their field, and where it ends.
-
-    Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md; of its types, only those
-    that `PageHeader` of parquet.thrift has.
-    """
-    fields: dict[int, int] = {}
-    field = 0
-    while True:
-        head = data[at]
-        at += 1
-        kind = head & 15
-        if kind == 0:
-            return fields, at
-        if head >> 4:
-            field += head >> 4
-        else:
-            field, at = _read_integer(data, at)
-        if kind in (4, 5, 6):
-            fields[field], at = _read_integer(data, at)
-        elif kind == 8:
-            length, at = _read_varint(data, at)
-            at += length
-        elif kind == 12 and depth < 4:
-            _, at = _read_struct(data, at, depth + 1)
-        elif kind in (3, 7):
-            at += 1 if kind == 3 else 8
-        elif kind not in (1, 2):  # these two are a bool each
-            raise ValueError("expected a Parquet file, got one with a broken page")
-
-
-def _read_integer(data: bytes, at: int) -> tuple[int, int]:
-    number, at = _read_varint(data, at)
-    return (number >> 1) ^ -(number & 1), at
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    number = 0
-    for shift in range(0, 70, 7):
-        byte = data[at]
-        at += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, at
-    raise ValueError("expected a Parquet file, got one with a broken page")
 
 
 def read_columns(
@@ -243,11 +251,9 @@ def rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: i
     """As many rows as stay within `largest` bytes even if each has all the text that a row group has in a column."""
     most = 1
     for group in range(file.num_row_groups):
-        footer = file.metadata.row_group(group)
-        for index in range(footer.num_columns):
-            chunk = footer.column(index)
-            if chunk.physical_type == "BYTE_ARRAY" and any(_is_within(chunk.path_in_schema, name) for name in columns):
-                most = max(most, chunk.total_uncompressed_size)
+        for chunk in _chunks(file, group):
+            if chunk.kind == "BYTE_ARRAY" and any(_is_within(chunk.path, name) for name in columns):
+                most = max(most, chunk.uncompressed)
     return max(1, min(_ROWS, largest // most))
 
 

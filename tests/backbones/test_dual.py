@@ -79,6 +79,15 @@ def test_what_moves_no_embedding_leaves_the_revision(folder, tmp_path):
     assert revision(shutil.move(folder, tmp_path / "moved")) == before
 
 
+def test_a_tokenizer_whose_window_has_no_end(folder):
+    """As transformers saves one that was made without a window; the model's positions are the window then."""
+    edit(folder / "tokenizer_config.json", "model_max_length", value=int(1e30))
+    before = revision(folder)
+    assert load_backbone(folder).encode_texts(TEXTS).embeddings.isfinite().all()
+    edit(folder / "tokenizer_config.json", "model_max_length", value=9)
+    assert revision(folder) != before
+
+
 def test_one_folder_however_it_is_spelt(folder, monkeypatch, tmp_path):
     (tmp_path / "link").symlink_to(folder)
     monkeypatch.chdir(tmp_path)

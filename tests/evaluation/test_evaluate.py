@@ -263,6 +263,7 @@ def test_model_and_dataset_from_a_hub(tmp_path, dataset, clip_folder):
         ("---\n- a list\n---\n", "card metadata block should be a dict"),
         ("---\na: [\n---\n", "while parsing"),
         ("---\nmodel-index:\n- name: x\n---\n", "'results'"),
+        ("---\ntags: true\n---\n", "'bool' object is not iterable"),
     ],
 )
 def test_a_card_that_is_none(tmp_path, model, dataset, clip_folder, text, message):

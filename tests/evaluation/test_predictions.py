@@ -19,6 +19,7 @@ from emo3d.dataset import sample_folder
 from emo3d.expressions import read_expressions
 from emo3d.scoring import ScoreSettings
 from emo3d_lab.training import evaluate_model, write_predictions
+from emo3d_lab.training.predictions import read_descriptions
 
 SAMPLE = sample_folder() / "test.parquet"
 
@@ -64,13 +65,33 @@ def test_descriptions_of_a_file(tmp_path, suffix):
     assert table["description"].to_pylist() == texts
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"sample_id,description\n1,fear\n12,5\n", {"sample_id": [1, 12], "description": ["fear", "5"]}),
+        (b"sample_id,description\r007,fear\r", {"sample_id": ["007"], "description": ["fear"]}),
+        ("sample_id,description\n1,é\n".encode("utf-16"), {"sample_id": [1], "description": ["é"]}),
+        ("\ufeffsample_id;description\n1;fear\n".encode(), {"sample_id": [1], "description": ["fear"]}),
+        (b"sample_id,description\n99999999999999999999,fear\n", {"sample_id": ["9" * 20], "description": ["fear"]}),
+    ],
+    ids=["numbers", "text, and carriage returns", "UTF-16", "semicolons", "20 digits"],
+)
+def test_a_table_of_descriptions_is_read_as_references_are(tmp_path, content, expected):
+    (tmp_path / "texts.csv").write_bytes(content)
+    assert read_descriptions(tmp_path / "texts.csv") == expected
+
+
 def test_what_is_refused_before_anything_is_generated(tmp_path):
     (tmp_path / "texts.csv").write_text("text\nfear\n")
     (tmp_path / "blank.csv").write_text("description,b\nfear,1\n ,2\n")
+    (tmp_path / "bytes.csv").write_bytes(b"\x80sample_id,description\n1,fear\n")
+    (tmp_path / "list.jsonl").write_text("[1]\n")
     cases = {
         ("texts.csv", "out.parquet"): "expected a column 'description' in .*, got text",
         ("blank.csv", "out.parquet"): "row 1",
         ("nothing.csv", "out.parquet"): "no such file",
+        ("bytes.csv", "out.parquet"): r"bytes\.csv: expected a CSV file in UTF-8 or UTF-16, got other bytes in line 1",
+        ("list.jsonl", "out.parquet"): r"list\.jsonl: expected an object in row 0, got list",
         ("texts.csv", "out.csv"): r"expected a file of \.parquet, got out\.csv",
         ("texts.csv", "nodir/out.parquet"): "the folder .*nodir does not exist",
     }
@@ -86,6 +107,8 @@ def test_what_is_refused_before_anything_is_generated(tmp_path):
 KILLED = """
 import sys, time
 from emo3d_lab.training import write_predictions
+from emo3d_lab.training import write_predictions
+from emo3d_lab.training.predictions import read_descriptions
 from emo3d.generation import ExpressionModel
 if sys.argv[3] == "slowly":
     generate = ExpressionModel.generate

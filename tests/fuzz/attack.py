@@ -6,10 +6,12 @@ A door is a module in `doors/`:
     damage(draw, files) -> optional: a damaged copy of the files, with hypothesis's draw; `damaged` below by default
 
 A documented error is a ValueError or OSError with a sentence of its own, within 10 seconds and 1 GB.
+At the end, one line: the examples entered, the slowest, by how much memory grew at most, and the time of all.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
@@ -20,6 +22,7 @@ import signal
 import struct
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -161,8 +164,8 @@ def _damage_safetensors(draw: st.DrawFn, content: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + content[8 + size :]
 
 
-def attack(name: str, examples: int, seed: int) -> None:
-    """Enter a door `examples` times; what is found is raised, shrunk, by hypothesis."""
+def attack(name: str, examples: int, seed: int, heartbeat: Path | None = None) -> None:
+    """Enter a door `examples` times, touching `heartbeat` each time; hypothesis raises what it finds, shrunk."""
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     logging.disable()  # thousands of warnings
     door = importlib.import_module(f"doors.{name}")
@@ -175,6 +178,7 @@ def attack(name: str, examples: int, seed: int) -> None:
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _too_long)
+    entered, slowest, at_first = 0, 0.0, _most_memory()
 
     @seeded(seed)
     @settings(
@@ -191,24 +195,39 @@ def attack(name: str, examples: int, seed: int) -> None:
             st.composite(lambda draw: getattr(door, "damage", damaged)(draw, draw(st.sampled_from(seeds))))()
         )
         _write(current, files)
+        nonlocal entered, slowest
+        entered, started = entered + 1, time.perf_counter()
         signal.alarm(SECONDS)  # a hang inside C code is noticed by the parent, which sees no heartbeat
-        Path(sys.argv[4]).touch() if len(sys.argv) > 4 else None
+        if heartbeat:
+            heartbeat.touch()
         try:
             door.enter(current)
         except (ValueError, OSError) as error:
             bare = isinstance(error, (UnicodeError, json.JSONDecodeError)) or len(str(error)) < 10
+            bare |= getattr(error, "errno", None) == errno.ENOMEM
             if bare or len(str(error)) > 3000:
                 raise AssertionError(f"expected a sentence, got {error!r:.300}") from error
         finally:
             signal.alarm(0)
+            slowest = max(slowest, time.perf_counter() - started)
 
     try:
         once()
     finally:
+        grown = (_most_memory() - at_first) / 2**20
+        print(
+            f"{name}, seed {seed}: {entered:,} examples, slowest {slowest:.2f} s, {grown:.0f} MB more at most, "
+            f"{time.process_time():.1f} s of CPU",
+            flush=True,
+        )
         if sys.exc_info()[0] is None:
             shutil.rmtree(scratch, ignore_errors=True)
         else:
             print(f"the last example is in {current}", file=sys.stderr)
+
+
+def _most_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kB on Linux
 
 
 class _TooLongError(BaseException):

@@ -6,6 +6,7 @@ import struct
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from fakes import FakeBackbone, pictures
@@ -154,6 +155,12 @@ def _table_of_less(folder):
     parquet.write_table(parquet.read_table(file, columns=["description"]), file)
 
 
+def _large_table(folder):
+    """500 times the same megabyte, in 30 kB."""
+    texts = pa.array(["x" * 2**20] * 500)
+    parquet.write_table(pa.table({"description": texts, "intensities": [[0.5] * 8] * 500}), folder / "bank.parquet")
+
+
 def _other_embeddings(folder):
     file = folder / "embeddings.safetensors"
     with safe_open(file, "pt") as opened:
@@ -170,6 +177,7 @@ def _bare_embeddings(folder):
     [
         (_another_table, ValueError, r"^expected the bank \w{12} beside its embeddings, .*bank.parquet has another$"),
         (_table_of_less, ValueError, "expected a bank in .*intensities"),
+        (_large_table, ValueError, "expected a bank in .*: expected at most 256 MB in the columns that are read"),
         (_other_embeddings, ValueError, r"^expected the embeddings \w{12} in .*, got \w{12}: they were replaced$"),
         (_bare_embeddings, ValueError, "^expected the embeddings of a bank, got .*embeddings.safetensors$"),
         (lambda folder: (folder / "embeddings.safetensors").write_bytes(b"x" * 99), ValueError, "expected a bank in"),

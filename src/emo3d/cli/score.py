@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from emo3d.cli.app import app, console, workshop
+from emo3d.cli import options
+from emo3d.cli.app import app, console, print_table, workshop
 from emo3d.cli.checking import check_bank, check_predictions, check_references
-from emo3d.cli.options import Address, Calibration, Clip, Engine, Force, Layout, Names, NumProc, Scale
 from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
@@ -55,10 +54,8 @@ def score(
         str | None,
         typer.Option(help="Search the --bank by FAISS, for example IVF1024,Flat/nprobe64; the signature says so."),
     ] = None,
-    backbone: Annotated[
-        str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")
-    ] = "openai/clip-vit-base-patch32",
-    revision: Annotated[str | None, typer.Option(help="Of the backbone: branch, tag or commit.")] = None,
+    backbone: options.Backbone = options.DEFAULT_BACKBONE,
+    revision: options.BackboneRevision = None,
     dtype: Annotated[str, typer.Option(help="Of the backbone: float32 or bfloat16.")] = "float32",
     device: Annotated[
         str | None,
@@ -66,25 +63,19 @@ def score(
             help="Where the backbone runs: cpu, cuda, cuda:1, mps.", show_default="cpu; when launched, each its own"
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Faces encoded at a time.")] = 32,
-    variant: Annotated[str, typer.Option(help="paper, or release (what the published code computes).")] = "paper",
-    alpha: Annotated[float | None, typer.Option(help="Divides the mean KL; the variant's own when left out.")] = None,
+    batch_size: options.BatchSize = 32,
+    variant: options.Variant = "paper",
+    alpha: options.Alpha = None,
     epsilon: Annotated[float, typer.Option(help="Added to every entry of the retrieved distribution.")] = 0.01,
-    k: Annotated[int, typer.Option(help="Descriptions retrieved per face.")] = 10,
-    space: Annotated[
-        str | None,
-        typer.Option(
-            help="Of the predictions: reading or weights.",
-            show_default="the file's, the references', or weights",
-        ),
-    ] = None,
-    calibration: Calibration = DEFAULT_METHOD,
-    identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
-    identities: Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")] = 1,
-    layout: Layout = None,
-    names: Names = None,
-    scale: Scale = None,
-    clip: Clip = False,
+    k: options.K = 10,
+    space: options.Space = None,
+    calibration: options.Calibration = DEFAULT_METHOD,
+    identity: options.Identity = "adult",
+    identities: options.Identities = 1,
+    layout: options.Layout = None,
+    names: options.Names = None,
+    scale: options.Scale = None,
+    clip: options.Clip = False,
     join: Annotated[
         str | None,
         typer.Option(
@@ -101,10 +92,10 @@ def score(
         Path | None,
         typer.Option(help="Folder for per-sample values as .parquet; killed and run again, it goes on from there."),
     ] = None,
-    engine: Engine = "processes",
-    address: Address = None,
-    num_proc: NumProc = None,
-    force: Force = False,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
+    num_proc: options.NumProc = None,
+    force: options.Force = False,
 ) -> None:
     """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
@@ -127,8 +118,8 @@ def score(
     from emo3d.scoring import score as compute
     from emo3d.scoring.inputs import space_of
 
-    faces, known = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
-    described: Any = _open_references(references, config, split, bool(samples))
+    rows, file_space = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
+    reference_rows: Any = _open_references(references, config, split, bool(samples))
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -137,29 +128,24 @@ def score(
         backbone=backbone,
         revision=revision,
         dtype=dtype,
-        space=space_of(space, known, described),  # type: ignore[arg-type]
+        space=space_of(space, file_space, reference_rows),  # type: ignore[arg-type]
         calibration=calibration,  # type: ignore[arg-type]
         identity=identity,
         identities=identities,
     )
-    looked_up = Bank.load(bank) if bank else None
+    saved_bank = Bank.load(bank) if bank else None
     if index:
-        if looked_up is None:
+        if saved_bank is None:
             raise ValueError(f"expected --bank FOLDER with --index, for what {index} searches")
-        looked_up = looked_up.indexed(index)
-    given: dict[str, Any] = {
-        "bank": looked_up,
-        "settings": settings,
-        "batch_size": batch_size,
-        "join": join,
-    }
+        saved_bank = saved_bank.indexed(index)
+    common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
     if samples:
         result = workshop("corpus").score_corpus(
-            faces,
-            described,
+            rows,
+            reference_rows,
             samples,
-            **given,
+            **common,
             layout=layout,
             device=device or "cpu",
             engine=engine,
@@ -170,21 +156,23 @@ def score(
     elif is_launched:
         from accelerate import PartialState
 
-        result = workshop("corpus").score_launched(faces, described, **given, device=device)
+        result = workshop("corpus").score_launched(rows, reference_rows, **common, device=device)
         PartialState().destroy_process_group()
     else:
-        result = compute(faces, described, **given, device=device or "cpu")
+        result = compute(rows, reference_rows, **common, device=device or "cpu")
     if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
-    if described.space and described.space != settings.space and result.mse is None:
-        console.print(f"no mse and mae: the references' blendshapes are {described.space}, not {settings.space}")
+    if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
+        console.print(f"no mse and mae: the references' blendshapes are {reference_rows.space}, not {settings.space}")
     if baselines:
         from emo3d.scoring.baselines import score_baselines, training_references
 
-        known_rows = training_references(references, config)
-        rows = score_baselines(described, known_rows, bank=looked_up, settings=settings, device=device or "cpu")
-        _print_baselines(predictions, result, rows, known_rows is not None)
+        training_rows = training_references(references, config)
+        results = score_baselines(
+            reference_rows, training_rows, bank=saved_bank, settings=settings, device=device or "cpu"
+        )
+        _print_baselines(predictions, result, results, training_rows is not None)
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
         _print_groups("by its intensity", result.per_band)
@@ -194,7 +182,7 @@ def score(
         console.print(f"wrote {out}")
 
 
-def _open_predictions(name: str, is_corpus: bool, layout: str | None, **options: Any) -> tuple[Any, Space | None]:
+def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading: Any) -> tuple[Any, Space | None]:
     """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
     and their space, where they say it."""
     from emo3d.dataset import is_release
@@ -202,11 +190,11 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **options:
 
     is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):
-        if any(options.values()):
+        if any(reading.values()):
             raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
         rows = workshop("corpus").ParquetRows.open(name)
         return rows, rows.space
-    expressions, space, keys = open_predictions(name, layout, **options)  # type: ignore[arg-type]
+    expressions, space, keys = open_predictions(name, layout, **reading)  # type: ignore[arg-type]
     return {"blendshapes": expressions, **keys}, space
 
 
@@ -220,28 +208,27 @@ def _open_references(name: str, config: str | None, split: str, is_corpus: bool)
 
 
 def print_result(result: Emo3DResult, confidence: float) -> None:
-    """Show every number of a score with its interval."""
-    table = Table(title=f"Emo3D, n = {result.n}")
-    for heading in ("", "value", f"{confidence:.0%} interval"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae"):
-        if (value := getattr(result, name)) is not None:
-            table.add_row(name, f"{value:.4f}", _ends(result.intervals.get(name)))
-    console.print(table)
+    """Print every number of a score with its interval."""
+    names = ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae")
+    numbers = {name: number for name in names if (number := getattr(result, name)) is not None}
+    rows = [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in numbers.items()]
+    print_table(("", "value", f"{confidence:.0%} interval"), rows, title=f"Emo3D, n = {result.n}")
 
 
-def _print_baselines(name: str, result: Emo3DResult, rows: dict[str, Emo3DResult], has_training: bool) -> None:
-    """A score among those of what learns nothing."""
-    table = Table(title="Beside what learns nothing", caption_justify="left")
-    if not has_training:
-        table.caption = "there is no split to learn from: prior and mean are those of the references themselves"
-    for heading in ("", "emo3d", "interval", "kl_divergence", "mse"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for label, row in {Path(name).name: result, **rows}.items():
+def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DResult], has_training: bool) -> None:
+    rows = []
+    for label, row in {Path(name).name: result, **baselines}.items():
         mse = "-" if row.mse is None else f"{row.mse:.4f}"
         ends = _ends(row.intervals.get("emo3d"))
-        table.add_row(escape(label), f"{row.emo3d:.4f}", ends, f"{row.kl_divergence:.4f}", mse)
-    console.print(table)
+        rows.append((escape(label), f"{row.emo3d:.4f}", ends, f"{row.kl_divergence:.4f}", mse))
+    caption = "there is no split to learn from: prior and mean are those of the references themselves"
+    print_table(
+        ("", "emo3d", "interval", "kl_divergence", "mse"),
+        rows,
+        title="Beside what learns nothing",
+        caption=None if has_training else caption,
+        caption_justify="left",
+    )
 
 
 def _ends(interval: tuple[float, float] | None) -> str:
@@ -249,19 +236,17 @@ def _ends(interval: tuple[float, float] | None) -> str:
 
 
 def print_signature(result: Emo3DResult) -> None:
-    """Show the settings that a score was computed with, and how many descriptions of its bank were cut."""
+    """Print the settings that a score was computed with, and how many descriptions of its bank were cut."""
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
     console.print(result.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
-    table = Table(title=title)
-    for heading in ("", "n", "kl_divergence", "interval", "emo3d", "interval"):
-        table.add_column(heading, justify="right" if heading else "left")
+    rows = []
     for group, values in groups.items():
-        numbers = []
+        row = [group, str(values["n"])]
         for name in ("kl_divergence", "emo3d"):
-            numbers += [f"{values[name]:.4f}", _ends(values["intervals"].get(name))]
-        table.add_row(group, str(values["n"]), *numbers)
-    console.print(table)
+            row += [f"{values[name]:.4f}", _ends(values["intervals"].get(name))]
+        rows.append(row)
+    print_table(("", "n", "kl_divergence", "interval", "emo3d", "interval"), rows, title=title)

@@ -25,7 +25,6 @@ from PIL import Image
 import emo3d
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout
 from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method
-from emo3d.face.raster import to_linear, vertex_normals
 from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.face.spaces import name_calibration, rig_weights
 
@@ -266,6 +265,8 @@ def _animations(binary: _Binary, frames: np.ndarray, fps: float) -> dict[str, An
 
 def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
     """Smooth normals (V, 3); glTF wants them of length 1 even where there is no surface."""
+    from emo3d.face.raster import vertex_normals  # brings Numba, which named scores and takes do without
+
     normals = np.empty(vertices.shape, np.float32)
     vertex_normals(vertices, rig.triangles, rig.welds, normals)
     normals[~normals.any(axis=1)] = (0, 0, 1)
@@ -274,5 +275,7 @@ def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
 
 def _colors(rig: FaceRig) -> np.ndarray:
     """Linear light (V, 3), and where something is cut out the coverage (V, 4), at most 1."""
+    from emo3d.face.raster import to_linear
+
     coverage = rig.colors[:, 3:]
     return np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])

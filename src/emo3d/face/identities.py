@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from emo3d.hints import did_you_mean
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -85,3 +87,12 @@ PANEL: dict[str, Identity] = {
 }
 """Twelve faces: both genders, young (about 25) and old, of three ancestries, each once; tones go round, so that each
 meets every ancestry once. In this order, so that the first K, whatever K, are as even as can be."""
+
+NAMED: dict[str, Identity] = {**IDENTITIES, **PANEL}
+
+
+def check_identity(name: str) -> str:
+    """Return the name if an identity has it; raise a ValueError that names them otherwise."""
+    if name not in NAMED:
+        raise ValueError(f"expected an identity of {', '.join(IDENTITIES)}, got {name!r}{did_you_mean(name, NAMED)}")
+    return name

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.core import event
+
+from emo3d.waiting import LongStep
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +80,31 @@ def _warn_unkept() -> None:
         "the rasteriser is compiled anew in every process, since nothing can be kept on this disk: "
         "set NUMBA_CACHE_DIR to a folder with room"
     )
+
+
+class _Compiling(event.Listener):
+    """Says that the renderer is compiled, where that takes long; kernels that one calls are compiled within it."""
+
+    def __init__(self) -> None:
+        self._step = LongStep("compiling the renderer, once on this machine")
+        self._depth = 0
+
+    def notify(self, event: event.Event) -> None:
+        if event.data["dispatcher"].py_func.__module__ == __name__:
+            super().notify(event)
+
+    def on_start(self, event: event.Event) -> None:
+        self._depth += 1  # Numba compiles in one thread at a time
+        if self._depth == 1:
+            self._step.begin()
+
+    def on_end(self, event: event.Event) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._step.end()
+
+
+event.register("numba:compile", _Compiling())
 
 
 @_compile

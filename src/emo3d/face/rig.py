@@ -15,8 +15,7 @@ from emo3d.blendshapes import as_expressions
 from emo3d.face import skin
 from emo3d.face.heads import TARGETS as TARGETS
 from emo3d.face.heads import head_arrays, head_digest
-from emo3d.face.identities import IDENTITIES, PANEL, Identity
-from emo3d.hints import did_you_mean
+from emo3d.face.identities import NAMED, Identity, check_identity
 from emo3d.loading import loaded_once
 from emo3d.names import Names, read_names
 
@@ -57,10 +56,7 @@ class FaceRig:
             ValueError: an unknown name or phenotype, or a phenotype outside 0..1.
         """
         if isinstance(identity, str):
-            if identity not in _NAMED:
-                hint = did_you_mean(identity, _NAMED)
-                raise ValueError(f"expected an identity of {', '.join(IDENTITIES)}, got {identity!r}{hint}")
-            return _named_rig(identity)
+            return _named_rig(check_identity(identity))
         for phenotype, value in identity.phenotype.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"expected phenotypes in 0..1, got {phenotype} = {value!r}")
@@ -105,12 +101,9 @@ class FaceRig:
         return moved.reshape(len(weights), *self.neutral.shape) + self.neutral
 
 
-_NAMED = {**IDENTITIES, **PANEL}
-
-
-@loaded_once(maxsize=len(_NAMED))
+@loaded_once(maxsize=len(NAMED))
 def _named_rig(name: str) -> FaceRig:
-    return _build(name, _NAMED[name])
+    return _build(name, NAMED[name])
 
 
 def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:

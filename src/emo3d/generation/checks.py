@@ -29,7 +29,7 @@ def check_numbers(config: Mapping[str, Any], name: str, widest: int = WIDEST, de
             raise ValueError(f"Expected at most {most:,} as {field} here, {name} has {value!r:.30}.")
 
 
-def planned(build: Callable[[], torch.nn.Module], name: str) -> dict[str, tuple[int, ...]]:
+def plan_weights(build: Callable[[], torch.nn.Module], name: str) -> dict[str, tuple[int, ...]]:
     """Shapes of a model's weights by name, found without memory for them: on the meta device.
 
     Raises:
@@ -49,19 +49,19 @@ def check_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
         ValueError: a file that cannot be read, an index that names others than its neighbours, or a weight that is
             missing or has another shape.
     """
-    held: dict[str, tuple[int, ...]] = {}
+    stored: dict[str, tuple[int, ...]] = {}
     for file in _safetensors(folder):
         try:
             with safe_open(file, "pt") as opened:
-                held |= {key: tuple(opened.get_slice(key).get_shape()) for key in opened.keys()}  # noqa: SIM118
+                stored |= {key: tuple(opened.get_slice(key).get_shape()) for key in opened.keys()}  # noqa: SIM118
         except Exception as error:  # safetensors' own error, and what Rust gives where memory cannot be mapped
             raise ValueError(f"expected safetensors, {file.name} cannot be read: {str(error)[:200]}") from error
-    missing = sorted(shapes.keys() - held.keys())
+    missing = sorted(shapes.keys() - stored.keys())
     if missing:
         raise ValueError(f"the checkpoint of {folder} lacks {', '.join(missing[:10])}")
     for key, shape in shapes.items():
-        if held[key] != shape:
-            raise ValueError(f"the checkpoint of {folder} has {key} of shape {held[key]}, its configuration {shape}")
+        if stored[key] != shape:
+            raise ValueError(f"the checkpoint of {folder} has {key} of shape {stored[key]}, its configuration {shape}")
 
 
 def _safetensors(folder: Path) -> list[Path]:

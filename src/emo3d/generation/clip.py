@@ -13,7 +13,7 @@ from torch import nn
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.generation.base import GeneratorConfig, GeneratorModel
-from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
+from emo3d.generation.output import ExpressionOutput, as_answer, check_width, embeddings_of, generating
 from emo3d.pictures import check_pictures, read_picture
 
 
@@ -62,19 +62,15 @@ class BackboneModel(GeneratorModel):
         pictures: Sequence[Any] | np.ndarray | None = None,
         batch_size: int = 64,
     ) -> torch.Tensor:
-        """Embed descriptions or pictures with the backbone.
+        """Embed N descriptions or pictures with the backbone: (N, D) float32 on the model's device.
 
         Args:
-            descriptions: N texts, none of them blank; one beyond the backbone's window loses its end, with a warning.
-            pictures: instead: N, each a path, an RGB PIL image or an array (H, W, 3) uint8, of any sizes.
+            descriptions: one beyond the backbone's window loses its end, with a warning.
+            pictures: instead of descriptions; paths, RGB PIL images or arrays (H, W, 3) uint8, of any sizes.
             batch_size: rows per pass.
 
-        Returns:
-            (N, D) float32, on the model's device.
-
         Raises:
-            ValueError: neither or both of descriptions and pictures, none of them, or a bad one; the message names
-                the row.
+            ValueError: neither or both, none, or a bad one; the message names the row.
             EncoderUnavailableError: the backbone cannot be had.
         """
         if (descriptions is None) == (pictures is None):
@@ -86,8 +82,8 @@ class BackboneModel(GeneratorModel):
             parts = []
             for start in range(0, len(check_pictures(pictures)), batch_size):
                 batch = enumerate(pictures[start : start + batch_size], start)
-                read = [read_picture(picture, row) for row, picture in batch]
-                parts.append(backbone.encode_pictures(read, **options))
+                pixels = [read_picture(picture, row) for row, picture in batch]
+                parts.append(backbone.encode_pictures(pixels, **options))
             return torch.cat(parts)
         # A copy made outside inference mode, as the joined pictures are: models can be trained on it.
         return embeddings_of(backbone.encode_texts(descriptions, batch_size, **options)).clone()
@@ -132,15 +128,7 @@ class ClipExpressionModel(BackboneModel):
         self.post_init()
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor | None = None) -> ExpressionOutput:
-        """Map embeddings to expressions.
-
-        Args:
-            embeddings: (N, D) of the backbone, of texts or of pictures, as `embed` gives them.
-            labels: (N, 51) expressions to learn, in the model's space.
-
-        Raises:
-            ValueError: embeddings of a wrong width.
-        """
+        """Map embeddings (N, D), as `embed` gives them, to expressions; labels (N, 51) are in the model's space."""
         check_width(embeddings, self.config.embedding_size)
         expressions = self.network(embeddings.to(self.dtype))
         loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
@@ -154,22 +142,11 @@ class ClipExpressionModel(BackboneModel):
         *,
         space: Space | None = None,
     ) -> np.ndarray:
-        """Generate one expression for every description, or for every picture.
+        """Generate one expression for every description or picture: (N, 51) float32 in 0..1, order `BLENDSHAPES`.
 
-        Args:
-            descriptions: N texts; see `embed`.
-            pictures: N pictures, instead of descriptions.
-            batch_size: rows per pass.
-            space: of the answer, as in `ExpressionModel.generate`, which also says what becomes of mouthClose.
-
-        Returns:
-            (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `space`.
-
-        Raises:
-            ValueError: what `embed` refuses; an unknown space.
-            EncoderUnavailableError: the backbone cannot be had.
+        `embed` says more of the arguments and errors, `ExpressionModel.generate` of `space` and mouthClose.
         """
-        wanted = check_space(space or self.config.space)
+        target = check_space(space or self.config.space)
         with generating(self):
             embeddings = self.embed(descriptions, pictures, batch_size)
-            return finished(self(embeddings).expressions, self.config.space, wanted)
+            return as_answer(self(embeddings).expressions, self.config.space, target)

@@ -9,16 +9,18 @@ import transformers
 from packaging.version import Version
 from transformers import AutoConfig
 
+from emo3d.caches import unwritable_cache
 from emo3d.documents import read_json
 from emo3d.encoders import no_bars
-from emo3d.generation.checks import check_numbers, check_weights, planned
+from emo3d.generation.checks import check_numbers, check_weights, plan_weights
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.light import FOLDER
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
-QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
+QUICKSTART_FOLDER = FOLDER
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
 MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
@@ -67,7 +69,8 @@ def _from_hub(id: str, revision: str | None) -> Generator:
     except OSError as error:
         at = f" at revision {revision}" if revision else ""
         raise GeneratorUnavailableError(
-            f"the generator {id}{at} could not be loaded: there is no such folder, and it is not in the local cache "
+            unwritable_cache(error)
+            or f"the generator {id}{at} could not be loaded: there is no such folder, and it is not in the local cache "
             f'and the Hub cannot be reached or has no such model. load_generator("{QUICKSTART}") needs no network'
         ) from error
 
@@ -82,15 +85,15 @@ def _load(source: str, revision: str | None) -> Generator:
     model_class: Any = MODELS[config.model_type]
     try:
         with FROM_PRETRAINED:
-            model, found = model_class.from_pretrained(
+            model, loading = model_class.from_pretrained(
                 source, revision=revision, config=config, output_loading_info=True, **_AS_SAVED
             )
     except OSError:
         raise
     except Exception as error:  # transformers and safetensors have many kinds for files that do not fit
         raise ValueError(f"the generator {source} cannot be loaded: {str(error)[:300]}") from error
-    if found["missing_keys"]:  # they would be random, and transformers only warns
-        raise ValueError(f"the checkpoint of {source} lacks {', '.join(sorted(found['missing_keys']))}")
+    if loading["missing_keys"]:  # they would be random, and transformers only warns
+        raise ValueError(f"the checkpoint of {source} lacks {', '.join(sorted(loading['missing_keys']))}")
     return model.eval()
 
 
@@ -104,7 +107,7 @@ def _check_folder(folder: Path) -> Any:
     except Exception as error:  # a field of another type, or one that a configuration refuses
         raise ValueError(f"{folder / 'config.json'} is no configuration: {str(error)[:300]}") from error
     model_class: Any = MODELS[config.model_type]
-    check_weights(folder, planned(lambda: model_class(config), str(folder)))
+    check_weights(folder, plan_weights(lambda: model_class(config), str(folder)))
     return config
 
 

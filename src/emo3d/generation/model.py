@@ -15,7 +15,7 @@ from transformers.utils import cached_file
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
 from emo3d.generation.base import GeneratorConfig, GeneratorModel
-from emo3d.generation.output import ExpressionOutput, check_width, embeddings_of, finished, generating
+from emo3d.generation.output import ExpressionOutput, as_answer, check_width, embeddings_of, generating
 from emo3d.loading import FROM_PRETRAINED
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
@@ -188,10 +188,10 @@ class ExpressionModel(GeneratorModel):
             ValueError: no descriptions, or one that is blank; the message names the row. An unknown space.
             EncoderUnavailableError: the encoder cannot be had.
         """
-        wanted = check_space(space or self.config.space)
+        target = check_space(space or self.config.space)
         with generating(self):
             embeddings = embeddings_of(self.text_encoder().encode(descriptions, batch_size))
-            return finished(self(embeddings=embeddings).expressions, self.config.space, wanted)
+            return as_answer(self(embeddings=embeddings).expressions, self.config.space, target)
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,15 +13,13 @@ import torch
 from torch import nn
 from transformers.utils import ModelOutput
 
-from emo3d.blendshapes import BLENDSHAPES, Space
+from emo3d.blendshapes import Space, limit_mouth_close
+from emo3d.descriptions import warn_of
 from emo3d.encoders import TextEmbeddings
 from emo3d.numerics import fixed_numerics
 
-logger = logging.getLogger(__name__)
-
 _GENERATING: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
 _MODES = threading.Lock()
-_JAW_OPEN, _MOUTH_CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
 
 @dataclass
@@ -64,35 +61,21 @@ def generating(model: nn.Module) -> Iterator[None]:
 
 
 def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
-    """Embeddings (N, D) of descriptions; a warning says how many lost their end."""
-    if encoded.truncated:
-        logger.warning(
-            "%d of %d descriptions were longer than the encoder's window and lost their end",
-            encoded.truncated,
-            len(encoded.embeddings),
-        )
-    if encoded.foreign:
-        logger.warning(
-            "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
-            "what comes of them means little, English is expected",
-            len(encoded.foreign),
-            len(encoded.embeddings),
-            encoded.foreign[0],
-        )
+    """Embeddings (N, D) of descriptions; a warning says how many lost their end or are hardly known."""
+    warn_of(len(encoded.embeddings), encoded.truncated, encoded.foreign)
     return encoded.embeddings
 
 
-def finished(expressions: torch.Tensor, space: Space, wanted: Space) -> np.ndarray:
-    """Expressions (N, 51) in `space` as an array in the space that is wanted, fit for a rig.
+def as_answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
+    """Expressions (N, 51) in `space` as an array in the target space, fit for a rig.
 
-    In the space of weights mouthClose is limited to jawOpen: the unit only corrects an open jaw, and alone pulls the
-    lips through each other.
+    In the space of weights mouthClose is limited to jawOpen; see `limit_mouth_close`.
     """
     scores = expressions.float().cpu().numpy()
     if space == "weights":
-        scores[:, _MOUTH_CLOSE] = np.minimum(scores[:, _MOUTH_CLOSE], scores[:, _JAW_OPEN])
-    if wanted == space:
+        limit_mouth_close(scores)
+    if target == space:
         return scores
     from emo3d.face.calibration import to_readings, to_weights
 
-    return to_readings(scores) if wanted == "reading" else to_weights(scores)
+    return to_readings(scores) if target == "reading" else to_weights(scores)

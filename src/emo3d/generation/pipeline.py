@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 TASK = "text-to-expression"
 
 _INPUTS = ("descriptions", "pictures", "batch_size")  # of `generate`, which the pipeline itself gives
-_SHOWN = ("return_picture", "return_glb", "identity")
+_FACE_OPTIONS = ("return_picture", "return_glb", "identity")
 
 
 class ExpressionPipeline(Pipeline):
@@ -68,20 +68,20 @@ class ExpressionPipeline(Pipeline):
                 that is blank, a bad picture, or a picture for a generator that starts from text.
         """
         if isinstance(inputs, (list, tuple)):
-            described = not inputs or any(isinstance(one, str) for one in inputs)
-            inputs = check_descriptions(inputs) if described else list(inputs)  # here a message can tell the row
+            is_text = not inputs or any(isinstance(entry, str) for entry in inputs)
+            inputs = check_descriptions(inputs) if is_text else list(inputs)  # here a message can tell the row
         if isinstance(inputs, Iterator):
-            inputs = (one for one in inputs)  # of iterators, transformers knows generators only
+            inputs = (entry for entry in inputs)  # of iterators, transformers knows generators only
         return super().__call__(inputs, *args, **options)
 
-    def _sanitize_parameters(self, **given: Any) -> tuple[dict, dict, dict]:
-        shown = {name: given.pop(name) for name in _SHOWN if name in given}
-        known = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
-        for name in given:
-            if name not in known:
-                expected = ", ".join([*known, *_SHOWN])
+    def _sanitize_parameters(self, **options: Any) -> tuple[dict, dict, dict]:
+        face_options = {name: options.pop(name) for name in _FACE_OPTIONS if name in options}
+        accepted = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
+        for name in options:
+            if name not in accepted:
+                expected = ", ".join([*accepted, *_FACE_OPTIONS])
                 raise ValueError(f"expected options of {expected} with {type(self.model).__name__}, got {name}")
-        return {}, given, shown | {name: given[name] for name in ("space",) if name in given}
+        return {}, options, face_options | {name: options[name] for name in ("space",) if name in options}
 
     def preprocess(self, input_: Any, **_: Any) -> dict[str, Any]:
         """One input as a batch, under the argument of `generate` that takes it.
@@ -101,15 +101,15 @@ class ExpressionPipeline(Pipeline):
         expressions = self.model.generate(**input_tensors, batch_size=len(batch), **options)
         return {"expressions": torch.from_numpy(expressions)}
 
-    def postprocess(self, model_outputs: Any, **shown: Any) -> Any:
+    def postprocess(self, model_outputs: Any, **face_options: Any) -> Any:
         """The answer for one input; see `__call__`."""
-        space: Space = shown.pop("space", None) or self.model.config.space
+        space: Space = face_options.pop("space", None) or self.model.config.space
         expressions = model_outputs["expressions"][0].numpy()
-        found: list[dict[str, Any]] = [{"scores": scores, "space": space} for scores in as_dicts(expressions)]
-        if shown.get("return_picture") or shown.get("return_glb"):
-            faces = _faces(expressions.reshape(-1, expressions.shape[-1]), space, **shown)
-            found = [answer | face for answer, face in zip(found, faces, strict=True)]
-        return found[0] if expressions.ndim == 1 else found
+        answers: list[dict[str, Any]] = [{"scores": scores, "space": space} for scores in as_dicts(expressions)]
+        if face_options.get("return_picture") or face_options.get("return_glb"):
+            faces = _faces(expressions.reshape(-1, expressions.shape[-1]), space, **face_options)
+            answers = [answer | face for answer, face in zip(answers, faces, strict=True)]
+        return answers[0] if expressions.ndim == 1 else answers
 
     def get_iterator(
         self,
@@ -129,7 +129,7 @@ class ExpressionPipeline(Pipeline):
             prepared(inputs, self.preprocess, preprocess_params),
             batch_size=batch_size,
             num_workers=num_workers,
-            collate_fn=_joined,
+            collate_fn=_join,
         )
         generated = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=batch_size)
         return PipelineIterator(generated, self.postprocess, postprocess_params)
@@ -139,11 +139,11 @@ class ExpressionPipeline(Pipeline):
         self.model.save_pretrained(save_directory, **kwargs)
 
 
-def _joined(batches: Sequence[dict[str, list]]) -> dict[str, list]:
+def _join(batches: Sequence[dict[str, list]]) -> dict[str, list]:
     kinds = {kind for batch in batches for kind in batch}
     if len(kinds) > 1:
         raise ValueError("expected descriptions or pictures in a batch, got both")
-    return {kind: [one for batch in batches for one in batch[kind]] for kind in kinds}
+    return {kind: [entry for batch in batches for entry in batch[kind]] for kind in kinds}
 
 
 def _faces(

@@ -32,16 +32,16 @@ def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
         What `auto_map` of a `config.json` calls each class.
     """
     code: dict[str, str] = {}
-    for first in {each.__module__ for each in classes}:
-        needed = _needed(first)
-        for module in needed:
+    for first in {model.__module__ for model in classes}:
+        modules = _required(first)
+        for module in modules:
             code.setdefault(module, flat_code(module)[0])
-        others = sorted(_flat(module) for module in needed - {first})
+        others = sorted(_flat(module) for module in modules - {first})
         code[first] = flat_code(first)[0] + _NAMES + "".join(f"    from .{other} import __doc__\n" for other in others)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for module, text in code.items():
         Path(folder, f"{_flat(module)}.py").write_text(text, encoding="utf-8")
-    return [f"{_flat(each.__module__)}.{each.__name__}" for each in classes]
+    return [f"{_flat(model.__module__)}.{model.__name__}" for model in classes]
 
 
 @lru_cache(maxsize=32)
@@ -66,7 +66,7 @@ def flat_code(module: str) -> tuple[str, tuple[str, ...]]:
     return _HEADER.format(module=module, version=emo3d.__version__) + "".join(lines), tuple(needed)
 
 
-def _needed(first: str) -> set[str]:
+def _required(first: str) -> set[str]:
     """The modules of this package that one needs, itself among them."""
     needed, waiting = set(), [first]
     while waiting:

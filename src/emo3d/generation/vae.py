@@ -13,7 +13,7 @@ from torch.nn.functional import cosine_similarity, mse_loss
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.generation.clip import BackboneConfig, BackboneModel
-from emo3d.generation.output import ExpressionOutput, check_width, finished, generating
+from emo3d.generation.output import ExpressionOutput, as_answer, check_width, generating
 
 
 class VaeClipConfig(BackboneConfig):
@@ -146,22 +146,19 @@ class VaeClipModel(BackboneModel):
         noise, so that a description's samples do not depend on its neighbours.
 
         Args:
-            descriptions: N texts; see `embed`.
-            pictures: N pictures, instead of descriptions.
-            batch_size: rows per pass of the backbone.
+            descriptions, pictures, batch_size: see `embed`.
             num_return_sequences: S, samples of each.
             temperature: length of the noise over that of the embedding, 0 or more.
             seed: of the noise.
-            space: of the answer, as in `ExpressionModel.generate`, which also says what becomes of mouthClose.
+            space: see `ExpressionModel.generate`.
 
         Returns:
-            (N, 51) for one sample of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`, in `space`.
+            (N, 51) for one sample of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`.
 
         Raises:
             ValueError: what `embed` refuses; an unknown space; fewer than one sample; a negative temperature.
-            EncoderUnavailableError: the backbone cannot be had.
         """
-        wanted = check_space(space or self.config.space)
+        target = check_space(space or self.config.space)
         if num_return_sequences < 1:
             raise ValueError(f"expected num_return_sequences of 1 or more, got {num_return_sequences}")
         if not temperature >= 0:
@@ -175,5 +172,5 @@ class VaeClipModel(BackboneModel):
             spread = temperature * embeddings.square().mean(dim=1).sqrt()  # of one component
             latent = embeddings[:, None] + spread[:, None, None] * noise
             expressions = self.decoder(latent.flatten(end_dim=1).to(self.dtype))
-            scores = finished(expressions, self.config.space, wanted)
+            scores = as_answer(expressions, self.config.space, target)
         return scores if num_return_sequences == 1 else scores.reshape(len(embeddings), -1, len(BLENDSHAPES))

@@ -20,9 +20,11 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from emo3d.backbones import Backbone
+from emo3d.descriptions import warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.numerics import fixed_numerics
+from emo3d.parquet import LARGEST, read_columns
 from emo3d.scoring.index import Index
 from emo3d.scoring.inputs import content_hash
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
+_DENSEST = 50  # how much larger than its file a bank's table may be in memory; descriptions come to a tenth of that
 _LOOKED_UP_AT_ONCE = 4096  # pictures, in an index
 
 
@@ -100,6 +103,7 @@ class Bank:
             except (ValueError, OSError, SafetensorError):
                 pass  # cut short or another program's: made anew below
         encoded = backbone.encode_texts(list(dict.fromkeys(descriptions)))
+        warn_of(len(encoded.embeddings), 0, encoded.foreign)  # those that were cut are counted by the result
         digest = embeddings_digest(encoded.embeddings)
         bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name, None, digest)
         if cached:
@@ -118,18 +122,20 @@ class Bank:
             ValueError: a file is no such file, or the two are not of one bank.
             OSError: the bank has an index, and FAISS is not installed.
         """
-        from pyarrow import ArrowException, parquet
-
         table_file, embeddings_file = (Path(folder, name) for name in (_TABLE, _EMBEDDINGS))
         for file in (table_file, embeddings_file):
             if not file.is_file():
                 raise FileNotFoundError(f"expected a bank of {_TABLE} and {_EMBEDDINGS}, there is no {file}")
         try:
-            table = parquet.read_table(table_file, columns=["description", "intensities"])
-            texts, values = (table[name].to_pylist() for name in ("description", "intensities"))
-            embeddings, said, index = _read_embeddings(embeddings_file)
-        except (ArrowException, KeyError, SafetensorError, UnicodeError) as error:
+            largest = max(LARGEST, _DENSEST * table_file.stat().st_size)
+            table = read_columns(table_file, ["description", "intensities"], largest=largest)
+        except ValueError as error:
             raise ValueError(f"expected a bank in {folder}: {error}") from error
+        try:
+            embeddings, said, index = _read_embeddings(embeddings_file)
+        except (SafetensorError, UnicodeError) as error:
+            raise ValueError(f"expected a bank in {folder}: {error}") from error
+        texts, values = (table[name].to_pylist() for name in ("description", "intensities"))
         descriptions, intensities = tuple(check_descriptions(texts)), as_intensities(values)
         if content_hash(descriptions, intensities) != said["hash"]:
             raise ValueError(f"expected the bank {said['hash']} beside its embeddings, {table_file} has another")

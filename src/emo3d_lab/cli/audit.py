@@ -10,9 +10,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from emo3d.cli import options
 from emo3d.cli.app import app, console
 from emo3d.cli.files import read_predictions
-from emo3d.cli.options import Calibration
 from emo3d.face.calibration import DEFAULT_METHOD
 
 
@@ -28,8 +28,8 @@ def audit(
             "published release, a folder or .parquet file of a dataset, or its id on the Hub."
         ),
     ],
-    config: Annotated[str | None, typer.Option(help="Config of the dataset.")] = None,
-    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
+    config: options.Config = None,
+    split: options.Split = "test",
     predictions: Annotated[
         Path | None,
         typer.Option(help="File of expressions, one per row; without it and --model, the dataset's own are audited."),
@@ -37,21 +37,19 @@ def audit(
     model: Annotated[
         str | None, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")
     ] = None,
-    revision: Annotated[str | None, typer.Option(help="Of the model: branch, tag or commit.")] = None,
-    backbone: Annotated[
-        str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")
-    ] = "openai/clip-vit-base-patch32",
-    backbone_revision: Annotated[str | None, typer.Option(help="Its branch, tag or commit.")] = None,
+    revision: options.ModelRevision = None,
+    backbone: options.Backbone = options.DEFAULT_BACKBONE,
+    backbone_revision: options.BackboneRevision = None,
     space: Annotated[
         str | None,
         typer.Option(help="Of predictions or dataset, where they do not say it: reading or weights."),
     ] = None,
-    calibration: Calibration = DEFAULT_METHOD,
+    calibration: options.Calibration = DEFAULT_METHOD,
     faces: Annotated[int, typer.Option(help="Rows that are rendered on other faces, drawn at random.")] = 1000,
     identities: Annotated[int, typer.Option(help="Faces of the panel, 2 to 12.")] = 12,
     seed: Annotated[int, typer.Option(help="Of the draw and the resampling.")] = 0,
-    device: Annotated[str, typer.Option(help="Where model and backbone run: cpu, cuda, cuda:1, mps.")] = "cpu",
-    batch_size: Annotated[int, typer.Option(help="Descriptions, and faces, encoded at a time.")] = 32,
+    device: options.Device = "cpu",
+    batch_size: options.BatchSize = 32,
     out: Annotated[Path | None, typer.Option(help="Write a page with plots as .html.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write every figure as .json.")] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.options import Names, NumProc
+from emo3d.cli.options import Landmarker, Names, NumProc
 
 
 @app.command(
@@ -27,9 +27,7 @@ def calibrate(
     names: Names = None,
     name: Annotated[str | None, typer.Option(help="Of the calibration.", show_default="that of the rig")] = None,
     faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 76_800,
-    model: Annotated[
-        Path | None, typer.Option(help="A face_landmarker.task; by default the packaged or downloaded one.")
-    ] = None,
+    model: Landmarker = None,
     num_proc: NumProc = None,
     seed: Annotated[int, typer.Option(help="Of sampling and fitting.")] = 0,
 ) -> None:

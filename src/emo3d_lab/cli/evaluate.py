@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from emo3d.cli import options
 from emo3d.cli.app import app, console
-from emo3d.cli.options import Calibration
 from emo3d.cli.score import print_result, print_signature
 from emo3d.face.calibration import DEFAULT_METHOD
 
@@ -18,7 +18,7 @@ from emo3d.face.calibration import DEFAULT_METHOD
     "[bold]emo3d evaluate --model runs/bert --dataset built --config pairs --out bert.json[/]",
 )
 def evaluate(
-    model: Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")],
+    model: options.Model,
     dataset: Annotated[
         str,
         typer.Option(
@@ -26,9 +26,9 @@ def evaluate(
             "a dataset, or its id on the Hub."
         ),
     ],
-    config: Annotated[str | None, typer.Option(help="Config of the dataset.")] = None,
-    split: Annotated[str, typer.Option(help="Split of the dataset.")] = "test",
-    revision: Annotated[str | None, typer.Option(help="Of the model: branch, tag or commit.")] = None,
+    config: options.Config = None,
+    split: options.Split = "test",
+    revision: options.ModelRevision = None,
     space: Annotated[
         str | None,
         typer.Option(
@@ -36,18 +36,16 @@ def evaluate(
             show_default="the model's",
         ),
     ] = None,
-    backbone: Annotated[
-        str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")
-    ] = "openai/clip-vit-base-patch32",
-    backbone_revision: Annotated[str | None, typer.Option(help="Its branch, tag or commit.")] = None,
-    variant: Annotated[str, typer.Option(help="paper, or release (what the published code computes).")] = "paper",
-    alpha: Annotated[float | None, typer.Option(help="Divides the mean KL; the variant's own when left out.")] = None,
-    k: Annotated[int, typer.Option(help="Descriptions retrieved per face.")] = 10,
-    calibration: Calibration = DEFAULT_METHOD,
-    identity: Annotated[str, typer.Option(help="Whose face is rendered.")] = "adult",
-    identities: Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")] = 1,
-    device: Annotated[str, typer.Option(help="Where model and backbone run: cpu, cuda, cuda:1, mps.")] = "cpu",
-    batch_size: Annotated[int, typer.Option(help="Descriptions, and faces, encoded at a time.")] = 32,
+    backbone: options.Backbone = options.DEFAULT_BACKBONE,
+    backbone_revision: options.BackboneRevision = None,
+    variant: options.Variant = "paper",
+    alpha: options.Alpha = None,
+    k: options.K = 10,
+    calibration: options.Calibration = DEFAULT_METHOD,
+    identity: options.Identity = "adult",
+    identities: options.Identities = 1,
+    device: options.Device = "cpu",
+    batch_size: options.BatchSize = 32,
     out: Annotated[Path | None, typer.Option(help="Write the results as .json, for `emo3d leaderboard`.")] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Keep the expressions as .parquet, for `emo3d score` and `emo3d render`.")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app
-from emo3d.cli.options import Address, Engine, Force, MaxPixels, NumProc, Strict
+from emo3d.cli.options import Address, Engine, Force, Landmarker, MaxPixels, NumProc, Strict
 from emo3d_lab.cli.report import print_report
 
 
@@ -21,9 +21,7 @@ from emo3d_lab.cli.report import print_report
 def extract(
     images: Annotated[Path, typer.Argument(help="Folder with .jpg, .png or .webp pictures, at any depth.")],
     out: Annotated[Path, typer.Argument(help="Folder for Parquet files, card and report.")],
-    model: Annotated[
-        Path | None, typer.Option(help="A face_landmarker.task; by default the packaged or downloaded one.")
-    ] = None,
+    model: Landmarker = None,
     weights: Annotated[
         bool, typer.Option("--weights", help="Also write a column weights: the readings, calibrated for a rig.")
     ] = False,

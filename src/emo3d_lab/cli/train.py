@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app, console
+from emo3d.cli.options import Config
 
 
 @app.command(
@@ -24,7 +25,7 @@ def train(
         str, typer.Option(help="sample (the embedded synthetic one), a folder of a dataset, or its id on the Hub.")
     ],
     output: Annotated[Path, typer.Option(help="New folder for the model and its checkpoints.")],
-    config: Annotated[str | None, typer.Option(help="Config of the dataset.")] = None,
+    config: Config = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override the recipe, as in training.learning_rate=1e-4 or score=null. Repeatable."),

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from huggingface_hub import EvalResult, ModelCard
 
 from emo3d.generation.pipeline import TASK
@@ -38,7 +37,9 @@ def update_card(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
     path = Path(path)
     try:
         card = ModelCard(path.read_bytes().decode("utf-8-sig"))  # in bytes, for line ends as they are
-    except (ValueError, yaml.YAMLError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever a header of other types than a card's comes to in huggingface_hub
         raise ValueError(f"expected a model card, {path} is none: {' '.join(str(error).split())}") from error
     data: Any = card.data
     data.model_name = data.model_name or path.absolute().parent.name

@@ -6,9 +6,11 @@ file has the same bytes as that of one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,10 +24,10 @@ from tqdm.auto import tqdm
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.dataset import as_pairs, is_release, open_rows, read_release
-from emo3d.documents import parse_json
 from emo3d.encoders import check_descriptions, weights_digest
 from emo3d.files import check_output
 from emo3d.generation import load_generator
+from emo3d.scoring.files import read_table
 
 BLOCK = 500
 """Rows of a block: what a killed run loses at most."""
@@ -116,39 +118,35 @@ def read_descriptions(
     if suffix in (".csv", ".jsonl") and not Path(name).is_file():
         raise FileNotFoundError(f"no such file: {name}")
     columns: dict[str, list[Any]]
-    if suffix == ".csv":
-        from pyarrow import csv
-
-        try:
-            columns = csv.read_csv(name, parse_options=csv.ParseOptions(newlines_in_values=True)).to_pydict()
-        except pa.ArrowException as error:
-            raise ValueError(f"expected a CSV file, {name} cannot be read: {error}") from error
-    elif suffix == ".jsonl":
-        columns = _columns(parse_json(line) for line in Path(name).read_bytes().splitlines() if line.strip())
+    if suffix in (".csv", ".jsonl"):
+        with _named(name):
+            columns = read_table(Path(name), _TEXTS, is_whole=True)
     elif is_release(name):
-        columns = _columns(dict(pair) for pair in as_pairs(read_release(name)))
+        pairs = list(as_pairs(read_release(name)))
+        columns = {column: [pair[column] for pair in pairs] for column in _TEXTS}
     else:
         rows, _ = open_rows(name, config, split)
         columns = {column: list(rows[column]) if column in _TEXTS else [] for column in rows.column_names}
     if "description" not in columns:
         raise ValueError(f"expected a column 'description' in {name}, got {', '.join(columns) or 'none'}")
-    try:
+    with _named(name):
         texts: dict[str, list[Any]] = {"description": check_descriptions(columns["description"])}
+    if "sample_id" not in columns:
+        return texts
+    ids = columns["sample_id"]
+    if suffix == ".csv" and all(re.fullmatch(r"0|-?[1-9]\d{0,17}", id) for id in ids):
+        ids = list(map(int, ids))
+    is_number = all(type(id) is int and -(2**63) <= id < 2**63 for id in ids)
+    return {"sample_id": ids if is_number else list(map(str, ids)), **texts}
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """The file's name before what is wrong with it."""
+    try:
+        yield
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-    if "sample_id" in columns:
-        ids = list(columns["sample_id"])
-        texts = {"sample_id": ids if all(type(id) is int for id in ids) else list(map(str, ids)), **texts}
-    return texts
-
-
-def _columns(rows: Iterator[Any]) -> dict[str, list[Any]]:
-    whole = list(rows)
-    for row, cells in enumerate(whole):
-        if not isinstance(cells, dict):
-            raise ValueError(f"expected an object with a description in row {row}, got {cells!r:.60}")
-    names = dict.fromkeys(name for cells in whole for name in cells)
-    return {str(name): [cells.get(name) for cells in whole] for name in names}
 
 
 def _schema(texts: Mapping[str, Any], space: Space, model: str | None) -> pa.Schema:

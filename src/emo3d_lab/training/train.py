@@ -83,6 +83,10 @@ def train(
         OSError: the dataset, the encoder or the score's backbone is not to be had.
     """
     check_output_folder(output)
+    try:
+        import accelerate  # noqa: F401
+    except ImportError as error:
+        raise OSError('training needs accelerate: install it with `pip install "emo3d[train]"`') from error
     checkpoint = _checkpoint(Path(output), recipe, resume)
     arguments, patience = _arguments(recipe, output)
     inputs = recipe.data["inputs"]

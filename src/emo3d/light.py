@@ -1,0 +1,123 @@
+"""The packaged generator without transformers, whose import takes longer than all else that `emo3d generate` does.
+
+Its encoder is BERT as transformers computes it: the numbers are the same to the bit, which a test keeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch.nn import functional as F
+
+from emo3d.blendshapes import limit_mouth_close
+from emo3d.descriptions import check_descriptions, foreign_rows, warn_of
+from emo3d.minilm import packaged_minilm
+from emo3d.numerics import fixed_numerics
+
+FOLDER = Path(__file__).parent / "assets" / "quickstart-generator"
+
+
+class Minilm:
+    """all-MiniLM-L6-v2 in PyTorch alone, for descriptions of which none waits for another.
+
+    Args:
+        folder: of its configuration, tokenizer and weights.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._weights = load_file(folder / "model.safetensors")
+        self._config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def encode(self, descriptions: Sequence[str]) -> torch.Tensor:
+        """Embed descriptions: (N, 384) of unit length; a warning says how many were cut or are hardly known."""
+        descriptions = check_descriptions(descriptions)
+        window = self._config.max_position_embeddings
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(descriptions)]
+        warn_of(
+            len(tokens),
+            sum(len(ids) > window for ids in tokens),
+            foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer)),
+        )
+        return torch.cat([self._embed(ids if len(ids) <= window else [*ids[: window - 1], ids[-1]]) for ids in tokens])
+
+    def _embed(self, ids: Sequence[int]) -> torch.Tensor:
+        tokens = torch.tensor([ids])
+        parts = {"word": tokens, "token_type": torch.zeros_like(tokens), "position": torch.arange(len(ids))[None]}
+        rows = [
+            F.embedding(part, self._weights[f"embeddings.{name}_embeddings.weight"]) for name, part in parts.items()
+        ]
+        states = self._norm(rows[0] + rows[1] + rows[2], "embeddings.LayerNorm")
+        for layer in range(self._config.num_hidden_layers):
+            states = self._layer(states, f"encoder.layer.{layer}")
+        mask = torch.ones(1, len(ids), 1)
+        return F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+    def _layer(self, states: torch.Tensor, name: str) -> torch.Tensor:
+        shape = (1, states.shape[1], self._config.num_attention_heads, -1)
+        query, key, value = (
+            self._linear(states, f"{name}.attention.self.{part}").view(shape).transpose(1, 2)
+            for part in ("query", "key", "value")
+        )
+        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(states.shape)
+        seen = self._linear(seen, f"{name}.attention.output.dense")
+        states = self._norm(seen + states, f"{name}.attention.output.LayerNorm")
+        inner = F.gelu(self._linear(states, f"{name}.intermediate.dense"))
+        return self._norm(self._linear(inner, f"{name}.output.dense") + states, f"{name}.output.LayerNorm")
+
+    def _linear(self, states: torch.Tensor, name: str) -> torch.Tensor:
+        return F.linear(states, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
+
+    def _norm(self, states: torch.Tensor, name: str) -> torch.Tensor:
+        weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+        return F.layer_norm(states, weight.shape, weight, bias, self._config.layer_norm_eps)
+
+
+class LightGenerator:
+    """The packaged generator: descriptions in, weights out, as `load_generator().generate` gives them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._encoder = Minilm(folder)
+        self._weights = load_file(FOLDER / "model.safetensors")
+
+    @classmethod
+    def load(cls) -> LightGenerator | None:
+        """Open it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
+        folder = packaged_minilm()
+        return None if folder is None else cls(folder)
+
+    def generate(self, descriptions: Sequence[str]) -> np.ndarray:
+        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`."""
+        with torch.inference_mode(), fixed_numerics():
+            states = self._encoder.encode(descriptions)
+            norm, *hidden, last = sorted({int(name.split(".")[1]) for name in self._weights})
+            states = F.layer_norm(states, states.shape[-1:], *self._parameters(norm))
+            for layer in hidden:
+                states = F.gelu(F.linear(states, *self._parameters(layer)))
+            scores = torch.sigmoid(F.linear(states, *self._parameters(last))).numpy()
+        limit_mouth_close(scores)
+        return scores
+
+    def _parameters(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._weights[f"head.{layer}.weight"], self._weights[f"head.{layer}.bias"]
+
+
+class _Vocabulary:
+    """What `is_foreign` asks of a tokenizer of transformers."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._size = tokenizer.get_vocab_size()
+        self.all_special_ids = [id for id, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+        self.unk_token_id = tokenizer.token_to_id("[UNK]")
+
+    def __len__(self) -> int:
+        return self._size

@@ -1,0 +1,87 @@
+"""Structs in Thrift's compact protocol, in which the footer and the page headers of Parquet are written.
+
+Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DEEPEST = 12  # structs and lists within each other; footers have 7
+_BROKEN = "expected Thrift, got something else"
+
+
+def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any], int]:
+    """Read a struct: its fields by their number, and where it ends. Doubles and maps are skipped or refused.
+
+    Raises:
+        IndexError: it does not end within the data.
+        ValueError: no such struct, or one that is nested too deep.
+    """
+    if depth > _DEEPEST:
+        raise ValueError(_BROKEN)
+    fields: dict[int, Any] = {}
+    field = 0
+    while True:
+        head = data[at]
+        at += 1
+        if not head:
+            return fields, at
+        kind = head & 15
+        if head >> 4:
+            field += head >> 4
+        else:
+            field, at = _integer(data, at)
+        if kind < 3:  # a bool is its kind
+            fields[field] = kind == 1
+        else:
+            fields[field], at = _value(data, at, kind, depth)
+
+
+def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    if kind in (4, 5, 6):
+        return _integer(data, at)
+    if kind == 8:
+        length, at = _varint(data, at)
+        return data[at : at + length], at + length
+    if kind == 12:
+        return read_struct(data, at, depth + 1)
+    if kind in (9, 10):  # a list, or a set
+        return _list(data, at, depth + 1)
+    if kind in (1, 2, 3):  # bools in a list have a byte each
+        return data[at], at + 1
+    if kind == 7:
+        return None, at + 8
+    raise ValueError(_BROKEN)
+
+
+def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    if depth > _DEEPEST:
+        raise ValueError(_BROKEN)
+    head, values = data[at], []
+    count, at = (head >> 4, at + 1) if head < 0xF0 else _varint(data, at + 1)
+    for _ in range(count):
+        value, at = _value(data, at, head & 15, depth)
+        if at > len(data):
+            raise IndexError(_BROKEN)
+        values.append(value)
+    return values, at
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _varint(data, at)
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    byte = data[at]
+    if byte < 128:
+        return byte, at + 1
+    number = byte & 127
+    for shift in range(7, 70, 7):
+        at += 1
+        byte = data[at]
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, at + 1
+    raise ValueError(_BROKEN)
