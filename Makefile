@@ -76,7 +76,7 @@ environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4) .venv-transfor
 blender:
 	python3.11 -m venv .venv-blender
 	.venv-blender/bin/pip install --quiet bpy
-	$(BIN)/pytest tests/face/test_blender.py
+	$(BIN)/pytest tests/apps/test_blender.py
 
 clean:
 	rm -rf .venv .venv-datasets .venv-transformers .venv-audit .venv-blender runs build dist

@@ -17,8 +17,6 @@ from emo3d.blendshapes import BLENDSHAPES, as_dicts
 from emo3d.documents import parse_json
 from emo3d.emotions import distribution
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render
-from emo3d.face.animation import transition, write_gif
-from emo3d.face.blender import write_blender_script
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator
@@ -27,6 +25,8 @@ from emo3d.loading import loaded_once
 from emo3d.names import blendshape_names
 from emo3d.scoring import QUICKSTART, Backbone, Bank, load_backbone, retrieved_distribution
 from emo3d.scoring.core import divergence
+from emo3d_demo.animation import transition, write_gif
+from emo3d_demo.blender import write_blender_script
 from emo3d_demo.visitors import load_public_generator
 from emo3d_lab.sample import lexicon, make_rows
 

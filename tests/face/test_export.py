@@ -8,10 +8,10 @@ import pytest
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.captures import frame_rate, timecode_seconds
 from emo3d.expressions import read_capture, read_expressions
-from emo3d.face.animation import transition
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.face.rig import TARGETS, FaceRig
+from emo3d_demo.animation import transition
 from livelink import LIVELINK_HEADER
 
 SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}

@@ -1,10 +1,10 @@
 """Readings of an instrument into weights of a rig, and back.
 
-MediaPipe's readings are not what a rig is told: it reads a pucker and raised brows off a face at rest, and nothing at
+MediaPipe's readings are not a rig's weights: it reads a pucker and raised brows off a face at rest, and nothing at
 all off a wrinkled nose. So two small networks are fitted to faces of known weights that the instrument has read
 (`emo3d calibrate`): `inverse`, from readings to weights, and `forward`, from weights to readings. `refine` starts from
-the inverse's answer and goes on until the forward network reads what was asked for, as far as weights that are small,
-even from left to right and near that answer can. Units of which the readings say nothing stay at 0.
+the inverse's answer and goes on until the forward network gives the readings, as far as weights that are small, even
+from left to right and near that answer can. Blendshapes of which the readings say nothing stay at 0.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 """How readings become weights: fitted to the scored face, in one pass, or not at all (as the publication did)."""
 
 DEFAULT_METHOD: Method = "network"
-"""Where nobody says it, in renders, files, scores, commands and pages: what weights it was most likely."""
+"""Of renders, files, scores, commands and pages: the likeliest weights."""
 
 PACKAGED = "anny"
 _FOLDER = Path(__file__).parent.parent / "assets" / "calibration"
@@ -50,7 +50,7 @@ SIDES: tuple[tuple[int, int], ...] = tuple(
     for name in BLENDSHAPES
     if name.endswith("Left") and not name.startswith(("eyeLook", "jaw")) and name != "mouthLeft"
 )
-"""Columns of the left and right side of each unit that has two; a jaw, mouth or look to one side is no side."""
+"""Columns of the left and right of each blendshape that has two; a jaw, mouth or look to one side is no side."""
 
 _JAW, _CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
@@ -69,9 +69,9 @@ class Calibration:
     Attributes:
         name: goes into signatures; changed whenever the same readings would give other weights.
         arrays: weights and biases, `"inverse.0.weight"` (out, in) to `"forward.2.bias"`, float16 or float32.
-        unrecoverable: units that readings do not determine, or that the rig lacks; always 0 in the answers.
-        inferred: units that readings do not determine by themselves, only by what expressions usually have beside them.
-        about: strings kept in the file: versions, and figures of the fit.
+        unrecoverable: blendshapes that readings do not determine, or that the rig lacks; always 0 in the weights.
+        inferred: blendshapes that readings determine only by what expressions usually have beside them.
+        about: versions, and figures of the fit.
     """
 
     name: str
@@ -81,15 +81,11 @@ class Calibration:
     about: Mapping[str, str] = field(default_factory=dict)
 
     def to_weights(self, readings: Any, method: Method = DEFAULT_METHOD) -> np.ndarray:
-        """Find the weights of which the instrument would give these readings.
-
-        Args:
-            readings: (N, 51) in 0..1, in any form that `as_expressions` reads.
-            method: `"refine"`, `"network"`, or `"none"`, which gives the readings back.
+        """Find the weights of which the instrument would give these readings, (N, 51) in 0..1.
 
         Returns:
-            (N, 51) float32 in 0..1; unless the method is `"none"`, mouthClose <= jawOpen and `unrecoverable` units 0.
-            The same batch gives the same bits; a face does not depend on the others beyond 1e-5.
+            (N, 51) float32 in 0..1: with the method `"none"` the readings, otherwise with mouthClose <= jawOpen. The
+            same batch gives the same bits; a face does not depend on the others beyond 1e-5.
 
         Raises:
             ValueError: what `as_expressions` refuses, or an unknown method.
@@ -100,23 +96,19 @@ class Calibration:
         return self._in_batches(scores, self._inverse if method == "network" else self._refine)
 
     def to_readings(self, weights: Any) -> np.ndarray:
-        """Predict what the instrument reads off weights (N, 51) in 0..1: (N, 51) float32 in 0..1.
-
-        Raises:
-            ValueError: what `as_expressions` refuses.
-        """
+        """Predict what the instrument reads off weights (N, 51) in 0..1: (N, 51) float32 in 0..1."""
         return self._in_batches(as_expressions(weights), self.forward)
 
     def forward(self, weights: torch.Tensor) -> torch.Tensor:
-        """`to_readings` for tensors (N, 51) float32, which gradients go through; nothing is checked."""
+        """`to_readings` for tensors (N, 51) float32, with gradients and without checks."""
         return _apply(self._layers["forward"], weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file that `load` reads."""
         from safetensors.numpy import save_file
 
-        units = {name: json.dumps(getattr(self, name)) for name in _UNITS}
-        save_file(dict(self.arrays), path, metadata={**self.about, "name": self.name, **units})
+        names = {name: json.dumps(getattr(self, name)) for name in _UNITS}
+        save_file(dict(self.arrays), path, metadata={**self.about, "name": self.name, **names})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Calibration:
@@ -138,7 +130,7 @@ class Calibration:
                 about = dict(file.metadata() or {})
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
             name = about.pop("name")
-            unrecoverable, inferred = (_units(parse_json(about.pop(units))) for units in _UNITS)
+            unrecoverable, inferred = (_check_names(parse_json(about.pop(names))) for names in _UNITS)
         except (SafetensorError, LookupError, TypeError, ValueError, OSError) as error:
             raise ValueError(f"{path} is no calibration ({error}); `emo3d calibrate` writes one") from error
         for network in _NETWORKS:
@@ -146,39 +138,40 @@ class Calibration:
         return cls(name, arrays, unrecoverable, inferred, about)
 
     def check_rig(self, rig: FaceRig) -> None:
-        """Raise a ValueError where this was measured on another rig than the one it is to be used on.
-
-        Files say so since they were first written: anny and its version, or the SHA-256 of a GLB. Anny's heads are
-        alike in what an instrument reads off them, so that all of them take a calibration of anny.
-        """
-        made_of = self.about.get("rig")
-        if made_of is None or rig.origin is None or made_of == rig.origin:
+        """Raise a ValueError where this was measured on another rig than the one it is to be used on."""
+        origin = self.about.get("rig")  # anny and its version, or the SHA-256 of a GLB
+        if origin is None or rig.origin is None or origin == rig.origin:
             return
-        if made_of.split()[:1] == rig.origin.split()[:1] == ["anny"]:
+        # Anny's heads are alike in what an instrument reads off them.
+        if origin.split()[:1] == rig.origin.split()[:1] == ["anny"]:
             return
+        mine, its = (
+            name if name.startswith("anny") else f"a file with SHA-256 {name[:8]}..." for name in (origin, rig.origin)
+        )
         raise ValueError(
-            f"the calibration {self.name!r} was made of {_origin(made_of)}, the rig {rig.name!r} of "
-            f"{_origin(rig.origin)}: make one for it with `emo3d calibrate OUT --rig FILE`"
+            f"the calibration {self.name!r} was made of {mine}, the rig {rig.name!r} of {its}: "
+            "make one for it with `emo3d calibrate OUT --rig FILE`"
         )
 
     @cached_property
     def _layers(self) -> dict[str, list[tuple[torch.Tensor, torch.Tensor]]]:
         import torch
 
-        def tensor(name: str) -> torch.Tensor:
-            return torch.from_numpy(self.arrays[name].astype(np.float32))
-
+        tensors = {name: torch.from_numpy(array.astype(np.float32)) for name, array in self.arrays.items()}
         return {
-            network: [(tensor(f"{network}.{layer}.weight"), tensor(f"{network}.{layer}.bias")) for layer in range(3)]
+            network: [(tensors[f"{network}.{layer}.weight"], tensors[f"{network}.{layer}.bias"]) for layer in range(3)]
             for network in _NETWORKS
-            if f"{network}.0.weight" in self.arrays  # while fitting, the inverse is yet to come
+            if f"{network}.0.weight" in tensors  # while fitting, the inverse is yet to come
         }
 
-    @cached_property
-    def _determined(self) -> torch.Tensor:
+    def _limit(self, weights: torch.Tensor) -> torch.Tensor:
+        """Within 0..1, mouthClose <= jawOpen, and 0 where readings say nothing."""
         import torch
 
-        return torch.tensor([float(name not in self.unrecoverable) for name in BLENDSHAPES])
+        mask = torch.tensor([float(name not in self.unrecoverable) for name in BLENDSHAPES])
+        weights = (weights * mask).clamp(0.0, 1.0)
+        weights[:, _CLOSE] = weights[:, _CLOSE].minimum(weights[:, _JAW])
+        return weights
 
     def _in_batches(self, scores: np.ndarray, function: Any) -> np.ndarray:
         import torch
@@ -191,7 +184,7 @@ class Calibration:
             return np.concatenate([function(batch).numpy() for batch in batches])
 
     def _inverse(self, readings: torch.Tensor) -> torch.Tensor:
-        return _bounded(_apply(self._layers["inverse"], readings) * self._determined)
+        return self._limit(_apply(self._layers["inverse"], readings))
 
     def _refine(self, readings: torch.Tensor) -> torch.Tensor:
         import torch
@@ -211,30 +204,23 @@ class Calibration:
                     error + distance + (uneven * (weights[:, left] - weights[:, right]).square()).sum(), weights
                 )
             adam.step()
-            weights.copy_(_bounded(weights * self._determined))
+            weights.copy_(self._limit(weights))
         return weights.detach()
 
 
 def load_calibration(name_or_path: str | os.PathLike[str] = PACKAGED) -> Calibration:
-    """Load a calibration, once: `"anny"` (packaged), or the path of a file that `emo3d calibrate` wrote.
-
-    Raises:
-        FileNotFoundError, ValueError: see `Calibration.load`.
-    """
+    """Load a calibration, once: `"anny"` (packaged), or the path of a file that `emo3d calibrate` wrote."""
     path = _FOLDER / f"{PACKAGED}.safetensors" if name_or_path == PACKAGED else Path(name_or_path)
     return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
 @loaded_once(maxsize=4)
-def _load(path: Path, _changed: int) -> Calibration:
+def _load(path: Path, _mtime: int) -> Calibration:
     return Calibration.load(path)
 
 
 def to_weights(readings: Any, method: Method = DEFAULT_METHOD, calibration: Calibration | None = None) -> np.ndarray:
-    """Turn readings (N, 51) into weights (N, 51), with the packaged calibration by default.
-
-    See `Calibration.to_weights`.
-    """
+    """Turn readings (N, 51) into weights (N, 51), with the packaged calibration by default."""
     return (calibration or load_calibration()).to_weights(readings, method)
 
 
@@ -243,11 +229,7 @@ def to_readings(weights: Any, calibration: Calibration | None = None) -> np.ndar
     return (calibration or load_calibration()).to_readings(weights)
 
 
-def _origin(origin: str) -> str:
-    return origin if origin.startswith("anny") else f"a file with SHA-256 {origin[:8]}..."
-
-
-def _units(names: Any) -> tuple[str, ...]:
+def _check_names(names: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or any(name not in BLENDSHAPES for name in names):
         raise ValueError(f"expected a list of blendshapes, got {str(names)[:100]}")
     return tuple(names)
@@ -270,9 +252,3 @@ def _apply(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], scores: torch.Te
     for weight, bias in layers[:-1]:
         scores = silu(linear(scores, weight, bias))
     return linear(scores, *layers[-1]).sigmoid()
-
-
-def _bounded(weights: torch.Tensor) -> torch.Tensor:
-    bounded = weights.clamp(0.0, 1.0)
-    bounded[:, _CLOSE] = bounded[:, _CLOSE].minimum(bounded[:, _JAW])
-    return bounded

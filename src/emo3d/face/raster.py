@@ -1,4 +1,4 @@
-"""A batched triangle rasteriser in Numba: meshes in, pixels out. No camera and no taste.
+"""A batched triangle rasteriser in Numba: meshes in, pixels out.
 
 One fused pass per face: a z-buffer of triangle ids over the supersampled grid, then every visible sample is shaded once
 from its triangle's corners (light and colour per vertex, albedo from the texture) and averaged in linear light.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -21,21 +21,41 @@ from emo3d.waiting import LongStep
 logger = logging.getLogger(__name__)
 
 
+class Scene(NamedTuple):
+    """What N faces share."""
+
+    triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from outside
+    welds: np.ndarray  # (V,) int32, see `vertex_normals`
+    albedo: np.ndarray  # (V, 3) float32, linear, multiplied with the texture
+    alpha: np.ndarray | None  # (V,) float32; times the texture's below a half, a surface is cut out; None: nowhere
+    uv: np.ndarray  # (V, 2) float32 in [0, 1), v down
+    texture: np.ndarray  # (S, S, 3) uint8, sRGB; with an alpha (S, S, 4)
+    rotation: np.ndarray  # (3, 3) float32, about the camera's target
+    camera: np.ndarray  # (6,) float32: target x, y, z; distance to it, metres; focal length and half a side, in samples
+    lights: np.ndarray  # (L, 5) float32: unit direction to the light, its intensity, and its wrap (0 hard .. 1 ambient)
+    background: np.ndarray  # (3,) float32, linear
+    samples: int  # per pixel and axis
+
+
 def to_linear(srgb: np.ndarray) -> np.ndarray:
     """Turn sRGB in 0..1 into linear light in 0..1, float32 (IEC 61966-2-1)."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Turn linear light into sRGB in 0..1; what is below 0 or above 1 is clamped, as in glTF."""
+    linear = np.clip(linear, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
 # Tables between 8-bit sRGB and linear light in 4096 steps.
 SRGB_TO_LINEAR = to_linear(np.arange(256) / 255.0)
-_LEVELS = np.arange(4096) / 4095.0
-_ENCODED = np.where(_LEVELS <= 0.0031308, 12.92 * _LEVELS, 1.055 * _LEVELS ** (1 / 2.4) - 0.055)
-LINEAR_TO_SRGB = np.round(255 * _ENCODED).astype(np.uint8)
+LINEAR_TO_SRGB = np.round(255 * to_srgb(np.arange(4096) / 4095.0)).astype(np.uint8)
 # Bare literals would widen everything to float64.
 ZERO, HALF, ONE, FULL, HALF_BYTE = map(np.float32, (0, 0.5, 1, 4095, 127.5))
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def _compile(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, and keep it on the disk where there is room; without the GIL."""
     try:
         kernel: Any = njit(cache=True, nogil=True, fastmath=True)(function)
@@ -47,7 +67,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
     def keep_if_possible(*overload: Any) -> None:
         try:
             keep(*overload)
-        except OSError:  # a full disk: Numba itself would fail, although what it compiled is at hand
+        except OSError:  # a full disk, at which Numba itself fails after compiling
             _warn_unkept()
 
     kernel._cache.save_overload = keep_if_possible
@@ -70,18 +90,15 @@ class _Compiling(event.Listener):
         self._depth = 0
 
     def notify(self, event: event.Event) -> None:
-        """Hear of all that Numba compiles, and look at what is of this module."""
         if event.data["dispatcher"].py_func.__module__ == __name__:
             super().notify(event)
 
     def on_start(self, event: event.Event) -> None:
-        """Begin to wait."""
         self._depth += 1  # Numba compiles in one thread at a time
         if self._depth == 1:
             self._step.begin()
 
     def on_end(self, event: event.Event) -> None:
-        """Wait no more."""
         self._depth -= 1
         if not self._depth:
             self._step.end()
@@ -90,7 +107,7 @@ class _Compiling(event.Listener):
 event.register("numba:compile", _Compiling())
 
 
-@_compiled
+@_compile
 def _covers(uv: Any, texture: Any, alpha: Any, a: int, b: int, c: int, v: Any, w: Any) -> bool:
     """Whether a surface is there at a sample: its triangle's corners, and the weights of the second and third."""
     if alpha is None:  # known when this is compiled, so that rigs without one pay nothing
@@ -102,7 +119,7 @@ def _covers(uv: Any, texture: Any, alpha: Any, a: int, b: int, c: int, v: Any, w
     return (alpha[a] + v * (alpha[b] - alpha[a]) + w * (alpha[c] - alpha[a])) * texture[i, j, 3] >= HALF_BYTE
 
 
-@_compiled
+@_compile
 def fill_triangles(
     points: Any,
     triangles: Any,
@@ -121,7 +138,7 @@ def fill_triangles(
         depth: (H, W) float32, filled with infinity by the caller; overwritten with the nearest depth.
         ids: (H, W) int32, filled with -1 by the caller; overwritten with the nearest triangle.
         cull: leave out triangles that turn their back (clockwise with rows counted downwards).
-        uv, texture, alpha: see `draw`; without an alpha nothing is cut out, and the code for it is not compiled.
+        uv, texture, alpha: see `Scene`.
     """
     height, width = depth.shape
     for t in range(len(triangles)):
@@ -157,22 +174,15 @@ def fill_triangles(
                 z += zx
 
 
-@_compiled
+@_compile
 def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> None:
     """Write area-weighted unit normals (V, 3) of one mesh (V, 3); vertex k shares the normal of vertex welds[k]."""
     normals[:] = 0.0
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
+        x, y, z = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        ux, uy, uz = vertices[b, 0] - x, vertices[b, 1] - y, vertices[b, 2] - z
+        vx, vy, vz = vertices[c, 0] - x, vertices[c, 1] - y, vertices[c, 2] - z
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for corner in (a, b, c):
             k = welds[corner]
@@ -185,13 +195,12 @@ def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> N
             continue
         length = np.sqrt(normals[k, 0] ** 2 + normals[k, 1] ** 2 + normals[k, 2] ** 2)
         if length > 0.0:
-            normals[k, 0] /= length
-            normals[k, 1] /= length
-            normals[k, 2] /= length
+            for axis in range(3):
+                normals[k, axis] /= length
 
 
-@_compiled
-def _set_up_planes(points: Any, triangles: Any, shaded: Any, uv: Any, planes: Any) -> None:
+@_compile
+def _set_up_planes(points: Any, triangles: Any, light: Any, uv: Any, planes: Any) -> None:
     """Per front-facing triangle: its first corner, then value and slopes of texture row, column, red, green, blue."""
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -203,18 +212,15 @@ def _set_up_planes(points: Any, triangles: Any, shaded: Any, uv: Any, planes: An
         scale = ONE / area
         planes[t, 0], planes[t, 1] = points[a, 0], points[a, 1]
         for k in range(5):
-            first, second, third = (
-                (uv[a, 1 - k], uv[b, 1 - k], uv[c, 1 - k])
-                if k < 2
-                else (shaded[a, k - 2], shaded[b, k - 2], shaded[c, k - 2])
-            )
+            values, axis = (uv, 1 - k) if k < 2 else (light, k - 2)
+            first, second, third = values[a, axis], values[b, axis], values[c, axis]
             second, third = (second - first) * scale, (third - first) * scale
             planes[t, 2 + 3 * k] = first
             planes[t, 3 + 3 * k] = second * cy - third * by
             planes[t, 4 + 3 * k] = third * bx - second * cx
 
 
-@_compiled
+@_compile
 def _shade_face(planes: Any, texture: Any, ids: Any, background: Any, samples: int, picture: Any) -> None:
     size, last = picture.shape[0], texture.shape[0] - 1
     texels = np.float32(texture.shape[0])
@@ -242,44 +248,21 @@ def _shade_face(planes: Any, texture: Any, ids: Any, background: Any, samples: i
             picture[y, x, 2] = LINEAR_TO_SRGB[int(min(max(blue, ZERO) * share, FULL))]
 
 
-@_compiled
-def draw(
-    vertices: Any,
-    triangles: Any,
-    welds: Any,
-    albedo: Any,
-    uv: Any,
-    texture: Any,
-    rotation: Any,
-    camera: Any,
-    lights: Any,
-    background: Any,
-    samples: Any,
-    alpha: Any,
-    pictures: Any,
-) -> None:
-    """Light, project and draw N meshes that share triangles, colours and texture; releases the GIL.
+@_compile
+def draw(vertices: Any, scene: Any, pictures: Any) -> None:
+    """Light, project and draw N meshes that share a scene; releases the GIL.
 
     Args:
         vertices: (N, V, 3) float32, metres, y up, the viewer on +z.
-        triangles: (T, 3) int32, counter-clockwise seen from outside.
-        welds: (V,) int32, see `vertex_normals`.
-        albedo: (V, 3) float32, linear, multiplied with the texture.
-        uv: (V, 2) float32 in [0, 1), v down.
-        texture: (S, S, 3) uint8, sRGB; with an alpha (S, S, 4).
-        rotation: (3, 3) float32, applied about the camera's target.
-        camera: (6,) float32: target x, y, z; distance to it, metres; focal length and half a side, in samples.
-        lights: (L, 5) float32: unit direction to the light, its intensity, and its wrap (0 hard .. 1 ambient).
-        background: (3,) float32, linear.
-        samples: samples per pixel and axis.
-        alpha: (V,) float32; where it times the texture's is below a half, the surface is cut out. None: nowhere.
+        scene: a `Scene`.
         pictures: (N, size, size, 3) uint8, overwritten.
     """
-    count, side = vertices.shape[1], pictures.shape[1] * samples
+    count, side, triangles = vertices.shape[1], pictures.shape[1] * scene.samples, scene.triangles
+    rotation, camera, lights = scene.rotation, scene.camera, scene.lights
     points = np.empty((count, 3), np.float32)
     normals = np.empty((count, 3), np.float32)
-    shaded = np.empty((count, 3), np.float32)
-    turned = np.empty((count, 3), np.float32)
+    colors = np.empty((count, 3), np.float32)
+    view = np.empty((count, 3), np.float32)
     planes = np.empty((len(triangles), 17), np.float32)
     depth = np.empty((side, side), np.float32)
     ids = np.empty((side, side), np.int32)
@@ -289,25 +272,21 @@ def draw(
             y = vertices[n, k, 1] - camera[1]
             z = vertices[n, k, 2] - camera[2]
             for axis in range(3):
-                turned[k, axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
-            away = camera[3] - turned[k, 2]
-            points[k, 0] = camera[5] + camera[4] * turned[k, 0] / away
-            points[k, 1] = camera[5] - camera[4] * turned[k, 1] / away
+                view[k, axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
+            away = camera[3] - view[k, 2]
+            points[k, 0] = camera[5] + camera[4] * view[k, 0] / away
+            points[k, 1] = camera[5] - camera[4] * view[k, 1] / away
             points[k, 2] = -ONE / away  # linear in the picture, and grows away from the viewer
-        vertex_normals(turned, triangles, welds, normals)
+        vertex_normals(view, triangles, scene.welds, normals)
         for k in range(count):
             light = ZERO
             for s in range(len(lights)):
                 cosine = normals[k, 0] * lights[s, 0] + normals[k, 1] * lights[s, 1] + normals[k, 2] * lights[s, 2]
-                wrapped = (cosine + lights[s, 4]) / (ONE + lights[s, 4])
-                light += lights[s, 3] * max(ZERO, wrapped)
+                light += lights[s, 3] * max(ZERO, (cosine + lights[s, 4]) / (ONE + lights[s, 4]))
             for channel in range(3):
-                shaded[k, channel] = albedo[k, channel] * light
+                colors[k, channel] = scene.albedo[k, channel] * light
         depth[:] = np.inf
         ids[:] = -1
-        if alpha is None:
-            fill_triangles(points, triangles, depth, ids, True)
-        else:
-            fill_triangles(points, triangles, depth, ids, True, uv, texture, alpha)
-        _set_up_planes(points, triangles, shaded, uv, planes)
-        _shade_face(planes, texture, ids, background, samples, pictures[n])
+        fill_triangles(points, triangles, depth, ids, True, scene.uv, scene.texture, scene.alpha)
+        _set_up_planes(points, triangles, colors, scene.uv, planes)
+        _shade_face(planes, scene.texture, ids, scene.background, scene.samples, pictures[n])

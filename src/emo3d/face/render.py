@@ -1,4 +1,4 @@
-"""Camera, light and colours: expressions in, pictures out, under settings that have a name."""
+"""Camera, light and colours: expressions in, pictures out, under named settings."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ _SLICE = 4  # faces a thread draws at a time
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """How a face is pictured. Whatever moves a pixel is here, so that a score's signature can say it.
+    """How a face is rendered: whatever moves a pixel, for a score's signature.
 
     Attributes:
         name: version of the light and colours; changed whenever the same settings would give other pictures.
         size: side of the picture in pixels; the encoder's own size, so that nothing is resized after.
-        samples: samples per pixel and axis.
-        field_of_view: of the camera, degrees; the distance follows, so that the face fills the frame.
-        yaw: degrees the head is turned, positive to its own left.
-        light_yaw: degrees, -90..90, that the directed lights are turned about the vertical axis, positive the same way
-            (to the picture's right); the ambient light stays.
+        samples: per pixel and axis.
+        field_of_view: degrees, 1..120; the distance follows, so that the face fills the frame.
+        yaw: degrees that the head is turned, positive to its own left.
+        light_yaw: degrees, -90..90, that the directed lights are turned, positive to the picture's right.
     """
 
     name: str = "portrait-2"
@@ -60,8 +59,8 @@ class RenderSettings:
 
     def __str__(self) -> str:
         view, yaw, light = (repr(angle).removesuffix(".0") for angle in (self.field_of_view, self.yaw, self.light_yaw))
-        turned = f"/light{light}" if self.light_yaw else ""  # files from before it have none
-        return f"{self.name}/{self.size}px/{self.samples}x/fov{view}/yaw{yaw}{turned}"
+        suffix = f"/light{light}" if self.light_yaw else ""  # files from before it have none
+        return f"{self.name}/{self.size}px/{self.samples}x/fov{view}/yaw{yaw}{suffix}"
 
 
 # Direction to the light (x to the picture's right, y up, z to the viewer), intensity, wrap.
@@ -85,20 +84,19 @@ def render(
     size: int | None = None,
     calibration: Method = DEFAULT_METHOD,
 ) -> np.ndarray:
-    """Picture expressions.
+    """Render expressions; for more faces than memory holds, take `render_batches`.
 
     Args:
         expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
-        space: what the numbers are. A reading is turned into weights with the rig's calibration first.
-        rig: the face, or the name of one of anny's (see `FaceRig.from_anny`); "adult" by default.
+        space: of the expressions. Readings become weights with the rig's calibration first.
+        rig: a rig or the name of one of anny's (see `FaceRig.from_anny`); "adult" by default.
         settings: `RenderSettings()` by default.
         size: side of the picture in pixels, where it differs from that of `settings`.
         calibration: how readings become weights, see `emo3d.face.calibration`: `"network"` (the likeliest
             weights), `"refine"` (fitted to the reading) or `"none"` (as if they were weights, as the publication did).
-            Weights ignore it.
 
     Returns:
-        (N, size, size, 3) uint8, sRGB. For more faces than memory holds, take `render_batches`.
+        (N, size, size, 3) uint8, sRGB.
 
     Raises:
         ValueError: what `as_expressions` refuses, an unknown space, settings name or method, or a reading for a rig
@@ -118,7 +116,7 @@ def render_batches(
     calibration: Method = DEFAULT_METHOD,
     batch_size: int = _BATCH,
 ) -> Iterator[np.ndarray]:
-    """Picture expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
+    """Render expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
     check_space(space)
     expressions = as_expressions(expressions)
     rig = rig if isinstance(rig, FaceRig) else FaceRig.from_anny(rig or "adult")
@@ -137,38 +135,38 @@ def render_batches(
 
 def _threads() -> int:
     """As many as `OMP_NUM_THREADS` says, by which launchers and clusters share a machine out; or one per processor."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else os.cpu_count() or 1
+    count = os.environ.get("OMP_NUM_THREADS", "")
+    return int(count) if count.isdigit() and int(count) else os.cpu_count() or 1
 
 
 def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
-    from emo3d.face.raster import draw, to_linear
+    from emo3d.face.raster import Scene, draw, to_linear
 
     half_side = settings.size * settings.samples / 2
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
     *target, half_height = rig.frame
     camera = [*target, half_height / tangent, half_side / tangent, half_side]
-    lights = [
-        (*(_unit(direction) if wrap == 1 else _turn(settings.light_yaw) @ _unit(direction)), intensity, wrap)
-        for direction, intensity, wrap in _LIGHTS[settings.name]
-    ]
+    lights = []
+    for direction, intensity, wrap in _LIGHTS[settings.name]:
+        unit = np.array(direction) / np.linalg.norm(direction)
+        lights.append((*(unit if wrap == 1 else _turn(settings.light_yaw) @ unit), intensity, wrap))
     pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
     vertices = rig.vertices(weights)
-    shared = (
-        rig.triangles,
-        rig.welds,
-        to_linear(rig.colors[:, :3]),
-        rig.uv,
-        rig.texture,
-        _turn(settings.yaw).astype(np.float32),
-        np.array(camera, np.float32),
-        np.array(lights, np.float32),
-        to_linear(np.array(_BACKGROUND) / 255),
-        settings.samples,
-        np.ascontiguousarray(rig.colors[:, 3]) if rig.texture.shape[2] == 4 else None,
+    scene = Scene(
+        triangles=rig.triangles,
+        welds=rig.welds,
+        albedo=to_linear(rig.colors[:, :3]),
+        alpha=np.ascontiguousarray(rig.colors[:, 3]) if rig.texture.shape[2] == 4 else None,
+        uv=rig.uv,
+        texture=rig.texture,
+        rotation=_turn(settings.yaw).astype(np.float32),
+        camera=np.array(camera, np.float32),
+        lights=np.array(lights, np.float32),
+        background=to_linear(np.array(_BACKGROUND) / 255),
+        samples=settings.samples,
     )
     slices = [slice(start, start + _SLICE) for start in range(0, len(weights), _SLICE)]
-    list(pool.map(lambda part: draw(vertices[part], *shared, pictures[part]), slices))
+    list(pool.map(lambda part: draw(vertices[part], scene, pictures[part]), slices))
     return pictures
 
 
@@ -176,7 +174,3 @@ def _turn(degrees: float) -> np.ndarray:
     """Rotation about the vertical axis, (3, 3); positive takes +z towards +x."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
     return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-
-
-def _unit(direction: tuple[float, float, float]) -> np.ndarray:
-    return np.array(direction) / np.linalg.norm(direction)

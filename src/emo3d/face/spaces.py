@@ -1,4 +1,4 @@
-"""What a rig takes of what is given: weights pass, readings are calibrated first, and which way it went is said."""
+"""Expressions as weights of a rig: weights pass, readings are calibrated first, and the way is named."""
 
 from __future__ import annotations
 
@@ -16,43 +16,36 @@ if TYPE_CHECKING:
 def rig_weights(
     expressions: Any, space: Space, method: Method = DEFAULT_METHOD, calibration: FaceRig | str | None = PACKAGED
 ) -> np.ndarray:
-    """Turn expressions into weights for a rig.
+    """Turn expressions (N, 51) in 0..1 into weights (N, 51) float32 of a rig.
 
     Args:
-        expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
-        space: what they are. Weights pass as they are, whatever the method.
-        method: how readings become weights, see `emo3d.face.calibration`; `"none"` passes them as they are.
-        calibration: the rig; or name or path of a calibration, which is then not held against a rig.
-
-    Returns:
-        (N, 51) float32 in 0..1.
+        expressions: anything that `as_expressions` reads.
+        space: of the expressions. Weights pass as they are, whatever the method.
+        method: how readings become weights, see `emo3d.face.calibration`.
+        calibration: the rig; or name or path of a calibration, which is then not compared with a rig.
 
     Raises:
         ValueError: bad expressions, an unknown space or method, or readings for a rig without a calibration or with one
             that was made of another.
     """
     scores = as_expressions(expressions)
-    found = _calibration(space, method, calibration)
-    return scores if found is None else found.to_weights(scores, method)
+    conversion = _calibration(space, method, calibration)
+    return scores if conversion is None else conversion.to_weights(scores, method)
 
 
 def name_calibration(
     space: Space, method: Method = DEFAULT_METHOD, calibration: FaceRig | str | None = PACKAGED
 ) -> str | None:
-    """Name what `rig_weights` does, as files and signatures say it.
-
-    Returns:
-        `"network/anny-1"` (method and the calibration's own name), `"none"` for readings that are taken as they are,
-        None for weights.
-    """
+    """Name what `rig_weights` does: `"network/anny-1"`, `"none"` for readings as they are, None for weights."""
     if check_space(space) == "weights":
         return None
-    found = _calibration(space, method, calibration)
-    return method if found is None else f"{method}/{found.name}"
+    conversion = _calibration(space, method, calibration)
+    return method if conversion is None else f"{method}/{conversion.name}"
 
 
 def _calibration(space: Space, method: Method, rig: FaceRig | str | None) -> Calibration | None:
-    if (check_space(space), check_method(method) == "none") != ("reading", False):
+    raw = check_method(method) == "none"
+    if check_space(space) == "weights" or raw:
         return None
     name = rig if rig is None or isinstance(rig, str) else rig.calibration
     if name is None:

@@ -136,12 +136,12 @@ def read_header(path: str, names: Names | None = None) -> Header:
         ValueError: the file is no take; the message says what it lacks, without its name.
     """
     if path.endswith(".npy"):
-        from emo3d.face.export import _LIVELINK_NAMES  # the one place where the order is written
+        from emo3d.face.export import LIVELINK_NAMES  # the one place where the order is written
 
         shape = read_array(path).shape
         if len(shape) != 2 or shape[1] != 61:
             raise ValueError(f"expected an array of 61 numbers a frame, got one of shape {shape}")
-        return Header(61, None, tuple(range(52)), _LIVELINK_NAMES, _LIVELINK_NAMES)
+        return Header(61, None, tuple(range(52)), LIVELINK_NAMES, LIVELINK_NAMES)
     cells = [cell.strip() for cell in next(read_csv(path), [])]
     timecode = [place for place, cell in enumerate(cells) if cell.lower() == "timecode"]
     if len(timecode) != 1:

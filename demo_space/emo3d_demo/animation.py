@@ -20,8 +20,8 @@ def transition(start: Any, end: Any, frames: int = 16) -> np.ndarray:
     """Move from one expression to another, slowly at both ends (3 t^2 - 2 t^3).
 
     Args:
-        start: one expression, 51 scores in 0..1, as `as_expressions` reads it; zeros are a rig's face at rest.
-        end: another, in the same space.
+        start: (51,) in 0..1, as `as_expressions` reads it; zeros are a rig's face at rest.
+        end: the same, in the same space.
         frames: F, 2 or more.
 
     Returns:
@@ -30,14 +30,14 @@ def transition(start: Any, end: Any, frames: int = 16) -> np.ndarray:
     Raises:
         ValueError: not one valid expression each, or fewer than 2 frames.
     """
-    ends = [as_expressions(given) for given in (start, end)]
-    if any(len(given) != 1 for given in ends):
-        raise ValueError(f"expected one expression at each end, got {len(ends[0])} and {len(ends[1])}")
+    first, last = as_expressions(start), as_expressions(end)
+    if len(first) != 1 or len(last) != 1:
+        raise ValueError(f"expected one expression at each end, got {len(first)} and {len(last)}")
     if frames < 2:
         raise ValueError(f"expected 2 frames or more, got {frames}")
     time = np.linspace(0, 1, frames, dtype=np.float32)[:, None]
-    part = time * time * (3 - 2 * time)
-    return (1 - part) * ends[0] + part * ends[1]
+    share = time * time * (3 - 2 * time)
+    return (1 - share) * first + share * last
 
 
 def write_gif(
@@ -50,13 +50,13 @@ def write_gif(
     settings: RenderSettings | None = None,
     fps: float = 20,
 ) -> None:
-    """Write expressions as a GIF that starts over again for ever.
+    """Write expressions (F, 51) in 0..1 as a GIF that starts over again for ever.
 
     Args:
-        path: where to write; an existing file is replaced.
-        expressions: (F, 51) scores in 0..1, one row per frame.
-        rig: the face; the default identity when None.
-        space: what the scores are.
+        path: an existing file is replaced.
+        expressions: a row per frame.
+        rig: the default identity when None.
+        space: of the expressions.
         calibration: how readings become weights, see `emo3d.face.calibration`.
         settings: of the pictures.
         fps: frames per second, 1 to 50. A GIF counts hundredths of a second, so that 30 becomes 33.
@@ -69,6 +69,6 @@ def write_gif(
     batches = render_batches(expressions, space=space, rig=rig, settings=settings, calibration=calibration)
     pictures = [Image.fromarray(picture) for batch in batches for picture in batch]
     palette = pictures[len(pictures) // 2].quantize(method=Image.Quantize.MEDIANCUT)  # one for all: no flicker
-    indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    start, *frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     duration = 10 * round(_HUNDREDTHS / fps)  # milliseconds
-    indexed[0].save(path, "GIF", save_all=True, append_images=indexed[1:], duration=duration, loop=0)
+    start.save(path, "GIF", save_all=True, append_images=frames, duration=duration, loop=0)

@@ -34,7 +34,7 @@ SPELLINGS = {
 @RULE@
 
 def main():
-    found = set()
+    present = set()
     for thing in bpy.context.selected_objects:
         if thing.type != "MESH" or thing.data.shape_keys is None:
             continue
@@ -50,11 +50,11 @@ def main():
             key.value = WEIGHTS[name]
             if KEYFRAME is not None:
                 key.keyframe_insert("value", frame=KEYFRAME)
-        found |= keys.keys()
-    if not found:
+        present |= keys.keys()
+    if not present:
         raise RuntimeError("expected a selected mesh with ARKit shape keys (jawOpen, mouthSmileLeft, ...), found none")
-    missing = [name for name, weight in WEIGHTS.items() if weight > 0 and name not in found]
-    print(f"emo3d: set {len(found)} shape keys" + (f"; no key for {', '.join(missing)}" if missing else ""))
+    missing = [name for name, weight in WEIGHTS.items() if weight > 0 and name not in present]
+    print(f"emo3d: set {len(present)} shape keys" + (f"; no key for {', '.join(missing)}" if missing else ""))
 
 
 main()
@@ -74,9 +74,9 @@ def write_blender_script(
     alone, prints what the mesh lacks, and stops where a mesh has none of them or two for one.
 
     Args:
-        path: where to write; an existing file is replaced.
-        expression: 51 scores in 0..1, in any form that `as_expressions` reads as one row.
-        space: what the scores are. A reading becomes weights, with the calibration of anny's head.
+        path: an existing file is replaced.
+        expression: (51,) in 0..1, in any form that `as_expressions` reads as one row.
+        space: of the expression. A reading becomes weights, with the calibration of anny's head.
         calibration: how it does, see `emo3d.face.calibration`; `"none"` writes a reading as it is.
 
     Raises:

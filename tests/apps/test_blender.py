@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
-from emo3d.face.animation import transition
-from emo3d.face.blender import write_blender_script
 from emo3d.face.export import write_glb
 from emo3d.names import blendshape_name
+from emo3d_demo.animation import transition
+from emo3d_demo.blender import write_blender_script
 
 BLENDER = Path(__file__).parents[2] / ".venv-blender" / "bin" / "python"
 SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}

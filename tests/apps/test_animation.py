@@ -4,7 +4,7 @@ from PIL import Image, ImageSequence
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import RenderSettings, render
-from emo3d.face.animation import transition, write_gif
+from emo3d_demo.animation import transition, write_gif
 
 JAW = BLENDSHAPES.index("jawOpen")
 
