@@ -11,9 +11,9 @@ from PIL import Image
 
 from emo3d.pictures import MORE_FORMATS, open_picture
 from emo3d.scoring import Bank, ScoreSettings, read_references, score
-from emo3d.scoring.inputs import Pictures, is_pictures, read_batch
+from emo3d.scoring.columns import column_names
 from emo3d.scoring.joining import check_lengths
-from emo3d.scoring.tables import column_names
+from emo3d.scoring.predictions import Pictures, is_pictures, read_batch
 
 _DESCRIPTION = """\
 Emo3D says whether faces show the emotions they were generated from. Each predicted expression is rendered, its picture

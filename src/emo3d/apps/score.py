@@ -31,9 +31,9 @@ from emo3d.scoring import (
     load_backbone,
     score,
 )
-from emo3d.scoring.files import REFERENCE_SUFFIXES, open_predictions, read_references_file
-from emo3d.scoring.inputs import space_of
 from emo3d.scoring.joining import order_of
+from emo3d.scoring.predictions import open_predictions, space_of
+from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"

@@ -125,7 +125,7 @@ def score(
 
     from emo3d.scoring import Bank, ScoreSettings
     from emo3d.scoring import score as compute
-    from emo3d.scoring.inputs import space_of
+    from emo3d.scoring.predictions import space_of
 
     faces, known = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
     described: Any = _open_references(references, config, split, bool(samples))
@@ -180,11 +180,10 @@ def score(
     if described.space and described.space != settings.space and result.mse is None:
         console.print(f"no mse and mae: the references' blendshapes are {described.space}, not {settings.space}")
     if baselines:
-        from emo3d.scoring.baselines import score_baselines, training_references
-
-        known_rows = training_references(references, config)
-        rows = score_baselines(described, known_rows, bank=looked_up, settings=settings, device=device or "cpu")
-        _print_baselines(predictions, result, rows, known_rows is not None)
+        systems = workshop("baselines")
+        training = systems.training_references(references, config)
+        rows = systems.score_baselines(described, training, bank=looked_up, settings=settings, device=device or "cpu")
+        _print_baselines(predictions, result, rows, training is not None)
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
         _print_groups("by its intensity", result.per_band)
@@ -198,7 +197,7 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **options:
     """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
     and their space, where they say it."""
     from emo3d.dataset import is_release
-    from emo3d.scoring.files import open_predictions
+    from emo3d.scoring.predictions import open_predictions
 
     is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):

@@ -11,6 +11,7 @@ import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring.core import emo3d_score
+from emo3d.scoring.settings import signature_fields
 
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
@@ -33,8 +34,7 @@ def alpha_of(signature: str) -> float | None:
     """
     if not signature.isprintable():
         raise ValueError(f"expected a signature of one printable line, got {signature!r:.100}")
-    text = dict(part.partition(":")[::2] for part in signature.split("|")).get("alpha")
-    if text is None:
+    if (text := signature_fields(signature).get("alpha")) is None:
         return None
     try:
         alpha = float(text)
