@@ -38,7 +38,7 @@ class Bank:
     """M descriptions with their emotions, embedded by one backbone.
 
     Attributes:
-        descriptions: M texts. The same text may stand in several rows, each with its own intensities.
+        descriptions: texts, of which one may stand in several rows, each with its own intensities.
         intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`.
         embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
         truncated: how many of the distinct texts were longer than the backbone's window.
@@ -80,15 +80,12 @@ class Bank:
         """Embed descriptions, each distinct text once.
 
         Args:
-            descriptions: M texts.
+            descriptions: M texts, not blank.
             intensities: (M, 8) in 0..1, or M mappings from emotion to intensity.
-            backbone: what embeds them; the pictures to look up must be embedded by the same one.
-            cache: keep the embeddings on disk and take them from there the next time, under the hash of the bank and
-                the backbone's full name (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`, so below
-                `HF_HOME`). Only for backbones of which id and revision say which weights they have.
-
-        Raises:
-            ValueError: no or blank descriptions, bad intensities, or not as many of one as of the other.
+            backbone: the pictures to look up must be embedded by the same one.
+            cache: keep the embeddings on disk (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`), under
+                the hash of the bank and the backbone's full name. Only for backbones of which id and revision say which
+                weights they have.
         """
         descriptions, intensities = tuple(check_descriptions(descriptions)), as_intensities(intensities)
         name = full_name(backbone)
@@ -115,7 +112,7 @@ class Bank:
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: a file is no such file, or the two are not of one bank.
+            ValueError: a file is damaged, or the two are not of one bank.
             OSError: the bank has an index, and FAISS is not installed.
         """
         from pyarrow import ArrowException, parquet
@@ -177,8 +174,7 @@ class Bank:
             search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0.
 
         Raises:
-            ValueError: an index that FAISS does not understand, or that needs more texts than there are.
-            OSError: FAISS is not installed.
+            ValueError, OSError: see `Index`.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
         return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name, self.digest))
@@ -188,10 +184,6 @@ class Bank:
 
         Exactly, unless there is an index. Rows of equal similarity come in the order of the bank, and the cut at k
         keeps the earlier ones. Rows with the same text are always equal.
-
-        Args:
-            picture_embeddings: (N, D) float32 of unit length.
-            k: at most the number of rows, M.
 
         Raises:
             ValueError: k below 1 or above M, an embedding that is not finite, or an index that does not find k.

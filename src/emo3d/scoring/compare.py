@@ -23,8 +23,6 @@ class Difference:
     """One number of two systems.
 
     Attributes:
-        a: of the first system.
-        b: of the second.
         difference: b - a. Negative speaks for B, but for `recall_at_k`, where more is better.
         interval: paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
             `emo3d.scoring.core.SMALLEST` references.

@@ -37,16 +37,10 @@ def retrieved_distribution(retrieved: np.ndarray) -> np.ndarray:
 
 
 def divergence(p: np.ndarray, retrieved: np.ndarray, variant: Variant = "paper", epsilon: float = 0.01) -> np.ndarray:
-    """How far the emotions retrieved for each face are from those of its description, (N,) float64 in nats.
+    """How far the emotions retrieved for each face, (N, k, 8) intensities, are from p, its description's distribution.
 
-    Lower is better; a perfect retrieval gives slightly less than 0 in `paper`, and 10 ln(1 / 0.11) = 22.07 in `release`
-    for a description of one emotion with k = 10.
-
-    Args:
-        p: (N, 8) distributions of the descriptions, rows summing to one.
-        retrieved: (N, k, 8) intensities of the k descriptions nearest to each face, no row of zeros.
-        variant: see the head of this module.
-        epsilon: added to every entry of q.
+    (N,) float64 in nats, lower is better; epsilon is added to every entry of q. A perfect retrieval gives slightly less
+    than 0 in `paper`, and 10 ln(1 / 0.11) = 22.07 in `release` for a description of one emotion with k = 10.
     """
     if variant == "paper":
         return kl_divergence(p, retrieved_distribution(retrieved), epsilon)
@@ -92,9 +86,7 @@ def bootstrap_intervals(
 
     Resampled means are measured in their own standard errors, so that intervals hold for small and skewed samples too,
     where percentiles are too narrow: docs/validity.md has the coverage, `benchmarks/intervals.py` measures it.
-
-    Returns:
-        (M, 2) lower and upper ends, or None where N is below `SMALLEST`.
+    Lower and upper ends (M, 2); None where N is below `SMALLEST`.
     """
     values = np.asarray(values, np.float64)
     means = values.mean(axis=0)
@@ -108,7 +100,7 @@ def bootstrap_intervals(
 def studentized_intervals(
     n: int, values: np.ndarray, spread: np.ndarray, resamples: np.ndarray, spreads: np.ndarray, confidence: float
 ) -> np.ndarray | None:
-    """Intervals of M numbers by how far resampled ones lie from them in units of their own spread.
+    """Intervals (M, 2) of M numbers, by how far resampled ones lie from them in units of their own spread.
 
     Args:
         n: size of the sample behind the numbers, of the smaller one where there are two.
@@ -117,9 +109,6 @@ def studentized_intervals(
         resamples: (B, M) the numbers in every resample.
         spreads: (B, M) their spread there.
         confidence: of the intervals.
-
-    Returns:
-        (M, 2) lower and upper ends, or None where n is below `SMALLEST`.
     """
     if n < SMALLEST:
         return None
@@ -136,7 +125,6 @@ def wilson_interval(share: float, n: float, confidence: float = 0.95) -> tuple[f
     Args:
         share: 0..1; that of cases which are themselves shares gets an interval that is rather too wide.
         n: cases, at least 1; no whole number where it is an effective one.
-        confidence: of the interval.
 
     Example:
         >>> [round(end, 3) for end in wilson_interval(1.0, 2)]

@@ -25,7 +25,7 @@ class Index:
         embeddings: digest of those that it was built of, see `Bank.digest`.
 
     Raises:
-        ValueError: a name that FAISS does not understand.
+        ValueError: a name that FAISS does not understand, or too few embeddings to train such an index.
         OSError: FAISS is not installed.
     """
 
@@ -42,11 +42,7 @@ class Index:
 
     @classmethod
     def build(cls, embeddings: np.ndarray, name: str, digest: str) -> Index:
-        """Train and fill an index of embeddings (U, D) float32; they and the name decide it, with one version of FAISS.
-
-        Raises:
-            ValueError: also too few embeddings to train it.
-        """
+        """Train and fill an index of embeddings (U, D) float32; they, the name and FAISS's version decide it."""
         with _faiss(name) as faiss:
             factory = name.split("/")[0]
             index = cls(name, faiss.index_factory(embeddings.shape[1], factory, faiss.METRIC_INNER_PRODUCT), digest)

@@ -22,7 +22,7 @@ def check_lengths(predictions: int, references: int) -> None:
 
 
 def order_of(count: int, predictions: Keys, references: Keys, join: str | None = None) -> np.ndarray | None:
-    """Find the row of the prediction for each reference.
+    """Find the row of the prediction for each reference, (N,); None where they stay as they are.
 
     Args:
         count: of predictions.
@@ -30,9 +30,6 @@ def order_of(count: int, predictions: Keys, references: Keys, join: str | None =
         references: their descriptions, and their `sample_id` where they have one.
         join: column to join by, or several (`"sample_id,description"`), which together are of one row. None: the rows
             are in the order of the references, which is checked by all columns that both sides have.
-
-    Returns:
-        (N,) rows of the predictions in the order of the references; None where they stay as they are.
 
     Raises:
         ValueError: not one prediction per reference, rows in another order (the message names the first, and how to

@@ -24,13 +24,7 @@ logger = logging.getLogger(__name__)
 def read_batch(
     predictions: Any, references: Any, *, join: str | None = None, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, References]:
-    """Read predictions, as expressions (N, 51) or pictures, in the order of as many references.
-
-    Args:
-        predictions: what `read_predictions` reads.
-        references: what `read_references` reads.
-        join: column to join them by, see `order_of`.
-        layout: of bare vectors, see `as_expressions`.
+    """Read predictions and as many references, and put them in the order of these; see `read_predictions` and so on.
 
     Raises:
         ValueError: what `read_predictions`, `read_references` and `order_of` refuse.
@@ -46,16 +40,13 @@ def read_batch(
 def read_predictions(
     predictions: Any, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, dict[str, list[Any]]]:
-    """Read predictions, and what they say of whose faces they are.
+    """Read pictures or expressions (N, 51), and their columns of `KEYS`, where there are any.
 
     Args:
         predictions: pictures; what `as_expressions` reads; or rows (mappings) or a table (`datasets.Dataset`,
             DataFrame, PyArrow table, mapping of columns) with `blendshapes`, or a key for each of the 51 names, and
             perhaps `sample_id` and `description`.
         layout: of bare vectors.
-
-    Returns:
-        Pictures or expressions (N, 51), and columns of `KEYS`, where there are any.
 
     Raises:
         ValueError: a text, a table without blendshapes, or what `as_expressions` refuses.
@@ -99,11 +90,7 @@ def read_predictions(
 def open_predictions(
     name: str | os.PathLike[str], layout: Layout | None = None, **options: Any
 ) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
-    """Read expressions from a file, or from a folder of the published release; `options` are of `read_expressions`.
-
-    Returns:
-        Expressions (N, 51), their space where the file says it, and its columns `sample_id` and `description` where it
-        has them, which say whose face a row is.
+    """Read expressions (N, 51) of a file or the published release, and their space and columns of `KEYS`, if any.
 
     Raises:
         ValueError: what `read_expressions` refuses.
@@ -126,12 +113,7 @@ def open_predictions(
 
 
 def space_of(option: Space | None, predictions: Space | None, references: References) -> Space:
-    """Decide the space of predictions: as they say, else as the user says, else as the references, else weights.
-
-    Args:
-        option: what the user says.
-        predictions: what their file says.
-        references: who may say the space of their own expressions.
+    """Decide the space of predictions: by the user's option or by their own file, else by the references, else weights.
 
     Raises:
         ValueError: the user contradicts the file.

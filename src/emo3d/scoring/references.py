@@ -31,11 +31,10 @@ class References:
     """Rows that predictions are scored against.
 
     Attributes:
-        descriptions: N texts.
         intensities: (N, 8) float64 in 0..1, order `EMOTIONS`; as `canonical_intensities` has them.
         expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`, or None where the references hold none.
         space: of the expressions; where it is None, it is taken to be that of the predictions.
-        ids: N values of `sample_id`, None where the references have none.
+        ids: values of `sample_id`, None where the references have none.
     """
 
     descriptions: list[str]
@@ -104,7 +103,7 @@ def hash_rows(digests: np.ndarray, space: str) -> str:
 
 
 def read_references(references: Any, space: Space | None = None) -> References:
-    """Read references.
+    """Read references from rows or columns.
 
     Args:
         references: a sequence of mappings, a `datasets.Dataset`, a DataFrame or a mapping of columns, with
@@ -175,12 +174,9 @@ def _expressions(values: Sequence[Any]) -> np.ndarray | None:
 
 
 def read_references_file(path: str | os.PathLike[str]) -> References:
-    """Read references from a file of this machine.
+    """Read references from a `.csv`, `.parquet` or `.jsonl` of this machine, with columns as for `read_references`.
 
-    Args:
-        path: `.csv`, `.parquet` or `.jsonl`, with a column `description`, the emotions as `intensities` (eight numbers,
-            in a CSV printed in brackets) or as a column for each, and perhaps `sample_id` and the blendshapes, in one
-            column or in 51.
+    In a CSV, `intensities` and `blendshapes` are numbers printed in brackets.
 
     Raises:
         ValueError: another kind of file, or what `read_references` refuses; the message begins with the file's name.
@@ -205,8 +201,8 @@ def open_references(name: str, config: str | None = None, split: str = "test") -
     Args:
         name: a folder of the published release, a `.csv` or `.jsonl` file as for `read_references_file`, or what
             `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a `.parquet` file, an id on the Hub.
-        config: of several that the dataset has; a release has none.
-        split: of several, likewise.
+        config: of a dataset that has several.
+        split: likewise.
 
     Raises:
         ValueError: no such config or split, or what `read_references` refuses.

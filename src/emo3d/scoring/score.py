@@ -55,7 +55,7 @@ def score(
         settings: `ScoreSettings()` by default, in the space that the references say, if they do.
         backbone: its name; or a backbone, whose own id and revision are signed.
         device: of a backbone that is loaded here.
-        batch_size: faces encoded at a time; the last batch is filled up, see `Emo3DScorer`.
+        batch_size: faces encoded at a time; see `Emo3DScorer`.
         join: column that predictions and references are joined by, instead of by their order: `"description"`,
             `"sample_id"`, or both with a comma between.
         layout: of vectors of 52 scores.

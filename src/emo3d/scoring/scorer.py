@@ -28,7 +28,7 @@ _AHEAD = 8  # batches rendered at once
 
 
 class Emo3DScorer:
-    """Score faces that come in parts, in a training loop or on several machines.
+    """Score faces that come in parts, in a training loop or on several machines; see `score` for what goes in.
 
     Faces are rendered and encoded when they are added; the bank is searched in `compute`. The result does not depend on
     how the faces were split, in which order they came or which scorer saw them:
@@ -42,18 +42,12 @@ class Emo3DScorer:
     Memory grows by the embedding of a face (2 kB with ViT-B/32, times `settings.identities`).
 
     Args:
-        settings: `ScoreSettings()` by default.
-        backbone: its name; or a backbone, used instead of loading `settings.backbone`, whose own id and revision are
-            signed.
-        device: of a backbone that is loaded here.
+        settings: as for `score`, like `backbone` and `device`.
         batch_size: faces encoded at a time; the same in scorers that are merged.
 
     Attributes:
         state: the faces added so far.
         bank: what they look up; None stands for their own references.
-
-    Raises:
-        ValueError: a batch size below 1.
 
     Example:
         >>> scorer = Emo3DScorer(ScoreSettings(backbone="quickstart", k=1))
@@ -111,12 +105,8 @@ class Emo3DScorer:
     def update(self, predictions: Any, references: Any) -> None:
         """Add faces with the references they were made for; all of them, or none where something is wrong.
 
-        Args:
-            predictions: see `score`; a scorer takes either expressions or pictures.
-            references: see `score`.
-
         Raises:
-            ValueError: what `score` refuses, or faces of another kind than before.
+            ValueError: what `score` refuses, or pictures after expressions, or the other way round.
             OSError: the backbone cannot be loaded.
         """
         faces, references = read_batch(predictions, references)
@@ -159,11 +149,7 @@ class Emo3DScorer:
         return self
 
     def compute(self) -> Emo3DResult:
-        """Score all faces added so far; more may be added after.
-
-        Returns:
-            The score, its parts, intervals and signature; `per_sample` is in the order of the updates, then of the
-            scorers merged.
+        """Score all faces added so far, in the order of the updates, then of the scorers merged; more may be added.
 
         Raises:
             ValueError: no faces, or fewer references than k where they are the bank.
