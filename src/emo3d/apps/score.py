@@ -72,7 +72,7 @@ CSS = """
 .faces img {display: block; width: 100%; aspect-ratio: 1}
 .faces figcaption {padding: 8px 10px; font-size: 13px; line-height: 1.4; color: var(--body-text-color)}
 .faces p {margin: 0 0 4px; overflow-wrap: anywhere}
-.faces .text {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
+.faces .said {display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden}
 .faces small {font-size: 12px}
 .gone {display: none !important}
 @media (max-width: 760px) {
@@ -194,7 +194,7 @@ def face_cards(
         cards.append(
             f'<figure><img src="{encode_picture(picture)}" alt="Face {row}"><figcaption>'
             f"<p><b>KL {result.per_sample['kl_divergence'][row]:.2f}</b> <small>row {row}</small></p>"
-            f'<p class="text" title="{text}">{text}</p><small>described: {leading(expected)}<br>'
+            f'<p class="said" title="{text}">{text}</p><small>described: {leading(expected)}<br>'
             f"shown: {leading(result.per_sample['distribution'][row])}</small></figcaption></figure>"
         )
     return f'<div class="faces">{"".join(cards)}</div>'

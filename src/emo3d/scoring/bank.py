@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ from emo3d.scoring.references import content_hash
 
 logger = logging.getLogger(__name__)
 
-_TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
+_TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
 _PICTURES = 4096  # looked up in an index at once
 
@@ -139,9 +140,8 @@ class Bank:
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         columns = {"description": list(self.descriptions), "intensities": self.intensities.tolist()}
-        with TemporaryDirectory(dir=folder) as scratch:
-            parquet.write_table(pyarrow.table(columns), Path(scratch, _TABLE))
-            os.replace(Path(scratch, _TABLE), Path(folder, _TABLE))
+        with _whole(Path(folder, _TABLE)) as file:
+            parquet.write_table(pyarrow.table(columns), file)
         self._write_embeddings(Path(folder, _EMBEDDINGS))
 
     def __len__(self) -> int:
@@ -234,9 +234,8 @@ class Bank:
             content = self.index.to_bytes()
             metadata |= {"index": self.index.name, "index_digest": _index_digest(self.index.name, content)}
             tensors["index"] = torch.from_numpy(content)
-        with TemporaryDirectory(dir=file.parent) as scratch:
-            save_file(tensors, Path(scratch, file.name), metadata)
-            os.replace(Path(scratch, file.name), file)
+        with _whole(file) as path:
+            save_file(tensors, path, metadata)
 
     @cached_property
     def _content(self) -> str:
@@ -264,6 +263,14 @@ def embeddings_digest(embeddings: torch.Tensor) -> str:
 
 def _index_digest(name: str, content: np.ndarray) -> str:
     return hashlib.sha256(name.encode() + content.tobytes()).hexdigest()[:12]
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """A path to write to; what was written replaces the file at the end."""
+    with TemporaryDirectory(dir=file.parent) as scratch:
+        yield Path(scratch, file.name)
+        os.replace(Path(scratch, file.name), file)
 
 
 def _cache_file(backbone: str, content: str) -> Path | None:

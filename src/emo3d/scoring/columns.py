@@ -53,17 +53,9 @@ def missing_column(name: str, names: Iterable[Any]) -> str:
 
 
 def read_table(path: Path, names: Collection[str]) -> dict[str, list[Any]]:
-    """Read some columns of a file: `.csv`, `.parquet`, or of `.json` and `.jsonl` the keys of its rows.
+    """Read the columns of `names` that a `.csv` or `.parquet` has, or the rows of a `.json` or `.jsonl`.
 
-    Args:
-        path: of the file.
-        names: columns to read, where they are there. Numbers in a CSV stay text in `KEYS` alone.
-
-    Returns:
-        By name; columns that are not in `names` come without values, for a message to name them.
-
-    Raises:
-        ValueError: no such table.
+    Its other columns come without values, for a message to name them. `KEYS` in a CSV stay text.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -77,16 +69,17 @@ def read_table(path: Path, names: Collection[str]) -> dict[str, list[Any]]:
         return columns | {name: table[name].to_pylist() for name in table.column_names}
     if suffix == ".csv":
         return _csv_columns(path, names)
-    rows = read_json(path) if suffix == ".json" else read_json_lines(path)
-    if suffix == ".json" and isinstance(rows, dict):
-        rows = rows.get("expressions", [])
-    rows = rows if isinstance(rows, list) else []
-    for number, row in enumerate(rows):
-        if suffix == ".jsonl" and not isinstance(row, dict):
-            raise ValueError(f"expected an object in row {number}, got {type(row).__name__}")
-    rows = [row for row in rows if isinstance(row, dict)]
-    every = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] if name in names else [] for name in every}
+    if suffix == ".jsonl":
+        rows = read_json_lines(path)
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise ValueError(f"expected an object in row {number}, got {type(row).__name__}")
+    else:
+        document = read_json(path)
+        entries = document.get("expressions") if isinstance(document, dict) else document
+        rows = [row for row in entries if isinstance(row, dict)] if isinstance(entries, list) else []
+    keys = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] if name in names else [] for name in keys}
 
 
 def _csv_columns(path: Path, names: Collection[str]) -> dict[str, list[Any]]:

@@ -72,12 +72,9 @@ class Index:
 
         Args:
             pictures: (N, D) float32 of unit length.
-            k: at most the number of rows.
+            k: at most the number of rows; a ValueError where FAISS finds fewer texts.
             rows: (U, R) the first rows with each text, all or k of them; -1 where a text has fewer.
             width: texts looked up; k and one more by default, and more where that leaves the cut at k open.
-
-        Raises:
-            ValueError: fewer than k texts were found for a picture, although there are so many.
         """
         texts, width = min(k, len(rows)), min(width or k + 1, len(rows))
         count = max(1, _CANDIDATES // (width * rows.shape[1]))

@@ -42,14 +42,8 @@ def read_predictions(
 ) -> tuple[np.ndarray | Pictures, dict[str, list[Any]]]:
     """Read pictures or expressions (N, 51), and their columns of `KEYS`, where there are any.
 
-    Args:
-        predictions: pictures; what `as_expressions` reads; or rows (mappings) or a table (`datasets.Dataset`,
-            DataFrame, PyArrow table, mapping of columns) with `blendshapes`, or a key for each of the 51 names, and
-            perhaps `sample_id` and `description`.
-        layout: of bare vectors.
-
-    Raises:
-        ValueError: a text, a table without blendshapes, or what `as_expressions` refuses.
+    Expressions are what `as_expressions` reads; or rows (mappings) or a table (`datasets.Dataset`, DataFrame, PyArrow
+    table, mapping of columns) with `blendshapes`, or with a column for each of the 51.
     """
     if isinstance(predictions, (str, Path)):
         raise ValueError(
@@ -92,9 +86,7 @@ def open_predictions(
 ) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
     """Read expressions (N, 51) of a file or the published release, and their space and columns of `KEYS`, if any.
 
-    Raises:
-        ValueError: what `read_expressions` refuses.
-        FileNotFoundError: no such file.
+    `layout` and `options`, and what is refused: see `read_expressions`.
     """
     from emo3d.dataset import as_pairs, is_release, read_release
 

@@ -103,19 +103,14 @@ def hash_rows(digests: np.ndarray, space: str) -> str:
 
 
 def read_references(references: Any, space: Space | None = None) -> References:
-    """Read references from rows or columns.
+    """Read references from a sequence of mappings, a `datasets.Dataset`, a DataFrame or a mapping of columns.
 
-    Args:
-        references: a sequence of mappings, a `datasets.Dataset`, a DataFrame or a mapping of columns, with
-            `description` (text), `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion to
-            number) or a column for each emotion and, in all rows or in none, `blendshapes` (51 scores) or a column for
-            each of them. `sample_id` says whose rows they are, where the predictions have it too. Other columns are
-            not looked at.
-        space: of the blendshapes, where it is known.
+    They have a `description` (text), `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion
+    to number) or a column for each emotion and, in all rows or in none, `blendshapes` (51 scores, in `space`) or a
+    column for each of them; perhaps a `sample_id`, which says whose rows they are. Other columns are not looked at.
 
     Raises:
-        ValueError: no rows, a row without a description or intensities, or with bad ones; the message names the row.
-            An unknown space.
+        ValueError: no rows, or one without a description or intensities, or with bad ones; the message names the row.
     """
     if space is not None:
         return replace(read_references(references), space=check_space(space))
@@ -198,11 +193,8 @@ def read_references_file(path: str | os.PathLike[str]) -> References:
 def open_references(name: str, config: str | None = None, split: str = "test") -> References:
     """Read the references of a dataset by its name, with the space of their blendshapes where the dataset says it.
 
-    Args:
-        name: a folder of the published release, a `.csv` or `.jsonl` file as for `read_references_file`, or what
-            `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a `.parquet` file, an id on the Hub.
-        config: of a dataset that has several.
-        split: likewise.
+    That is a folder of the published release, a `.csv` or `.jsonl` file as for `read_references_file`, or what
+    `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a `.parquet` file, an id on the Hub.
 
     Raises:
         ValueError: no such config or split, or what `read_references` refuses.

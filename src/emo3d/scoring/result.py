@@ -50,15 +50,13 @@ class Emo3DResult:
         intervals: (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others,
             which have none below `emo3d.scoring.core.SMALLEST` faces.
         per_emotion: by the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`,
-            `kl_divergence` and `emo3d` of those samples, and `intervals` of the latter two, as far as there are.
+            `kl_divergence` and `emo3d` of those samples, and `intervals` of the latter two, if any.
         per_band: the same by how strong that emotion is, one of `BANDS`.
-        per_sample: `kl_divergence` (N,), `distribution` (N, 8) retrieved for each face, `reference` (N,), the place of
+        per_sample: of n = N faces `kl_divergence` (N,), `distribution` (N, 8) retrieved, `reference` (N,), the place of
             its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
             `mse` (N,), `mae` (N,). With several identities the first two are means over them, and `match` a share.
-        n: N, the number of faces.
         truncated: distinct descriptions of the bank that were longer than the backbone's window.
         references: content hash of the references' descriptions and intensities, the same in any order of them.
-        signature: the settings in force.
         reference_expressions: content hash of the references' expressions that `mse` and `mae` compare with, the same
             in any order of them; None where nothing was compared, and in a result of an earlier version.
     """
@@ -79,7 +77,7 @@ class Emo3DResult:
     reference_expressions: str | None = None
 
     def __str__(self) -> str:
-        """One line that can stand in a footnote: the numbers, their intervals, n, and all that moves them."""
+        """One line for a footnote: the numbers, their intervals, n, and all that moves them."""
         k = signature_fields(self.signature).get("k", "k")
         parts = []
         for name, (label, form) in _FORMS.items():
@@ -120,11 +118,7 @@ class Emo3DResult:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Emo3DResult:
-        """Turn back what `to_dict` made; without per-sample values, if it had none.
-
-        Raises:
-            ValueError: something is missing, or is no part of a result, or contradicts another part (`check_result`).
-        """
+        """Turn back what `to_dict` made; a ValueError names what is missing, or contradicts another part."""
         names = [field.name for field in fields(cls)]
         for name in names:
             if name not in plain and name not in _LATER:
@@ -151,12 +145,7 @@ class Emo3DResult:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Emo3DResult:
-        """Read what `save` and `emo3d score --out` write.
-
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: it holds no result; the message names the file.
-        """
+        """Read what `save` and `emo3d score --out` write; a ValueError names a file that holds no result."""
         try:
             return cls.from_dict(read_plain(path))
         except ValueError as error:
@@ -182,12 +171,10 @@ def summarise(
     """Make a result of the values of every face; it does not depend on the order of the faces.
 
     Args:
-        per_sample: see `Emo3DResult`.
+        per_sample: see `Emo3DResult`, like `signature` and `truncated`.
         references: N of them.
         settings: with the hash of the bank.
-        signature: of them.
-        truncated: descriptions of the bank.
-        digests: of the rows whose expressions were compared with, see `row_digests`.
+        digests: of the references whose expressions were compared with, see `row_digests`.
     """
     columns = {name: per_sample[column] for name, column in COLUMNS.items() if column in per_sample}
     # The resampled rows are those of an order that follows from their content; the last key counts first.

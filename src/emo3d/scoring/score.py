@@ -62,9 +62,9 @@ def score(
         fields: settings by their names, for example `space="reading"`; they replace those of `settings`.
 
     Raises:
-        ValueError: bad expressions, pictures or references, not as many of one as of the other, a bank smaller than k,
-            of another backbone or of another hash than `settings.bank`, rows in another order than the references;
-            messages name the row. Readings for an identity without a calibration.
+        ValueError: bad expressions, pictures or references (the message names the row), not as many of one as of the
+            other or in another order, a bank smaller than k, of another backbone or of another hash than
+            `settings.bank`, readings for an identity without a calibration.
         TypeError: a field that `ScoreSettings` does not have.
         OSError: the backbone cannot be loaded.
     """
@@ -91,9 +91,6 @@ def score_distributions(distributions: Any, references: Any, settings: ScoreSett
             their sum.
         references: see `score`.
         settings: `variant`, `k`, `epsilon`, `alpha` and the bootstrap; the others make no difference.
-
-    Raises:
-        ValueError: bad distributions or references, or not as many of one as of the other.
     """
     settings = settings or ScoreSettings()
     references = read_references(references)

@@ -89,10 +89,7 @@ class Emo3DScorer:
         return len(self.state)
 
     def fit(self, bank: Any) -> Emo3DScorer:
-        """Set what faces look up, for this and all later results, and return the scorer itself.
-
-        Args:
-            bank: a `Bank`, or references as for `update`, which are sorted and embedded.
+        """Set what faces look up, a `Bank` or references, for this and all later results; return the scorer itself.
 
         Raises:
             ValueError: bad references, a bank smaller than k, of another backbone or of another hash than

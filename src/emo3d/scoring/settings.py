@@ -36,9 +36,7 @@ class ScoreSettings:
         identities: K; above 1, every expression is rendered on the first K of `emo3d.face.PANEL` instead, and its
             divergence is the mean over them, at K times the cost. The signature has the panel as `identity`.
         render: how; None is the default portrait at the backbone's own size.
-        n_bootstrap: resamples behind the intervals.
-        confidence: of the intervals.
-        seed: of the resampling.
+        n_bootstrap: resamples behind the intervals; `seed` is theirs.
     """
 
     variant: Variant = "paper"

@@ -38,9 +38,8 @@ class Emo3DMetric(Metric):
     """`Emo3DScorer` with the life of torchmetrics: `update`, `compute`, `forward`, `reset`, `merge_state`, and syncing.
 
     `compute` returns a tensor for each of `emo3d` (lower is better), `kl_divergence`, `recall_at_k`, `mse` and `mae`,
-    as far as there are; `result` is then the whole `Emo3DResult`. All are those of `score`, whatever the updates were;
-    updates of whole batches are the fastest. `forward` scores a batch by itself, which needs a `bank`, or at least k
-    rows in every batch.
+    as far as there are, with the numbers of `score`; `result` is then the whole `Emo3DResult`. Updates of whole batches
+    are the fastest. `forward` scores a batch by itself, which needs a `bank`, or at least k rows in every batch.
 
     Args:
         settings: `ScoreSettings()` by default.
@@ -99,8 +98,7 @@ class Emo3DMetric(Metric):
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Score all faces, of all processes; see the class."""
-        state = self._state()
-        self.scorer.state = state
+        self.scorer.state = self._state()
         try:
             self.result = self.scorer.compute()
         finally:
