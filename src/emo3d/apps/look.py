@@ -13,9 +13,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 THEME = gr.themes.Soft(  # fonts of the system: no other host is asked for one
-    primary_hue="indigo",
-    font=["system-ui", "sans-serif"],
-    font_mono=["ui-monospace", "monospace"],
+    primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
 ).set(  # text of second rank at 4.5 to 1 and more on every ground of this theme
     body_text_color_subdued="*neutral_600",
     body_text_color_subdued_dark="*neutral_300",

@@ -21,15 +21,7 @@ from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
 from emo3d.pictures import encode_picture
-from emo3d.scoring import (
-    DEFAULT_BACKBONE,
-    QUICKSTART,
-    Emo3DResult,
-    References,
-    ScoreSettings,
-    load_backbone,
-    score,
-)
+from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References, ScoreSettings, load_backbone, score
 from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import open_predictions, space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
@@ -55,13 +47,7 @@ picture of a face, as in the published Emo3D. They are turned into weights (cali
 *none* renders them as they are, as in the publication. Predictions without a space have that of the references, or else
 are weights."""
 
-NUMBERS = {
-    "emo3d": "Emo3D",
-    "kl_divergence": "KL divergence",
-    "recall_at_k": "recall@k",
-    "mse": "MSE",
-    "mae": "MAE",
-}
+NUMBERS = {"emo3d": "Emo3D", "kl_divergence": "KL divergence", "recall_at_k": "recall@k", "mse": "MSE", "mae": "MAE"}
 HEADINGS = ["", "value", "95% interval"]
 PLOTTED = ["main emotion", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
