@@ -99,6 +99,7 @@ def test_pictures_of_a_backbone_of_ones_own():
     for rows in (range(6), range(6, N)):
         metric.update(pictures(rows), [BARE[row] for row in rows])
     assert_same(metric, score(pictures(range(N)), BARE, settings=settings, backbone=backbone))
+    assert_same(metric.clone(), metric.result)  # which has the backbone, too
     backbone.encode_pictures = lambda pictures: backbone.pictures[: len(pictures)]
     metric.update(EXPRESSIONS[:2], BARE[:2])
     with pytest.raises(

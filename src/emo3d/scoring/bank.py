@@ -283,9 +283,9 @@ def _cache_file(backbone: str, content: str) -> Path | None:
 
 def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
     """Fields of a bank that its file of embeddings holds, and the hash of the others; all verified."""
-    with safe_open(file, "pt") as opened:
-        metadata = dict(opened.metadata() or {})
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    with safe_open(file, "pt") as content:
+        metadata = dict(content.metadata() or {})
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     embeddings, index = tensors.get("embeddings"), None
     if not metadata.keys() >= {"hash", "backbone", "truncated"} or embeddings is None:
         raise ValueError(f"expected the embeddings of a bank, got {file}")
@@ -297,11 +297,11 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
     if (name := metadata.get("index")) is not None:
         if "index" not in tensors or "index_digest" not in metadata:  # an earlier version's
             index = Index.build(embeddings.numpy(), name, digest)
-        elif metadata["index_digest"] != _index_digest(name, content := tensors["index"].numpy()):
+        elif metadata["index_digest"] != _index_digest(name, data := tensors["index"].numpy()):
             # FAISS itself may crash on damaged bytes.
             raise ValueError(f"expected the index that was saved in {file}, its digest is another")
         else:
-            index = Index.from_bytes(content, name, digest)
+            index = Index.from_bytes(data, name, digest)
     fields = {
         "embeddings": embeddings,
         "truncated": int(metadata["truncated"]),
@@ -325,6 +325,6 @@ def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
     return columns.gather(1, similarity.gather(1, columns).sort(descending=True, stable=True).indices)
 
 
-def _check_finite(embeddings: torch.Tensor, what: str) -> None:
+def _check_finite(embeddings: torch.Tensor, inputs: str) -> None:
     if not embeddings.isfinite().all():
-        raise ValueError(f"the backbone gave embeddings of {what} that are not finite")
+        raise ValueError(f"the backbone gave embeddings of {inputs} that are not finite")

@@ -37,16 +37,16 @@ def order_of(count: int, predictions: Keys, references: Keys, join: str | None =
     sides = {"predictions": _texts(predictions), "references": _texts(references)}
     if join is None:
         check_lengths(count, len(sides["references"]["description"]))
-        shared = [name for name in KEYS if all(name in keys for keys in sides.values())]
-        for name in shared:
-            _check_order(name, shared, *sides.values())
+        names = [name for name in KEYS if all(name in keys for keys in sides.values())]
+        for name in names:
+            _check_order(name, names, *sides.values())
         return None
     names = [name.strip() for name in join.split(",")]
     for side, keys in sides.items():
         for name in names:
             if name not in keys:
-                there = ", ".join(keys) or "none"
-                raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {there}")
+                columns = ", ".join(keys) or "none"
+                raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {columns}")
     rows, places = (_rows(side, keys, names) for side, keys in sides.items())
     for side, partner, missing in (
         ("prediction", "reference", places.keys() - rows.keys()),
@@ -75,11 +75,11 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _check_order(name: str, shared: Sequence[str], predictions: Keys, references: Keys) -> None:
+def _check_order(name: str, names: Sequence[str], predictions: Keys, references: Keys) -> None:
     for row, (text, expected) in enumerate(zip(predictions[name], references[name], strict=True)):
         if text != expected:
-            unique = [key for key in shared if len(set(references[key])) == len(references[key])]
-            join = unique[0] if unique else ",".join(shared)
+            unique = [key for key in names if len(set(references[key])) == len(references[key])]
+            join = unique[0] if unique else ",".join(names)
             raise ValueError(
                 f"expected the predictions in the order of the references, but row {row} has the {name} "
                 f"{_quote(text)} and reference {row} has {_quote(expected)}: join them by it "

@@ -175,6 +175,11 @@ class Emo3DScorer:
             self.state = replace(self.state, embeddings=embeddings, waiting=None)
         return self.state
 
+    def __deepcopy__(self, memo: Any) -> Emo3DScorer:
+        scorer = object.__new__(type(self))
+        scorer.__dict__ |= self.__dict__  # none of which is changed in place
+        return scorer
+
     def __getstate__(self) -> dict[str, Any]:
         self._load()
         state = self.encode_waiting()
