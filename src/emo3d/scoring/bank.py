@@ -171,10 +171,7 @@ class Bank:
 
         Args:
             factory: for `faiss.index_factory`; or a whole name as in the signature.
-            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0.
-
-        Raises:
-            ValueError, OSError: see `Index`.
+            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0; see `Index`.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
         return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name, self.digest))

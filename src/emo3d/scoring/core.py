@@ -100,15 +100,10 @@ def bootstrap_intervals(
 def studentized_intervals(
     n: int, values: np.ndarray, spread: np.ndarray, resamples: np.ndarray, spreads: np.ndarray, confidence: float
 ) -> np.ndarray | None:
-    """Intervals (M, 2) of M numbers, by how far resampled ones lie from them in units of their own spread.
+    """Intervals (M, 2) of values (M,), by how far resampled ones (B, M) lie from them in units of their own spread.
 
-    Args:
-        n: size of the sample behind the numbers, of the smaller one where there are two.
-        values: (M,) the numbers.
-        spread: (M,) their standard errors, or whatever is proportional to them.
-        resamples: (B, M) the numbers in every resample.
-        spreads: (B, M) their spread there.
-        confidence: of the intervals.
+    `spread` (M,) is their standard error, or what is proportional to it, and `spreads` (B, M) that of each resample;
+    n is the size of the sample, of the smaller one where there are two.
     """
     if n < SMALLEST:
         return None

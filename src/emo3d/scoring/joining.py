@@ -25,8 +25,9 @@ def order_of(count: int, predictions: Keys, references: Keys, join: str | None =
     """Find the row of the prediction for each reference, (N,); None where they stay as they are.
 
     Args:
-        predictions: their columns of `KEYS`; none where they are expressions alone. 12, 12.0 and "12" are one key.
-        references: their descriptions, and their `sample_id` where they have one.
+        count: of predictions.
+        predictions: their columns of `KEYS`, if any; 12, 12.0 and "12" are one key.
+        references: their descriptions, and their `sample_id`, if any.
         join: column to join by, or several (`"sample_id,description"`), which together are of one row. None: the rows
             are in the order of the references, which is checked by all columns that both sides have.
 

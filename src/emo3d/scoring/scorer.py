@@ -31,13 +31,10 @@ class Emo3DScorer:
     """Score faces that come in parts, in a training loop or on several machines; see `score` for what goes in.
 
     Faces are rendered and encoded when they are added; the bank is searched in `compute`. The result does not depend on
-    how the faces were split, in which order they came or which scorer saw them:
-
-    - References that are their own bank are brought into one order, by description, then intensities; duplicates stay.
-      A `Bank` keeps its own order.
-    - The bootstrap draws from rows in an order that follows from their content.
-    - The backbone always sees `batch_size` pictures, since encoders round differently with every other number of them.
-      So faces wait until there are enough for a batch, and the last batch is filled up.
+    how the faces were split, in which order they came or which scorer saw them: references that are their own bank are
+    sorted, the bootstrap draws from rows in an order that follows from their content, and the backbone always sees
+    `batch_size` pictures, since encoders round differently with every other number of them. So faces wait until there
+    are enough for a batch, and the last batch is filled up.
 
     Memory grows by the embedding of a face (2 kB with ViT-B/32, times `settings.identities`).
 
