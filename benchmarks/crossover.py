@@ -116,7 +116,7 @@ def searches(bank: Bank, queries: torch.Tensor, wanted: np.ndarray | None) -> It
         memory = gigabytes(indexed.index)
         for parameter in parameters:
             name = "/".join(filter(None, (factory, parameter)))
-            each, found = look_up(replace(bank, index=Index(name, indexed.index.built)))
+            each, found = look_up(replace(bank, index=Index(name, indexed.index.faiss, indexed.index.embeddings)))
             hits = [len(np.intersect1d(one, other)) for one, other in zip(exact, found, strict=True)]
             moved = mean_divergence(found) - mean_divergence(exact)
             yield Search(name, build, each, np.mean(hits) / 10, moved, memory)
@@ -125,7 +125,7 @@ def searches(bank: Bank, queries: torch.Tensor, wanted: np.ndarray | None) -> It
 def gigabytes(index: Index) -> float:
     """What an index would fill in a file, counted without making one: so much it takes in memory, too."""
     sizes: list[int] = []
-    faiss.write_index(index.built, faiss.PyCallbackIOWriter(lambda part: sizes.append(len(part))))
+    faiss.write_index(index.faiss, faiss.PyCallbackIOWriter(lambda part: sizes.append(len(part))))
     return sum(sizes) / 1e9
 
 

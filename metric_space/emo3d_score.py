@@ -11,9 +11,9 @@ from PIL import Image
 
 from emo3d.pictures import MORE_FORMATS, open_picture
 from emo3d.scoring import Bank, ScoreSettings, read_references, score
-from emo3d.scoring.inputs import Pictures, is_pictures, read_batch
+from emo3d.scoring.columns import column_names
 from emo3d.scoring.joining import check_lengths
-from emo3d.scoring.tables import column_names
+from emo3d.scoring.predictions import Pictures, is_pictures, read_batch
 
 _DESCRIPTION = """\
 Emo3D says whether faces show the emotions they were generated from. Each predicted expression is rendered, its picture
@@ -110,7 +110,7 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
         self.options = {name: kwargs.pop(name) for name in list(kwargs) if name not in of_evaluate}
         if kwargs.get("seed") is not None:
             self.options["seed"] = kwargs["seed"]
-        _split(self.options)  # a name that nobody knows is an error here, not where it would first be missed
+        _split(self.options)  # an unknown name is an error here, not where it would first be missed
         super().__init__(*args, **kwargs)
 
     def _info(self):
@@ -133,25 +133,25 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
         """Check a batch and keep it for `compute`; where something is wrong with it, nothing of it is kept."""
         if predictions is None or references is None:
             raise ValueError("expected predictions and references, got only one of them")
-        described = read_references(references)
-        if described.space is not None:
+        references = read_references(references)
+        if references.space is not None:
             raise ValueError("expected references as rows and their space as references_space, got both in one")
         if _are_pictures(predictions):
-            shown = [{"blendshapes": None, "picture": picture} for picture in _files(predictions)]
-            check_lengths(len(shown), len(described))
+            faces = [{"blendshapes": None, "picture": picture} for picture in _files(predictions)]
+            check_lengths(len(faces), len(references))
         else:
             options = {"join": join or self.options.get("join"), "layout": layout or self.options.get("layout")}
-            expressions, described = read_batch(predictions, described, **options)
-            shown = [{"blendshapes": expression, "picture": None} for expression in expressions]
+            expressions, references = read_batch(predictions, references, **options)
+            faces = [{"blendshapes": expression, "picture": None} for expression in expressions]
         rows = [
             {
                 "description": description,
-                "intensities": described.intensities[row],
-                "blendshapes": None if described.expressions is None else described.expressions[row],
+                "intensities": references.intensities[row],
+                "blendshapes": None if references.expressions is None else references.expressions[row],
             }
-            for row, description in enumerate(described.descriptions)
+            for row, description in enumerate(references.descriptions)
         ]
-        super().add_batch(predictions=shown, references=rows)
+        super().add_batch(predictions=faces, references=rows)
 
     def add(self, *, prediction=None, reference=None, predictions=None, references=None):
         """Add one prediction with its reference; `evaluate.combine` gives both in the plural."""
@@ -163,8 +163,9 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
         options = {**self.options, **options}
         _split(options)  # before the rows are read, for then they are gone
         if predictions is not None or references is not None:
-            given = {name: options.get(name) for name in ("layout", "join")}
-            self.add_batch(predictions=predictions, references=references, **given)
+            self.add_batch(
+                predictions=predictions, references=references, layout=options.get("layout"), join=options.get("join")
+            )
         return super().compute(**options)
 
     def _compute(self, *, predictions, references, **options):

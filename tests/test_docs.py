@@ -14,7 +14,7 @@ from emo3d.cli import app
 from emo3d.dataset import sample_folder
 from emo3d.face import RenderSettings
 from emo3d.scoring import QUICKSTART, ScoreSettings, load_backbone, read_references
-from emo3d.scoring.inputs import content_hash
+from emo3d.scoring.references import content_hash
 from emo3d_lab.sample import make_rows
 from test_readme import commands
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from emo3d.apps.look import bars
 from emo3d.emotions import EMOTIONS
+from emo3d_demo.bars import bars
 from emo3d_demo.faces import Face, by_name, portrait, read
 from emo3d_demo.panel import Panel
 

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from emo3d.apps.look import bars
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
+from emo3d_demo.bars import bars
 from emo3d_demo.faces import AS_DESCRIBED, Face, Reading, by_name, link_query, portrait, prior, read, write_files
 
 LEADING = 8  # blendshapes shown

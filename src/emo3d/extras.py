@@ -16,6 +16,7 @@ EXTRAS = {
     "statsmodels": "audit",
     "ray": "ray",
     "faiss": "faiss",
+    "torchmetrics": "torchmetrics",
 }
 """Modules that are not needed everywhere, and the extra that installs them."""
 

@@ -20,13 +20,14 @@ HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} {{ran}}"
 SHOWN_WITHIN = 60_000  # milliseconds
 PAGE = """
 import gradio as gr
-from emo3d.apps import explore, look, panel
+from emo3d.apps import look
+from emo3d_demo import bars, explore, panel
 with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
     with gr.Tab("Make a face", id="make"):
         shown = panel.Panel()
     with gr.Tab("Explore") as tab:
         explore.explore_tab(tab, shown).success(lambda: gr.Tabs(selected="make"), None, tabs)
-page.launch(theme=look.THEME, css=look.CSS + panel.CSS + explore.CSS, quiet=True, prevent_thread_lock=True)
+page.launch(theme=look.THEME, css=look.CSS + bars.CSS + panel.CSS + explore.CSS, quiet=True, prevent_thread_lock=True)
 print(page.local_url, flush=True)
 page.block_thread()
 """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emo3d.scoring import Emo3DResult, ScoreSettings, compare, read_references, score
-from emo3d.scoring.digests import row_digests
+from emo3d.scoring.references import row_digests
 from emo3d.scoring.result import summarise
 
 RNG = np.random.default_rng(0)

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 import emo3d
 from emo3d.cli import app
 from emo3d.scoring import Emo3DResult, ScoreSettings, score
-from emo3d.scoring.files import open_predictions, read_references_file
 from emo3d.scoring.joining import order_of
+from emo3d.scoring.predictions import open_predictions
+from emo3d.scoring.references import read_references_file
 from emo3d_lab.corpus import score_corpus
 
 WORDS = "happy sad angry calm afraid smile".split()

@@ -17,7 +17,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import PANEL, RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, read_references, score, score_distributions
-from emo3d.scoring.inputs import read_batch
+from emo3d.scoring.predictions import read_batch
 from emo3d_lab.sample import make_rows
 
 

@@ -232,7 +232,7 @@ def test_references_from_csv_and_json_lines(files, clip_folder):
 
 
 def test_baselines(tmp_path):
-    """Of the sample: the four rows, worked out here without `emo3d.scoring.baselines`."""
+    """Of the sample: the four rows, worked out here without `emo3d_lab.baselines`."""
     test, train = (open_references("sample", split=split) for split in ("test", "train"))
     write_json(tmp_path / "faces.json", np.zeros((len(test), 51)))
     arguments = ["--references", "sample", "--backbone", "quickstart", "--baselines"]

@@ -14,7 +14,6 @@ from pyarrow import parquet
 
 from emo3d.apps import look
 from emo3d.apps.look import KEPT_SECONDS, in_words, own_folder
-from emo3d.blendshapes import Space
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.expressions import SUFFIXES
@@ -22,18 +21,10 @@ from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
 from emo3d.pictures import encode_picture
-from emo3d.scoring import (
-    DEFAULT_BACKBONE,
-    QUICKSTART,
-    Emo3DResult,
-    References,
-    ScoreSettings,
-    load_backbone,
-    score,
-)
-from emo3d.scoring.files import REFERENCE_SUFFIXES, open_predictions, read_references_file
-from emo3d.scoring.inputs import space_of
+from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References, ScoreSettings, load_backbone, score
 from emo3d.scoring.joining import order_of
+from emo3d.scoring.predictions import open_predictions, space_of
+from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"
@@ -56,13 +47,7 @@ picture of a face, as in the published Emo3D. They are turned into weights (cali
 *none* renders them as they are, as in the publication. Predictions without a space have that of the references, or else
 are weights."""
 
-NUMBERS = {
-    "emo3d": "Emo3D",
-    "kl_divergence": "KL divergence",
-    "recall_at_k": "recall@k",
-    "mse": "MSE",
-    "mae": "MAE",
-}
+NUMBERS = {"emo3d": "Emo3D", "kl_divergence": "KL divergence", "recall_at_k": "recall@k", "mse": "MSE", "mae": "MAE"}
 HEADINGS = ["", "value", "95% interval"]
 PLOTTED = ["main emotion", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
@@ -116,16 +101,18 @@ def evaluate_file(
     """
     if predictions is None or (source == UPLOAD and uploaded is None):
         raise ValueError("Please upload predictions and references first.")
-    described = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
+    file = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
     try:
-        expressions, known, keys = read_predictions_file(predictions)
-        references = read_references_file(described)
-        rows = order_of(len(expressions), keys, references.keys, join or None)
+        expressions, file_space, keys = open_predictions(predictions)
+        if (n := len(expressions)) > MOST_ROWS:
+            raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {n:,}; use emo3d score at home")
+        references = read_references_file(file)
+        rows = order_of(n, keys, references.keys, join or None)
         expressions = expressions if rows is None else expressions[rows]
-        space = space_of(None if space == FROM_FILES else space, known, references)  # type: ignore[arg-type]
+        space = space_of(None if space == FROM_FILES else space, file_space, references)  # type: ignore[arg-type]
     except ValueError as error:  # what Arrow says of a file names its folder, too
         text = str(error)
-        for path in (Path(predictions), described):
+        for path in (Path(predictions), file):
             text = text.replace(str(path), path.name)
         raise ValueError(text) from error
     settings = ScoreSettings(
@@ -139,7 +126,7 @@ def evaluate_file(
     result = score(expressions, references, settings=settings, backbone=load_backbone(backbone))
     folder = own_folder()
     result.save(folder / "emo3d_result.json")
-    test_set = "Emo3D synthetic sample" if source == SAMPLE else described.stem
+    test_set = "Emo3D synthetic sample" if source == SAMPLE else file.stem
     (folder / "model_card_results.yml").write_text(model_index(result, model, test_set), encoding="utf-8")
     order = np.argsort(result.per_sample["kl_divergence"], kind="stable")
     by_emotion = group_table(result.per_emotion)
@@ -155,20 +142,12 @@ def evaluate_file(
     )
 
 
-def read_predictions_file(path: str) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
-    """Expressions (N, 51), their space, and whose faces they are, as far as the file says so."""
-    expressions, space, keys = open_predictions(path)
-    if len(expressions) > MOST_ROWS:
-        raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {len(expressions):,}; use emo3d score at home")
-    return expressions, space, keys
-
-
 def table(result: Emo3DResult, references: References) -> list[list[str]]:
     """The result as rows of text."""
     rows = [["faces", str(result.n), ""], ["references", result.references, ""]]
-    for name, shown in NUMBERS.items():
+    for name, label in NUMBERS.items():
         if (value := getattr(result, name)) is not None:
-            rows.append([shown, f"{value:.4f}", interval(result.intervals.get(name))])
+            rows.append([label, f"{value:.4f}", interval(result.intervals.get(name))])
     if references.expressions is not None and result.mse is None:
         rows.append(["MSE and MAE", f"none: the references' blendshapes are {references.space}", ""])
     if result.truncated:
@@ -195,16 +174,14 @@ def face_cards(
 ) -> str:
     """Faces with what was described, what they show, and how far that is, as HTML."""
     pictures = render(expressions[rows], space=settings.space, calibration=settings.calibration)
-    wanted = distribution(references.intensities[rows])
     cards = []
-    for row, picture, described in zip(rows, pictures, wanted, strict=True):
-        said = escape(references.descriptions[row])
-        found = result.per_sample["distribution"][row]
+    for row, picture, expected in zip(rows, pictures, distribution(references.intensities[rows]), strict=True):
+        text = escape(references.descriptions[row])
         cards.append(
             f'<figure><img src="{encode_picture(picture)}" alt="Face {row}"><figcaption>'
             f"<p><b>KL {result.per_sample['kl_divergence'][row]:.2f}</b> <small>row {row}</small></p>"
-            f'<p class="said" title="{said}">{said}</p>'
-            f"<small>described: {leading(described)}<br>shown: {leading(found)}</small></figcaption></figure>"
+            f'<p class="said" title="{text}">{text}</p><small>described: {leading(expected)}<br>'
+            f"shown: {leading(result.per_sample['distribution'][row])}</small></figcaption></figure>"
         )
     return f'<div class="faces">{"".join(cards)}</div>'
 
@@ -225,14 +202,14 @@ def model_index(result: Emo3DResult, model: str, test_set: str) -> str:
             dataset_name=test_set,
             dataset_args={"references": result.references, "n": result.n},
             metric_type=name,
-            metric_name=shown,
+            metric_name=label,
             metric_value=round(getattr(result, name), 6),
-            metric_args=(
-                {"interval": [round(end, 6) for end in result.intervals[name]]} if name in result.intervals else {}
-            )
-            | {"signature": result.signature},
+            metric_args={
+                **({"interval": [round(end, 6) for end in ends]} if (ends := result.intervals.get(name)) else {}),
+                "signature": result.signature,
+            },
         )
-        for name, shown in NUMBERS.items()
+        for name, label in NUMBERS.items()
         if getattr(result, name) is not None
     ]
     return ModelCardData(model_name=model, eval_results=results).to_yaml()
@@ -302,9 +279,9 @@ def score_tab() -> None:
         with gr.Tab("Best faces"):
             best = gr.HTML()
 
-    source.change(lambda chosen: gr.File(visible=chosen == UPLOAD), source, uploaded, api_visibility="private")
+    source.change(lambda choice: gr.File(visible=choice == UPLOAD), source, uploaded, api_visibility="private")
     try_it.click(example, None, [predictions, space], api_visibility="private")
-    scored = run.click(
+    answer = run.click(
         evaluate_file,
         [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join],
         [numbers, plot, by_emotion, by_band, worst, best, signature, files],
@@ -312,10 +289,10 @@ def score_tab() -> None:
         show_progress_on=[nothing, numbers],
     )
     # An error leaves no old result there. By a class of its own: a plot that is taken out while it is measured throws.
-    there = [gr.Markdown(visible=False), *(gr.Column(visible=True, elem_classes=[]) for _ in range(2))]
-    gone = [gr.Markdown(visible=True), *(gr.Column(elem_classes=["gone"]) for _ in range(2))]
-    for event, shown in ((scored.success, there), (scored.failure, gone)):
-        event(lambda shown=shown: shown, None, [nothing, results, faces], api_visibility="private")
+    full = [gr.Markdown(visible=False), *(gr.Column(visible=True, elem_classes=[]) for _ in range(2))]
+    empty = [gr.Markdown(visible=True), *(gr.Column(elem_classes=["gone"]) for _ in range(2))]
+    for event, updates in ((answer.success, full), (answer.failure, empty)):
+        event(lambda updates=updates: updates, None, [nothing, results, faces], api_visibility="private")
 
 
 def build() -> gr.Blocks:

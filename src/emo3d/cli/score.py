@@ -116,7 +116,7 @@ def score(
 
     from emo3d.scoring import Bank, ScoreSettings
     from emo3d.scoring import score as compute
-    from emo3d.scoring.inputs import space_of
+    from emo3d.scoring.predictions import space_of
 
     rows, file_space = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
     reference_rows: Any = _open_references(references, config, split, bool(samples))
@@ -166,12 +166,10 @@ def score(
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
         console.print(f"no mse and mae: the references' blendshapes are {reference_rows.space}, not {settings.space}")
     if baselines:
-        from emo3d.scoring.baselines import score_baselines, training_references
-
-        training_rows = training_references(references, config)
-        results = score_baselines(
-            reference_rows, training_rows, bank=saved_bank, settings=settings, device=device or "cpu"
-        )
+        systems = workshop("baselines")
+        training_rows = systems.training_references(references, config)
+        scored_by = {"bank": saved_bank, "settings": settings, "device": device or "cpu"}
+        results = systems.score_baselines(reference_rows, training_rows, **scored_by)
         _print_baselines(predictions, result, results, training_rows is not None)
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
@@ -186,7 +184,7 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading:
     """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
     and their space, where they say it."""
     from emo3d.dataset import is_release
-    from emo3d.scoring.files import open_predictions
+    from emo3d.scoring.predictions import open_predictions
 
     is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):

@@ -14,7 +14,7 @@ from emo3d.scoring.core import (
     emo3d_score,
     retrieved_distribution,
 )
-from emo3d.scoring.inputs import References, open_references, read_references
+from emo3d.scoring.references import References, open_references, read_references
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.score import score, score_distributions
 from emo3d.scoring.scorer import Emo3DScorer

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +27,14 @@ from emo3d.encoders import check_descriptions
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
 from emo3d.scoring.index import Index
-from emo3d.scoring.inputs import content_hash
+from emo3d.scoring.references import content_hash
 
 logger = logging.getLogger(__name__)
 
-_TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"  # in the folder of a saved bank
+_TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
 _DENSEST = 50  # how much larger than its file a bank's table may be in memory; descriptions come to a tenth of that
-_LOOKED_UP_AT_ONCE = 4096  # pictures, in an index
+_PICTURES = 4096  # looked up in an index at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +42,14 @@ class Bank:
     """M descriptions with their emotions, embedded by one backbone.
 
     Attributes:
-        descriptions: M texts. The same text may stand in several rows, each with its own intensities.
+        descriptions: texts, of which one may stand in several rows, each with its own intensities.
         intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`.
         embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
         truncated: how many of the distinct texts were longer than the backbone's window.
         backbone: `full_name` of the backbone that embedded the texts.
         index: what searches the embeddings, see `indexed`; None compares with all of them.
-        encoded: digest of the embeddings that the backbone gave. Where the embeddings are others, or nobody says, the
-            hash says which they are.
+        encoded: digest of the embeddings as the backbone gave them. Where the embeddings are others, or this is not
+            known, the hash says which they are.
     """
 
     descriptions: tuple[str, ...]
@@ -71,44 +72,41 @@ class Bank:
                 f"expected {len(self._texts)} embeddings, one per distinct description, got {len(self.embeddings)}"
             )
         _check_finite(self.embeddings, "descriptions")
-        if self.index and self.index.shape != self.embeddings.shape:
-            raise ValueError(f"expected an index of {tuple(self.embeddings.shape)} embeddings, got {self.index.shape}")
-        if self.index and self.index.embeddings != self.digest:
-            raise ValueError(
-                f"expected an index of the bank's own embeddings, {self.digest}, got {self.index.embeddings}"
-            )
+        if self.index is None:
+            return
+        if (shape := (self.index.faiss.ntotal, self.index.faiss.d)) != self.embeddings.shape:
+            raise ValueError(f"expected an index of {tuple(self.embeddings.shape)} embeddings, got {shape}")
+        if (digest := self.index.embeddings) != self.digest:
+            raise ValueError(f"expected an index of the bank's own embeddings, {self.digest}, got {digest}")
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
         """Embed descriptions, each distinct text once.
 
         Args:
-            descriptions: M texts.
+            descriptions: M texts, not blank.
             intensities: (M, 8) in 0..1, or M mappings from emotion to intensity.
-            backbone: what embeds them; the pictures to look up must be embedded by the same one.
-            cache: keep the embeddings on disk and take them from there the next time, under the hash of the bank and
-                the backbone's full name (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`, so below
-                `HF_HOME`). Only for backbones of which id and revision say which weights they have.
-
-        Raises:
-            ValueError: no or blank descriptions, bad intensities, or not as many of one as of the other.
+            backbone: the pictures to look up must be embedded by the same one.
+            cache: keep the embeddings on disk (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`), under
+                the hash of the bank and the backbone's full name. Only for backbones of which id and revision say which
+                weights they have.
         """
         descriptions, intensities = tuple(check_descriptions(descriptions)), as_intensities(intensities)
-        name, content = full_name(backbone), content_hash(descriptions, intensities)
-        cached = _cache_file(name, content) if cache else None
-        if cached and cached.is_file():
+        name = full_name(backbone)
+        file = _cache_file(name, content_hash(descriptions, intensities)) if cache else None
+        if file and file.is_file():
             try:
-                embeddings, said, _ = _read_embeddings(cached)
-                return cls(descriptions, intensities, embeddings, int(said["truncated"]), name, None, said["encoded"])
+                fields = _read_embeddings(file)[0] | {"backbone": name, "index": None}
+                return cls(descriptions, intensities, **fields)
             except (ValueError, OSError, SafetensorError):
                 pass  # cut short or another program's: made anew below
-        encoded = backbone.encode_texts(list(dict.fromkeys(descriptions)))
-        warn_of(len(encoded.embeddings), 0, encoded.foreign)  # those that were cut are counted by the result
-        digest = embeddings_digest(encoded.embeddings)
-        bank = cls(descriptions, intensities, encoded.embeddings, encoded.truncated, name, None, digest)
-        if cached:
+        texts = backbone.encode_texts(list(dict.fromkeys(descriptions)))
+        warn_of(len(texts.embeddings), 0, texts.foreign)  # those that were cut are counted by the result
+        digest = embeddings_digest(texts.embeddings)
+        bank = cls(descriptions, intensities, texts.embeddings, texts.truncated, name, None, digest)
+        if file:
             try:
-                bank._write_embeddings(cached)
+                bank._write_embeddings(file)
             except (OSError, SafetensorError) as error:
                 logger.warning("the embeddings of %d descriptions are not kept: %s", len(bank.embeddings), error)
         return bank
@@ -119,7 +117,7 @@ class Bank:
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: a file is no such file, or the two are not of one bank.
+            ValueError: a file is damaged, or the two are not of one bank.
             OSError: the bank has an index, and FAISS is not installed.
         """
         table_file, embeddings_file = (Path(folder, name) for name in (_TABLE, _EMBEDDINGS))
@@ -132,16 +130,14 @@ class Bank:
         except ValueError as error:
             raise ValueError(f"expected a bank in {folder}: {error}") from error
         try:
-            embeddings, said, index = _read_embeddings(embeddings_file)
+            fields, content = _read_embeddings(embeddings_file)
         except (SafetensorError, UnicodeError) as error:
             raise ValueError(f"expected a bank in {folder}: {error}") from error
         texts, values = (table[name].to_pylist() for name in ("description", "intensities"))
         descriptions, intensities = tuple(check_descriptions(texts)), as_intensities(values)
-        if content_hash(descriptions, intensities) != said["hash"]:
-            raise ValueError(f"expected the bank {said['hash']} beside its embeddings, {table_file} has another")
-        return cls(
-            descriptions, intensities, embeddings, int(said["truncated"]), said["backbone"], index, said["encoded"]
-        )
+        if content_hash(descriptions, intensities) != content:
+            raise ValueError(f"expected the bank {content} beside its embeddings, {table_file} has another")
+        return cls(descriptions, intensities, **fields)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write `bank.parquet` (description, intensities) and `embeddings.safetensors` (with index, hash, backbone)."""
@@ -150,9 +146,8 @@ class Bank:
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         columns = {"description": list(self.descriptions), "intensities": self.intensities.tolist()}
-        with TemporaryDirectory(dir=folder) as unfinished:
-            parquet.write_table(pyarrow.table(columns), Path(unfinished, _TABLE))
-            os.replace(Path(unfinished, _TABLE), Path(folder, _TABLE))
+        with _whole(Path(folder, _TABLE)) as file:
+            parquet.write_table(pyarrow.table(columns), file)
         self._write_embeddings(Path(folder, _EMBEDDINGS))
 
     def __len__(self) -> int:
@@ -160,7 +155,7 @@ class Bank:
 
     @cached_property
     def digest(self) -> str:
-        """Twelve hexadecimal digits of a SHA-256 over the embeddings."""
+        """See `embeddings_digest`."""
         return embeddings_digest(self.embeddings)
 
     @cached_property
@@ -182,27 +177,16 @@ class Bank:
 
         Args:
             factory: for `faiss.index_factory`; or a whole name as in the signature.
-            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0.
-
-        Raises:
-            ValueError: an index that FAISS does not understand, or that needs more texts than there are.
-            OSError: FAISS is not installed.
+            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0; see `Index`.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
         return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name, self.digest))
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
-        """Rows of the k descriptions most similar to each picture, best first; exactly, unless there is an index.
+        """Rows (N, k) int64 of the k descriptions most similar to each picture, best first.
 
-        Rows of equal similarity come in the order of the bank, and the cut at k keeps the earlier ones. Rows with the
-        same text are always equal.
-
-        Args:
-            picture_embeddings: (N, D) float32 of unit length.
-            k: at most the number of rows, M.
-
-        Returns:
-            (N, k) int64 rows of the bank.
+        Exactly, unless there is an index. Rows of equal similarity come in the order of the bank, and the cut at k
+        keeps the earlier ones. Rows with the same text are always equal.
 
         Raises:
             ValueError: k below 1 or above M, an embedding that is not finite, or an index that does not find k.
@@ -210,8 +194,8 @@ class Bank:
         if not 1 <= k <= len(self):
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
         _check_finite(picture_embeddings, "pictures")
-        at_once = _LOOKED_UP_AT_ONCE if self.index else max(1, _SIMILARITIES_AT_ONCE // len(self))
-        parts = tqdm(picture_embeddings.split(at_once), "Searching the bank", delay=5, leave=False)
+        count = _PICTURES if self.index else max(1, _SIMILARITIES_AT_ONCE // len(self))
+        parts = tqdm(picture_embeddings.split(count), "Searching the bank", delay=5, leave=False)
         if self.index:
             rows = self._first_rows(k)
             return np.concatenate([self.index.nearest(part.float().cpu().numpy(), k, rows) for part in parts])
@@ -226,8 +210,8 @@ class Bank:
         """
         if not all(description in self._texts for description in descriptions):
             return None
-        wanted = np.array([self._texts[description] for description in descriptions])
-        return (self._text_of_row[rows] == wanted[:, None]).any(axis=1)
+        texts = np.array([self._texts[description] for description in descriptions])
+        return (self._text_of_row[rows] == texts[:, None]).any(axis=1)
 
     def _nearest(self, pictures: torch.Tensor, embeddings: torch.Tensor, k: int) -> np.ndarray:
         similarity = pictures @ embeddings.T
@@ -241,8 +225,8 @@ class Bank:
         times = np.bincount(self._text_of_row)
         place = np.arange(len(order)) - np.repeat(np.cumsum(times) - times, times)
         rows = np.full((len(times), min(k, times.max())), -1)
-        kept = order[place < k]
-        rows[self._text_of_row[kept], place[place < k]] = kept
+        first = order[place < k]
+        rows[self._text_of_row[first], place[place < k]] = first
         return rows
 
     def _write_embeddings(self, file: Path) -> None:
@@ -253,9 +237,8 @@ class Bank:
             content = self.index.to_bytes()
             metadata |= {"index": self.index.name, "index_digest": _index_digest(self.index.name, content)}
             tensors["index"] = torch.from_numpy(content)
-        with TemporaryDirectory(dir=file.parent) as unfinished:
-            save_file(tensors, Path(unfinished, file.name), metadata)
-            os.replace(Path(unfinished, file.name), file)
+        with _whole(file) as path:
+            save_file(tensors, path, metadata)
 
     @cached_property
     def _content(self) -> str:
@@ -275,14 +258,6 @@ def full_name(backbone: Backbone) -> str:
     return f"{backbone.id}@{backbone.revision}" + ("" if backbone.dtype == "float32" else f" in {backbone.dtype}")
 
 
-def _cache_file(backbone: str, content: str) -> Path | None:
-    try:
-        folder = cached_assets_path("emo3d", namespace="banks")
-    except OSError:  # a cache that cannot be written
-        return None
-    return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
-
-
 def embeddings_digest(embeddings: torch.Tensor) -> str:
     """Twelve hexadecimal digits of a SHA-256 over embeddings (U, D) in float32, and their shape."""
     content = np.ascontiguousarray(embeddings.detach().float().cpu().numpy(), "<f4")
@@ -293,43 +268,66 @@ def _index_digest(name: str, content: np.ndarray) -> str:
     return hashlib.sha256(name.encode() + content.tobytes()).hexdigest()[:12]
 
 
-def _read_embeddings(file: Path) -> tuple[torch.Tensor, dict[str, str], Index | None]:
-    """Embeddings, what the file says of them (hash, backbone, truncated, encoded), and their index; all verified."""
-    with safe_open(file, "pt") as opened:
-        said = dict(opened.metadata() or {})
-        names = set(opened.keys())
-        if not said.keys() >= {"hash", "backbone", "truncated"} or "embeddings" not in names:
-            raise ValueError(f"expected the embeddings of a bank, got {file}")
-        embeddings = opened.get_tensor("embeddings")
-        content = opened.get_tensor("index").numpy() if "index" in names else None
-    if embeddings.ndim != 2 or embeddings.dtype != torch.float32 or not said["truncated"].isdecimal():
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """A path to write to; what was written replaces the file at the end."""
+    with TemporaryDirectory(dir=file.parent) as scratch:
+        yield Path(scratch, file.name)
+        os.replace(Path(scratch, file.name), file)
+
+
+def _cache_file(backbone: str, content: str) -> Path | None:
+    try:
+        folder = cached_assets_path("emo3d", namespace="banks")
+    except OSError:  # a cache that cannot be written
+        return None
+    return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
+
+
+def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
+    """Fields of a bank that its file of embeddings holds, and the hash of the others; all verified."""
+    with safe_open(file, "pt") as content:
+        metadata = dict(content.metadata() or {})
+        tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    embeddings, index = tensors.get("embeddings"), None
+    if not metadata.keys() >= {"hash", "backbone", "truncated"} or embeddings is None:
+        raise ValueError(f"expected the embeddings of a bank, got {file}")
+    if embeddings.ndim != 2 or embeddings.dtype != torch.float32 or not metadata["truncated"].isdecimal():
         raise ValueError(f"expected embeddings (U, D) in float32 and how many were truncated in {file}")
     digest = embeddings_digest(embeddings)
-    if said.setdefault("embeddings", digest) != digest:
-        raise ValueError(f"expected the embeddings {said['embeddings']} in {file}, got {digest}: they were replaced")
-    said.setdefault("encoded", "")  # a file from before it does not say, so the hash says which embeddings they are
-    if "index" not in said:
-        return embeddings, said, None
-    if content is None or "index_digest" not in said:
-        return embeddings, said, Index.build(embeddings.numpy(), said["index"], digest)
-    if said["index_digest"] != _index_digest(said["index"], content):  # FAISS itself may crash on damaged bytes
-        raise ValueError(f"expected the index that was saved in {file}, its digest is another")
-    return embeddings, said, Index.from_bytes(content, said["index"], digest)
+    if (name := metadata.get("embeddings", digest)) != digest:
+        raise ValueError(f"expected the embeddings {name} in {file}, got {digest}: they were replaced")
+    if (name := metadata.get("index")) is not None:
+        if "index" not in tensors or "index_digest" not in metadata:  # an earlier version's
+            index = Index.build(embeddings.numpy(), name, digest)
+        elif metadata["index_digest"] != _index_digest(name, data := tensors["index"].numpy()):
+            # FAISS itself may crash on damaged bytes.
+            raise ValueError(f"expected the index that was saved in {file}, its digest is another")
+        else:
+            index = Index.from_bytes(data, name, digest)
+    fields = {
+        "embeddings": embeddings,
+        "truncated": int(metadata["truncated"]),
+        "backbone": metadata["backbone"],
+        "index": index,
+        "encoded": metadata.get("encoded", ""),
+    }
+    return fields, metadata["hash"]
 
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
     """Columns of the k largest entries per row, best first, equal ones by column (`torch.topk` leaves that open)."""
-    values, chosen = similarity.topk(min(k + 1, similarity.shape[1]))
-    chosen = chosen[:, :k].sort().values
+    values, columns = similarity.topk(min(k + 1, similarity.shape[1]))
+    columns = columns[:, :k].sort().values
     if similarity.shape[1] > k:
         undecided = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # equal entries on both sides of the cut
         level, entries = values[undecided, k - 1 : k], similarity[undecided]
         equal, above = entries == level, entries > level
         room = k - above.sum(dim=1, keepdim=True)
-        chosen[undecided] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
-    return chosen.gather(1, similarity.gather(1, chosen).sort(descending=True, stable=True).indices)
+        columns[undecided] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
+    return columns.gather(1, similarity.gather(1, columns).sort(descending=True, stable=True).indices)
 
 
-def _check_finite(embeddings: torch.Tensor, what: str) -> None:
+def _check_finite(embeddings: torch.Tensor, inputs: str) -> None:
     if not embeddings.isfinite().all():
-        raise ValueError(f"the backbone gave embeddings of {what} that are not finite")
+        raise ValueError(f"the backbone gave embeddings of {inputs} that are not finite")

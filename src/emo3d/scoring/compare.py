@@ -15,7 +15,7 @@ from emo3d.scoring.settings import signature_difference
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
 
-_DRAWN_AT_ONCE = 2**21  # numbers; fixed, so that memory is flat and a seed always gives one answer
+_CHUNK = 2**21  # numbers; fixed, so that memory is flat and a seed always gives one answer
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,6 @@ class Difference:
     """One number of two systems.
 
     Attributes:
-        a: of the first system.
-        b: of the second.
         difference: b - a. Negative speaks for B, but for `recall_at_k`, where more is better.
         interval: paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
             `emo3d.scoring.core.SMALLEST` references.
@@ -41,15 +39,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two systems differ on the same references under the same settings.
+    """How two systems differ on the same n references under the same settings, those of `signature`.
 
     Attributes:
         differences: by `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae`, as far as both systems have them.
-        n: N, the number of references.
-        n_resamples: behind every interval and p-value.
-        seed: of the resampling.
-        confidence: of the intervals.
-        signature: of both scores.
         left_out: why `mse` and `mae` are not among the differences although both systems have them, or None.
     """
 
@@ -69,19 +62,12 @@ class Comparison:
 def compare(
     a: Emo3DResult, b: Emo3DResult, *, n_resamples: int = 10_000, seed: int = 0, confidence: float = 0.95
 ) -> Comparison:
-    """Compare two systems that were scored on the same references, pair by pair.
+    """Compare two systems that were scored on the same references, in any order, pair by pair.
 
     References are resampled with replacement for the intervals, see `bootstrap_intervals`. For the p-values the signs
     of the pairs' differences are drawn at random; p = (1 + those at least as large) / (1 + n_resamples), so it is never
     0. `emo3d` has the p-value of `kl_divergence`: it follows the divergence, and swapping pairs leaves the sum of both
     divergences alone, so both tests order all swaps alike.
-
-    Args:
-        a: the first system's score.
-        b: the second's, its rows in any order.
-        n_resamples: at least 1.
-        seed: of NumPy's default generator.
-        confidence: between 0 and 1.
 
     Raises:
         ValueError: the signatures differ (the message names the fields), or the references do, or one has no per-sample
@@ -103,24 +89,29 @@ def compare(
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
         left_out = f"no mse and mae: the expressions of the references are not known to be the same ({hashes})"
         del columns["mse"], columns["mae"]
-    of_a, of_b = (np.stack([_in_order(result, column) for column in columns.values()], axis=1) for result in (a, b))
-    ends = bootstrap_intervals(of_b - of_a, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
+    # (N, M) by reference; those of equal references stay in the order they came in.
+    orders = [np.argsort(result.per_sample["reference"], kind="stable") for result in (a, b)]
+    values_a, values_b = (
+        np.stack([np.asarray(result.per_sample[name], np.float64)[order] for name in columns.values()], axis=1)
+        for result, order in zip((a, b), orders, strict=True)
+    )
+    differences = values_b - values_a
+    ends = bootstrap_intervals(differences, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
     intervals = {} if ends is None else dict(zip(columns, ends.tolist(), strict=True))
     if ends is not None:
-        kl = np.stack([of_a[:, 0], of_b[:, 0]], axis=1)
+        kl = np.stack([values_a[:, 0], values_b[:, 0]], axis=1)
         intervals["emo3d"] = _score_interval(kl, alpha, n_resamples, seed, confidence)
         if "recall_at_k" in columns:
-            place = list(columns).index("recall_at_k")
-            intervals["recall_at_k"] = _share_interval((of_b - of_a)[:, place], confidence)
-
-    p_values = dict(zip(columns, _swap(of_b - of_a, n_resamples, seed), strict=True))
+            matches = differences[:, list(columns).index("recall_at_k")]
+            intervals["recall_at_k"] = _share_interval(matches, confidence)
+    p_values = dict(zip(columns, _permute(differences, n_resamples, seed).tolist(), strict=True))
     p_values["emo3d"] = p_values["kl_divergence"]
-    differences = {}
+    by_name = {}
     for name in ("emo3d", *columns):
         interval = tuple(intervals[name]) if name in intervals else None
-        in_a, in_b = getattr(a, name), getattr(b, name)
-        differences[name] = Difference(in_a, in_b, in_b - in_a, interval, float(p_values[name]))
-    return Comparison(differences, a.n, n_resamples, seed, confidence, a.signature, left_out)
+        x, y = getattr(a, name), getattr(b, name)
+        by_name[name] = Difference(x, y, y - x, interval, p_values[name])
+    return Comparison(by_name, a.n, n_resamples, seed, confidence, a.signature, left_out)
 
 
 def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
@@ -133,53 +124,49 @@ def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
         raise ValueError(f"references differ: their content hashes are {a.references}, {b.references}")
 
 
-def _in_order(result: Emo3DResult, column: str) -> np.ndarray:
-    """Per-sample values (N,) by reference; those of equal references stay in the order they came in."""
-    order = np.argsort(result.per_sample["reference"], kind="stable")
-    return np.asarray(result.per_sample[column], np.float64)[order]
-
-
 def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, confidence: float) -> list[float]:
     """Interval of score B minus score A, of divergences (N, 2); its standard error by the delta method."""
     means = kl.mean(axis=0)
-    apart = kl - means
-    products = np.stack([apart[:, 0] ** 2, apart[:, 1] ** 2, apart.prod(axis=1)], axis=1)
-    drawn = bootstrap_means(np.hstack([apart, products]), n_bootstrap=n_resamples, seed=seed)
+    deviations = kl - means
+    products = np.stack([deviations[:, 0] ** 2, deviations[:, 1] ** 2, deviations.prod(axis=1)], axis=1)
+    resamples = bootstrap_means(np.hstack([deviations, products]), n_bootstrap=n_resamples, seed=seed)
 
-    def measure(moved: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores = squash(means + moved, alpha)
-        a, b = (scores * (1 - scores) / alpha).T
-        of_a, of_b, both = (products - np.stack([*(moved**2).T, moved.prod(axis=1)], axis=1)).T
-        variance = a**2 * of_a + b**2 * of_b - 2 * a * b * both
+    def difference(shifts: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the scores, and its spread, in each resample: (B, 1)."""
+        scores = squash(means + shifts, alpha)
+        slope_a, slope_b = (scores * (1 - scores) / alpha).T
+        var_a, var_b, cov = (products - np.stack([*(shifts**2).T, shifts.prod(axis=1)], axis=1)).T
+        variance = slope_a**2 * var_a + slope_b**2 * var_b - 2 * slope_a * slope_b * cov
         return scores[:, 1:] - scores[:, :1], np.sqrt(np.maximum(variance, 0))[:, None]
 
-    (found,), (spread,) = measure(np.zeros((1, 2)), products.mean(axis=0, keepdims=True))
-    ends = studentized_intervals(len(kl), found, spread, *measure(*np.hsplit(drawn, [2])), confidence)
+    (value,), (spread,) = difference(np.zeros((1, 2)), products.mean(axis=0, keepdims=True))
+    ends = studentized_intervals(len(kl), value, spread, *difference(*np.hsplit(resamples, [2])), confidence)
     assert ends is not None  # enough references: checked before
     return ends[0].tolist()
 
 
-def _share_interval(apart: np.ndarray, confidence: float) -> list[float]:
+def _share_interval(differences: np.ndarray, confidence: float) -> list[float]:
     """Of the mean of paired differences of shares (N,): Wald's, with half a pair more in each of the four cells.
 
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions" (2005). Of few pairs that
     differ, a bootstrap knows too little.
     """
-    n = len(apart) + 2
-    middle = apart.sum() / n
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt((((apart**2).sum() + 1) / n - middle**2) / n)
+    n = len(differences) + 2
+    middle = differences.sum() / n
+    variance = ((differences**2).sum() + 1) / n - middle**2
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(variance / n)
     return [max(-1.0, float(middle - half)), min(1.0, float(middle + half))]
 
 
-def _swap(apart: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+def _permute(differences: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """P-values (M,) of the sums of differences (N, M) by random swaps, the same pairs in every column."""
     rng = np.random.default_rng(seed)
-    n = len(apart)
-    at_once = max(1, _DRAWN_AT_ONCE // n)
-    observed = apart.sum(axis=0)
-    as_far = np.zeros(apart.shape[1], int)
-    for start in range(0, n_resamples, at_once):
-        swapped = rng.integers(2, size=(min(at_once, n_resamples - start), n), dtype=np.int8)
-        by_chance = np.abs(observed - 2 * (swapped @ apart))  # a swapped pair counts -1 instead of 1
-        as_far += (by_chance >= np.abs(observed) * (1 - 1e-9)).sum(axis=0)  # equals count, whatever the rounding
-    return (1 + as_far) / (1 + n_resamples)
+    n = len(differences)
+    chunk = max(1, _CHUNK // n)
+    sums = differences.sum(axis=0)
+    count = np.zeros(differences.shape[1], int)
+    for start in range(0, n_resamples, chunk):
+        swaps = rng.integers(2, size=(min(chunk, n_resamples - start), n), dtype=np.int8)
+        by_chance = np.abs(sums - 2 * (swaps @ differences))  # a swapped pair counts -1 instead of 1
+        count += (by_chance >= np.abs(sums) * (1 - 1e-9)).sum(axis=0)  # equals count, whatever the rounding
+    return (1 + count) / (1 + n_resamples)

@@ -11,6 +11,7 @@ import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring.core import emo3d_score
+from emo3d.scoring.settings import signature_fields
 
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
@@ -28,13 +29,11 @@ _CLOSE = 1e-6  # of means that were added up in another order
 def alpha_of(signature: str) -> float | None:
     """The alpha that a signature names; None where it names none.
 
-    Raises:
-        ValueError: a signature that is no printable line, or whose alpha is no number above 0.
+    A ValueError where the signature is no printable line, or alpha no number above 0.
     """
     if not signature.isprintable():
         raise ValueError(f"expected a signature of one printable line, got {signature!r:.100}")
-    text = dict(part.partition(":")[::2] for part in signature.split("|")).get("alpha")
-    if text is None:
+    if (text := signature_fields(signature).get("alpha")) is None:
         return None
     try:
         alpha = float(text)
@@ -53,7 +52,8 @@ def check_result(result: Emo3DResult) -> None:
             values that are not n, an interval whose ends are not in order, or a hash or signature that is none.
     """
     alpha = alpha_of(result.signature)
-    for name, value in (("references", result.references), ("reference_expressions", result.reference_expressions)):
+    for name in ("references", "reference_expressions"):
+        value = getattr(result, name)
         if value is not None and not re.fullmatch("[0-9a-f]{12}", value):
             raise ValueError(f"expected {name} as a hash of 12 hexadecimal digits, got {value!r:.60}")
     if result.n < 1 or result.truncated < 0:
@@ -62,7 +62,7 @@ def check_result(result: Emo3DResult) -> None:
     for table, names in (("per_emotion", EMOTIONS), ("per_band", BANDS)):
         _check_groups(table, getattr(result, table), names, result, alpha)
     if result.per_sample:
-        _check_samples(result)
+        _check_samples(result, result.per_sample)
 
 
 def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alpha: float | None, of: str) -> None:
@@ -71,21 +71,21 @@ def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alp
             raise ValueError(f"expected a finite {name}{of}, got {value}")
         if value is not None and name in _SHARES and not 0 <= value <= 1:
             raise ValueError(f"expected {name} in 0..1{of}, got {value:g}")
-    if alpha is not None:
-        _check_score(numbers["emo3d"], numbers["kl_divergence"], alpha, f"emo3d{of}")
     for name, (low, high) in intervals.items():
         if numbers.get(name) is None:
             raise ValueError(f"expected intervals of numbers that are there, got one of {name!r:.60}{of}")
         if not (math.isfinite(low) and math.isfinite(high) and low <= high):
             raise ValueError(f"expected an interval from a lower to an upper end, got {low} to {high} of {name}{of}")
-    if alpha is not None and {"emo3d", "kl_divergence"} <= intervals.keys():
-        for end, kl in zip(intervals["emo3d"], intervals["kl_divergence"], strict=True):
-            _check_score(end, kl, alpha, f"the interval of emo3d{of}")
-
-
-def _check_score(score: float, kl: float, alpha: float, what: str) -> None:
-    if abs(expected := emo3d_score(kl, alpha) - score) > _CLOSE:
-        raise ValueError(f"expected {what} as kl_divergence and alpha give it, {expected + score:.6f}, got {score:.6f}")
+    if alpha is None:
+        return
+    scores = [("emo3d", numbers["emo3d"], numbers["kl_divergence"])]
+    if {"emo3d", "kl_divergence"} <= intervals.keys():
+        ends = zip(intervals["emo3d"], intervals["kl_divergence"], strict=True)
+        scores += [("the interval of emo3d", score, kl) for score, kl in ends]
+    for name, score, kl in scores:
+        if abs((expected := emo3d_score(kl, alpha)) - score) > _CLOSE:
+            got = f"{expected:.6f}, got {score:.6f}"
+            raise ValueError(f"expected {name}{of} as kl_divergence and alpha give it, {got}")
 
 
 def _check_groups(
@@ -97,10 +97,11 @@ def _check_groups(
             raise ValueError(f"expected {table} of {', '.join(names)}, got {name!r:.60}")
         if not isinstance(group.get("n"), int) or isinstance(group["n"], bool) or group["n"] < 1:
             raise ValueError(f"expected n of at least 1{of}, got {group.get('n')!r:.60}")
-        for number in ("emo3d", "kl_divergence"):
-            if isinstance(group.get(number), bool) or not isinstance(group.get(number), (int, float)):
-                raise ValueError(f"expected a number as {number}{of}, got {group.get(number)!r:.60}")
-        _check_numbers({number: group[number] for number in ("emo3d", "kl_divergence")}, group["intervals"], alpha, of)
+        numbers = {number: group.get(number) for number in ("emo3d", "kl_divergence")}
+        for number, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"expected a number as {number}{of}, got {value!r:.60}")
+        _check_numbers(numbers, group["intervals"], alpha, of)
     total = sum(group["n"] for group in groups.values())
     if total != result.n:
         raise ValueError(f"expected groups of {result.n} faces in {table}, got {total}")
@@ -113,8 +114,7 @@ def _check_mean(name: str, value: float, mean: float, source: str) -> None:
         raise ValueError(f"expected {name} as the mean of {source}, {mean:.6f}, got {value:.6f}")
 
 
-def _check_samples(result: Emo3DResult) -> None:
-    samples = result.per_sample
+def _check_samples(result: Emo3DResult, samples: Mapping[str, np.ndarray]) -> None:
     for name in ("kl_divergence", "distribution", "reference"):
         if name not in samples:
             raise ValueError(f"expected per-sample values of {name}, got those of {', '.join(samples)[:200]}")

@@ -27,27 +27,20 @@ SMALLEST = 10
 """No interval of a mean is made of fewer values: down to here it was measured to hold (docs/validity.md)."""
 
 _LEAST_SPREAD = 0.1  # of the sample's own: a resample of nearly equal values says little of how far means go
-_BOOTSTRAP_CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one interval
+_CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one interval
 
 
 def retrieved_distribution(retrieved: np.ndarray) -> np.ndarray:
     """Emotion distribution (N, 8) of retrieved intensities (N, k, 8): their sum over k, divided by its total."""
-    summed = np.asarray(retrieved, np.float64).sum(axis=1)
-    return summed / summed.sum(axis=1, keepdims=True)
+    total = np.asarray(retrieved, np.float64).sum(axis=1)
+    return total / total.sum(axis=1, keepdims=True)
 
 
 def divergence(p: np.ndarray, retrieved: np.ndarray, variant: Variant = "paper", epsilon: float = 0.01) -> np.ndarray:
-    """How far the emotions retrieved for each face are from those described.
+    """How far the emotions retrieved for each face, (N, k, 8) intensities, are from p, its description's distribution.
 
-    Args:
-        p: (N, 8) distributions of the descriptions, rows summing to one.
-        retrieved: (N, k, 8) intensities of the k descriptions nearest to each face, no row of zeros.
-        variant: see the head of this module.
-        epsilon: added to every entry of q.
-
-    Returns:
-        (N,) float64, nats. Lower is better; a perfect retrieval gives slightly less than 0 in `paper`, and
-        10 ln(1 / 0.11) = 22.07 in `release` for a description of one emotion with k = 10.
+    (N,) float64 in nats, lower is better; epsilon is added to every entry of q. A perfect retrieval gives slightly less
+    than 0 in `paper`, and 10 ln(1 / 0.11) = 22.07 in `release` for a description of one emotion with k = 10.
     """
     if variant == "paper":
         return kl_divergence(p, retrieved_distribution(retrieved), epsilon)
@@ -72,25 +65,16 @@ def squash(kl: np.ndarray | float, alpha: float) -> np.ndarray:
 
 
 def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
-    """Column means of rows drawn with replacement; every column is resampled with the same rows.
-
-    Args:
-        values: (N, M) per-sample values.
-        n_bootstrap: resamples, B.
-        seed: of NumPy's default generator.
-
-    Returns:
-        (B, M) float64.
-    """
+    """Column means (B, M) float64 of the rows of values (N, M), drawn with replacement n_bootstrap (B) times."""
     n = len(values)
     values = np.asarray(values, np.float64)
     rng = np.random.default_rng(seed)
-    at_once = max(1, _BOOTSTRAP_CHUNK // n)
+    chunk = max(1, _CHUNK // n)
     means = []
-    for start in range(0, n_bootstrap, at_once):
-        count = min(at_once, n_bootstrap - start)
-        drawn = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
+    for start in range(0, n_bootstrap, chunk):
+        count = min(chunk, n_bootstrap - start)
+        rows = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
+        times = np.bincount(rows.ravel(), minlength=count * n).reshape(count, n)
         means.append(times @ values / n)
     return np.concatenate(means)
 
@@ -98,52 +82,36 @@ def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 
 def bootstrap_intervals(
     values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> np.ndarray | None:
-    """Studentised bootstrap intervals (bootstrap-t) of column means.
+    """Studentised bootstrap intervals (bootstrap-t) of the column means of values (N, M).
 
-    The means resampled are told in their own standard errors, so that intervals hold for small and skewed samples too,
+    Resampled means are measured in their own standard errors, so that intervals hold for small and skewed samples too,
     where percentiles are too narrow: docs/validity.md has the coverage, `benchmarks/intervals.py` measures it.
-
-    Args:
-        values: (N, M) per-sample values.
-        n_bootstrap: resamples.
-        seed: of NumPy's default generator.
-        confidence: how often such an interval holds the mean of all there could be, 0.95 for a 95% interval.
-
-    Returns:
-        (M, 2) lower and upper ends, or None where N is below `SMALLEST`.
+    Lower and upper ends (M, 2); None where N is below `SMALLEST`.
     """
     values = np.asarray(values, np.float64)
     means = values.mean(axis=0)
-    apart = values - means  # so that squares keep their digits
-    drawn = bootstrap_means(np.hstack([apart, apart**2]), n_bootstrap=n_bootstrap, seed=seed)
-    moved, squares = np.hsplit(drawn, 2)
-    spread, spreads = np.sqrt((apart**2).mean(axis=0)), np.sqrt(np.maximum(squares - moved**2, 0))
-    return studentized_intervals(len(values), means, spread, means + moved, spreads, confidence)
+    deviations = values - means  # so that squares keep their digits
+    resamples = bootstrap_means(np.hstack([deviations, deviations**2]), n_bootstrap=n_bootstrap, seed=seed)
+    shifts, squares = np.hsplit(resamples, 2)
+    spread, spreads = np.sqrt((deviations**2).mean(axis=0)), np.sqrt(np.maximum(squares - shifts**2, 0))
+    return studentized_intervals(len(values), means, spread, means + shifts, spreads, confidence)
 
 
 def studentized_intervals(
-    n: int, found: np.ndarray, spread: np.ndarray, drawn: np.ndarray, spreads: np.ndarray, confidence: float
+    n: int, values: np.ndarray, spread: np.ndarray, resamples: np.ndarray, spreads: np.ndarray, confidence: float
 ) -> np.ndarray | None:
-    """Intervals of M numbers by how far resampled ones lie from them in units of their own spread.
+    """Intervals (M, 2) of values (M,), by how far resampled ones (B, M) lie from them in units of their own spread.
 
-    Args:
-        n: values behind the numbers, in the smaller sample where there are two.
-        found: (M,) the numbers.
-        spread: (M,) their standard errors, or whatever is proportional to them.
-        drawn: (B, M) the numbers in every resample.
-        spreads: (B, M) their spread there.
-        confidence: see `bootstrap_intervals`.
-
-    Returns:
-        (M, 2) lower and upper ends, or None where n is below `SMALLEST`.
+    `spread` (M,) is their standard error, or what is proportional to it, and `spreads` (B, M) that of each resample;
+    n is the size of the sample, of the smaller one where there are two.
     """
     if n < SMALLEST:
         return None
     tail = (1 - confidence) / 2
     spreads = np.maximum(spreads, _LEAST_SPREAD * spread)
-    apart = np.divide(drawn - found, spreads, out=np.zeros_like(spreads), where=spreads > 0)
-    low, high = np.quantile(apart, [tail, 1 - tail], axis=0)
-    return np.stack([found - high * spread, found - low * spread], axis=1)
+    t = np.divide(resamples - values, spreads, out=np.zeros_like(spreads), where=spreads > 0)
+    low, high = np.quantile(t, [tail, 1 - tail], axis=0)
+    return np.stack([values - high * spread, values - low * spread], axis=1)
 
 
 def wilson_interval(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -152,7 +120,6 @@ def wilson_interval(share: float, n: float, confidence: float = 0.95) -> tuple[f
     Args:
         share: 0..1; that of cases which are themselves shares gets an interval that is rather too wide.
         n: cases, at least 1; no whole number where it is an effective one.
-        confidence: see `bootstrap_intervals`.
 
     Example:
         >>> [round(end, 3) for end in wilson_interval(1.0, 2)]

@@ -1,4 +1,4 @@
-"""Whose face is a row of predictions? Checked, or found, by the columns that predictions and references both have."""
+"""Whose face is a row of predictions? Checked, or looked up, by the columns that predictions and references share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ KEYS: tuple[str, ...] = ("sample_id", "description")
 Keys = Mapping[str, Sequence[Any]]
 
 
-def known_keys(columns: Keys) -> dict[str, list[str]]:
-    """The columns of `KEYS` that hold anything, as texts: 12, 12.0 and "12" are one `sample_id`."""
-    keys = {name: list(map(_as_text, columns[name])) for name in KEYS if name in columns}
-    return {name: values for name, values in keys.items() if any(values)}
-
-
 def check_lengths(predictions: int, references: int) -> None:
     """Raise a ValueError unless there is one prediction per reference."""
     if predictions != references:
@@ -28,77 +22,50 @@ def check_lengths(predictions: int, references: int) -> None:
 
 
 def order_of(count: int, predictions: Keys, references: Keys, join: str | None = None) -> np.ndarray | None:
-    """Find the row of the prediction for each reference.
+    """Find the row of the prediction for each reference, (N,); None where they stay as they are.
 
     Args:
         count: of predictions.
-        predictions: what they hold of `KEYS`; nothing where they are expressions alone.
-        references: their descriptions, and their `sample_id` where they have one.
+        predictions: their columns of `KEYS`, if any; 12, 12.0 and "12" are one key.
+        references: their descriptions, and their `sample_id`, if any.
         join: column to join by, or several (`"sample_id,description"`), which together are of one row. None: the rows
             are in the order of the references, which is checked by all columns that both sides have.
-
-    Returns:
-        (N,) rows of the predictions in the order of the references; None where they stay as they are.
 
     Raises:
         ValueError: not one prediction per reference, rows in another order (the message names the first, and how to
             join), a column to join by that one side lacks, or one whose values are missing or not unique.
     """
-    given, wanted = known_keys(predictions), known_keys(references)
+    sides = {"predictions": _texts(predictions), "references": _texts(references)}
     if join is None:
-        check_lengths(count, len(wanted["description"]))
-        for name in KEYS:
-            if name in given and name in wanted:
-                _check_order(name, given, wanted)
+        check_lengths(count, len(sides["references"]["description"]))
+        names = [name for name in KEYS if all(name in keys for keys in sides.values())]
+        for name in names:
+            _check_order(name, names, *sides.values())
         return None
     names = [name.strip() for name in join.split(",")]
-    for side, keys in (("predictions", given), ("references", wanted)):
+    for side, keys in sides.items():
         for name in names:
             if name not in keys:
-                held = ", ".join(keys) or "none"
-                raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {held}")
-    rows = _rows("predictions", given, names)
-    others = _rows("references", wanted, names)
-    for side, other, missing in (
-        ("prediction", "reference", others.keys() - rows.keys()),
-        ("reference", "prediction", rows.keys() - others.keys()),
+                columns = ", ".join(keys) or "none"
+                raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {columns}")
+    rows, places = (_rows(side, keys, names) for side, keys in sides.items())
+    for side, partner, missing in (
+        ("prediction", "reference", places.keys() - rows.keys()),
+        ("reference", "prediction", rows.keys() - places.keys()),
     ):
         if missing:
-            place, key = min(((rows | others)[key], key) for key in missing)
+            row, key = min(((rows | places)[key], key) for key in missing)
             raise ValueError(
-                f"expected a {side} for each {other} to join by {join}, {len(missing)} have none, "
-                f"the first is row {place}: {_shown(key)}"
+                f"expected a {side} for each {partner} to join by {join}, {len(missing)} have none, "
+                f"the first is row {row}: {_quote(*key)}"
             )
-    return np.array([rows[key] for key in others])
+    return np.array([rows[key] for key in places])
 
 
-def _check_order(name: str, given: Keys, wanted: Keys) -> None:
-    for row, (one, other) in enumerate(zip(given[name], wanted[name], strict=True)):
-        if one != other:
-            candidates = [key for key in KEYS if key in given and key in wanted]
-            unique = [key for key in candidates if len(set(wanted[key])) == len(wanted[key])]
-            join = unique[0] if unique else ",".join(candidates)
-            raise ValueError(
-                f"expected the predictions in the order of the references, but row {row} has the {name} "
-                f"{_shown((one,))} and reference {row} has {_shown((other,))}: join them by it "
-                f'(--join {join}, join="{join}"), or leave the column out if it does not say whose face a row is'
-            )
-
-
-def _rows(side: str, keys: Keys, names: Sequence[str]) -> dict[tuple[str, ...], int]:
-    rows: dict[tuple[str, ...], int] = {}
-    for row, key in enumerate(zip(*(keys[name] for name in names), strict=True)):
-        if not all(key):
-            raise ValueError(f"expected {','.join(names)} in every row of the {side} to join by it, row {row} lacks it")
-        if (first := rows.setdefault(key, row)) != row:
-            both = list(zip(*(keys[name] for name in KEYS if name in keys), strict=True))
-            unique = len(set(both)) == len(both)  # not in Emo3D, whose descriptions come once for each picture
-            more = f'two columns do: "{",".join(KEYS)}"' if unique else "without a join, rows go by position"
-            raise ValueError(
-                f"expected {','.join(names)} once each in the {side} to join by it, rows {first} and {row} have "
-                f"{_shown(key)}; {more}"
-            )
-    return rows
+def _texts(columns: Keys) -> dict[str, list[str]]:
+    """The columns of `KEYS` that hold anything."""
+    keys = {name: list(map(_as_text, columns[name])) for name in KEYS if name in columns}
+    return {name: values for name, values in keys.items() if any(values)}
 
 
 def _as_text(value: Any) -> str:
@@ -109,5 +76,33 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _shown(key: tuple[str, ...]) -> str:
+def _check_order(name: str, names: Sequence[str], predictions: Keys, references: Keys) -> None:
+    for row, (text, expected) in enumerate(zip(predictions[name], references[name], strict=True)):
+        if text != expected:
+            unique = [key for key in names if len(set(references[key])) == len(references[key])]
+            join = unique[0] if unique else ",".join(names)
+            raise ValueError(
+                f"expected the predictions in the order of the references, but row {row} has the {name} "
+                f"{_quote(text)} and reference {row} has {_quote(expected)}: join them by it "
+                f'(--join {join}, join="{join}"), or leave the column out if it does not say whose face a row is'
+            )
+
+
+def _rows(side: str, columns: Keys, names: Sequence[str]) -> dict[tuple[str, ...], int]:
+    rows: dict[tuple[str, ...], int] = {}
+    for row, key in enumerate(zip(*(columns[name] for name in names), strict=True)):
+        if not all(key):
+            raise ValueError(f"expected {','.join(names)} in every row of the {side} to join by it, row {row} lacks it")
+        if (first := rows.setdefault(key, row)) != row:
+            pairs = list(zip(*columns.values(), strict=True))
+            unique = len(set(pairs)) == len(pairs)  # not in Emo3D, whose descriptions come once for each picture
+            more = f'two columns do: "{",".join(KEYS)}"' if unique else "without a join, rows go by position"
+            raise ValueError(
+                f"expected {','.join(names)} once each in the {side} to join by it, rows {first} and {row} have "
+                f"{_quote(*key)}; {more}"
+            )
+    return rows
+
+
+def _quote(*key: str) -> str:
     return ", ".join(repr(text if len(text) <= 60 else f"{text[:57]}...") for text in key)

@@ -15,9 +15,8 @@ from emo3d.emotions import EMOTIONS
 from emo3d.markup import latex_text
 from emo3d.scoring.consistency import BANDS, COLUMNS, check_result
 from emo3d.scoring.core import bootstrap_intervals, emo3d_score, wilson_interval
-from emo3d.scoring.digests import hash_rows
-from emo3d.scoring.inputs import References, content_hash
-from emo3d.scoring.settings import ScoreSettings
+from emo3d.scoring.references import References, content_hash, hash_rows
+from emo3d.scoring.settings import ScoreSettings, signature_fields
 
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("emo3d", "kl_divergence"), (int, float)),
@@ -26,17 +25,14 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(("n", "truncated"), int),
     "reference_expressions": (str, type(None)),
 }
-_SHOWN = {
+_FORMS = {  # label, and digits
     "emo3d": ("Emo3D", ".3f"),
     "kl_divergence": ("KL", ".3f"),
     "recall_at_k": ("recall@{k}", ".3f"),
     "mse": ("MSE", ".4f"),
     "mae": ("MAE", ".4f"),
 }
-_LATER: dict[str, Any] = {
-    "per_sample": {},
-    "reference_expressions": None,
-}  # what a result of an earlier version may lack
+_LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None}  # an earlier version's may lack them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,23 +44,21 @@ class Emo3DResult:
         kl_divergence: mean divergence in nats, lower is better.
         recall_at_k: share of faces that retrieved their own description (the published "exact match"), higher is
             better; None where the bank does not hold all the references' descriptions.
-        mse: mean squared error of the expressions as they are given, None without predicted and reference expressions
+        mse: mean squared error of the expressions, before calibration; None without predicted and reference expressions
             in one space.
         mae: mean absolute error of them, likewise.
         intervals: (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others,
             which have none below `emo3d.scoring.core.SMALLEST` faces.
-        per_emotion: by the strongest emotion described, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
-            `emo3d` of those samples, and `intervals` of the latter two, as far as there are.
+        per_emotion: by the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`,
+            `kl_divergence` and `emo3d` of those samples, and `intervals` of the latter two, if any.
         per_band: the same by how strong that emotion is, one of `BANDS`.
-        per_sample: `kl_divergence` (N,), `distribution` (N, 8) retrieved for each face, `reference` (N,), the place of
+        per_sample: of n = N faces `kl_divergence` (N,), `distribution` (N, 8) retrieved, `reference` (N,), the place of
             its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
             `mse` (N,), `mae` (N,). With several identities the first two are means over them, and `match` a share.
-        n: N, the number of faces.
         truncated: distinct descriptions of the bank that were longer than the backbone's window.
         references: content hash of the references' descriptions and intensities, the same in any order of them.
-        signature: the settings in force.
         reference_expressions: content hash of the references' expressions that `mse` and `mae` compare with, the same
-            in any order of them; None where nothing was compared, or a result of an earlier version does not say it.
+            in any order of them; None where nothing was compared, and in a result of an earlier version.
     """
 
     emo3d: float
@@ -83,10 +77,10 @@ class Emo3DResult:
     reference_expressions: str | None = None
 
     def __str__(self) -> str:
-        """One line that can stand in a footnote: the numbers, their intervals, n, and all that moves them."""
+        """One line for a footnote: the numbers, their intervals, n, and all that moves them."""
+        k = signature_fields(self.signature).get("k", "k")
         parts = []
-        k = dict(part.partition(":")[::2] for part in self.signature.split("|")).get("k", "k")
-        for name, (label, form) in _SHOWN.items():
+        for name, (label, form) in _FORMS.items():
             if (value := getattr(self, name)) is not None:
                 ends = self.intervals.get(name)
                 interval = f" [{ends[0]:{form}}, {ends[1]:{form}}]" if ends else ""
@@ -102,15 +96,12 @@ class Emo3DResult:
     def to_latex(self, name: str = "") -> str:
         r"""Write the row of a table: name, Emo3D, KL, recall@k, MSE and n, with intervals in brackets.
 
-        Args:
-            name: of the system, as text; what LaTeX would read as a command is escaped.
-
-        Returns:
-            One line that ends in `\\`, for six columns; a dash where there is no number.
+        One line that ends in `\\`, for six columns; a dash where there is no number. What LaTeX would read as a command
+        in the name of the system is escaped.
         """
         cells = [latex_text(name)]
         for number in ("emo3d", "kl_divergence", "recall_at_k", "mse"):
-            value, ends, form = getattr(self, number), self.intervals.get(number), _SHOWN[number][1]
+            value, ends, form = getattr(self, number), self.intervals.get(number), _FORMS[number][1]
             interval = f" $[{ends[0]:{form}}, {ends[1]:{form}}]$" if ends else ""
             cells.append("--" if value is None else f"${value:{form}}${interval}")
         return " & ".join([*cells, str(self.n)]) + r" \\"
@@ -118,8 +109,8 @@ class Emo3DResult:
     def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the per-sample values on request."""
         plain = asdict(self)
-        for holder in (plain, *plain["per_emotion"].values(), *plain["per_band"].values()):
-            holder["intervals"] = {name: list(ends) for name, ends in holder["intervals"].items()}
+        for group in (plain, *plain["per_emotion"].values(), *plain["per_band"].values()):
+            group["intervals"] = {name: list(ends) for name, ends in group["intervals"].items()}
         samples = plain.pop("per_sample")
         if per_sample:
             plain["per_sample"] = {name: values.tolist() for name, values in samples.items()}
@@ -127,29 +118,24 @@ class Emo3DResult:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Emo3DResult:
-        """Turn back what `to_dict` made; without per-sample values, if it had none.
-
-        Raises:
-            ValueError: something is missing, or is no part of a result, or contradicts another part (`check_result`).
-        """
-        for name in (field.name for field in fields(cls)):
-            if name in _LATER and name not in plain:
-                continue
-            if name not in plain:
+        """Turn back what `to_dict` made; a ValueError names what is missing, or contradicts another part."""
+        names = [field.name for field in fields(cls)]
+        for name in names:
+            if name not in plain and name not in _LATER:
                 raise ValueError(f"expected a result with {name!r}, got {', '.join(map(str, plain)) or 'nothing'}")
-            if not isinstance(plain[name], _KINDS.get(name, object)) or isinstance(plain[name], bool):
-                raise ValueError(f"expected {name!r} as a result has it, got {plain[name]!r:.60}")
-        given: dict[str, Any] = {field.name: plain.get(field.name, _LATER.get(field.name)) for field in fields(cls)}
+        entries = {name: (_LATER | plain)[name] for name in names}
+        for name, value in entries.items():
+            if not isinstance(value, _KINDS.get(name, object)) or isinstance(value, bool):
+                raise ValueError(f"expected {name!r} as a result has it, got {value!r:.60}")
         try:
-            given["per_sample"] = {name: np.array(values) for name, values in given["per_sample"].items()}
-            given["intervals"] = _ends(given["intervals"])
+            entries["per_sample"] = {name: np.array(values) for name, values in entries["per_sample"].items()}
+            entries["intervals"] = _ends(entries["intervals"])
             for table in ("per_emotion", "per_band"):
-                given[table] = {
-                    name: group | {"intervals": _ends(group["intervals"])} for name, group in given[table].items()
-                }
+                groups = entries[table].items()
+                entries[table] = {name: group | {"intervals": _ends(group["intervals"])} for name, group in groups}
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"expected intervals and values as a result has them: {str(error)[:200]}") from error
-        result = cls(**given)
+        result = cls(**entries)
         check_result(result)
         return result
 
@@ -159,12 +145,7 @@ class Emo3DResult:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Emo3DResult:
-        """Read what `save` and `emo3d score --out` write.
-
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: it holds no result; the message names the file.
-        """
+        """Read what `save` and `emo3d score --out` write; a ValueError names a file that holds no result."""
         try:
             return cls.from_dict(read_plain(path))
         except ValueError as error:
@@ -181,56 +162,53 @@ def read_plain(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def summarise(
     per_sample: dict[str, np.ndarray],
-    described: References,
+    references: References,
     settings: ScoreSettings,
     signature: str,
     truncated: int,
-    compared: np.ndarray | None = None,
+    digests: np.ndarray | None = None,
 ) -> Emo3DResult:
-    """Put together a result of the values of every face; it does not depend on the order of the faces.
+    """Make a result of the values of every face; it does not depend on the order of the faces.
 
     Args:
-        per_sample: see `Emo3DResult`.
-        described: N references.
+        per_sample: see `Emo3DResult`, like `signature` and `truncated`.
+        references: N of them.
         settings: with the hash of the bank.
-        signature: of them.
-        truncated: descriptions of the bank.
-        compared: digests of the rows whose expressions were compared with, see `emo3d.scoring.digests.row_digests`.
+        digests: of the references whose expressions were compared with, see `row_digests`.
     """
     columns = {name: per_sample[column] for name, column in COLUMNS.items() if column in per_sample}
     # The resampled rows are those of an order that follows from their content; the last key counts first.
-    order = np.lexsort([*columns.values(), described.ranks])
+    order = np.lexsort([*columns.values(), references.ranks])
     values = np.stack(list(columns.values()), axis=1)[order]
-    mean, intervals = _mean(values, list(columns), settings)
+    means, intervals = _mean(values, list(columns), settings)
 
-    intensities = described.intensities[order]
+    intensities = references.intensities[order]
     groups = {
         "per_emotion": (EMOTIONS, intensities.argmax(axis=1)),
         "per_band": (BANDS, np.digitize(intensities.max(axis=1), (0.2, 0.4, 0.6, 0.8))),
     }
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
-    for table, (group_names, group) in groups.items():
-        tables[table] = {}
-        for index in np.unique(group):
-            kl = values[group == index, :1]
+    tables: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in groups}
+    for table, (names, places) in groups.items():
+        for place in np.unique(places):
+            kl = values[places == place, :1]
             part, ends = _mean(kl, ["kl_divergence"], settings)
-            tables[table][group_names[index]] = {"n": len(kl), **part, "intervals": ends}
-    described = described.canonical()
+            tables[table][names[place]] = {"n": len(kl), **part, "intervals": ends}
+    references = references.canonical()
     return Emo3DResult(
-        emo3d=mean["emo3d"],
-        kl_divergence=mean["kl_divergence"],
-        recall_at_k=mean.get("recall_at_k"),
-        mse=mean.get("mse"),
-        mae=mean.get("mae"),
+        emo3d=means["emo3d"],
+        kl_divergence=means["kl_divergence"],
+        recall_at_k=means.get("recall_at_k"),
+        mse=means.get("mse"),
+        mae=means.get("mae"),
         intervals=intervals,
         per_emotion=tables["per_emotion"],
         per_band=tables["per_band"],
         per_sample=per_sample,
-        n=len(described),
+        n=len(references),
         truncated=truncated,
-        references=content_hash(described.descriptions, described.intensities),
+        references=content_hash(references.descriptions, references.intensities),
         signature=signature,
-        reference_expressions=None if compared is None else hash_rows(compared, settings.space),
+        reference_expressions=None if digests is None else hash_rows(digests, settings.space),
     )
 
 
@@ -241,19 +219,19 @@ def _mean(
     ends = bootstrap_intervals(
         values, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
     )
-    means = values.mean(axis=0)
-    mean = {"emo3d": emo3d_score(means[0], settings.divisor)}
-    mean |= {name: float(value) for name, value in zip(names, means, strict=True)}
+    columns = values.mean(axis=0)
+    means = {"emo3d": emo3d_score(columns[0], settings.divisor)}
+    means |= {name: float(mean) for name, mean in zip(names, columns, strict=True)}
     intervals: dict[str, tuple[float, float]] = {}
     if ends is not None:
         low, high = ends[0]  # of the divergence, which the score follows monotonically
         intervals["emo3d"] = emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor)
-        intervals |= {name: (float(low), float(high)) for name, (low, high) in zip(names, ends, strict=True)}
+        intervals |= _ends(dict(zip(names, ends, strict=True)))
     if "recall_at_k" in names:
-        intervals["recall_at_k"] = wilson_interval(mean["recall_at_k"], len(values), settings.confidence)
+        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], len(values), settings.confidence)
     for name in intervals.keys() & {"mse", "mae"}:
         intervals[name] = max(0.0, intervals[name][0]), intervals[name][1]
-    return mean, intervals
+    return means, intervals
 
 
 def _ends(plain: dict[str, Any]) -> dict[str, tuple[float, float]]:

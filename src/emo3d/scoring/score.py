@@ -1,7 +1,7 @@
-"""The Emo3D score: do the faces show the emotions that were described?
+"""The Emo3D score: do the faces show the emotions of the descriptions they were made for?
 
-A face is rendered, its picture looks up the k nearest of a bank of descriptions, and the emotions of those are held
-against the emotions described (`emo3d.scoring.core`). Lower is better; 0.5 stands for a mean divergence of 0.
+A face is rendered, its picture looks up the k nearest of a bank of descriptions, and the emotions of those are compared
+with those of the face's own description (`emo3d.scoring.core`). Lower is better; 0.5 is a mean divergence of 0.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from emo3d.emotions import EMOTIONS, distribution
 from emo3d.hints import did_you_mean
 from emo3d.scoring.bank import Bank
 from emo3d.scoring.core import divergence
-from emo3d.scoring.inputs import Pictures, read_batch, read_references, space_of
 from emo3d.scoring.joining import check_lengths
+from emo3d.scoring.predictions import Pictures, read_batch, space_of
+from emo3d.scoring.references import read_references
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.scorer import FACE, Emo3DScorer
 from emo3d.scoring.settings import ScoreSettings
@@ -54,31 +55,28 @@ def score(
         settings: `ScoreSettings()` by default, in the space that the references say, if they do.
         backbone: its name; or a backbone, whose own id and revision are signed.
         device: of a backbone that is loaded here.
-        batch_size: faces encoded at a time; the last batch is filled up, see `Emo3DScorer`.
+        batch_size: faces encoded at a time; see `Emo3DScorer`.
         join: column that predictions and references are joined by, instead of by their order: `"description"`,
             `"sample_id"`, or both with a comma between.
         layout: of vectors of 52 scores.
         fields: settings by their names, for example `space="reading"`; they replace those of `settings`.
 
-    Returns:
-        The score, its parts, intervals and signature.
-
     Raises:
-        ValueError: bad expressions, pictures or references, not as many of one as of the other, a bank smaller than k,
-            of another backbone or of another hash than `settings.bank`, rows in another order than the references;
-            messages name the row. Readings for an identity without a calibration.
+        ValueError: bad expressions, pictures or references (the message names the row), not as many of one as of the
+            other or in another order, a bank smaller than k, of another backbone or of another hash than
+            `settings.bank`, readings for an identity without a calibration.
         TypeError: a field that `ScoreSettings` does not have.
-        OSError: the backbone is not to be had.
+        OSError: the backbone cannot be loaded.
     """
     if unknown := [name for name in fields if name not in ScoreSettings.__dataclass_fields__]:
         names = [*ScoreSettings.__dataclass_fields__, *inspect.signature(score).parameters]
         raise TypeError(f"score() takes no argument {unknown[0]!r}{did_you_mean(unknown[0], names)}")
-    given, described = read_batch(predictions, references, join=join, layout=layout)
-    if settings is None and "space" not in fields and not isinstance(given, Pictures):
-        fields["space"] = space_of(None, None, described)
+    faces, references = read_batch(predictions, references, join=join, layout=layout)
+    if settings is None and "space" not in fields and not isinstance(faces, Pictures):
+        fields["space"] = space_of(None, None, references)
     settings = replace(settings or ScoreSettings(), **fields)
     scorer = Emo3DScorer(settings, backbone=backbone, device=device, batch_size=batch_size)
-    scorer.fit(described if bank is None else bank).update(given, described)
+    scorer.fit(references if bank is None else bank).update(faces, references)
     return scorer.compute()
 
 
@@ -93,17 +91,14 @@ def score_distributions(distributions: Any, references: Any, settings: ScoreSett
             their sum.
         references: see `score`.
         settings: `variant`, `k`, `epsilon`, `alpha` and the bootstrap; the others make no difference.
-
-    Raises:
-        ValueError: bad distributions or references, or not as many of one as of the other.
     """
     settings = settings or ScoreSettings()
-    described = read_references(references)
-    found = distribution(distributions)
+    references = read_references(references)
+    q = distribution(distributions)
     if np.ndim(distributions) == 1:
-        found = np.repeat(found, len(described), axis=0)
-    check_lengths(len(found), len(described))
-    retrieved = np.broadcast_to(found[:, None], (len(found), settings.k, len(EMOTIONS)))
-    kl = divergence(distribution(described.intensities), retrieved, settings.variant, settings.epsilon)
-    per_sample = {"kl_divergence": kl, "distribution": found, "reference": described.ranks}
-    return summarise(per_sample, described, settings, settings.sign(FACE + _LOOKUP), truncated=0)
+        q = np.repeat(q, len(references), axis=0)
+    check_lengths(len(q), len(references))
+    retrieved = np.broadcast_to(q[:, None], (len(q), settings.k, len(EMOTIONS)))
+    kl = divergence(distribution(references.intensities), retrieved, settings.variant, settings.epsilon)
+    per_sample = {"kl_divergence": kl, "distribution": q, "reference": references.ranks}
+    return summarise(per_sample, references, settings, settings.sign(FACE + _LOOKUP), truncated=0)

@@ -1,4 +1,4 @@
-"""The Emo3D score of faces that come in parts: `Emo3DScorer`, a state that is updated, merged and computed."""
+"""The Emo3D score of faces that come in parts."""
 
 from __future__ import annotations
 
@@ -12,48 +12,39 @@ import torch
 from tqdm.auto import tqdm
 
 from emo3d.backbones import Backbone, load_backbone
-from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.face.spaces import name_calibration
 from emo3d.scoring.bank import Bank, full_name
-from emo3d.scoring.core import divergence, retrieved_distribution
-from emo3d.scoring.digests import row_digests
-from emo3d.scoring.inputs import Pictures, References, read_batch, read_references
+from emo3d.scoring.predictions import Pictures, read_batch
+from emo3d.scoring.references import References, read_references, row_digests
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.settings import ScoreSettings, signature_difference
+from emo3d.scoring.state import ScoreState, kind_of
 
 logger = logging.getLogger(__name__)
 
 FACE = ("space", "calibration", "identity", "render")  # settings that say nothing where pictures come in
 _AHEAD = 8  # batches rendered at once
-_LOOKED_UP = 8192  # faces whose retrieved intensities are held at once, in 5 MB for k = 10
-_EXPRESSION = (len(BLENDSHAPES),)
-_MIXED_ERRORS = "expected reference blendshapes to compare with in every update or in none"
 
 
 class Emo3DScorer:
-    """Score faces that come in parts, in a training loop or on several machines.
+    """Score faces that come in parts, in a training loop or on several machines; see `score` for what goes in.
 
     Faces are rendered and encoded when they are added; the bank is searched in `compute`. The result does not depend on
-    how the faces were split, in which order they came or which scorer saw them:
-
-    - References that are their own bank are brought into one order, by description, then intensities; duplicates stay.
-      A `Bank` that is given keeps its own order.
-    - The bootstrap draws from rows in an order that follows from their content.
-    - The backbone always sees `batch_size` pictures, since encoders round differently with every other number of them.
-      So faces wait until there are enough for a batch, and the last batch is filled up.
+    how the faces were split, in which order they came or which scorer saw them: references that are their own bank are
+    sorted, the bootstrap draws from rows in an order that follows from their content, and the backbone always sees
+    `batch_size` pictures, since encoders round differently with every other number of them. So faces wait until there
+    are enough for a batch, and the last batch is filled up.
 
     Memory grows by the embedding of a face (2 kB with ViT-B/32, times `settings.identities`).
 
     Args:
-        settings: `ScoreSettings()` by default.
-        backbone: its name; or a backbone, used instead of loading `settings.backbone`, whose own id and revision are
-            signed.
-        device: of a backbone that is loaded here.
+        settings: as for `score`, like `backbone` and `device`.
         batch_size: faces encoded at a time; the same in scorers that are merged.
 
-    Raises:
-        ValueError: a batch size below 1.
+    Attributes:
+        state: the faces added so far.
+        bank: what they look up; None stands for their own references.
 
     Example:
         >>> scorer = Emo3DScorer(ScoreSettings(backbone="quickstart", k=1))
@@ -82,253 +73,192 @@ class Emo3DScorer:
         self.device = device
         self.batch_size = batch_size
         self.bank: Bank | None = None
+        self.state = ScoreState()
         self._backbone = backbone
-        self._is_given = backbone is not None
-        self._is_named = False  # whether the settings say which backbone it is, with its revision
-        self.reset()
+        self._is_own = backbone is not None  # not loaded by a name
+        self._is_signed = False  # whether the settings say which backbone it is, with its revision
 
     def reset(self) -> None:
         """Forget all faces; the bank stays."""
-        self._described: list[References] = []
-        self._errors: list[dict[str, np.ndarray]] = []
-        self._embeddings: list[torch.Tensor] = []
-        self._waiting: np.ndarray | None = None  # expressions or pictures, fewer than a batch, not encoded yet
-        self._shape: tuple[int, ...] | None = None  # of a face: (51,) or (H, W, 3)
+        self.state = ScoreState()
 
     def __len__(self) -> int:
-        return sum(map(len, self._described))
+        return len(self.state)
 
     def fit(self, bank: Any) -> Emo3DScorer:
-        """Set what faces look up, for this and all later results. Without it, the references added are the bank.
-
-        Args:
-            bank: a `Bank`, or references as for `update`, which are sorted and embedded.
-
-        Returns:
-            The scorer itself.
+        """Set what faces look up, a `Bank` or references, for this and all later results; return the scorer itself.
 
         Raises:
             ValueError: bad references, a bank smaller than k, of another backbone or of another hash than
                 `settings.bank`.
-            OSError: the backbone is not to be had.
+            OSError: the backbone cannot be loaded.
         """
-        self.bank = self._checked(bank)
+        self.bank = self._make_bank(bank)
         return self
 
     def update(self, predictions: Any, references: Any) -> None:
-        """Add faces with the descriptions they were made for; all of them, or none where something is wrong.
-
-        Args:
-            predictions: N expressions, anything that `as_expressions` reads as 51 scores, in `settings.space`; or N
-                pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or paths of RGB pictures of one size.
-                A scorer takes either expressions or pictures.
-            references: N rows with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in the space
-                of the predictions; see `read_references`, which may be told another space: then neither is computed.
+        """Add faces with the references they were made for; all of them, or none where something is wrong.
 
         Raises:
-            ValueError: bad expressions, pictures or references, not as many of one as of the other, or of another kind
-                than before; messages name the row. Readings for an identity without a calibration.
-            OSError: the backbone is not to be had.
+            ValueError: what `score` refuses, or pictures after expressions, or the other way round.
+            OSError: the backbone cannot be loaded.
         """
-        given, described = read_batch(predictions, references)
+        faces, references = read_batch(predictions, references)
         self._load()
-        rows = self._behind_waiting(given)
-        errors = self._compared(given, described)
-        if self._errors and bool(self._errors[0]) != bool(errors):
-            raise ValueError(_MIXED_ERRORS)
-        whole = len(rows) - len(rows) % self.batch_size
+        state = self.state
+        is_pictures = isinstance(faces, Pictures)
+        if state.shape is not None and state.is_expressions == is_pictures:
+            got = "pictures" if is_pictures else "expressions"
+            raise ValueError(f"expected {kind_of(state.shape)} as before, got {got}")
+        errors = self._errors(faces, references)
+        if isinstance(faces, Pictures):
+            rows: Any = Pictures(faces, () if state.waiting is None else state.waiting, state.shape)
+        else:
+            rows = faces if state.waiting is None else np.concatenate([state.waiting, faces])
+        count = len(rows) - len(rows) % self.batch_size
         embeddings = []
-        with tqdm(desc="Scoring", total=whole, unit=" faces", delay=5, leave=False) as progress:
-            for encoded in self._encode(rows, whole):
-                embeddings.append(encoded)
-                progress.update(len(encoded))
-        waiting = rows[whole:].copy() if whole < len(rows) else None
+        with tqdm(desc="Scoring", total=count, unit=" faces", delay=5, leave=False) as progress:
+            for batch in self._encode(rows, count):
+                embeddings.append(batch)
+                progress.update(len(batch))
+        waiting = rows[count:].copy() if count < len(rows) else None
+        shape = rows.shape if isinstance(rows, Pictures) else rows.shape[1:]
+        bare = References(references.descriptions, references.intensities)
+        self.state = state.merge(ScoreState((bare,), (errors,), tuple(embeddings), waiting, shape))
 
-        self._waiting = waiting
-        self._shape = rows.shape if isinstance(rows, Pictures) else rows.shape[1:]
-        self._embeddings += embeddings
-        self._errors.append(errors)
-        self._described.append(References(described.descriptions, described.intensities))
-
-    def merge(self, *others: Emo3DScorer) -> Emo3DScorer:
-        """Add the faces of other scorers, behind those of this one; the others keep theirs.
+    def merge(self, *scorers: Emo3DScorer) -> Emo3DScorer:
+        """Add the faces of other scorers, behind those of this one; return the scorer itself, the others keep theirs.
 
         A scorer can be pickled, as `accelerate.utils.gather_object` does. Its backbone stays behind; only one that
         `load_backbone` finds by name is there again when it is needed.
 
-        Returns:
-            The scorer itself.
-
         Raises:
             ValueError: a scorer with other settings, another backbone or bank; the message says which.
         """
-        for other in others:
-            difference = signature_difference(self._signature(), other._signature())
-            if difference:
+        for scorer in scorers:
+            if difference := signature_difference(self._signature(), scorer._signature()):
                 raise ValueError(f"expected scorers of the same settings, they differ in {difference}")
-        filled = [scorer for scorer in (self, *others) if len(scorer)]
-        if len({scorer._shape for scorer in filled}) > 1:
-            kinds = ", ".join(dict.fromkeys(_kind(scorer._shape) for scorer in filled))
-            raise ValueError(f"expected scorers of one kind of faces, got {kinds}")
-        if len({bool(scorer._errors[0]) for scorer in filled}) > 1:
-            raise ValueError(_MIXED_ERRORS)
-        for scorer in filled:
-            scorer._encode_waiting()
-        for other in [scorer for scorer in others if len(scorer)]:
-            self._shape = other._shape
-            self._embeddings = [*self._embeddings, *other._embeddings]
-            self._errors = [*self._errors, *other._errors]
-            self._described = [*self._described, *other._described]
+        self.state.merge(*(scorer.state for scorer in scorers))  # what cannot be merged is refused before the work
+        self.state = self.encode_waiting().merge(*(scorer.encode_waiting() for scorer in scorers))
         return self
 
     def compute(self) -> Emo3DResult:
-        """Score all faces added so far; more may be added after.
-
-        Returns:
-            The score, its parts, intervals and signature; `per_sample` is in the order of the updates, then of the
-            scorers merged.
+        """Score all faces added so far, in the order of the updates, then of the scorers merged; more may be added.
 
         Raises:
             ValueError: no faces, or fewer references than k where they are the bank.
-            OSError: the backbone is not to be had.
+            OSError: the backbone cannot be loaded.
         """
         if not len(self):
             raise ValueError("expected faces to score, got none: call update before compute")
-        descriptions = [description for part in self._described for description in part.descriptions]
-        described = References(descriptions, np.concatenate([part.intensities for part in self._described]))
-        bank = self.bank or self._checked(described)
-        self._encode_waiting()
-        embeddings = torch.cat([part.to(self._embeddings[0]) for part in self._embeddings])
+        descriptions = [description for part in self.state.references for description in part.descriptions]
+        references = References(descriptions, np.concatenate([part.intensities for part in self.state.references]))
+        bank = self.bank or self._make_bank(references)
+        self.encode_waiting()
         settings = replace(self.settings, bank=bank.hash)
-        per_sample = _look_up(embeddings, described, bank, settings)
-        per_sample |= {name: np.concatenate([part[name] for part in self._errors]) for name in self._errors[0]}
-        compared = per_sample.pop("compared", None)
-        signature = sign_expressions(settings) if self._shape == _EXPRESSION else settings.sign(FACE)
-        return summarise(per_sample, described, settings, signature, bank.truncated, compared)
+        values = self.state.values(references, bank, settings)
+        digests = values.pop("digests", None)
+        signature = sign_expressions(settings) if self.state.is_expressions else settings.sign(FACE)
+        return summarise(values, references, settings, signature, bank.truncated, digests)
+
+    def encode_waiting(self) -> ScoreState:
+        """Encode the faces that wait for a whole batch now, in one that is filled up."""
+        waiting = self.state.waiting
+        if waiting is not None:
+            missing = self.batch_size - len(waiting)
+            rows = np.concatenate([waiting, waiting[:1].repeat(missing, axis=0)])
+            (batch,) = self._encode(rows, len(rows))
+            embeddings = (*self.state.embeddings, batch[:-missing])
+            self.state = replace(self.state, embeddings=embeddings, waiting=None)
+        return self.state
+
+    def __deepcopy__(self, memo: Any) -> Emo3DScorer:
+        scorer = object.__new__(type(self))
+        scorer.__dict__ |= self.__dict__  # none of which is changed in place
+        return scorer
 
     def __getstate__(self) -> dict[str, Any]:
         self._load()
-        self._encode_waiting()
-        return self.__dict__ | {"_backbone": None, "_embeddings": [part.cpu() for part in self._embeddings]}
+        state = self.encode_waiting()
+        state = replace(state, embeddings=tuple(part.cpu() for part in state.embeddings))
+        return self.__dict__ | {"_backbone": None, "state": state}
 
     def _load(self) -> Backbone:
         """The backbone; from now on, the settings say which one it is."""
         if self._backbone is None:
             dtype = getattr(torch, self.settings.dtype)
-            self._backbone = load_backbone(
-                self.settings.backbone, self.settings.revision, device=self.device, dtype=dtype
-            )
-        one = self._backbone
-        render = self.settings.render or RenderSettings(size=one.image_size)
-        self.settings = replace(self.settings, backbone=one.id, revision=one.revision, dtype=one.dtype, render=render)
-        self._is_named = True
-        return one
+            name, revision = self.settings.backbone, self.settings.revision
+            self._backbone = load_backbone(name, revision, device=self.device, dtype=dtype)
+        backbone = self._backbone
+        render = self.settings.render or RenderSettings(size=backbone.image_size)
+        self.settings = replace(
+            self.settings, backbone=backbone.id, revision=backbone.revision, dtype=backbone.dtype, render=render
+        )
+        self._is_signed = True
+        return backbone
 
     def _signature(self) -> str:
-        if not self._is_named:
+        if not self._is_signed:
             self._load()
         return replace(self.settings, bank=self.bank.hash if self.bank else self.settings.bank).signature
 
-    def _checked(self, bank: Any) -> Bank:
+    def _make_bank(self, rows: Any) -> Bank:
         backbone = self._load()
-        given = bank if isinstance(bank, Bank) else read_references(bank).canonical()
-        if self.settings.k > len(given):
-            raise ValueError(f"expected a bank of at least k = {self.settings.k} descriptions, got {len(given)}")
-        if isinstance(given, References):
-            given = Bank.encode(given.descriptions, given.intensities, backbone, cache=not self._is_given)
-        if given.backbone != full_name(backbone):
-            raise ValueError(f"expected a bank embedded by {full_name(backbone)}, got one by {given.backbone}")
-        if self.settings.bank not in (None, given.hash):
-            raise ValueError(f"expected the bank {self.settings.bank}, got {given.hash}")
-        return given
+        bank = rows if isinstance(rows, Bank) else read_references(rows).canonical()
+        if self.settings.k > len(bank):
+            raise ValueError(f"expected a bank of at least k = {self.settings.k} descriptions, got {len(bank)}")
+        if isinstance(bank, References):
+            bank = Bank.encode(bank.descriptions, bank.intensities, backbone, cache=not self._is_own)
+        if bank.backbone != full_name(backbone):
+            raise ValueError(f"expected a bank embedded by {full_name(backbone)}, got one by {bank.backbone}")
+        if self.settings.bank not in (None, bank.hash):
+            raise ValueError(f"expected the bank {self.settings.bank}, got {bank.hash}")
+        return bank
 
-    def _behind_waiting(self, given: np.ndarray | Pictures) -> np.ndarray | Pictures:
-        kind = "pictures" if isinstance(given, Pictures) else "expressions"
-        if self._shape is not None and (self._shape == _EXPRESSION) != (kind == "expressions"):
-            raise ValueError(f"expected {_kind(self._shape)} as before, got {kind}")
-        if isinstance(given, Pictures):
-            return Pictures(given, () if self._waiting is None else self._waiting, self._shape)
-        return given if self._waiting is None else np.concatenate([self._waiting, given])
+    def _errors(self, faces: np.ndarray | Pictures, references: References) -> dict[str, np.ndarray]:
+        """Of expressions, where there are two of one space to compare, with digests of those of the references."""
+        if isinstance(faces, Pictures) or references.expressions is None:
+            return {}
+        if references.space not in (None, self.settings.space):
+            spaces = f"the references' blendshapes are {references.space}, the predictions {self.settings.space}"
+            logger.warning("no MSE and MAE: %s", spaces)
+            return {}
+        difference = faces.astype(np.float64) - references.expressions
+        errors = {"mse": (difference**2).mean(axis=1), "mae": np.abs(difference).mean(axis=1)}
+        return errors | {"digests": row_digests(references)}
 
-    def _encode(self, rows: np.ndarray | Pictures, count: int) -> Iterator[torch.Tensor]:
+    def _encode(self, rows: Any, count: int) -> Iterator[torch.Tensor]:
         """Embeddings of the first `count` rows, a batch at a time: (n, K, D), K identities, or 1 for pictures."""
         backbone = self._load()
-        streams = [self._pictures(rows, count, name) for name in self._faces(rows)]
+        is_pictures = isinstance(rows, Pictures) or rows.ndim == 4
+        streams = (
+            [self._pictures(rows, count)]
+            if is_pictures
+            else [self._renders(rows[:count], name) for name in self.settings.faces]
+        )
         for batches in zip(*streams, strict=True):
             yield torch.stack([backbone.encode_pictures(pictures) for pictures in batches], dim=1)
 
-    def _faces(self, rows: np.ndarray | Pictures) -> tuple[str | None, ...]:
-        return (None,) if isinstance(rows, Pictures) or rows.ndim == 4 else self.settings.faces
+    def _pictures(self, rows: Any, count: int) -> Iterator[np.ndarray]:
+        for start in range(0, count, self.batch_size):
+            yield rows[start : start + self.batch_size]
 
-    def _pictures(self, rows: np.ndarray | Pictures, count: int, identity: str | None) -> Iterator[np.ndarray]:
-        """Pictures of the first `count` rows, a batch at a time; of expressions, on the face of an identity."""
-        batch_size = self.batch_size
-        if identity is None:
-            yield from (rows[start : start + batch_size] for start in range(0, count, batch_size))
-        elif count:
-            # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
-            for faces in render_batches(
-                rows[:count],
-                space=self.settings.space,
-                rig=FaceRig.from_anny(identity),
-                settings=self.settings.render,
-                calibration=self.settings.calibration,
-                batch_size=_AHEAD * batch_size,
-            ):
-                yield from (faces[start : start + batch_size] for start in range(0, len(faces), batch_size))
-
-    def _encode_waiting(self) -> None:
-        if self._waiting is not None:
-            missing = self.batch_size - len(self._waiting)
-            filled = np.concatenate([self._waiting, self._waiting[:1].repeat(missing, axis=0)])
-            (encoded,) = self._encode(filled, len(filled))
-            self._embeddings = [*self._embeddings, encoded[:-missing]]
-            self._waiting = None
-
-    def _compared(self, given: np.ndarray | Pictures, described: References) -> dict[str, np.ndarray]:
-        """Errors of expressions, where there are two of one space to compare."""
-        if isinstance(given, Pictures) or described.expressions is None:
-            return {}
-        if described.space not in (None, self.settings.space):
-            what = f"the references' blendshapes are {described.space}, the predictions {self.settings.space}"
-            logger.warning("no MSE and MAE: %s", what)
-            return {}
-        difference = given.astype(np.float64) - described.expressions
-        return {
-            "mse": (difference**2).mean(axis=1),
-            "mae": np.abs(difference).mean(axis=1),
-            "compared": row_digests(described),
-        }
+    def _renders(self, expressions: np.ndarray, identity: str) -> Iterator[np.ndarray]:
+        if not len(expressions):
+            return
+        # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
+        for faces in render_batches(
+            expressions,
+            space=self.settings.space,
+            rig=FaceRig.from_anny(identity),
+            settings=self.settings.render,
+            calibration=self.settings.calibration,
+            batch_size=_AHEAD * self.batch_size,
+        ):
+            yield from self._pictures(faces, len(faces))
 
 
 def sign_expressions(settings: ScoreSettings) -> str:
     """The signature of a score of expressions, which names the calibration of the face that they are rendered on."""
     calibration = FaceRig.from_anny(settings.faces[0]).calibration
     return settings.sign(calibration=name_calibration(settings.space, settings.calibration, calibration))
-
-
-def _look_up(
-    embeddings: torch.Tensor, described: References, bank: Bank, settings: ScoreSettings
-) -> dict[str, np.ndarray]:
-    """Per-sample values of embeddings (N, K, D), each the mean over K identities."""
-    of_each = [_retrieve(pictures, described, bank, settings) for pictures in embeddings.unbind(dim=1)]
-    means = {name: np.mean([values[name] for values in of_each], axis=0) for name in of_each[0]}
-    return (of_each[0] if len(of_each) == 1 else means) | {"reference": described.ranks}
-
-
-def _retrieve(pictures: torch.Tensor, described: References, bank: Bank, settings: ScoreSettings) -> dict[str, Any]:
-    p = described.intensities / described.intensities.sum(axis=1, keepdims=True)
-    nearest = bank.nearest(pictures, settings.k)
-    kl, found = np.empty(len(p)), np.empty_like(p)
-    for start in range(0, len(p), _LOOKED_UP):
-        rows = slice(start, start + _LOOKED_UP)
-        retrieved = bank.intensities[nearest[rows]]
-        kl[rows] = divergence(p[rows], retrieved, settings.variant, settings.epsilon)
-        found[rows] = retrieved_distribution(retrieved)
-    per_sample = {"kl_divergence": kl, "distribution": found}
-    match = bank.matches(described.descriptions, nearest)
-    return per_sample if match is None else per_sample | {"match": match}
-
-
-def _kind(shape: tuple[int, ...] | None) -> str:
-    return "expressions" if shape is None or shape == _EXPRESSION else f"pictures of {shape[1]} x {shape[0]}"

@@ -31,14 +31,12 @@ class ScoreSettings:
         bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
         space: whether the predicted expressions are `"weights"` of a rig or `"reading"`s of MediaPipe.
         calibration: how readings become the weights that are rendered, see `emo3d.face.calibration`; a result's
-            signature has its name too, and `-` where nothing was calibrated. No part in `mse` and `mae`.
+            signature has its name too, and `-` where nothing was calibrated.
         identity: whose face is rendered, a name of `emo3d.face.IDENTITIES` or `PANEL`.
         identities: K; above 1, every expression is rendered on the first K of `emo3d.face.PANEL` instead, and its
             divergence is the mean over them, at K times the cost. The signature has the panel as `identity`.
         render: how; None is the default portrait at the backbone's own size.
-        n_bootstrap: resamples behind the intervals.
-        confidence: of the intervals.
-        seed: of the resampling.
+        n_bootstrap: resamples behind the intervals; `seed` is theirs.
     """
 
     variant: Variant = "paper"
@@ -59,10 +57,10 @@ class ScoreSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("k", "identities", "n_bootstrap", "seed"):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-        for name in ("epsilon", "confidence") + (("alpha",) if self.alpha is not None else ()):
-            object.__setattr__(self, name, real_number(name, getattr(self, name)))
+        reals = ("epsilon", "confidence") if self.alpha is None else ("epsilon", "confidence", "alpha")
+        for names, number in ((("k", "identities", "n_bootstrap", "seed"), whole_number), (reals, real_number)):
+            for name in names:
+                object.__setattr__(self, name, number(name, getattr(self, name)))
         object.__setattr__(self, "backbone", os.fspath(self.backbone))
         check_space(self.space)
         check_method(self.calibration)
@@ -70,9 +68,9 @@ class ScoreSettings:
             raise ValueError(f"expected a variant of {', '.join(get_args(Variant))}, got {self.variant!r}")
         if self.dtype not in ("float32", "bfloat16"):
             raise ValueError(f"expected a dtype of float32 or bfloat16, got {self.dtype!r}")
-        for name in ("k", "epsilon", "n_bootstrap") + (("alpha",) if self.alpha is not None else ()):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"expected {name} above 0, got {getattr(self, name)!r}")
+        for name in ("k", "epsilon", "n_bootstrap", "alpha"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise ValueError(f"expected {name} above 0, got {value!r}")
         if not 1 <= self.identities <= len(PANEL):
             raise ValueError(f"expected 1 to {len(PANEL)} identities, got {self.identities!r}")
         if self.identities > 1 and self.identity != "adult":
@@ -104,15 +102,20 @@ class ScoreSettings:
             unused: names of those settings.
             calibration: method and name, see `emo3d.face.spaces.name_calibration`; the method alone when None.
         """
-        shown = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
-        if shown.pop("identities") > 1:
-            shown["identity"] = f"{PANEL_NAME}/{self.identities}"
-        shown["backbone"] = backbone_name(self.backbone)
-        shown["calibration"] = calibration or self.calibration
+        values = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
+        if values.pop("identities") > 1:
+            values["identity"] = f"{PANEL_NAME}/{self.identities}"
+        values["backbone"] = backbone_name(self.backbone)
+        values["calibration"] = calibration or self.calibration
         if self.space == "weights":
             unused = {*unused, "calibration"}
-        parts = [f"{name}:{'-' if name in unused else value}" for name, value in shown.items()]
+        parts = [f"{name}:{'-' if name in unused else value}" for name, value in values.items()]
         return "|".join([*parts, f"version:{emo3d.__version__}"])
+
+
+def signature_fields(signature: str) -> dict[str, str]:
+    """The values of a signature by name."""
+    return dict(part.partition(":")[::2] for part in signature.split("|"))
 
 
 def signature_difference(a: str, b: str) -> str | None:
@@ -122,6 +125,6 @@ def signature_difference(a: str, b: str) -> str | None:
         >>> signature_difference("k:10|seed:0", "k:5|seed:0")
         'k: 10, 5'
     """
-    one, other = (dict(part.partition(":")[::2] for part in signature.split("|")) for signature in (a, b))
-    names = [name for name in one | other if one.get(name) != other.get(name)]
-    return "; ".join(f"{name}: {one.get(name, '-')}, {other.get(name, '-')}" for name in names) or None
+    left, right = signature_fields(a), signature_fields(b)
+    names = [name for name in left | right if left.get(name) != right.get(name)]
+    return "; ".join(f"{name}: {left.get(name, '-')}, {right.get(name, '-')}" for name in names) or None

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.inputs import Pictures, read_batch
+from emo3d.scoring.predictions import Pictures, read_batch
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.scorer import Emo3DScorer
 from emo3d.scoring.settings import ScoreSettings

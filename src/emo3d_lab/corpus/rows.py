@@ -18,8 +18,8 @@ from emo3d.blendshapes import Layout, Space, check_space
 from emo3d.expressions import expressions_of_table
 from emo3d.names import blendshape_columns
 from emo3d.parquet import check_size
-from emo3d.scoring.inputs import References, read_references
 from emo3d.scoring.joining import KEYS
+from emo3d.scoring.references import References, read_references
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Tally
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.digests import row_digests
-from emo3d.scoring.inputs import Pictures, References, content_hash, read_predictions, read_references
 from emo3d.scoring.joining import check_lengths, order_of
+from emo3d.scoring.predictions import Pictures, read_predictions
+from emo3d.scoring.references import References, content_hash, read_references, row_digests
 from emo3d.scoring.result import Emo3DResult, summarise
 from emo3d.scoring.scorer import Emo3DScorer, sign_expressions
 from emo3d.scoring.settings import ScoreSettings

@@ -20,7 +20,7 @@ from emo3d.face.spaces import name_calibration
 from emo3d.generation import load_generator
 from emo3d.pictures import encode_picture
 from emo3d.scoring import QUICKSTART, ScoreSettings, read_references, score, score_distributions
-from emo3d.scoring.baselines import MEAN, PRIOR, REFERENCES, baseline_expressions, constant_prior
+from emo3d_lab.baselines import MEAN, PRIOR, REFERENCES, baseline_expressions, constant_prior
 from emo3d_lab.quickstart.report import Card, Release, Report, Row
 
 GENERATOR = "quickstart generator"

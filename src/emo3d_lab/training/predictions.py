@@ -27,7 +27,7 @@ from emo3d.dataset import as_pairs, is_release, open_rows, read_release
 from emo3d.encoders import check_descriptions, weights_digest
 from emo3d.files import check_output
 from emo3d.generation import load_generator
-from emo3d.scoring.files import read_table
+from emo3d.scoring.columns import read_table
 
 BLOCK = 500
 """Rows of a block: what a killed run loses at most."""
@@ -120,7 +120,7 @@ def read_descriptions(
     columns: dict[str, list[Any]]
     if suffix in (".csv", ".jsonl"):
         with _named(name):
-            columns = read_table(Path(name), _TEXTS, is_whole=True)
+            columns = read_table(Path(name), _TEXTS)
     elif is_release(name):
         pairs = list(as_pairs(read_release(name)))
         columns = {column: [pair[column] for pair in pairs] for column in _TEXTS}

@@ -36,8 +36,9 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.scoring.files import read_references_file, read_table
+    from emo3d.scoring.columns import read_table
     from emo3d.scoring.joining import KEYS, order_of
+    from emo3d.scoring.references import read_references_file
 
     for path in sorted(folder.iterdir()):
         if path.suffix == ".json":

@@ -8,7 +8,7 @@ import numpy as np
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
     from emo3d.scoring import ScoreSettings, read_references
-    from emo3d.scoring.digests import row_digests
+    from emo3d.scoring.references import row_digests
     from emo3d.scoring.result import summarise
     from emo3d_lab.training import Evaluation
 

@@ -1,4 +1,4 @@
-"""What learns nothing: the rows that belong beside a generator's score."""
+"""Baselines: what learns nothing, the rows that belong beside a generator's score."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import torch
 
 from emo3d.backbones import Backbone, load_backbone
 from emo3d.emotions import distribution
-from emo3d.scoring.bank import Bank
-from emo3d.scoring.inputs import References, open_references
-from emo3d.scoring.result import Emo3DResult
-from emo3d.scoring.score import score, score_distributions
-from emo3d.scoring.settings import ScoreSettings
+from emo3d.scoring import (
+    Bank,
+    Emo3DResult,
+    References,
+    ScoreSettings,
+    open_references,
+    score,
+    score_distributions,
+)
 
 REFERENCES, MEAN, RETRIEVAL, PRIOR = (
     "reference expressions",
@@ -39,17 +43,15 @@ def training_references(name: str, config: str | None = None) -> References | No
 def baseline_expressions(
     references: References, training: References | None, backbone: Backbone | None = None
 ) -> dict[str, np.ndarray]:
-    """Expressions (N, 51) that learn nothing of how a description becomes a face.
+    """Expressions (N, 51) by the name of a baseline, as far as the data has expressions.
+
+    They are those of the references, the mean one, and that of the most similar training description.
 
     Args:
         references: N, to be scored against.
         training: other rows of the dataset. Without them the mean is that of the references themselves, and nothing is
             retrieved.
-        backbone: by whose text embeddings the nearest description of `training` is found; None retrieves nothing.
-
-    Returns:
-        By name, as far as there are expressions: those of the references, the mean one, and that of the most similar
-        training description.
+        backbone: embeds descriptions, to look up the nearest one of `training`; None retrieves nothing.
     """
     source = training or references
     expressions: dict[str, np.ndarray] = {}
@@ -58,10 +60,10 @@ def baseline_expressions(
     if source.expressions is not None:
         expressions[MEAN] = np.tile(source.expressions.mean(axis=0), (len(references), 1))
         if training is not None and backbone is not None:
-            known, asked = (
+            bank, queries = (
                 backbone.encode_texts(rows.descriptions).embeddings.float().cpu() for rows in (training, references)
             )
-            nearest = torch.cat([(part @ known.T).argmax(dim=1) for part in asked.split(1024)])
+            nearest = torch.cat([(part @ bank.T).argmax(dim=1) for part in queries.split(1024)])
             expressions[RETRIEVAL] = source.expressions[nearest.numpy()]
     return expressions
 
@@ -78,20 +80,17 @@ def score_baselines(
     """Score the reference expressions, the mean expression, retrieval, and the constant prior without a face.
 
     Args:
-        references: see `score`.
+        references: see `score`, as `bank`, `device` and `batch_size`.
         training: other rows of the same dataset, see `baseline_expressions`.
-        bank: see `score`.
         settings: see `score`; expressions are in the space that their references say, else in that of the settings.
-        device: of the backbone.
-        batch_size: faces encoded at a time.
 
     Raises:
         ValueError: see `score`.
-        OSError: the backbone is not to be had.
+        OSError: the backbone cannot be loaded.
     """
     settings = settings or ScoreSettings()
-    options = {"device": device, "dtype": getattr(torch, settings.dtype)}
-    backbone = load_backbone(settings.backbone, settings.revision, **options)
+    dtype = getattr(torch, settings.dtype)
+    backbone = load_backbone(settings.backbone, settings.revision, device=device, dtype=dtype)
     results = {}
     for name, expressions in baseline_expressions(references, training, backbone).items():
         source = references if name == REFERENCES or training is None else training
