@@ -34,7 +34,7 @@ from emo3d_lab.building.reports import (
     read_records,
     read_report,
 )
-from emo3d_lab.clusters import choose_engine
+from emo3d_lab.engines import choose_engine
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def write_dataset(
             `multiprocessing`.
         engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
             All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
-        address: of a Ray cluster, see `emo3d_lab.clusters.call_on_ray`.
+        address: of a Ray cluster, see `emo3d_lab.engines.Ray`.
         device: `"cuda"` for a process per GPU of a Ray cluster.
         strict: stop at the first problem.
         force: replace a finished folder of another source.
@@ -89,12 +89,12 @@ def write_dataset(
             a config of which no row could be read, or, when strict, a problem.
         OSError: the disk is full, or cannot be written; the message says where. Run it again: it goes on.
         BlockingIOError: another run is writing there.
-        ClusterUnavailableError: see `emo3d_lab.clusters.call_on_ray`; an OSError.
+        ClusterUnavailableError: see `emo3d_lab.engines.Ray`; an OSError.
         concurrent.futures.process.BrokenProcessPool: a worker was killed; run it again.
     """
     from filelock import FileLock, Timeout
 
-    call = choose_engine(engine, num_proc=num_proc, address=address, device=device)
+    call = choose_engine(engine, num_proc=num_proc, address=address, device=device).run
     source = json.loads(json.dumps(source))
     folder = Path(out).absolute()  # processes elsewhere start in other folders
     state, left = folder / _STATE, folder / _LEFT

@@ -22,8 +22,8 @@ from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.names import read_names
 from emo3d_lab.calibrate.sample import Sitting, sample_sittings
+from emo3d_lab.engines import ProcessPool
 from emo3d_lab.landmarker import MODEL_SHA256, FaceReader
-from emo3d_lab.processes import call_in_processes
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def measure(
     missing = [sitting for sitting in sittings if not _path(folder, sitting).exists()]
     with tqdm(desc="Measuring", total=len(sittings), initial=len(sittings) - len(missing), unit=" sittings") as bar:
         calls = [(folder, sitting, rig, names, model, quiet) for sitting in missing]
-        for _ in call_in_processes(_measure, calls, num_proc):
+        for _ in ProcessPool(num_proc).run(_measure, calls):
             bar.update()
     parts = [_load(_path(folder, sitting)) for sitting in sittings]
     measured = Faces(**{part.name: np.concatenate([p[part.name] for p in parts]) for part in fields(Faces)})

@@ -23,7 +23,7 @@ from emo3d.scoring import ScoreSettings, open_references, score
 from emo3d_lab.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
 from emo3d_lab.sample import make_rows
 
-sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
 from doors.audit import make_audit as made_up_audit
 
 QUICK = ScoreSettings(backbone="quickstart")
