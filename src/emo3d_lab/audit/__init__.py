@@ -1,9 +1,7 @@
 """For whom a score holds: what descriptions say, other faces, other words, weak and strong emotions."""
 
 from emo3d_lab.audit.card import card_section
-from emo3d_lab.audit.page import write_audit
-from emo3d_lab.audit.result import (
-    Audit,
+from emo3d_lab.audit.figures import (
     Band,
     Condition,
     Contrast,
@@ -11,16 +9,20 @@ from emo3d_lab.audit.result import (
     Estimate,
     Gap,
     IdentityAudit,
+    Shares,
     Shift,
     Slice,
     Strength,
     Swapped,
     TextAudit,
 )
-from emo3d_lab.audit.run import audit
+from emo3d_lab.audit.page import write_audit
+from emo3d_lab.audit.result import Audit
+from emo3d_lab.audit.run import AuditOptions, audit
 
 __all__ = [
     "Audit",
+    "AuditOptions",
     "Band",
     "Condition",
     "Contrast",
@@ -28,6 +30,7 @@ __all__ = [
     "Estimate",
     "Gap",
     "IdentityAudit",
+    "Shares",
     "Shift",
     "Slice",
     "Strength",

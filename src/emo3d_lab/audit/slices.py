@@ -9,9 +9,9 @@ import numpy as np
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring import References, emo3d_score
 from emo3d.scoring.result import BANDS
-from emo3d_lab.audit.result import LEAST, Band, Estimate, Slice, Strength
+from emo3d_lab.audit.figures import LEAST, Band, Estimate, Slice, Strength
 from emo3d_lab.audit.statistics import Bootstrap, holm
-from emo3d_lab.audit.words import AGE, GENDER, says
+from emo3d_lab.audit.words import AGE, GENDER, any_word
 
 PART = 0.2
 """An emotion other than neutral takes part in a blend from this intensity on."""
@@ -30,18 +30,18 @@ def slice_scores(
     Args:
         kl: (N,) divergences.
         references: N rows.
-        prompt_types: of the rows, where the dataset says them.
+        prompt_types: of the rows, where the dataset has them.
         alpha: of the score.
         bootstrap: for the intervals.
     """
-    found = []
+    slices = []
     for factor, groups in group_rows(references, prompt_types).items():
         for name, rows in groups.items():
             if rows.any():
                 mean, gap = bootstrap.mean(kl[rows]), bootstrap.between(kl[rows], kl[~rows])
-                others = int((~rows).sum())
-                found.append(Slice(factor, name, int(rows.sum()), others, mean, squash(mean, alpha), gap))
-    return holm(found)
+                counts = int(rows.sum()), int((~rows).sum())
+                slices.append(Slice(factor, name, *counts, mean, squash(mean, alpha), gap))
+    return holm(slices)
 
 
 def squash(kl: Estimate, alpha: float) -> Estimate:
@@ -50,9 +50,9 @@ def squash(kl: Estimate, alpha: float) -> Estimate:
 
 
 def group_rows(references: References, prompt_types: Sequence[str] | None) -> dict[str, dict[str, np.ndarray]]:
-    """Factor -> group -> which rows (N,) are in it. A row with words of several age groups is in each of them."""
+    """Factor -> group -> mask (N,) of its rows. A row with words of several age groups is in each of them."""
     descriptions, intensities = references.descriptions, _exact(references.intensities)
-    ages, genders = _said(AGE, descriptions), _said(GENDER, descriptions)
+    ages, genders = _rows_with(AGE, descriptions), _rows_with(GENDER, descriptions)
     female, male = genders.values()
     strongest = intensities.argmax(axis=1)
     parts = (intensities[:, 1:] >= PART).sum(axis=1)
@@ -78,7 +78,7 @@ def group_rows(references: References, prompt_types: Sequence[str] | None) -> di
 def strength_scores(
     kl: np.ndarray, references: References, amplitudes: np.ndarray, bootstrap: Bootstrap
 ) -> tuple[Strength, ...]:
-    """Hold weak and strong descriptions of each emotion but neutral against each other; corrected over the emotions.
+    """Compare weak and strong descriptions of each emotion but neutral; corrected over the emotions.
 
     A weak emotion leaves most of the face neutral, so neutral does not count when the strongest is looked for.
 
@@ -88,8 +88,8 @@ def strength_scores(
         amplitudes: (N,) root mean square of the weights of the expressions.
         bootstrap: for the intervals.
     """
-    felt = _exact(references.intensities)[:, 1:]
-    return holm(list(_strengths(kl, felt.argmax(axis=1), felt.max(axis=1), amplitudes, bootstrap)))
+    intensities = _exact(references.intensities)[:, 1:]
+    return holm(list(_strengths(kl, intensities.argmax(axis=1), intensities.max(axis=1), amplitudes, bootstrap)))
 
 
 def _strengths(
@@ -121,14 +121,15 @@ def _correlation(intensity: np.ndarray, amplitudes: np.ndarray) -> float | None:
     return float(spearmanr(intensity, amplitudes).statistic)
 
 
-def _said(groups: Mapping[str, str], descriptions: Sequence[str]) -> dict[str, np.ndarray]:
-    patterns = {name: says(words) for name, words in groups.items()}
-    return {
-        name: np.array([pattern.search(description) is not None for description in descriptions])
-        for name, pattern in patterns.items()
-    }
+def _rows_with(groups: Mapping[str, str], descriptions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Group -> mask (N,) of the descriptions that have one of its words."""
+    masks = {}
+    for name, words in groups.items():
+        pattern = any_word(words)
+        masks[name] = np.array([pattern.search(description) is not None for description in descriptions])
+    return masks
 
 
 def _exact(intensities: np.ndarray) -> np.ndarray:
-    """Intensities as they were written: float32's 0.4 is a little more than 0.4."""
+    """Intensities as written by people: float32's 0.4 is a little more than 0.4."""
     return intensities.round(6)
