@@ -14,7 +14,7 @@ _LARGEST = 1e100  # the sums and squares of such numbers are finite
 
 
 def from_plain(kind: Any, plain: Any, name: str, document: str) -> Any:
-    """Read a value of an annotated type: a dataclass, TypedDict, tuple, list, dict, Literal, X | None, or a scalar.
+    """Read a value of an annotated type: a dataclass, TypedDict, tuple, list, Literal, X | None, or a scalar.
 
     Integers are counts from 0. All fields must be there, whatever their defaults; further ones are ignored.
 
@@ -39,8 +39,6 @@ def from_plain(kind: Any, plain: Any, name: str, document: str) -> Any:
         kinds = arguments if origin is tuple and arguments[-1] is not Ellipsis else arguments[:1] * len(plain)
         if len(kinds) == len(plain):
             return origin(from_plain(part, value, name, document) for part, value in zip(kinds, plain, strict=True))
-    elif origin is dict and isinstance(plain, Mapping):
-        return {key: from_plain(arguments[1], value, key, document) for key, value in plain.items()}
     elif origin is Literal and plain in arguments:
         return plain
     elif (is_dataclass(kind) or is_typeddict(kind)) and isinstance(plain, Mapping):
