@@ -93,9 +93,8 @@ def test_faces_come_back_in_their_order_and_without_one_is_nan(rigs, reader):
     trial = run_trial(Doubling(), weights, rigs[:1], reader, ("none",), settings)
     assert trial.has_face.tolist() == [True, False, True, True]
     np.testing.assert_array_equal(trial.readings[:2], readings[[0, 2]])
-    assert not np.isnan(
-        trial.second_readings["none"]
-    ).any()  # those of the faces that were found, with their own settings
+    # Those of the faces that were found, with their own settings.
+    assert not np.isnan(trial.second_readings["none"]).any()
 
 
 def test_r_squared_by_hand():
