@@ -66,7 +66,7 @@ def summarise(
     names = [name for kind, name in conditions if kind == "panel"]
     panel = kl[:, : len(names)]
     gaps = bootstrap.paired(kl - default[:, None])
-    named = zip(conditions, bootstrap.means(kl), gaps, strict=True)
+    figures = zip(conditions, bootstrap.means(kl), gaps, strict=True)
     pairs = list(_pairs(panel, names, bootstrap))
     average = panel.mean(axis=1)
     parts = [("adult", 1, default), *((name, 1, face) for name, face in zip(names, panel.T, strict=True))]
@@ -76,7 +76,7 @@ def summarise(
         n=len(default),
         default=bootstrap.mean(default),
         panel=bootstrap.mean(average),
-        conditions=holm([Condition(*condition, mean, gap) for condition, mean, gap in named]),
+        conditions=holm([Condition(*condition, mean, gap) for condition, mean, gap in figures]),
         effects=holm(list(_effects(panel, names, bootstrap))) if len(names) == len(PANEL) else (),
         shares=variance_shares(panel),
         worst=max(holm(pairs), key=lambda pair: pair.gap.difference.value),

@@ -103,9 +103,9 @@ def variance_shares(values: np.ndarray) -> Shares:
     rest = values - mean - by_expression - by_identity
     expression = values.shape[1] * float((by_expression**2).sum())
     identity = values.shape[0] * float((by_identity**2).sum())
-    unexplained = float((rest**2).sum())
-    total = expression + identity + unexplained or 1.0
-    return {"expression": expression / total, "identity": identity / total, "rest": unexplained / total}
+    residual = float((rest**2).sum())
+    total = expression + identity + residual or 1.0
+    return {"expression": expression / total, "identity": identity / total, "rest": residual / total}
 
 
 def _spread(values: np.ndarray) -> float:

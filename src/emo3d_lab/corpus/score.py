@@ -94,8 +94,8 @@ def score_corpus(predictions: Any, references: Any, out: str | os.PathLike[str],
     scorer = Emo3DScorer(settings, device=here, batch_size=choices.batch_size)
     bank = scorer.fit(corpus.texts if choices.bank is None else choices.bank).bank
     assert bank is not None
-    signed = replace(scorer.settings, bank=bank.hash)
-    signature = sign_expressions(signed)
+    full_settings = replace(scorer.settings, bank=bank.hash)
+    signature = sign_expressions(full_settings)
     blocks = list(_cut(len(corpus.predictions), choices.batch_size, choices.block_size))
     shards = [
         Block(
@@ -136,7 +136,7 @@ def score_corpus(predictions: Any, references: Any, out: str | os.PathLike[str],
     per_sample = _read_samples([Path(out, file["path"]) for file in report["files"]], settings.identities == 1)
     per_sample |= {"reference": corpus.texts.ranks}
     digests = _digests(corpus.references, choices.block_size) if "mse" in per_sample else None
-    return summarise(per_sample, corpus.texts, signed, signature, bank.truncated, digests)
+    return summarise(per_sample, corpus.texts, full_settings, signature, bank.truncated, digests)
 
 
 @dataclass(frozen=True, eq=False)

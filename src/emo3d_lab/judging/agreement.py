@@ -118,12 +118,12 @@ def measure_agreement(answers: Sequence[Answer], study: Study, *, n_bootstrap: i
         outcomes = [_outcomes(by_task[task.id], task.numbers[name]) for task in pairs]
         figures[f"preference by {name}"] = _share(outcomes)
     values = {name: value for name, (value, _) in figures.items() if not np.isnan(value)}
-    counted = sum(map(len, by_task.values()))
+    total = sum(map(len, by_task.values()))
     return Agreement(
-        answers=counted,
+        answers=total,
         annotators=len(people),
         tasks=len(by_task),
-        unknown=len(answers) - counted,
+        unknown=len(answers) - total,
         agreement=values.get("agreement"),
         alpha=values.get("alpha"),
         correction=values.get("correction"),
