@@ -243,7 +243,7 @@ def _slots(device: str) -> tuple[int, dict[str, int]]:
 
 
 def _caller() -> type:
-    """A class of which Ray sends the code, since it is local: so a node without this package can say so itself."""
+    """A class of which Ray sends the code, since it is local: so that a node without this package can report it."""
     version = emo3d.__version__
     environment = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
 

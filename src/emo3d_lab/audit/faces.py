@@ -47,10 +47,8 @@ def audit_identities(
 
     Args:
         measure: face and render settings -> divergences (N,) of the expressions.
-        default: (N,) those on the default face.
+        default: (N,) divergences on the default face.
         identities: of the panel.
-        render: of the default face.
-        bootstrap: for the intervals.
     """
     conditions = list(views(identities, render))
     bar = tqdm(conditions, "Rendering other faces", unit=" conditions", delay=3, leave=False)

@@ -63,12 +63,10 @@ class Slice:
 
     Attributes:
         factor: `"age words"`, for example.
-        name: the group, `"elderly"`.
+        name: of the group, `"elderly"`.
         n: rows in it.
         others: rows outside of it.
-        kl: of its rows.
-        emo3d: of its rows.
-        gap: its KL minus that of the rows outside; None where either has fewer than `LEAST` rows.
+        gap: its KL minus that of the others; None where either are fewer than `LEAST`.
     """
 
     factor: str
@@ -87,7 +85,6 @@ class Condition:
     Attributes:
         kind: one of `KINDS`.
         name: of the identity or skin tone, or degrees by which the light is turned.
-        kl: with its interval.
         gap: its KL minus that of the default face, paired.
     """
 
@@ -138,9 +135,7 @@ class IdentityAudit:
         n: expressions, each rendered under every condition.
         default: KL of the default face.
         panel: KL averaged over the panel.
-        conditions: other faces, skin tones and lights.
         effects: differences of marginal means, by least squares; empty for less than the whole panel.
-        shares: of variance.
         worst: the pair of the panel that is furthest apart, the higher KL first.
         pairs: of the panel.
         costs: of one face (the default, then each of the panel) and of the first 2, 3 and 6.
@@ -197,7 +192,6 @@ class TextAudit:
     """How far the generated expression moves with words that should not matter.
 
     Attributes:
-        n: descriptions.
         swaps: gender words, age words, then the controls.
         apart: the yardstick: mean absolute difference between expressions of two descriptions with the same strongest
             emotion; None where no two have one.

@@ -23,15 +23,12 @@ class Audit:
         dataset: as in the call, like `config` and `split`.
         source: of the expressions. Those of the `"dataset"` itself make an audit of the data and of the metric.
         model: the generator's name, or None.
-        n: rows.
-        kl: of all rows on the default face.
-        emo3d: of all rows on the default face.
-        slices: by what descriptions say.
+        kl: of all n rows on the default face.
+        emo3d: of all n rows on the default face.
         identities: the same expressions on other faces.
         texts: words swapped; None without a generator.
-        strengths: weak and strong, by emotion.
         confidence: of all intervals.
-        n_bootstrap: resamples behind them.
+        n_bootstrap: resamples.
         seed: of these, and of the draw of rows.
         references: content hash of the dataset's descriptions and intensities.
         signature: of the score on the default face.

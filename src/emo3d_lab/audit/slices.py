@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,15 +25,7 @@ _LENGTHS = (5, 10, 15, 20, 30)  # words; a bin ends with each
 def slice_scores(
     kl: np.ndarray, references: References, prompt_types: Sequence[str] | None, alpha: float, bootstrap: Bootstrap
 ) -> tuple[Slice, ...]:
-    """Score every group of every factor; p-values are corrected over all of them.
-
-    Args:
-        kl: (N,) divergences.
-        references: N rows.
-        prompt_types: of the rows, where the dataset has them.
-        alpha: of the score.
-        bootstrap: for the intervals.
-    """
+    """Score every group of every factor, from divergences (N,) of N rows; p-values are corrected over all of them."""
     slices = []
     for factor, groups in group_rows(references, prompt_types).items():
         for name, rows in groups.items():
@@ -51,7 +43,7 @@ def squash(kl: Estimate, alpha: float) -> Estimate:
 
 def group_rows(references: References, prompt_types: Sequence[str] | None) -> dict[str, dict[str, np.ndarray]]:
     """Factor -> group -> mask (N,) of its rows. A row with words of several age groups is in each of them."""
-    descriptions, intensities = references.descriptions, _exact(references.intensities)
+    descriptions, intensities = references.descriptions, references.intensities
     ages, genders = _rows_with(AGE, descriptions), _rows_with(GENDER, descriptions)
     female, male = genders.values()
     strongest = intensities.argmax(axis=1)
@@ -84,33 +76,23 @@ def strength_scores(
 
     Args:
         kl: (N,) divergences.
-        references: N rows.
         amplitudes: (N,) root mean square of the weights of the expressions.
-        bootstrap: for the intervals.
     """
-    intensities = _exact(references.intensities)[:, 1:]
-    return holm(list(_strengths(kl, intensities.argmax(axis=1), intensities.max(axis=1), amplitudes, bootstrap)))
+    intensities = references.intensities[:, 1:]
+    strongest, intensity = intensities.argmax(axis=1), intensities.max(axis=1)
 
-
-def _strengths(
-    kl: np.ndarray, strongest: np.ndarray, intensity: np.ndarray, amplitudes: np.ndarray, bootstrap: Bootstrap
-) -> Iterator[Strength]:
     def band(rows: np.ndarray) -> Band:
         if not rows.any():
             return Band(0, None, None)
         return Band(int(rows.sum()), bootstrap.mean(kl[rows]), bootstrap.mean(amplitudes[rows]))
 
+    strengths = []
     for place, emotion in enumerate(EMOTIONS[1:]):
         own = (strongest == place) & (intensity > 0)
         weak, strong = own & (intensity <= WEAK), own & (intensity >= STRONG)
-        yield Strength(
-            emotion,
-            int(own.sum()),
-            band(weak),
-            band(strong),
-            bootstrap.between(kl[strong], kl[weak]),
-            _correlation(intensity[own], amplitudes[own]),
-        )
+        gap, correlation = bootstrap.between(kl[strong], kl[weak]), _correlation(intensity[own], amplitudes[own])
+        strengths.append(Strength(emotion, int(own.sum()), band(weak), band(strong), gap, correlation))
+    return holm(strengths)
 
 
 def _correlation(intensity: np.ndarray, amplitudes: np.ndarray) -> float | None:
@@ -123,13 +105,5 @@ def _correlation(intensity: np.ndarray, amplitudes: np.ndarray) -> float | None:
 
 def _rows_with(groups: Mapping[str, str], descriptions: Sequence[str]) -> dict[str, np.ndarray]:
     """Group -> mask (N,) of the descriptions that have one of its words."""
-    masks = {}
-    for name, words in groups.items():
-        pattern = any_word(words)
-        masks[name] = np.array([pattern.search(description) is not None for description in descriptions])
-    return masks
-
-
-def _exact(intensities: np.ndarray) -> np.ndarray:
-    """Intensities as written by people: float32's 0.4 is a little more than 0.4."""
-    return intensities.round(6)
+    patterns = {name: any_word(words) for name, words in groups.items()}
+    return {name: np.array([bool(words.search(text)) for text in descriptions]) for name, words in patterns.items()}

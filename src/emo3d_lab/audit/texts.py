@@ -32,7 +32,7 @@ def audit_texts(
         references: N rows.
         expressions: (N, 51) generated for them.
         kl: (N,) their divergences.
-        bootstrap: for the intervals; its seed also draws the pairs of the yardstick.
+        bootstrap: its seed also draws the pairs of the yardstick.
     """
 
     def audit_swap(swap: Swap) -> Swapped:

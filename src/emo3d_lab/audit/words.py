@@ -1,6 +1,6 @@
 """What a description says of a person: word lists, and descriptions in which such words are swapped.
 
-Words are counted, not persons: "my child left home" says `child`, whoever has the emotion. They are matched
+Words are counted, not persons: "my child left home" says `child`, even if a parent has the emotion. They are matched
 whole (a hyphen belongs to a word, so "middle-aged" has no "aged"), whatever their case.
 """
 

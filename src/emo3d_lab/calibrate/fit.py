@@ -208,7 +208,7 @@ def _error(values: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
-    """Fit weights -> readings of the rig to render on, with what all the faces say of it.
+    """Fit weights -> readings of the rig to render on, from the faces of all identities.
 
     Identity, pose and light move readings as much as many a unit does. They are inputs beside the weights while the
     network is fitted; then those of the rig to render on (person 0, no turn, scoring's camera) go into the biases.

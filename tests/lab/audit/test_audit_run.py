@@ -20,7 +20,8 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli import app
 from emo3d.face import RenderSettings
 from emo3d.scoring import ScoreSettings, open_references, score
-from emo3d_lab.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
+from emo3d_lab.audit import Audit, audit, card_section, verdict, write_audit
+from emo3d_lab.audit.figures import Estimate, Gap
 from emo3d_lab.sample import make_rows
 
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
