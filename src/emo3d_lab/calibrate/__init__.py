@@ -1,1 +1,1 @@
-"""Calibrating an instrument on a rig: faces of known weights are sampled, pictured, read, and two networks fitted."""
+"""Calibrating an instrument on a rig: faces of known weights are sampled, rendered and read, and two networks fitted."""
