@@ -6,7 +6,7 @@
 accelerate 1.15 starts one process, whatever the number; several take `mpirun`.) Offline, with the packaged generator on
 the embedded sample's test split. It needs the extras `train` and `offline`.
 
-Where the expressions are in a file already, no script is needed, `emo3d.scoring.score_launched` is behind it:
+Where the expressions are in a file already, no script is needed, `emo3d_lab.corpus.score_launched` is behind it:
 
     accelerate launch --multi_gpu --num_processes 2 -m emo3d.cli score PREDICTIONS --references REFERENCES
 

@@ -120,7 +120,8 @@ def test_on_a_cluster_with_a_bank_and_several_faces(files, bank, cluster, tmp_pa
 
 DRIVER = """
 import sys
-from emo3d.scoring import ScoreSettings, score_corpus
+from emo3d.scoring import ScoreSettings
+from emo3d_lab.corpus import score_corpus
 if __name__ == "__main__":
     predictions, references, out, address = sys.argv[1:]
     settings = ScoreSettings(backbone="quickstart", n_bootstrap=200)
