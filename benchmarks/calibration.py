@@ -35,7 +35,8 @@ from emo3d.emotions import distribution
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import Calibration, Method, load_calibration
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, load_backbone, score, score_distributions
-from emo3d_lab.calibrate.bias import mean_squared_error, read_faces, run_trial
+from emo3d_lab.calibrate.bias import mean_squared_error, run_trial
+from emo3d_lab.calibrate.measure import read_faces
 from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings
 from emo3d_lab.landmarker import FaceReader
 
@@ -75,16 +76,18 @@ def held_out(calibration: Calibration, faces: int, reader: FaceReader) -> None:
     ]
     same = run_trial(calibration, weights, rigs, reader, RAW_FIRST, settings)
     scoring = FaceRig.from_anny()
-    reread = {method: read_faces(told, [scoring] * len(told), reader) for method, told in same.recovered.items()}
-    title = f"held out: {len(same.weights)} faces of {len(sittings)} identities, {int((~same.found).sum())} not found"
+    reread = {method: read_faces(told, [scoring] * len(told), reader) for method, told in same.estimates.items()}
+    title = (
+        f"held out: {len(same.weights)} faces of {len(sittings)} identities, {int((~same.has_face).sum())} not found"
+    )
     made = table(title, "", *TITLES)
-    kinds = np.concatenate([shot.kinds for _, shot in shots])[same.found]
+    kinds = np.concatenate([shot.kinds for _, shot in shots])[same.has_face]
     for title, kept in {
         "weights": np.ones(len(kinds), bool),
         "weights, units, prototypes and blends": kinds != KINDS.index("mixture"),
         "weights, free mixtures": kinds == KINDS.index("mixture"),
     }.items():
-        errors = {method: mean_squared_error(same.recovered[method][kept], same.weights[kept]) for method in RAW_FIRST}
+        errors = {method: mean_squared_error(same.estimates[method][kept], same.weights[kept]) for method in RAW_FIRST}
         made.add_row(title, *shares(errors))
     made.add_row("round trip, same face", *shares({method: same.reading_error(method) for method in RAW_FIRST}))
     errors = {method: mean_squared_error(found, same.readings) for method, found in reread.items()}

@@ -35,9 +35,9 @@ from emo3d_lab.sample import make_rows
 
 NOTHING = """
 import os, sys
-from emo3d_lab.clusters import call_on_ray
+from emo3d_lab.engines import Ray
 if __name__ == "__main__":
-    list(call_on_ray(os.getpid, [()], address=sys.argv[1] or None))
+    list(Ray(address=sys.argv[1] or None).run(os.getpid, [()]))
 """
 
 

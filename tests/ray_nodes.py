@@ -1,5 +1,6 @@
 """A Ray cluster on loopback: a head that does no work, and two nodes of one CPU that can be killed."""
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +30,10 @@ class Nodes:
 def nodes():
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        variables.setenv("PYTHONPATH", str(Path(__file__).parent))  # where the functions of tests are found
+        here = Path(__file__).parent  # where the functions of tests are found
+        variables.setenv(
+            "PYTHONPATH", os.pathsep.join([str(here), str(here / "lab"), os.environ.get("PYTHONPATH", "")])
+        )
         from ray.cluster_utils import Cluster
 
         notice = {"health_check_period_ms": 500}  # a dead node after five; slow ones have ten seconds to answer

@@ -184,7 +184,7 @@ def _answers() -> Answers:
 
 
 def _report() -> str:
-    found = measure_agreement(_answers().all(), _study())
+    found = measure_agreement(_answers().latest(), _study())
     if not found.answers:
         return "<p>No answers yet.</p>"
     named = {

@@ -1,4 +1,4 @@
-"""HTML pages and Markdown cards from the templates; a page is one file that asks for nothing outside it."""
+"""HTML pages and Markdown cards from templates; a page is one file that loads nothing from outside it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_FOR = (
     "Not for reading what people feel, and not for hiring, policing, surveillance, teaching, medicine or any other "
     "decision about a person: an expression made from words says nothing about anybody."
 )
-"""What every card and the audit say of use."""
+"""For every card and the audit."""
 
 CARD_TAGS = ["emo3d", "blendshapes", "ARKit", "facial-expression"]
 
@@ -30,8 +30,8 @@ def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> No
 
     Args:
         template: file in the package's assets; it extends `page.html.jinja`.
-        path: of the page; its folder is made where absent.
-        values: what the template shows, beside `version` and `today`.
+        path: of the page; its folder is made if needed.
+        values: of the template, beside `version` and `today`.
     """
     import jinja2
 
@@ -50,14 +50,14 @@ def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> No
 def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **values: Any) -> str:
     """Render a model card: Markdown with a YAML header; an undefined value is an error.
 
-    Nothing is escaped by itself: a template puts the names of others through the filters `text`, `code`, `shell` (a
-    word of a command), `string` (of Python) and `fenced` (a block of code), and `unbroken` where it is to be wrapped.
+    Nothing is escaped by itself: a template passes foreign names through the filters `text`, `code`, `shell` (a word
+    of a command), `string` (of Python) and `fenced` (a block of code), and `unbroken` where a line is wrapped.
 
     Args:
         template: file in the package's assets; `model_card.md.jinja`, or one that extends it.
         base_model: id on the Hub, or folder, of the encoder; the header has ids only, and the text no paths.
         header: entries of the header, some of which have defaults; None leaves one out.
-        values: what else the template shows.
+        values: of the template.
     """
     import jinja2
     from huggingface_hub import ModelCardData
@@ -74,7 +74,7 @@ def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **
         "code": markdown_code,
         "shell": lambda word: shlex.quote(one_line(word)),
         "string": lambda text: json.dumps(text, ensure_ascii=False),
-        "fenced": _fenced,
+        "fenced": _fence,
         "unbroken": lambda text: text.replace(" ", "\N{NO-BREAK SPACE}"),  # at a line's start, it could be a list's
     }
     is_id = re.fullmatch(r"[\w.-]+/[\w.-]+", base_model) is not None and not Path(base_model).exists()
@@ -85,15 +85,16 @@ def render_card(template: str, *, base_model: str, header: Mapping[str, Any], **
         "tags": CARD_TAGS,
         **header,
     }
-    shown = base_model if is_id else Path(base_model).name
-    return (
-        cards.get_template(template).render(
-            header=ModelCardData(**entries).to_yaml(), base_model=shown, is_id=is_id, not_for=NOT_FOR, **values
-        )
-        + "\n"
+    card = cards.get_template(template).render(
+        header=ModelCardData(**entries).to_yaml(),
+        base_model=base_model if is_id else Path(base_model).name,
+        is_id=is_id,
+        not_for=NOT_FOR,
+        **values,
     )
+    return f"{card}\n"
 
 
-def _fenced(text: str, language: str) -> str:
-    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 3)
+def _fence(text: str, language: str) -> str:
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", text))])
     return f"{fence}{language}\n{text}\n{fence}"

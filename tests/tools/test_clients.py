@@ -100,12 +100,12 @@ answers = Answers(sys.argv[1], "me/answers")
 answers.add(Answer("an annotator", "task-1", agrees=True))
 answers.add(Answer("an annotator", "task-2", better="second"))
 answers.scheduler.trigger().result()
-found = sorted([each.id, each.task] for each in answers.all())
+found = sorted([each.id, each.task] for each in answers.latest())
 """
 GET = """
 import sys
 from emo3d_lab.judging import Answers
-found = sorted([each.id, each.task] for each in Answers(sys.argv[1], "me/answers").all())
+found = sorted([each.id, each.task] for each in Answers(sys.argv[1], "me/answers").latest())
 """
 
 

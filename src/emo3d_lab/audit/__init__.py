@@ -2,38 +2,7 @@
 
 from emo3d_lab.audit.card import card_section
 from emo3d_lab.audit.page import write_audit
-from emo3d_lab.audit.result import (
-    Audit,
-    Band,
-    Condition,
-    Contrast,
-    Cost,
-    Estimate,
-    Gap,
-    IdentityAudit,
-    Shift,
-    Slice,
-    Strength,
-    Swapped,
-    TextAudit,
-)
-from emo3d_lab.audit.run import audit
+from emo3d_lab.audit.result import Audit
+from emo3d_lab.audit.run import AuditOptions, audit
 
-__all__ = [
-    "Audit",
-    "Band",
-    "Condition",
-    "Contrast",
-    "Cost",
-    "Estimate",
-    "Gap",
-    "IdentityAudit",
-    "Shift",
-    "Slice",
-    "Strength",
-    "Swapped",
-    "TextAudit",
-    "audit",
-    "card_section",
-    "write_audit",
-]
+__all__ = ["Audit", "AuditOptions", "audit", "card_section", "write_audit"]

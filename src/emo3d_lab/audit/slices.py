@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring import References, emo3d_score
 from emo3d.scoring.result import BANDS
-from emo3d_lab.audit.result import LEAST, Band, Estimate, Slice, Strength
+from emo3d_lab.audit.figures import LEAST, Band, Estimate, Slice, Strength
 from emo3d_lab.audit.statistics import Bootstrap, holm
-from emo3d_lab.audit.words import AGE, GENDER, says
+from emo3d_lab.audit.words import AGE, GENDER, any_word
 
 PART = 0.2
 """An emotion other than neutral takes part in a blend from this intensity on."""
@@ -25,23 +25,15 @@ _LENGTHS = (5, 10, 15, 20, 30)  # words; a bin ends with each
 def slice_scores(
     kl: np.ndarray, references: References, prompt_types: Sequence[str] | None, alpha: float, bootstrap: Bootstrap
 ) -> tuple[Slice, ...]:
-    """Score every group of every factor; p-values are corrected over all of them.
-
-    Args:
-        kl: (N,) divergences.
-        references: N rows.
-        prompt_types: of the rows, where the dataset says them.
-        alpha: of the score.
-        bootstrap: for the intervals.
-    """
-    found = []
+    """Score every group of every factor, from divergences (N,) of N rows; p-values are corrected over all of them."""
+    slices = []
     for factor, groups in group_rows(references, prompt_types).items():
         for name, rows in groups.items():
             if rows.any():
                 mean, gap = bootstrap.mean(kl[rows]), bootstrap.between(kl[rows], kl[~rows])
-                others = int((~rows).sum())
-                found.append(Slice(factor, name, int(rows.sum()), others, mean, squash(mean, alpha), gap))
-    return holm(found)
+                counts = int(rows.sum()), int((~rows).sum())
+                slices.append(Slice(factor, name, *counts, mean, squash(mean, alpha), gap))
+    return holm(slices)
 
 
 def squash(kl: Estimate, alpha: float) -> Estimate:
@@ -50,9 +42,9 @@ def squash(kl: Estimate, alpha: float) -> Estimate:
 
 
 def group_rows(references: References, prompt_types: Sequence[str] | None) -> dict[str, dict[str, np.ndarray]]:
-    """Factor -> group -> which rows (N,) are in it. A row with words of several age groups is in each of them."""
-    descriptions, intensities = references.descriptions, _exact(references.intensities)
-    ages, genders = _said(AGE, descriptions), _said(GENDER, descriptions)
+    """Factor -> group -> mask (N,) of its rows. A row with words of several age groups is in each of them."""
+    descriptions, intensities = references.descriptions, references.intensities
+    ages, genders = _rows_with(AGE, descriptions), _rows_with(GENDER, descriptions)
     female, male = genders.values()
     strongest = intensities.argmax(axis=1)
     parts = (intensities[:, 1:] >= PART).sum(axis=1)
@@ -78,39 +70,29 @@ def group_rows(references: References, prompt_types: Sequence[str] | None) -> di
 def strength_scores(
     kl: np.ndarray, references: References, amplitudes: np.ndarray, bootstrap: Bootstrap
 ) -> tuple[Strength, ...]:
-    """Hold weak and strong descriptions of each emotion but neutral against each other; corrected over the emotions.
+    """Compare weak and strong descriptions of each emotion but neutral; corrected over the emotions.
 
     A weak emotion leaves most of the face neutral, so neutral does not count when the strongest is looked for.
 
     Args:
         kl: (N,) divergences.
-        references: N rows.
         amplitudes: (N,) root mean square of the weights of the expressions.
-        bootstrap: for the intervals.
     """
-    felt = _exact(references.intensities)[:, 1:]
-    return holm(list(_strengths(kl, felt.argmax(axis=1), felt.max(axis=1), amplitudes, bootstrap)))
+    intensities = references.intensities[:, 1:]
+    strongest, intensity = intensities.argmax(axis=1), intensities.max(axis=1)
 
-
-def _strengths(
-    kl: np.ndarray, strongest: np.ndarray, intensity: np.ndarray, amplitudes: np.ndarray, bootstrap: Bootstrap
-) -> Iterator[Strength]:
     def band(rows: np.ndarray) -> Band:
         if not rows.any():
             return Band(0, None, None)
         return Band(int(rows.sum()), bootstrap.mean(kl[rows]), bootstrap.mean(amplitudes[rows]))
 
+    strengths = []
     for place, emotion in enumerate(EMOTIONS[1:]):
         own = (strongest == place) & (intensity > 0)
         weak, strong = own & (intensity <= WEAK), own & (intensity >= STRONG)
-        yield Strength(
-            emotion,
-            int(own.sum()),
-            band(weak),
-            band(strong),
-            bootstrap.between(kl[strong], kl[weak]),
-            _correlation(intensity[own], amplitudes[own]),
-        )
+        gap, correlation = bootstrap.between(kl[strong], kl[weak]), _correlation(intensity[own], amplitudes[own])
+        strengths.append(Strength(emotion, int(own.sum()), band(weak), band(strong), gap, correlation))
+    return holm(strengths)
 
 
 def _correlation(intensity: np.ndarray, amplitudes: np.ndarray) -> float | None:
@@ -121,14 +103,7 @@ def _correlation(intensity: np.ndarray, amplitudes: np.ndarray) -> float | None:
     return float(spearmanr(intensity, amplitudes).statistic)
 
 
-def _said(groups: Mapping[str, str], descriptions: Sequence[str]) -> dict[str, np.ndarray]:
-    patterns = {name: says(words) for name, words in groups.items()}
-    return {
-        name: np.array([pattern.search(description) is not None for description in descriptions])
-        for name, pattern in patterns.items()
-    }
-
-
-def _exact(intensities: np.ndarray) -> np.ndarray:
-    """Intensities as they were written: float32's 0.4 is a little more than 0.4."""
-    return intensities.round(6)
+def _rows_with(groups: Mapping[str, str], descriptions: Sequence[str]) -> dict[str, np.ndarray]:
+    """Group -> mask (N,) of the descriptions that have one of its words."""
+    patterns = {name: any_word(words) for name, words in groups.items()}
+    return {name: np.array([bool(words.search(text)) for text in descriptions]) for name, words in patterns.items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from emo3d.scoring import bootstrap_intervals, bootstrap_means
 from emo3d.scoring.core import studentized_intervals
-from emo3d_lab.audit.result import LEAST, Estimate, Gap
+from emo3d_lab.audit.figures import LEAST, Estimate, Gap, Shares
 
 T = TypeVar("T", bound=Any)
 
@@ -24,7 +24,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made: resamples, share inside, and seed of NumPy's default generator."""
+    """Intervals by resampling: resamples, share inside, and seed of NumPy's default generator."""
 
     n_bootstrap: int = 1000
     confidence: float = 0.95
@@ -32,8 +32,10 @@ class Bootstrap:
 
     def means(self, columns: np.ndarray) -> list[Estimate]:
         """Means of the columns of (N, M), all resampled with the same rows."""
-        found = bootstrap_intervals(columns, n_bootstrap=self.n_bootstrap, seed=self.seed, confidence=self.confidence)
-        ends = [(None, None)] * columns.shape[1] if found is None else found.tolist()
+        intervals = bootstrap_intervals(
+            columns, n_bootstrap=self.n_bootstrap, seed=self.seed, confidence=self.confidence
+        )
+        ends = [(None, None)] * columns.shape[1] if intervals is None else intervals.tolist()
         return [Estimate(float(mean), *pair) for mean, pair in zip(columns.mean(axis=0), ends, strict=True)]
 
     def mean(self, values: np.ndarray) -> Estimate:
@@ -57,56 +59,53 @@ class Bootstrap:
 
         if min(len(first), len(second)) < LEAST:
             return None
-        low, high = self._apart(first, second)
+        low, high = self._ends(first, second)
         difference = float(first.mean() - second.mean())
         n, m = len(first), len(second)
-        pooled = float(np.sqrt(((n - 1) * _spread(first) ** 2 + (m - 1) * _spread(second) ** 2) / (n + m - 2)))
-        p_value = float(ttest_ind(first, second, equal_var=False).pvalue) if pooled else _certain(difference)
-        return Gap(Estimate(difference, low, high), _effect(difference, pooled), p_value)
+        spread = float(np.sqrt(((n - 1) * _spread(first) ** 2 + (m - 1) * _spread(second) ** 2) / (n + m - 2)))
+        p_value = float(ttest_ind(first, second, equal_var=False).pvalue) if spread else _certain(difference)
+        return Gap(Estimate(difference, low, high), _effect(difference, spread), p_value)
 
-    def _apart(self, first: np.ndarray, second: np.ndarray) -> list[float]:
+    def _ends(self, first: np.ndarray, second: np.ndarray) -> list[float]:
         """Interval of the difference of two means, Welch's standard error with each resample."""
-        moved, errors = np.zeros((self.n_bootstrap + 1, 1)), np.zeros((self.n_bootstrap + 1, 1))  # the last: as it is
+        shifts, errors = np.zeros((self.n_bootstrap + 1, 1)), np.zeros((self.n_bootstrap + 1, 1))  # last: the sample
         for place, values in enumerate((first, second)):
-            apart = (values - values.mean())[:, None]
-            drawn = bootstrap_means(np.hstack([apart, apart**2]), n_bootstrap=self.n_bootstrap, seed=self.seed + place)
-            drawn = np.vstack([drawn, [0.0, (apart**2).mean()]])
-            moved += (-1) ** place * drawn[:, :1]
-            errors += np.maximum(drawn[:, 1:] - drawn[:, :1] ** 2, 0) / len(values)
+            centred = (values - values.mean())[:, None]
+            moments = np.hstack([centred, centred**2])
+            means = bootstrap_means(moments, n_bootstrap=self.n_bootstrap, seed=self.seed + place)
+            means = np.vstack([means, [0.0, (centred**2).mean()]])
+            shifts += (-1) ** place * means[:, :1]
+            errors += np.maximum(means[:, 1:] - means[:, :1] ** 2, 0) / len(values)
         difference, errors = np.atleast_1d(first.mean() - second.mean()), np.sqrt(errors)
-        smaller = min(len(first), len(second))
-        ends = studentized_intervals(
-            smaller, difference, errors[-1], difference + moved[:-1], errors[:-1], self.confidence
-        )
-        assert ends is not None  # no claim is made of so few
+        n = min(len(first), len(second))
+        ends = studentized_intervals(n, difference, errors[-1], difference + shifts[:-1], errors[:-1], self.confidence)
+        assert ends is not None  # since n is not below LEAST
         return ends[0].tolist()
 
 
 def holm(items: Sequence[T], name: str = "gap") -> tuple[T, ...]:
-    """Correct the p-values of the gaps that items have under a name after Holm: all there are, in one family."""
+    """Correct the p-values of the gaps that items have under a name after Holm, as one family."""
     from statsmodels.stats.multitest import multipletests
 
     gaps = [getattr(item, name) for item in items]
     raw = [gap.p_value for gap in gaps if gap and gap.p_value is not None]
-    corrected = iter(multipletests(raw, method="holm")[1].tolist() if raw else ())
+    p_values = iter(multipletests(raw, method="holm")[1].tolist() if raw else ())
     return tuple(
-        replace(item, **{name: replace(gap, p_value=next(corrected))}) if gap and gap.p_value is not None else item
+        replace(item, **{name: replace(gap, p_value=next(p_values))}) if gap and gap.p_value is not None else item
         for item, gap in zip(items, gaps, strict=True)
     )
 
 
-def variance_shares(values: np.ndarray) -> dict[str, float]:
+def variance_shares(values: np.ndarray) -> Shares:
     """Sums of squares of the two-way layout (N expressions, K identities) over their total."""
     mean = values.mean()
     by_expression, by_identity = values.mean(axis=1, keepdims=True) - mean, values.mean(axis=0, keepdims=True) - mean
     rest = values - mean - by_expression - by_identity
-    squares = {
-        "expression": values.shape[1] * float((by_expression**2).sum()),
-        "identity": values.shape[0] * float((by_identity**2).sum()),
-        "rest": float((rest**2).sum()),
-    }
-    total = sum(squares.values())
-    return {name: square / total if total else 0.0 for name, square in squares.items()}
+    expression = values.shape[1] * float((by_expression**2).sum())
+    identity = values.shape[0] * float((by_identity**2).sum())
+    residual = float((rest**2).sum())
+    total = expression + identity + residual or 1.0
+    return {"expression": expression / total, "identity": identity / total, "rest": residual / total}
 
 
 def _spread(values: np.ndarray) -> float:
@@ -120,5 +119,5 @@ def _effect(difference: float, spread: float) -> float | None:
 
 
 def _certain(difference: float) -> float:
-    """The p-value where nothing varies: there is no chance that made the difference, or there is none."""
+    """The p-value where nothing varies: 0 of a difference, 1 of none."""
     return float(abs(difference) <= _ROUNDING)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.scoring import References
-from emo3d_lab.audit.result import Gap, Shift, Swapped, TextAudit
+from emo3d_lab.audit.figures import Estimate, Gap, Shift, Swapped, TextAudit
 from emo3d_lab.audit.statistics import Bootstrap, holm
 from emo3d_lab.audit.words import CONTROLS, SWAPS, Swap
 
@@ -25,7 +24,7 @@ def audit_texts(
     kl: np.ndarray,
     bootstrap: Bootstrap,
 ) -> TextAudit:
-    """Swap words, generate again, and hold the new expressions against those of the descriptions as they are.
+    """Swap words, generate again, and compare the new expressions with those of the descriptions as they are.
 
     Args:
         generate: descriptions -> expressions (n, 51).
@@ -33,54 +32,53 @@ def audit_texts(
         references: N rows.
         expressions: (N, 51) generated for them.
         kl: (N,) their divergences.
-        bootstrap: for the intervals; its seed also draws the pairs of the yardstick.
+        bootstrap: its seed also draws the pairs of the yardstick.
     """
-    swaps = (*SWAPS, *CONTROLS)
-    found = holm([_swapped(swap, generate, measure, references, expressions, kl, bootstrap) for swap in swaps])
-    return TextAudit(len(references), holm(found, "signed"), _apart(references, expressions, bootstrap))
+
+    def audit_swap(swap: Swap) -> Swapped:
+        pairs = [(text, *swap.apply(text)) for text in references.descriptions]
+        rows = [row for row, (before, after, _) in enumerate(pairs) if after != before]
+        head = (swap.name, swap in CONTROLS, swap.toward, len(rows))
+        if not rows:
+            return Swapped(*head, (), None, None, None, ())
+        texts, ways = [pairs[row][1] for row in rows], np.array([pairs[row][2] for row in rows])
+        after = generate(texts)
+        moves = after - expressions[rows]
+        changes = measure(after, References(texts, references.intensities[rows])) - kl[rows]
+        signed, shifts = _toward(moves, changes, ways, bootstrap)
+        examples = tuple(pairs[row][:2] for row in rows[:_EXAMPLES])
+        (gap,) = bootstrap.paired(changes[:, None])
+        return Swapped(*head, examples, bootstrap.mean(np.abs(moves).mean(axis=1)), gap, signed, shifts)
+
+    swaps = holm([audit_swap(swap) for swap in (*SWAPS, *CONTROLS)])
+    return TextAudit(len(references), holm(swaps, "signed"), _distance(references, expressions, bootstrap))
 
 
-def _swapped(
-    swap: Swap,
-    generate: Callable[[list[str]], np.ndarray],
-    measure: Callable[[np.ndarray, References], np.ndarray],
-    references: References,
-    expressions: np.ndarray,
-    kl: np.ndarray,
-    bootstrap: Bootstrap,
-) -> Swapped:
-    told: list[Any] = [swap.apply(description) for description in references.descriptions]
-    rows = [row for row, (text, _) in enumerate(told) if text != references.descriptions[row]]
-    named = (swap.name, swap in CONTROLS, swap.toward, len(rows))
-    if not rows:
-        return Swapped(*named, (), None, None, None, ())
-    texts, ways = [told[row][0] for row in rows], np.array([told[row][1] for row in rows])
-    after = generate(texts)
-    moved = after - expressions[rows]
-    changed = measure(after, References(texts, references.intensities[rows])) - kl[rows]
-    examples = tuple((references.descriptions[row], told[row][0]) for row in rows[:_EXAMPLES])
-    one_way = ways != 0
-    signed: Gap | None = None
-    shifts: tuple[Shift, ...] = ()
-    if one_way.any():
-        toward = ways[one_way, None]
-        (signed,) = bootstrap.paired(changed[one_way, None] * toward)
-        means = bootstrap.means(moved[one_way] * toward)
-        most = sorted(range(len(BLENDSHAPES)), key=lambda place: -abs(means[place].value))[:_SHIFTS]
-        shifts = tuple(Shift(BLENDSHAPES[place], means[place]) for place in most)
-    (gap,) = bootstrap.paired(changed[:, None])
-    return Swapped(*named, examples, bootstrap.mean(np.abs(moved).mean(axis=1)), gap, signed, shifts)
+def _toward(
+    moves: np.ndarray, changes: np.ndarray, ways: np.ndarray, bootstrap: Bootstrap
+) -> tuple[Gap | None, tuple[Shift, ...]]:
+    """How KL and blendshapes change toward the pole, from moves (n, 51) and KL changes (n,); ways (n,) in -1, 0, 1."""
+    rows = ways != 0
+    if not rows.any():
+        return None, ()
+    signs = ways[rows, None]
+    (gap,) = bootstrap.paired(changes[rows, None] * signs)
+    means = bootstrap.means(moves[rows] * signs)
+    most = sorted(range(len(BLENDSHAPES)), key=lambda place: -abs(means[place].value))[:_SHIFTS]
+    return gap, tuple(Shift(BLENDSHAPES[place], means[place]) for place in most)
 
 
-def _apart(references: References, expressions: np.ndarray, bootstrap: Bootstrap) -> Any:
+def _distance(references: References, expressions: np.ndarray, bootstrap: Bootstrap) -> Estimate | None:
     """Mean distance of each expression from that of another description with the same strongest emotion."""
     rng = np.random.default_rng(bootstrap.seed)
     strongest = references.intensities.argmax(axis=1)
-    one, other = [], []
+    pairs: list[tuple[int, int]] = []
     for emotion in np.unique(strongest):
         rows = rng.permutation(np.flatnonzero(strongest == emotion))
-        for row, partner in zip(rows, np.roll(rows, 1), strict=True):
-            if references.descriptions[row] != references.descriptions[partner]:
-                one.append(row)
-                other.append(partner)
-    return bootstrap.mean(np.abs(expressions[one] - expressions[other]).mean(axis=1)) if one else None
+        pairs += zip(rows, np.roll(rows, 1), strict=True)
+    texts = references.descriptions
+    pairs = [(row, partner) for row, partner in pairs if texts[row] != texts[partner]]
+    if not pairs:
+        return None
+    rows, partners = np.transpose(pairs)
+    return bootstrap.mean(np.abs(expressions[rows] - expressions[partners]).mean(axis=1))

@@ -1,6 +1,6 @@
-"""What a description says of a person: word lists, and descriptions in which such words are swapped for others.
+"""What a description says of a person: word lists, and descriptions in which such words are swapped.
 
-Words are counted, not persons: "my child left home" says `child`, whoever feels something about it. They are matched
+Words are counted, not persons: "my child left home" says `child`, even if a parent has the emotion. They are matched
 whole (a hyphen belongs to a word, so "middle-aged" has no "aged"), whatever their case.
 """
 
@@ -19,7 +19,7 @@ AGE: dict[str, str] = {
     "elderly": "elderly aged grandmother grandfather grandma grandpa granny pensioner sixties seventies eighties "
     "old+man old+men old+woman old+women old+lady old+gentleman old+person old+people",
 }
-"""Age group -> the words that say it; `+` is a space. A description that has words of several groups is in each."""
+"""Age group -> its words; `+` is a space. A description that has words of several groups is in each."""
 
 GENDER: dict[str, str] = {
     "female": "she her hers herself woman women lady ladies girl girls female mother mum mom daughter sister wife aunt "
@@ -27,7 +27,7 @@ GENDER: dict[str, str] = {
     "male": "he his him himself man men gentleman gentlemen boy boys male father dad son brother husband uncle nephew "
     "grandfather grandpa king actor waiter schoolboy boyfriend",
 }
-"""Gender -> the words that say it, likewise."""
+"""Gender -> its words."""
 
 _FUNCTION_WORDS = frozenset(
     "a about after again all an and are as at away back because before but by down for from had has have how if in "
@@ -37,9 +37,9 @@ _FUNCTION_WORDS = frozenset(
 """After one of these, or nothing, "his" is "hers" and "her" is "him"; before any other word, "her" is "his"."""
 
 
-def says(words: str) -> re.Pattern[str]:
+def any_word(words: str) -> re.Pattern[str]:
     """Pattern of any of the words of a list like those of `AGE`."""
-    return _any(word.replace("+", " ") for word in words.split())
+    return _pattern_of(word.replace("+", " ") for word in words.split())
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Swap:
 
     Attributes:
         name: of the swap.
-        toward: what the words of `forward` are swapped for, `"female"`; empty where the swap leads nowhere.
-        forward: word -> other word; `"her|hers"` is the one before a noun and the one elsewhere.
-        backward: the same, away from `toward`.
+        toward: the pole of `forward`, `"female"`; empty where the swap has no direction.
+        forward: word -> other word; in `"her|hers"`, the first is for before a noun and the second for elsewhere.
+        backward: likewise, away from the pole.
     """
 
     name: str
@@ -65,30 +65,30 @@ class Swap:
         noun is guessed by the next word: "makes her smile" becomes "makes his smile".
 
         Returns:
-            The text, and its way: 1 toward `toward`, -1 away from it, 0 both or neither.
+            The text, and its way: 1 toward the pole, -1 away from it, 0 both or neither.
 
         Example:
             >>> SWAPS[0].apply("A man who lost his keys")
             ('A woman who lost her keys', 1)
         """
-        found = {_key(match) for match in self._pattern.finditer(text)}
-        way = bool(found & self.forward.keys()) - bool(found & self.backward.keys()) if self.toward else 0
-        return self._pattern.sub(self._other, text), way
+        words = {_key(match) for match in self._pattern.finditer(text)}
+        way = bool(words & self.forward.keys()) - bool(words & self.backward.keys()) if self.toward else 0
+        return self._pattern.sub(self._replace, text), way
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         article = r"(?:(?<![\w-])(?P<article>an?)(?P<space>\s+))?"
-        words = _any([*self.forward, *self.backward]).pattern
+        words = _pattern_of([*self.forward, *self.backward]).pattern
         return re.compile(f"{article}(?P<word>{words})", re.IGNORECASE)
 
-    def _other(self, match: re.Match[str]) -> str:
-        either = (self.forward | self.backward)[_key(match)].partition("|")
+    def _replace(self, match: re.Match[str]) -> str:
+        before_noun, _, elsewhere = (self.forward | self.backward)[_key(match)].partition("|")
         following = re.match(r"\s+([a-z]+)", match.string[match.end() :], re.IGNORECASE)
         is_before_noun = following is not None and following[1].lower() not in _FUNCTION_WORDS
-        other = _cased(either[0] if is_before_noun or not either[1] else either[2], match["word"])
+        word = _match_case(before_noun if is_before_noun or not elsewhere else elsewhere, match["word"])
         if match["article"] is None:
-            return other
-        return _cased("an" if other[0].lower() in "aeiou" else "a", match["article"]) + match["space"] + other
+            return word
+        return _match_case("an" if word[0].lower() in "aeiou" else "a", match["article"]) + match["space"] + word
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ _FEMALE = {
     "grandfather": "grandmother", "grandpa": "grandma", "king": "queen", "actor": "actress", "waiter": "waitress",
     "schoolboy": "schoolgirl", "boyfriend": "girlfriend",
 }  # fmt: skip
-_MALE = {other: word for word, other in _FEMALE.items() if "|" not in other} | {"mom": "dad", "granny": "grandpa"}
+_MALE = {female: male for male, female in _FEMALE.items() if "|" not in female} | {"mom": "dad", "granny": "grandpa"}
 _MALE |= {"her": "his|him", "hers": "his"}
 _PEOPLE = ("man", "men", "woman", "women", "lady", "gentleman", "person", "people")
 _ELDERLY = {
@@ -124,7 +124,7 @@ SWAPS: tuple[Swap, ...] = (
     Swap("gender words", "female", _FEMALE, _MALE),
     Swap("age words", "elderly", _ELDERLY, _YOUNG),
 )
-"""What should not move an expression, as far as the description's emotion goes."""
+"""Swaps that leave the emotion, and so should leave the expression."""
 
 CONTROLS: tuple[Swap, ...] = (
     FullStop("full stop"),
@@ -137,10 +137,10 @@ CONTROLS: tuple[Swap, ...] = (
         },
     ),
 )  # fmt: skip
-"""Swaps that say the same of the same person: what a generator makes of these is its sensitivity to words as such."""
+"""Swaps that say the same of the same person: their effect is a generator's sensitivity to words as such."""
 
 
-def _any(words: Iterable[str]) -> re.Pattern[str]:
+def _pattern_of(words: Iterable[str]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
     spelt = "|".join(r"\s+".join(map(re.escape, word.split())) for word in longest_first)
     return re.compile(rf"(?<![\w-])(?:{spelt})(?![\w-])", re.IGNORECASE)
@@ -150,7 +150,7 @@ def _key(match: re.Match[str]) -> str:
     return " ".join(match["word"].lower().split())
 
 
-def _cased(word: str, like: str) -> str:
+def _match_case(word: str, like: str) -> str:
     if len(like) > 1 and like.isupper():
         return word.upper()
     return word.capitalize() if like[0].isupper() else word

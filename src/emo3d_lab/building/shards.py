@@ -36,7 +36,7 @@ from emo3d_lab.building.reports import (
     read_report,
 )
 from emo3d_lab.building.schema import FEATURES, parquet_schema
-from emo3d_lab.clusters import choose_engine
+from emo3d_lab.engines import choose_engine
 
 logger = logging.getLogger(__name__)
 
@@ -101,12 +101,12 @@ def write_dataset(
             a config of which no row could be read, or, when strict, a problem.
         OSError: the disk is full, or cannot be written; the message says where. Run it again: it goes on.
         BlockingIOError: another run is writing there.
-        ClusterUnavailableError: see `emo3d_lab.clusters.call_on_ray`; an OSError.
+        ClusterUnavailableError: see `emo3d_lab.engines.Ray`; an OSError.
         concurrent.futures.process.BrokenProcessPool: a worker was killed; run it again.
     """
     from filelock import FileLock, Timeout
 
-    call = choose_engine(run.engine, num_proc=run.num_proc, address=run.address, device=run.device)
+    call = choose_engine(run.engine, num_proc=run.num_proc, address=run.address, device=run.device).run
     source = json.loads(json.dumps(source))
     folder = Path(out).absolute()  # processes elsewhere start in other folders
     state, remains = folder / _STATE, folder / _LEFT

@@ -1,1 +1,1 @@
-"""Calibrating an instrument on a rig: faces of known weights are sampled, pictured, read, and two networks fitted."""
+"""A calibration of an instrument on a rig: sample faces of known weights, render and read them, fit two networks."""

@@ -1,4 +1,4 @@
-"""Fit the two networks of a calibration to measured faces, and say on held-out ones how good they are."""
+"""Fit the two networks of a calibration to measured faces, and test them on held-out ones."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import METHODS, SIDES, Calibration, Method
 from emo3d.face.render import RenderSettings
 from emo3d.face.rig import FaceRig
-from emo3d_lab.calibrate.bias import mean_squared_error, r_squared, read_faces
-from emo3d_lab.calibrate.measure import Faces, measure, rig_of
+from emo3d_lab.calibrate.bias import mean_squared_error, r_squared
+from emo3d_lab.calibrate.measure import Faces, Setup, measure, read_faces
 from emo3d_lab.calibrate.page import write_page
 from emo3d_lab.calibrate.sample import KINDS, sample_sittings
 from emo3d_lab.landmarker import FaceReader
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 HIDDEN = 256
 UNDETERMINED = 0.05
-"""R^2, over held-out faces whose units were drawn independently of each other, below which readings do not tell a unit.
+"""R^2, over held-out faces with independent units, below which readings do not determine a unit.
 
 Where R^2 over all held-out faces is not below it, the unit is inferred from those that the textbook's expressions have
 beside it; otherwise it is unrecoverable, and left at 0.
 """
 
 _EPOCHS, _BATCH, _RATE, _DECAY = 60, 256, 4e-3, 1e-2
-_TRIED = 800  # held-out faces that make the real round trip
-_LOOKED_AT = 8  # pictures of a rig before it is measured
-_SHOWN = 1000  # faces that are drawn for the page
-_NOISE = 0.01  # added to readings while fitting, so that no weight hangs on a reading's last digits
+_TRIAL_FACES = 800  # held-out ones that make the real round trip
+_FIRST_FACES = 8  # of a rig, before it is measured
+_PAGE_FACES = 1000
+_NOISE = 0.01  # added to readings while fitting, so that no weight depends on a reading's last digits
 _RETURN = 3.0  # beside the squared error of weights: that of what the forward network reads off them
 _UNEVEN = 0.1  # and the squared difference of brows and lids between left and right: the instrument is uneven itself
 
@@ -56,59 +56,56 @@ def calibrate(
     num_proc: int = 1,
     quiet: bool = False,
 ) -> tuple[Path, dict[str, Any]]:
-    """Make a calibration from nothing: sample, measure, fit, try it with the real instrument, write.
+    """Make a calibration from nothing: sample, measure, fit, test with the real instrument, write.
 
     Args:
         out: folder for `NAME.safetensors`, `NAME.json` (the figures), `instrument.html` (the instrument's bias) and the
             measured faces; see `measure`, which goes on where an earlier run stopped.
-        rig: a GLB; by default anny, "adult" being the one to render on.
-        names: of the GLB's targets; see `FaceRig.from_glb`.
+        rig, names, model, quiet: see `Setup`; of anny, "adult" is the identity to render on.
         name: of the calibration; `"anny-1"` or the GLB's file name by default.
-        faces, seed, model, num_proc, quiet: see `measure`.
+        faces, seed, num_proc: see `measure`.
 
     Returns:
         The path of the calibration, and its figures: see `fit`, `round_trip`, and the names of units in `absent`.
 
     Raises:
-        ValueError: see `measure` and `fit`; the instrument sees no face in the rig; or the fit does not beat readings
-            that are taken as weights, and nothing is written but the faces measured.
+        ValueError: see `measure` and `fit`; the instrument finds no face in the rig; or the fit does not beat readings
+            as weights, and only the measured faces are written.
         OSError: see `measure`.
     """
+    setup = Setup(rig, names, model, quiet)
     sittings = sample_sittings(faces, seed=seed, identities=rig is None)
-    target = rig_of(sittings[0], rig, names)
+    target = setup.face(sittings[0])
     if rig is not None:
-        _check_seen(target, sittings[0].shots[0].weights[:_LOOKED_AT], model, quiet)
-    measured = measure(out, faces=faces, seed=seed, rig=rig, names=names, model=model, num_proc=num_proc, quiet=quiet)
+        _check_visible(target, sittings[0].shots[0].weights[:_FIRST_FACES], setup)
+    sample = measure(out, setup, faces=faces, seed=seed, num_proc=num_proc)
     name = name or ("anny-1" if rig is None else Path(rig).stem)
     source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
-    about = {"emo3d": emo3d.__version__, "faces": str(len(measured)), "seed": str(seed), **source}
-    calibration, figures = fit(measured, name=name, seed=seed, absent=target.missing, about=about)
-    _check_better("weights", figures, len(measured))
-    held = measured[measured.held_out & measured.found]
-    with FaceReader(model, quiet=quiet) as reader:
-        tried = held.readings[:: max(1, len(held) // _TRIED)]
-        figures["round trip"] = {method: round_trip(calibration, tried, method, target, reader) for method in METHODS}
-        _check_better("round trip", figures, len(measured))
-        unseen = [rig_of(sitting, rig, names) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
-        shown = min(_SHOWN, faces // 4)
-        write_page(Path(out) / "instrument.html", calibration, unseen, reader, faces=shown, seed=seed)
-    figures = {
-        "name": name,
-        **figures,
-        "absent": list(target.missing),
-        "not found": int((~measured.found).sum()),
-        **about,
-    }
+    about = {"emo3d": emo3d.__version__, "faces": str(len(sample)), "seed": str(seed), **source}
+    calibration, figures = fit(sample, name=name, seed=seed, absent=target.missing, about=about)
+    _check_better("weights", figures, len(sample))
+    held_out = sample[sample.held_out & sample.has_face]
+    with setup.reader() as reader:
+        readings = held_out.readings[:: max(1, len(held_out) // _TRIAL_FACES)]
+        figures["round trip"] = {
+            method: round_trip(calibration, readings, method, target, reader) for method in METHODS
+        }
+        _check_better("round trip", figures, len(sample))
+        rigs = [setup.face(sitting) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
+        page_faces = min(_PAGE_FACES, faces // 4)
+        write_page(Path(out) / "instrument.html", calibration, rigs, reader, faces=page_faces, seed=seed)
+    misses = int((~sample.has_face).sum())
+    figures = {"name": name, **figures, "absent": list(target.missing), "not found": misses, **about}
     path = Path(out) / f"{name}.safetensors"
-    kept = {key: json.dumps(figures[key]) for key in ("weights", "readings", "round trip")}
-    replace(calibration, about={**calibration.about, **kept}).save(path)
+    tables = {key: json.dumps(figures[key]) for key in ("weights", "readings", "round trip")}
+    replace(calibration, about={**calibration.about, **tables}).save(path)
     path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return path, figures
 
 
-def _check_seen(rig: FaceRig, weights: np.ndarray, model: Any, quiet: bool) -> None:
-    """Raise a ValueError where the instrument sees a face in none of these, before thousands are pictured."""
-    with FaceReader(model, quiet=quiet) as reader:
+def _check_visible(rig: FaceRig, weights: np.ndarray, setup: Setup) -> None:
+    """Raise a ValueError where the instrument finds no face in any of these, before thousands are rendered."""
+    with setup.reader() as reader:
         readings = read_faces(weights, [rig] * len(weights), reader)
     if np.isnan(readings[:, 0]).all():
         raise ValueError(
@@ -118,7 +115,7 @@ def _check_seen(rig: FaceRig, weights: np.ndarray, model: Any, quiet: bool) -> N
 
 
 def _check_better(row: str, figures: Mapping[str, Any], faces: int) -> None:
-    """Raise a ValueError where a method is no better than to take readings as weights."""
+    """Raise a ValueError where a method is no better than readings as weights."""
     raw = figures[row]["none"]
     for method in METHODS:
         if method != "none" and not figures[row][method] < raw:  # NaN, too
@@ -149,46 +146,46 @@ def fit(
     """Fit a calibration.
 
     Args:
-        faces: measured; rows without a face are left out, held-out rows are not fitted on.
+        faces: measured; not fitted on are held-out rows and those without a face.
         name: of the calibration.
-        seed: of weights' start and order of rows; the same faces and seed give the same bits on the same machine.
+        seed: of initial weights and order of rows; the same faces and seed give the same bits on the same machine.
         epochs: passes over the faces.
         absent: units that the rig lacks.
-        about: strings to keep in the file.
+        about: strings for the file's metadata.
 
     Returns:
         The calibration, and figures of held-out faces: see `held_out_figures`.
 
     Raises:
-        ValueError: no face was found, or none is held out.
+        ValueError: no face to fit on, or none held out.
     """
-    faces = faces[faces.found]
-    fitted, held = faces[~faces.held_out], faces[faces.held_out]
-    if not len(fitted) or not len(held):
-        raise ValueError(f"expected faces to fit and faces held out, got {len(fitted)} and {len(held)}")
-    forward = _forward(fitted, seed, epochs)
-    arrays = {**_inverse(fitted, Calibration(name, forward), seed, epochs), **forward}
-    answers = Calibration(name, arrays).to_weights(held.readings, "network")
-    mixed = held.kind == KINDS.index("mixture")
-    everywhere, alone = determination(held, answers), determination(held[mixed], answers[mixed])
-    undetermined = _below(alone, absent)
-    unrecoverable = tuple(unit for unit in _below(everywhere, absent) if unit in undetermined)
-    inferred = tuple(unit for unit in undetermined if unit not in unrecoverable)
+    faces = faces[faces.has_face]
+    train, test = faces[~faces.held_out], faces[faces.held_out]
+    if not len(train) or not len(test):
+        raise ValueError(f"expected faces to fit and faces held out, got {len(train)} and {len(test)}")
+    forward = _forward(train, seed, epochs)
+    arrays = {**_inverse(train, Calibration(name, forward), seed, epochs), **forward}
+    estimates = Calibration(name, arrays).to_weights(test.readings, "network")
+    mixtures = test.kind == KINDS.index("mixture")
+    r2_of_mixtures = determination(test[mixtures], estimates[mixtures])
+    weak = _below(r2_of_mixtures, absent)
+    unrecoverable = tuple(unit for unit in _below(determination(test, estimates), absent) if unit in weak)
+    inferred = tuple(unit for unit in weak if unit not in unrecoverable)
     calibration = Calibration(name, arrays, unrecoverable, inferred, about or {})
-    figures = held_out_figures(calibration, held)
+    figures = held_out_figures(calibration, test)
     without = replace(calibration, unrecoverable=(*unrecoverable, *inferred))
-    figures["weights without inferred"] = held_out_figures(without, held)["weights"]
-    figures["determination"] = {unit: round(float(r2), 3) for unit, r2 in zip(BLENDSHAPES, alone, strict=True)}
+    figures["weights without inferred"] = held_out_figures(without, test)["weights"]
+    figures["determination"] = {unit: round(float(r2), 3) for unit, r2 in zip(BLENDSHAPES, r2_of_mixtures, strict=True)}
     return calibration, {**figures, "unrecoverable": list(unrecoverable), "inferred": list(inferred)}
 
 
-def _below(determined: np.ndarray, absent: Collection[str]) -> tuple[str, ...]:
-    return tuple(unit for unit, r2 in zip(BLENDSHAPES, determined, strict=True) if unit in absent or r2 < UNDETERMINED)
+def _below(r2: np.ndarray, absent: Collection[str]) -> tuple[str, ...]:
+    return tuple(unit for unit, value in zip(BLENDSHAPES, r2, strict=True) if unit in absent or value < UNDETERMINED)
 
 
-def determination(faces: Faces, answers: np.ndarray) -> np.ndarray:
+def determination(faces: Faces, estimates: np.ndarray) -> np.ndarray:
     """R^2 of each unit's weight over faces, (51,); 0 for a unit that does not vary."""
-    return np.nan_to_num(r_squared(faces.weights, answers))
+    return np.nan_to_num(r_squared(faces.weights, estimates))
 
 
 def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
@@ -206,15 +203,15 @@ def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
     }
 
 
-def _error(answers: np.ndarray, truth: np.ndarray) -> float:
-    return round(mean_squared_error(answers, truth), 6)
+def _error(values: np.ndarray, truth: np.ndarray) -> float:
+    return round(mean_squared_error(values, truth), 6)
 
 
 def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
-    """Fit weights -> readings of the rig to render on, with what all the faces say of it.
+    """Fit weights -> readings of the rig to render on, from the faces of all identities.
 
-    Who it is, pose and light move readings as much as many a unit does. The network is told them beside the weights
-    while it is fitted; then those of the rig to render on (person 0, no turn, scoring's camera) go into the biases.
+    Identity, pose and light move readings as much as many a unit does. They are inputs beside the weights while the
+    network is fitted; then those of the rig to render on (person 0, no turn, scoring's camera) go into the biases.
     """
     persons = np.eye(faces.person.max() + 1, dtype=np.float32)[faces.person]
     turns = np.stack([faces.yaw / 20, faces.light_yaw / 60], axis=1)
@@ -227,15 +224,15 @@ def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
 
 
 def _inverse(faces: Faces, calibration: Calibration, seed: int, epochs: int) -> dict[str, np.ndarray]:
-    """Fit readings -> weights, of people whoever they are, so that the rig to render on is read as they are."""
+    """Fit readings -> weights of any identity, so that the rig to render on has the same readings."""
     pairs = [(left, right) for left, right in SIDES if BLENDSHAPES[left].startswith(("brow", "eye"))]
     lefts, rights = map(list, zip(*pairs, strict=True))
 
-    def beside(weights: torch.Tensor, readings: torch.Tensor) -> torch.Tensor:
-        returned = (calibration.forward(weights) - readings).square().mean()
-        return _RETURN * returned + _UNEVEN * (weights[:, lefts] - weights[:, rights]).square().mean()
+    def penalty(weights: torch.Tensor, readings: torch.Tensor) -> torch.Tensor:
+        round_trip = (calibration.forward(weights) - readings).square().mean()
+        return _RETURN * round_trip + _UNEVEN * (weights[:, lefts] - weights[:, rights]).square().mean()
 
-    return _train("inverse", faces.readings, faces.weights, seed, epochs, _NOISE, beside)
+    return _train("inverse", faces.readings, faces.weights, seed, epochs, _NOISE, penalty)
 
 
 def _train(
@@ -245,9 +242,9 @@ def _train(
     seed: int,
     epochs: int,
     noise: float = 0.0,
-    beside: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    penalty: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Fit one network, mean squared error and what is `beside` it (of outputs and inputs); its arrays in float16."""
+    """Fit one network to the mean squared error and a penalty (of outputs and inputs); its arrays in float16."""
     import torch
     from torch import nn
 
@@ -267,11 +264,11 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * steps, pct_start=0.1)
     for _ in tqdm(range(epochs), desc=f"Fitting {name}", unit=" epochs", delay=1):
         for rows in torch.randperm(len(x), generator=dice).split(_BATCH):
-            given = x[rows] + noise * torch.randn(len(rows), x.shape[1], generator=dice) if noise else x[rows]
-            found = network(given)
-            loss = nn.functional.mse_loss(found, y[rows])
-            if beside is not None:
-                loss = loss + beside(found, x[rows])
+            blur = noise * torch.randn(len(rows), x.shape[1], generator=dice) if noise else 0.0
+            outputs = network(x[rows] + blur)
+            loss = nn.functional.mse_loss(outputs, y[rows])
+            if penalty is not None:
+                loss = loss + penalty(outputs, x[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,4 +1,4 @@
-"""Picture faces of known weights and read them with the instrument, in processes; a kill costs a sitting at most."""
+"""Render faces of known weights and read them with the instrument, in processes; a kill costs a sitting at most."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file, save
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES
@@ -22,8 +23,8 @@ from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.names import read_names
 from emo3d_lab.calibrate.sample import Sitting, sample_sittings
+from emo3d_lab.engines import ProcessPool
 from emo3d_lab.landmarker import MODEL_SHA256, FaceReader
-from emo3d_lab.processes import call_in_processes
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ class Faces:
     """Measured faces, one row each.
 
     Attributes:
-        weights: (N, 51) float32, what the rig was told.
-        readings: (N, 51) float32, what the instrument says of the picture; NaN where it found no face.
+        weights: (N, 51) float32 of the rig.
+        readings: (N, 51) float32 of the pictures; NaN where the instrument finds no face.
         kind: (N,) int64, index of `emo3d_lab.calibrate.sample.KINDS`.
         person: (N,) int64, see `Sitting`.
         held_out: (N,) bool, of an identity that is not fitted on.
@@ -55,8 +56,8 @@ class Faces:
     field_of_view: np.ndarray
 
     @property
-    def found(self) -> np.ndarray:
-        """(N,) bool, where the instrument found a face."""
+    def has_face(self) -> np.ndarray:
+        """(N,) bool, where the instrument finds a face."""
         return ~np.isnan(self.readings[:, 0])
 
     def __len__(self) -> int:
@@ -67,125 +68,144 @@ class Faces:
         return Faces(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
 
 
+@dataclass(frozen=True)
+class Setup:
+    """A rig, and the instrument that reads it.
+
+    Attributes:
+        rig: a GLB to calibrate; by default anny, in many identities.
+        names: of its targets; see `FaceRig.from_glb`.
+        model: see `FaceReader`.
+        quiet: see `FaceReader`.
+    """
+
+    rig: str | os.PathLike[str] | None = None
+    names: str | None = None
+    model: str | os.PathLike[str] | None = None
+    quiet: bool = False
+
+    def reader(self) -> FaceReader:
+        """The instrument."""
+        return FaceReader(self.model, quiet=self.quiet)
+
+    def face(self, sitting: Sitting) -> FaceRig:
+        """The GLB's rig, or anny with the sitting's identity."""
+        if self.rig is not None:
+            return _read_glb(str(self.rig), Path(self.rig).stat().st_mtime_ns, self.names)
+        return FaceRig.from_anny(sitting.identity or "adult", cache=False)  # most are used once
+
+
+@lru_cache(maxsize=1)
+def _read_glb(path: str, _mtime: int, names: str | None) -> FaceRig:
+    return FaceRig.from_glb(path, names=names)
+
+
 def measure(
-    out: str | os.PathLike[str],
-    *,
-    faces: int,
-    seed: int = 0,
-    rig: str | os.PathLike[str] | None = None,
-    names: str | None = None,
-    model: str | os.PathLike[str] | None = None,
-    num_proc: int = 1,
-    quiet: bool = False,
+    out: str | os.PathLike[str], setup: Setup | None = None, *, faces: int, seed: int = 0, num_proc: int = 1
 ) -> Faces:
     """Measure sampled faces, or go on where an earlier run with the same arguments stopped.
 
     Args:
-        out: folder; `out/faces` holds a file for each sitting that is measured, and what they are of.
+        out: folder; `out/faces` gets a file for each sitting, and `source.json`.
+        setup: rig and instrument.
         faces: how many; see `sample_sittings`.
         seed: of the sample.
-        rig: a GLB to calibrate; by default anny, in many identities.
-        names: of its targets; see `FaceRig.from_glb`.
-        model: see `FaceReader`.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
-        quiet: see `FaceReader`.
 
     Raises:
         ValueError: `out/faces` holds other faces, or see `sample_sittings`.
         LandmarkerUnavailableError: see `FaceReader`; an OSError.
     """
-    sittings = sample_sittings(faces, seed=seed, identities=rig is None)
-    with FaceReader(model, quiet=quiet):  # before anything is written: it may be missing, or no model
+    setup = setup or Setup()
+    sittings = sample_sittings(faces, seed=seed, identities=setup.rig is None)
+    with setup.reader():  # before anything is written: it may be missing, or no model
         pass
     folder = Path(out) / "faces"
     folder.mkdir(parents=True, exist_ok=True)
-    _begin(folder, _source(sittings, rig, names, model))
+    _begin(folder, _source(sittings, setup))
     missing = [sitting for sitting in sittings if not _path(folder, sitting).exists()]
     with tqdm(desc="Measuring", total=len(sittings), initial=len(sittings) - len(missing), unit=" sittings") as bar:
-        calls = [(folder, sitting, rig, names, model, quiet) for sitting in missing]
-        for _ in call_in_processes(_measure, calls, num_proc):
+        for _ in ProcessPool(num_proc).run(_measure, [(folder, sitting, setup) for sitting in missing]):
             bar.update()
-    parts = [_load(_path(folder, sitting)) for sitting in sittings]
-    measured = Faces(**{part.name: np.concatenate([p[part.name] for p in parts]) for part in fields(Faces)})
-    lost = int((~measured.found).sum())
-    if lost:
-        logger.warning("the instrument found no face in %d of %d pictures; they are kept out of the fit", lost, faces)
-    return measured
+    parts = [load_file(_path(folder, sitting)) for sitting in sittings]
+    sample = Faces(**{field.name: np.concatenate([part[field.name] for part in parts]) for field in fields(Faces)})
+    if misses := int((~sample.has_face).sum()):
+        logger.warning("the instrument found no face in %d of %d pictures; they are kept out of the fit", misses, faces)
+    return sample
 
 
 def measure_sitting(sitting: Sitting, rig: FaceRig, reader: FaceReader) -> Faces:
-    """Picture and read the faces of one sitting on a rig; units that it lacks are told 0."""
+    """Render and read the faces of one sitting on a rig; units that it lacks are 0."""
     jaw, close = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
     weights = np.concatenate([shot.weights for shot in sitting.shots])
     weights[:, [BLENDSHAPES.index(name) for name in rig.missing]] = 0.0
     weights[:, close] = np.minimum(weights[:, close], weights[:, jaw])
-    readings = np.full_like(weights, np.nan)
-    row = 0
-    for shot in sitting.shots:
-        settings = RenderSettings(size=SIZE, yaw=shot.yaw, light_yaw=shot.light_yaw, field_of_view=shot.field_of_view)
-        told = weights[row : row + len(shot.weights)]
-        for picture in chain.from_iterable(render_batches(told, space="weights", rig=rig, settings=settings)):
-            reading = reader.read(picture)
-            if reading is not None:
-                readings[row] = reading
-            row += 1
-    counts = [len(shot.weights) for shot in sitting.shots]
+    angles = ("yaw", "light_yaw", "field_of_view")
+    shots = [shot for shot in sitting.shots for _ in shot.weights]
+    settings = [RenderSettings(size=SIZE, **{name: getattr(shot, name) for name in angles}) for shot in shots]
     return Faces(
         weights=weights,
-        readings=readings,
+        readings=read_faces(weights, [rig] * len(weights), reader, settings),
         kind=np.concatenate([shot.kinds for shot in sitting.shots]),
-        person=np.full(row, sitting.person),
-        held_out=np.full(row, sitting.held_out),
-        **{
-            name: np.repeat(np.array([getattr(shot, name) for shot in sitting.shots], np.float32), counts)
-            for name in ("yaw", "light_yaw", "field_of_view")
-        },
+        person=np.full(len(weights), sitting.person),
+        held_out=np.full(len(weights), sitting.held_out),
+        **{name: np.array([getattr(shot, name) for shot in shots], np.float32) for name in angles},
     )
 
 
-def rig_of(sitting: Sitting, rig: str | os.PathLike[str] | None, names: str | None = None) -> FaceRig:
-    """The rig of a sitting: that of a GLB where one is given, otherwise the sitting's own identity of anny."""
-    if rig is not None:
-        return _read_glb(str(rig), Path(rig).stat().st_mtime_ns, names)
-    return FaceRig.from_anny(sitting.identity or "adult", cache=False)  # most are met once
+def read_faces(
+    weights: np.ndarray,
+    rigs: Sequence[FaceRig],
+    reader: FaceReader,
+    settings: Sequence[RenderSettings] | None = None,
+) -> np.ndarray:
+    """Readings (N, 51) of weights (N, 51) on N rigs with N settings (by default the portrait); NaN without a face.
+
+    Faces of one rig and setting are rendered together; the order of the readings is that of the weights.
+    """
+    readings = np.full((len(weights), len(BLENDSHAPES)), np.nan, np.float32)
+    groups: dict[tuple[int, RenderSettings], list[int]] = {}
+    for row, rig in enumerate(rigs):
+        groups.setdefault((id(rig), settings[row] if settings else RenderSettings()), []).append(row)
+    with tqdm(desc="Reading faces", total=len(weights), unit=" faces", delay=5, leave=False) as progress:
+        for (_, setting), rows in groups.items():
+            batches = render_batches(weights[rows], rig=rigs[rows[0]], settings=setting)
+            for row, picture in zip(rows, chain.from_iterable(batches), strict=True):
+                reading = reader.read(picture)
+                if reading is not None:
+                    readings[row] = reading
+                progress.update()
+    return readings
 
 
-@lru_cache(maxsize=1)
-def _read_glb(path: str, _changed: int, names: str | None) -> FaceRig:
-    return FaceRig.from_glb(path, names=names)
-
-
-def _source(sittings: Sequence[Sitting], rig: Any, names: str | None, model: Any) -> dict[str, Any]:
-    """What decides the numbers: the sample by content, and the versions of everything that pictures and reads it."""
+def _source(sittings: Sequence[Sitting], setup: Setup) -> dict[str, Any]:
+    """Everything that decides the numbers: the sample by content, and the versions of renderer and instrument."""
     sample = hashlib.sha256()
     for sitting in sittings:
         sample.update(repr(sitting.identity).encode())
         for shot in sitting.shots:
             sample.update(shot.weights.tobytes())
             sample.update(repr((shot.yaw, shot.light_yaw, shot.field_of_view)).encode())
+    model = MODEL_SHA256 if setup.model is None else hashlib.sha256(Path(setup.model).read_bytes()).hexdigest()
     return {
         "sample": sample.hexdigest(),
-        "rig": f"anny {version('anny')}" if rig is None else str(rig_of(sittings[0], rig, names).origin),
-        **({"names": read_names(names)} if names else {}),
-        "model": MODEL_SHA256 if model is None else _digest(model),
+        "rig": f"anny {version('anny')}" if setup.rig is None else str(setup.face(sittings[0]).origin),
+        **({"names": read_names(setup.names)} if setup.names else {}),
+        "model": model,
         "mediapipe": version("mediapipe"),
         "pictures": str(RenderSettings(size=SIZE)),
     }
 
 
-def _digest(path: str | os.PathLike[str]) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
 def _begin(folder: Path, source: dict[str, Any]) -> None:
-    begun = folder / "source.json"
-    if begun.exists():
-        if json.loads(begun.read_text(encoding="utf-8")) != source:
+    path = folder / "source.json"
+    if path.exists():
+        if json.loads(path.read_text(encoding="utf-8")) != source:
             raise ValueError(f"{folder} holds faces of another sample, rig or version; choose another folder")
     elif any(folder.iterdir()):
         raise ValueError(f"expected a new or empty folder, or one that was begun before, got {folder}")
     else:
-        _write(begun, json.dumps(source, indent=1).encode())
+        _write(path, json.dumps(source, indent=1).encode())
     for part in folder.glob("*.part"):
         part.unlink()
 
@@ -194,18 +214,10 @@ def _path(folder: Path, sitting: Sitting) -> Path:
     return folder / f"{sitting.index:05}.safetensors"
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    return load_file(path)
-
-
-def _measure(folder: Path, sitting: Sitting, rig: Any, names: str | None, model: Any, quiet: bool) -> None:
-    from safetensors.numpy import save
-
-    with FaceReader(model, quiet=quiet) as reader:
-        faces = measure_sitting(sitting, rig_of(sitting, rig, names), reader)
-    _write(_path(folder, sitting), save({part.name: getattr(faces, part.name) for part in fields(faces)}))
+def _measure(folder: Path, sitting: Sitting, setup: Setup) -> None:
+    with setup.reader() as reader:
+        faces = measure_sitting(sitting, setup.face(sitting), reader)
+    _write(_path(folder, sitting), save(vars(faces)))
 
 
 def _write(path: Path, data: bytes) -> None:

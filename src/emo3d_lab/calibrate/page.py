@@ -1,27 +1,28 @@
-"""The bias of an instrument as a page: what it reads off known faces, and what its calibration can tell back."""
+"""The bias of an instrument as a page: its readings of known faces, and the weights that its calibration recovers."""
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import compress
 
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import Calibration, Method
+from emo3d.pictures import encode_picture
 from emo3d_lab import pages
-from emo3d_lab.calibrate.bias import Bias, Trial, measure_bias, r_squared, read_faces, run_trial
+from emo3d_lab.calibrate.bias import Bias, Trial, measure_bias, r_squared, run_trial
+from emo3d_lab.calibrate.measure import read_faces
 from emo3d_lab.calibrate.sample import KINDS, sample_weights
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.sample.prototypes import compose
 
 _RAW_FIRST: tuple[Method, ...] = ("none", "network", "refine")
 _SIDE = 160  # pixels of a picture on the page
-_SHOWN = {"at rest": {}, "sadness": {"sadness": 1.0}, "disgust": {"disgust": 1.0}, "happiness": {"happiness": 1.0}}
+_EXAMPLES = {"at rest": {}, "sadness": {"sadness": 1.0}, "disgust": {"disgust": 1.0}, "happiness": {"happiness": 1.0}}
 
 
 def write_page(
@@ -33,7 +34,7 @@ def write_page(
     faces: int = 1000,
     seed: int = 0,
 ) -> None:
-    """Measure the instrument's bias and the calibration on faces that took no part in fitting, and write the page.
+    """Measure the instrument's bias and the calibration, and write the page.
 
         with FaceReader(quiet=True) as reader:
             write_page(out / "instrument.html", calibration, rigs, reader)
@@ -41,40 +42,41 @@ def write_page(
     With six rigs this reads 5,200 pictures, which takes a minute on two cores.
 
     Args:
-        path: of the page, one file that asks for nothing outside it.
-        calibration: what is shown.
-        rigs: the faces, at best of people whom the calibration has not seen.
+        path: of the page, one file that loads nothing from outside it.
+        calibration: of the instrument.
+        rigs: the faces, at best of identities that the calibration is not fitted on.
         reader: the instrument.
-        faces: how many are drawn for the round trip and, the mixtures among them, for what comes back.
+        faces: random ones for the round trip and, the mixtures among them, for R^2.
         seed: of the draw.
     """
     bias = measure_bias(rigs, reader)
     weights, kinds = sample_weights(faces, np.random.default_rng(seed))
     trial = run_trial(calibration, weights, rigs, reader, _RAW_FIRST)
-    mixed = kinds[trial.found] == KINDS.index("mixture")
-    returned = {
-        method: r_squared(trial.weights[mixed], recovered[mixed]) for method, recovered in trial.recovered.items()
+    mixtures = kinds[trial.has_face] == KINDS.index("mixture")
+    r2 = {
+        method: r_squared(trial.weights[mixtures], estimate[mixtures]) for method, estimate in trial.estimates.items()
     }
-    show(path, calibration, bias, returned, trial, _pictures(calibration, rigs[0], reader))
+    show(path, calibration, bias, r2, trial, _pictures(calibration, rigs[0], reader))
 
 
 def show(
     path: str | os.PathLike[str],
     calibration: Calibration,
     bias: Bias,
-    returned: Mapping[Method, np.ndarray],
+    r2: Mapping[Method, np.ndarray],
     trial: Trial,
     pictures: Mapping[str, Sequence[str]],
 ) -> None:
-    """Write the page from what was measured.
+    """Write the page.
 
     Args:
         path: of the page.
-        calibration: its name and what it cannot recover, or only infer, are shown.
+        calibration: for its name, and the units that it cannot recover, or only infer.
         bias: of the instrument.
-        returned: method -> (51,) R^2 of recovered weights, on faces that mix units independently.
+        r2: method -> (51,) R^2 of estimated weights, on faces that mix units independently.
         trial: of the round trip.
-        pictures: what is shown -> addresses of its picture: as told, and told back by `none`, `network` and `refine`.
+        pictures: name of a face -> URIs of its pictures: with its weights, and with those that `none`, `network` and
+            `refine` estimate.
     """
     own = bias.own
     neutral = sorted(zip(BLENDSHAPES, bias.neutral.T, strict=True), key=lambda item: -np.nanmean(item[1]))
@@ -95,7 +97,7 @@ def show(
         regions=_regions(),
         names=BLENDSHAPES,
         cross_talk=bias.cross_talk.tolist(),
-        returned={method: values.tolist() for method, values in returned.items() if method != "none"},
+        returned={method: values.tolist() for method, values in r2.items() if method != "none"},
         methods={"none": "readings as weights", "network": "network", "refine": "refine"},
         trial=trial,
         pictures=pictures,
@@ -111,13 +113,13 @@ def _regions() -> list[list[tuple[str, int]]]:
 
 
 def _spread(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean, least and most over faces; NaN where there is none."""
+    """Mean, minimum and maximum over faces; NaN where there is none."""
     values = values[~np.isnan(values)]
     return (float(values.mean()), float(values.min()), float(values.max())) if len(values) else (np.nan,) * 3
 
 
 def _curve(strengths: Sequence[float], own: np.ndarray) -> dict[str, str] | None:
-    """A unit's own readings (I, S) as points of an SVG 100 wide, 1 being 60 high: mean, and band from least to most."""
+    """A unit's own readings (I, S) as points of an SVG 100 wide, 1 being 60 high: mean, and band from min to max."""
     columns = [(0.0, 0.0, 0.0), *(_spread(values) for values in own.T)]
     if np.isnan(columns).any():
         return None
@@ -129,21 +131,11 @@ def _curve(strengths: Sequence[float], own: np.ndarray) -> dict[str, str] | None
 
 
 def _pictures(calibration: Calibration, rig: FaceRig, reader: FaceReader) -> dict[str, list[str]]:
-    told = np.stack([compose(intensities) for intensities in _SHOWN.values()]).astype(np.float32)
-    readings = read_faces(told, [rig] * len(told), reader)
-    found = ~np.isnan(readings[:, 0])
-    rows = [told[found], *(calibration.to_weights(readings[found], method) for method in _RAW_FIRST)]
-    tiles = [render(weights, rig=rig, settings=RenderSettings(size=_SIDE)) for weights in rows]
-    names = [name for name, kept in zip(_SHOWN, found, strict=True) if kept]
-    return {name: [_address(column[place]) for column in tiles] for place, name in enumerate(names)}
-
-
-def _address(picture: np.ndarray) -> str:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-__all__: Sequence[str] = ["show", "write_page"]
+    examples = np.stack([compose(intensities) for intensities in _EXAMPLES.values()]).astype(np.float32)
+    readings = read_faces(examples, [rig] * len(examples), reader)
+    has_face = ~np.isnan(readings[:, 0])
+    readings = readings[has_face]
+    columns = [examples[has_face], *(calibration.to_weights(readings, method) for method in _RAW_FIRST)]
+    tiles = [render(weights, rig=rig, settings=RenderSettings(size=_SIDE)) for weights in columns]
+    names = compress(_EXAMPLES, has_face)
+    return {name: [encode_picture(tile[row], _SIDE) for tile in tiles] for row, name in enumerate(names)}

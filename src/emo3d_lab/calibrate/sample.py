@@ -1,9 +1,9 @@
-"""Which faces an instrument is calibrated on: expressions, identities, poses and lights, all decided by a seed.
+"""The faces that an instrument is calibrated on: expressions, identities, poses and lights, all decided by a seed.
 
-The readings of an instrument say something of weights only under an idea of which weights there are. It is written down
-here: faces at rest, single units, the textbook's prototypes and their blends, and free mixtures of a few units; left
-and right mostly, not always, together. A part of the faces is the rig that readings will be rendered on, under the
-camera and light of scoring; the others differ in who they are, pose and light, as the people of photographs do.
+Readings determine weights only under a prior of weights, which is this: faces at rest, single units, the textbook's
+prototypes and their blends, and free mixtures of a few units; left and right mostly together. Some faces are the rig
+that readings will be rendered on, under the camera and light of scoring; the others differ in identity, pose and light,
+as photographs do.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from emo3d.face.render import RenderSettings
 from emo3d_lab.sample.prototypes import VARIANTS, compose, settle, vary
 
 RENDERED, FITTED, HELD_OUT = 64, 176, 16
-"""Sittings of the rig to render on, of other identities that are fitted on, and of those kept for the figures."""
+"""Sittings of the rig to render on, of other identities to fit on, and of those held out for the figures."""
 
 KINDS: tuple[str, ...] = ("neutral", "unit", "prototype", "mixture")
-"""How a face's weights were drawn."""
+"""Of faces, by the draw of their weights."""
 
 _SHARES = (0.04, 0.26, 0.45, 0.25)  # of the kinds
-_SHOT = 8  # faces pictured from one angle
+_SHOT = 8  # faces rendered from one angle
 _INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
 
 
 def _moves() -> list[tuple[int, ...]]:
-    """What moves together: both sides of a unit, both eyes towards one side; the rest alone."""
+    """Units that move together: both sides of one, both eyes towards one side; the rest alone."""
     gaze = [("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookOutRight", "eyeLookInLeft")]
     apart = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
     pairs = [
@@ -39,8 +39,8 @@ def _moves() -> list[tuple[int, ...]]:
         for name in BLENDSHAPES
         if name.endswith("Left") and name not in apart and not name.startswith(("eyeLookIn", "eyeLookOut"))
     ]
-    paired = {name for pair in (*gaze, *pairs) for name in pair}
-    alone = [(name,) for name in BLENDSHAPES if name not in paired]
+    sides = {name for pair in (*gaze, *pairs) for name in pair}
+    alone = [(name,) for name in BLENDSHAPES if name not in sides]
     return [tuple(_INDEX[name] for name in names) for names in (*gaze, *pairs, *alone)]
 
 
@@ -68,14 +68,13 @@ class Shot:
 
 @dataclass(frozen=True)
 class Sitting:
-    """All the shots of one identity; what a worker measures at a time.
+    """The shots of one identity, which a worker measures at a time.
 
     Attributes:
         index: of the sitting.
         person: a number for the identity; 0 is the rig to render on.
-        identity: whose face it is; None where the rig is given.
-        held_out: kept out of the fit.
-        shots: see `Shot`.
+        identity: of the face; None for a rig from a file.
+        held_out: not fitted on.
     """
 
     index: int
@@ -157,7 +156,7 @@ def _identity(rng: np.random.Generator) -> Identity:
 
 
 def _colour(values: np.ndarray) -> tuple[int, int, int]:
-    red, green, blue = (int(value) for value in values.clip(0, 255))
+    red, green, blue = map(int, values.clip(0, 255))
     return red, green, blue
 
 
@@ -197,5 +196,5 @@ def _move(weights: np.ndarray, units: tuple[int, ...], rng: np.random.Generator)
         weaker = rng.choice([1.0, rng.uniform(0.3, 1.0), 0.0], p=[0.76, 0.12, 0.12])
         shares[rng.integers(2)] = weaker
     weights[list(units)] = strength * shares
-    if _INDEX["mouthClose"] in units:  # it closes lips over a jaw that is open
+    if _INDEX["mouthClose"] in units:  # it closes the lips of an open jaw
         weights[_INDEX["jawOpen"]] = max(weights[_INDEX["jawOpen"]], rng.uniform(strength, 1.0))

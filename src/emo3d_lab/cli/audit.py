@@ -59,7 +59,7 @@ def audit(
     from emo3d.scoring import ScoreSettings
     from emo3d_lab.audit import audit as run
     from emo3d_lab.audit import write_audit
-    from emo3d_lab.audit.verdict import chance, claims, found, holds_for, not_measured, signed
+    from emo3d_lab.audit.verdict import claims, difference, findings, holds_for, not_measured, p_value
     from emo3d_lab.pages import NOT_FOR
 
     for path in (out, json):
@@ -67,17 +67,17 @@ def audit(
             check_output_folder(path.parent)
             if path.is_dir():
                 raise IsADirectoryError(f"expected a file to write, {path} is a folder")
-    expressions, known = None, check_space(space) if space else None
+    expressions, expression_space = None, check_space(space) if space else None
     if predictions:
-        expressions, known = read_predictions(predictions, None, space)
-    done = run(
+        expressions, expression_space = read_predictions(predictions, None, space)
+    result = run(
         dataset,
         config=config,
         split=split,
         predictions=expressions,
         model=model,
         revision=revision,
-        space=known,
+        space=expression_space,
         settings=ScoreSettings(
             backbone=backbone,
             revision=backbone_revision,
@@ -89,20 +89,19 @@ def audit(
         device=device,
         batch_size=batch_size,
     )
-    table = Table(
-        "beyond chance, on KL", f"gap, {done.confidence:.0%} interval", "p (Holm)", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for what, gap in claims(done):
-        table.add_row(escape(what), signed(gap.difference), chance(gap))
+    interval = f"gap, {result.confidence:.0%} interval"
+    table = Table("beyond chance, on KL", interval, "p (Holm)", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, gap in claims(result):
+        table.add_row(escape(name), difference(gap), p_value(gap))
     if table.row_count:
         console.print(table)
-    said = {"holds for": [holds_for(done)], "not measured": not_measured(done), "not for": [NOT_FOR]}
-    for what, sentences in (found(done) | said).items():
-        console.print(f"[cyan]{what}[/]  {escape(' '.join(sentences))}", highlight=False)
-    console.print(done.signature, highlight=False, soft_wrap=True)
+    limits = {"holds for": [holds_for(result)], "not measured": not_measured(result), "not for": [NOT_FOR]}
+    for topic, sentences in (findings(result) | limits).items():
+        console.print(f"[cyan]{topic}[/]  {escape(' '.join(sentences))}", highlight=False)
+    console.print(result.signature, highlight=False, soft_wrap=True)
     if out:
-        write_audit(done, out)
+        write_audit(result, out)
         console.print(f"wrote {out}")
     if json:
-        done.save(json)
+        result.save(json)
         console.print(f"wrote {json}")

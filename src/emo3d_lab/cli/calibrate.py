@@ -49,11 +49,11 @@ def calibrate(
     for row in ("weights", "round trip"):
         table.add_row(row, *(f"{figures[row][method]:.4f}" for method in ("none", "network", "refine")))
     console.print(table)
-    for label, names in (
+    for label, units in (
         ("the rig lacks", figures["absent"]),
         ("not to be told from readings, left at 0", figures["unrecoverable"]),
         ("told only from what expressions usually have beside them", figures["inferred"]),
     ):
-        if names:
-            console.print(f"{label}: {', '.join(names)}", style="yellow", highlight=False, soft_wrap=True)
+        if units:
+            console.print(f"{label}: {', '.join(units)}", style="yellow", highlight=False, soft_wrap=True)
     console.print(f"wrote {path}", soft_wrap=True)

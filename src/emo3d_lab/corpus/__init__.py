@@ -2,6 +2,6 @@
 
 from emo3d_lab.corpus.launched import score_launched
 from emo3d_lab.corpus.rows import ParquetRows
-from emo3d_lab.corpus.score import score_corpus
+from emo3d_lab.corpus.score import CorpusOptions, score_corpus
 
-__all__ = ["ParquetRows", "score_corpus", "score_launched"]
+__all__ = ["CorpusOptions", "ParquetRows", "score_corpus", "score_launched"]

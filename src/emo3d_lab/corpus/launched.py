@@ -24,7 +24,7 @@ def score_launched(
     batch_size: int = 32,
     join: str | None = None,
 ) -> Emo3DResult | None:
-    """Score as `score` does, with the same result, each process its share of the rows; every process calls this.
+    """Score as `score` does, with the same result, each process its share of the rows; all processes call this.
 
     `accelerate launch -m emo3d.cli score` does; `docs/examples/score_on_processes.py` has its options, for several
     machines too.
@@ -43,7 +43,7 @@ def score_launched(
 
     Raises:
         ValueError: see `score`.
-        OSError: accelerate is missing, or the backbone is not to be had.
+        OSError: accelerate is missing, or the backbone cannot be loaded.
     """
     try:
         from accelerate import PartialState
@@ -51,18 +51,18 @@ def score_launched(
     except ImportError as error:
         raise OSError('scoring on processes needs accelerate: install it with `pip install "emo3d[train]"`') from error
 
-    # Those that are done first wait for the slowest; a process that died is noticed by the launcher.
+    # The first to finish wait for the slowest; the launcher notices a dead process.
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=1))
-    given, described = read_batch(predictions, references, join=join)
+    faces, rows = read_batch(predictions, references, join=join)
     scorer = Emo3DScorer(settings, device=device or str(state.device), batch_size=batch_size)
-    if state.is_main_process:  # what is wrong with a bank shows before the work
-        bank = scorer.fit(described if bank is None else bank).bank
-        scorer.bank = None  # which the others need not receive
-    ends = [len(given) * index // state.num_processes for index in range(state.num_processes + 1)]
+    if state.is_main_process:  # before the work, since a bank may be refused
+        bank = scorer.fit(rows if bank is None else bank).bank
+        scorer.bank = None  # the others need not receive it
+    ends = [len(faces) * index // state.num_processes for index in range(state.num_processes + 1)]
     start, stop = ends[state.process_index], ends[state.process_index + 1]
     if start < stop:
-        share = given.source[start:stop] if isinstance(given, Pictures) else given[start:stop]
-        scorer.update(share, described.part(slice(start, stop)))
+        share = faces.source[start:stop] if isinstance(faces, Pictures) else faces[start:stop]
+        scorer.update(share, rows.part(slice(start, stop)))
     scorers = gather_object([scorer])  # they travel without their backbones
     if not state.is_main_process:
         return None

@@ -27,11 +27,11 @@ class ParquetRows:
     """The rows of Parquet files, one file after the other.
 
     Attributes:
-        name: as it was given.
+        name: of the files, as in the call.
         files: URLs, sorted.
-        counts: rows of each.
-        columns: of all of them.
-        space: of their blendshapes, where they say it.
+        counts: rows of each file.
+        columns: of every file.
+        space: of their blendshapes, if known.
         version: of each file, a string that changes when the file does.
     """
 
@@ -44,7 +44,7 @@ class ParquetRows:
 
     @classmethod
     def open(cls, name: str | os.PathLike[str]) -> ParquetRows:
-        """Find files and read what they say of themselves.
+        """Find files and read their metadata.
 
         Args:
             name: a file, a folder (the files in it, but not in folders below) or a pattern with `*`, on this machine or
@@ -58,22 +58,22 @@ class ParquetRows:
         name = str(name)
         try:
             system, path = url_to_fs(name)
-            found = sorted(system.glob(f"{path}/*.parquet") if system.isdir(path) else system.glob(path))
+            paths = sorted(system.glob(f"{path}/*.parquet") if system.isdir(path) else system.glob(path))
         except Exception as error:  # whatever the clients of a hundred file systems raise
             raise OSError(f"expected files that can be opened, got {name}: {error}") from error
-        if not found:
+        if not paths:
             raise FileNotFoundError(f"expected Parquet files at {name}, found none")
-        counts, said = [], set()
-        for file in found:
-            with _opened(system.unstrip_protocol(file)) as opened:
-                space = (opened.schema_arrow.metadata or {}).get(b"space")
-                said.add((tuple(opened.schema_arrow.names), space and check_space(space.decode())))
-                counts.append(opened.metadata.num_rows)
-        if len(said) > 1:
+        counts, schemas = [], set()
+        files = tuple(map(system.unstrip_protocol, paths))
+        for file in files:
+            with _parquet(file) as table:
+                space = (table.schema_arrow.metadata or {}).get(b"space")
+                schemas.add((tuple(table.schema_arrow.names), space and check_space(space.decode())))
+                counts.append(table.metadata.num_rows)
+        if len(schemas) > 1:
             raise ValueError(f"expected Parquet files of the same columns and space at {name}, they differ")
-        ((columns, space),) = said
-        files = tuple(system.unstrip_protocol(file) for file in found)
-        return cls(name, files, tuple(counts), columns, space, tuple(f"{system.checksum(file):x}" for file in found))
+        ((columns, space),) = schemas
+        return cls(name, files, tuple(counts), columns, space, tuple(f"{system.checksum(path):x}" for path in paths))
 
     def __len__(self) -> int:
         return sum(self.counts)
@@ -87,24 +87,24 @@ class ParquetRows:
         names = names or list(blendshape_columns(self.columns).values())
         return expressions_of_table(self.read(start, stop, names), layout)
 
-    def references(self, start: int, stop: int, *, compared: bool = True) -> References:
-        """References of a range of rows, see `read_references`; their expressions only to be compared with."""
-        wanted = ("sample_id", "description", "intensities", *(["blendshapes"] if compared else []))
-        table = self.read(start, stop, [name for name in self.columns if name in wanted])
+    def references(self, start: int, stop: int, *, expressions: bool = True) -> References:
+        """References of a range of rows, see `read_references`; with expressions or without."""
+        names = ("sample_id", "description", "intensities", *(["blendshapes"] if expressions else []))
+        table = self.read(start, stop, [name for name in self.columns if name in names])
         return read_references({name: table[name].to_pylist() for name in table.column_names}, self.space)
 
     def keys(self) -> dict[str, list[Any]]:
-        """What says whose face each row is, see `emo3d.scoring.joining`."""
+        """The columns that identify rows, see `emo3d.scoring.joining`."""
         names = [name for name in self.columns if name in KEYS]
         table = self.read(0, len(self), names) if names and len(self) else None
         return {} if table is None else {name: table[name].to_pylist() for name in names}
 
     def without_expressions(self) -> ParquetRows:
-        """The same files, of which `blendshapes` is not read."""
+        """The same files without `blendshapes`."""
         return replace(self, columns=tuple(name for name in self.columns if name != "blendshapes"))
 
     def read(self, start: int, stop: int, columns: list[str]) -> pa.Table:
-        """Read a range of rows, of the row groups that hold them and no others."""
+        """Read a range of rows, from no more row groups than hold them."""
         parts, first = [], 0
         for file, count in zip(self.files, self.counts, strict=True):
             begin, end = max(start - first, 0), min(stop - first, count)
@@ -115,17 +115,17 @@ class ParquetRows:
 
 
 def _read(file: str, begin: int, end: int, columns: list[str]) -> pa.Table:
-    with _opened(file) as opened:
-        edges = np.cumsum([0, *(opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups))])
-        groups = [i for i in range(opened.num_row_groups) if edges[i] < end and edges[i + 1] > begin]
-        check_size(opened, columns, groups)
-        table = opened.read_row_groups(groups, columns)
-        table.validate(full=True)  # texts that are no UTF-8
-        return table.slice(begin - int(edges[groups[0]]), end - begin)
+    with _parquet(file) as table:
+        edges = np.cumsum([0, *(table.metadata.row_group(i).num_rows for i in range(table.num_row_groups))])
+        groups = [i for i in range(table.num_row_groups) if edges[i] < end and edges[i + 1] > begin]
+        check_size(table, columns, groups)
+        rows = table.read_row_groups(groups, columns)
+        rows.validate(full=True)  # texts that are no UTF-8
+        return rows.slice(begin - int(edges[groups[0]]), end - begin)
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[parquet.ParquetFile]:
+def _parquet(file: str) -> Iterator[parquet.ParquetFile]:
     with fsspec.open(file, "rb") as data:
         try:
             yield parquet.ParquetFile(data)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from emo3d.blendshapes import Layout
+from emo3d.blendshapes import Layout, Space
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Tally
 from emo3d.emotions import EMOTIONS
@@ -32,30 +32,45 @@ from emo3d_lab.corpus.rows import ParquetRows
 logger = logging.getLogger(__name__)
 
 BLOCK = 1000
-"""Rows of a block, about: some seconds of work, which is what a killed process loses."""
+"""Rows of a block, about: some seconds of work, which a killed process loses."""
 
 
-def score_corpus(
-    predictions: Any,
-    references: Any,
-    out: str | os.PathLike[str],
-    *,
-    bank: Bank | None = None,
-    settings: ScoreSettings | None = None,
-    layout: Layout | None = None,
-    join: str | None = None,
-    device: str = "cpu",
-    batch_size: int = 32,
-    block_size: int = BLOCK,
-    engine: str = "processes",
-    address: str | None = None,
-    num_proc: int = 1,
-    force: bool = False,
-) -> Emo3DResult:
-    """Score expressions as `score` does, with the same result, in blocks that are written as they are done.
+@dataclass(frozen=True)
+class CorpusOptions:
+    """How a corpus is scored.
+
+    Attributes:
+        bank: see `score`; all workers load it from `out`.
+        settings: see `score`.
+        layout: of predictions that are bare vectors with 52 scores.
+        join: see `score`; all expressions are then read here.
+        device: of the backbone: on Ray `"cpu"` or `"cuda"`.
+        batch_size: faces encoded at a time.
+        block_size: rows of a block, about; the same in a run that goes on.
+        engine: `"processes"` or `"ray"`; see `emo3d_lab.engines`.
+        address: of a running Ray cluster.
+        num_proc: processes on this machine.
+        force: replace other results in `out`.
+    """
+
+    bank: Bank | None = None
+    settings: ScoreSettings | None = None
+    layout: Layout | None = None
+    join: str | None = None
+    device: str = "cpu"
+    batch_size: int = 32
+    block_size: int = BLOCK
+    engine: str = "processes"
+    address: str | None = None
+    num_proc: int = 1
+    force: bool = False
+
+
+def score_corpus(predictions: Any, references: Any, out: str | os.PathLike[str], **options: Any) -> Emo3DResult:
+    """Score expressions as `score` does, with the same result, in blocks that are written as they are finished.
 
     A run that was killed goes on where it stopped; a lost process or node of a cluster is replaced, and no block counts
-    twice. Workers read their own rows of Parquet files; whatever else is given is read here and sent to them. Here,
+    twice. Workers read their own rows of Parquet files; rows of any other kind are read here and sent to them. Here,
     the descriptions of all references and the per-sample values lie in memory.
 
     Args:
@@ -64,54 +79,24 @@ def score_corpus(
         references: Parquet files with `description`, `intensities` and, where there are, `blendshapes`; or
             anything that `read_references` reads.
         out: folder for `data/scored-*.parquet`, a row per face: `row` (its place), `description`, `intensities`, and
-            the per-sample values of `Emo3DResult`; see `write_dataset`, also for `engine`, `address`, `num_proc`.
-        bank: see `score`; all workers load it from `out`.
-        settings: see `score`.
-        layout: of predictions that are bare vectors with 52 scores.
-        join: see `score`; all expressions are then read here.
-        device: where the backbone runs: on Ray `"cpu"` or `"cuda"`.
-        batch_size: faces encoded at a time.
-        block_size: rows of a block, about; the same in a run that goes on.
-        engine: `"processes"` or `"ray"`.
-        address: of a running Ray cluster.
-        num_proc: processes on this machine.
-        force: replace other results in `out`.
+            the per-sample values of `Emo3DResult`; see `write_dataset`.
+        options: see `CorpusOptions`.
 
     Raises:
-        ValueError: what `score` and `write_dataset` refuse; predictions that say another space than the settings.
+        ValueError: what `score` and `write_dataset` refuse; predictions in another space than the settings.
         FileNotFoundError: no such files.
-        OSError: the backbone is not to be had, here or on a node, or there is no cluster.
+        OSError: the backbone cannot be loaded, here or on a node, or there is no cluster.
     """
-    settings = settings or ScoreSettings()
-    given, said = (ParquetRows.open(one) if _is_name(one) else one for one in (predictions, references))
-    if isinstance(given, ParquetRows):
-        keys = given.keys()
-    else:
-        given, keys = read_predictions(given, layout)
-        if isinstance(given, Pictures):
-            raise ValueError("expected expressions, got pictures: score and Emo3DScorer take them")
-    said = said if isinstance(said, ParquetRows) else read_references(said)
-    if isinstance(given, ParquetRows):
-        if given.space not in (None, settings.space):
-            raise ValueError(f"expected predictions in the space {settings.space}, {given} says {given.space}")
-        given.expressions(0, 1, layout)  # a column that is missing shows here
-    if join is None:
-        check_lengths(len(given), len(said))
-    if said.space not in (None, settings.space):
-        logger.warning("no MSE and MAE: the references are %s, the predictions %s", said.space, settings.space)
-        said = said.without_expressions()
-    described = said.references(0, len(said), compared=False) if isinstance(said, ParquetRows) else said
-    order = order_of(len(given), keys, described.keys, join)
-    if order is not None:
-        given = (given.expressions(0, len(given), layout) if isinstance(given, ParquetRows) else given)[order]
-
-    here = "cpu" if engine == "ray" and not torch.cuda.is_available() else device
-    scorer = Emo3DScorer(settings, device=here, batch_size=batch_size).fit(described if bank is None else bank)
-    assert scorer.bank is not None
-    bank = scorer.bank
-    signed = replace(scorer.settings, bank=bank.hash)
-    signature = sign_expressions(signed)
-    blocks = list(_cut(len(given), batch_size, block_size))
+    choices = CorpusOptions(**options)
+    settings = choices.settings or ScoreSettings()
+    corpus = _open(predictions, references, settings.space, choices)
+    here = "cpu" if choices.engine == "ray" and not torch.cuda.is_available() else choices.device
+    scorer = Emo3DScorer(settings, device=here, batch_size=choices.batch_size)
+    bank = scorer.fit(corpus.texts if choices.bank is None else choices.bank).bank
+    assert bank is not None
+    full_settings = replace(scorer.settings, bank=bank.hash)
+    signature = sign_expressions(full_settings)
+    blocks = list(_cut(len(corpus.predictions), choices.batch_size, choices.block_size))
     shards = [
         Block(
             config="scored",
@@ -120,12 +105,11 @@ def score_corpus(
             count=len(blocks),
             space=settings.space,
             rows_of=rows,
-            predictions=given if isinstance(given, ParquetRows) else given[rows],
-            references=said if isinstance(said, ParquetRows) else said.part(rows),
-            layout=layout,
+            **corpus.part(rows),
+            layout=choices.layout,
             settings=replace(settings, bank=bank.hash),
-            device=device,
-            batch_size=batch_size,
+            device=choices.device,
+            batch_size=choices.batch_size,
             bank=str(shared_folder(out)),
         )
         for index, rows in enumerate(blocks)
@@ -135,20 +119,80 @@ def score_corpus(
         shards,
         source={
             "command": "score",
-            "predictions": given.version if isinstance(given, ParquetRows) else _hash(given),
-            "references": said.version if isinstance(said, ParquetRows) else _hash_references(said),
-            "layout": layout,
+            **corpus.source,
+            "layout": choices.layout,
             "signature": signature,
-            "batch_size": batch_size,
-            "block_size": block_size,
+            "batch_size": choices.batch_size,
+            "block_size": choices.block_size,
         },
         prepare=bank.save,
-        run=Run(num_proc, engine, address, device, force=force, label="Scoring"),
+        run=Run(
+            choices.num_proc,
+            choices.engine,
+            choices.address,
+            choices.device,
+            force=choices.force,
+            label="Scoring",
+        ),
     )
     per_sample = _read_samples([Path(out, file["path"]) for file in report["files"]], settings.identities == 1)
-    per_sample |= {"reference": described.ranks}
-    compared = _digests(said, block_size) if "mse" in per_sample else None
-    return summarise(per_sample, described, signed, signature, bank.truncated, compared)
+    per_sample |= {"reference": corpus.texts.ranks}
+    digests = _digests(corpus.references, choices.block_size) if "mse" in per_sample else None
+    return summarise(per_sample, corpus.texts, full_settings, signature, bank.truncated, digests)
+
+
+@dataclass(frozen=True, eq=False)
+class _Corpus:
+    """Predictions and references, in one order; those of Parquet files stay there, but for the references' texts."""
+
+    predictions: ParquetRows | np.ndarray
+    references: ParquetRows | References
+    texts: References
+
+    def part(self, rows: slice) -> dict[str, Any]:
+        """Predictions and references of a block; of Parquet files, which it reads itself, all."""
+        faces, references = self.predictions, self.references
+        return {
+            "predictions": faces if isinstance(faces, ParquetRows) else faces[rows],
+            "references": references if isinstance(references, ParquetRows) else references.part(rows),
+        }
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The content, as JSON."""
+        faces, rows = self.predictions, self.references
+        return {
+            "predictions": faces.version if isinstance(faces, ParquetRows) else _hash(faces),
+            "references": rows.version if isinstance(rows, ParquetRows) else _hash_references(rows),
+        }
+
+
+def _open(predictions: Any, references: Any, space: Space, options: CorpusOptions) -> _Corpus:
+    faces, rows = (
+        ParquetRows.open(source) if isinstance(source, (str, os.PathLike)) else source
+        for source in (predictions, references)
+    )
+    if isinstance(faces, ParquetRows):
+        keys = faces.keys()
+    else:
+        faces, keys = read_predictions(faces, options.layout)
+        if isinstance(faces, Pictures):
+            raise ValueError("expected expressions, got pictures: score and Emo3DScorer take them")
+    rows = rows if isinstance(rows, ParquetRows) else read_references(rows)
+    if isinstance(faces, ParquetRows):
+        if faces.space not in (None, space):
+            raise ValueError(f"expected predictions in the space {space}, {faces} says {faces.space}")
+        faces.expressions(0, 1, options.layout)  # a missing column is an error here
+    if options.join is None:
+        check_lengths(len(faces), len(rows))
+    if rows.space not in (None, space):
+        logger.warning("no MSE and MAE: the references are %s, the predictions %s", rows.space, space)
+        rows = rows.without_expressions()
+    texts = rows.references(0, len(rows), expressions=False) if isinstance(rows, ParquetRows) else rows
+    order = order_of(len(faces), keys, texts.keys, options.join)
+    if order is not None:
+        faces = (faces.expressions(0, len(faces), options.layout) if isinstance(faces, ParquetRows) else faces)[order]
+    return _Corpus(faces, rows, texts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +200,7 @@ class Block(Shard):
     """Rows of a corpus, scored.
 
     Attributes:
-        rows_of: the corpus that they are.
+        rows_of: their places in the corpus.
         predictions: all files, or the block's expressions.
         references: all files, or the block's references.
         layout: of bare vectors.
@@ -186,12 +230,12 @@ class Block(Shard):
         scorer = _scorer(self.settings, self.device, self.batch_size, self.bank)
         scorer.reset()
         try:
-            given, described = self.predictions, self.references
-            if isinstance(given, ParquetRows):
-                given = given.expressions(start, stop, self.layout)
-            if isinstance(described, ParquetRows):
-                described = described.references(start, stop)
-            scorer.update(given, described)
+            faces, references = self.predictions, self.references
+            if isinstance(faces, ParquetRows):
+                faces = faces.expressions(start, stop, self.layout)
+            if isinstance(references, ParquetRows):
+                references = references.references(start, stop)
+            scorer.update(faces, references)
         except ValueError as error:
             message = str(error).partition("; clip=True")[0]  # parts of a corpus are not clipped
             raise ValueError(f"{message} (rows counted from row {start} of the corpus)") from error
@@ -199,8 +243,8 @@ class Block(Shard):
         for place in range(stop - start):
             yield {
                 "row": start + place,
-                "description": described.descriptions[place],
-                "intensities": described.intensities[place].tolist(),
+                "description": references.descriptions[place],
+                "intensities": references.intensities[place].tolist(),
                 **{name: values[place] for name, values in columns.items() if name != "reference"},
             }
 
@@ -240,15 +284,11 @@ def _read_samples(files: list[Path], is_one_face: bool) -> dict[str, np.ndarray]
     return per_sample
 
 
-def _digests(said: ParquetRows | References, block_size: int) -> np.ndarray:
-    if isinstance(said, References):
-        return row_digests(said)
-    starts = range(0, len(said), block_size)
-    return np.concatenate([row_digests(said.references(start, min(start + block_size, len(said)))) for start in starts])
-
-
-def _is_name(given: Any) -> bool:
-    return isinstance(given, (str, os.PathLike))
+def _digests(rows: ParquetRows | References, block_size: int) -> np.ndarray:
+    if isinstance(rows, References):
+        return row_digests(rows)
+    starts = range(0, len(rows), block_size)
+    return np.concatenate([row_digests(rows.references(start, min(start + block_size, len(rows)))) for start in starts])
 
 
 def _hash(expressions: np.ndarray) -> str:
@@ -256,5 +296,5 @@ def _hash(expressions: np.ndarray) -> str:
 
 
 def _hash_references(references: References) -> list[str | None]:
-    compared = None if references.expressions is None else _hash(references.expressions)
-    return [content_hash(references.descriptions, references.intensities), compared, references.space]
+    expressions = None if references.expressions is None else _hash(references.expressions)
+    return [content_hash(references.descriptions, references.intensities), expressions, references.space]

@@ -1,4 +1,4 @@
-"""Human evaluation: what is judged, by whom, and how far people agree with the score and with each other."""
+"""Human evaluation: a study, the answers to it, and how far people agree with the score and with each other."""
 
 from emo3d_lab.judging.agreement import Agreement, measure_agreement
 from emo3d_lab.judging.answers import Answer, Answers

@@ -1,4 +1,4 @@
-"""Answers on disk: one line each, written through before anybody is told that it is kept."""
+"""Answers on disk: one line each, flushed before an answer is confirmed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 from uuid import uuid4
 
 from huggingface_hub import CommitScheduler, snapshot_download
 
 from emo3d.documents import parse_json, read_text
 from emo3d.emotions import as_intensities
+from emo3d_lab.plain import from_plain
 
 logger = logging.getLogger(__name__)
 
@@ -26,25 +27,15 @@ FOLDER_IN_REPO = "answers"
 
 Better = Literal["first", "second", "same"]
 
-_KINDS = {  # of the values of an answer in a file
-    "annotator": (str,),
-    "task": (str,),
-    "agrees": (bool, type(None)),
-    "intensities": (list, type(None)),
-    "better": (str, type(None)),
-    "seconds": (float, int, type(None)),
-    "time": (str,),
-    "id": (str,),
-}
 _START = '{"annotator"'  # of every line
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an annotator said to a task.
+    """An annotator's answer to a task.
 
     Attributes:
-        annotator: a name of their choice; nothing else is kept of a person.
+        annotator: a name of their choice; nothing else is stored of a person.
         task: its id, see `emo3d_lab.judging.Task`.
         agrees: of a fit: whether the distribution fits. None for a pair.
         intensities: of a fit that does not: eight numbers in 0..1, order `EMOTIONS`, as the annotator would have them.
@@ -52,7 +43,7 @@ class Answer:
         seconds: from the question to the answer.
         time: of the answer, ISO 8601, UTC.
         id: its own.
-        sequence: of two answers the later one has more, whatever clocks say; `Answers.add` sets it.
+        sequence: orders answers independently of clocks; `Answers.add` sets it.
 
     Raises:
         ValueError: neither or both of `agrees` and `better`, a blank annotator, or bad intensities.
@@ -80,14 +71,14 @@ class Answer:
 
 
 class Answers:
-    """Answers in a folder of JSON lines, and in a dataset on the Hub where one is named.
+    """Answers in a folder of JSON lines and, if `repo` is set, in a dataset on the Hub.
 
     Every process appends to a file of its own. A line is flushed to disk before `add` returns, so that neither a kill
-    nor a full disk loses an answer that was confirmed; a line that was cut short is set aside with a warning and was
-    never confirmed.
+    nor a full disk loses an answer that was confirmed; a line that is cut short was never confirmed, and is skipped
+    with a warning.
 
     Args:
-        folder: where to keep them; made when it is not there.
+        folder: made if needed.
         repo: id of a dataset on the Hub. Its answers are fetched first, and new ones are committed in the background.
         token: for the Hub; the saved one by default.
         minutes: between commits.
@@ -107,7 +98,7 @@ class Answers:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._file = self.folder / f"answers-{uuid4().hex}.jsonl"
-        self._read = [self.folder]
+        folders = [self.folder]
         self._lock = Lock()
         self.scheduler: CommitScheduler | None = None
         if repo:
@@ -121,19 +112,19 @@ class Answers:
                 token=token,
                 every=minutes,
             )
-            kept = snapshot_download(repo, repo_type="dataset", allow_patterns=f"{FOLDER_IN_REPO}/*", token=token)
-            self._read.append(Path(kept, FOLDER_IN_REPO))
-        self._answers = {answer.id: answer for folder in self._read for answer in read_answers(folder)}
+            snapshot = snapshot_download(repo, repo_type="dataset", allow_patterns=f"{FOLDER_IN_REPO}/*", token=token)
+            folders.append(Path(snapshot, FOLDER_IN_REPO))
+        self._answers = {answer.id: answer for folder in folders for answer in read_answers(folder)}
         self._last = max((answer.sequence for answer in self._answers.values()), default=0)
 
     def add(self, answer: Answer) -> None:
-        """Keep an answer; it is on disk when this returns.
+        """Store an answer; it is on disk when this returns.
 
         Raises:
-            OSError: it could not be written, for example to a full disk; nothing of it is kept then.
+            OSError: it could not be written, for example to a full disk; nothing of it is stored then.
         """
         with self._lock, self.scheduler.lock if self.scheduler else nullcontext():
-            # The clock orders answers of several processes; after all that are known, since it may be set back.
+            # The clock orders answers of several processes, but may be set back.
             answer = replace(answer, sequence=max(self._last + 1, time.time_ns() // 1000))
             try:
                 _append(self._file, json.dumps(asdict(answer), ensure_ascii=False) + "\n")
@@ -142,21 +133,21 @@ class Answers:
             self._last = answer.sequence
             self._answers[answer.id] = answer
 
-    def all(self) -> list[Answer]:
-        """The answers, one for each annotator and task: the last that was given."""
+    def latest(self) -> list[Answer]:
+        """The answers, one for each annotator and task: the last."""
         with self._lock:
             in_order = sorted(self._answers.values(), key=lambda answer: answer.sequence)
         return list({(answer.annotator, answer.task): answer for answer in in_order}.values())
 
     def tasks_of(self, annotator: str) -> set[str]:
         """Ids of the tasks that an annotator has answered."""
-        return {answer.task for answer in self.all() if answer.annotator == annotator}
+        return {answer.task for answer in self.latest() if answer.annotator == annotator}
 
 
 def read_answers(folder: str | os.PathLike[str]) -> Iterator[Answer]:
     """Read every answer in a folder's `*.jsonl`, in the order of files and lines.
 
-    A line that a kill or a full disk cut short is set aside with a warning; a whole answer after it is read.
+    A line that a kill or a full disk cut short is skipped with a warning; a whole answer after it is read.
 
     Raises:
         ValueError: a file that holds something else; the message names file and line.
@@ -178,11 +169,11 @@ def _append(path: Path, line: str) -> None:
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         size = os.fstat(file).st_size
-        torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # where even cutting it off had failed
-        left = (b"\n" * torn) + line.encode()
+        is_torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # where even cutting it off had failed
+        content = b"\n" * is_torn + line.encode()
         try:
-            while left:
-                left = left[os.write(file, left) :]
+            while content:
+                content = content[os.write(file, content) :]
             os.fsync(file)
         except OSError:
             os.ftruncate(file, size)
@@ -194,20 +185,17 @@ def _append(path: Path, line: str) -> None:
 def _parse(line: str, where: str) -> Answer | None:
     """An answer; None for a line that was cut short."""
     try:
-        values: Any = parse_json(line)
+        plain = parse_json(line)
     except ValueError:
         logger.warning("%s was cut short, and is set aside: %.80r", where, line)
         next_answer = line.rfind(_START)  # earlier versions glued it to what a full disk had cut short
         return _parse(line[next_answer:], where) if next_answer > 0 else None
     try:
-        answer = Answer(**{name: values[name] for name in _KINDS}, sequence=int(values.get("sequence", 0)))
-        for name, kinds in _KINDS.items():
-            if type(value := getattr(answer, name)) not in kinds:
-                raise ValueError(f"{name} is {value!r:.40}")
-        if not 0 <= answer.sequence < 2**53:  # about the year 2255; more has no room to count on
+        answer: Answer = from_plain(Answer, {"sequence": 0, **plain}, "the answer", "an answer")
+        if not answer.sequence < 2**53:  # about the year 2255; more has no room to count on
             raise ValueError(f"sequence is {answer.sequence}")
         _microseconds(answer.time)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"expected an answer in {where}, got {line[:80]!r} ({error})") from error
     return answer
 

@@ -9,8 +9,9 @@ import numpy as np
 
 def make_audit(conditions=(("panel", "old-african-man"), ("panel", "old-african-woman"), ("light", "+30°")), moved=()):
     """An audit of 40 rows whose KL is higher by 1 under the conditions `moved`."""
-    from emo3d_lab.audit import Audit, Band, Estimate, Gap, Shift, Slice, Strength, Swapped, TextAudit
+    from emo3d_lab.audit import Audit
     from emo3d_lab.audit.faces import summarise
+    from emo3d_lab.audit.figures import Band, Estimate, Gap, Shift, Slice, Strength, Swapped, TextAudit
     from emo3d_lab.audit.statistics import Bootstrap
 
     rng = np.random.default_rng(0)

@@ -20,10 +20,11 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli import app
 from emo3d.face import RenderSettings
 from emo3d.scoring import ScoreSettings, open_references, score
-from emo3d_lab.audit import Audit, Estimate, Gap, audit, card_section, verdict, write_audit
+from emo3d_lab.audit import Audit, audit, card_section, verdict, write_audit
+from emo3d_lab.audit.figures import Estimate, Gap
 from emo3d_lab.sample import make_rows
 
-sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
 from doors.audit import make_audit as made_up_audit
 
 QUICK = ScoreSettings(backbone="quickstart")
@@ -187,7 +188,7 @@ def test_what_is_said_of_weak_and_strong(generated, tmp_path):
     gap = Gap(Estimate(-0.5, -0.6, -0.001), -1.0, 0.0004)
     happy, *others = generated.strengths
     one = replace(generated, strengths=(replace(happy, gap=gap), *others))
-    (said,) = verdict.found(one)["strength"]
+    (said,) = verdict.findings(one)["strength"]
     assert said.endswith("1 of 7 emotions; of these, 1 differs beyond chance: strong happiness -0.50 (-0.60 to 0.00).")
     write_audit(one, tmp_path / "page.html")
     assert "p &lt; 0.001" in (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -296,7 +297,7 @@ def test_what_is_marked_in_the_plot_is_what_the_sentences_say(tmp_path):
     one = made_up_audit((*PANEL_FACES, ("light", "+30°")), moved=MEN[:5])
     marked = [face.name for face in one.identities.conditions if face.gap.is_claim]
     assert marked == MEN[:5]
-    said = " ".join(verdict.found(one)["faces"])
+    said = " ".join(verdict.findings(one)["faces"])
     assert said.startswith("Rendered on another face, the same expressions score differently")
     assert "Of 12 faces of the panel, each against the default face, 5 differ beyond chance, the furthest:" in said
     assert (
@@ -314,7 +315,7 @@ def test_what_is_marked_in_the_plot_is_what_the_sentences_say(tmp_path):
 
 def test_another_light_is_no_other_face():
     one = made_up_audit((*PANEL_FACES, ("light", "+30°")), moved=["+30°"])
-    said = " ".join(verdict.found(one)["faces"])
+    said = " ".join(verdict.findings(one)["faces"])
     assert "do not score differently beyond chance" in said
     assert "Of 12 faces of the panel, each against the default face, none differs beyond chance" in said
     assert "1 differs beyond chance: light +30°" in said

@@ -19,15 +19,15 @@ from emo3d.face import FaceRig, render
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb
 from emo3d_lab.calibrate.fit import calibrate
-from emo3d_lab.calibrate.measure import measure
+from emo3d_lab.calibrate.measure import Setup, measure
 from emo3d_lab.calibrate.sample import sample_sittings
 from emo3d_lab.landmarker import FaceReader
 
 MEASURE = """
 import sys
-from emo3d_lab.calibrate.measure import measure
+from emo3d_lab.calibrate.measure import Setup, measure
 if __name__ == "__main__":
-    measure(sys.argv[1], faces=256, seed=1, rig=sys.argv[2], num_proc=2, quiet=True)
+    measure(sys.argv[1], Setup(rig=sys.argv[2], quiet=True), faces=256, seed=1, num_proc=2)
 """
 
 
@@ -41,14 +41,14 @@ def head(tmp_path_factory):
 @pytest.fixture(scope="module")
 def measured(head, tmp_path_factory):
     out = tmp_path_factory.mktemp("measured")
-    return out, measure(out, faces=256, seed=1, rig=head, quiet=True)
+    return out, measure(out, Setup(rig=head, quiet=True), faces=256, seed=1)
 
 
 def test_faces_are_what_was_sampled_and_read(measured, head):
     _, faces = measured
     shots = [shot for sitting in sample_sittings(256, seed=1, identities=False) for shot in sitting.shots]
     assert np.array_equal(faces.weights, np.concatenate([shot.weights for shot in shots]))
-    assert faces.found.all()
+    assert faces.has_face.all()
     first = render(faces.weights[:1], space="weights", rig=FaceRig.from_glb(head))[0]
     with FaceReader(quiet=True) as reader:
         assert np.array_equal(reader.read(first), faces.readings[0])
@@ -67,7 +67,7 @@ def test_a_kill_is_gone_on_from(measured, head, tmp_path):
     time.sleep(1)  # for the workers to see it
     before = {path: path.stat().st_mtime_ns for path in out.glob("faces/*.safetensors")}
     assert 4 <= len(before) < 256
-    again = measure(out, faces=256, seed=1, rig=head, quiet=True)
+    again = measure(out, Setup(rig=head, quiet=True), faces=256, seed=1)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert not list(out.glob("faces/*.part"))
     for name, values in vars(measured[1]).items():
@@ -76,20 +76,20 @@ def test_a_kill_is_gone_on_from(measured, head, tmp_path):
 
 def test_other_faces_are_not_mixed_in(measured, head):
     with pytest.raises(ValueError, match="holds faces of another sample, rig or version; choose another folder"):
-        measure(measured[0], faces=256, seed=2, rig=head, quiet=True)
+        measure(measured[0], Setup(rig=head, quiet=True), faces=256, seed=2)
 
 
 def test_a_folder_of_something_else_is_left_alone(head, tmp_path):
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "holiday.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match="expected a new or empty folder"):
-        measure(tmp_path, faces=256, rig=head, quiet=True)
+        measure(tmp_path, Setup(rig=head, quiet=True), faces=256)
 
 
 def test_a_face_that_is_not_found_is_counted(head, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(FaceReader, "read", lambda self, picture: None)
-    faces = measure(tmp_path, faces=256, rig=head, quiet=True)
-    assert not faces.found.any()
+    faces = measure(tmp_path, Setup(rig=head, quiet=True), faces=256)
+    assert not faces.has_face.any()
     assert "no face in 256 of 256 pictures" in caplog.text
 
 
@@ -125,7 +125,7 @@ def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path, monkeypatch):
 
 def test_a_rig_that_shows_no_face_is_refused_before_it_is_measured(tmp_path):
     """The made-up head of 210 vertices has no features that the instrument could find."""
-    plain = Path(__file__).parents[1] / "face" / "compressed" / "head.glb"
+    plain = Path(__file__).parents[2] / "face" / "compressed" / "head.glb"
     with pytest.raises(ValueError, match="the instrument finds no face in"):
         calibrate(tmp_path / "out", rig=plain, faces=256, quiet=True)
     assert not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ from emo3d.emotions import EMOTIONS
 from emo3d.face import PANEL
 from emo3d.scoring import References
 from emo3d_lab.audit.faces import summarise
-from emo3d_lab.audit.result import Estimate, Gap
+from emo3d_lab.audit.figures import Estimate, Gap
 from emo3d_lab.audit.slices import group_rows, slice_scores, strength_scores
 from emo3d_lab.audit.statistics import Bootstrap, holm, variance_shares
 

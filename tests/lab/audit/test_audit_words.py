@@ -2,7 +2,7 @@
 
 import pytest
 
-from emo3d_lab.audit.words import AGE, CONTROLS, GENDER, SWAPS, says
+from emo3d_lab.audit.words import AGE, CONTROLS, GENDER, SWAPS, any_word
 from emo3d_lab.sample.lexicon import PEOPLE
 
 GENDERS, AGES = SWAPS
@@ -57,9 +57,9 @@ def test_a_text_without_such_words_stays(swap):
         ("a young man told her", {"young"}, {"male", "female"}),
     ],
 )
-def test_what_a_description_says(text, ages, genders):
-    assert {name for name, words in AGE.items() if says(words).search(text)} == ages
-    assert {name for name, words in GENDER.items() if says(words).search(text)} == genders
+def test_what_a_description_any_word(text, ages, genders):
+    assert {name for name, words in AGE.items() if any_word(words).search(text)} == ages
+    assert {name for name, words in GENDER.items() if any_word(words).search(text)} == genders
 
 
 GROUPS = ("elderly", "middle-aged", "young")
@@ -70,13 +70,13 @@ def test_people_of_the_sample_are_known_by_their_words(identity):
     """The sample calls people of an identity by these words; they were written down before the lists here."""
     group = next(group for group in GROUPS if identity.startswith(group))
     for text in PEOPLE[identity]:
-        assert says(AGE[group]).search(text)
-        assert says(GENDER["female" if identity.endswith("woman") else "male"]).search(text) or "fellow" in text
+        assert any_word(AGE[group]).search(text)
+        assert any_word(GENDER["female" if identity.endswith("woman") else "male"]).search(text) or "fellow" in text
         assert GENDERS.apply(text)[0] != text or "fellow" in text
 
 
 def test_swaps_and_lists_know_the_same_words():
     """Every word that a swap takes for female is in the list of female words, and so on."""
     for words, group in ((GENDERS.forward, "male"), (GENDERS.backward, "female")):
-        assert [word for word in words if not says(GENDER[group]).fullmatch(word)] == []
-    assert [word for word in AGES.backward if not says(AGE["elderly"]).fullmatch(word)] == []
+        assert [word for word in words if not any_word(GENDER[group]).fullmatch(word)] == []
+    assert [word for word in AGES.backward if not any_word(AGE["elderly"]).fullmatch(word)] == []

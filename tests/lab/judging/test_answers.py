@@ -28,7 +28,7 @@ def test_answers_are_read_again_and_the_last_of_a_task_counts(tmp_path):
     answers.add(Answer("Zoë", "t1", agrees=False, intensities=[0.0] * 7 + [1.0], time="2026-01-02T00:00:00+00:00"))
     answers.add(Answer("Max", "t1", better="same"))
     for seen in (answers, Answers(tmp_path)):
-        by_name = {answer.annotator: answer for answer in seen.all()}
+        by_name = {answer.annotator: answer for answer in seen.latest()}
         assert set(by_name) == {"Zoë", "Max"}
         assert by_name["Zoë"].agrees is False
         assert by_name["Zoë"].intensities == [0.0] * 7 + [1.0]
@@ -53,7 +53,7 @@ def test_a_line_cut_short_is_skipped_with_a_warning(tmp_path, caplog):
     Answers(tmp_path).add(Answer("one", "t1", agrees=True))
     (file,) = tmp_path.glob("*.jsonl")
     file.write_text(file.read_text() + file.read_text()[:40])
-    assert len(Answers(tmp_path).all()) == 1
+    assert len(Answers(tmp_path).latest()) == 1
     assert "ends in the middle of an answer" in caplog.text
 
 
@@ -63,7 +63,7 @@ def test_threads_do_not_mix_lines(tmp_path):
     answers = Answers(tmp_path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: answers.add(Answer(f"a{number % 7}", f"t{number}", agrees=True)), range(200)))
-    assert len(Answers(tmp_path).all()) == 200
+    assert len(Answers(tmp_path).latest()) == 200
 
 
 def test_the_last_answer_counts_whatever_the_clock_says(tmp_path, monkeypatch):
@@ -76,7 +76,7 @@ def test_the_last_answer_counts_whatever_the_clock_says(tmp_path, monkeypatch):
             when = "2026-01-01T00:00:00+00:00" if attempt else "2025-12-31T23:59:58+00:00"
             answers.add(Answer("one", str(task), agrees=attempt, time=when))
     for seen in (answers, Answers(tmp_path)):
-        assert [answer.agrees for answer in seen.all()] == [False] * 40
+        assert [answer.agrees for answer in seen.latest()] == [False] * 40
 
 
 def test_the_order_in_a_file_without_sequences_is_that_of_its_lines(tmp_path):
@@ -89,7 +89,7 @@ def test_the_order_in_a_file_without_sequences_is_that_of_its_lines(tmp_path):
         (tmp_path / f"answers-{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     later = json.dumps(asdict(Answer("a", "t", agrees=True, time="2026-01-01T00:00:08+00:00")))
     (tmp_path / "answers-0.jsonl").write_text(later + "\n")  # a second earlier than the last of the other file
-    assert {answer.annotator: answer.better for answer in Answers(tmp_path).all()} == {"a": "same", "b": "same"}
+    assert {answer.annotator: answer.better for answer in Answers(tmp_path).latest()} == {"a": "same", "b": "same"}
 
 
 SIDES = ("first", "second", "same")
