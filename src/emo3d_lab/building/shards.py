@@ -56,7 +56,7 @@ class Run:
         num_proc: processes; with more than one, a script needs the `__main__` guard of `multiprocessing`.
         engine: `"processes"`, or `"ray"`: a Ray with `num_proc` processes on this machine, or the cluster at `address`.
             All of its nodes need `out`, and what the shards read, at the same place on a file system that they share.
-        address: of a Ray cluster, see `emo3d_lab.clusters.call_on_ray`.
+        address: of a Ray cluster, see `emo3d_lab.engines.Ray`.
         device: `"cuda"` for a process per GPU of a Ray cluster.
         strict: stop at the first problem.
         force: replace a finished folder of another source.
