@@ -16,7 +16,7 @@ from PIL import Image
 from emo3d.dataset import read_release
 from emo3d_lab.sample.mock import print_scores, write_release
 
-REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
+REAL = Path(__file__).parents[3].parent / "shared" / "real_emo3d"
 
 COLUMNS = """sample_id prompt_type text_1 text_2 text_3 neutral happiness surprise sadness anger disgust fear contempt
     img_1 img_2 img_3 img_4 blenshape_score_1 blenshape_score_2 blenshape_score_3 blenshape_score_4""".split()
