@@ -25,7 +25,7 @@ class Table:
     @property
     def settings(self) -> dict[str, str]:
         """The signature of all its scores, setting by setting."""
-        return dict(part.partition(":")[::2] for part in self.entries[0].result.signature.split("|"))
+        return self.entries[0].settings
 
     @property
     def note(self) -> str | None:
@@ -38,8 +38,8 @@ class Table:
     @property
     def headings(self) -> list[str]:
         """Of the columns."""
-        shown = [heading for heading, _ in _MEASURES.values()]
-        return ["model", *shown, f"recall@{self.settings.get('k', 'k')} ↑", "n", "date"]
+        measures = [heading for heading, _ in _MEASURES.values()]
+        return ["model", *measures, f"recall@{self.settings.get('k', 'k')} ↑", "n", "date"]
 
     @property
     def rows(self) -> list[list[tuple[str, str]]]:
@@ -48,10 +48,10 @@ class Table:
             [
                 (entry.model, ""),
                 *(
-                    ("–", "") if name == "mse" and self.note else _shown(entry, name, form)
+                    ("–", "") if name == "mse" and self.note else _cell(entry, name, form)
                     for name, (_, form) in _MEASURES.items()
                 ),
-                _shown(entry, "recall_at_k", ".0%"),
+                _cell(entry, "recall_at_k", ".0%"),
                 (f"{entry.result.n:,}", ""),
                 (entry.date or "–", ""),
             ]
@@ -141,7 +141,7 @@ def write_leaderboard(tables: Sequence[Table], path: str | os.PathLike[str]) -> 
         raise ValueError(f"expected a file of .md, .html, got {path.name}")
 
 
-def _shown(entry: Evaluation, name: str, form: str) -> tuple[str, str]:
+def _cell(entry: Evaluation, name: str, form: str) -> tuple[str, str]:
     value = getattr(entry.result, name)
     if value is None:
         return "–", ""

@@ -1,7 +1,7 @@
 """A generator's expressions for every description of a dataset, as one Parquet file that `emo3d score` reads.
 
-Blocks of rows are written beside the file as they are done: a run that was killed goes on where it stopped, and its
-file has the same bytes as that of one that was not.
+Blocks of rows are written beside the file: a run that was killed goes on with the next block, and its file has the same
+bytes as that of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.dataset import as_pairs, is_release, open_rows, read_release
 from emo3d.documents import parse_json
 from emo3d.encoders import check_descriptions, weights_digest
-from emo3d.files import check_output
+from emo3d.files import check_output, whole_file
 from emo3d.generation import load_generator
 
 BLOCK = 500
-"""Rows of a block: what a killed run loses at most."""
+"""Rows of a block: the most that a killed run loses."""
 
 _TEXTS = ("description", "sample_id")
 
@@ -45,7 +45,7 @@ def write_predictions(
     batch_size: int = 32,
     block_size: int = BLOCK,
 ) -> int:
-    """Let a generator write an expression for every description of a dataset, into a Parquet file.
+    """Generate an expression for every description of a dataset, into a Parquet file.
 
     Args:
         model: what `load_generator` takes, or a generator.
@@ -53,8 +53,7 @@ def write_predictions(
             `emo3d.dataset.open_rows` takes (`"sample"`, a folder, a .parquet file, an id on the Hub).
         out: a .parquet file. It gets a row for each description, in their order: `sample_id` where the dataset has it,
             `description`, and `blendshapes` in the space that the file's metadata says.
-        config: of the dataset.
-        split: of the dataset.
+        config, split: of the dataset.
         revision: of the model.
         device: where the model runs.
         batch_size: descriptions encoded at a time.
@@ -66,13 +65,13 @@ def write_predictions(
     Raises:
         ValueError: no such split, no column `description`, a blank description (the message names the row), or what
             `load_generator` refuses.
-        OSError: dataset or model is not to be had, or the file cannot be written.
+        OSError: dataset or model cannot be loaded, or the file cannot be written.
     """
     path = check_output(out, (".parquet",))
     texts = read_descriptions(dataset, config, split)
-    generator: Any = load_generator(model, revision) if isinstance(model, str | Path) else model
+    generator, name = open_generator(model, revision)
     generator = generator.to(device)
-    schema = _schema(texts, generator.config.space, str(model) if isinstance(model, str | Path) else None)
+    schema = _schema(texts, generator.config.space, name)
     content = [texts, generator.config.to_json_string(), weights_digest(generator), block_size, batch_size]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     blocks = path.parent / f".{path.name}.{digest}"
@@ -80,7 +79,7 @@ def write_predictions(
     count = len(texts["description"])
     with tqdm(desc="Generating", total=count, unit=" faces", delay=2) as progress:
         for start in range(0, count, block_size):
-            block = {name: column[start : start + block_size] for name, column in texts.items()}
+            block = {key: column[start : start + block_size] for key, column in texts.items()}
             file = blocks / f"{start:09}.parquet"
             if not file.is_file():
                 expressions = generator.generate(block["description"], batch_size=batch_size)
@@ -89,6 +88,13 @@ def write_predictions(
     _write(path, (pq.read_table(file) for file in sorted(blocks.glob("*.parquet"))), schema)
     shutil.rmtree(blocks)
     return count
+
+
+def open_generator(model: Any, revision: str | None = None) -> tuple[Any, str | None]:
+    """Load a generator by its id or folder, which is the second value; a generator comes back as it is, with None."""
+    if isinstance(model, str | Path):
+        return load_generator(model, revision), str(model)
+    return model, None
 
 
 def save_predictions(
@@ -143,12 +149,12 @@ def read_descriptions(
 
 
 def _columns(rows: Iterator[Any]) -> dict[str, list[Any]]:
-    whole = list(rows)
-    for row, cells in enumerate(whole):
+    records = list(rows)
+    for row, cells in enumerate(records):
         if not isinstance(cells, dict):
             raise ValueError(f"expected an object with a description in row {row}, got {cells!r:.60}")
-    names = dict.fromkeys(name for cells in whole for name in cells)
-    return {str(name): [cells.get(name) for cells in whole] for name in names}
+    names = dict.fromkeys(name for cells in records for name in cells)
+    return {str(name): [cells.get(name) for cells in records] for name in names}
 
 
 def _schema(texts: Mapping[str, Any], space: Space, model: str | None) -> pa.Schema:
@@ -166,12 +172,6 @@ def _table(texts: Mapping[str, Any], expressions: np.ndarray, schema: pa.Schema)
 
 
 def _write(path: Path, tables: Any, schema: pa.Schema) -> None:
-    """Write a file that is there only when it is whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table.cast(schema))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))
