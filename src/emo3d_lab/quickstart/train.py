@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, normalize
+from torch.nn.functional import cross_entropy, normalize
 from tqdm.auto import tqdm
 
 from emo3d.backbones.tower import PictureTower
@@ -25,10 +25,10 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import EMBEDDED_ROWS
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder, no_bars
-from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, RenderSettings, render_batches
-from emo3d.face.identities import ANCESTRIES
+from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
+from emo3d_lab.quickstart.people import draw_people, render_small
 from emo3d_lab.sample import SampleRow, make_rows
 
 logger = logging.getLogger(__name__)
@@ -39,9 +39,6 @@ ROWS = 20_000
 _MIXUP, _TEXT_NOISE, _TOWER_TEXT_NOISE = 0.4, 0.3, 1.0  # chosen on words held out within the training lexicon
 _CONTRASTIVE = 0.3  # weight of the contrastive loss beside the divergence of the retrieval
 _SHIFT = 3  # pixels
-_SHARES = (0.5, 0.2, 0.3)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
-_PER_STRANGER = 312  # rows: 64 strangers for 20,000, since each takes a second to build
-_CHUNK = 500  # pictures rendered at full size at once
 
 
 def retrain(
@@ -86,7 +83,7 @@ def retrain(
         torch.manual_seed(seed)
         generator = train_head(embeddings, _expressions(train), head_epochs, batch_size)
         logger.info("generator trained after %.0f s", time.monotonic() - start)
-        pictures = render_small(_expressions(train).numpy(), *_draw_people(train, seed))
+        pictures = render_small(_expressions(train).numpy(), *draw_people(train, seed))
         tower = train_tower(pictures, embeddings, _intensities(train), tower_epochs, batch_size)
     quality = measure(generator, tower, encoder, train, test)
     logger.info("all trained after %.0f s: %s", time.monotonic() - start, quality)
@@ -144,31 +141,6 @@ def train_tower(
         divergence = _divergence(targets[batch], retrieved / retrieved.sum(1, keepdim=True))
         (divergence + _CONTRASTIVE * contrast).backward()
     return tower.eval()
-
-
-def render_small(
-    weights: np.ndarray, people: Sequence[str | Identity], person: np.ndarray, pixels: int = 112
-) -> torch.Tensor:
-    """Picture weights, each on the face of one of the people, and reduce them as the tower does.
-
-    Args:
-        weights: (N, 51).
-        people: P identities.
-        person: (N,) int, places in `people`.
-        pixels: side of the reduced pictures.
-
-    Returns:
-        (N, 3, pixels, pixels) uint8.
-    """
-    small = torch.empty(len(weights), 3, pixels, pixels, dtype=torch.uint8, memory_format=torch.channels_last)
-    for index in tqdm(np.unique(person), "Rendering faces", delay=1, leave=False):
-        rig = FaceRig.from_anny(people[index], cache=False)
-        places = np.flatnonzero(person == index)
-        batches = render_batches(weights[places], rig=rig, batch_size=_CHUNK)
-        for start, faces in zip(range(0, len(places), _CHUNK), batches, strict=True):
-            whole = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
-            small[places[start : start + _CHUNK]] = adaptive_avg_pool2d(whole, pixels).round().byte()
-    return small
 
 
 def measure(
@@ -254,28 +226,6 @@ def _augment(pictures: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
 def _divergence(p: torch.Tensor, q: torch.Tensor, epsilon: float = 0.01) -> torch.Tensor:
     """`emo3d.emotions.kl_divergence` with gradients, averaged."""
     return torch.where(p > 0, p * torch.log(p.clamp(min=1e-9) / (q + epsilon)), 0.0).sum(1).mean()
-
-
-def _draw_people(rows: Sequence[SampleRow], seed: int) -> tuple[list[str | Identity], np.ndarray]:
-    """People, and the place of each row's person among them, see `_SHARES`."""
-    rng = np.random.default_rng(seed)
-    strangers = [_stranger(rng) for _ in range(max(1, len(rows) // _PER_STRANGER))]
-    kinds, stranger = rng.choice(3, len(rows), p=_SHARES), rng.integers(len(strangers), size=len(rows))
-    names = list(IDENTITIES)
-    own = [names.index(row.identity) for row in rows]
-    return [*names, *strangers], np.choose(kinds, [names.index("adult"), own, len(names) + stranger])
-
-
-def _stranger(rng: np.random.Generator) -> Identity:
-    """A random person from school age on: any tone of the scale goes with any shape of head."""
-    shares = dict(zip(ANCESTRIES, map(float, rng.dirichlet((0.7, 0.7, 0.7))), strict=True))
-    phenotype = {"gender": float(rng.uniform()), "age": float(rng.uniform(0.4, 1.0)), **shares}
-    tones = np.array(list(SKIN_TONES.values()), float)
-    place, hairs = rng.uniform(0, len(tones) - 1), [(38, 30, 26), (58, 42, 34), (112, 78, 50), (136, 126, 116)]
-    red, green, blue = (int(np.interp(place, range(len(tones)), channel)) for channel in tones.T)
-    iris = [(62, 42, 30), (92, 66, 44), (88, 100, 112)][rng.integers(3)]
-    brows = float(rng.uniform(-0.003, 0.005))
-    return Identity(phenotype, (red, green, blue), hairs[rng.integers(len(hairs))], iris, brows)
 
 
 def _expressions(rows: Sequence[SampleRow]) -> torch.Tensor:

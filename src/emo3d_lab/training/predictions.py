@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,14 @@ from tqdm.auto import tqdm
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.dataset import as_pairs, is_release, open_rows, read_release
-from emo3d.documents import parse_json
 from emo3d.encoders import check_descriptions, weights_digest
 from emo3d.files import check_output, whole_file
 from emo3d.generation import load_generator
+from emo3d.scoring.files import read_table
+from emo3d.scoring.joining import KEYS
 
 BLOCK = 500
 """Rows of a block: the most that a killed run loses."""
-
-_TEXTS = ("description", "sample_id")
 
 
 def write_predictions(
@@ -118,43 +118,34 @@ def read_descriptions(
     Raises:
         ValueError, OSError: see `write_predictions`.
     """
-    name, suffix = str(dataset), Path(dataset).suffix
-    if suffix in (".csv", ".jsonl") and not Path(name).is_file():
-        raise FileNotFoundError(f"no such file: {name}")
+    path = Path(dataset)
     columns: dict[str, list[Any]]
-    if suffix == ".csv":
-        from pyarrow import csv
-
+    if path.suffix in (".csv", ".jsonl"):
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path}")
         try:
-            columns = csv.read_csv(name, parse_options=csv.ParseOptions(newlines_in_values=True)).to_pydict()
-        except pa.ArrowException as error:
-            raise ValueError(f"expected a CSV file, {name} cannot be read: {error}") from error
-    elif suffix == ".jsonl":
-        columns = _columns(parse_json(line) for line in Path(name).read_bytes().splitlines() if line.strip())
-    elif is_release(name):
-        columns = _columns(dict(pair) for pair in as_pairs(read_release(name)))
+            columns = read_table(path, KEYS, is_whole=True)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        ids = columns.get("sample_id", [])
+        if path.suffix == ".csv" and ids and all(re.fullmatch(r"-?\d{1,18}", id) for id in ids):
+            columns["sample_id"] = list(map(int, ids))
+    elif is_release(path):
+        pairs = list(as_pairs(read_release(path)))
+        columns = {name: [pair[name] for pair in pairs] for name in KEYS}
     else:
-        rows, _ = open_rows(name, config, split)
-        columns = {column: list(rows[column]) if column in _TEXTS else [] for column in rows.column_names}
+        rows, _ = open_rows(str(dataset), config, split)
+        columns = {column: list(rows[column]) if column in KEYS else [] for column in rows.column_names}
     if "description" not in columns:
-        raise ValueError(f"expected a column 'description' in {name}, got {', '.join(columns) or 'none'}")
+        raise ValueError(f"expected a column 'description' in {dataset}, got {', '.join(columns) or 'none'}")
     try:
         texts: dict[str, list[Any]] = {"description": check_descriptions(columns["description"])}
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise ValueError(f"{dataset}: {error}") from error
     if "sample_id" in columns:
-        ids = list(columns["sample_id"])
+        ids = columns["sample_id"]
         texts = {"sample_id": ids if all(type(id) is int for id in ids) else list(map(str, ids)), **texts}
     return texts
-
-
-def _columns(rows: Iterator[Any]) -> dict[str, list[Any]]:
-    records = list(rows)
-    for row, cells in enumerate(records):
-        if not isinstance(cells, dict):
-            raise ValueError(f"expected an object with a description in row {row}, got {cells!r:.60}")
-    names = dict.fromkeys(name for cells in records for name in cells)
-    return {str(name): [cells.get(name) for cells in records] for name in names}
 
 
 def _schema(texts: Mapping[str, Any], space: Space, model: str | None) -> pa.Schema:
