@@ -69,7 +69,7 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
     apart = gr.State(frozenset[str]())  # left blendshapes whose right one has a slider of its own now
 
     def follow(apart: frozenset[str], face: Face, *values: float) -> list[Any]:
-        """The slider that moved takes its partner along; only that one is sent back, so that no thumb jumps."""
+        """Set the partner of the slider that moved; only the partner is updated, so that no thumb jumps."""
         face = _face_of_sliders(apart, face, values)
         updates = [
             float(weight) if abs(weight - value) > _ROUNDING else gr.skip()

@@ -50,7 +50,7 @@ class Face:
 
     @property
     def rig(self) -> FaceRig:
-        """Whose head it is."""
+        """The head of its identity."""
         return FaceRig.from_anny(self.identity)
 
 

@@ -68,7 +68,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with slots: its kind, `person` (1: said in the first person, 3: of somebody, 0: either)."""
+    """A sentence with slots: its kind, and `person` (1: in the first person, 3: in the third, 0: either)."""
 
     kind: str
     person: int

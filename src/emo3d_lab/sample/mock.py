@@ -127,7 +127,7 @@ def _archive(name: str, bounds: Sequence[int], number: int) -> str:
 
 
 def _texts(count: int, seed: int, rng: np.random.Generator) -> Iterator[list[SampleRow]]:
-    """Up to three descriptions at a time, whose intensities are as alike as sorting makes them."""
+    """Up to three descriptions at a time, of similar intensities."""
     rows = sorted(make_rows("train", 3 * count, seed), key=lambda row: row.intensities.tolist())
     for place in rng.permutation(count):
         yield rows[3 * place :][: rng.choice(_DESCRIPTIONS)]
@@ -182,7 +182,7 @@ def _write_archive(path: Path, names: Iterable[str], pictures: _Pictures, number
 
 
 class _Pictures:
-    """JPEGs of noise, encoded once and told apart by a comment, which also fills them up to the size asked for."""
+    """JPEGs of noise, encoded once; a comment makes each different, and as large as it should be."""
 
     def __init__(self, size: int | None, seed: int) -> None:
         if size is not None and size < 1000:

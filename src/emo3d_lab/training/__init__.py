@@ -1,4 +1,4 @@
-"""Generators on `transformers.Trainer` by recipe, what they are worth on a dataset, and the cards that say so."""
+"""Training of generators by recipe, their evaluation on datasets, and the model cards with the results."""
 
 from emo3d_lab.training.cards import update_card, write_card
 from emo3d_lab.training.evaluate import Evaluation, evaluate_model

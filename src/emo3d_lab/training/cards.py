@@ -21,10 +21,10 @@ from emo3d_lab.building.card import citation
 from emo3d_lab.pages import CARD_TAGS, render_card
 from emo3d_lab.training.evaluate import Evaluation
 from emo3d_lab.training.leaderboard import rank, to_markdown
-from emo3d_lab.training.recipe import MODELS, RECIPES, RECIPES_FOLDER, Recipe, load_recipe
+from emo3d_lab.training.recipe import RECIPES, RECIPES_FOLDER, Recipe, load_recipe
 
 PARTS = ("quickstart-backbone", "quickstart-generator")
-"""What the package carries, by the names of the folders in its assets."""
+"""Models in the package, by the names of their folders in its assets."""
 
 _METRICS = {
     "emo3d": "Emo3D (lower is better)",
@@ -72,11 +72,10 @@ def write_card(
 def _trained_card(
     recipe: str | os.PathLike[str], evaluations: Sequence[Evaluation], has_weights: bool, extras: dict[str, Any]
 ) -> str:
-    loaded = load_recipe(recipe)
-    kind = loaded.model.get("type", "expression")
-    model: Any = MODELS[kind].config_class(**{field: value for field, value in loaded.model.items() if field != "type"})
+    settings = load_recipe(recipe)
+    kind, model = settings.kind, settings.configuration()
     base = model.encoder if kind == "expression" else model.backbone
-    facts = _facts(loaded)
+    facts = _facts(settings)
     return render_card(
         "model_card.md.jinja",
         base_model=base,
@@ -85,7 +84,7 @@ def _trained_card(
         kind=kind,
         input="description" if kind == "expression" else "description or picture",
         model=model,
-        data=loaded.data,
+        data=settings.data,
         has_weights=has_weights,
         recipe=recipe,
         recipe_text=(RECIPES_FOLDER / f"{recipe}.yaml" if recipe in RECIPES else Path(recipe)).read_text("utf-8"),
@@ -102,11 +101,11 @@ def _trained_card(
 
 def _part_card(part: str, extras: dict[str, Any]) -> str:
     config = resources.files("emo3d") / "assets" / part / "config.json"
-    trained = json.loads(config.read_text(encoding="utf-8"))["trained"]
+    training = json.loads(config.read_text(encoding="utf-8"))["trained"]
     header: dict[str, Any] = {"license": "apache-2.0", "tags": [*CARD_TAGS, "synthetic"]}
     if part == "quickstart-backbone":
         header |= {"library_name": None, "tags": ["emo3d", "facial-expression", "contrastive", "synthetic"]}
-    rows, quality = trained["test_rows"], trained["test_quality"]
+    rows, quality = training["test_rows"], training["test_quality"]
     return render_card(f"cards/{part}.md.jinja", base_model=MINILM, header=header, rows=rows, quality=quality, **extras)
 
 
@@ -201,7 +200,7 @@ def _entries(evaluation: Evaluation) -> list[EvalResult]:
 
 
 def _key(entry: EvalResult) -> tuple[Any, ...]:
-    """What two figures of one measurement have in common."""
+    """Identifies a measurement: figures of the same key replace each other."""
     args: Any = entry.metric_args  # of any type in the cards of others
     signature = args.get("signature") if isinstance(args, dict) else None
     return (*entry.unique_identifier, entry.metric_type, signature)

@@ -1,4 +1,4 @@
-"""From rows of a dataset to what the Trainer feeds a generator: embeddings computed once, or tokens."""
+"""Rows of a dataset as inputs of a generator: embeddings computed once, or tokens."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PICTURES = 64  # decoded at once
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What a generator learns from: N rows, each a description and an expression of it.
+    """Training data of a generator: N rows, each a description and an expression of it.
 
     Attributes:
         descriptions: N texts.
@@ -157,16 +157,16 @@ def _tokenize(encoder: TextEncoder, descriptions: list[str]) -> tuple[dict[str, 
 def _embed_by_text_encoder(model: ExpressionModel, descriptions: list[str]) -> tuple[torch.Tensor, int]:
     config, encoder = model.config, model.text_encoder()
     name = [config.encoder, config.encoder_revision, encoder_digest(encoder), config.pooling]
-    encoded = cached_embeddings(encoder.encode, [*name, config.normalize, encoder.max_length], descriptions)
-    return encoded.embeddings, encoded.truncated
+    result = cached_embeddings(encoder.encode, [*name, config.normalize, encoder.max_length], descriptions)
+    return result.embeddings, result.truncated
 
 
 def _embed_by_backbone(model: Any, descriptions: list[str]) -> tuple[torch.Tensor, int]:
     backbone, name = _backbone(model)
     # Unit length is what every backbone gives; the quickstart's gives nothing else.
     options = {} if model.config.normalize else {"normalize": False}
-    encoded = cached_embeddings(partial(backbone.encode_texts, **options), name, descriptions)
-    return encoded.embeddings, encoded.truncated
+    result = cached_embeddings(partial(backbone.encode_texts, **options), name, descriptions)
+    return result.embeddings, result.truncated
 
 
 def _embed_pictures(model: Any, pictures: Pictures) -> torch.Tensor:
@@ -207,12 +207,12 @@ def cached_embeddings(
     """
     distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     digest = hashlib.sha256(json.dumps([*name, [*distinct]]).encode()).hexdigest()
-    encoded = _read_cache(digest)
-    if encoded is None:
-        encoded = encode([*distinct])
-        _write_cache(digest, encoded)
+    result = _read_cache(digest)
+    if result is None:
+        result = encode([*distinct])
+        _write_cache(digest, result)
     rows = torch.tensor([distinct[key] for key in keys])
-    return TextEmbeddings(encoded.embeddings.cpu()[rows], encoded.truncated)
+    return TextEmbeddings(result.embeddings.cpu()[rows], result.truncated)
 
 
 def _read_cache(digest: str) -> TextEmbeddings | None:
@@ -223,13 +223,13 @@ def _read_cache(digest: str) -> TextEmbeddings | None:
         return None
 
 
-def _write_cache(digest: str, encoded: TextEmbeddings) -> None:
+def _write_cache(digest: str, result: TextEmbeddings) -> None:
     try:
         with whole_file(_file(digest)) as part:
-            tensors = {"embeddings": encoded.embeddings.cpu().contiguous()}
-            save_file(tensors, part, {"truncated": str(encoded.truncated)})
+            tensors = {"embeddings": result.embeddings.cpu().contiguous()}
+            save_file(tensors, part, {"truncated": str(result.truncated)})
     except (OSError, SafetensorError) as error:
-        logger.warning("%d embeddings are not kept: %s", len(encoded.embeddings), error)
+        logger.warning("%d embeddings are not kept: %s", len(result.embeddings), error)
 
 
 def _file(digest: str) -> Path:

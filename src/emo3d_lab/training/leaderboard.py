@@ -29,7 +29,7 @@ class Table:
 
     @property
     def note(self) -> str | None:
-        """Why errors are left out, or None."""
+        """The reason why mean squared errors are missing, or None."""
         hashes = {entry.result.reference_expressions for entry in self.entries if entry.result.mse is not None}
         if len(hashes - {None}) > 1:
             return "no MSE: the expressions of the references, which it compares with, are not the same for all"
@@ -43,7 +43,7 @@ class Table:
 
     @property
     def rows(self) -> list[list[tuple[str, str]]]:
-        """Each cell's text and, where it has one, the text of its interval."""
+        """Text of each cell, and of its interval (empty without one)."""
         return [
             [
                 (entry.model, ""),
@@ -60,7 +60,7 @@ class Table:
 
     @property
     def spans(self) -> list[tuple[float, float, float]]:
-        """Where each row's score and the ends of its interval lie on an axis from 0 to 100 that holds all of them."""
+        """Lower end, upper end and score of each row, on an axis from 0 to 100 that spans all rows."""
         spans = []
         for entry in self.entries:
             score = entry.result.emo3d
@@ -106,7 +106,7 @@ def rank(evaluations: Sequence[Evaluation], *, group: bool = False) -> list[Tabl
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
-    """Tables as Markdown, each with its signature below it; names are shown as they are, whatever is in them."""
+    """Tables as Markdown, each with its signature below it; names are escaped."""
     parts = []
     for table in tables:
         lines = [table.headings, ["---"] + ["---:"] * (len(table.headings) - 1)]

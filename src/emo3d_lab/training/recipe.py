@@ -74,7 +74,7 @@ class Recipe:
     training: dict[str, Any]
 
     def __post_init__(self) -> None:
-        kind = self.model.get("type", "expression")
+        kind = self.kind
         if not isinstance(kind, str) or kind not in MODELS:
             raise ValueError(f"expected a model type of {', '.join(MODELS)}, got {kind!r}")
         for section, names in (_FIELDS | {"model": {"type"} | _fields(MODELS[kind].config_class)}).items():
@@ -85,6 +85,16 @@ class Recipe:
         allowed = INPUTS[:1] if kind == "expression" else INPUTS
         if inputs not in allowed:
             raise ValueError(f"expected data.inputs of {', '.join(allowed)} for a model of type {kind}, got {inputs!r}")
+
+    @property
+    def kind(self) -> str:
+        """The type of the model."""
+        return self.model.get("type", "expression")
+
+    def configuration(self, **fields: Any) -> Any:
+        """Build the configuration of the model; `fields` override those of the recipe."""
+        settings = {name: value for name, value in {**self.model, **fields}.items() if name != "type"}
+        return MODELS[self.kind].config_class(**settings)
 
     def difference(self, other: Recipe) -> str | None:
         """The first field in which another recipe differs, with both values; None where there is none."""
@@ -154,7 +164,7 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e-4 is a number, too."""
+    """YAML in which 1e-4 is a number, too."""
 
 
 _Loader.add_implicit_resolver(

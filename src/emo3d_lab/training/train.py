@@ -89,17 +89,17 @@ def train(
     validation_inputs = "descriptions" if inputs == "both" else inputs
     pairs, space = _read_split(dataset, config, recipe.data["train_split"], inputs)
     validation, _ = _read_split(dataset, config, recipe.data["validation_split"], validation_inputs)
-    fields = {**recipe.model, "space": _check_spaces(recipe.model.get("space"), space, dataset)}
+    space = _check_spaces(recipe.model.get("space"), space, dataset)
     metrics = None
     if recipe.score is not None:
-        settings = ScoreSettings(**recipe.score, space=fields["space"])
-        references = read_references(validation.references(), fields["space"])
+        settings = ScoreSettings(**recipe.score, space=space)
+        references = read_references(validation.references(), space)
         scorer = Emo3DScorer(settings, device=str(arguments.device))
         if arguments.process_index == 0:
             scorer.fit(references)
         metrics = score_metrics(scorer, references)
 
-    model = _build(fields, arguments.seed)
+    model = _build(recipe, space, arguments.seed)
     model.to(arguments.device)  # type: ignore[arg-type]  # where a frozen encoder embeds
     with arguments.main_process_first(desc="embedding"):
         training, truncated = prepare(model, pairs.mirrored() if recipe.data["mirror"] else pairs, inputs)
@@ -140,7 +140,7 @@ def check_recipe(recipe: Recipe) -> None:
         ValueError: a value that cannot be used; the message says where it stands.
     """
     _arguments(recipe, "output")
-    _configuration({**recipe.model, "space": recipe.model.get("space", "weights")})
+    _using("model", lambda: recipe.configuration(space=recipe.model.get("space", "weights")))
     if recipe.score is not None:
         _using("score", lambda: ScoreSettings(**recipe.score))  # type: ignore[arg-type]
 
@@ -152,11 +152,6 @@ def _arguments(recipe: Recipe, output: str | os.PathLike[str]) -> tuple[Training
     if not (patience is None or (isinstance(patience, int) and patience > 0)):
         raise ValueError(f"expected a whole number above 0 as training.early_stopping_patience, got {patience!r:.60}")
     return _using("training", lambda: TrainingArguments(str(output), **options)), patience
-
-
-def _configuration(fields: dict[str, Any]) -> Any:
-    settings = {name: value for name, value in fields.items() if name != "type"}
-    return _using("model", lambda: MODELS[fields.get("type", "expression")].config_class(**settings))
 
 
 def _using(section: str, build: Callable[[], T]) -> T:
@@ -206,7 +201,7 @@ class _Trainer(Trainer):
 
 
 class _VaeTrainer(_Trainer):
-    """Evaluates what users get, the expression decoded from an embedding, rather than the autoencoder's."""
+    """Evaluates the expression decoded from an embedding, which users get, not that of the autoencoder."""
 
     def prediction_step(
         self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
@@ -230,9 +225,9 @@ def _read_split(dataset: str, config: str | None, split: str, inputs: str) -> tu
     return read_pairs(rows, f"the split {split} of {dataset}", pictures=inputs != "descriptions"), space
 
 
-def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
-    config = _configuration(fields)
-    model_class = MODELS[fields.pop("type", "expression")]
+def _build(recipe: Recipe, space: Space, seed: int) -> PreTrainedModel:
+    config = _using("model", lambda: recipe.configuration(space=space))
+    model_class = MODELS[recipe.kind]
     if model_class is not ExpressionModel:
         config.embedding_size = model_class(config).embed(["a face"]).shape[1]
         set_seed(seed)
@@ -240,7 +235,8 @@ def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
     # Into the cache: the first loading of an encoder draws random numbers, later ones none.
     load_text_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
     set_seed(seed)
-    return ExpressionModel.from_encoder(**fields)
+    fields = {name: value for name, value in recipe.model.items() if name != "type"}
+    return ExpressionModel.from_encoder(**fields | {"space": space})
 
 
 def _check_spaces(setting: str | None, space: Space | None, dataset: str) -> Space:
