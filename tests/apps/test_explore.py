@@ -20,7 +20,8 @@ HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} {{ran}}"
 SHOWN_WITHIN = 60_000  # milliseconds
 PAGE = """
 import gradio as gr
-from emo3d.apps import explore, look, panel
+from emo3d.apps import look
+from emo3d_demo import explore, panel
 with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
     with gr.Tab("Make a face", id="make"):
         shown = panel.Panel()
