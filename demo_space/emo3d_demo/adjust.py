@@ -1,4 +1,4 @@
-"""The tab of sliders: every blendshape by hand, both sides together unless one asks for each."""
+"""The tab of sliders: every blendshape by hand, both sides together or each on its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ROUNDING = 1e-3  # sliders show three decimals
 
 
 def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
-    """Build the tab; `tab` is the one it stands in, whose opening sets the sliders to the face that is shown."""
+    """Build the tab; opening `tab`, which it stands in, sets the sliders to the current face."""
     with gr.Row():
         alike = gr.Checkbox(True, label="Both sides alike", min_width=140)
         undo = gr.Button("Undo", size="sm", min_width=70)
@@ -64,73 +64,73 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
                         min_width=200,
                         buttons=[],
                     )
-    ordered = [sliders[name] for name in BLENDSHAPES]
+    columns = [sliders[name] for name in BLENDSHAPES]
     history = gr.State([])
     apart = gr.State(frozenset[str]())  # left blendshapes whose right one has a slider of its own now
 
     def follow(apart: frozenset[str], face: Face, *values: float) -> list[Any]:
-        """The slider that moved takes its partner along; only that one is sent back, so that no thumb jumps."""
-        shown = _moved(apart, face, values)
+        """Set the partner of the slider that moved; only the partner is updated, so that no thumb jumps."""
+        face = _face_of_sliders(apart, face, values)
         updates = [
             float(weight) if abs(weight - value) > _ROUNDING else gr.skip()
-            for weight, value in zip(shown.weights, values, strict=True)
+            for weight, value in zip(face.weights, values, strict=True)
         ]
-        return [*panel.quick(shown), *updates]
+        return [*panel.quick(face), *updates]
 
     def settle(history: list[np.ndarray], apart: frozenset[str], face: Face, *values: float) -> list[Any]:
-        """All that `follow` leaves out. It may come before `follow` is through, so it asks the sliders as well."""
-        shown = _moved(apart, face, values)
-        return [_remember(history, shown), *panel.show(shown)]
+        """All that `follow` leaves out. It may run before `follow` has ended, so it reads the sliders as well."""
+        face = _face_of_sliders(apart, face, values)
+        return [_remember(history, face), *panel.show(face)]
 
     def set_to(weights: np.ndarray, history: list[np.ndarray], alike: bool, face: Face) -> list[Any]:
-        shown = replace(face, weights=np.asarray(weights, np.float32), description="")
-        return [_remember(_remember(history, face), shown), *_sliders(alike, shown), *panel.show(shown)]
+        new = replace(face, weights=np.asarray(weights, np.float32), description="")
+        return [_remember(_remember(history, face), new), *_sliders(alike, new), *panel.show(new)]
 
-    def undone(history: list[np.ndarray], alike: bool, face: Face) -> list[Any]:
+    def go_back(history: list[np.ndarray], alike: bool, face: Face) -> list[Any]:
         if len(history) < 2:
             raise gr.Error("There is nothing to undo.", print_exception=False)
-        shown = replace(face, weights=history[-2], description="")
-        return [history[:-1], *_sliders(alike, shown), *panel.show(shown)]
+        face = replace(face, weights=history[-2], description="")
+        return [history[:-1], *_sliders(alike, face), *panel.show(face)]
 
     private: dict[str, Any] = {"api_visibility": "private"}
     tab.select(
         lambda alike, face: [[face.weights], *_sliders(alike, face)],
         [alike, panel.face],
-        [history, apart, *ordered],
+        [history, apart, *columns],
         **private,
     )
-    alike.input(_sliders, [alike, panel.face], [apart, *ordered], **private)
+    alike.input(_sliders, [alike, panel.face], [apart, *columns], **private)
     gr.on(
-        [slider.input for slider in ordered],
+        [slider.input for slider in columns],
         follow,
-        [apart, panel.face, *ordered],
-        [*panel.quick_outputs, *ordered],
+        [apart, panel.face, *columns],
+        [*panel.quick_outputs, *columns],
         trigger_mode="always_last",
         show_progress="hidden",
         **private,
     )
     gr.on(
-        [slider.release for slider in ordered],
+        [slider.release for slider in columns],
         settle,
-        [history, apart, panel.face, *ordered],
+        [history, apart, panel.face, *columns],
         [history, *panel.outputs],
         trigger_mode="always_last",
         show_progress="hidden",
         **private,
     )
-    state, all_of_it = [history, alike, panel.face], [history, apart, *ordered, *panel.outputs]
-    shown: dict[str, Any] = {**private, "show_progress_on": [panel.picture]}
-    undo.click(undone, state, all_of_it, **shown)
+    state, outputs = [history, alike, panel.face], [history, apart, *columns, *panel.outputs]
+    progress: dict[str, Any] = {**private, "show_progress_on": [panel.picture]}
+    undo.click(go_back, state, outputs, **progress)
     flip.click(
-        lambda history, alike, face: set_to(mirror(face.weights)[0], history, alike, face), state, all_of_it, **shown
+        lambda history, alike, face: set_to(mirror(face.weights)[0], history, alike, face), state, outputs, **progress
     )
-    chance.click(lambda history, alike, face: set_to(_random(), history, alike, face), state, all_of_it, **shown)
+    chance.click(lambda history, alike, face: set_to(_random(), history, alike, face), state, outputs, **progress)
     for emotion, button in zip(EMOTIONS, emotions, strict=True):
-        button.click(partial(set_to, compose({emotion: 1.0})), state, all_of_it, **shown)
+        button.click(partial(set_to, compose({emotion: 1.0})), state, outputs, **progress)
 
 
 def _sliders(alike: bool, face: Face) -> list[Any]:
-    """Pairs that have a slider for each side, and what all sliders show: of an uneven face both sides."""
+    """Pairs with a slider for each side, and updates of all sliders; an uneven face has both sides."""
     weights = dict(zip(BLENDSHAPES, (round(float(weight), 3) for weight in face.weights), strict=True))
     apart = frozenset(left for left, right in PARTNERS.items() if not alike or weights[left] != weights[right])
     one_slider = {left: right for left, right in PARTNERS.items() if left not in apart}
@@ -147,17 +147,16 @@ def _sliders(alike: bool, face: Face) -> list[Any]:
     ]
 
 
-def _moved(apart: frozenset[str], face: Face, values: tuple[float, ...]) -> Face:
-    """The face that the sliders ask for; a hidden one has no say, since its value may be an old one."""
-    given = np.array(values, np.float32)
-    moved = np.abs(given - face.weights) > _ROUNDING
-    weights = np.where(moved, given, face.weights)
-    for left, right in PARTNERS.items():
-        if left in apart:
-            continue
-        one, other = _INDEX[left], _INDEX[right]
-        weights[other] = weights[one] if moved[one] else face.weights[other]
-    return replace(face, weights=weights, description="" if moved.any() else face.description)
+def _face_of_sliders(apart: frozenset[str], face: Face, values: tuple[float, ...]) -> Face:
+    """The face by the sliders; hidden ones are ignored, since their values may be old."""
+    targets = np.array(values, np.float32)
+    changes = np.abs(targets - face.weights) > _ROUNDING
+    weights = np.where(changes, targets, face.weights)
+    for left_name, right_name in PARTNERS.items():
+        if left_name not in apart:
+            left, right = _INDEX[left_name], _INDEX[right_name]
+            weights[right] = weights[left] if changes[left] else face.weights[right]
+    return replace(face, weights=weights, description="" if changes.any() else face.description)
 
 
 def _remember(history: list[np.ndarray], face: Face) -> list[np.ndarray]:

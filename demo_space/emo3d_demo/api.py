@@ -10,7 +10,9 @@ from emo3d.apps.look import in_words
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
 from emo3d_demo import faces
-from emo3d_demo.faces import AS_DESCRIBED, Face, by_name, parse_weights, read, strengthen, write_files
+from emo3d_demo.emotions import emotions_of
+from emo3d_demo.faces import AS_DESCRIBED, Face, strengthen, write_files
+from emo3d_demo.links import by_name, parse_weights
 
 
 def endpoints(trusted: str) -> None:
@@ -37,8 +39,8 @@ def endpoints(trusted: str) -> None:
             The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
             the picture; and the 51 blendshape weights.
         """
-        drawn = faces.generate(description, model, samples=1 if seed == 0 else 2, seed=int(seed), trusted=trusted)
-        return _answer(Face(strengthen(drawn[-1], strength), identity, description.strip()))
+        weights = faces.generate(description, model, samples=1 if seed == 0 else 2, seed=int(seed), trusted=trusted)
+        return _answer(Face(strengthen(weights[-1], strength), identity, description.strip()))
 
     @in_words
     def render(blendshapes: str, identity: str) -> tuple[str, str, dict[str, float], dict[str, float]]:
@@ -69,5 +71,7 @@ def endpoints(trusted: str) -> None:
 
 def _answer(face: Face) -> tuple[str, str, dict[str, float], dict[str, float]]:
     files = write_files(face)
-    shown = {name: round(float(share), 4) for name, share in zip(EMOTIONS, read(face).shown, strict=True)}
-    return files[".glb"], files[".png"], shown, by_name(face.weights)
+    emotions = {
+        name: round(float(share), 4) for name, share in zip(EMOTIONS, emotions_of(face).of_picture, strict=True)
+    }
+    return files[".glb"], files[".png"], emotions, by_name(face.weights)

@@ -24,18 +24,18 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
         label="Animation", interactive=False, height=320, visible=False, alt_text="The face, moving", buttons=[]
     )
     with gr.Row():
-        taken = [gr.DownloadButton(label, visible=False, size="sm") for label in ("Animated GLB", "GIF")]
+        downloads = [gr.DownloadButton(label, visible=False, size="sm") for label in ("Animated GLB", "GIF")]
     ends = gr.State(None)
 
     def between(ends: tuple[str, str, np.ndarray], part: float, identity: str) -> Face:
-        one, other, weights = ends
-        words = one if part == 0 else other if part == 1 else ""  # a blend is neither, so it is compared with neither
+        start, end, weights = ends
+        words = start if part == 0 else end if part == 1 else ""  # a blend is neither, so it is compared with neither
         return Face(((1 - part) * weights[0] + part * weights[1]).astype(np.float32), identity, words)
 
     @in_words
-    def show(one: str, other: str, part: float, identity: str) -> list[Any]:
-        weights = np.concatenate([generate(text, models[0], trusted=models[0]) for text in (one, other)])
-        ends = (one.strip(), other.strip(), weights)
+    def show(start: str, end: str, part: float, identity: str) -> list[Any]:
+        weights = np.concatenate([generate(text, models[0], trusted=models[0]) for text in (start, end)])
+        ends = (start.strip(), end.strip(), weights)
         head = Face(weights[0], identity, ends[0]).identity  # one head all the way
         return [ends, *panel.show(between(ends, part, head))]
 
@@ -67,4 +67,4 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
         api_visibility="private",
     )
     part.release(settle, [ends, part, panel.face], panel.outputs, show_progress="hidden", api_visibility="private")
-    animate.click(play, [panel.face], [moving, *taken], api_visibility="private", show_progress_on=[moving])
+    animate.click(play, [panel.face], [moving, *downloads], api_visibility="private", show_progress_on=[moving])

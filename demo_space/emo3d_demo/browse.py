@@ -1,4 +1,4 @@
-"""Rows of the embedded sample, or of a dataset's Parquet files on the Hub, read where they lie and a page at a time."""
+"""Rows of the embedded sample, or of a dataset's Parquet files on the Hub, read in place and a page at a time."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from emo3d_lab.sample import SPLITS
 SAMPLE = "sample"
 PAGE = 12
 MOST_READ = 2000
-"""Rows that one search looks through before it asks whether to go on."""
-LONGEST_LOOK = 20.0  # seconds, likewise
+"""Rows of one search; the visitor may go on from there."""
+LONGEST_LOOK = 20.0  # seconds of one search
 LARGEST_GROUP = 256_000_000
 """Bytes of a Parquet row group that are read at once."""
 
-_DESCRIPTIONS = ("description", "text_1", "text_2", "text_3")  # the latter in the release, as it was published
-_READINGS = tuple(f"blenshape_score_{number}" for number in range(1, 5))  # likewise, and so misspelt
+_DESCRIPTIONS = ("description", "text_1", "text_2", "text_3")  # the latter three in the published release
+_READINGS = tuple(f"blenshape_score_{number}" for number in range(1, 5))  # the release's spelling
 _COLUMNS = (*_DESCRIPTIONS, "descriptions", "intensities", *EMOTIONS, "blendshapes", *_READINGS, "identity")
 
 Files = dict[str, dict[str, list[str]]]
@@ -62,7 +62,7 @@ class Row:
     picture: bytes | None = None
 
     def matches(self, text: str, emotion: str | None) -> bool:
-        """Whether one of its descriptions holds the text, and no other emotion is stronger than the one given."""
+        """Whether one of its descriptions holds the text, and no other emotion is stronger than this one."""
         if text and not any(text.casefold() in description.casefold() for description in self.descriptions):
             return False
         if emotion is None or self.intensities is None:
@@ -71,18 +71,18 @@ class Row:
 
 
 class Page(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         rows: at most `PAGE`.
         stop: the place before which it stopped.
-        ended: there are no more rows.
-        space: what the files say of their blendshapes.
+        is_last: there are no more rows.
+        space: of the blendshapes, where the files say it.
     """
 
     rows: list[Row]
     stop: int
-    ended: bool
+    is_last: bool
     space: Space | None
 
 
@@ -107,26 +107,26 @@ class Dataset:
             ValueError: files without descriptions and blendshapes, or that cannot be read.
             OSError: the Hub broke off, or a file is damaged.
         """
-        found: list[Row] = []
+        matches: list[Row] = []
         stop, space, until = start, None, time.monotonic() + LONGEST_LOOK
         try:
             with closing(self._rows(self.files[config][split], start)) as rows:
                 for row, space, picture in rows:
-                    if len(found) == PAGE or row.place - start == MOST_READ or time.monotonic() > until:
-                        return Page(found, stop, False, space)
+                    if len(matches) == PAGE or row.place - start == MOST_READ or time.monotonic() > until:
+                        return Page(matches, stop, False, space)
                     stop = row.place + 1
                     if row.matches(text, emotion):
-                        found.append(replace(row, picture=picture()))
+                        matches.append(replace(row, picture=picture()))
         except Exception as error:  # of the HTTP library, which is another one in another version, or of Arrow
             if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
                 raise
             raise OSError("The Hub broke off, or a file of this dataset is damaged. Please try again.") from error
-        return Page(found, stop, True, space)
+        return Page(matches, stop, True, space)
 
     def _rows(
         self, names: list[str], start: int
     ) -> Generator[tuple[Row, Space | None, Callable[[], bytes | None]], None, None]:
-        """Rows, the space that their file says, and what reads a row's picture."""
+        """Rows, the space of their file, and a function that reads the row's picture."""
         begin = 0
         for name in names:
             with self.open(name) as source, parquet.ParquetFile(source, pre_buffer=True) as file:
@@ -135,8 +135,8 @@ class Dataset:
                     first = max(start - begin, 0)
                     if first < (size := file.metadata.row_group(group).num_rows):
                         pictures = lru_cache(maxsize=1)(partial(_pictures, file, group))
-                        # No search looks at more, so that the rest of a large group need not become Python.
-                        cells = _read(file, group, _COLUMNS, first, MOST_READ + 1).to_pylist()
+                        # No search needs more, so the rest of a large group does not become Python objects.
+                        cells = _read_columns(file, group, _COLUMNS, first, MOST_READ + 1).to_pylist()
                         for place, row in enumerate(cells, first):
                             yield _row(begin + place, row), space, partial(_at, pictures, place)
                     begin += size
@@ -167,14 +167,14 @@ def open_dataset(name: str) -> Dataset:
 
 
 def _by_card(names: list[str], card: Mapping[str, Any]) -> Files:
-    """Files by config and split as the card says, the default config first. Only names given can match a pattern."""
+    """Files by config and split as the card says, the default config first. A pattern only picks from `names`."""
     files: Files = {}
     for config in sorted(_dicts(card.get("configs")), key=lambda config: config.get("default") is not True):
-        given = config.get("data_files")
-        parts = _dicts(given) or [{"split": "train", "path": given}]
+        data_files = config.get("data_files")
+        parts = _dicts(data_files) or [{"split": "train", "path": data_files}]
         splits = {str(part.get("split")): _matching(names, part.get("path")) for part in parts}
         if any(splits.values()):
-            files[str(config.get("config_name"))] = {split: found for split, found in splits.items() if found}
+            files[str(config.get("config_name"))] = {split: matches for split, matches in splits.items() if matches}
     return files
 
 
@@ -182,8 +182,8 @@ def _by_name(names: list[str]) -> Files:
     """Files by the split in their name, all of one config; the train split where there is none in it."""
     splits: dict[str, list[str]] = {}
     for name in names:
-        said = re.search(rf"(?<![a-z])({'|'.join(SPLITS)})(?![a-z])", name)
-        splits.setdefault(said[0] if said else "train", []).append(name)
+        split = re.search(rf"(?<![a-z])({'|'.join(SPLITS)})(?![a-z])", name)
+        splits.setdefault(split[0] if split else "train", []).append(name)
     return {"default": splits}
 
 
@@ -192,7 +192,7 @@ def _dicts(values: Any) -> list[dict[str, Any]]:
 
 
 def _matching(names: list[str], patterns: Any) -> list[str]:
-    """Names that a card's pattern, or one of several, stands for; a star stays within a folder, two do not."""
+    """Names that match a card's pattern, or one of several; `*` stays within a folder, `**` does not."""
     return [
         name
         for name in names
@@ -204,17 +204,17 @@ def _matching(names: list[str], patterns: Any) -> list[str]:
 
 
 def _check_schema(schema: pa.Schema) -> Space | None:
-    """The space that a file says; the release as it was published says none, and has readings."""
+    """The space that a file names; the published release names none, and has readings."""
     names = schema.names
     if not {*_DESCRIPTIONS, "descriptions"} & {*names} or not {"blendshapes", *_READINGS} & {*names}:
         raise ValueError(f"Expected the columns description and blendshapes, got {', '.join(names)[:300]}.")
     if "blendshapes" not in names:
         return "reading"
-    said = (schema.metadata or {}).get(b"space")
-    return {b"reading": "reading", b"weights": "weights"}.get(said)  # type: ignore[return-value,arg-type]
+    space = (schema.metadata or {}).get(b"space")
+    return {b"reading": "reading", b"weights": "weights"}.get(space)  # type: ignore[return-value,arg-type]
 
 
-def _read(
+def _read_columns(
     file: parquet.ParquetFile, group: int, columns: tuple[str, ...], first: int = 0, count: int | None = None
 ) -> pa.Table:
     """Some columns of a row group, unless they are too large in memory."""
@@ -226,25 +226,25 @@ def _read(
 
 def _pictures(file: parquet.ParquetFile, group: int) -> pa.ChunkedArray | None:
     """The column of pictures, None where there is none."""
-    return _read(file, group, ("image",))["image"] if "image" in file.schema_arrow.names else None
+    return _read_columns(file, group, ("image",))["image"] if "image" in file.schema_arrow.names else None
 
 
 def _at(pictures: Callable[[], pa.ChunkedArray | None], place: int) -> bytes | None:
-    """A picture's bytes; where a dataset names a path instead, that is not followed."""
+    """A picture's bytes; a path in their place is not followed."""
     column = pictures()
-    held = None if column is None else column[place].as_py()
-    held = held.get("bytes") if isinstance(held, dict) else held
-    return held if isinstance(held, bytes) else None
+    cell = None if column is None else column[place].as_py()
+    data = cell.get("bytes") if isinstance(cell, dict) else cell
+    return data if isinstance(data, bytes) else None
 
 
 def _row(place: int, cells: Mapping[str, Any]) -> Row:
     several = cells.get("descriptions")
     texts = [*(cells.get(name) for name in _DESCRIPTIONS), *(several if isinstance(several, list) else [several])]
     blendshapes, problem = None, ""
-    given = next((cells[name] for name in ("blendshapes", *_READINGS) if cells.get(name) is not None), None)
-    if given is not None:
+    vector = next((cells[name] for name in ("blendshapes", *_READINGS) if cells.get(name) is not None), None)
+    if vector is not None:
         try:
-            blendshapes = as_expressions([given], None if "blendshapes" in cells else "mediapipe")[0]
+            blendshapes = as_expressions([vector], None if "blendshapes" in cells else "mediapipe")[0]
         except (ValueError, TypeError) as error:
             problem = str(error).partition(" in row 0")[0]
     try:

@@ -17,9 +17,11 @@ from emo3d_demo.api import endpoints
 from emo3d_demo.blend import blend_tab
 from emo3d_demo.compare import compare_tab
 from emo3d_demo.describe import describe_tab
+from emo3d_demo.emotions import prior
 from emo3d_demo.explore import explore_tab
-from emo3d_demo.faces import Face, parse_link, prior
+from emo3d_demo.faces import Face
 from emo3d_demo.judge import judge_tab
+from emo3d_demo.links import parse_link
 from emo3d_demo.many import many_tab
 from emo3d_demo.panel import Panel
 from emo3d_demo.picture import picture_tab
@@ -46,23 +48,23 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
             with gr.Tab("Make", id="make"), gr.Row(elem_id="page"):
                 making = gr.Column(elem_id="make")
                 with gr.Column(elem_id="shown"):
-                    shown = Panel()
+                    face_panel = Panel()
                 with making, gr.Tabs():
                     with gr.Tab("Describe"):
-                        describe, inputs, outputs = describe_tab(shown, models)
+                        describe, inputs, outputs = describe_tab(face_panel, models)
                     with gr.Tab("Adjust") as adjusting:
-                        adjust_tab(shown, adjusting)
+                        adjust_tab(face_panel, adjusting)
                     with gr.Tab("Picture"):
-                        picture_tab(shown)
+                        picture_tab(face_panel)
                     with gr.Tab("Blend"):
-                        blend_tab(shown, models)
+                        blend_tab(face_panel, models)
                     with gr.Tab("Many"):
-                        many_tab(shown, models)
+                        many_tab(face_panel, models)
                     with gr.Tab("Compare"):
-                        compare_tab(shown)
+                        compare_tab(face_panel)
             with gr.Tab("Explore") as exploring:
-                taken = explore_tab(exploring, shown)
-                taken.success(lambda: gr.Tabs(selected="make"), None, tabs, api_visibility="private")
+                choice = explore_tab(exploring, face_panel)
+                choice.success(lambda: gr.Tabs(selected="make"), None, tabs, api_visibility="private")
             with gr.Tab("Score"):
                 score_tab()
             with gr.Tab("Judge"):
@@ -82,14 +84,14 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
             if link.weights is None:
                 return [link.description, link.identity, *describe(link.description, *others[:-1], link.identity)]
             face = Face(link.weights, link.identity, link.description)
-            return [link.description, link.identity, link.weights[None], 0, gr.skip(), *shown.show(face)]
+            return [link.description, link.identity, link.weights[None], 0, gr.skip(), *face_panel.show(face)]
 
         page.load(
             reopen,
             inputs,
-            [inputs[0], shown.identity, *outputs],
+            [inputs[0], face_panel.identity, *outputs],
             api_visibility="private",
-            show_progress_on=[shown.picture],
+            show_progress_on=[face_panel.picture],
         )
     return page
 

@@ -49,30 +49,30 @@ def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[
         )
         seed = gr.Number(0, label="Random seed of the variants", precision=0)
     variants = gr.Gallery(label="Variants: choose one", columns=3, height=220, visible=False, allow_preview=False)
-    generated, chosen = gr.State(np.zeros((1, 51), np.float32)), gr.State(0)
+    expressions, place = gr.State(np.zeros((1, 51), np.float32)), gr.State(0)
 
     @in_words
     def describe(
         description: str, model: str, samples: float, seed: float, strength: float, identity: str
     ) -> list[Any]:
-        drawn = generate(description, model, samples=int(samples), seed=int(seed), trusted=models[0])
-        faces = [Face(strengthen(weights, strength), identity, description.strip()) for weights in drawn]
+        expressions = generate(description, model, samples=int(samples), seed=int(seed), trusted=models[0])
+        faces = [Face(strengthen(weights, strength), identity, description.strip()) for weights in expressions]
         gallery = gr.Gallery(
             [portrait(face, 192) for face in faces] if len(faces) > 1 else None, visible=len(faces) > 1
         )
-        return [drawn, 0, gallery, *panel.show(faces[0])]
+        return [expressions, 0, gallery, *panel.show(faces[0])]
 
-    def again(drawn: np.ndarray, chosen: int, strength: float, face: Face) -> list[Any]:
-        return panel.show(Face(strengthen(drawn[chosen], strength), face.identity, face.description))
+    def again(expressions: np.ndarray, place: int, strength: float, face: Face) -> list[Any]:
+        return panel.show(Face(strengthen(expressions[place], strength), face.identity, face.description))
 
-    def choose(drawn: np.ndarray, strength: float, face: Face, selected: gr.SelectData) -> list[Any]:
-        return [selected.index, *again(drawn, selected.index, strength, face)]
+    def choose(expressions: np.ndarray, strength: float, face: Face, event: gr.SelectData) -> list[Any]:
+        return [event.index, *again(expressions, event.index, strength, face)]
 
     inputs = [description, model, samples, seed, strength, panel.identity]
-    outputs = [generated, chosen, variants, *panel.outputs]
+    outputs = [expressions, place, variants, *panel.outputs]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [panel.picture]}
     gr.on([show.click, description.submit], describe, inputs, outputs, **quiet)
     examples.load_input_event.then(describe, inputs, outputs, **quiet)
-    strength.release(again, [generated, chosen, strength, panel.face], panel.outputs, **quiet)
-    variants.select(choose, [generated, strength, panel.face], [chosen, *panel.outputs], **quiet)
+    strength.release(again, [expressions, place, strength, panel.face], panel.outputs, **quiet)
+    variants.select(choose, [expressions, strength, panel.face], [place, *panel.outputs], **quiet)
     return describe, inputs, outputs

@@ -59,11 +59,11 @@ _TO_TOP = """() => document.getElementById("looked").scrollIntoView({behavior: "
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for, and where.
+    """A search.
 
     Attributes:
-        starts: where the pages so far begin, the one that is shown last.
-        stop: where the next one begins.
+        starts: places where the pages so far begin, ending with the current one.
+        stop: place where the next page begins.
     """
 
     name: str
@@ -81,10 +81,10 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
 
     Args:
         tab: the one it stands in, whose first opening shows the sample.
-        panel: where a face goes that is taken.
+        panel: where the face goes that a visitor chooses.
 
     Returns:
-        The event of taking a face, None without a panel.
+        The event of that choice, None without a panel.
     """
     gr.Markdown(INTRODUCTION)
     with gr.Row():
@@ -103,7 +103,7 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
     with gr.Row():
         back = gr.Button("Previous", interactive=False)
         onward = gr.Button("Next", interactive=False)
-    shown = gr.State(None)
+    current = gr.State(None)
     faces = gr.State([])
 
     @in_words
@@ -112,23 +112,23 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         config = query.config if query.config in dataset.files else next(iter(dataset.files))
         splits = list(dataset.files[config])
         split = query.split if query.split in splits else splits[0]
-        wanted = None if query.emotion == ANY else query.emotion
-        page = dataset.look(config, split, query.starts[-1], query.text, wanted)
-        found = [_face(row, page.space or query.space) for row in page.rows]
-        figures = [_card(number, row, face) for number, (row, face) in enumerate(zip(page.rows, found, strict=True))]
+        emotion = None if query.emotion == ANY else query.emotion
+        page = dataset.look(config, split, query.starts[-1], query.text, emotion)
+        faces = [_face(row, page.space or query.space) for row in page.rows]
+        figures = [_card(number, row, face) for number, (row, face) in enumerate(zip(page.rows, faces, strict=True))]
         return [
             gr.Dropdown(list(dataset.files), value=config),
             gr.Dropdown(splits, value=split),
             _status(query, page),
             f'<div class="rows">{"".join(figures)}</div>',
             gr.Button(interactive=len(query.starts) > 1),
-            gr.Button(interactive=not page.ended),
+            gr.Button(interactive=not page.is_last),
             replace(query, config=config, split=split, stop=page.stop),
-            found,
+            faces,
         ]
 
-    def look(name: str, text: str, *others: Any) -> list[Any]:
-        return show(Query(name.strip(), (text or "").strip(), *others))  # empty is None before the tab is seen
+    def look(name: str, text: str, *choices: Any) -> list[Any]:
+        return show(Query(name.strip(), (text or "").strip(), *choices))  # Gradio gives None before the tab is opened
 
     @in_words
     def take(faces: list[Face | None], event: gr.EventData) -> list[Any]:
@@ -137,24 +137,27 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
             raise ValueError("Please choose a face first.")
         return [face.identity, *panel.show(face)]
 
-    asked = [name, text, emotion, config, split, space]
-    outputs = [config, split, status, cards, back, onward, shown, faces]
+    inputs = [name, text, emotion, config, split, space]
+    outputs = [config, split, status, cards, back, onward, current, faces]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [cards]}
     gr.on(
         [search.click, name.submit, text.submit, emotion.input, config.input, split.input],
         look,
-        asked,
+        inputs,
         outputs,
         **quiet,
     )
     tab.select(
-        lambda shown, *asked: [gr.skip()] * len(outputs) if shown else look(*asked), [shown, *asked], outputs, **quiet
+        lambda query, *values: [gr.skip()] * len(outputs) if query else look(*values),
+        [current, *inputs],
+        outputs,
+        **quiet,
     )
-    for button, turned in (
-        (onward, lambda shown: show(replace(shown, starts=(*shown.starts, shown.stop)))),
-        (back, lambda shown: show(replace(shown, starts=shown.starts[:-1]))),
+    for button, turn in (
+        (onward, lambda query: show(replace(query, starts=(*query.starts, query.stop)))),
+        (back, lambda query: show(replace(query, starts=query.starts[:-1]))),
     ):
-        button.click(turned, shown, outputs, **quiet).success(js=_TO_TOP, api_visibility="private")
+        button.click(turn, current, outputs, **quiet).success(js=_TO_TOP, api_visibility="private")
     if panel is None:
         return None
     return cards.click(take, [faces], [panel.identity, *panel.outputs], **quiet)
@@ -168,17 +171,17 @@ def _face(row: Row, space: Space) -> Face | None:
 
 
 def _status(query: Query, page: Page) -> str:
-    """How far the search came, and what the blendshapes are."""
+    """Sentences on the rows that were searched and the space of their blendshapes."""
     start = query.starts[-1]
     count = page.stop - start
     where = f"{count:,} rows ({start:,} to {page.stop - 1:,})" if count else "no rows"
-    more = "this is the end" if page.ended else "press <b>Next</b> to search further"
+    more = "this is the end" if page.is_last else "press <b>Next</b> to search further"
     space = page.space or query.space
-    said = "as the files say" if page.space else "as chosen, since the files do not say"
-    calibrated = f", rendered as weights ({name_calibration(space)})" if space == "reading" else ""
+    source = "as the files say" if page.space else "as chosen, since the files do not say"
+    calibration = f", rendered as weights ({name_calibration(space)})" if space == "reading" else ""
     return (
         f'<p role="status">Searched {where}, found {len(page.rows)}; {more}. '
-        f"Blendshapes are <b>{space}</b>, {said}{calibrated}.</p>"
+        f"Blendshapes are <b>{space}</b>, {source}{calibration}.</p>"
     )
 
 
@@ -191,23 +194,23 @@ def _card(number: int, row: Row, face: Face | None) -> str:
     else:
         pictures += f"<div>{escape(row.problem[:200]) or 'No face was found in this picture.'}</div>"
         take = ""
-    said = "".join(f"<p>{escape(text[:LONGEST_SHOWN])}</p>" for text in row.descriptions)
+    descriptions = "".join(f"<p>{escape(text[:LONGEST_SHOWN])}</p>" for text in row.descriptions)
     emotions = ""
     if row.intensities is not None:
         shares = zip(EMOTIONS, distribution(row.intensities[None])[0].tolist(), strict=True)
         emotions = bars("Emotions", [(name, [share]) for name, share in shares if share])
     return (
-        f'<figure><div class="pair">{pictures}</div><figcaption>{said}{emotions}'
+        f'<figure><div class="pair">{pictures}</div><figcaption>{descriptions}{emotions}'
         f"<small>row {row.place}{take}</small></figcaption></figure>"
     )
 
 
-def _picture(picture: Any, what: str, place: int) -> str:
-    """A picture as HTML; of bytes that are no picture, or too large a one, a note."""
+def _picture(picture: Any, title: str, place: int) -> str:
+    """A picture as HTML; a note in place of bytes that are no picture, or too large a one."""
     try:
         if isinstance(picture, bytes):
             picture = open_picture(picture, largest=MOST_PIXELS, longest=SIDE)
         source = encode_picture(picture, SIDE)
-        return f'<div title="{what}"><img src="{source}" alt="{what.capitalize()} of row {place}"></div>'
+        return f'<div title="{title}"><img src="{source}" alt="{title.capitalize()} of row {place}"></div>'
     except (OSError, ValueError):
         return "<div>This picture cannot be shown.</div>"

@@ -1,4 +1,4 @@
-"""The tab where people judge faces, and the one that says how far they agree."""
+"""The tab where people judge faces, and the tab with their agreement."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ROWS = 40
 LONGEST_NAME = 40
 
 KINDS: dict[str, Kind] = {"One face: do the emotions fit?": "fit", "Two faces: which shows it better?": "pair"}
-ASKED = {
+QUESTIONS = {
     "fit": "Do these emotions fit this description and this face?",
     "pair": "Which face shows the description better?",
 }
-SHOWN = {"kl_divergence": "KL divergence", "mse": "MSE"}
+LABELS = {"kl_divergence": "KL divergence", "mse": "MSE"}
 BETTER = {"The first": "first", "The second": "second", "Both the same": "same"}
 
 WELCOME = """Help to check the score: read a description, look at a face, and say whether the emotions beside it fit.
@@ -54,17 +54,17 @@ def judge_tab() -> None:
             question, asked_at = gr.State(None), gr.State(0.0)
             progress = gr.Markdown()
             with gr.Column(visible=False) as asking:
-                described = gr.HTML()
+                description = gr.HTML()
                 with gr.Row():
                     views = [
                         gr.Image(interactive=False, height=340, label=label, buttons=[], alt_text=f"{label} to judge")
                         for label in ("Face", "Second face")
                     ]
                     with gr.Column() as fit:
-                        shown = gr.HTML()
+                        chart = gr.HTML()
                         agree = gr.Button("Agree", variant="primary")
                         with gr.Accordion("Disagree, and correct the emotions", open=False):
-                            corrected = [
+                            corrections = [
                                 gr.Slider(0, 1, step=0.1, label=emotion.capitalize(), buttons=[])
                                 for emotion in EMOTIONS
                             ]
@@ -74,26 +74,26 @@ def judge_tab() -> None:
         with gr.Tab("Agreement") as agreement:
             report = gr.HTML()
 
-    asked = [question, asked_at, progress, asking, described, *views, fit, shown, pair, *corrected]
+    outputs = [question, asked_at, progress, asking, description, *views, fit, chart, pair, *corrections]
 
     def ask(name: str, kind: str) -> list[Any]:
         annotator = _check_name(name)
-        kept, tasks = _answers(), _study()
+        study = _study()
         short = KINDS[kind]
-        answered = kept.tasks_of(annotator)
-        everything = tasks.order(annotator, short)
-        task = tasks.next(annotator, short, answered)
-        done = sum(one.id in answered for one in everything)
+        answers = _answers().tasks_of(annotator)
+        tasks = study.order(annotator, short)
+        task = study.next(annotator, short, answers)
+        count = len(answers & {entry.id for entry in tasks})
         if task is None:
-            nothing = [gr.skip()] * (len(asked) - 4)
-            return [None, 0.0, gr.Markdown(THANKS), gr.Column(visible=False), *nothing]
-        pictures = tasks.pictures(task)
-        (wanted,) = distribution(task.intensities)
-        rows = [(emotion, [float(share)]) for emotion, share in zip(EMOTIONS, wanted, strict=True)]
+            unchanged = [gr.skip()] * (len(outputs) - 4)
+            return [None, 0.0, gr.Markdown(THANKS), gr.Column(visible=False), *unchanged]
+        pictures = study.pictures(task)
+        (shares,) = distribution(task.intensities)
+        rows = [(emotion, [float(share)]) for emotion, share in zip(EMOTIONS, shares, strict=True)]
         return [
             task.id,
             time.monotonic(),
-            gr.Markdown(f"**{ASKED[short]}** Question {done + 1} of {len(everything)}."),
+            gr.Markdown(f"**{QUESTIONS[short]}** Question {count + 1} of {len(tasks)}."),
             gr.Column(visible=True),
             f"<p class='described'>“{escape(task.description)}”</p>",
             gr.Image(pictures[0], label="Face" if len(pictures) == 1 else "First face"),
@@ -104,34 +104,34 @@ def judge_tab() -> None:
             *(round(float(value), 1) for value in task.intensities),
         ]
 
-    def keep(name: str, kind: str, task: str | None, asked_at: float, **said: Any) -> list[Any]:
+    def answer(name: str, kind: str, task: str | None, asked_at: float, **values: Any) -> list[Any]:
         if task is None or task not in _study().tasks:
             raise ValueError("Please start first.")
         seconds = round(time.monotonic() - asked_at, 1)
-        _answers().add(Answer(_check_name(name), task, seconds=seconds, **said))
+        _answers().add(Answer(_check_name(name), task, seconds=seconds, **values))
         return ask(name, kind)
 
     @in_words
-    def agreed(name: str, kind: str, task: str | None, asked_at: float) -> list[Any]:
-        return keep(name, kind, task, asked_at, agrees=True)
+    def send_agreement(name: str, kind: str, task: str | None, asked_at: float) -> list[Any]:
+        return answer(name, kind, task, asked_at, agrees=True)
 
     @in_words
-    def disagreed(name: str, kind: str, task: str | None, asked_at: float, *values: float) -> list[Any]:
+    def send_correction(name: str, kind: str, task: str | None, asked_at: float, *values: float) -> list[Any]:
         if not any(values):
             raise ValueError("Please give at least one emotion more than 0.")
-        return keep(name, kind, task, asked_at, agrees=False, intensities=[float(value) for value in values])
+        return answer(name, kind, task, asked_at, agrees=False, intensities=[float(value) for value in values])
 
     @in_words
-    def preferred(name: str, kind: str, task: str | None, asked_at: float, label: str) -> list[Any]:
-        return keep(name, kind, task, asked_at, better=BETTER[label])
+    def send_preference(name: str, kind: str, task: str | None, asked_at: float, label: str) -> list[Any]:
+        return answer(name, kind, task, asked_at, better=BETTER[label])
 
     state = [name, kind, question, asked_at]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [views[0]]}
-    gr.on([start.click, name.submit], in_words(ask), [name, kind], asked, **quiet)
-    agree.click(agreed, state, asked, **quiet)
-    disagree.click(disagreed, [*state, *corrected], asked, **quiet)
+    gr.on([start.click, name.submit], in_words(ask), [name, kind], outputs, **quiet)
+    agree.click(send_agreement, state, outputs, **quiet)
+    disagree.click(send_correction, [*state, *corrections], outputs, **quiet)
     for choice in choices:
-        choice.click(preferred, [*state, choice], asked, **quiet)
+        choice.click(send_preference, [*state, choice], outputs, **quiet)
     agreement.select(_report, None, report, api_visibility="private")
 
 
@@ -150,7 +150,7 @@ def _check_name(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _study() -> Study:
-    """The packaged study: references of the sample's test split, and what the quickstart generator makes of them."""
+    """The packaged study: references of the sample's test split, and the quickstart generator's faces for them."""
     rows = make_rows("test", ROWS, seed=2)
     descriptions = [row.description for row in rows]
     references = {
@@ -168,14 +168,14 @@ def _study() -> Study:
 
 @lru_cache(maxsize=1)
 def _answers() -> Answers:
-    """Where answers go: a dataset on the Hub where `EMO3D_ANSWERS_REPO` names one and a token is there, and a folder.
+    """The store of answers: a folder, and a dataset on the Hub if `EMO3D_ANSWERS_REPO` names one and there is a token.
 
     The folder is `EMO3D_ANSWERS`, by default one in the Hub's cache of this user.
     """
     folder = os.environ.get("EMO3D_ANSWERS")
     try:
-        kept = folder or cached_assets_path("emo3d", namespace="answers")
-        return Answers(kept, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)
+        path = folder or cached_assets_path("emo3d", namespace="answers")
+        return Answers(path, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)
     except OSError as error:
         if error.errno is None:  # of the Hub
             raise
@@ -184,31 +184,35 @@ def _answers() -> Answers:
 
 
 def _report() -> str:
-    found = measure_agreement(_answers().latest(), _study())
-    if not found.answers:
+    result = measure_agreement(_answers().latest(), _study())
+    if not result.answers:
         return "<p>No answers yet.</p>"
-    named = {
-        "Agreement with the distributions": ("agreement", found.agreement, f"published: {PUBLISHED_AGREEMENT:.0%}"),
-        "Krippendorff's alpha": ("alpha", found.alpha, "1: people agree with each other, 0: as by chance"),
-        "Distance of corrections": ("correction", found.correction, "total variation, 0 to 1"),
+    table = {
+        "Agreement with the distributions": ("agreement", result.agreement, f"published: {PUBLISHED_AGREEMENT:.0%}"),
+        "Krippendorff's alpha": ("alpha", result.alpha, "1: people agree with each other, 0: as by chance"),
+        "Distance of corrections": ("correction", result.correction, "total variation, 0 to 1"),
         **{
-            f"Agreement against {SHOWN[name]}": (
+            f"Agreement against {LABELS[name]}": (
                 f"correlation of {name}",
                 value,
                 "Spearman; below 0 where people, too, like faces with a lower number better",
             )
-            for name, value in found.correlations.items()
+            for name, value in result.correlations.items()
         },
         **{
-            f"Pairs in which the lower {SHOWN[name]} is preferred": (f"preference by {name}", value, "0.5 as by chance")
-            for name, value in found.preferences.items()
+            f"Pairs in which the lower {LABELS[name]} is preferred": (
+                f"preference by {name}",
+                value,
+                "0.5 as by chance",
+            )
+            for name, value in result.preferences.items()
         },
     }
     lines = []
-    for label, (key, value, note) in named.items():
+    for label, (key, value, note) in table.items():
         if value is not None:
-            ends = found.intervals.get(key)
-            shown = f"{value:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
-            lines.append(f"<tr><th scope='row'>{escape(label)}</th><td>{shown}</td><td>{escape(note)}</td></tr>")
-    people = f"{found.answers} answers to {found.tasks} questions; annotators: {found.annotators}"
+            ends = result.intervals.get(key)
+            cell = f"{value:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
+            lines.append(f"<tr><th scope='row'>{escape(label)}</th><td>{cell}</td><td>{escape(note)}</td></tr>")
+    people = f"{result.answers} answers to {result.tasks} questions; annotators: {result.annotators}"
     return f"<table class='agreement'><caption>{people}; 95% intervals</caption>{''.join(lines)}</table>"

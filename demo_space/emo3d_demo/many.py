@@ -31,25 +31,25 @@ def many_tab(panel: Panel, models: list[str]) -> None:
         label="Faces: choose one to see it in 3D", columns=3, visible=False, allow_preview=False, interactive=False
     )
     with gr.Row():
-        taken = [gr.DownloadButton(label, visible=False, size="sm") for label in ("ZIP: pictures and JSON", "Parquet")]
-    made = gr.State([])
+        files = [gr.DownloadButton(label, visible=False, size="sm") for label in ("ZIP: pictures and JSON", "Parquet")]
+    state = gr.State([])
 
     @in_words
     def show_all(text: str, identity: str) -> list[Any]:
         descriptions = check_lines(text)
         weights = generate_all(descriptions, models[0], trusted=models[0])
-        faces = [Face(row, identity, said) for row, said in zip(weights, descriptions, strict=True)]
+        faces = [Face(row, identity, text) for row, text in zip(weights, descriptions, strict=True)]
         pictures = [portrait(face, SIDE) for face in faces]
-        files = [gr.DownloadButton(value=str(path), visible=True) for path in _write(faces, pictures)]
+        buttons = [gr.DownloadButton(value=str(path), visible=True) for path in _write(faces, pictures)]
         gallery = gr.Gallery(list(zip(pictures, descriptions, strict=True)), visible=True)
-        return [faces, gallery, *files]
+        return [faces, gallery, *buttons]
 
-    def choose(faces: list[Face], selected: gr.SelectData) -> list[Any]:
-        return panel.show(faces[selected.index])
+    def choose(faces: list[Face], event: gr.SelectData) -> list[Any]:
+        return panel.show(faces[event.index])
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
-    show.click(show_all, [lines, panel.identity], [made, sheet, *taken], show_progress_on=[sheet, show], **quiet)
-    sheet.select(choose, [made], panel.outputs, show_progress_on=[panel.picture], **quiet)
+    show.click(show_all, [lines, panel.identity], [state, sheet, *files], show_progress_on=[sheet, show], **quiet)
+    sheet.select(choose, [state], panel.outputs, show_progress_on=[panel.picture], **quiet)
 
 
 def check_lines(text: str) -> list[str]:
@@ -58,13 +58,13 @@ def check_lines(text: str) -> list[str]:
     Raises:
         ValueError: none, more than `MOST`, or one that is too long; the message says in which line.
     """
-    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not numbered:
+    rows = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not rows:
         raise ValueError("Please write at least one description.")
-    if len(numbered) > MOST:
-        raise ValueError(f"Please use at most {MOST} descriptions at once, these are {len(numbered)}.")
+    if len(rows) > MOST:
+        raise ValueError(f"Please use at most {MOST} descriptions at once, these are {len(rows)}.")
     descriptions = []
-    for number, line in numbered:
+    for number, line in rows:
         try:
             descriptions.append(check_description(line))
         except ValueError as error:

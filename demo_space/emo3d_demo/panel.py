@@ -1,4 +1,4 @@
-"""The face that all tabs of the demo share: to turn, to look at, to read and to download."""
+"""The face that all tabs of the demo share: in 3D, as a picture, with its emotions and its files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
 from emo3d_demo.bars import bars
-from emo3d_demo.faces import AS_DESCRIBED, Face, Reading, by_name, link_query, portrait, prior, read, write_files
+from emo3d_demo.emotions import emotions_of, prior
+from emo3d_demo.faces import AS_DESCRIBED, Face, portrait, write_files
+from emo3d_demo.links import by_name, link_query
 
-LEADING = 8  # blendshapes shown
+LEADING = 8  # blendshapes in the table
 HEIGHT = 330
-TAKEN = {
+DOWNLOADS = {
     ".glb": "GLB",
     ".png": "PNG",
     ".json": "ARKit JSON",
@@ -52,7 +54,7 @@ class Panel:
     """The shared face; `outputs` are the components that `show` fills.
 
     Attributes:
-        face: `gr.State` of the `Face` that is shown.
+        face: `gr.State` of the current `Face`.
         identity: whose head, for all tabs.
     """
 
@@ -72,7 +74,7 @@ class Panel:
                     alt_text="The face, seen from the front",
                 )
             with gr.Row(elem_id="take"):
-                self.taken = [gr.DownloadButton(label, interactive=False, size="sm") for label in TAKEN.values()]
+                self.files = [gr.DownloadButton(label, interactive=False, size="sm") for label in DOWNLOADS.values()]
         with gr.Column(elem_id="says"):
             self.identity = gr.Dropdown(
                 [AS_DESCRIBED, *IDENTITIES],
@@ -89,7 +91,7 @@ class Panel:
             )
             self.query.change(None, [self.query], [self.link], js=_ADDRESS, api_visibility="private")
         self.quick_outputs = [self.face, self.picture, self.blendshapes]
-        self.outputs = [*self.quick_outputs, self.model, self.emotions, self.query, *self.taken]
+        self.outputs = [*self.quick_outputs, self.model, self.emotions, self.query, *self.files]
         self.identity.input(
             lambda face, identity: self.show(Face(face.weights, identity, face.description)),
             [self.face, self.identity],
@@ -100,15 +102,15 @@ class Panel:
 
     @staticmethod
     def quick(face: Face) -> list[Any]:
-        """What follows a slider at once: values of `quick_outputs`."""
+        """What changes while a slider moves: values of `quick_outputs`."""
         return [face, portrait(face), leading(face)]
 
     @classmethod
     def show(cls, face: Face) -> list[Any]:
         """Everything about a face: values of `outputs`."""
         files = write_files(face)
-        taken = [gr.DownloadButton(value=files[ending], interactive=True) for ending in TAKEN]
-        return [face, files[".png"], leading(face), files[".glb"], emotions(read(face)), link_query(face), *taken]
+        downloads = [gr.DownloadButton(value=files[ending], interactive=True) for ending in DOWNLOADS]
+        return [face, files[".png"], leading(face), files[".glb"], emotions(face), link_query(face), *downloads]
 
 
 def leading(face: Face) -> str:
@@ -118,18 +120,19 @@ def leading(face: Face) -> str:
     return bars("Leading blendshapes (weights)", [(name, [weights[name]]) for name in strongest])
 
 
-def emotions(reading: Reading) -> str:
-    """What was described beside what is shown, and how far apart they are."""
-    if reading.described is None or reading.divergence is None:
-        rows = [(name, [value]) for name, value in zip(EMOTIONS, reading.shown.tolist(), strict=True)]
+def emotions(face: Face) -> str:
+    """The emotions of the picture beside those of the description as bars, and their divergence."""
+    result = emotions_of(face)
+    if result.of_description is None or result.divergence is None:
+        rows = [(name, [value]) for name, value in zip(EMOTIONS, result.of_picture.tolist(), strict=True)]
         return bars("Emotions read from the picture", rows)
-    pairs = zip(EMOTIONS, reading.shown.tolist(), reading.described.tolist(), strict=True)
+    pairs = zip(EMOTIONS, result.of_picture.tolist(), result.of_description.tolist(), strict=True)
     table = bars(
         "Emotions read from the picture and from the description",
-        [(name, [shown, described]) for name, shown, described in pairs],
+        [(name, [*values]) for name, *values in pairs],
         ("picture", "description"),
     )
     return (
-        f"{table}<p class='key'>Divergence <b>{max(reading.divergence, 0):.2f}</b> nats: 0 means that both agree; "
+        f"{table}<p class='key'>Divergence <b>{max(result.divergence, 0):.2f}</b> nats: 0 means that both agree; "
         f"{prior():.2f} is what the same average emotions would get for every description.</p>"
     )

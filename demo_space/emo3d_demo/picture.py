@@ -16,10 +16,10 @@ from emo3d_demo.faces import Face, portrait
 from emo3d_demo.panel import Panel
 from emo3d_lab.landmarker import FaceReader
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # and none that starts another program
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # none that starts another program
 MOST_PIXELS = 40_000_000
 LONGEST_READ = 2048
-"""Pixels of the longer side that are read; a face fills far fewer."""
+"""Pixels of the longer side that are read."""
 
 _reader: FaceReader | None = None
 _lock = Lock()  # one instrument for all visitors, and it reads one picture at a time
@@ -63,9 +63,9 @@ def picture_tab(panel: Panel) -> None:
     photograph = gr.Image(
         type="filepath", sources=["upload", "webcam"], label="Photograph", height=280, buttons=[], format="png"
     )
-    # Gradio's own opens what is uploaded before anybody can look at it, and keeps a second file of what is not RGB.
+    # Gradio's own opens an upload before it can be checked, and stores a second file of pictures that are not RGB.
     photograph.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
-    compared = gr.Gallery(
+    comparison = gr.Gallery(
         label="The expression on this head",
         columns=2,
         height=260,
@@ -95,7 +95,7 @@ def picture_tab(panel: Panel) -> None:
     photograph.input(
         show,
         [photograph, panel.identity],
-        [compared, note, *panel.outputs],
+        [comparison, note, *panel.outputs],
         api_visibility="private",
         show_progress_on=[panel.picture],
     )

@@ -1,8 +1,8 @@
-"""What visitors of a page may have loaded: public repositories of the Hub, without this process's token, and small.
+"""Repositories that visitors may have loaded: public ones of the Hub, without this process's token, and small.
 
-Every id that a visitor names, or that what a visitor names does in turn (the encoder of a generator), goes through
-`public_info`. A generator is fetched without a token and checked before anything of it is built; what it stands on is
-fetched in the same way, and the generator is pointed at that copy, so that nothing is looked up any more.
+Every id from a visitor, or from a repository that a visitor names (the encoder of a generator), goes through
+`public_info`. A generator is fetched without a token and checked before anything of it is built; its encoder is fetched
+in the same way, and the generator uses that copy, so that later nothing is looked up.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FILES = (
 
 
 def check_id(id: str, kind: str) -> str:
-    """Make sure that a name a visitor gives is an id on the Hub, and no path on this machine.
+    """Make sure that a visitor's name is an id on the Hub, and no path on this machine.
 
     Raises:
         ValueError: it is not.
@@ -58,25 +58,25 @@ def check_id(id: str, kind: str) -> str:
 
 
 def public_info(
-    id: str, named: str, kind: Literal["model", "dataset"] = "model", revision: str | None = None, instead: str = ""
+    id: str, expected: str, kind: Literal["model", "dataset"] = "model", revision: str | None = None, instead: str = ""
 ) -> Any:
     """Look up a public repository, without the token that this process may have.
 
     Args:
         id: on the Hub.
-        named: what was expected, for messages.
+        expected: for messages.
         kind: of the repository.
         revision: branch, tag or commit.
         instead: what needs no network, for messages.
 
     Returns:
-        What `HfApi.repo_info` answers, with sizes of files.
+        The answer of `HfApi.repo_info`, with sizes of files.
 
     Raises:
         ValueError: no id, or a path.
         OSError: no such repository, one that is not public, or the Hub cannot be reached.
     """
-    check_id(id, named)
+    check_id(id, expected)
     try:
         return HfApi(token=False).repo_info(id, repo_type=kind, revision=revision, files_metadata=True, timeout=10)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
@@ -87,15 +87,15 @@ def public_info(
 
 
 def load_public_generator(id: str) -> Generator:
-    """Load a generator that a visitor names, and what it stands on: from public repositories, without a token.
+    """Load a generator that a visitor names, and its encoder: from public repositories, without a token.
 
     Args:
         id: on the Hub.
 
     Raises:
-        ValueError: an id that is none, there or in the configuration; a repository or model that is too large, without
-            safetensors, or of a kind that is not loaded here.
-        OSError: a repository that there is not or that is not public, or the Hub cannot be reached.
+        ValueError: a bad id, from the visitor or in the configuration; a repository or model that is too large, without
+            safetensors, or of another kind.
+        OSError: a repository that is missing or not public, or the Hub cannot be reached.
     """
     info = public_info(id, "a generator: quickstart, or one", instead="the generator quickstart")
     return _load(id, info.sha)
@@ -110,13 +110,13 @@ def _load(id: str, commit: str) -> Generator:
         raise ValueError(f"Expected a generator of type {', '.join(MODELS)}, {id} is of type {kind!r:.60}.")
     check_numbers(config, id)
     text = kind == "emo3d-expression"
-    own = config.get("encoder_config") if text else None
-    if own is not None:
-        _check_kind(own, TEXT_ENCODERS, id)
+    encoder_config = config.get("encoder_config") if text else None
+    if encoder_config is not None:
+        _check_kind(encoder_config, TEXT_ENCODERS, id)
     field = "encoder" if text else "backbone"
     base = _base(config.get(field), config.get(f"{field}_revision"), TEXT_ENCODERS if text else DUAL_ENCODERS, id)
-    known: Any = AutoConfig.for_model(**{name: value for name, value in config.items() if name not in _CODE})
-    _check_count(lambda: MODELS[kind](known), id)
+    settings: Any = AutoConfig.for_model(**{name: value for name, value in config.items() if name not in _CODE})
+    _check_count(lambda: MODELS[kind](settings), id)
     generator: Any = load_generator(folder)
     if base is not None:
         setattr(generator.config, field, str(base))
@@ -128,15 +128,15 @@ _CODE = ("auto_map", "custom_pipelines")
 _PROCESSOR, _TOKENIZER = "preprocessor_config.json", "tokenizer_config.json"
 
 
-def _base(id: Any, revision: Any, kinds: tuple[str, ...], named_by: str) -> Path | None:
-    """Folder of what a generator stands on, fetched and checked; None where this package carries it."""
+def _base(id: Any, revision: Any, kinds: tuple[str, ...], generator: str) -> Path | None:
+    """Folder of a generator's encoder, fetched and checked; None where this package carries it."""
     if id is None:
-        raise ValueError(f"Expected the name of an encoder in the configuration of {named_by}, it has none.")
+        raise ValueError(f"Expected the name of an encoder in the configuration of {generator}, it has none.")
     if not isinstance(id, str) or not isinstance(revision, str | None):
-        raise ValueError(f"Expected the name of an encoder in the configuration of {named_by}, got {id!r:.60}.")
+        raise ValueError(f"Expected the name of an encoder in the configuration of {generator}, got {id!r:.60}.")
     if revision is None and ((id == QUICKSTART and kinds is DUAL_ENCODERS) or (id == MINILM and packaged_minilm())):
         return None
-    expected = f"{named_by} to stand on an encoder"
+    expected = f"{generator} to stand on an encoder"
     info = public_info(id, expected, revision=revision)
     folder = _fetch(id, info.sha, expected)
     config = read_json(folder / "config.json")
@@ -152,7 +152,7 @@ def _base(id: Any, revision: Any, kinds: tuple[str, ...], named_by: str) -> Path
 
 
 def _fetch(id: str, commit: str, expected: str) -> Path:
-    """Fetch the files of a commit that are loaded, if they are not too large."""
+    """Fetch the files of a commit that loading needs, if they are not too large."""
     info = public_info(id, expected, revision=commit)
     patterns = [re.escape(name).replace(r"\*", r"\w+") for name in _FILES]
     files = {
@@ -168,7 +168,7 @@ def _fetch(id: str, commit: str, expected: str) -> Path:
         )
     try:
         return Path(snapshot_download(id, revision=commit, token=False, allow_patterns=list(files)))
-    except Exception as error:  # likewise
+    except Exception as error:  # one of several kinds, by what the network does
         raise OSError(f"The Hub broke off, or does not give the files of {id} to everyone.") from error
 
 

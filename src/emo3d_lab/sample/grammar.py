@@ -1,4 +1,4 @@
-"""Descriptions from a grammar: a template is filled from the lexicon, and what was filled in says what the face shows.
+"""Descriptions from a grammar: a template is filled from the lexicon, and the fillings decide what the face shows.
 
 The same words decide the text, the intensities and the expression: "slightly" scales the intensities, the intensities
 scale the prototypes, and a detail ("her left brow is raised") acts on its own blendshapes afterwards.
@@ -28,7 +28,7 @@ _REFERENCE = re.compile(r"\b(THE WHO|A WHO|WHO|THEY|THEIR|THEMSELF|THEM|ARE|WERE
 _CHOICE = re.compile(r"\[([^\]]*)\]")
 _SLOT_KIND = {"SIT": "situation", "BODY": "body", "QUOTE": "quote", "IDIOM": "idiom"}
 _FORM = {"ADJ": 0, "ATTR": 0, "NOUN": 1, "ADV": 2}
-# What does not happen to a child.
+# Words of situations that do not happen to a child.
 _GROWN_UP = re.compile(
     r"\b(job|jobs|boss|partner|wife|married|divorc\w+|custody|children|child|son|daughter|baby|parent|grandchild|raise|"
     r"promotion|prison|bank|book|gallery|house|rent|car|landlord|driveway|savings|company|colleague\w*|grave|work|wine|"
@@ -40,7 +40,7 @@ _GROWN_UP = re.compile(
 
 @dataclass
 class Scene:
-    """A described face: the text, what it shows in intensities, which variants and units, and whose face it is.
+    """A described face: the text, its intensities, variants and units, and its identity.
 
     Attributes:
         description: the sentence.
@@ -48,8 +48,8 @@ class Scene:
         intensities: emotion -> 0.1..1.0 in steps of 0.1.
         variants: emotion -> variant of its prototype.
         units: action units of the facial details, left and right resolved, strengths 0..1 (0 turns a unit off).
-        bare: the details are all there is: no prototype underneath.
-        side: of what is one-sided, the person's own; left unless the text says right.
+        bare: there are only details, and no prototype underneath.
+        side: of one-sided details, as the person sees it; left unless the text says right.
     """
 
     description: str = ""
@@ -86,20 +86,20 @@ def _templates(kind: str, held_out: bool) -> tuple[Template, ...]:
 
 
 class _Writer:
-    """The state of one description while it is written: who, which emotions, what was picked."""
+    """The state of one description while it is written: person, emotions, and entries of the lexicon."""
 
     def __init__(self, rng: np.random.Generator, held_out: bool) -> None:
         self.rng, self.held_out = rng, held_out
         self.scene = Scene()
-        self.side = self.any(("left", "right"))
+        self.side = self.choose(("left", "right"))
         self.picks: list[tuple[Shade, float, bool]] = []  # shade, factor, whether a word names the emotion
         self.used: set[Entry] = set()
         self.shades: dict[str, Shade] = {}
 
     def write(self) -> Scene:
         kinds = lexicon.templates()[1]
-        kind = self.weighted(list(kinds), list(kinds.values()))
-        self.template = self.any(_templates(kind, self.held_out))
+        kind = self.choose_weighted(list(kinds), list(kinds.values()))
+        self.template = self.choose(_templates(kind, self.held_out))
         self.emotions = self.draw_emotions(kind)
         self.scene.bare = kind == "physical"
         self.draw_person()
@@ -110,10 +110,10 @@ class _Writer:
         return self.scene
 
     # --- chance -------------------------------------------------------------------------------------------------
-    def any(self, items: Sequence[T]) -> T:
+    def choose(self, items: Sequence[T]) -> T:
         return items[int(self.rng.random() * len(items))]
 
-    def weighted(self, items: Sequence[T], weights: Sequence[float]) -> T:
+    def choose_weighted(self, items: Sequence[T], weights: Sequence[float]) -> T:
         mark = self.rng.random() * sum(weights)
         for item, weight in zip(items, weights, strict=True):
             mark -= weight
@@ -125,18 +125,18 @@ class _Writer:
         return bool(self.rng.random() < probability)
 
     def draw_emotions(self, kind: str) -> list[str]:
-        felt = list(EMOTIONS[1:])
+        emotions = list(EMOTIONS[1:])
         if kind == "physical":
             return [""]
         if kind not in ("blend", "triple"):
-            return ["neutral"] if self.chance(NEUTRAL_SHARE) else [self.any(felt)]
-        return [felt.pop(int(self.rng.random() * len(felt))) for _ in range(3)]
+            return ["neutral"] if self.chance(NEUTRAL_SHARE) else [self.choose(emotions)]
+        return [emotions.pop(int(self.rng.random() * len(emotions))) for _ in range(3)]
 
     def draw_person(self) -> None:
-        self.scene.identity = self.any(list(lexicon.PEOPLE))
+        self.scene.identity = self.choose(list(lexicon.PEOPLE))
         short = "WHO" not in self.template.text or "WHO's" in self.template.text  # not "the man in his fifties's"
         people = lexicon.PEOPLE[self.scene.identity]
-        self.noun = self.any([noun for noun in people if not (short and re.search(" (in|of) ", noun))])
+        self.noun = self.choose([noun for noun in people if not (short and re.search(" (in|of) ", noun))])
         self.child = self.scene.identity in ("girl", "boy")
         person = self.template.person or (1 if self.chance(0.35) else 3)
         ending = self.scene.identity.rsplit("-", 1)[-1]
@@ -145,9 +145,9 @@ class _Writer:
 
     # --- slots --------------------------------------------------------------------------------------------------
     def fill(self, match: re.Match[str]) -> str:
-        word, rank, bare, factor, other = match.groups()
-        if other:
-            return self.other(other)
+        word, rank, bare, factor, clause = match.groups()
+        if clause:
+            return self.clause(clause)
         emotion = self.emotions[int(rank or 1) - 1]
         return self.word(word, emotion, bool(bare), float(factor) if factor else None, 0.85 if rank else 1.0)
 
@@ -158,7 +158,7 @@ class _Writer:
         if factor is None and not bare and slot in ("ADJ", "ATTR", "NOUN") and self.chance(0.5):
             degree = self.degrees(slot, entry)
             if degree:
-                adverb = self.any(list(degree))
+                adverb = self.choose(list(degree))
                 text, share = f"{adverb} {text}", share * degree[adverb]
         self.picks.append((entry.shade, share * (factor or 1.0), True))
         return text
@@ -174,11 +174,11 @@ class _Writer:
         degrees = lexicon.ABSOLUTE_ADVERBS if strong else lexicon.ADVERBS
         return {text: f for text, f in degrees.items() if slot == "ADJ" or not text.startswith(("a ", "so "))}
 
-    def other(self, slot: str) -> str:
+    def clause(self, slot: str) -> str:
         if slot in _SLOT_KIND:
             entry = self.pick(_SLOT_KIND[slot], self.emotions[0], self.suits)
             self.picks.append((entry.shade, 1.0, False))
-            return _CHOICE.sub(lambda match: self.any(match[1].split("|")), entry.forms[0])
+            return _CHOICE.sub(lambda match: self.choose(match[1].split("|")), entry.forms[0])
         entry = self.pick("physical" if self.scene.bare else "detail", self.emotions[0])
         self.picks.append((entry.shade, 1.0, False))
         return self.detail(entry, slot)
@@ -196,8 +196,8 @@ class _Writer:
             return f"THEIR face shows {text}" if slot == "FEATURE" else text
         if slot != "FEATURE":
             text = text[: state.start()] + " " + text[state.end() :]
-        owned = slot != "DETAILBARE" and not text.startswith(("the ", "both "))
-        return f"THEIR {text}" if owned else text
+        possessive = slot != "DETAILBARE" and not text.startswith(("the ", "both "))
+        return f"THEIR {text}" if possessive else text
 
     def pick(self, kind: str, emotion: str, fits=lambda entry: True) -> Entry:  # type: ignore[no-untyped-def]
         fitting = [e for e in _pool(kind, emotion, self.held_out) if fits(e)]
@@ -206,24 +206,24 @@ class _Writer:
             strength = self.shades[emotion].strength if emotion in self.shades else 0.8
             pool = [e for e in pool if abs(e.shade.strength - strength) <= 0.31] or pool
         elif kind != "physical":
-            shade = self.shades.setdefault(emotion, self.weighted(pool, [e.weight for e in pool]).shade)
+            shade = self.shades.setdefault(emotion, self.choose_weighted(pool, [e.weight for e in pool]).shade)
             nearest = min(abs(e.shade.strength - shade.strength) for e in pool)
             pool = [e for e in pool if e.shade == shade] or [
                 e for e in pool if abs(e.shade.strength - shade.strength) == nearest
             ]
-        entry = self.weighted(pool, [e.weight for e in pool])
+        entry = self.choose_weighted(pool, [e.weight for e in pool])
         self.used.add(entry)
         return entry
 
     # --- who ----------------------------------------------------------------------------------------------------
     def refer(self, text: str) -> str:
-        """Put in nouns, pronouns and verb forms, from left to right: what a verb agrees with is the last mention."""
+        """Put in nouns, pronouns and verb forms, from left to right: a verb agrees with the last mention."""
         forms = dict(zip(("THEY", "THEIR", "THEM", "THEMSELF"), lexicon.PRONOUNS[self.pronoun], strict=True))
-        named = self.pronoun == "I" or "WHO" in text or self.chance(0.5)
+        introduced = self.pronoun == "I" or "WHO" in text or self.chance(0.5)
         singular = self.pronoun in ("he", "she")
 
         def replace(match: re.Match[str]) -> str:
-            nonlocal named, singular
+            nonlocal introduced, singular
             token, genitive, ending = match.groups()
             if ending:
                 return ending if singular else ""
@@ -231,10 +231,10 @@ class _Writer:
                 singular = True
                 return token.replace("THE", "the").replace("WHO", self.noun) + (genitive or "")
             if token in forms:
-                if not named and token != "THEMSELF":
-                    named, singular = True, True
+                if not introduced and token != "THEMSELF":
+                    introduced, singular = True, True
                     return f"the {self.noun}" + ("'s" if token == "THEIR" else "")
-                named = True
+                introduced = True
                 if token == "THEY":
                     singular = self.pronoun in ("he", "she")
                 return forms[token]
@@ -248,19 +248,19 @@ class _Writer:
     # --- meaning ------------------------------------------------------------------------------------------------
     def mix(self) -> dict[str, float]:
         """Intensities of all picks, in steps of 0.1; an emotion that words name is as strong as the words say."""
-        named = {shade.emotion for shade, _, word in self.picks if word}
-        mixed = dict.fromkeys(EMOTIONS, 0.0)
+        word_emotions = {shade.emotion for shade, _, word in self.picks if word}
+        intensities = dict.fromkeys(EMOTIONS, 0.0)
         for shade, factor, word in self.picks:
-            if word or shade.emotion not in named:
+            if word or shade.emotion not in word_emotions:
                 for emotion, value in shade.intensities:
-                    mixed[emotion] = max(mixed[emotion], min(value * factor, 1.0))
+                    intensities[emotion] = max(intensities[emotion], min(value * factor, 1.0))
                 self.scene.variants.setdefault(shade.emotion, shade.variant)
-        loudest = max(mixed, key=lambda emotion: mixed[emotion])
+        loudest = max(intensities, key=lambda emotion: intensities[emotion])
         if loudest != "neutral" and self.chance(0.25):
-            mixed[loudest] = min(mixed[loudest] + self.any((-0.1, 0.1)), 1.0)
-        felt = max(value for emotion, value in mixed.items() if emotion != "neutral")
-        mixed["neutral"] = max(mixed["neutral"], 1 - felt)
-        steps = {emotion: round(value * 10 + 1e-6) / 10 for emotion, value in mixed.items()}
+            intensities[loudest] = min(intensities[loudest] + self.choose((-0.1, 0.1)), 1.0)
+        strongest = max(value for emotion, value in intensities.items() if emotion != "neutral")
+        intensities["neutral"] = max(intensities["neutral"], 1 - strongest)
+        steps = {emotion: round(value * 10 + 1e-6) / 10 for emotion, value in intensities.items()}
         return {emotion: value for emotion, value in steps.items() if value}
 
 

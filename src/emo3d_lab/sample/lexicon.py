@@ -38,7 +38,7 @@ class Shade:
 
     @property
     def emotion(self) -> str:
-        """The emotion the shade is filed under: the first named."""
+        """The leading emotion."""
         return self.intensities[0][0]
 
     @property
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def weight(self) -> int:
-        """How often it is drawn: a line with alternatives counts as up to six."""
+        """Of the draw: a line with alternatives counts as up to six."""
         count = 1
         for alternatives in re.findall(r"\[([^\]]*)\]", self.forms[0]):
             count *= 1 + alternatives.count("|")
@@ -68,7 +68,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with slots: its kind, `person` (1: said in the first person, 3: of somebody, 0: either)."""
+    """A sentence with slots: its kind, and `person` (1: in the first person, 3: in the third, 0: either)."""
 
     kind: str
     person: int
@@ -89,7 +89,7 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     "elderly-man": ("elderly man", "old man", "elderly gentleman", "man in his seventies", "grandfather"),
     "adult": ("person", "human", "individual", "human being"),
 }
-"""Identity of the rig -> how the descriptions call such a person. Every identity of `emo3d.face.IDENTITIES`."""
+"""Identity -> phrases for such a person, for every identity of `emo3d.face.IDENTITIES`."""
 
 PRONOUNS = {
     "I": ("I", "my", "me", "myself"),
@@ -155,22 +155,22 @@ def entries() -> tuple[Entry, ...]:
     Raises:
         ValueError: a line that cannot be read; the message names file, line and what was expected.
     """
-    read = [entry for emotion in EMOTIONS for entry in _entries(f"{emotion}.txt")]
-    return tuple(read + _entries("details.txt"))
+    words = [entry for emotion in EMOTIONS for entry in _entries(f"{emotion}.txt")]
+    return tuple(words + _entries("details.txt"))
 
 
 @lru_cache(maxsize=1)
 def templates() -> tuple[tuple[Template, ...], dict[str, float]]:
     """Read the sentences, and the weight with which each kind of them is drawn."""
-    kind, weights, read = "", {}, []
+    kind, weights, sentences = "", {}, []
     for line in _lines("templates.txt"):
         if line.startswith("="):
             _, kind, weight = line.split()
             weights[kind] = float(weight)
         else:
             flags, text = line.split(" ", 1)
-            read.append(Template(kind, int(flags[0]), text, flags.endswith("*")))
-    return tuple(read), weights
+            sentences.append(Template(kind, int(flags[0]), text, flags.endswith("*")))
+    return tuple(sentences), weights
 
 
 def _lines(name: str) -> list[str]:
@@ -179,7 +179,7 @@ def _lines(name: str) -> list[str]:
 
 
 def _entries(name: str) -> list[Entry]:
-    shade, kind, read = Shade("", (("neutral", 1.0),)), "", []
+    shade, kind, entries = Shade("", (("neutral", 1.0),)), "", []
     for line in _lines(name):
         try:
             flag, rest = line.split(" ", 1)
@@ -194,16 +194,16 @@ def _entries(name: str) -> list[Entry]:
             elif flag[0] == "d":
                 text, units = (part.strip() for part in rest.split("|"))
                 _check_units(units)
-                read.append(Entry(kind, shade, (text,), flag.endswith("*"), units))
+                entries.append(Entry(kind, shade, (text,), flag.endswith("*"), units))
             else:
                 forms = rest.split(" / ") if flag[0] == "w" else [rest]
                 if len(forms) != (3 if flag[0] == "w" else 1):
                     raise ValueError("expected adjective / noun / adverb")
                 forms = ["" if form.strip() == "-" else form.strip() for form in forms]
-                read.append(Entry(KINDS[flag[0]], shade, tuple(forms), flag.endswith("*")))
+                entries.append(Entry(KINDS[flag[0]], shade, tuple(forms), flag.endswith("*")))
         except (ValueError, KeyError) as error:
             raise ValueError(f"{name}: cannot read {line!r}: {error}") from None
-    return read
+    return entries
 
 
 def _intensities(text: str) -> tuple[tuple[str, float], ...]:

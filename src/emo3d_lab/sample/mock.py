@@ -1,7 +1,7 @@
 """A made-up release in exactly the published layout, for tests and benchmarks. Nothing in it is published data.
 
 File names, columns, quoting, printed arrays and archives are those of `llm-lab/Emo3D`, so that everything that reads
-the release reads this too; the file SYNTHETIC.md in the folder says what it is. Three things are assumed, because
+the release reads this too; the file SYNTHETIC.md in the folder explains it. Three things are assumed, because
 no public description states them: that `primitive_emotions.csv` has the columns of the other tables, that rows of the
 emotion archives (`anger_images.zip`, ...) are of `prompt2`, and how pictures are numbered in those archives.
 """
@@ -30,7 +30,7 @@ ROWS = 20_000
 
 _PROMPT_1 = (0, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 9000, 10_000)  # bounds of the archives
 _PROMPT_2 = (0, 1000, 2000, 3000, 4000, 5000, 6000)
-_FELT = ("anger", "contempt", "disgust", "fear", "sadness")
+_EMOTION_ARCHIVES = ("anger", "contempt", "disgust", "fear", "sadness")
 _DESCRIPTIONS = (3, 3, 3, 3, 3, 3, 3, 3, 2, 1)  # of a row, in these shares
 _NO_FACE, _NO_FOURTH = 0.03, 0.1  # shares of the pictures, of the rows with four
 _SIDES = (1024, 512, 256, 128, 32)  # of a picture, in pixels
@@ -118,19 +118,19 @@ def _place(sample_id: int) -> tuple[int, str, str, int]:
     if number < _PROMPT_2[-1]:
         return sample_id, "prompt2", _archive("prompt2_images", _PROMPT_2, number), number
     number -= _PROMPT_2[-1]
-    return sample_id, "prompt2", f"{_FELT[number // 800 % len(_FELT)]}_images", number
+    return sample_id, "prompt2", f"{_EMOTION_ARCHIVES[number // 800 % len(_EMOTION_ARCHIVES)]}_images", number
 
 
 def _archive(name: str, bounds: Sequence[int], number: int) -> str:
-    upper = next(bound for bound in bounds if number < bound)
+    upper = next(limit for limit in bounds if number < limit)
     return f"{name}_{bounds[bounds.index(upper) - 1]}_{upper}"
 
 
 def _texts(count: int, seed: int, rng: np.random.Generator) -> Iterator[list[SampleRow]]:
-    """Up to three descriptions at a time, whose intensities are as alike as sorting makes them."""
-    made = sorted(make_rows("train", 3 * count, seed), key=lambda row: row.intensities.tolist())
+    """Up to three descriptions at a time, of similar intensities."""
+    rows = sorted(make_rows("train", 3 * count, seed), key=lambda row: row.intensities.tolist())
     for place in rng.permutation(count):
-        yield made[3 * place :][: rng.choice(_DESCRIPTIONS)]
+        yield rows[3 * place :][: rng.choice(_DESCRIPTIONS)]
 
 
 def _row(
@@ -150,7 +150,7 @@ def _row(
 
 
 def print_scores(scores: np.ndarray) -> str:
-    """Print scores rounded to three decimals as NumPy would (it takes a millisecond, this takes a hundredth of it).
+    """Print scores rounded to three decimals as NumPy would, a hundred times faster.
 
     Example:
         >>> print(print_scores(np.linspace(0, 0.5, 14)))
@@ -166,7 +166,7 @@ def print_scores(scores: np.ndarray) -> str:
 
 
 def _members(table: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
-    """Archive -> its pictures' names, both in the order of the rows."""
+    """Archives with the names of their pictures."""
     names = [row[f"img_{n}"].split("/") for row in table for n in (1, 2, 3, 4) if row[f"img_{n}"]]
     for stem, group in groupby(sorted(names, key=itemgetter(0)), itemgetter(0)):
         yield stem, [member for _, member in group]
@@ -182,7 +182,7 @@ def _write_archive(path: Path, names: Iterable[str], pictures: _Pictures, number
 
 
 class _Pictures:
-    """JPEGs of noise, encoded once and told apart by a comment, which also fills them up to the size asked for."""
+    """JPEGs of noise, encoded once; a comment makes each different, and as large as it should be."""
 
     def __init__(self, size: int | None, seed: int) -> None:
         if size is not None and size < 1000:

@@ -1,4 +1,4 @@
-"""What a face does in each emotion: facial action units, the blendshapes they drive, and how several are put together.
+"""Prototypes of the emotions: their facial action units, the blendshapes of these, and how several are combined.
 
 Which action units show which emotion follows EMFACS as its authors describe it: Friesen and Ekman, "EMFACS-7: Emotional
 Facial Action Coding System" (1983), with the variants of Ekman and Friesen, "Unmasking the Face" (1975), and of the
@@ -174,7 +174,7 @@ PROTOTYPES: dict[str, dict[str, float]] = {emotion: next(iter(VARIANTS[emotion].
 
 
 def combine(intensities: Mapping[str, float], variants: Mapping[str, str] | None = None) -> np.ndarray:
-    """Add up the prototypes of several emotions, opposed units and all; `compose` settles what this leaves open.
+    """Add up the prototypes of several emotions, opposed units included (see `settle`).
 
     Each emotion's prototype is scaled by 1 - (1 - intensity) ** 1.6; weights a and b meet as 1 - (1 - a)(1 - b).
 
@@ -199,11 +199,11 @@ def settle(weights: np.ndarray) -> np.ndarray:
 
     Returns a new array of weights (51,) in 0..1, with mouthClose <= jawOpen.
     """
-    settled = weights.copy()
+    result = weights.copy()
     for a, b in _OPPOSED:
         weak, strong = sorted((_INDEX[a], _INDEX[b]), key=lambda index: float(weights[index]))
-        settled[weak] *= 1 - settled[strong]
-    return _bounded(settled)
+        result[weak] *= 1 - result[strong]
+    return _clip(result)
 
 
 def compose(intensities: Mapping[str, float], variants: Mapping[str, str] | None = None) -> np.ndarray:
@@ -230,16 +230,16 @@ def vary(weights: np.ndarray, rng: np.random.Generator, spread: float = 1.0) -> 
     count = len(BLENDSHAPES)
     gain = 1 + spread * (0.05 * rng.standard_normal() + 0.06 * rng.standard_normal(count))
     stray = spread * 0.008 * np.abs(rng.standard_normal(count))
-    varied = weights * gain + stray
+    result = weights * gain + stray
     sideways, upwards = spread * 0.05 * rng.standard_normal(2)
     for unit, turn in (("61", sideways), ("62", -sideways), ("63", upwards), ("64", -upwards)):
         for name, share in AU_BLENDSHAPES[unit].items():
-            varied[_INDEX[name]] += share * max(turn, 0.0)
-    return _bounded(varied)
+            result[_INDEX[name]] += share * max(turn, 0.0)
+    return _clip(result)
 
 
-def _bounded(weights: np.ndarray) -> np.ndarray:
-    bounded = np.clip(weights, 0.0, 1.0)
+def _clip(weights: np.ndarray) -> np.ndarray:
+    result = np.clip(weights, 0.0, 1.0)
     close, jaw = _INDEX["mouthClose"], _INDEX["jawOpen"]
-    bounded[close] = min(bounded[close], bounded[jaw])  # a corrective: without the jaw it tears the mouth
-    return bounded
+    result[close] = min(result[close], result[jaw])  # a corrective: without the jaw it tears the mouth
+    return result

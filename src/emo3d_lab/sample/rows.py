@@ -21,7 +21,7 @@ ROWS = {"train": 9000, "validation": 600, "test": 900}
 EMBEDDED_ROWS = {"train": 200, "validation": 50, "test": 250}
 """Rows per split of the sample that is kept in the repository and in the package."""
 
-_GIVE_UP = 50  # attempts per row before the grammar is taken to be exhausted
+_MOST_FAILURES = 5000  # in a row, after which the grammar is taken to be exhausted
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,17 @@ def make_rows(split: str, n: int | None = None, seed: int = 0) -> list[SampleRow
     rng = np.random.default_rng([seed, index])
     rows: list[SampleRow] = []
     seen: set[str] = set()
-    idle = 0
+    failures = 0
     while len(rows) < n:
         scene = describe(rng, held_out=split == "test")
         if scene.description in seen or not _belongs(scene.description, split):
-            idle += 1
-            if idle > _GIVE_UP * 100:
+            failures += 1
+            if failures > _MOST_FAILURES:
                 raise ValueError(
                     f"the grammar has no more than about {len(rows)} descriptions for {split}, got n = {n}"
                 )
             continue
-        idle = 0
+        failures = 0
         seen.add(scene.description)
         rows.append(
             SampleRow(
@@ -117,9 +117,9 @@ def _with_detail(weights: np.ndarray, detail: dict[str, float]) -> np.ndarray:
     for name, weight in detail.items():
         place = BLENDSHAPES.index(name)
         weights[place] = max(weights[place], weight) if weight else 0.0
-        other = name.replace("Left", "Right") if name.endswith("Left") else name.replace("Right", "Left")
-        if other not in detail and not name.startswith("eyeLook"):
-            weights[BLENDSHAPES.index(other)] *= 0.2
+        partner = name.replace("Left", "Right") if name.endswith("Left") else name.replace("Right", "Left")
+        if partner not in detail and not name.startswith("eyeLook"):
+            weights[BLENDSHAPES.index(partner)] *= 0.2
     return weights
 
 

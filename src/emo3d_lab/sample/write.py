@@ -1,4 +1,4 @@
-"""Pictures of the sample's rows, and the Parquet files they are kept in."""
+"""Pictures of the sample's rows, and the sample's Parquet files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from emo3d.files import whole_file
 from emo3d.pictures import open_picture
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.sample.rows import ROWS, SampleRow, make_rows
@@ -28,18 +29,14 @@ def render_rows(rows: Sequence[SampleRow], settings: RenderSettings | None = Non
     Returns:
         (N, size, size, 3) uint8, in the order of the rows; `write_sample` shows how to keep memory flat in N.
     """
-    from emo3d.face import FaceRig, RenderSettings, render_batches
+    from emo3d.face import FaceRig, RenderSettings, render
 
     settings = settings or RenderSettings()
     pictures = np.empty((len(rows), settings.size, settings.size, 3), np.uint8)
     for identity in dict.fromkeys(row.identity for row in rows):
         places = [place for place, row in enumerate(rows) if row.identity == identity]
         expressions = np.stack([rows[place].blendshapes for place in places])
-        rig = FaceRig.from_anny(identity)
-        done = 0
-        for batch in render_batches(expressions, space="weights", rig=rig, settings=settings):
-            pictures[places[done : done + len(batch)]] = batch
-            done += len(batch)
+        pictures[places] = render(expressions, space="weights", rig=FaceRig.from_anny(identity), settings=settings)
     return pictures
 
 
@@ -57,7 +54,7 @@ def write_sample(
     The same arguments give the same bytes on the same versions of the libraries.
 
     Args:
-        out: a folder; made where absent. Its `train.parquet` and so on are replaced, each at once when it is whole.
+        out: a folder; made where absent. A `train.parquet` and so on in it is replaced once the new file is whole.
         rows: rows per split; the full sample (`ROWS`) by default, `EMBEDDED_ROWS` for the one in the repository.
         seed: see `make_rows`.
         settings: how faces are pictured; `RenderSettings()` by default.
@@ -80,30 +77,25 @@ def write_sample(
     settings = settings or RenderSettings()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    made_by = f"synthetic sample, seed={seed}, render={settings}"
-    schema = parquet_schema("sample", {"emo3d": made_by, "space": "weights"})
-    written = {}
+    origin = f"synthetic sample, seed={seed}, render={settings}"
+    schema = parquet_schema("sample", {"emo3d": origin, "space": "weights"})
+    paths = {}
     for split, count in (rows or ROWS).items():
-        path = folder / f"{split}.parquet"
-        made = make_rows(split, count, seed)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with (
-                pq.ParquetWriter(part, schema, compression="zstd") as writer,
-                tqdm(desc=f"Picturing {split}", total=count, unit=" faces") as progress,
-                FaceReader(quiet=True) if readings else nullcontext() as reader,
-            ):
-                for start in range(0, count, _GROUP):
-                    group = made[start : start + _GROUP]
-                    columns = _columns(group, render_rows(group, settings), quality)
-                    columns["readings"] = [reader.read(_decoded(cell)) if reader else None for cell in columns["image"]]
-                    writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
-                    progress.update(len(group))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        written[split] = path
-    return written
+        paths[split] = folder / f"{split}.parquet"
+        sample = make_rows(split, count, seed)
+        with (
+            whole_file(paths[split]) as part,
+            pq.ParquetWriter(part, schema, compression="zstd") as writer,
+            tqdm(desc=f"Picturing {split}", total=count, unit=" faces") as progress,
+            FaceReader(quiet=True) if readings else nullcontext() as reader,
+        ):
+            for start in range(0, count, _GROUP):
+                group = sample[start : start + _GROUP]
+                columns = _columns(group, render_rows(group, settings), quality)
+                columns["readings"] = [reader.read(_decode(cell)) if reader else None for cell in columns["image"]]
+                writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
+                progress.update(len(group))
+    return paths
 
 
 def _columns(rows: Sequence[SampleRow], pictures: np.ndarray, quality: int) -> dict[str, list]:
@@ -120,7 +112,7 @@ def _columns(rows: Sequence[SampleRow], pictures: np.ndarray, quality: int) -> d
     }
 
 
-def _decoded(cell: Mapping[str, Any]) -> np.ndarray:
+def _decode(cell: Mapping[str, Any]) -> np.ndarray:
     return np.asarray(open_picture(cell["bytes"]))
 
 

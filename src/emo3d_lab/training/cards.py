@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
+from huggingface_hub import EvalResult, ModelCard
 
 from emo3d.encoders import MINILM
+from emo3d.generation import TASK
 from emo3d.markup import markdown_code
 from emo3d_lab.building.card import citation
 from emo3d_lab.pages import CARD_TAGS, render_card
 from emo3d_lab.training.evaluate import Evaluation
 from emo3d_lab.training.leaderboard import rank, to_markdown
-from emo3d_lab.training.model_index import update_card
-from emo3d_lab.training.recipe import MODELS, RECIPES, RECIPES_FOLDER, Recipe, load_recipe
+from emo3d_lab.training.recipe import RECIPES, RECIPES_FOLDER, Recipe, load_recipe
 
-ASSETS = RECIPES_FOLDER.parent
 PARTS = ("quickstart-backbone", "quickstart-generator")
-"""What the package carries, by the names of the folders in its assets."""
+"""Models in the package, by the names of their folders in its assets."""
+
+_METRICS = {
+    "emo3d": "Emo3D (lower is better)",
+    "kl_divergence": "mean KL divergence in nats (lower is better)",
+    "recall_at_k": "recall@{k}",
+    "mse": "mean squared error of the expressions",
+    "mae": "mean absolute error of the expressions",
+}
 
 
 def write_card(
@@ -40,48 +50,41 @@ def write_card(
             one of `PARTS`, with the figures that were measured when the package's part was trained.
         path: of the card. A README.md is that of the folder it lies in, with weights where the folder has them.
         evaluations: of the model; they go into the text and into the header's `model-index`.
-        picture: of generated faces, as a link from the card; by default a picture beside the card, called as it is,
-            for the packaged recipes and parts.
-        audit: for whom its score holds, as `emo3d_lab.audit.card_section` says it.
+        picture: of generated faces, as a link from the card.
+        audit: for whom its score holds, see `emo3d_lab.audit.card_section`.
 
     Raises:
         ValueError: no such recipe; see `load_recipe`.
     """
     path = Path(path)
     name = path.absolute().parent.name if path.name == "README.md" else path.stem
-    evaluations = [replace(evaluation, model=name) for evaluation in evaluations]  # for it can be a path
+    evaluations = [replace(evaluation, model=name) for evaluation in evaluations]  # in place of a path
+    extras = {"name": name, "picture": picture, "audit": audit, "citation": citation()}
     if recipe in PARTS:
-        text = _part_card(str(recipe), picture, audit)
+        text = _part_card(str(recipe), extras)
     else:
-        text = _trained_card(recipe, name, (path.parent / "model.safetensors").is_file(), evaluations, picture, audit)
+        text = _trained_card(recipe, evaluations, (path.parent / "model.safetensors").is_file(), extras)
     path.write_text(text, encoding="utf-8")
     for evaluation in evaluations:
         update_card(path, evaluation)
 
 
 def _trained_card(
-    recipe: str | os.PathLike[str],
-    name: str,
-    has_weights: bool,
-    evaluations: Sequence[Evaluation],
-    picture: str | None,
-    audit: str | None,
+    recipe: str | os.PathLike[str], evaluations: Sequence[Evaluation], has_weights: bool, extras: dict[str, Any]
 ) -> str:
-    loaded = load_recipe(recipe)
-    kind = loaded.model.get("type", "expression")
-    model: Any = MODELS[kind].config_class(**{field: value for field, value in loaded.model.items() if field != "type"})
+    settings = load_recipe(recipe)
+    kind, model = settings.kind, settings.configuration()
     base = model.encoder if kind == "expression" else model.backbone
-    facts = _facts(loaded)
+    facts = _facts(settings)
     return render_card(
         "model_card.md.jinja",
         base_model=base,
         header={"license": facts.get("license")},
         title=facts.get("title") or Path(base).name,
-        name=name,
         kind=kind,
         input="description" if kind == "expression" else "description or picture",
         model=model,
-        data=loaded.data,
+        data=settings.data,
         has_weights=has_weights,
         recipe=recipe,
         recipe_text=(RECIPES_FOLDER / f"{recipe}.yaml" if recipe in RECIPES else Path(recipe)).read_text("utf-8"),
@@ -91,36 +94,46 @@ def _trained_card(
             {"dataset": _dataset(table.entries[0]), "markdown": to_markdown([table]).strip()}
             for table in (rank(evaluations, group=True) if evaluations else [])
         ],
-        picture=picture,
         caption=facts.get("sample") if not has_weights else None,
-        audit=audit,
-        citation=citation(),
+        **extras,
     )
 
 
-def _part_card(part: str, picture: str | None, audit: str | None) -> str:
-    """The card of a packaged part, with the figures that were measured when it was trained."""
-    trained = json.loads((ASSETS / part / "config.json").read_text(encoding="utf-8"))["trained"]
+def _part_card(part: str, extras: dict[str, Any]) -> str:
+    config = resources.files("emo3d") / "assets" / part / "config.json"
+    training = json.loads(config.read_text(encoding="utf-8"))["trained"]
     header: dict[str, Any] = {"license": "apache-2.0", "tags": [*CARD_TAGS, "synthetic"]}
     if part == "quickstart-backbone":
         header |= {"library_name": None, "tags": ["emo3d", "facial-expression", "contrastive", "synthetic"]}
+    rows, quality = training["test_rows"], training["test_quality"]
+    return render_card(f"cards/{part}.md.jinja", base_model=MINILM, header=header, rows=rows, quality=quality, **extras)
+
+
+def converted_card(model: Any, kind: str, checkpoint: Path, name: str) -> str:
+    """The card of a model that was converted from a published checkpoint; `kind` is "clip" or "vae-clip"."""
     return render_card(
-        f"cards/{part}.md.jinja",
-        base_model=MINILM,
-        header=header,
-        rows=trained["test_rows"],
-        quality=trained["test_quality"],
-        name=part,
-        picture=picture,
-        audit=audit,
+        "converted_card.md.jinja",
+        base_model=model.config.backbone,
+        header={"license": "mit"},
+        title=name,
+        name=name,
+        input="description or picture",
+        class_name=type(model).__name__,
+        kind=kind,
+        picture=None,
+        audit=None,
+        limit=None,
+        shapes={key: " x ".join(map(str, tensor.shape)) for key, tensor in model.state_dict().items()},
+        source=checkpoint.name,
+        digest=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         citation=citation(),
     )
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
-    """What is known of the published baseline that has this recipe's encoder and kind of head; nothing of others."""
-    known = yaml.safe_load((ASSETS / "model_cards.yaml").read_text(encoding="utf-8"))
-    for name, facts in known.items():
+    """What is published of the baseline with this recipe's encoder and kind of head; nothing for other recipes."""
+    baselines = yaml.safe_load((RECIPES_FOLDER.parent / "model_cards.yaml").read_text(encoding="utf-8"))
+    for name, facts in baselines.items():
         baseline = load_recipe(name).model
         if all(baseline.get(field) == recipe.model.get(field) for field in ("type", "encoder", "backbone")):
             return facts
@@ -128,6 +141,68 @@ def _facts(recipe: Recipe) -> dict[str, Any]:
 
 
 def _dataset(evaluation: Evaluation) -> str:
-    named = [evaluation.dataset and Path(evaluation.dataset).name, evaluation.config, evaluation.split]
-    names = ", ".join(markdown_code(name) for name in named if name)
+    parts = [evaluation.dataset and Path(evaluation.dataset).name, evaluation.config, evaluation.split]
+    names = ", ".join(markdown_code(part) for part in parts if part)
     return names or f"references {markdown_code(evaluation.result.references)}"
+
+
+def update_card(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
+    """Put an evaluation into a card's `model-index`, which the Hub shows; the rest of the card stays as it is.
+
+    Figures of the same dataset, config and split under the same signature are replaced, all others stay.
+
+    Raises:
+        FileNotFoundError: no such card.
+        ValueError: its header is not that of a model card.
+    """
+    path = Path(path)
+    try:
+        card = ModelCard(path.read_bytes().decode("utf-8-sig"))  # in bytes, for line ends as they are
+    except OSError:
+        raise
+    except Exception as error:  # whatever a header of other types than a card's comes to in huggingface_hub
+        raise ValueError(f"expected a model card, {path} is none: {' '.join(str(error).split())}") from error
+    data: Any = card.data
+    data.model_name = data.model_name or path.absolute().parent.name
+    entries = _entries(evaluation)
+    keys = [_key(entry) for entry in entries]
+    data.eval_results = [entry for entry in data.eval_results or [] if _key(entry) not in keys] + entries
+    card.save(path)
+
+
+def _entries(evaluation: Evaluation) -> list[EvalResult]:
+    result = evaluation.result
+    dataset = evaluation.dataset or f"references {result.references}"
+    if Path(dataset).exists():  # the card goes where this folder is not
+        dataset = Path(dataset).name
+    entries = []
+    for name, title in _METRICS.items():
+        value = getattr(result, name)
+        if value is None:
+            continue
+        args: dict[str, Any] = {"n": result.n, "signature": result.signature}
+        if name in result.intervals:
+            args = {"interval": [round(end, 6) for end in result.intervals[name]], **args}
+        if evaluation.date:
+            args["date"] = evaluation.date
+        entries.append(
+            EvalResult(
+                task_type=TASK,
+                dataset_type=dataset,
+                dataset_name="synthetic sample of emo3d" if dataset == "sample" else dataset,
+                dataset_config=evaluation.config,
+                dataset_split=evaluation.split,
+                metric_type=name,
+                metric_name=title.format(k=evaluation.settings.get("k", "k")),
+                metric_value=round(value, 6),
+                metric_args=args,
+            )
+        )
+    return entries
+
+
+def _key(entry: EvalResult) -> tuple[Any, ...]:
+    """Identifies a measurement: figures of the same key replace each other."""
+    args: Any = entry.metric_args  # of any type in the cards of others
+    signature = args.get("signature") if isinstance(args, dict) else None
+    return (*entry.unique_identifier, entry.metric_type, signature)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -16,12 +15,11 @@ from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.documents import parse_json
 from emo3d.encoders import no_bars
 from emo3d.files import check_output_folder
-from emo3d.generation.clip import BackboneModel, ClipExpressionModel
-from emo3d.generation.vae import VaeClipModel
-from emo3d_lab.building.card import citation
-from emo3d_lab.pages import render_card
+from emo3d.generation.clip import BackboneModel
+from emo3d_lab.training.cards import converted_card
+from emo3d_lab.training.recipe import MODELS
 
-_MODELS: dict[str, Any] = {"clip": ClipExpressionModel, "vae-clip": VaeClipModel, "keras": ClipExpressionModel}
+_MODELS: dict[str, Any] = {"clip": MODELS["clip"], "vae-clip": MODELS["vae-clip"], "keras": MODELS["clip"]}
 _ACTIVATIONS = ["relu", "relu", "sigmoid"]
 KINDS = tuple(_MODELS)
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".h5", ".hdf5")
@@ -58,13 +56,15 @@ def convert(
     if kind is None and source.suffix in (".h5", ".hdf5"):
         kind = "keras"
     state = _read_keras(source) if kind == "keras" else _read_torch(source)
-    model_class = _MODELS[kind or _kind_of(state, source.name)]
+    kind = kind or _kind_of(state, source.name)
+    model_class = _MODELS[kind]
     model = model_class(model_class.config_class(backbone=backbone)).eval()
     _check(state, model.state_dict(), f"{source.name} is no {model_class.__name__} as published")
     model.load_state_dict(state)
     with no_bars():
         model.save_pretrained(folder)
-    (folder / "README.md").write_text(_card(model, source, folder.name), encoding="utf-8")
+    card = converted_card(model, "clip" if kind == "keras" else kind, source, folder.name)
+    (folder / "README.md").write_text(card, encoding="utf-8")
     return model
 
 
@@ -84,7 +84,7 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive of which much more would come out than it holds; those of torch.save are not compressed."""
+    """Refuse a compressed archive, which may become much larger; those of torch.save are not compressed."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > 2 * path.stat().st_size:
@@ -92,7 +92,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _read_keras(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a Keras file, dense layer by dense layer, under the names that the CLIP baseline gives them."""
+    """Tensors of a Keras file, dense layer by dense layer, under their names in `ClipExpressionModel`."""
     try:
         import h5py
     except ImportError as error:
@@ -129,7 +129,7 @@ _MOST_LAYERS = 100
 
 
 def _inside(group: Any, name: str) -> Any:
-    """What lies in a group under a name that may have folders; what a link leads to elsewhere is refused."""
+    """The member of a group under a path; links are refused, as they may lead to other files."""
     import h5py
 
     for part in name.strip("/").split("/"):
@@ -140,7 +140,7 @@ def _inside(group: Any, name: str) -> Any:
 
 
 def _weights(dataset: Any, name: str, size: int) -> torch.Tensor:
-    """A dataset's numbers; those that lie in other files, or are far more than the file could hold, are refused."""
+    """The numbers of a dataset; those in other files, or far more than the file could hold, are refused."""
     import h5py
 
     if not isinstance(dataset, h5py.Dataset):
@@ -166,15 +166,15 @@ def _text(name: Any) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
-def _check_activations(config: Mapping[str, Any], name: str) -> None:
+def _check_activations(config: Mapping[str, Any], file: str) -> None:
     try:
-        every = [layer["config"].get("activation") for layer in config["config"]["layers"]]
+        names = [layer["config"].get("activation") for layer in config["config"]["layers"]]
     except (AttributeError, KeyError, TypeError):
-        raise ValueError(f"expected the layers of a Keras model as model_config of {name}") from None
-    found = [activation for activation in every if activation not in (None, "linear")]
-    if found != _ACTIVATIONS:
-        got = ", ".join(map(str, found)) or "none"
-        raise ValueError(f"expected the activations {', '.join(_ACTIVATIONS)}, got {got} in {name}")
+        raise ValueError(f"expected the layers of a Keras model as model_config of {file}") from None
+    activations = [activation for activation in names if activation not in (None, "linear")]
+    if activations != _ACTIVATIONS:
+        got = ", ".join(map(str, activations)) or "none"
+        raise ValueError(f"expected the activations {', '.join(_ACTIVATIONS)}, got {got} in {file}")
 
 
 def _kind_of(state: Mapping[str, torch.Tensor], name: str) -> str:
@@ -196,23 +196,3 @@ def _check(state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tenso
             problems.append(f"{key} has numbers that are not finite")
     if problems:
         raise ValueError(f"{message}: {', '.join(problems)}")
-
-
-def _card(model: BackboneModel, source: Path, name: str) -> str:
-    return render_card(
-        "converted_card.md.jinja",
-        base_model=model.config.backbone,
-        header={"license": "mit"},
-        title=name,
-        name=name,
-        input="description or picture",
-        class_name=type(model).__name__,
-        kind="vae-clip" if isinstance(model, VaeClipModel) else "clip",
-        picture=None,
-        audit=None,
-        limit=None,
-        shapes={key: " x ".join(map(str, tensor.shape)) for key, tensor in model.state_dict().items()},
-        source=source.name,
-        digest=hashlib.sha256(source.read_bytes()).hexdigest(),
-        citation=citation(),
-    )

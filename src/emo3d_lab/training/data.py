@@ -1,16 +1,14 @@
-"""From rows of a dataset to what the Trainer feeds a generator: embeddings computed once, or tokens."""
+"""Rows of a dataset as inputs of a generator: embeddings computed once, or tokens."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from transformers import PreTrainedModel
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import as_expressions, mirror, mirror_text
 from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, encoder_digest
+from emo3d.files import whole_file
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d_lab.training.pictures import Pictures
 
@@ -35,13 +34,13 @@ _PICTURES = 64  # decoded at once
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What a generator learns from: N rows, each a description and an expression of it.
+    """Training data of a generator: N rows, each a description and an expression of it.
 
     Attributes:
         descriptions: N texts.
         expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`.
-        intensities: N of what the dataset says of them, as `read_references` takes it; None where it does not.
-        pictures: N of them; None where they are not asked for.
+        intensities: N, as `read_references` takes them; None where the dataset has none.
+        pictures: N; None where they are not needed.
     """
 
     descriptions: list[str]
@@ -80,33 +79,33 @@ def read_pairs(rows: Any, where: str, *, pictures: bool = False) -> Pairs:
         ValueError: a column is missing, or a row is bad; the message says which.
     """
     names = rows.column_names
-    many = "description" not in names and "descriptions" in names
-    for name in ("descriptions" if many else "description", "blendshapes", *(["image"] if pictures else [])):
+    several = "description" not in names and "descriptions" in names
+    for name in ("descriptions" if several else "description", "blendshapes", *(["image"] if pictures else [])):
         if name not in names:
             raise ValueError(f"expected a column {name!r} in {where}, got {', '.join(names)}")
     expressions = list(rows["blendshapes"])
-    found = [*range(len(expressions))]
-    if many:
-        found = [row for row in found if expressions[row] is not None]
-        if len(found) < len(expressions):
-            left_out = f"{len(expressions) - len(found)} of {len(expressions)} rows without an expression"
-            logger.warning("%s: left out %s", where, left_out)
-            where = f"{where}, without its {left_out}"
-    texts = list(rows["descriptions"]) if many else [[text] for text in rows["description"]]
-    texts = [texts[row] for row in found]
+    places = [*range(len(expressions))]
+    if several:
+        places = [place for place in places if expressions[place] is not None]
+        if len(places) < len(expressions):
+            omission = f"{len(expressions) - len(places)} of {len(expressions)} rows without an expression"
+            logger.warning("%s: left out %s", where, omission)
+            where = f"{where}, without its {omission}"
+    texts = list(rows["descriptions"]) if several else [[text] for text in rows["description"]]
+    texts = [texts[place] for place in places]
     try:
-        read = as_expressions([expressions[row] for row in found])
-        descriptions = check_descriptions([text for some in texts for text in some])
+        vectors = as_expressions([expressions[place] for place in places])
+        descriptions = check_descriptions([text for group in texts for text in group])
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-    counts = [len(some) for some in texts]
-    places = np.repeat(found, counts).tolist()
+    counts = [len(group) for group in texts]
+    place_of_pair = np.repeat(places, counts).tolist()
     intensities = list(rows["intensities"]) if "intensities" in names else None
     return Pairs(
         descriptions,
-        np.repeat(read, counts, axis=0),
-        intensities and [intensities[place] for place in places],
-        Pictures.of(rows, places) if pictures else None,
+        np.repeat(vectors, counts, axis=0),
+        intensities and [intensities[place] for place in place_of_pair],
+        Pictures.of(rows, place_of_pair) if pictures else None,
     )
 
 
@@ -158,16 +157,16 @@ def _tokenize(encoder: TextEncoder, descriptions: list[str]) -> tuple[dict[str, 
 def _embed_by_text_encoder(model: ExpressionModel, descriptions: list[str]) -> tuple[torch.Tensor, int]:
     config, encoder = model.config, model.text_encoder()
     name = [config.encoder, config.encoder_revision, encoder_digest(encoder), config.pooling]
-    found = cached_embeddings(encoder.encode, [*name, config.normalize, encoder.max_length], descriptions)
-    return found.embeddings, found.truncated
+    result = cached_embeddings(encoder.encode, [*name, config.normalize, encoder.max_length], descriptions)
+    return result.embeddings, result.truncated
 
 
 def _embed_by_backbone(model: Any, descriptions: list[str]) -> tuple[torch.Tensor, int]:
     backbone, name = _backbone(model)
     # Unit length is what every backbone gives; the quickstart's gives nothing else.
     options = {} if model.config.normalize else {"normalize": False}
-    found = cached_embeddings(partial(backbone.encode_texts, **options), name, descriptions)
-    return found.embeddings, found.truncated
+    result = cached_embeddings(partial(backbone.encode_texts, **options), name, descriptions)
+    return result.embeddings, result.truncated
 
 
 def _embed_pictures(model: Any, pictures: Pictures) -> torch.Tensor:
@@ -193,9 +192,9 @@ def _backbone(model: Any) -> tuple[Any, list[Any]]:
 def cached_embeddings(
     encode: Callable[[list[str]], TextEmbeddings], name: Sequence[Any], keys: Sequence[str]
 ) -> TextEmbeddings:
-    """Embed descriptions or pictures, each distinct one once, and keep the embeddings on disk.
+    """Embed descriptions or pictures, each distinct one once, and cache the embeddings on disk.
 
-    They lie in `huggingface_hub.cached_assets_path("emo3d", namespace="embeddings")`, so below `HF_HOME`, under a hash
+    The cache is `huggingface_hub.cached_assets_path("emo3d", namespace="embeddings")`, so below `HF_HOME`, under a hash
     of `name` and `keys`.
 
     Args:
@@ -208,31 +207,29 @@ def cached_embeddings(
     """
     distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     digest = hashlib.sha256(json.dumps([*name, [*distinct]]).encode()).hexdigest()
-    found = _read(digest)
-    if found is None:
-        found = encode([*distinct])
-        _write(digest, found)
+    result = _read_cache(digest)
+    if result is None:
+        result = encode([*distinct])
+        _write_cache(digest, result)
     rows = torch.tensor([distinct[key] for key in keys])
-    return TextEmbeddings(found.embeddings.cpu()[rows], found.truncated)
+    return TextEmbeddings(result.embeddings.cpu()[rows], result.truncated)
 
 
-def _read(digest: str) -> TextEmbeddings | None:
+def _read_cache(digest: str) -> TextEmbeddings | None:
     try:
-        with safe_open(_file(digest), "pt") as opened:
-            return TextEmbeddings(opened.get_tensor("embeddings"), int(opened.metadata()["truncated"]))
-    except (OSError, SafetensorError):  # not there yet, or cut short: made anew
+        with safe_open(_file(digest), "pt") as file:
+            return TextEmbeddings(file.get_tensor("embeddings"), int(file.metadata()["truncated"]))
+    except (OSError, SafetensorError):  # missing, or cut short: made anew
         return None
 
 
-def _write(digest: str, embedded: TextEmbeddings) -> None:
+def _write_cache(digest: str, result: TextEmbeddings) -> None:
     try:
-        file = _file(digest)
-        with TemporaryDirectory(dir=file.parent) as unfinished:
-            tensors = {"embeddings": embedded.embeddings.cpu().contiguous()}
-            save_file(tensors, Path(unfinished, file.name), {"truncated": str(embedded.truncated)})
-            os.replace(Path(unfinished, file.name), file)
+        with whole_file(_file(digest)) as part:
+            tensors = {"embeddings": result.embeddings.cpu().contiguous()}
+            save_file(tensors, part, {"truncated": str(result.truncated)})
     except (OSError, SafetensorError) as error:
-        logger.warning("%d embeddings are not kept: %s", len(embedded.embeddings), error)
+        logger.warning("%d embeddings are not kept: %s", len(result.embeddings), error)
 
 
 def _file(digest: str) -> Path:

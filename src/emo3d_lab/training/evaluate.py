@@ -1,11 +1,11 @@
-"""One generator on one split of a dataset: its expressions, their score, and a file that says so."""
+"""One generator on one split of a dataset: its expressions, their score, and the file of both."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ from huggingface_hub import try_to_load_from_cache
 
 from emo3d.blendshapes import Space
 from emo3d.files import check_output
-from emo3d.generation import load_generator
 from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
 from emo3d.scoring.result import read_plain
-from emo3d_lab.training.predictions import save_predictions
+from emo3d_lab.training.predictions import open_generator, save_predictions
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +28,8 @@ class Evaluation:
     Attributes:
         result: the score.
         model: id, folder or class of the generator; the file's name where a file does not say it.
-        revision: the model's commit; None where it was read from disk or was in hand.
-        dataset: id, folder or file of the dataset, None where nobody says it. `result.references` has its content.
+        revision: the model's commit; None of a model from disk, or one that was given as an object.
+        dataset: id, folder or file of the dataset, None where it is unknown. `result.references` has its content.
         config: of the dataset.
         split: of the dataset.
         date: day of the evaluation, as in 2026-11-23.
@@ -44,11 +43,15 @@ class Evaluation:
     split: str | None = None
     date: str | None = None
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The signature of the score, setting by setting."""
+        return dict(part.partition(":")[::2] for part in self.result.signature.split("|"))
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything as JSON: what `Emo3DResult.save` writes, and this; `Emo3DResult.load` reads it, too."""
-        plain = asdict(replace(self, result=None))  # type: ignore[arg-type]  # that has a spelling of its own
-        del plain["result"]
-        text = json.dumps(plain | self.result.to_dict(per_sample=True), indent=1)
+        """Write everything as JSON: what `Emo3DResult.save` writes, and more; `Emo3DResult.load` reads it, too."""
+        about = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "result"}
+        text = json.dumps(about | self.result.to_dict(per_sample=True), indent=1)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -64,11 +67,11 @@ class Evaluation:
             result = Emo3DResult.from_dict(plain)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        said = {field.name: plain.get(field.name) for field in fields(cls) if field.name != "result"}
-        for name, value in said.items():
+        about = {field.name: plain.get(field.name) for field in fields(cls) if field.name != "result"}
+        for name, value in about.items():
             if value is not None and not (isinstance(value, str) and value.isprintable()):
                 raise ValueError(f"{path}: expected a text as {name!r}, got {value!r:.100}")
-        return cls(result, **said | {"model": said["model"] or Path(path).stem})
+        return cls(result, **about | {"model": about["model"] or Path(path).stem})
 
 
 def evaluate_model(
@@ -84,13 +87,12 @@ def evaluate_model(
     batch_size: int = 32,
     predictions: str | os.PathLike[str] | None = None,
 ) -> Evaluation:
-    """Let a generator write an expression for every description of a dataset, and score them.
+    """Generate an expression for every description of a dataset, and score them.
 
     Args:
         model: what `load_generator` takes, or a generator.
         dataset: what `open_references` takes; its `blendshapes`, where it has them, are what MSE and MAE compare with.
-        config: of the dataset.
-        split: of the dataset.
+        config, split: of the dataset.
         revision: of the model.
         space: of the dataset's blendshapes, where it does not say it; then they are taken to be in the model's.
         settings: of the score; their `space` is the model's. Where the dataset's is another, there is no MSE and MAE.
@@ -101,7 +103,7 @@ def evaluate_model(
     Raises:
         ValueError: bad rows, no such split, or what `load_generator` and `score` refuse; a `space` that the dataset
             contradicts.
-        OSError: model, dataset or backbone is not to be had.
+        OSError: model, dataset or backbone cannot be loaded.
     """
     if predictions is not None:
         check_output(predictions, (".parquet",))
@@ -109,14 +111,13 @@ def evaluate_model(
     if space and references.space and space != references.space:
         raise ValueError(f"{dataset} says that its space is {references.space}, got {space}")
     references = replace(references, space=references.space or space)
-    named_model = isinstance(model, str | Path)
-    generator: Any = load_generator(model, revision) if named_model else model
+    generator, name = open_generator(model, revision)
     own = generator.config.space
     if references.expressions is not None and references.space is None:
         logger.warning("%s does not say the space of its blendshapes: they are compared as %s", dataset, own)
     expressions = generator.to(device).generate(references.descriptions, batch_size=batch_size)
     if predictions is not None:
-        save_predictions(predictions, references.descriptions, expressions, own, str(model) if named_model else None)
+        save_predictions(predictions, references.descriptions, expressions, own, name)
     result = score(
         expressions,
         references,
@@ -124,15 +125,13 @@ def evaluate_model(
         device=device,
         batch_size=batch_size,
     )
-    today = date.today().isoformat()
-    if generator is model:
-        named = generator.name_or_path or type(generator).__name__
-        return Evaluation(result, named, None, dataset, config, split, today)
-    return Evaluation(result, str(model), _commit(str(model), revision), dataset, config, split, today)
+    commit = _commit(name, revision) if name else None
+    name = name or generator.name_or_path or type(generator).__name__
+    return Evaluation(result, name, commit, dataset, config, split, date.today().isoformat())
 
 
 def _commit(id: str, revision: str | None) -> str | None:
-    """The commit that was loaded, by its folder in the cache: transformers 5 no longer keeps it."""
+    """The commit that was loaded, by its folder in the cache: transformers 5 does not say it."""
     if id == QUICKSTART or Path(id).is_dir():
         return None
     file = try_to_load_from_cache(id, "config.json", revision=revision)

@@ -25,11 +25,11 @@ class Table:
     @property
     def settings(self) -> dict[str, str]:
         """The signature of all its scores, setting by setting."""
-        return dict(part.partition(":")[::2] for part in self.entries[0].result.signature.split("|"))
+        return self.entries[0].settings
 
     @property
     def note(self) -> str | None:
-        """Why errors are left out, or None."""
+        """The reason why mean squared errors are missing, or None."""
         hashes = {entry.result.reference_expressions for entry in self.entries if entry.result.mse is not None}
         if len(hashes - {None}) > 1:
             return "no MSE: the expressions of the references, which it compares with, are not the same for all"
@@ -38,20 +38,20 @@ class Table:
     @property
     def headings(self) -> list[str]:
         """Of the columns."""
-        shown = [heading for heading, _ in _MEASURES.values()]
-        return ["model", *shown, f"recall@{self.settings.get('k', 'k')} ↑", "n", "date"]
+        measures = [heading for heading, _ in _MEASURES.values()]
+        return ["model", *measures, f"recall@{self.settings.get('k', 'k')} ↑", "n", "date"]
 
     @property
     def rows(self) -> list[list[tuple[str, str]]]:
-        """Each cell's text and, where it has one, the text of its interval."""
+        """Text of each cell, and of its interval (empty without one)."""
         return [
             [
                 (entry.model, ""),
                 *(
-                    ("–", "") if name == "mse" and self.note else _shown(entry, name, form)
+                    ("–", "") if name == "mse" and self.note else _cell(entry, name, form)
                     for name, (_, form) in _MEASURES.items()
                 ),
-                _shown(entry, "recall_at_k", ".0%"),
+                _cell(entry, "recall_at_k", ".0%"),
                 (f"{entry.result.n:,}", ""),
                 (entry.date or "–", ""),
             ]
@@ -60,7 +60,7 @@ class Table:
 
     @property
     def spans(self) -> list[tuple[float, float, float]]:
-        """Where each row's score and the ends of its interval lie on an axis from 0 to 100 that holds all of them."""
+        """Lower end, upper end and score of each row, on an axis from 0 to 100 that spans all rows."""
         spans = []
         for entry in self.entries:
             score = entry.result.emo3d
@@ -106,7 +106,7 @@ def rank(evaluations: Sequence[Evaluation], *, group: bool = False) -> list[Tabl
 
 
 def to_markdown(tables: Sequence[Table]) -> str:
-    """Tables as Markdown, each with its signature below it; names are shown as they are, whatever is in them."""
+    """Tables as Markdown, each with its signature below it; names are escaped."""
     parts = []
     for table in tables:
         lines = [table.headings, ["---"] + ["---:"] * (len(table.headings) - 1)]
@@ -141,7 +141,7 @@ def write_leaderboard(tables: Sequence[Table], path: str | os.PathLike[str]) -> 
         raise ValueError(f"expected a file of .md, .html, got {path.name}")
 
 
-def _shown(entry: Evaluation, name: str, form: str) -> tuple[str, str]:
+def _cell(entry: Evaluation, name: str, form: str) -> tuple[str, str]:
     value = getattr(entry.result, name)
     if value is None:
         return "–", ""

@@ -1,4 +1,4 @@
-"""The pictures of a dataset as training sees them: some row's, as it is or flipped, each read when it is embedded."""
+"""Pictures of a dataset for training, as they are or mirrored, each read when it is embedded."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Pictures:
 
     Attributes:
         source: the dataset's rows, whose `image` is `{"bytes", "path"}`, as `datasets.Image(decode=False)` gives it.
-        shown: N of (row in the source, whether left and right are swapped).
+        items: N of (row in the source, whether left and right are swapped).
     """
 
     source: Sequence[Mapping[str, Any]]
-    shown: list[tuple[int, bool]]
+    items: list[tuple[int, bool]]
 
     @classmethod
     def of(cls, rows: Any, places: Sequence[int]) -> Pictures:
@@ -35,15 +35,15 @@ class Pictures:
 
     def mirrored(self) -> Pictures:
         """These pictures, then the same with left and right swapped: 2 N."""
-        return Pictures(self.source, self.shown + [(place, not flipped) for place, flipped in self.shown])
+        return Pictures(self.source, self.items + [(place, not mirror) for place, mirror in self.items])
 
     def keys(self) -> list[str]:
         """A string for each, the same only for the same picture."""
         digests = {
             place: hashlib.sha256(self._bytes(place)).hexdigest()
-            for place in sorted({place for place, _ in self.shown})
+            for place in sorted({place for place, _ in self.items})
         }
-        return [f"{digests[place]}{' flipped' * flipped}" for place, flipped in self.shown]
+        return [f"{digests[place]}{' flipped' * mirror}" for place, mirror in self.items]
 
     def read(self, index: int) -> np.ndarray:
         """Decode one of the N: (H, W, 3) uint8.
@@ -51,12 +51,12 @@ class Pictures:
         Raises:
             ValueError: it is damaged, or no picture; the message names the row.
         """
-        place, flipped = self.shown[index]
+        place, mirror = self.items[index]
         try:
             picture = decode_picture(self._bytes(place))
         except PictureError as error:
             raise ValueError(f"the picture in row {place}: {error}") from error
-        return np.array(picture[:, ::-1] if flipped else picture, order="C")  # PyTorch dislikes the read-only original
+        return np.array(picture[:, ::-1] if mirror else picture, order="C")  # PyTorch dislikes the read-only original
 
     def _bytes(self, place: int) -> bytes:
         cell = self.source[place]["image"]

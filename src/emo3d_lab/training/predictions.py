@@ -1,7 +1,7 @@
 """A generator's expressions for every description of a dataset, as one Parquet file that `emo3d score` reads.
 
-Blocks of rows are written beside the file as they are done: a run that was killed goes on where it stopped, and its
-file has the same bytes as that of one that was not.
+Blocks of rows are written beside the file: a run that was killed goes on with the next block, and its file has the same
+bytes as that of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ import emo3d
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.dataset import as_pairs, is_release, open_rows, read_release
 from emo3d.encoders import check_descriptions, weights_digest
-from emo3d.files import check_output
+from emo3d.files import check_output, whole_file
 from emo3d.generation import load_generator
 from emo3d.scoring.columns import read_table
+from emo3d.scoring.joining import KEYS
 
 BLOCK = 500
-"""Rows of a block: what a killed run loses at most."""
-
-_TEXTS = ("description", "sample_id")
+"""Rows of a block: the most that a killed run loses."""
 
 
 def write_predictions(
@@ -47,7 +46,7 @@ def write_predictions(
     batch_size: int = 32,
     block_size: int = BLOCK,
 ) -> int:
-    """Let a generator write an expression for every description of a dataset, into a Parquet file.
+    """Generate an expression for every description of a dataset, into a Parquet file.
 
     Args:
         model: what `load_generator` takes, or a generator.
@@ -55,8 +54,7 @@ def write_predictions(
             `emo3d.dataset.open_rows` takes (`"sample"`, a folder, a .parquet file, an id on the Hub).
         out: a .parquet file. It gets a row for each description, in their order: `sample_id` where the dataset has it,
             `description`, and `blendshapes` in the space that the file's metadata says.
-        config: of the dataset.
-        split: of the dataset.
+        config, split: of the dataset.
         revision: of the model.
         device: where the model runs.
         batch_size: descriptions encoded at a time.
@@ -68,13 +66,13 @@ def write_predictions(
     Raises:
         ValueError: no such split, no column `description`, a blank description (the message names the row), or what
             `load_generator` refuses.
-        OSError: dataset or model is not to be had, or the file cannot be written.
+        OSError: dataset or model cannot be loaded, or the file cannot be written.
     """
     path = check_output(out, (".parquet",))
     texts = read_descriptions(dataset, config, split)
-    generator: Any = load_generator(model, revision) if isinstance(model, str | Path) else model
+    generator, name = open_generator(model, revision)
     generator = generator.to(device)
-    schema = _schema(texts, generator.config.space, str(model) if isinstance(model, str | Path) else None)
+    schema = _schema(texts, generator.config.space, name)
     content = [texts, generator.config.to_json_string(), weights_digest(generator), block_size, batch_size]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     blocks = path.parent / f".{path.name}.{digest}"
@@ -82,7 +80,7 @@ def write_predictions(
     count = len(texts["description"])
     with tqdm(desc="Generating", total=count, unit=" faces", delay=2) as progress:
         for start in range(0, count, block_size):
-            block = {name: column[start : start + block_size] for name, column in texts.items()}
+            block = {key: column[start : start + block_size] for key, column in texts.items()}
             file = blocks / f"{start:09}.parquet"
             if not file.is_file():
                 expressions = generator.generate(block["description"], batch_size=batch_size)
@@ -91,6 +89,13 @@ def write_predictions(
     _write(path, (pq.read_table(file) for file in sorted(blocks.glob("*.parquet"))), schema)
     shutil.rmtree(blocks)
     return count
+
+
+def open_generator(model: Any, revision: str | None = None) -> tuple[Any, str | None]:
+    """Load a generator by its id or folder, which is the second value; a generator comes back as it is, with None."""
+    if isinstance(model, str | Path):
+        return load_generator(model, revision), str(model)
+    return model, None
 
 
 def save_predictions(
@@ -120,13 +125,13 @@ def read_descriptions(
     columns: dict[str, list[Any]]
     if suffix in (".csv", ".jsonl"):
         with _named(name):
-            columns = read_table(Path(name), _TEXTS)
+            columns = read_table(Path(name), KEYS)
     elif is_release(name):
         pairs = list(as_pairs(read_release(name)))
-        columns = {column: [pair[column] for pair in pairs] for column in _TEXTS}
+        columns = {column: [pair[column] for pair in pairs] for column in KEYS}
     else:
         rows, _ = open_rows(name, config, split)
-        columns = {column: list(rows[column]) if column in _TEXTS else [] for column in rows.column_names}
+        columns = {column: list(rows[column]) if column in KEYS else [] for column in rows.column_names}
     if "description" not in columns:
         raise ValueError(f"expected a column 'description' in {name}, got {', '.join(columns) or 'none'}")
     with _named(name):
@@ -164,12 +169,6 @@ def _table(texts: Mapping[str, Any], expressions: np.ndarray, schema: pa.Schema)
 
 
 def _write(path: Path, tables: Any, schema: pa.Schema) -> None:
-    """Write a file that is there only when it is whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table.cast(schema))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table.cast(schema))

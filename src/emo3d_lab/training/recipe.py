@@ -1,4 +1,4 @@
-"""Recipes: everything that decides a training run, as YAML that one can read, copy and override."""
+"""Recipes: all settings of a training run, as YAML to read, copy and override."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from transformers import PretrainedConfig, TrainingArguments
 
-from emo3d.generation import ClipExpressionModel, ExpressionModel, VaeClipModel
+from emo3d.generation.load import MODELS as GENERATORS
 from emo3d.scoring import ScoreSettings
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "assets" / "recipes"
@@ -32,17 +32,17 @@ _TRAINING = {
     "metric_for_best_model": "loss",
     "report_to": "none",
 }
-MODELS: dict[str, Any] = {"expression": ExpressionModel, "clip": ClipExpressionModel, "vae-clip": VaeClipModel}
+MODELS: dict[str, Any] = {name.removeprefix("emo3d-"): model for name, model in GENERATORS.items()}
 """`type` of a recipe's model -> its class."""
 
 
 def _fields(config: type[PretrainedConfig]) -> set[str]:
-    ours = takewhile(lambda base: base is not PretrainedConfig, config.__mro__)
-    named = {name for base in ours for name in inspect.signature(base).parameters}
-    return named - {"self", "kwargs", "encoder_config", "embedding_size"}
+    bases = takewhile(lambda base: base is not PretrainedConfig, config.__mro__)
+    names = {name for base in bases for name in inspect.signature(base).parameters}
+    return names - {"self", "kwargs", "encoder_config", "embedding_size"}
 
 
-_KNOWN: dict[str, set[str]] = {
+_FIELDS: dict[str, set[str]] = {
     "model": {"type"},  # and the fields of its configuration
     "data": {*_DATA},
     "score": {field.name for field in fields(ScoreSettings)} - {"space"},
@@ -52,7 +52,7 @@ _KNOWN: dict[str, set[str]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training run is made of.
+    """All settings of a training run.
 
     Attributes:
         model: `type`, a key of `MODELS` ("expression" when left out), and fields of its configuration. `space` need
@@ -65,7 +65,7 @@ class Recipe:
             without a better one after which training stops.
 
     Raises:
-        ValueError: a field that there is not, or inputs that the model does not take; the message names them.
+        ValueError: an unknown field, or inputs that the model does not take; the message names them.
     """
 
     model: dict[str, Any]
@@ -74,28 +74,38 @@ class Recipe:
     training: dict[str, Any]
 
     def __post_init__(self) -> None:
-        kind = self.model.get("type", "expression")
+        kind = self.kind
         if not isinstance(kind, str) or kind not in MODELS:
             raise ValueError(f"expected a model type of {', '.join(MODELS)}, got {kind!r}")
-        for section, known in (_KNOWN | {"model": {"type"} | _fields(MODELS[kind].config_class)}).items():
+        for section, names in (_FIELDS | {"model": {"type"} | _fields(MODELS[kind].config_class)}).items():
             for name in getattr(self, section) or {}:
-                if name not in known:
-                    raise ValueError(f"the recipe's {section} has {name!r}, expected one of {', '.join(sorted(known))}")
+                if name not in names:
+                    raise ValueError(f"the recipe's {section} has {name!r}, expected one of {', '.join(sorted(names))}")
         inputs = self.data["inputs"]
-        taken = INPUTS[:1] if kind == "expression" else INPUTS
-        if inputs not in taken:
-            raise ValueError(f"expected data.inputs of {', '.join(taken)} for a model of type {kind}, got {inputs!r}")
+        allowed = INPUTS[:1] if kind == "expression" else INPUTS
+        if inputs not in allowed:
+            raise ValueError(f"expected data.inputs of {', '.join(allowed)} for a model of type {kind}, got {inputs!r}")
+
+    @property
+    def kind(self) -> str:
+        """The type of the model."""
+        return self.model.get("type", "expression")
+
+    def configuration(self, **fields: Any) -> Any:
+        """Build the configuration of the model; `fields` override those of the recipe."""
+        settings = {name: value for name, value in {**self.model, **fields}.items() if name != "type"}
+        return MODELS[self.kind].config_class(**settings)
 
     def difference(self, other: Recipe) -> str | None:
         """The first field in which another recipe differs, with both values; None where there is none."""
         for section, values in asdict(self).items():
-            others = asdict(other)[section]
-            for name in {**(values or {}), **(others or {})}:
-                one, another = ((given or {}).get(name) for given in (values, others))
-                if one != another:
-                    return f"{section}.{name} is {one!r} instead of {another!r}"
-            if values != others:
-                return f"{section} is {values!r} instead of {others!r}"
+            other_values = asdict(other)[section]
+            for name in {**(values or {}), **(other_values or {})}:
+                value, other_value = ((fields or {}).get(name) for fields in (values, other_values))
+                if value != other_value:
+                    return f"{section}.{name} is {value!r} instead of {other_value!r}"
+            if values != other_values:
+                return f"{section} is {values!r} instead of {other_values!r}"
         return None
 
     def write(self, path: Path) -> None:
@@ -112,7 +122,7 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
             score.
 
     Raises:
-        ValueError: no such recipe, no YAML, or a section or field that there is not.
+        ValueError: no such recipe, no YAML, or an unknown section or field.
 
     Example:
         >>> load_recipe("minilm", ["training.learning_rate=1e-4"]).training["learning_rate"]
@@ -125,20 +135,20 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
         recipe = _parse(path.read_text(encoding="utf-8"), path.name)
     except UnicodeDecodeError as error:
         raise ValueError(f"expected YAML in UTF-8, {path.name} has other bytes at {error.start}") from None
-    if not isinstance(recipe, dict) or not recipe.keys() <= _KNOWN.keys():
+    if not isinstance(recipe, dict) or not recipe.keys() <= _FIELDS.keys():
         got = ", ".join(map(str, recipe)) if isinstance(recipe, dict) else type(recipe).__name__
-        raise ValueError(f"expected a recipe with the sections {', '.join(_KNOWN)} in {path.name}, got {got}")
+        raise ValueError(f"expected a recipe with the sections {', '.join(_FIELDS)} in {path.name}, got {got}")
     for setting in settings:
         key, equals, value = setting.partition("=")
         section, dot, field = key.partition(".")
-        if not equals or section not in _KNOWN or (not dot and section != "score"):
+        if not equals or section not in _FIELDS or (not dot and section != "score"):
             raise ValueError(f"expected a setting like training.learning_rate=1e-4, got {setting!r}")
-        parsed = _parse(value, setting)
-        recipe[section] = {**(recipe.get(section) or {}), field: parsed} if dot else parsed
-    for section, given in recipe.items():
-        if not isinstance(given, Mapping) and not (given is None and section == "score"):
-            raise ValueError(f"expected fields with values in the recipe's {section}, got {given!r:.200}")
-        for field in given or ():
+        override = _parse(value, setting)
+        recipe[section] = {**(recipe.get(section) or {}), field: override} if dot else override
+    for section, content in recipe.items():
+        if not isinstance(content, Mapping) and not (content is None and section == "score"):
+            raise ValueError(f"expected fields with values in the recipe's {section}, got {content!r:.200}")
+        for field in content or ():
             if not isinstance(field, str):
                 raise ValueError(f"expected names of fields in the recipe's {section}, got {field!r:.60}")
     training = {  # YAML reads `no` as false
@@ -154,7 +164,7 @@ def load_recipe(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e-4 is a number, too."""
+    """YAML in which 1e-4 is a number, too."""
 
 
 _Loader.add_implicit_resolver(

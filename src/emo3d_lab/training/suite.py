@@ -17,7 +17,7 @@ from emo3d.generation import TASK, load_generator
 
 
 class ExpressionEvaluator(Evaluator):
-    """`evaluate.evaluator(TASK)`: a generator writes expressions for the descriptions of a dataset, and is scored.
+    """`evaluate.evaluator(TASK)`: scores the expressions that a generator makes for the descriptions of a dataset.
 
     `compute` takes as `model_or_pipeline` what `load_generator` takes, an object with `generate`, or a function of N
     descriptions; as `data` a dataset that `read_references` reads, or what `load_dataset` takes; as `metric` the Emo3D
@@ -33,18 +33,18 @@ class ExpressionEvaluator(Evaluator):
         return {"references": references}, list(data[input_column])
 
     def prepare_pipeline(self, model_or_pipeline: Any, *_: Any, **__: Any) -> Callable[[list[str]], Any]:
-        """What generates, and what its numbers are."""
+        """The function from descriptions to expressions; keeps their space."""
         if isinstance(model_or_pipeline, (str, PathLike)):
             model_or_pipeline = load_generator(str(model_or_pipeline))
         self.space = getattr(getattr(model_or_pipeline, "config", None), "space", None)
         return getattr(model_or_pipeline, "generate", model_or_pipeline)
 
     def predictions_processor(self, predictions: Any, *_: Any) -> dict[str, Any]:
-        """What the metric takes."""
+        """Arguments of the metric."""
         return {"predictions": predictions}
 
     def compute(self, *args: Any, input_column: str = "description", **kwargs: Any) -> dict[str, Any]:
-        """Generate and score; what the metric returns, and how fast the generator was."""
+        """Generate and score: what the metric returns, and the speed of the generator."""
         return super().compute(*args, input_column=input_column, **kwargs)
 
     def compute_metric(

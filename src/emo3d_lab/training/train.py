@@ -43,7 +43,7 @@ RECIPE = "recipe.yaml"
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gave.
+    """The result of training.
 
     Attributes:
         model: the best one by validation loss, in evaluation mode. That loss is the mean squared error of what users
@@ -80,7 +80,7 @@ def train(
         ValueError: a folder with files and no `resume`, a resumed run of another recipe, a dataset without the needed
             columns or splits, with bad rows or of an unknown space, a setting that does not fit, or a loss that is not
             finite; the message says at which step.
-        OSError: the dataset, the encoder or the score's backbone is not to be had.
+        OSError: the dataset, the encoder or the score's backbone cannot be loaded.
     """
     check_output_folder(output)
     try:
@@ -90,28 +90,27 @@ def train(
     checkpoint = _checkpoint(Path(output), recipe, resume)
     arguments, patience = _arguments(recipe, output)
     inputs = recipe.data["inputs"]
-    validated = "descriptions" if inputs == "both" else inputs
-    pairs, said = _read(dataset, config, recipe.data["train_split"], inputs)
-    validation, _ = _read(dataset, config, recipe.data["validation_split"], validated)
-    fields = {**recipe.model, "space": _space(recipe.model.get("space"), said, dataset)}
+    validation_inputs = "descriptions" if inputs == "both" else inputs
+    pairs, space = _read_split(dataset, config, recipe.data["train_split"], inputs)
+    validation, _ = _read_split(dataset, config, recipe.data["validation_split"], validation_inputs)
+    space = _check_spaces(recipe.model.get("space"), space, dataset)
     metrics = None
     if recipe.score is not None:
-        settings = ScoreSettings(**recipe.score, space=fields["space"])
-        references = read_references(validation.references(), fields["space"])
+        settings = ScoreSettings(**recipe.score, space=space)
+        references = read_references(validation.references(), space)
         scorer = Emo3DScorer(settings, device=str(arguments.device))
         if arguments.process_index == 0:
             scorer.fit(references)
         metrics = score_metrics(scorer, references)
 
-    model = _build(fields, arguments.seed)
+    model = _build(recipe, space, arguments.seed)
     model.to(arguments.device)  # type: ignore[arg-type]  # where a frozen encoder embeds
     with arguments.main_process_first(desc="embedding"):
         training, truncated = prepare(model, pairs.mirrored() if recipe.data["mirror"] else pairs, inputs)
-        evaluation, also_truncated = prepare(model, validation, validated)
-    if truncated + also_truncated:
-        logger.warning(
-            "%d descriptions were longer than the encoder's window and lost their end", truncated + also_truncated
-        )
+        evaluation, validation_truncated = prepare(model, validation, validation_inputs)
+    truncated += validation_truncated
+    if truncated:
+        logger.warning("%d descriptions were longer than the encoder's window and lost their end", truncated)
     learns = isinstance(model, ExpressionModel) and not model.config.freeze_encoder
     tokenizer = model.text_encoder().tokenizer if learns else None  # type: ignore[operator]
     trainer = (_VaeTrainer if isinstance(model, VaeClipModel) else _Trainer)(
@@ -129,8 +128,8 @@ def train(
         recipe.write(Path(output, RECIPE))
     trainer.train(resume_from_checkpoint=checkpoint)
     for reporting in get_reporting_integration_callbacks(arguments.report_to):
-        trainer.remove_callback(reporting)  # which has ended its run, and would begin another
-    result = Trained(model.eval(), trainer.evaluate(), truncated + also_truncated)
+        trainer.remove_callback(reporting)  # its run has ended; evaluating would begin another
+    result = Trained(model.eval(), trainer.evaluate(), truncated)
     trainer.save_model()
     trainer.save_metrics("eval", result.metrics, combined=False)
     if trainer.is_world_process_zero():
@@ -139,29 +138,24 @@ def train(
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Build all that a recipe's values are for, without data and encoders.
+    """Build the objects of a recipe that need no data and no encoder.
 
     Raises:
         ValueError: a value that cannot be used; the message says where it stands.
     """
     _arguments(recipe, "output")
-    _configuration({**recipe.model, "space": recipe.model.get("space", "weights")})
+    _using("model", lambda: recipe.configuration(space=recipe.model.get("space", "weights")))
     if recipe.score is not None:
         _using("score", lambda: ScoreSettings(**recipe.score))  # type: ignore[arg-type]
 
 
 def _arguments(recipe: Recipe, output: str | os.PathLike[str]) -> tuple[TrainingArguments, int | None]:
-    """The Trainer's, and after how many evaluations without a better one it stops."""
+    """Arguments of the Trainer, and the patience of its early stopping."""
     options = {"dataloader_pin_memory": torch.cuda.is_available(), **recipe.training}
     patience = options.pop("early_stopping_patience", None)
     if not (patience is None or (isinstance(patience, int) and patience > 0)):
         raise ValueError(f"expected a whole number above 0 as training.early_stopping_patience, got {patience!r:.60}")
     return _using("training", lambda: TrainingArguments(str(output), **options)), patience
-
-
-def _configuration(fields: dict[str, Any]) -> Any:
-    settings = {name: value for name, value in fields.items() if name != "type"}
-    return _using("model", lambda: MODELS[fields.get("type", "expression")].config_class(**settings))
 
 
 def _using(section: str, build: Callable[[], T]) -> T:
@@ -189,11 +183,11 @@ def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPredict
         values = {name: getattr(result, name) for name in ("emo3d", "kl_divergence", "recall_at_k", "mse")}
         return {name: value for name, value in values.items() if value is not None}
 
-    def compute_metrics(evaluated: EvalPrediction) -> dict[str, float]:
+    def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
 
-        scores = [score(evaluated.predictions) if PartialState().is_main_process else None]
+        scores = [score(prediction.predictions) if PartialState().is_main_process else None]
         return broadcast_object_list(scores)[0]
 
     return compute_metrics
@@ -211,7 +205,7 @@ class _Trainer(Trainer):
 
 
 class _VaeTrainer(_Trainer):
-    """Evaluates what users get, the expression decoded from an embedding, rather than the autoencoder's."""
+    """Evaluates the expression decoded from an embedding, which users get, not that of the autoencoder."""
 
     def prediction_step(
         self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
@@ -226,7 +220,7 @@ class _VaeTrainer(_Trainer):
         return loss, None if prediction_loss_only else expressions, labels
 
 
-def _read(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pairs, Space | None]:
+def _read_split(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pairs, Space | None]:
     if is_release(dataset):
         raise ValueError(
             f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
@@ -235,28 +229,30 @@ def _read(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pa
     return read_pairs(rows, f"the split {split} of {dataset}", pictures=inputs != "descriptions"), space
 
 
-def _build(fields: dict[str, Any], seed: int) -> PreTrainedModel:
-    config = _configuration(fields)
-    model_class = MODELS[fields.pop("type", "expression")]
+def _build(recipe: Recipe, space: Space, seed: int) -> PreTrainedModel:
+    config = _using("model", lambda: recipe.configuration(space=space))
+    model_class = MODELS[recipe.kind]
     if model_class is not ExpressionModel:
         config.embedding_size = model_class(config).embed(["a face"]).shape[1]
         set_seed(seed)
         return model_class(config)
-    # In the cache from here on: the first loading of an encoder draws random numbers, the next ones none.
+    # Into the cache: the first loading of an encoder draws random numbers, later ones none.
     load_text_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
     set_seed(seed)
-    return ExpressionModel.from_encoder(**fields)
+    fields = {name: value for name, value in recipe.model.items() if name != "type"}
+    return ExpressionModel.from_encoder(**fields | {"space": space})
 
 
-def _space(wanted: str | None, said: Space | None, dataset: str) -> Space:
-    if wanted and said and wanted != said:
-        raise ValueError(f"{dataset} says that its space is {said}, got model.space={wanted}")
-    if not (wanted or said):
+def _check_spaces(setting: str | None, space: Space | None, dataset: str) -> Space:
+    """The space of the expressions, by the recipe and by the dataset, which must agree."""
+    if setting and space and setting != space:
+        raise ValueError(f"{dataset} says that its space is {space}, got model.space={setting}")
+    if not (setting or space):
         raise ValueError(
             f"nobody says in which space the blendshapes of {dataset} are: "
             "expected the setting model.space=reading (MediaPipe's, as in the release) or model.space=weights"
         )
-    return check_space(wanted or said or "")
+    return check_space(setting or space or "")
 
 
 def _checkpoint(output: Path, recipe: Recipe, resume: bool) -> str | None:

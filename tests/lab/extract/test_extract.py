@@ -198,7 +198,7 @@ def test_another_limit_is_another_dataset(images, tmp_path):
 
 @real
 def test_real_pictures_read_as_published(tmp_path):
-    """Mean difference 0.0084, see tests/test_landmarker.py for where it comes from."""
+    """Mean difference 0.0084, see tests/lab/test_landmarker.py for where it comes from."""
     for archive in (REAL / "data").glob("*.zip"):
         with zipfile.ZipFile(archive) as file:
             file.extractall(tmp_path / "images" / archive.stem)

@@ -13,7 +13,7 @@ from emo3d_lab.quickstart.report import Row
 from emo3d_lab.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
 
 WAYS = ("raw", "calibrated")
-RELEASE = Path(__file__).resolve().parents[3] / "shared" / "real_emo3d"
+RELEASE = Path(__file__).resolve().parents[4] / "shared" / "real_emo3d"
 
 
 @pytest.fixture(scope="module")

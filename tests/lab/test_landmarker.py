@@ -23,7 +23,7 @@ from emo3d.face import RenderSettings, render
 from emo3d_lab import landmarker
 from emo3d_lab.landmarker import FaceReader, LandmarkerUnavailableError, find_model
 
-REAL = Path(__file__).parents[1].parent / "shared" / "real_emo3d"
+REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 PACKAGED = find_model().read_bytes()
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")
 
