@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGES = ("emo3d", "emo3d_lab", "emo3d_demo")
 FLOORS = [
-    {"caches", "extras", "files", "hints", "loading", "markup", "numerics", "ranges", "scalars", "waiting"},
-    {"documents", "pictures", "parquet", "containers", "blendshapes", "emotions", "names", "forms"},
+    {"files", "hints", "loading", "markup", "numerics", "ranges"},
+    {"documents", "pictures", "parquet", "blendshapes", "emotions", "names", "forms"},
     {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones", "light"},
     {"face", "dataset"},
     {"generation", "scoring"},

@@ -21,9 +21,9 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from emo3d.caches import unwritable_cache
 from emo3d.descriptions import check_descriptions, foreign_rows
 from emo3d.documents import read_json
+from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics

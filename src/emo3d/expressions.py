@@ -12,8 +12,7 @@ import numpy as np
 
 from emo3d.blendshapes import Layout, Space, as_expressions, check_space
 from emo3d.captures import Capture, frame_rate, read_document, read_lines, read_row, timecode_seconds
-from emo3d.containers import read_array, read_csv
-from emo3d.documents import LARGEST, parse_json, read_json
+from emo3d.documents import LARGEST, parse_json, read_array, read_csv, read_json
 from emo3d.names import Names, blendshape_columns, read_names
 from emo3d.parquet import open_parquet, read_columns
 

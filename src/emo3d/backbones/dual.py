@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
-from emo3d.caches import unwritable_cache
 from emo3d.descriptions import foreign_rows
 from emo3d.documents import read_json
 from emo3d.encoders import (
@@ -31,6 +30,7 @@ from emo3d.encoders import (
     tokenized,
     weights_digest,
 )
+from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 from emo3d.numerics import fixed_numerics
 

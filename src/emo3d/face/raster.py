@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numba.core import event
 
-from emo3d.waiting import LongStep
+from emo3d.loading import LongStep
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, Layout, Space, parse_scores
-from emo3d.containers import read_csv
-from emo3d.documents import parse_json, read_json
+from emo3d.documents import parse_json, read_csv, read_json
 from emo3d.emotions import EMOTIONS
 from emo3d.expressions import parquet_space, read_expressions
 from emo3d.parquet import read_columns

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from emo3d.markup import markdown_code, markdown_text
 from emo3d_lab.audit.result import Audit, Estimate, Gap
 from emo3d_lab.audit.verdict import chance, found, holds_for, number, signed
+from emo3d_lab.markup import markdown_code, markdown_text
 
 _MOST = 3  # conditions, and slices, in the table
 

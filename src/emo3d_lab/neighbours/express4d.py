@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from emo3d.containers import open_text
+from emo3d.documents import open_text
 from emo3d_lab.neighbours.livelink import Take
 
 SPLITS = ("train", "test")

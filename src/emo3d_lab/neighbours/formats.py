@@ -7,8 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from emo3d.containers import open_text, read_csv
-from emo3d.documents import parse_json, read_json
+from emo3d.documents import open_text, parse_json, read_csv, read_json
 from emo3d.parquet import check_pages, check_size, open_parquet, rows_at_a_time
 
 SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emo3d.containers import read_array, read_csv
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
+from emo3d.documents import read_array, read_csv
 from emo3d.names import Names, blendshape_columns
 from emo3d_lab.neighbours.rows import RowError, Rule, ScoreReader, numbers
 
