@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +17,6 @@ LARGEST = 256 * 2**20
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 8}
 _ROWS = 2**16  # rows of a batch
 _SLACK = 2**16  # bytes that a column of a row group may have beyond what its footer says
-_LONGEST_HEADER = 2**20  # bytes; a header may hold the least and the greatest text of its page
 
 
 @contextmanager
@@ -54,26 +53,18 @@ def check_size(
     where that is more than its uncompressed size.
 
     Args:
-        file: open.
-        columns: to be read, by their names at the top of the schema.
-        groups: row groups to be read; all of them when None.
-        largest: bytes.
+        columns: names at the top of the schema.
+        groups: row groups that are read; all of them when None.
 
     Raises:
         ValueError: more than that; the message has both numbers.
     """
     total = 0
-    for group in range(file.num_row_groups) if groups is None else groups:
-        footer = file.metadata.row_group(group)
-        for index in range(footer.num_columns):
-            chunk = footer.column(index)
-            if any(_is_within(chunk.path_in_schema, name) for name in columns):
-                leaf = file.schema.column(index)
-                width = _WIDTHS.get(leaf.physical_type) or max(leaf.length, 1)
-                sizes = (chunk.num_values * width, footer.num_rows * width, chunk.total_uncompressed_size)
-                if min(sizes) < 0:
-                    raise ValueError("expected a Parquet file, got one whose footer counts below 0")
-                total += max(sizes)
+    for chunk, width, rows in _chunks(file, columns, groups):
+        sizes = (chunk.num_values * width, rows * width, chunk.total_uncompressed_size)
+        if min(sizes) < 0:
+            raise ValueError("expected a Parquet file, got one whose footer counts below 0")
+        total += max(sizes)
     if total > largest:
         raise ValueError(
             f"expected at most {largest >> 20:,} MB in the columns that are read, its footer says {total >> 20:,} MB"
@@ -85,92 +76,21 @@ def check_pages(source: Any, file: parquet.ParquetFile, columns: Sequence[str]) 
 
     Args:
         source: the path or file object that `file` was opened from.
-        file: open.
-        columns: to be read.
 
     Raises:
         ValueError: that, or a page header that cannot be read.
     """
     with open(source, "rb") if isinstance(source, (str, Path)) else nullcontext(source) as data:
-        for group in range(file.num_row_groups):
-            footer = file.metadata.row_group(group)
-            for index in range(footer.num_columns):
-                chunk = footer.column(index)
-                if any(_is_within(chunk.path_in_schema, name) for name in columns):
-                    said = chunk.total_uncompressed_size
-                    if _pages_size(data, chunk) > 1.1 * said + _SLACK:
-                        raise ValueError(f"expected pages of {said:,} bytes in {chunk.path_in_schema}, found more")
+        for chunk, _, _ in _chunks(file, columns):
+            size = chunk.total_uncompressed_size
+            if _pages_size(data, chunk) > 1.1 * size + _SLACK:
+                raise ValueError(f"expected pages of {size:,} bytes in {chunk.path_in_schema}, found more")
 
 
-def _pages_size(data: Any, chunk: parquet.ColumnChunkMetaData) -> int:
-    starts = (chunk.data_page_offset, chunk.dictionary_page_offset if chunk.has_dictionary_page else 0)
-    at, total = min(filter(None, starts), default=0), 0  # 0: there is no such page
-    end = at + chunk.total_compressed_size
-    while at < end:
-        length = 1024
-        while True:
-            data.seek(max(at, 0))
-            header = data.read(length)
-            try:
-                fields, size = _read_struct(header, 0)
-                break
-            except IndexError:
-                if len(header) < length or length > _LONGEST_HEADER:
-                    raise ValueError("expected a Parquet file, got one with a broken page") from None
-                length *= 16
-        uncompressed, compressed = fields.get(2, -1), fields.get(3, -1)
-        if min(uncompressed, compressed) < 0:
-            raise ValueError("expected a Parquet file, got one with a broken page")
-        total += size + uncompressed
-        at += size + compressed
-    return total
-
-
-def _read_struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, int], int]:
-    """Integers of a struct in Thrift's compact protocol by their field, and where it ends.
-
-    Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md; of its types, only those
-    that `PageHeader` of parquet.thrift has.
-    """
-    fields: dict[int, int] = {}
-    field = 0
-    while True:
-        head = data[at]
-        at += 1
-        kind = head & 15
-        if kind == 0:
-            return fields, at
-        if head >> 4:
-            field += head >> 4
-        else:
-            field, at = _read_integer(data, at)
-        if kind in (4, 5, 6):
-            fields[field], at = _read_integer(data, at)
-        elif kind == 8:
-            length, at = _read_varint(data, at)
-            at += length
-        elif kind == 12 and depth < 4:
-            _, at = _read_struct(data, at, depth + 1)
-        elif kind in (3, 7):
-            at += 1 if kind == 3 else 8
-        elif kind not in (1, 2):  # these two are a bool each
-            raise ValueError("expected a Parquet file, got one with a broken page")
-
-
-def _read_integer(data: bytes, at: int) -> tuple[int, int]:
-    number, at = _read_varint(data, at)
-    return (number >> 1) ^ -(number & 1), at
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    number = 0
-    for shift in range(0, 70, 7):
-        byte = data[at]
-        at += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, at
-    raise ValueError("expected a Parquet file, got one with a broken page")
+def batch_rows(file: parquet.ParquetFile, columns: Sequence[str], largest: int = LARGEST) -> int:
+    """As many rows as stay within `largest` bytes even if each has all the text that a row group has in a column."""
+    texts = (chunk for chunk, _, _ in _chunks(file, columns) if chunk.physical_type == "BYTE_ARRAY")
+    return max(1, min(_ROWS, largest // max((chunk.total_uncompressed_size for chunk in texts), default=1)))
 
 
 def read_columns(
@@ -197,100 +117,102 @@ def read_columns(
         (250, 2)
     """
     import pyarrow as pa
+    from pyarrow import compute, types
 
+    is_text = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
     with open_parquet(source) as file:
         schema = file.schema_arrow
-        wanted = list(columns(schema.names) if callable(columns) else columns)
-        for name in wanted:
+        names = list(columns(schema.names) if callable(columns) else columns)
+        for name in names:
             if (count := schema.names.count(name)) != 1:
                 known = ", ".join(schema.names)[:500]
                 raise ValueError(f"expected one column {name!r}, found {count or 'none'} among {known}")
-        check_size(file, wanted, largest=largest)
-        check_pages(source, file, wanted)
+        check_size(file, names, largest=largest)
+        check_pages(source, file, names)
         # One long text that all rows repeat stays a dictionary until it is known what the column would have.
-        texts = [name for name in wanted if _is_text(schema.field(name).type)]
-        rows = rows_at_a_time(file, [name for name in wanted if name not in texts], largest)
+        texts = [name for name in names if any(test(schema.field(name).type) for test in is_text)]
+        rows = batch_rows(file, [name for name in names if name not in texts], largest)
     batches, total = [], 0
     with open_parquet(source, read_dictionary=texts) as file:
-        for batch in file.iter_batches(rows, columns=wanted) if wanted else ():
-            total += sum(map(_dense_size, batch.columns))
+        for batch in file.iter_batches(rows, columns=names) if names else ():
+            arrays = {name: batch.column(name) for name in names}
+            for name in texts:
+                lengths = compute.binary_length(arrays[name].dictionary).take(arrays[name].indices)
+                total += compute.sum(lengths).as_py() or 0
+            total += sum(array.nbytes for name, array in arrays.items() if name not in texts)
             if total > largest:
                 raise ValueError(f"expected at most {largest >> 20:,} MB in the columns that are read, found more")
-            arrays = [batch.column(name) for name in wanted]
-            arrays = [array.dictionary_decode() if hasattr(array, "dictionary") else array for array in arrays]
-            batches.append(pa.record_batch(arrays, names=wanted))
-        empty = pa.schema([schema.field(name) for name in wanted])
+            arrays.update({name: arrays[name].dictionary_decode() for name in texts})
+            batches.append(pa.record_batch(list(arrays.values()), names=names))
+        empty = pa.schema([schema.field(name) for name in names])
         table = pa.Table.from_batches(batches, batches[0].schema if batches else empty)
     return table.replace_schema_metadata(schema.metadata)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
-
-
-def _dense_size(array: pa.Array) -> int:
-    if not hasattr(array, "dictionary"):
-        return array.nbytes
-    from pyarrow import compute
-
-    lengths = compute.binary_length(array.dictionary)
-    return int(compute.sum(lengths.take(array.indices)).as_py() or 0)
-
-
-def rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: int = LARGEST) -> int:
-    """As many rows as stay within `largest` bytes even if each has all the text that a row group has in a column."""
-    most = 1
-    for group in range(file.num_row_groups):
+def _chunks(
+    file: parquet.ParquetFile, columns: Sequence[str], groups: Sequence[int] | None = None
+) -> Iterator[tuple[parquet.ColumnChunkMetaData, int, int]]:
+    """Of all that is in these columns: the footer of a chunk, bytes of a value (8 of a text), rows of its group."""
+    for group in range(file.num_row_groups) if groups is None else groups:
         footer = file.metadata.row_group(group)
         for index in range(footer.num_columns):
-            chunk = footer.column(index)
-            if chunk.physical_type == "BYTE_ARRAY" and any(_is_within(chunk.path_in_schema, name) for name in columns):
-                most = max(most, chunk.total_uncompressed_size)
-    return max(1, min(_ROWS, largest // most))
+            chunk, leaf = footer.column(index), file.schema.column(index)
+            if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in columns):
+                yield chunk, _WIDTHS.get(leaf.physical_type) or max(leaf.length, 1), footer.num_rows
 
 
-def _is_within(path: str, column: str) -> bool:
-    return path == column or path.startswith(f"{column}.")
+def _pages_size(data: BinaryIO, chunk: parquet.ColumnChunkMetaData) -> int:
+    """Bytes of a chunk's pages, as their headers (`PageHeader` of parquet.thrift) say."""
+    starts = (chunk.data_page_offset, chunk.dictionary_page_offset if chunk.has_dictionary_page else 0)
+    start = max(min(filter(None, starts), default=0), 0)  # 0: there is no such page
+    end, total = start + chunk.total_compressed_size, 0
+    while start < end:
+        data.seek(start)
+        try:
+            header = _thrift_integers(data)
+        except IndexError:  # the file ends
+            header = {}
+        uncompressed, compressed = header.get(2, -1), header.get(3, -1)
+        if min(uncompressed, compressed) < 0:
+            raise ValueError("expected a Parquet file, got one with a broken page")
+        total += data.tell() - start + uncompressed
+        start = data.tell() + compressed
+    return total
 
 
-def read_rows(
-    file: parquet.ParquetFile,
-    group: int,
-    columns: Sequence[str],
-    first: int = 0,
-    count: int | None = None,
-    *,
-    largest: int = LARGEST,
-) -> pa.Table:
-    """Read some rows of a row group, in some of the columns.
+def _thrift_integers(data: BinaryIO, depth: int = 0) -> dict[int, int]:
+    """Read a struct in Thrift's compact protocol: its integers by their field.
 
-    Args:
-        file: open.
-        group: its place in the file.
-        columns: those of them that the file has are read.
-        first: place of the first row in the group.
-        count: of rows; all that follow when None.
-        largest: bytes that the columns of the group may have in memory, and the rows that are read.
-
-    Raises:
-        ValueError: more than that.
+    Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md; of its types, only those
+    that `PageHeader` has.
     """
-    import pyarrow as pa
+    integers: dict[int, int] = {}
+    field = 0
+    while kind := (head := data.read(1)[0]) & 15:
+        field = field + (head >> 4) if head >> 4 else _zigzag(data)
+        if kind in (4, 5, 6):
+            integers[field] = _zigzag(data)
+        elif kind == 8:
+            data.seek(_varint(data), 1)
+        elif kind == 12 and depth < 4:
+            _thrift_integers(data, depth + 1)
+        elif kind in (3, 7):
+            data.seek(1 if kind == 3 else 8, 1)
+        elif kind not in (1, 2):  # these two are a bool each
+            raise ValueError("expected a Parquet file, got one with a broken page")
+    return integers
 
-    wanted = [name for name in columns if file.schema_arrow.names.count(name) == 1]
-    check_size(file, wanted, [group], largest)
-    stop = file.metadata.row_group(group).num_rows if count is None else first + count
-    rows, total, start, kept = rows_at_a_time(file, wanted, largest), 0, 0, []
-    for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
-        part = batch.slice(max(first - start, 0), max(stop - max(first, start), 0))
-        start += len(batch)
-        total += part.nbytes
-        if total > largest:
-            raise ValueError(f"expected at most {largest >> 20:,} MB in the rows that are read, found more")
-        kept.append(part)
-        if start >= stop:
-            break
-    empty = pa.schema([file.schema_arrow.field(name) for name in wanted])
-    return pa.Table.from_batches(kept, kept[0].schema if kept else empty)
+
+def _varint(data: BinaryIO) -> int:
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = data.read(1)[0]
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number
+    raise ValueError("expected a Parquet file, got one with a broken page")
+
+
+def _zigzag(data: BinaryIO) -> int:
+    number = _varint(data)
+    return (number >> 1) ^ -(number & 1)
