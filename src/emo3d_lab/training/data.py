@@ -24,7 +24,8 @@ from transformers import PreTrainedModel
 
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import as_expressions, mirror, mirror_text
-from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, encoder_digest
+from emo3d.descriptions import check_descriptions
+from emo3d.encoders import SAVER_KEYS, TextEmbeddings, TextEncoder, weights_digest
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d_lab.training.pictures import Pictures
 
@@ -237,3 +238,14 @@ def _write(digest: str, embedded: TextEmbeddings) -> None:
 
 def _file(digest: str) -> Path:
     return cached_assets_path("emo3d", namespace="embeddings") / f"{digest[:32]}.safetensors"
+
+
+def encoder_digest(encoder: TextEncoder) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
+    config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in SAVER_KEYS}
+    tokenizer = encoder.tokenizer
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    # Truncation and padding are set anew in every call.
+    rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None} if backend else tokenizer.get_vocab()
+    parts = [weights_digest(encoder.model), config, rules, tokenizer.padding_side, encoder.max_length]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
