@@ -31,10 +31,10 @@ class Capture(NamedTuple):
 
 
 def read_document(document: Any) -> Capture:
-    """Read a JSON document.
+    """Read a JSON document; what is of no known format becomes rows as it stands.
 
     Raises:
-        ValueError: a document of a known format that is broken; whatever else there is becomes rows as it stands.
+        ValueError: a broken document of a known format.
     """
     if isinstance(document, Mapping):
         for keys, read in _FORMATS.items():
@@ -50,7 +50,7 @@ def read_document(document: Any) -> Capture:
 
 
 def read_row(row: Any) -> Any:
-    """Read one row of JSON: what is named `blendshapes` in it where anything is, and MediaPipe's categories by name.
+    """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name.
 
     Raises:
         ValueError: categories that are broken, or a result of MediaPipe with another number of faces than one.
@@ -64,13 +64,13 @@ def _inside(row: Any) -> Any:
         if not isinstance(row, Mapping):
             break
         faces = _faces(row)
-        if faces is not None:
-            if len(faces) != 1:
-                raise ValueError(f"expected results of MediaPipe with one face each, got one with {len(faces)}")
-            row = faces[0]
-        else:
+        if faces is None:
             keys = (key for key in row if isinstance(key, str) and key.lower() in ("blendshapes", "categories"))
             row = row.get(next(keys, None), row)
+        elif len(faces) != 1:
+            raise ValueError(f"expected results of MediaPipe with one face each, got one with {len(faces)}")
+        else:
+            row = faces[0]
     return row
 
 
@@ -108,7 +108,7 @@ def timecode_seconds(timecode: str) -> float | None:
 
 
 def frame_rate(times: Sequence[float | None]) -> float | None:
-    """Frames per second of frames at these seconds; None where they do not say it."""
+    """Frames per second of frames at these seconds; None where they have none, or do not go forward."""
     if len(times) < 2 or times[0] is None or times[-1] is None or not times[-1] > times[0]:
         return None
     return round((len(times) - 1) / (times[-1] - times[0]), 3)
@@ -136,8 +136,8 @@ def _beat(document: Mapping[str, Any]) -> Capture:
         raise ValueError("expected a list of frames with weights")
     rows = _frames(document["names"], [frame.get("weights") for frame in frames])
     times = [frame.get("time") for frame in frames]
-    timed = all(isinstance(time, (int, float)) for time in times)
-    return Capture(rows, "weights", frame_rate(times) if timed else None)
+    has_times = all(isinstance(time, (int, float)) for time in times)
+    return Capture(rows, "weights", frame_rate(times) if has_times else None)
 
 
 _FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {
@@ -153,20 +153,20 @@ def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:
         raise ValueError("expected a list of names")
     if not isinstance(frames, list):
         raise ValueError("expected a list of frames")
+    rows = []
     for number, frame in enumerate(frames):
         if not isinstance(frame, list) or len(frame) != len(names):
             got = len(frame) if isinstance(frame, list) else repr(frame)[:40]
             raise ValueError(f"expected {len(names)} weights in row {number}, got {got}")
-    return [_by_name(list(zip(names, frame, strict=True)), number) for number, frame in enumerate(frames)]
+        rows.append(_by_name(list(zip(names, frame, strict=True)), number))
+    return rows
 
 
 def _by_name(pairs: Sequence[tuple[str, Any]], number: int) -> dict[str, Any]:
-    by_name = dict(pairs)
-    if len(by_name) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"row {number} names {twice} twice")
-    return by_name
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"row {number} names {next(name for name in names if names.count(name) > 1)} twice")
+    return dict(pairs)
 
 
 def _faces(result: Mapping[str, Any]) -> list[Any] | None:
@@ -176,12 +176,10 @@ def _faces(result: Mapping[str, Any]) -> list[Any] | None:
 
 def _is_face(value: Any) -> bool:
     """Whether something is MediaPipe's categories of one face."""
-    named = ("category_name", "categoryName", "index")
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, Mapping) and "score" in item and any(key in item for key in named) for item in value)
-    )
+    keys = {"category_name", "categoryName", "index"}
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(item, Mapping) and "score" in item and not keys.isdisjoint(item) for item in value)
 
 
 def _face(categories: Sequence[Mapping[str, Any]]) -> dict[str, Any] | list[Any]:
