@@ -52,7 +52,46 @@ class TextEmbeddings:
     foreign: tuple[int, ...] = ()
 
 
-class TextEncoder:
+class BatchEncoder:
+    """A model and its tokenizer, through which texts go in batches of similar length."""
+
+    model: Any
+    tokenizer: Any
+
+    @property
+    def max_length(self) -> int:
+        """The window in tokens, special tokens included."""
+        config = getattr(self.model.config, "text_config", self.model.config)
+        positions = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
+        if "roberta" in config.model_type:  # its positions start after the padding index
+            positions -= config.pad_token_id + 1
+        return int(min(positions, self.tokenizer.model_max_length))
+
+    def tokenize(self, descriptions: Sequence[str], padding: bool | str = True) -> dict[str, torch.Tensor]:
+        """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
+        options = {"padding": padding, "truncation": True, "max_length": self.max_length, "return_tensors": "pt"}
+        tokens = tokenized(self.tokenizer, list(descriptions), **options)
+        return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask") if name in tokens}
+
+    def encode_batches(
+        self, descriptions: Sequence[str], embed: Callable[[list[str]], torch.Tensor], batch_size: int
+    ) -> TextEmbeddings:
+        """Embed N descriptions; `embed` makes (n, D) float32 of n texts. The order of the input is kept."""
+        descriptions = check_descriptions(descriptions)
+        tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        lengths = np.array(list(map(len, tokens)))
+        order = np.argsort(-lengths, kind="stable")
+        parts = []
+        with torch.inference_mode(), fixed_numerics(self.model.device):
+            for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
+                parts.append(embed([descriptions[row] for row in order[start : start + batch_size]]))
+        # Joined outside inference mode: a head can then be trained on the embeddings.
+        embeddings = torch.cat(parts)[torch.from_numpy(order.argsort()).to(parts[0].device)]
+        truncated = int((lengths > self.max_length).sum())
+        return TextEmbeddings(embeddings, truncated, foreign_rows(descriptions, tokens, self.tokenizer))
+
+
+class TextEncoder(BatchEncoder):
     """A transformers text model, its tokenizer and a pooling.
 
     Args:
@@ -73,72 +112,24 @@ class TextEncoder:
         """D, the width of an embedding."""
         return int(self.model.config.hidden_size)
 
-    @property
-    def max_length(self) -> int:
-        """The window in tokens, special tokens included."""
-        return window(self.model.config, self.tokenizer)
-
     def encode(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """Embed N descriptions in batches of similar length; the order of the input is kept.
+        """Embed N descriptions; the order of the input is kept.
 
         Raises:
             ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
         """
-        return encode_texts(self, descriptions, lambda batch: self.embed(**self.tokenize(batch)).float(), batch_size)
-
-    def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
-        return batch_tokens(self, descriptions)
+        return self.encode_batches(descriptions, lambda batch: self.embed(**self.tokenize(batch)).float(), batch_size)
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Run tokens (N, L) through the model and pool them: (N, D). Keeps gradients, if they are on."""
         return embed_tokens(self.model, input_ids, attention_mask, self.pooling, self.normalize)
 
 
-def window(config: Any, tokenizer: Any) -> int:
-    """The window of a text model in tokens, special tokens included."""
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    if "roberta" in config.model_type:  # its positions start after the padding index
-        positions -= config.pad_token_id + 1
-    return int(min(positions, tokenizer.model_max_length))
-
-
-def encode_texts(
-    encoder: Any, descriptions: Sequence[str], embed: Callable[[list[str]], torch.Tensor], batch_size: int
-) -> TextEmbeddings:
-    """Embed N descriptions in batches of similar length; those beyond the window are counted.
-
-    Args:
-        encoder: with `model`, `tokenizer` and `max_length`.
-        embed: from a batch of n texts to (n, D) float32.
-    """
-    descriptions = check_descriptions(descriptions)
-    tokens = tokenized(encoder.tokenizer, descriptions, verbose=False)["input_ids"]
-    lengths = np.array(list(map(len, tokens)))
-    order = np.argsort(-lengths, kind="stable")
-    parts = []
-    with torch.inference_mode(), fixed_numerics(encoder.model.device):
-        for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
-            parts.append(embed([descriptions[row] for row in order[start : start + batch_size]]))
-    # Joined outside inference mode: a head can then be trained on the embeddings.
-    embeddings = torch.cat(parts)[torch.from_numpy(order.argsort()).to(parts[0].device)]
-    truncated = int((lengths > encoder.max_length).sum())
-    return TextEmbeddings(embeddings, truncated, foreign_rows(descriptions, tokens, encoder.tokenizer))
-
-
-def batch_tokens(encoder: Any, descriptions: Sequence[str], padding: bool | str = True) -> dict[str, torch.Tensor]:
-    """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
-    options = {"padding": padding, "truncation": True, "max_length": encoder.max_length, "return_tensors": "pt"}
-    tokens = tokenized(encoder.tokenizer, list(descriptions), **options)
-    return {name: tokens[name].to(encoder.model.device) for name in ("input_ids", "attention_mask") if name in tokens}
-
-
 def embed_tokens(
     model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Pooling, normalize: bool
 ) -> torch.Tensor:
     """Run tokens (N, L) through a transformers text model and pool its output: (N, D)."""
-    if attention_mask is None:
-        attention_mask = torch.ones_like(input_ids)
+    attention_mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     output = model(input_ids=input_ids, attention_mask=attention_mask)
     if pooling == "pooler":
         if getattr(output, "pooler_output", None) is None:
@@ -154,9 +145,8 @@ def embed_tokens(
 
 _TOKENIZING = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a data loader's worker must not inherit a lock that is held
-    os.register_at_fork(
-        before=_TOKENIZING.acquire, after_in_parent=_TOKENIZING.release, after_in_child=_TOKENIZING.release
-    )
+    _release = _TOKENIZING.release
+    os.register_at_fork(before=_TOKENIZING.acquire, after_in_parent=_release, after_in_child=_release)
 
 
 def tokenized(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
@@ -184,7 +174,7 @@ def load_text_encoder(
         device: where the model runs.
 
     Raises:
-        EncoderUnavailableError: it cannot be had; the message says what to install or do. An OSError.
+        EncoderUnavailableError: it cannot be loaded; the message says what to install or do. An OSError.
         ValueError: an unknown pooling.
     """
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
@@ -193,8 +183,7 @@ def load_text_encoder(
 @loaded_once(maxsize=8)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
-    packaged = packaged_minilm() if model_id == MINILM and revision is None else None
-    source = str(packaged or model_id)
+    source = str((packaged_minilm() if model_id == MINILM and revision is None else None) or model_id)
     try:
         with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
@@ -252,13 +241,13 @@ def no_bars() -> Iterator[None]:
 
 
 def _unavailable(model_id: str, revision: str | None) -> str:
-    at = f" at revision {revision}" if revision else ""
     if model_id == MINILM and not revision:
         return (
             f"{MINILM} is neither installed nor in the local cache, and the Hub cannot be reached: "
             'install its packaged copy with `pip install "emo3d[offline]"`'
         )
+    at_revision = f" at revision {revision}" if revision else ""
     return (
-        f"the text encoder {model_id}{at} could not be loaded: it is not in the local cache and the Hub cannot be "
-        f'reached, or it has no such model. {MINILM} comes without a network (`pip install "emo3d[offline]"`)'
+        f"the text encoder {model_id}{at_revision} could not be loaded: it is not in the local cache and the Hub "
+        f'cannot be reached, or it has no such model. {MINILM} comes without a network (`pip install "emo3d[offline]"`)'
     )

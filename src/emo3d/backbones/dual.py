@@ -16,16 +16,7 @@ from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImage
 
 from emo3d.backbones.preprocess import Preprocess
 from emo3d.documents import read_json
-from emo3d.encoders import (
-    TextEmbeddings,
-    batch_tokens,
-    encode_texts,
-    folder_digest,
-    load_text_encoder,
-    no_bars,
-    weights_digest,
-    window,
-)
+from emo3d.encoders import BatchEncoder, TextEmbeddings, folder_digest, load_text_encoder, no_bars, weights_digest
 from emo3d.hints import unwritable_cache
 from emo3d.light import MINILM, EncoderUnavailableError
 from emo3d.loading import FROM_PRETRAINED, loaded_once
@@ -57,7 +48,7 @@ class Backbone(Protocol):
         """Embed pictures (N, H, W, 3) uint8, all in one pass: (N, D) float32 of unit length."""
 
 
-class HubBackbone:
+class HubBackbone(BatchEncoder):
     """A dual encoder of transformers (CLIP, SigLIP, ...), with its tokenizer and image processor.
 
     Args:
@@ -82,11 +73,6 @@ class HubBackbone:
         """Where it runs."""
         return self.model.device
 
-    @property
-    def max_length(self) -> int:
-        """The window in tokens, special tokens included."""
-        return window(self.model.config.text_config, self.tokenizer)
-
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
     ) -> TextEmbeddings:
@@ -94,12 +80,16 @@ class HubBackbone:
 
         `normalize` scales embeddings to unit length, here and in `encode_pictures`.
         """
-        return encode_texts(
-            self,
-            descriptions,
-            lambda batch: _features(self.model.get_text_features(**self._tokenize(batch)), normalize),
-            batch_size,
-        )
+
+        def embed(batch: list[str]) -> torch.Tensor:
+            # SigLIP was trained on texts padded to the window, and attends to the padding.
+            siglip = self.model.config.model_type.startswith("siglip")
+            tokens = self.tokenize(batch, "max_length" if siglip else True)
+            if siglip:
+                tokens.pop("attention_mask", None)
+            return _features(self.model.get_text_features(**tokens), normalize)
+
+        return self.encode_batches(descriptions, embed, batch_size)
 
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32."""
@@ -107,18 +97,12 @@ class HubBackbone:
             pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
             return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
-    def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
-        # SigLIP was trained on texts padded to the window, and attends to the padding.
-        siglip = self.model.config.model_type.startswith("siglip")
-        tokens = batch_tokens(self, descriptions, "max_length" if siglip else True)
-        return {"input_ids": tokens["input_ids"]} if siglip else tokens
-
 
 class QuickstartBackbone:
     """The packaged dual encoder: frozen all-MiniLM-L6-v2, and a small picture tower trained on renders to meet it.
 
-    For trials and tests without the Hub. Its picture side has only seen renders of this package, and a generator built
-    on the same MiniLM is likely to be flattered by it.
+    For trials and tests without the Hub. Its picture side was only trained on renders of this package, and a generator
+    built on the same MiniLM is likely to score too well with it.
     """
 
     def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
@@ -128,7 +112,7 @@ class QuickstartBackbone:
         self.id = QUICKSTART
         self.image_size = int(tower.image_size)
         self.revision = weights_digest(tower)
-        self._preprocess = Preprocess((self.image_size, self.image_size), std=(255.0, 255.0, 255.0))
+        self._preprocess = Preprocess((self.image_size, self.image_size))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
         self.dtype = str(dtype).removeprefix("torch.")
@@ -161,9 +145,9 @@ def load_backbone(
         dtype: of its weights, `torch.float32` or `torch.bfloat16`.
 
     Raises:
-        ValueError: the model is no dual encoder of texts and pictures, or a damaged one, or PyTorch has no such device
-            here; a folder, or the packaged backbone, of another revision than the one asked for.
-        EncoderUnavailableError: it cannot be had; the message names `quickstart`. An OSError.
+        ValueError: the model is no dual encoder of texts and pictures, or a damaged one, or of another revision, or
+            PyTorch has no such device here.
+        EncoderUnavailableError: it cannot be loaded; the message names `quickstart`. An OSError.
     """
     try:
         torch.empty(0, device=device)
@@ -231,8 +215,8 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
 def _check_tokenizer(file: Path, config: Any) -> None:
     """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
     settings = read_json(file) if file.is_file() else {}
-    named = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
-    if not named and not TOKENIZER_MAPPING.get(type(config), None):
+    name = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
+    if not name and not TOKENIZER_MAPPING.get(type(config), None):
         raise ValueError(f"{file.name} names no tokenizer_class")
 
 
@@ -251,14 +235,12 @@ def _damage_explained(id: str) -> Iterator[None]:
     """What a damaged folder makes transformers, tokenizers and PyTorch raise, as one sentence."""
     try:
         yield
-    except OSError:
-        raise
     except BaseException as error:
         # Tokenizers' Rust code panics with an exception of its own that is no Exception.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise ValueError(f"expected a whole dual encoder, {id} cannot be used: {reason}") from error
-        raise
+        if isinstance(error, OSError) or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+            raise
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"expected a whole dual encoder, {id} cannot be used: {reason}") from error
 
 
 def _features(features: Any, normalize: bool) -> torch.Tensor:
