@@ -58,11 +58,9 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "arkit": ARKIT_BLENDSHAPES,
 }
 
-_LEFT_RIGHT = {"Left": "Right", "Right": "Left", "left": "right", "right": "left", "LEFT": "RIGHT", "RIGHT": "LEFT"}
-
-
+_SIDES = {"Left": "Right", "Right": "Left"}
 _MIRROR = np.array(
-    [BLENDSHAPES.index(re.sub("(Left|Right)$", lambda match: _LEFT_RIGHT[match[0]], name)) for name in BLENDSHAPES]
+    [BLENDSHAPES.index(re.sub("(Left|Right)$", lambda match: _SIDES[match[0]], name)) for name in BLENDSHAPES]
 )
 
 
@@ -184,16 +182,6 @@ def parse_scores(text: str) -> np.ndarray:
 def mirror(expressions: Any) -> np.ndarray:
     """Swap left and right in expressions (N, 51); mirroring twice gives the expressions back."""
     return as_expressions(expressions)[:, _MIRROR]
-
-
-def mirror_text(description: str) -> str:
-    """Swap the words left and right in a description, as the published augmentation does.
-
-    Example:
-        >>> mirror_text("Her left eye winks; the Right brow rises.")
-        'Her right eye winks; the Left brow rises.'
-    """
-    return re.sub(r"\b(Left|Right|left|right|LEFT|RIGHT)\b", lambda match: _LEFT_RIGHT[match[0]], description)
 
 
 def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[str, ...]:

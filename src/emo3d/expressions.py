@@ -94,11 +94,6 @@ def read_capture(
     return Expressions(scores, capture.space, capture.fps)
 
 
-def expressions_of_table(table: Any, layout: Layout | None = None, **options: Any) -> np.ndarray:
-    """Expressions (N, 51) float32 of a PyArrow table with the columns that `read_expressions` reads in Parquet."""
-    return as_expressions(_vectors(table), layout, drop=["tongueOut"], **options)
-
-
 def parquet_space(path: str | os.PathLike[str]) -> Space | None:
     """Read the space that a Parquet file says of its blendshapes, as all that this package writes do."""
     with open_parquet(Path(path)) as file:
@@ -175,11 +170,11 @@ def _from_parquet(path: Path, names: Names | None) -> Capture:
         path,
         lambda columns: ["blendshapes"] if "blendshapes" in columns else [*blendshape_columns(columns, names).values()],
     )
-    return Capture(_vectors(table), _space(table.schema.metadata))
+    return Capture(table_rows(table), _space(table.schema.metadata))
 
 
-def _vectors(table: Any) -> Any:
-    """The vectors of a table that has them, as an array where they are of one length; else the table itself."""
+def table_rows(table: Any) -> Any:
+    """The vectors of a PyArrow table that has them, as an array if they are of one length; else the table itself."""
     if "blendshapes" not in table.column_names:
         return table
     from pyarrow import types

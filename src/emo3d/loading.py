@@ -17,7 +17,7 @@ FROM_PRETRAINED = threading.RLock()
 whole process while a model is built. Taken after the lock of a `loaded_once`, never before."""
 
 PATIENCE = 2.0
-"""Seconds after which a `LongStep` is logged."""
+"""Seconds after which a long step is logged."""
 
 
 def loaded_once(maxsize: int) -> Callable[[Loader], Loader]:
@@ -40,20 +40,9 @@ def loaded_once(maxsize: int) -> Callable[[Loader], Loader]:
     return decorate
 
 
-class LongStep:
-    """A step whose text, as in "compiling the renderer", is logged if it is not over within `PATIENCE`."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._timer: threading.Timer | None = None
-
-    def begin(self) -> None:
-        """Start the clock."""
-        self._timer = threading.Timer(PATIENCE, logger.warning, ("%s ...", self.text))
-        self._timer.daemon = True
-        self._timer.start()
-
-    def end(self) -> None:
-        """Stop the clock."""
-        if self._timer:
-            self._timer.cancel()
+def announce(step: str) -> threading.Timer:
+    """Log a step, as in "compiling the renderer", if the timer is not cancelled within `PATIENCE`."""
+    timer = threading.Timer(PATIENCE, logger.warning, ("%s ...", step))
+    timer.daemon = True
+    timer.start()
+    return timer

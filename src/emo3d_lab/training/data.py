@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from emo3d.backbones import load_backbone
-from emo3d.blendshapes import as_expressions, mirror, mirror_text
+from emo3d.blendshapes import as_expressions, mirror
 from emo3d.descriptions import check_descriptions
 from emo3d.encoders import SAVER_KEYS, TextEmbeddings, TextEncoder, weights_digest
 from emo3d.generation import ExpressionModel, VaeClipModel
@@ -31,6 +32,7 @@ from emo3d_lab.training.pictures import Pictures
 
 logger = logging.getLogger(__name__)
 
+_LEFT_RIGHT = {"Left": "Right", "Right": "Left", "left": "right", "right": "left", "LEFT": "RIGHT", "RIGHT": "LEFT"}
 _PICTURES = 64  # decoded at once
 
 
@@ -249,3 +251,13 @@ def encoder_digest(encoder: TextEncoder) -> str:
     rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None} if backend else tokenizer.get_vocab()
     parts = [weights_digest(encoder.model), config, rules, tokenizer.padding_side, encoder.max_length]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def mirror_text(description: str) -> str:
+    """Swap the words left and right in a description, as the published augmentation does.
+
+    Example:
+        >>> mirror_text("Her left eye winks; the Right brow rises.")
+        'Her right eye winks; the Left brow rises.'
+    """
+    return re.sub(r"\b(Left|Right|left|right|LEFT|RIGHT)\b", lambda match: _LEFT_RIGHT[match[0]], description)
