@@ -15,27 +15,16 @@ from emo3d.blendshapes import Space, check_space
 
 
 class Capture(NamedTuple):
-    """Rows as a file has them.
+    """Rows as a file has them, and what the file or its format says of them."""
 
-    Attributes:
-        rows: in a form that `as_expressions` reads.
-        space: of the scores, where the file or its format says it.
-        fps: frames per second, likewise.
-        scale: the score that means 1.
-    """
-
-    rows: Any
+    rows: Any  # in a form that `as_expressions` reads
     space: Space | None = None
-    fps: float | None = None
-    scale: float = 1
+    fps: float | None = None  # frames per second
+    scale: float = 1  # the score that means 1
 
 
 def read_document(document: Any) -> Capture:
-    """Read a JSON document; what is of no known format becomes rows as it stands.
-
-    Raises:
-        ValueError: a broken document of a known format.
-    """
+    """Read a JSON document; one of no known format becomes rows as it stands, a broken one is a ValueError."""
     if isinstance(document, Mapping):
         for keys, read in _FORMATS.items():
             if keys <= document.keys():
@@ -53,7 +42,7 @@ def read_row(row: Any) -> Any:
     """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name.
 
     Raises:
-        ValueError: categories that are broken, or a result of MediaPipe with another number of faces than one.
+        ValueError: broken categories, or a result of MediaPipe with another number of faces than one.
     """
     row = _inside(row)
     return _face(row) if _is_face(row) else row
@@ -75,21 +64,17 @@ def _inside(row: Any) -> Any:
 
 
 def read_lines(text: str) -> Capture:
-    """Read iFacialMocap's lines, a frame each: `mouthSmile_R-12|...|=head#...`.
-
-    Raises:
-        ValueError: a line of another form.
-    """
+    """Read iFacialMocap's lines, a frame each: `mouthSmile_R-12|...|=head#...`; others are a ValueError."""
     rows = []
     for number, line in enumerate(filter(None, map(str.strip, text.splitlines()))):
-        pairs = []
+        names, scores = [], []
         for part in filter(None, line.split("|")):
-            match = _PART.fullmatch(part)
-            if match:
-                pairs.append((match[1], float(match[2])))
+            if match := _PART.fullmatch(part):
+                names.append(match[1])
+                scores.append(float(match[2]))
             elif "#" not in part:  # of a head or an eye, which an expression does not have
                 raise ValueError(f"expected lines of iFacialMocap, name-percent|..., got {part[:40]!r} in row {number}")
-        rows.append(_by_name(pairs, number))
+        rows.append(_by_name(names, scores, number))
     return Capture(rows, "weights", scale=100)
 
 
@@ -153,20 +138,17 @@ def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:
         raise ValueError("expected a list of names")
     if not isinstance(frames, list):
         raise ValueError("expected a list of frames")
-    rows = []
     for number, frame in enumerate(frames):
         if not isinstance(frame, list) or len(frame) != len(names):
             got = len(frame) if isinstance(frame, list) else repr(frame)[:40]
             raise ValueError(f"expected {len(names)} weights in row {number}, got {got}")
-        rows.append(_by_name(list(zip(names, frame, strict=True)), number))
-    return rows
+    return [_by_name(names, frame, number) for number, frame in enumerate(frames)]
 
 
-def _by_name(pairs: Sequence[tuple[str, Any]], number: int) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
+def _by_name(names: Sequence[str], scores: Sequence[Any], number: int) -> dict[str, Any]:
     if len(set(names)) != len(names):
         raise ValueError(f"row {number} names {next(name for name in names if names.count(name) > 1)} twice")
-    return dict(pairs)
+    return dict(zip(names, scores, strict=True))
 
 
 def _faces(result: Mapping[str, Any]) -> list[Any] | None:
@@ -183,10 +165,10 @@ def _is_face(value: Any) -> bool:
 
 
 def _face(categories: Sequence[Mapping[str, Any]]) -> dict[str, Any] | list[Any]:
-    names = [item.get("category_name") or item.get("categoryName") for item in categories]
+    names: list[Any] = [item.get("category_name") or item.get("categoryName") for item in categories]
     scores = [item["score"] for item in categories]
     if all(isinstance(name, str) for name in names):
-        return _by_name(list(zip(map(str, names), scores, strict=True)), 0)
+        return _by_name(names, scores, 0)
     if any(names):
         raise ValueError("expected MediaPipe's categories with their names, got some without")
     return scores

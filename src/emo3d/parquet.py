@@ -21,15 +21,11 @@ _SLACK = 2**16  # bytes that a column of a row group may have beyond what its fo
 
 @contextmanager
 def open_parquet(source: Any, **options: Any) -> Iterator[parquet.ParquetFile]:
-    """Open a Parquet file; whatever goes wrong with it, in opening or in reading, is a ValueError.
-
-    Args:
-        source: a path, or a file object.
-        options: of `pyarrow.parquet.ParquetFile`.
+    """Open a Parquet file (a path or a file object), with options of `pyarrow.parquet.ParquetFile`.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no Parquet, or a broken file.
+        ValueError: whatever goes wrong with the file, in opening or in reading.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -72,13 +68,10 @@ def check_size(
 
 
 def check_pages(source: Any, file: parquet.ParquetFile, columns: Sequence[str]) -> None:
-    """Refuse a file whose pages have more bytes than its footer says, so that what `check_size` goes by is true.
-
-    Args:
-        source: the path or file object that `file` was opened from.
+    """Check that the pages of a file have no more bytes than its footer says, by which `check_size` goes.
 
     Raises:
-        ValueError: that, or a page header that cannot be read.
+        ValueError: they have, or a page header cannot be read.
     """
     with open(source, "rb") if isinstance(source, (str, Path)) else nullcontext(source) as data:
         for chunk, _, _ in _chunks(file, columns):
@@ -104,7 +97,7 @@ def read_columns(
         largest: bytes that they may have in memory.
 
     Returns:
-        A PyArrow table of these columns, with the metadata of the file's schema.
+        A table of these columns, with the metadata of the file's schema.
 
     Raises:
         FileNotFoundError: no such file.
@@ -125,8 +118,8 @@ def read_columns(
         names = list(columns(schema.names) if callable(columns) else columns)
         for name in names:
             if (count := schema.names.count(name)) != 1:
-                known = ", ".join(schema.names)[:500]
-                raise ValueError(f"expected one column {name!r}, found {count or 'none'} among {known}")
+                listing = ", ".join(schema.names)[:500]
+                raise ValueError(f"expected one column {name!r}, found {count or 'none'} among {listing}")
         check_size(file, names, largest=largest)
         check_pages(source, file, names)
         # One long text that all rows repeat stays a dictionary until it is known what the column would have.
@@ -172,11 +165,11 @@ def _pages_size(data: BinaryIO, chunk: parquet.ColumnChunkMetaData) -> int:
             header = _thrift_integers(data)
         except IndexError:  # the file ends
             header = {}
-        uncompressed, compressed = header.get(2, -1), header.get(3, -1)
-        if min(uncompressed, compressed) < 0:
+        size, size_in_file = header.get(2, -1), header.get(3, -1)
+        if min(size, size_in_file) < 0:
             raise ValueError("expected a Parquet file, got one with a broken page")
-        total += data.tell() - start + uncompressed
-        start = data.tell() + compressed
+        total += data.tell() - start + size
+        start = data.tell() + size_in_file
     return total
 
 
@@ -186,8 +179,7 @@ def _thrift_integers(data: BinaryIO, depth: int = 0) -> dict[int, int]:
     Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md; of its types, only those
     that `PageHeader` has.
     """
-    integers: dict[int, int] = {}
-    field = 0
+    integers, field = {}, 0
     while kind := (head := data.read(1)[0]) & 15:
         field = field + (head >> 4) if head >> 4 else _zigzag(data)
         if kind in (4, 5, 6):

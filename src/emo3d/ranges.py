@@ -15,19 +15,12 @@ _PERCENT = 100
 
 
 class Fitted(NamedTuple):
-    """Scores within 0..1.
-
-    Attributes:
-        scores: of the shape that came in, float64; those refused are as they were.
-        clipped: True where a score was clipped.
-        refused: True where one is out by more than is clipped, or no finite number.
-        advice: for a message: another scale, or clipping.
-    """
+    """Scores within 0..1, float64, and of the same shape which of them are changed or not."""
 
     scores: np.ndarray
-    clipped: np.ndarray
-    refused: np.ndarray
-    advice: str
+    clipped: np.ndarray  # True where a score was clipped
+    refused: np.ndarray  # True where one is out by more than is clipped, or no finite number; it is left as it was
+    advice: str  # for a message: another scale, or clipping
 
 
 def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fitted:
