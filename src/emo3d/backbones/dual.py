@@ -51,12 +51,7 @@ class Backbone(Protocol):
 class HubBackbone(BatchEncoder):
     """A dual encoder of transformers (CLIP, SigLIP, ...), with its tokenizer and image processor.
 
-    Args:
-        model: with `get_text_features` and `get_image_features`.
-        tokenizer: that of the model.
-        image_processor: that of the model; only its settings are used, see `Preprocess`.
-        id: see `Backbone`.
-        revision: see `Backbone`.
+    `model` has `get_text_features` and `get_image_features`; of `image_processor`, only the settings are used.
     """
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, *, id: str, revision: str) -> None:
@@ -76,10 +71,7 @@ class HubBackbone(BatchEncoder):
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
     ) -> TextEmbeddings:
-        """Embed descriptions, in batches of similar length; those beyond the window are truncated and counted.
-
-        `normalize` scales embeddings to unit length, here and in `encode_pictures`.
-        """
+        """Embed descriptions, of unit length if asked to `normalize`; those beyond the window are truncated."""
 
         def embed(batch: list[str]) -> torch.Tensor:
             # SigLIP was trained on texts padded to the window, and attends to the padding.
@@ -92,7 +84,7 @@ class HubBackbone(BatchEncoder):
         return self.encode_batches(descriptions, embed, batch_size)
 
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
-        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32."""
+        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32; see `encode_texts`."""
         with torch.inference_mode(), fixed_numerics(self.device):
             pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
             return _features(self.model.get_image_features(pixel_values=pixels), normalize)
@@ -156,8 +148,7 @@ def load_backbone(
         raise ValueError(f"expected a device that PyTorch has here, got {device!r}: {reason}") from error
     id = os.fspath(id)
     local = id == QUICKSTART or os.path.isdir(id)
-    if local and id != QUICKSTART:
-        id = os.path.realpath(id)  # however it is spelt
+    id = os.path.realpath(id) if local and id != QUICKSTART else id
     backbone = _load(id, None if local else revision, str(device), dtype)
     if local and revision not in (None, backbone.revision):
         raise ValueError(f"expected the backbone {id} at revision {revision}, it is at {backbone.revision}")
@@ -205,8 +196,8 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             _check_tokenizer(Path(id, "tokenizer_config.json"), config)
         tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
         image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
-        commit = getattr(model.config, "_commit_hash", None)
-        revision = folder_digest(id, model, tokenizer) if local or not commit else commit
+        commit = None if local else getattr(model.config, "_commit_hash", None)
+        revision = commit or folder_digest(id, model, tokenizer)
         backbone = HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
         _try_out(backbone)
     return backbone
