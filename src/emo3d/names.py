@@ -51,9 +51,8 @@ def spelt(name: str) -> str | None:
 def blendshape_name(name: str, names: Names | None = None) -> str | None:
     """Return the name of `KNOWN` that a name in a file means, or None where it means no blendshape.
 
-    Known are any case, `Left` / `Right`, `_L` / `_R`, `.L` / `.R`, `_left` / `_right`, snake_case, and a prefix that
-    ends in a dot, a colon or underscores (`blendShape1.`, `head:`, `BS_node.`, `Wolf3D_Head.`, `head__`). A mapping of
-    the user's own comes first.
+    Understood are any case, `Left` / `Right`, `_L` / `_R`, `.L` / `.R`, `_left` / `_right`, snake_case, and a prefix
+    that ends in a dot, a colon or underscores (`blendShape1.`, `head:`, `BS_node.`, `head__`). `names` comes first.
 
     Raises:
         ValueError: the mapping leads to a name that is no blendshape.

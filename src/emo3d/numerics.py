@@ -19,11 +19,8 @@ _restore: list[Callable[[], None]] = []
 def fixed_numerics(device: torch.device | str = "cpu") -> Iterator[None]:
     """Compute in the weights' own precision: no autocast, products of float32 in float32, float32 by default.
 
-    Autocast belongs to a thread. The other two belong to the process; where several threads are in here at once, they
-    go back to what they were when the last one leaves.
-
-    Args:
-        device: where the work is done, beside the CPU.
+    Autocast belongs to a thread; the other two belong to the process, and are restored when the last of several threads
+    leaves. `device` is where the work is done, beside the CPU.
     """
     # PyTorch before 2.4 cannot be asked.
     available = getattr(torch.amp, "is_autocast_available", lambda kind: kind in ("cpu", "cuda"))

@@ -58,9 +58,8 @@ def open_picture(
     """
     with identify_picture(source, formats=formats) as image:
         if image.width * image.height > largest:
-            raise LargePictureError(
-                f"expected a picture of at most {largest} pixels, got {image.width} x {image.height}"
-            )
+            size = f"{image.width} x {image.height}"
+            raise LargePictureError(f"expected a picture of at most {largest} pixels, got {size}")
         if check is not None:
             check(image)
         try:
@@ -112,7 +111,7 @@ def read_picture(picture: Any, row: int) -> np.ndarray:
     Args:
         picture: a path, the bytes of a file, either of them as a dataset's cell embeds it (`{"bytes": ..., "path":
             ...}`), a PIL image in mode RGB, or an array (H, W, 3) uint8. All but arrays are turned as their EXIF says.
-        row: what a message calls it.
+        row: for messages.
 
     Raises:
         ValueError: it cannot be read, or is not RGB in 8 bits; the message names the row.

@@ -84,7 +84,7 @@ class HubBackbone(BatchEncoder):
         return self.encode_batches(descriptions, embed, batch_size)
 
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
-        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32; see `encode_texts`."""
+        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32, as `encode_texts`."""
         with torch.inference_mode(), fixed_numerics(self.device):
             pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
             return _features(self.model.get_image_features(pixel_values=pixels), normalize)
