@@ -56,31 +56,52 @@ def packaged_minilm() -> Path | None:
     return folder
 
 
-class Minilm:
-    """all-MiniLM-L6-v2 in PyTorch alone, without batches; `folder` has its configuration, tokenizer and weights."""
+class LightGenerator:
+    """The packaged generator, with the numbers of `load_generator().generate`.
+
+    It has no batches: no description waits for another. `folder` has MiniLM's configuration, tokenizer and weights.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._weights = load_file(folder / "model.safetensors")
+        self._weights = load_file(folder / "model.safetensors") | load_file(FOLDER / "model.safetensors")
         self._config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
-    def encode(self, descriptions: Sequence[str]) -> torch.Tensor:
-        """Embed descriptions: (N, 384) of unit length; a warning says how many were cut or are hardly known."""
+    @classmethod
+    def load(cls) -> LightGenerator | None:
+        """Load it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
+        folder = packaged_minilm()
+        return cls(folder) if folder else None
+
+    def generate(self, descriptions: Sequence[str]) -> np.ndarray:
+        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`.
+
+        A warning says how many descriptions were truncated or are hardly known to the encoder.
+        """
         descriptions = check_descriptions(descriptions)
-        window = self._config.max_position_embeddings
+        longest = self._config.max_position_embeddings
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(descriptions)]
-        truncated = sum(len(ids) > window for ids in tokens)
+        truncated = sum(len(ids) > longest for ids in tokens)
         warn_of(len(tokens), truncated, foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer)))
-        return torch.cat([self._embed(ids if len(ids) <= window else [*ids[: window - 1], ids[-1]]) for ids in tokens])
+        head = {int(name.split(".")[1]) for name in self._weights if name.startswith("head.")}
+        with torch.inference_mode(), fixed_numerics():
+            rows = [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]
+            norm, *layers, last = sorted(head)
+            states = self._norm(torch.cat(rows), f"head.{norm}", 1e-5)
+            for layer in layers:
+                states = F.gelu(self._linear(states, f"head.{layer}"))
+            scores = torch.sigmoid(self._linear(states, f"head.{last}")).numpy()
+        limit_mouth_close(scores)
+        return scores
 
     def _embed(self, ids: Sequence[int]) -> torch.Tensor:
         tokens = torch.tensor([ids])
         parts = {"word": tokens, "token_type": torch.zeros_like(tokens), "position": torch.arange(len(ids))[None]}
         weights = {name: self._weights[f"embeddings.{name}_embeddings.weight"] for name in parts}
         word, kind, position = (F.embedding(part, weights[name]) for name, part in parts.items())
-        states = self._norm(word + kind + position, "embeddings.LayerNorm")
+        states = self._norm(word + kind + position, "embeddings.LayerNorm", self._config.layer_norm_eps)
         for layer in range(self._config.num_hidden_layers):
             states = self._layer(states, f"encoder.layer.{layer}")
         mask = torch.ones(1, len(ids), 1)
@@ -92,45 +113,17 @@ class Minilm:
         query, key, value = (self._linear(states, part).view(shape).transpose(1, 2) for part in names)
         context = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(states.shape)
         context = self._linear(context, f"{name}.attention.output.dense")
-        states = self._norm(context + states, f"{name}.attention.output.LayerNorm")
+        epsilon = self._config.layer_norm_eps
+        states = self._norm(context + states, f"{name}.attention.output.LayerNorm", epsilon)
         inner = F.gelu(self._linear(states, f"{name}.intermediate.dense"))
-        return self._norm(self._linear(inner, f"{name}.output.dense") + states, f"{name}.output.LayerNorm")
+        return self._norm(self._linear(inner, f"{name}.output.dense") + states, f"{name}.output.LayerNorm", epsilon)
 
     def _linear(self, states: torch.Tensor, name: str) -> torch.Tensor:
         return F.linear(states, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
 
-    def _norm(self, states: torch.Tensor, name: str) -> torch.Tensor:
+    def _norm(self, states: torch.Tensor, name: str, epsilon: float) -> torch.Tensor:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
-        return F.layer_norm(states, weight.shape, weight, bias, self._config.layer_norm_eps)
-
-
-class LightGenerator:
-    """The packaged generator, with the numbers of `load_generator().generate`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._encoder = Minilm(folder)
-        self._weights = load_file(FOLDER / "model.safetensors")
-
-    @classmethod
-    def load(cls) -> LightGenerator | None:
-        """Load it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
-        folder = packaged_minilm()
-        return cls(folder) if folder else None
-
-    def generate(self, descriptions: Sequence[str]) -> np.ndarray:
-        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`."""
-        with torch.inference_mode(), fixed_numerics():
-            states = self._encoder.encode(descriptions)
-            norm, *layers, last = sorted({int(name.split(".")[1]) for name in self._weights})
-            states = F.layer_norm(states, states.shape[-1:], *self._parameters(norm))
-            for layer in layers:
-                states = F.gelu(F.linear(states, *self._parameters(layer)))
-            scores = torch.sigmoid(F.linear(states, *self._parameters(last))).numpy()
-        limit_mouth_close(scores)
-        return scores
-
-    def _parameters(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._weights[f"head.{layer}.weight"], self._weights[f"head.{layer}.bias"]
+        return F.layer_norm(states, weight.shape, weight, bias, epsilon)
 
 
 class _Vocabulary:
