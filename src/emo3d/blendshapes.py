@@ -123,25 +123,25 @@ def as_expressions(
         from emo3d.forms import read_form  # it stands on the orders above
 
         order, scores = read_form(values, layout, names)
-    fitted = fit_scores(scores, scale, clip)
-    for row, column in np.argwhere(fitted.refused)[:1]:
+    fit = fit_scores(scores, scale, clip)
+    for row, column in np.argwhere(fit.refused)[:1]:
         got = f"{order[column]} = {scores[row, column]:g} in row {row}"
-        raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fitted.advice}")
-    if count := np.count_nonzero(fitted.clipped):
-        out = np.where(fitted.clipped, np.maximum(scores - scale, -scores), 0)
+        raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fit.advice}")
+    if count := np.count_nonzero(fit.clipped):
+        out = np.where(fit.clipped, np.maximum(scores - scale, -scores), 0)
         row, column = map(int, np.unravel_index(out.argmax(), out.shape))
         logger.warning(
             "clipped %d scores of %d rows to 0..1; the furthest was %s = %.8g in row %d",
-            *(count, np.count_nonzero(fitted.clipped.any(axis=1)), order[column], scores[row, column], row),
+            *(count, np.count_nonzero(fit.clipped.any(axis=1)), order[column], scores[row, column], row),
         )
     for column, name in enumerate(order):
-        rows = np.flatnonzero(fitted.scores[:, column])
+        rows = np.flatnonzero(fit.scores[:, column])
         if name not in BLENDSHAPES and name not in drop and len(rows):
             raise ValueError(
-                f"row {rows[0]} has {name} = {fitted.scores[rows[0], column]:g}, which the 51 blendshapes cannot hold; "
+                f"row {rows[0]} has {name} = {fit.scores[rows[0], column]:g}, which the 51 blendshapes cannot hold; "
                 f"pass drop=[{name!r}] to leave it out"
             )
-    return fitted.scores[:, [order.index(name) for name in BLENDSHAPES]].astype(np.float32)
+    return fit.scores[:, [order.index(name) for name in BLENDSHAPES]].astype(np.float32)
 
 
 def as_layout(expressions: Any, layout: Layout) -> np.ndarray:

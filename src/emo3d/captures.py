@@ -26,9 +26,9 @@ class Capture(NamedTuple):
 def read_document(document: Any) -> Capture:
     """Read a JSON document; one of no known format becomes rows as it stands, a broken one is a ValueError."""
     if isinstance(document, Mapping):
-        for keys, read in _FORMATS.items():
+        for keys, reader in _FORMATS.items():
             if keys <= document.keys():
-                return read(document)
+                return reader(document)
         faces = _faces(document)
         rows = [document] if faces is None else faces
     else:

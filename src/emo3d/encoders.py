@@ -64,7 +64,7 @@ class BatchEncoder:
     def tokenize(self, descriptions: Sequence[str], padding: bool | str = True) -> dict[str, torch.Tensor]:
         """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
         options = {"padding": padding, "truncation": True, "max_length": self.max_length, "return_tensors": "pt"}
-        tokens = tokenized(self.tokenizer, list(descriptions), **options)
+        tokens = call_tokenizer(self.tokenizer, list(descriptions), **options)
         return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask") if name in tokens}
 
     def encode_batches(
@@ -72,7 +72,7 @@ class BatchEncoder:
     ) -> TextEmbeddings:
         """Embed N descriptions; `embed` makes (n, D) float32 of n texts. The order of the input is kept."""
         descriptions = check_descriptions(descriptions)
-        tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        tokens = call_tokenizer(self.tokenizer, descriptions, verbose=False)["input_ids"]
         lengths = np.array(list(map(len, tokens)))
         order = np.argsort(-lengths, kind="stable")
         parts = []
@@ -128,13 +128,13 @@ def embed_tokens(
     if pooling == "pooler":
         if getattr(output, "pooler_output", None) is None:
             raise ValueError(f"{model.config.model_type} has no pooler; use pooling 'mean' or 'cls'")
-        pooled = output.pooler_output
+        embeddings = output.pooler_output
     elif pooling == "cls":
-        pooled = output.last_hidden_state[:, 0]
+        embeddings = output.last_hidden_state[:, 0]
     else:
         mask = attention_mask.unsqueeze(-1).to(output.last_hidden_state.dtype)
-        pooled = (output.last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1)
-    return torch.nn.functional.normalize(pooled, dim=-1) if normalize else pooled
+        embeddings = (output.last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return torch.nn.functional.normalize(embeddings, dim=-1) if normalize else embeddings
 
 
 _TOKENIZING = threading.Lock()
@@ -143,7 +143,7 @@ if hasattr(os, "register_at_fork"):  # a data loader's worker must not inherit a
     os.register_at_fork(before=_TOKENIZING.acquire, after_in_parent=_release, after_in_child=_release)
 
 
-def tokenized(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
+def call_tokenizer(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
     """Call a tokenizer; one call at a time, since padding and truncation are state that a call sets for all others."""
     with _TOKENIZING:
         return tokenizer(descriptions, **options)
@@ -224,12 +224,12 @@ def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokeni
 @contextlib.contextmanager
 def no_bars() -> Iterator[None]:
     """Keep transformers' progress bars quiet while something small is read from disk."""
-    enabled = transformers_logging.is_progress_bar_enabled()
+    bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        if enabled:
+        if bars:
             transformers_logging.enable_progress_bar()
 
 

@@ -80,8 +80,8 @@ def identify_picture(
 ) -> Iterator[Image.Image]:
     """Open a picture without decoding it: its format, size and mode are known. Arguments as for `open_picture`."""
     if isinstance(source, Image.Image):
-        undecoded = isinstance(source, ImageFile.ImageFile) and source.tile  # what Image.open gives, until it is used
-        if undecoded and {source.format, {"MPO": "JPEG"}.get(str(source.format))}.isdisjoint(formats):
+        tiles = isinstance(source, ImageFile.ImageFile) and source.tile  # what Image.open gives, until it is used
+        if tiles and {source.format, {"MPO": "JPEG"}.get(str(source.format))}.isdisjoint(formats):
             raise ValueError(f"expected a {_listing(formats)}, got {source.format}")
         yield source
         return

@@ -64,8 +64,8 @@ class PictureTower(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Embed pictures (N, 3, H, W) in 0..1, sRGB, square, best of `image_size`: (N, D) of unit length."""
-        reduced = adaptive_avg_pool2d(pictures, self.settings["pixels"])
-        return normalize(self.head(self.features(4 * reduced - 2)), dim=-1)
+        pixels = adaptive_avg_pool2d(pictures, self.settings["pixels"])
+        return normalize(self.head(self.features(4 * pixels - 2)), dim=-1)
 
 
 @loaded_once(maxsize=2)
