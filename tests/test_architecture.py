@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGES = ("emo3d", "emo3d_lab", "emo3d_demo")
 FLOORS = [
-    {"caches", "extras", "files", "hints", "loading", "markup", "numerics", "ranges", "scalars", "thrift", "waiting"},
+    {"files", "hints", "loading", "markup", "numerics", "ranges", "thrift"},
     {"documents", "pictures", "parquet", "containers", "blendshapes", "emotions", "names", "forms"},
-    {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones", "light"},
+    {"captures", "descriptions", "expressions", "encoders", "backbones", "light"},
     {"face", "dataset"},
     {"generation", "scoring"},
     {"apps", "cli", "doctor"},

@@ -18,7 +18,6 @@ from emo3d.blendshapes import (
     check_space,
     layout_names,
     mirror,
-    mirror_text,
     parse_scores,
 )
 
@@ -124,19 +123,6 @@ def test_mirror_swaps_sides_and_keeps_the_middle():
     mirrored = as_dicts(mirror(as_expressions({"eyeBlinkLeft": 1, "mouthRight": 0.5, "jawOpen": 0.25})))[0]
     assert (mirrored["eyeBlinkRight"], mirrored["mouthLeft"], mirrored["jawOpen"]) == (1, 0.5, 0.25)
     assert mirrored["eyeBlinkLeft"] == mirrored["mouthRight"] == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("left eye, Right brow", "right eye, Left brow"),
-        ("He left; the brightest smile", "He right; the brightest smile"),  # words only, as the published code does
-        ("no side", "no side"),
-    ],
-)
-def test_mirror_text(text, expected):
-    assert mirror_text(text) == expected
-    assert mirror_text(mirror_text(text)) == text
 
 
 def test_space_is_one_of_two():

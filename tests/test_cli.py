@@ -15,12 +15,12 @@ from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.expressions import read_expressions
-from emo3d.extras import EXTRAS
 from emo3d.face import RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
 from emo3d.generation import ExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d.generation.load import QUICKSTART_FOLDER
+from emo3d.hints import EXTRAS
 
 RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
 

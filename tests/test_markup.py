@@ -3,7 +3,8 @@
 import pytest
 from markdown_it import MarkdownIt
 
-from emo3d.markup import latex_text, markdown_code, markdown_text
+from emo3d.markup import latex_text
+from emo3d_lab.markup import markdown_code, markdown_text
 
 NAMES = [
     "<script>alert(1)</script>",

@@ -7,7 +7,7 @@ import pytest
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
 from emo3d.face import FaceRig
-from emo3d.names import KNOWN, blendshape_columns, blendshape_name, blendshape_names, mistyped, read_names
+from emo3d.names import KNOWN, blendshape_columns, blendshape_name, blendshape_names, nearest, read_names
 
 
 def snake(name):
@@ -106,8 +106,8 @@ def test_two_names_for_one_shape_are_both_said():
 
 
 def test_a_missing_column_has_the_nearest():
-    assert mistyped("jawOpne") == mistyped("JawOpenn") == mistyped("jaw_Opn") == "jawOpen"
-    assert mistyped("headYaw") is None
+    assert nearest("jawOpne") == nearest("JawOpenn") == nearest("jaw_Opn") == "jawOpen"
+    assert nearest("headYaw") is None
     columns = [name.replace("mouthPucker", "mouthPukcer") for name in BLENDSHAPES]
     with pytest.raises(ValueError, match=r"got none for mouthPucker; is 'mouthPukcer' it\?"):
         blendshape_columns(columns)

@@ -176,7 +176,7 @@ def test_a_process_forked_meanwhile_can_tokenise(tiny_bert):
                 import signal
 
                 signal.alarm(10)
-                encoders.tokenized(lambda texts: texts, ["a"])
+                encoders.call_tokenizer(lambda texts: texts, ["a"])
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
     finally:

@@ -19,7 +19,7 @@ from pyarrow import parquet
 from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, as_intensities
-from emo3d.parquet import read_rows
+from emo3d.parquet import batch_rows, check_size
 from emo3d_demo.visitors import public_info
 from emo3d_lab.sample import SPLITS
 
@@ -217,11 +217,25 @@ def _check_schema(schema: pa.Schema) -> Space | None:
 def _read_columns(
     file: parquet.ParquetFile, group: int, columns: tuple[str, ...], first: int = 0, count: int | None = None
 ) -> pa.Table:
-    """Some columns of a row group, unless they are too large in memory."""
+    """Some rows of a row group in those of the columns that the file has, unless they are too large in memory."""
+    names = [name for name in columns if file.schema_arrow.names.count(name) == 1]
+    stop = file.metadata.row_group(group).num_rows if count is None else first + count
     try:
-        return read_rows(file, group, columns, first, count, largest=LARGEST_GROUP)
+        check_size(file, names, [group], LARGEST_GROUP)
+        total, start, parts = 0, 0, []
+        for batch in file.iter_batches(batch_rows(file, names, LARGEST_GROUP), row_groups=[group], columns=names):
+            part = batch.slice(max(first - start, 0), max(stop - max(first, start), 0))
+            start += len(batch)
+            total += part.nbytes
+            if total > LARGEST_GROUP:
+                raise ValueError(f"expected at most {LARGEST_GROUP >> 20:,} MB in the rows that are read, found more")
+            parts.append(part)
+            if start >= stop:
+                break
     except ValueError as error:
         raise ValueError(f"Row groups of this dataset are too large to be shown here: {error}.") from None
+    empty = pa.schema([file.schema_arrow.field(name) for name in names])
+    return pa.Table.from_batches(parts, parts[0].schema if parts else empty)
 
 
 def _pictures(file: parquet.ParquetFile, group: int) -> pa.ChunkedArray | None:

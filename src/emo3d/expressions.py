@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,41 +14,26 @@ import numpy as np
 from emo3d.blendshapes import Layout, Space, as_expressions, check_space
 from emo3d.captures import Capture, frame_rate, read_document, read_lines, read_row, timecode_seconds
 from emo3d.containers import read_array, read_csv
-from emo3d.documents import LARGEST, parse_json, read_json
+from emo3d.documents import parse_json, read_json, read_text
 from emo3d.names import Names, blendshape_columns, read_names
 from emo3d.parquet import open_parquet, read_columns
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES: tuple[str, ...] = (".json", ".jsonl", ".csv", ".parquet", ".npy", ".txt")
-
-_BARE = (".json", ".jsonl", ".npy")  # files whose numbers may stand without a name
-
 
 class Expressions(NamedTuple):
-    """What a file of expressions holds.
+    """What a file of expressions holds; `space` and `fps` where the file or its format says them."""
 
-    Attributes:
-        scores: (N, 51) float32 in 0..1, order `BLENDSHAPES`.
-        space: of the scores, where the file or its format says it.
-        fps: frames per second, likewise.
-    """
-
-    scores: np.ndarray
+    scores: np.ndarray  # (N, 51) float32 in 0..1, order `BLENDSHAPES`
     space: Space | None
-    fps: float | None
+    fps: float | None  # frames per second
 
 
 def read_expressions(
-    path: str | os.PathLike[str],
-    layout: Layout | None = None,
-    *,
-    names: str | os.PathLike[str] | Names | None = None,
-    scale: float | None = None,
-    clip: bool = False,
+    path: str | os.PathLike[str], layout: Layout | None = None, **options: Any
 ) -> tuple[np.ndarray, Space | None]:
-    """Read expressions from a file; see `read_capture`, which also gives the frame rate."""
-    capture = read_capture(path, layout, names=names, scale=scale, clip=clip)
+    """Read expressions from a file; options as for `read_capture`, which also gives the frame rate."""
+    capture = read_capture(path, layout, **options)
     return capture.scores, capture.space
 
 
@@ -84,27 +70,21 @@ def read_capture(
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
+    if (suffix := path.suffix.lower()) not in SUFFIXES:
         raise ValueError(f"expected a file of {', '.join(SUFFIXES)}, got {path.name}")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    own_names = read_names(names)
+    names = read_names(names)
     try:
-        capture = _READERS[path.suffix.lower()](path, own_names)
-        if layout is None and path.suffix.lower() in _BARE:
+        capture = _READERS[suffix](path, names)
+        if layout is None and suffix in (".json", ".jsonl", ".npy"):
             _ask_layout(path, capture.rows)
         scale = capture.scale if scale is None else scale
         # An expression has no tongue; a capture has one in every frame.
-        scores = as_expressions(capture.rows, layout, drop=["tongueOut"], names=own_names, scale=scale, clip=clip)
-    except (ValueError, UnicodeDecodeError) as error:
-        message = str(error)
-        raise ValueError(message if message.startswith(f"{path.name}: ") else f"{path.name}: {message}") from error
+        scores = as_expressions(capture.rows, layout, drop=["tongueOut"], names=names, scale=scale, clip=clip)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {str(error).removeprefix(f'{path.name}: ')}") from error
     return Expressions(scores, capture.space, capture.fps)
-
-
-def expressions_of_table(table: Any, layout: Layout | None = None, **options: Any) -> np.ndarray:
-    """Expressions (N, 51) float32 of a PyArrow table with the columns that `read_expressions` reads in Parquet."""
-    return as_expressions(_vectors(table), layout, drop=["tongueOut"], **options)
 
 
 def parquet_space(path: str | os.PathLike[str]) -> Space | None:
@@ -114,29 +94,24 @@ def parquet_space(path: str | os.PathLike[str]) -> Space | None:
 
 
 def _ask_layout(path: Path, rows: Any) -> None:
-    """Bare 51 are read in this project's order, unless the file is called after ARKit; it is said either way."""
+    """Bare 51 are read in this project's order, unless the file is called after ARKit; a message says so either way."""
     first: Any = rows[0] if isinstance(rows, (list, np.ndarray)) and len(rows) else ""
     row: Any = rows if isinstance(first, (int, float)) else first
-    count = len(row) if isinstance(row, (list, np.ndarray)) else 0
-    if count == 51:
-        if "arkit" in path.stem.lower():
-            raise ValueError(
-                'expected layout="arkit" (--layout arkit) for the 51 bare numbers of a file named after ARKit, or '
-                'layout="emo3d" if they are in MediaPipe\'s order after all'
-            )
-        logger.warning(
-            "%s: 51 bare numbers are read in MediaPipe's order (layout emo3d); those of ARKit need layout arkit",
-            path.name,
+    if not isinstance(row, (list, np.ndarray)) or len(row) != 51:
+        return
+    if "arkit" in path.stem.lower():
+        raise ValueError(
+            'expected layout="arkit" (--layout arkit) for the 51 bare numbers of a file named after ARKit, or '
+            'layout="emo3d" if they are in MediaPipe\'s order after all'
         )
-
-
-def _from_json(path: Path, names: Names | None) -> Capture:
-    return read_document(read_json(path))
+    logger.warning(
+        "%s: 51 bare numbers are read in MediaPipe's order (layout emo3d); those of ARKit need layout arkit", path.name
+    )
 
 
 def _from_json_lines(path: Path, names: Names | None) -> Capture:
     rows = []
-    for number, line in enumerate(filter(str.strip, _text(path).splitlines())):
+    for number, line in enumerate(filter(str.strip, read_text(path).splitlines())):
         try:
             rows.append(parse_json(line))
         except ValueError as error:
@@ -144,50 +119,36 @@ def _from_json_lines(path: Path, names: Names | None) -> Capture:
     return read_document(rows)
 
 
-def _from_lines(path: Path, names: Names | None) -> Capture:
-    return read_lines(_text(path))
-
-
-def _text(path: Path) -> str:
-    if (size := path.stat().st_size) > LARGEST:
-        raise ValueError(f"expected at most {LARGEST >> 20} MB of text, got {size >> 20} MB")
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected text in UTF-8, got other bytes at {error.start}") from None
-
-
 def _from_csv(path: Path, names: Names | None) -> Capture:
     lines = read_csv(path)
     header = [cell.strip() for cell in next(lines, [])]
-    lowered = [cell.lower() for cell in header]
+    lower = [cell.lower() for cell in header]
     # A take of Live Link Face: ARKit's coefficients, which drive a rig.
-    is_take = "timecode" in lowered and "blendshapecount" in lowered
+    is_take = "timecode" in lower and "blendshapecount" in lower
     vectors = "blendshapes" in header
-    by_name = {"blendshapes": "blendshapes"} if vectors else blendshape_columns(header, names)
-    places = [header.index(column) for column in by_name.values()]
+    columns = ["blendshapes"] if vectors else list(blendshape_columns(header, names).values())
+    places = [header.index(column) for column in columns]
     rows, times = [], []
     for number, cells in enumerate(lines):
         if len(cells) != len(header):
             raise ValueError(f"expected {len(header)} cells in row {number}, got {len(cells)}")
         rows.append([cells[place] if vectors else _score(cells[place], header[place], number) for place in places])
-        times.append(timecode_seconds(cells[lowered.index("timecode")]) if is_take else None)
+        times.append(timecode_seconds(cells[lower.index("timecode")]) if is_take else None)
     if vectors:
         return Capture([row[0] for row in rows])
-    table = _Columns(dict(zip(by_name.values(), np.array(rows, np.float64).reshape(-1, len(places)).T, strict=True)))
+    table = _Columns(columns, np.array(rows, np.float64).reshape(-1, len(places)))
     return Capture(table, "weights" if is_take else None, frame_rate(times))
 
 
+@dataclass
 class _Columns:
     """A table as `as_expressions` takes it."""
 
-    def __init__(self, columns: dict[str, np.ndarray]) -> None:
-        self.columns = list(columns)
-        self._columns = columns
+    columns: list[str]
+    scores: np.ndarray
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self._columns[name]
+        return self.scores[:, self.columns.index(name)]
 
 
 def _score(cell: str, column: str, number: int) -> float:
@@ -198,15 +159,15 @@ def _score(cell: str, column: str, number: int) -> float:
 
 
 def _from_parquet(path: Path, names: Names | None) -> Capture:
-    def wanted(columns: list[str]) -> list[str]:
+    def pick(columns: list[str]) -> list[str]:
         return ["blendshapes"] if "blendshapes" in columns else list(blendshape_columns(columns, names).values())
 
-    table = read_columns(path, wanted)
-    return Capture(_vectors(table), _space(table.schema.metadata))
+    table = read_columns(path, pick)
+    return Capture(table_rows(table), _space(table.schema.metadata))
 
 
-def _vectors(table: Any) -> Any:
-    """The vectors of a table that has them, as an array where they are of one length; else the table itself."""
+def table_rows(table: Any) -> Any:
+    """The vectors of a PyArrow table that has them, as an array if they are of one length; else the table itself."""
     if "blendshapes" not in table.column_names:
         return table
     from pyarrow import types
@@ -225,24 +186,13 @@ def _space(metadata: dict[bytes, bytes] | None) -> Space | None:
     return check_space(space.decode("utf-8", "replace")) if space else None
 
 
-def _from_npy(path: Path, names: Names | None) -> Capture:
-    return Capture(np.atleast_1d(read_array(path)))
-
-
-_READERS = {
-    ".json": _from_json,
+_READERS: dict[str, Callable[[Path, Names | None], Capture]] = {
+    ".json": lambda path, names: read_document(read_json(path)),
     ".jsonl": _from_json_lines,
     ".csv": _from_csv,
     ".parquet": _from_parquet,
-    ".npy": _from_npy,
-    ".txt": _from_lines,
+    ".npy": lambda path, names: Capture(np.atleast_1d(read_array(path))),
+    ".txt": lambda path, names: read_lines(read_text(path)),
 }
 
-__all__: Sequence[str] = [
-    "SUFFIXES",
-    "Expressions",
-    "expressions_of_table",
-    "parquet_space",
-    "read_capture",
-    "read_expressions",
-]
+SUFFIXES: tuple[str, ...] = tuple(_READERS)

@@ -10,14 +10,10 @@ from tempfile import TemporaryDirectory
 
 
 def check_output(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Path:
-    """Make sure that a file can be written; nothing is written yet.
+    """Return the path of a file that can be written or replaced; nothing is written yet.
 
     Args:
-        path: of the file. One that exists may be replaced.
-        endings: those that are possible, in lower case, as in `(".json", ".csv")`; none says that any is.
-
-    Returns:
-        The path.
+        endings: those that are possible, in lower case, as in `(".json", ".csv")`; any when empty.
 
     Raises:
         ValueError: another ending.
@@ -30,37 +26,31 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> P
         raise IsADirectoryError(f"expected a file to write, {path} is a folder")
     folder = path.parent
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise FileNotFoundError(f"cannot write {path.name}: the folder {folder} {what}")
+        problem = "is a file" if folder.exists() else "does not exist"
+        raise FileNotFoundError(f"cannot write {path.name}: the folder {folder} {problem}")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise PermissionError(f"cannot write {path}: this user may not write there")
     return path
 
 
 def check_output_folder(path: str | os.PathLike[str], *, empty: bool = False) -> Path:
-    """Make sure that a folder can be made or written to; nothing is made yet.
+    """Return the path of a folder that can be made, with those above it, or written to; nothing is made yet.
 
     Args:
-        path: of the folder; folders above it are made with it.
         empty: it must be new or have no files in it.
-
-    Returns:
-        The path.
 
     Raises:
         ValueError: a folder with files, where it must be empty.
         OSError: a file of that name or above it, or a folder that may not be written to.
     """
     path = Path(path)
-    existing = path.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        raise NotADirectoryError(f"expected a folder to write to, {existing} is a file")
+    folder = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"expected a folder to write to, {folder} is a file")
     if empty and path.is_dir() and any(path.iterdir()):
         raise ValueError(f"expected a new or empty folder, {path} has files")
-    if not os.access(existing, os.W_OK):
-        raise PermissionError(f"cannot write to {path}: this user may not write to {existing}")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"cannot write to {path}: this user may not write to {folder}")
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import Layout, layout_names, parse_scores
-from emo3d.names import KNOWN, Names, blendshape_columns, blendshape_names, mistyped
+from emo3d.names import KNOWN, Names, blendshape_columns, blendshape_names, nearest
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +35,16 @@ def read_form(values: Any, layout: Layout | None, names: Names | None) -> tuple[
         values = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
     if not hasattr(values, "__len__") or isinstance(values, (bytes, type)):
         raise ValueError(f"expected a list of expressions, got {type(values).__name__}")
-    if not isinstance(values, (str, Mapping, np.ndarray)) and hasattr(values, "__array__"):
-        values = np.asarray(values)
-    if isinstance(values, np.ndarray):
-        values = np.atleast_1d(values)
-    if isinstance(values, (str, Mapping)) or (len(values) and _is_number(_first(values))):
+    if not isinstance(values, (str, Mapping)) and hasattr(values, "__array__"):
+        values = np.atleast_1d(np.asarray(values))
+    if isinstance(values, (str, Mapping)) or (len(values) and _is_number(next(iter(values)))):
         values = [values]
     if len(values) == 0:
         raise ValueError("expected at least one expression, got an empty batch")
-    if isinstance(_first(values), Mapping):
-        return _named(values, names)
-    scores = _numbers(values)
+    if isinstance(next(iter(values)), Mapping):
+        return _of_mappings(values, names)
+    scores = _of_vectors(values)
     return layout_names(scores.shape[1], layout, " in row 0"), scores
-
-
-def _first(values: Any) -> Any:
-    return next(iter(values))
 
 
 def _of_columns(table: Any, columns: Sequence[str], names: Names | None) -> tuple[Sequence[str], np.ndarray]:
@@ -66,26 +60,26 @@ def _of_columns(table: Any, columns: Sequence[str], names: Names | None) -> tupl
     return tuple(by_name), np.stack(scores, axis=1)
 
 
-def _named(rows: Sequence[Any], names: Names | None) -> tuple[Sequence[str], np.ndarray]:
+def _of_mappings(rows: Sequence[Any], names: Names | None) -> tuple[Sequence[str], np.ndarray]:
     scores = np.zeros((len(rows), len(KNOWN)))
-    known_keys: dict[tuple[Any, ...], list[tuple[Any, int]]] = {}  # most rows of a file have the same keys
+    places: dict[tuple[Any, ...], list[tuple[Any, int]]] = {}  # by the keys of a row; most rows have the same
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise ValueError(f"expected a mapping from name to score in row {index}, got {type(row).__name__}")
         keys = tuple(row)
-        if keys not in known_keys:
-            known_keys[keys] = _places(keys, names, index)
-        for key, place in known_keys[keys]:
+        if keys not in places:
+            places[keys] = _places(keys, names, index)
+        for key, place in places[keys]:
             if not _is_number(row[key]):
                 raise ValueError(f"expected a number for {key} in row {index}, got {row[key]!r:.200}")
             try:
                 scores[index, place] = row[key]
             except OverflowError:
                 raise ValueError(f"expected a number for {key} in row {index}, got a huge integer") from None
-    extras = {str(key): None for keys, places in known_keys.items() for key in set(keys) - dict(places).keys()}
+    extras = sorted({str(key) for keys in places for key in set(keys) - dict(places[keys]).keys()})
     if extras:
-        listed = ", ".join(sorted(extras)[:20]) + (f" and {len(extras) - 20} more" if len(extras) > 20 else "")
-        logger.warning("left out what is no blendshape: %.1000s", listed)
+        rest = f" and {len(extras) - 20} more" if len(extras) > 20 else ""
+        logger.warning("left out what is no blendshape: %.1000s", ", ".join(extras[:20]) + rest)
     return KNOWN, scores
 
 
@@ -97,13 +91,13 @@ def _places(keys: tuple[Any, ...], names: Names | None, index: int) -> list[tupl
     except ValueError as error:
         raise ValueError(f"row {index} {error}") from None
     for text in as_text:
-        if text not in by_name.values() and text not in (names or ()) and (near := mistyped(text) or not by_name):
+        if text not in by_name.values() and text not in (names or ()) and (near := nearest(text) or not by_name):
             hint = f"; did you mean {near}?" if isinstance(near, str) else ""
             raise ValueError(f"expected ARKit blendshape names, got {text!r:.100} in row {index}{hint}")
     return [(as_text[theirs], KNOWN.index(ours)) for ours, theirs in by_name.items()]
 
 
-def _numbers(values: Any) -> np.ndarray:
+def _of_vectors(values: Any) -> np.ndarray:
     if isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "fiu":
         return values.astype(np.float64)
     rows: list[np.ndarray] = []

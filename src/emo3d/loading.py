@@ -1,18 +1,24 @@
-"""Loaders that are asked from several threads: what one loads, the others wait for, and nothing is loaded twice."""
+"""First steps that take long: what several threads ask for is loaded once, and a user who waits is told why."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
+
+logger = logging.getLogger(__name__)
 
 Loader = TypeVar("Loader", bound=Callable[..., Any])
 
 FROM_PRETRAINED = threading.RLock()
 """Held around `from_pretrained`: transformers sets PyTorch's default dtype, and takes away its initialisers, for the
 whole process while a model is built. Taken after the lock of a `loaded_once`, never before."""
+
+PATIENCE = 2.0
+"""Seconds after which a long step is logged."""
 
 
 @contextlib.contextmanager
@@ -36,24 +42,28 @@ def damage_explained(kind: str, id: str) -> Iterator[None]:
 
 
 def loaded_once(maxsize: int) -> Callable[[Loader], Loader]:
-    """Make an `lru_cache` whose concurrent calls with the same arguments run once.
-
-    Args:
-        maxsize: results that are kept.
-    """
+    """Make an `lru_cache` whose concurrent calls with the same arguments run once."""
 
     def decorate(load: Loader) -> Loader:
-        cached = lru_cache(maxsize)(load)
+        cache = lru_cache(maxsize)(load)
         locks: dict[Any, threading.RLock] = {}
 
         @wraps(load)
         def call(*arguments: Any) -> Any:
-            # An entry is a hundred bytes, and whoever comes with ever new arguments loads far larger things.
+            # An entry is a hundred bytes; ever new arguments load far larger things.
             with locks.setdefault(arguments, threading.RLock()):
-                return cached(*arguments)
+                return cache(*arguments)
 
-        call.cache_clear = cached.cache_clear  # type: ignore[attr-defined]
-        call.cache_info = cached.cache_info  # type: ignore[attr-defined]
+        call.cache_clear = cache.cache_clear  # type: ignore[attr-defined]
+        call.cache_info = cache.cache_info  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def announce(step: str) -> threading.Timer:
+    """Log a step, as in "compiling the renderer", if the timer is not cancelled within `PATIENCE`."""
+    timer = threading.Timer(PATIENCE, logger.warning, ("%s ...", step))
+    timer.daemon = True
+    timer.start()
+    return timer

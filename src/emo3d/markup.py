@@ -1,11 +1,7 @@
-"""Texts of others in Markdown and LaTeX, shown as they are: no link, no markup and no command comes out of them."""
+"""Texts of users in LaTeX, shown as they are: no command comes out of them."""
 
 from __future__ import annotations
 
-import re
-
-_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])|^[#+=-]|!(?=\[)")
-_LINK = re.compile(r"\b(https?|ftp|mailto|xmpp):|\b(www)\.", re.IGNORECASE)  # what GitHub makes a link of by itself
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -14,32 +10,6 @@ _LATEX = {
     ">": r"\textgreater{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
-
-
-def markdown_text(text: str) -> str:
-    r"""Escape a text for a line of Markdown, a table's cell included.
-
-    Example:
-        >>> print(markdown_text("my_model-v1.2 [x](http://y) <b>"))
-        my_model-v1.2 \[x\](http&#58;//y) &lt;b&gt;
-    """
-    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = _MARKDOWN.sub(r"\\\g<0>", text)
-    text = _LINK.sub(lambda match: f"{match[1]}&#58;" if match[1] else f"{match[2]}&#46;", text)
-    return text.replace("@", "&#64;")
-
-
-def markdown_code(text: str) -> str:
-    """Put a text into a code span, whatever backticks it has.
-
-    Example:
-        >>> print(markdown_code("k:10"), markdown_code("a`b"))
-        `k:10` ``a`b``
-    """
-    text = one_line(text)
-    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{space}{text}{space}{fence}"
 
 
 def latex_text(text: str) -> str:

@@ -11,24 +11,21 @@ from typing import Any
 import torch
 
 _lock = threading.Lock()
-_inside = 0  # how many are, in all threads: what they share is set by the first and put back by the last
-_put_back: list[Callable[[], None]] = []
+_entries = 0  # of all threads into `_fixed_process`: the first sets what they share, the last one restores it
+_restore: list[Callable[[], None]] = []
 
 
 @contextmanager
 def fixed_numerics(device: torch.device | str = "cpu") -> Iterator[None]:
     """Compute in the weights' own precision: no autocast, products of float32 in float32, float32 by default.
 
-    Autocast belongs to a thread. The other two belong to the process; where several threads are in here at once, they
-    go back to what they were when the last one leaves.
-
-    Args:
-        device: where the work is done, beside the CPU.
+    Autocast belongs to a thread; the other two belong to the process, and are restored when the last of several threads
+    leaves. `device` is where the work is done, beside the CPU.
     """
     # PyTorch before 2.4 cannot be asked.
     available = getattr(torch.amp, "is_autocast_available", lambda kind: kind in ("cpu", "cuda"))
     with ExitStack() as stack:
-        stack.enter_context(_fixed_for_all())
+        stack.enter_context(_fixed_process())
         for kind in dict.fromkeys(("cpu", torch.device(device).type)):
             if available(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
@@ -36,32 +33,29 @@ def fixed_numerics(device: torch.device | str = "cpu") -> Iterator[None]:
 
 
 @contextmanager
-def _fixed_for_all() -> Iterator[None]:
-    global _inside
+def _fixed_process() -> Iterator[None]:
+    global _entries
     with _lock:
-        if not _inside:
-            for put, now, fixed in _shared():
-                _put_back.append(partial(put, now))
-                put(fixed)
-        _inside += 1
+        if not _entries:
+            for assign, value, fixed_value in _settings():
+                _restore.append(partial(assign, value))
+                assign(fixed_value)
+        _entries += 1
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            while _put_back and not _inside:
-                _put_back.pop()()
+            _entries -= 1
+            while _restore and not _entries:
+                _restore.pop()()
 
 
-def _shared() -> list[tuple[Callable[[Any], None], Any, Any]]:
-    """What all threads share: how it is set, what it is now, and what it is to be."""
+def _settings() -> list[tuple[Callable[[Any], None], Any, Any]]:
+    """Settings of the process: what assigns each, its value now, and the one it is fixed at."""
     backends: Any = torch.backends
-    fixed: list[tuple[Callable[[Any], None], Any, Any]] = [
-        (torch.set_default_dtype, torch.get_default_dtype(), torch.float32)
-    ]
+    dtype = (torch.set_default_dtype, torch.get_default_dtype(), torch.float32)
     if hasattr(backends, "fp32_precision"):  # from 2.9 on, where it and the older names may not be mixed
-        for holder in (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv):
-            fixed.append((partial(setattr, holder, "fp32_precision"), holder.fp32_precision, "ieee"))
-        return fixed
+        owners = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)
+        return [dtype, *((partial(setattr, owner, "fp32_precision"), owner.fp32_precision, "ieee") for owner in owners)]
     matmul = (torch.set_float32_matmul_precision, torch.get_float32_matmul_precision(), "highest")
-    return [*fixed, matmul, (partial(setattr, backends.cudnn, "allow_tf32"), backends.cudnn.allow_tf32, False)]
+    return [dtype, matmul, (partial(setattr, backends.cudnn, "allow_tf32"), backends.cudnn.allow_tf32, False)]

@@ -217,7 +217,7 @@ def read_columns(
         check_pages(source, file, wanted)
         # One long text that all rows repeat stays a dictionary until it is known what the column would have.
         texts = [name for name in wanted if _is_text(schema.field(name).type)]
-        rows = rows_at_a_time(file, [name for name in wanted if name not in texts], largest)
+        rows = batch_rows(file, [name for name in wanted if name not in texts], largest)
     batches, total = [], 0
     with open_parquet(source, read_dictionary=texts) as file:
         for batch in file.iter_batches(rows, columns=wanted) if wanted else ():
@@ -247,7 +247,7 @@ def _dense_size(array: pa.Array) -> int:
     return int(compute.sum(lengths.take(array.indices)).as_py() or 0)
 
 
-def rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: int = LARGEST) -> int:
+def batch_rows(file: parquet.ParquetFile, columns: Sequence[str], largest: int = LARGEST) -> int:
     """As many rows as stay within `largest` bytes even if each has all the text that a row group has in a column."""
     most = 1
     for group in range(file.num_row_groups):
@@ -259,44 +259,3 @@ def rows_at_a_time(file: parquet.ParquetFile, columns: Sequence[str], largest: i
 
 def _is_within(path: str, column: str) -> bool:
     return path == column or path.startswith(f"{column}.")
-
-
-def read_rows(
-    file: parquet.ParquetFile,
-    group: int,
-    columns: Sequence[str],
-    first: int = 0,
-    count: int | None = None,
-    *,
-    largest: int = LARGEST,
-) -> pa.Table:
-    """Read some rows of a row group, in some of the columns.
-
-    Args:
-        file: open.
-        group: its place in the file.
-        columns: those of them that the file has are read.
-        first: place of the first row in the group.
-        count: of rows; all that follow when None.
-        largest: bytes that the columns of the group may have in memory, and the rows that are read.
-
-    Raises:
-        ValueError: more than that.
-    """
-    import pyarrow as pa
-
-    wanted = [name for name in columns if file.schema_arrow.names.count(name) == 1]
-    check_size(file, wanted, [group], largest)
-    stop = file.metadata.row_group(group).num_rows if count is None else first + count
-    rows, total, start, kept = rows_at_a_time(file, wanted, largest), 0, 0, []
-    for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
-        part = batch.slice(max(first - start, 0), max(stop - max(first, start), 0))
-        start += len(batch)
-        total += part.nbytes
-        if total > largest:
-            raise ValueError(f"expected at most {largest >> 20:,} MB in the rows that are read, found more")
-        kept.append(part)
-        if start >= stop:
-            break
-    empty = pa.schema([file.schema_arrow.field(name) for name in wanted])
-    return pa.Table.from_batches(kept, kept[0].schema if kept else empty)

@@ -1,7 +1,7 @@
 """One door for pictures: files, bytes and PIL images are opened here and nowhere else.
 
-So every picture is of a format that was asked for (Pillow would start Ghostscript for PostScript by itself), is turned
-as its EXIF says, and is no larger than memory allows before anything is decoded.
+So every picture is of an expected format (Pillow would start Ghostscript for PostScript by itself), is turned as its
+EXIF says, and is no larger than memory allows before anything is decoded.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ import base64
 import errno
 import io
 import os
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,23 +26,6 @@ MORE_FORMATS: tuple[str, ...] = (*FORMATS, "GIF", "BMP", "TIFF")
 
 LARGEST = 50_000_000
 """Pixels of a picture that is opened."""
-
-# What Pillow raises of damaged files (SyntaxError: broken PNGs; the others: broken TIFFs, EXIF and palettes).
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 class LargePictureError(ValueError):
@@ -65,33 +46,31 @@ def open_picture(
         source: a path, the bytes of a file, or a PIL image, which is turned too (its EXIF says so only once).
         formats: names of Pillow's that may be opened; a PIL image that is decoded already may be of any.
         largest: pixels.
-        longest: pixels of the longer side, to which a larger picture is brought down, at less cost than decoding it
-            whole.
+        longest: pixels of the longer side, to which a larger picture is reduced, at less cost than decoding it whole.
         check: called with the picture before it is decoded, to raise what it likes.
 
     Returns:
-        A PIL image in the mode of the file, decoded, without a file behind it.
+        A PIL image in the mode of the file, without a file behind it.
 
     Raises:
         ValueError: not such a picture, a damaged one, or one with more pixels (`LargePictureError`).
         FileNotFoundError: no such file.
     """
-    with identify_picture(source, formats=formats) as opened:
-        if opened.width * opened.height > largest:
-            raise LargePictureError(
-                f"expected a picture of at most {largest} pixels, got {opened.width} x {opened.height}"
-            )
+    with identify_picture(source, formats=formats) as image:
+        if image.width * image.height > largest:
+            size = f"{image.width} x {image.height}"
+            raise LargePictureError(f"expected a picture of at most {largest} pixels, got {size}")
         if check is not None:
-            check(opened)
+            check(image)
         try:
             if longest is not None:
-                opened.draft(opened.mode, (longest, longest))
-            opened.load()
-            picture = ImageOps.exif_transpose(opened)
+                image.draft(image.mode, (longest, longest))
+            image.load()
+            picture = ImageOps.exif_transpose(image)
             if longest is not None:
                 picture.thumbnail((longest, longest))
             return picture
-        except _DAMAGE as error:
+        except Exception as error:  # Pillow raises many kinds of damaged files
             raise ValueError(f"expected a whole picture: {error or type(error).__name__}") from None
 
 
@@ -101,9 +80,9 @@ def identify_picture(
 ) -> Iterator[Image.Image]:
     """Open a picture without decoding it: its format, size and mode are known. Arguments as for `open_picture`."""
     if isinstance(source, Image.Image):
-        waiting = isinstance(source, ImageFile.ImageFile) and source.tile  # what Image.open gives, until it is used
-        if waiting and {source.format, {"MPO": "JPEG"}.get(str(source.format))}.isdisjoint(formats):
-            raise ValueError(f"expected a {_listed(formats)}, got {source.format}")
+        tiles = isinstance(source, ImageFile.ImageFile) and source.tile  # what Image.open gives, until it is used
+        if tiles and {source.format, {"MPO": "JPEG"}.get(str(source.format))}.isdisjoint(formats):
+            raise ValueError(f"expected a {_listing(formats)}, got {source.format}")
         yield source
         return
     if isinstance(source, (str, os.PathLike)) and not Path(source).is_file():
@@ -111,18 +90,18 @@ def identify_picture(
     try:
         with warnings.catch_warnings():  # our own limit is the lower one
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=tuple(formats))
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=tuple(formats))
     except Image.DecompressionBombError as error:
         raise LargePictureError(f"expected a smaller picture: {error}") from None
-    except _DAMAGE as error:
-        what = "cannot identify image file" if isinstance(error, Image.UnidentifiedImageError) else error
-        raise ValueError(f"{what}, expected a {_listed(formats)}") from None
-    with opened:
-        yield opened
+    except Exception as error:  # see above
+        reason = "cannot identify image file" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise ValueError(f"{reason}, expected a {_listing(formats)}") from None
+    with image:
+        yield image
 
 
 def is_picture(value: Any) -> bool:
-    """Whether this is something that `read_picture` is for, rather than an expression."""
+    """Whether `read_picture` reads it; otherwise, it is an expression."""
     return isinstance(value, (Image.Image, str, Path, bytes)) or _is_embedded(value) or np.ndim(value) == 3
 
 
@@ -132,7 +111,7 @@ def read_picture(picture: Any, row: int) -> np.ndarray:
     Args:
         picture: a path, the bytes of a file, either of them as a dataset's cell embeds it (`{"bytes": ..., "path":
             ...}`), a PIL image in mode RGB, or an array (H, W, 3) uint8. All but arrays are turned as their EXIF says.
-        row: what a message calls it.
+        row: for messages.
 
     Raises:
         ValueError: it cannot be read, or is not RGB in 8 bits; the message names the row.
@@ -141,16 +120,17 @@ def read_picture(picture: Any, row: int) -> np.ndarray:
         picture = picture["path"] if picture["bytes"] is None else picture["bytes"]
     if isinstance(picture, (str, Path, bytes, Image.Image)):
         try:
-            opened = open_picture(picture, formats=MORE_FORMATS)
+            image = open_picture(picture, formats=MORE_FORMATS)
         except (ValueError, OSError) as error:
             raise ValueError(f"cannot read the picture in row {row}: {error}") from error
-        if opened.mode != "RGB":
-            raise ValueError(f"expected an RGB picture in row {row}, got mode {opened.mode}")
-        return np.array(opened)
+        if image.mode != "RGB":
+            raise ValueError(f"expected an RGB picture in row {row}, got mode {image.mode}")
+        return np.array(image)
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        got = f"{picture.dtype} of shape {picture.shape}"
-        raise ValueError(f"expected a picture (H, W, 3) of uint8 in row {row}, got {got}")
+        raise ValueError(
+            f"expected a picture (H, W, 3) of uint8 in row {row}, got {picture.dtype} of shape {picture.shape}"
+        )
     return picture
 
 
@@ -168,7 +148,7 @@ def _is_embedded(value: Any) -> bool:
     return isinstance(value, Mapping) and set(value) == {"bytes", "path"}
 
 
-def _listed(formats: Sequence[str]) -> str:
+def _listing(formats: Sequence[str]) -> str:
     names = ["WebP" if name == "WEBP" else name for name in formats]
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 

@@ -1,8 +1,10 @@
-"""One rule for scores just out of 0..1, which captures have, and for scores on another scale."""
+"""Numbers from outside: whole or finite ones for settings, scores that lie just out of 0..1 or on another scale."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,28 +15,20 @@ _PERCENT = 100
 
 
 class Fitted(NamedTuple):
-    """Scores within 0..1, and what it took.
-
-    Attributes:
-        scores: of the shape that came in, float64; what is refused is left as it was.
-        clipped: True where a score was clipped.
-        refused: True where one is out by more than is clipped, or no finite number.
-        advice: what a message may add: ask for another scale, or for clipping.
-    """
+    """Scores within 0..1, float64, and of the same shape which of them are changed or not."""
 
     scores: np.ndarray
-    clipped: np.ndarray
-    refused: np.ndarray
-    advice: str
+    clipped: np.ndarray  # True where a score was clipped
+    refused: np.ndarray  # True where one is out by more than is clipped, or no finite number; it is left as it was
+    advice: str  # for a message: another scale, or clipping
 
 
 def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fitted:
-    """Bring scores into 0..1.
+    """Bring scores of any shape into 0..1.
 
     Args:
-        scores: of any shape.
-        scale: of the scores; 100 for percent.
-        clip: clip whatever is finite, not only what is out by up to `TOLERANCE`.
+        scale: the score that means 1; 100 for percent.
+        clip: clip all finite scores, not only those out by up to `TOLERANCE`.
 
     Raises:
         ValueError: a scale that is no number above 0.
@@ -51,3 +45,33 @@ def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fitt
         advice = f"the scores go up to {scores.max():g}: if they are percent, pass scale=100 (--scale 100)"
     clipped = ((scores < 0) | (scores > 1)) & ~refused
     return Fitted(np.where(refused, scores, scores.clip(0, 1)), clipped, refused, advice)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return a setting as an int: 10, 10.0, NumPy's and PyTorch's scalars.
+
+    Raises:
+        ValueError: no whole number, True and False included.
+    """
+    number = _scalar(value)
+    if isinstance(number, Integral) or (isinstance(number, Real) and float(number).is_integer()):
+        return int(number)  # type: ignore[call-overload]
+    raise ValueError(f"expected {name} as a whole number, got {value!r}")
+
+
+def real_number(name: str, value: Any) -> float:
+    """Return a setting as a finite float, to the last bit; -0.0 becomes 0.0.
+
+    Raises:
+        ValueError: no finite number, True and False included.
+    """
+    number = _scalar(value)
+    if isinstance(number, Real) and math.isfinite(number):
+        return float(number) + 0.0
+    raise ValueError(f"expected {name} as a finite number, got {value!r}")
+
+
+def _scalar(value: Any) -> Any:
+    if getattr(value, "ndim", None) == 0:  # an array or a tensor without axes
+        value = value.item()
+    return None if isinstance(value, bool) else value

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import emo3d
-from emo3d.markup import markdown_code, markdown_text, one_line
+from emo3d.markup import one_line
+from emo3d_lab.markup import markdown_code, markdown_text
 
 NOT_FOR = (
     "Not for reading what people feel, and not for hiring, policing, surveillance, teaching, medicine or any other "

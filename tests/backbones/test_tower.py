@@ -9,6 +9,7 @@ import torch
 from emo3d import EMOTIONS, as_expressions, render
 from emo3d.backbones.tower import TOWER_FOLDER, PictureTower, load_tower
 from emo3d.encoders import MINILM, load_text_encoder, packaged_minilm
+from emo3d_lab.quickstart.train import save_tower
 from emo3d_lab.sample import PROTOTYPES
 
 
@@ -42,7 +43,7 @@ def test_takes_pictures_of_any_size(size):
 def test_round_trip(tmp_path):
     torch.manual_seed(0)
     tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval()
-    tower.save(tmp_path, {"trained": {"seed": 0}})
+    save_tower(tower, tmp_path, {"trained": {"seed": 0}})
     picture = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(load_tower(tmp_path)(picture), tower(picture))

@@ -229,7 +229,7 @@ sys.stdout.write(render(np.full((1, 51), 0.3)).tobytes().hex())
 
 def test_compiling_is_said_once_per_machine(tmp_path):
     """It takes more than two seconds everywhere: about 4.5 s of two fast cores."""
-    code = "import numpy as np, emo3d.waiting, emo3d; emo3d.waiting.PATIENCE = 0.5; emo3d.render(np.zeros((1, 51)))"
+    code = "import numpy as np, emo3d.loading, emo3d; emo3d.loading.PATIENCE = 0.5; emo3d.render(np.zeros((1, 51)))"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     for said in ("compiling the renderer, once on this machine ...\n", ""):
         command = [sys.executable, "-c", code]

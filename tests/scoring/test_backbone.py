@@ -57,7 +57,7 @@ def unit(features):
 
 
 def test_truncation_keeps_the_end_token(clip_folder):
-    tokens = load_backbone(clip_folder)._tokenize([LONG])["input_ids"][0]
+    tokens = load_backbone(clip_folder).tokenize([LONG])["input_ids"][0]
     assert len(tokens) == 12
     assert tokens[-1] == 3  # CLIP pools at <eos>
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,24 +12,21 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
-from emo3d.caches import unwritable_cache
-from emo3d.descriptions import foreign_rows
 from emo3d.documents import read_model_json
 from emo3d.encoders import (
     MINILM,
+    BatchEncoder,
     EncoderUnavailableError,
     TextEmbeddings,
-    check_descriptions,
     folder_digest,
     load_text_encoder,
     no_bars,
-    tokenized,
     weights_digest,
 )
+from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
 from emo3d.numerics import fixed_numerics
 
@@ -60,26 +56,10 @@ class Backbone(Protocol):
         """Embed pictures (N, H, W, 3) uint8, all in one pass: (N, D) float32 of unit length."""
 
 
-def _alike(encode: Any) -> Any:
-    """The same embeddings whatever the caller has set: no gradients, no autocast, no other precision."""
-
-    @functools.wraps(encode)
-    def wrapped(self: Any, *args: Any, **options: Any) -> Any:
-        with torch.inference_mode(), fixed_numerics(self.device):
-            return encode(self, *args, **options)
-
-    return wrapped
-
-
-class HubBackbone:
+class HubBackbone(BatchEncoder):
     """A dual encoder of transformers (CLIP, SigLIP, ...), with its tokenizer and image processor.
 
-    Args:
-        model: has `get_text_features` and `get_image_features`.
-        tokenizer: its tokenizer.
-        image_processor: its image processor; only its settings are used, see `Preprocess`.
-        id: see `Backbone`.
-        revision: see `Backbone`.
+    `model` has `get_text_features` and `get_image_features`; of `image_processor`, only the settings are used.
     """
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, *, id: str, revision: str) -> None:
@@ -96,58 +76,33 @@ class HubBackbone:
         """Where it runs."""
         return self.model.device
 
-    @property
-    def max_length(self) -> int:
-        """The window in tokens, special tokens included."""
-        positions = getattr(self.model.config.text_config, "max_position_embeddings", None)
-        return int(min(positions or self.tokenizer.model_max_length, self.tokenizer.model_max_length))
-
-    @_alike
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
     ) -> TextEmbeddings:
-        """Embed descriptions, in batches of similar length; those beyond the window are truncated and counted.
+        """Embed descriptions, of unit length if asked to `normalize`; those beyond the window are truncated."""
 
-        `normalize` scales embeddings to unit length, here and in `encode_pictures`.
-        """
-        descriptions = check_descriptions(descriptions)
-        whole = tokenized(self.tokenizer, descriptions, verbose=False)["input_ids"]
-        lengths = np.array([len(ids) for ids in whole])
-        order = np.argsort(-lengths, kind="stable")
-        parts = []
-        for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
-            tokens = self._tokenize([descriptions[row] for row in order[start : start + batch_size]])
-            parts.append(_features(self.model.get_text_features(**tokens), normalize))
-        embeddings = torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self.model.device)]
-        foreign = foreign_rows(descriptions, whole, self.tokenizer)
-        return TextEmbeddings(embeddings, int((lengths > self.max_length).sum()), foreign)
+        def embed(batch: list[str]) -> torch.Tensor:
+            # SigLIP was trained on texts padded to the window, and attends to the padding.
+            siglip = self.model.config.model_type.startswith("siglip")
+            tokens = self.tokenize(batch, "max_length" if siglip else True)
+            if siglip:
+                tokens.pop("attention_mask", None)
+            return _features(self.model.get_text_features(**tokens), normalize)
 
-    @_alike
+        return self.encode_batches(descriptions, embed, batch_size)
+
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
-        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32."""
-        pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
-        return _features(self.model.get_image_features(pixel_values=pixels), normalize)
-
-    def _tokenize(self, descriptions: list[str]) -> dict[str, torch.Tensor]:
-        # SigLIP was trained on texts padded to the window, and attends to the padding.
-        siglip = self.model.config.model_type.startswith("siglip")
-        tokens = tokenized(
-            self.tokenizer,
-            descriptions,
-            padding="max_length" if siglip else True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
-        names = ("input_ids",) if siglip else ("input_ids", "attention_mask")
-        return {name: tokens[name].to(self.model.device) for name in names}
+        """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32, as `encode_texts`."""
+        with torch.inference_mode(), fixed_numerics(self.device):
+            pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
+            return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
 
 class QuickstartBackbone:
     """The packaged dual encoder: frozen all-MiniLM-L6-v2, and a small picture tower trained on renders to meet it.
 
-    For trials and tests without the Hub. Its picture side has only seen renders of this package, and a generator built
-    on the same MiniLM is likely to be flattered by it.
+    For trials and tests without the Hub. Its picture side was only trained on renders of this package, and a generator
+    built on the same MiniLM is likely to score too well with it.
     """
 
     def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
@@ -157,21 +112,21 @@ class QuickstartBackbone:
         self.id = QUICKSTART
         self.image_size = int(tower.image_size)
         self.revision = weights_digest(tower)
-        self._preprocess = Preprocess((self.image_size, self.image_size), std=(255.0, 255.0, 255.0))
+        self._preprocess = Preprocess((self.image_size, self.image_size))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
         self.dtype = str(dtype).removeprefix("torch.")
-        self._placed = (device, dtype)
+        self._dtype = dtype
         self.device = torch.device(device)
 
     def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
         """Embed descriptions: (N, D) float32 of unit length, and how many were truncated."""
         return self._texts.encode(descriptions, batch_size)
 
-    @_alike
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray]) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32 of unit length."""
-        return _features(self._tower(self._preprocess(pictures, *self._placed)), normalize=True)
+        with torch.inference_mode(), fixed_numerics(self.device):
+            return _features(self._tower(self._preprocess(pictures, self.device, self._dtype)), normalize=True)
 
 
 def load_backbone(
@@ -190,9 +145,9 @@ def load_backbone(
         dtype: of its weights, `torch.float32` or `torch.bfloat16`.
 
     Raises:
-        ValueError: the model is no dual encoder of texts and pictures, or a damaged one, or PyTorch has no such device
-            here; a folder, or the packaged backbone, of another revision than the one asked for.
-        EncoderUnavailableError: it cannot be had; the message names `quickstart`. An OSError.
+        ValueError: the model is no dual encoder of texts and pictures, or a damaged one, or of another revision, or
+            PyTorch has no such device here.
+        EncoderUnavailableError: it cannot be loaded; the message names `quickstart`. An OSError.
     """
     try:
         torch.empty(0, device=device)
@@ -201,8 +156,7 @@ def load_backbone(
         raise ValueError(f"expected a device that PyTorch has here, got {device!r}: {reason}") from error
     id = os.fspath(id)
     local = id == QUICKSTART or os.path.isdir(id)
-    if local and id != QUICKSTART:
-        id = os.path.realpath(id)  # however it is spelt
+    id = os.path.realpath(id) if local and id != QUICKSTART else id
     backbone = _load(id, None if local else revision, str(device), dtype)
     if local and revision not in (None, backbone.revision):
         raise ValueError(f"expected the backbone {id} at revision {revision}, it is at {backbone.revision}")
@@ -250,8 +204,8 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             _check_tokenizer(Path(id, "tokenizer_config.json"), config)
         tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
         image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
-        commit = getattr(model.config, "_commit_hash", None)
-        revision = folder_digest(id, model, tokenizer) if local or not commit else commit
+        commit = None if local else getattr(model.config, "_commit_hash", None)
+        revision = commit or folder_digest(id, model, tokenizer)
         backbone = HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
         _try_out(backbone)
     return backbone
@@ -260,8 +214,8 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
 def _check_tokenizer(file: Path, config: Any) -> None:
     """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
     settings = read_model_json(file) if file.is_file() else {}
-    named = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
-    if not named and not TOKENIZER_MAPPING.get(type(config), None):
+    name = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
+    if not name and not TOKENIZER_MAPPING.get(type(config), None):
         raise ValueError(f"{file.name} names no tokenizer_class")
 
 

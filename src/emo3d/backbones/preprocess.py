@@ -49,16 +49,15 @@ class Preprocess:
         else:
             raise ValueError(f"expected an image processor with a fixed output size, got size {size}, crop {crop}")
         unit = 1 / processor.rescale_factor if processor.do_rescale else 1.0
-        mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else ([0.0] * 3, [1.0] * 3)
-        scaled_mean, scaled_std = (tuple(unit * value for value in values) for values in (mean, std))
-        return cls(target, crop, _PIL_FILTERS[int(processor.resample)], scaled_mean, scaled_std)
+        pair = (processor.image_mean, processor.image_std) if processor.do_normalize else ([0.0] * 3, [1.0] * 3)
+        mean, std = (tuple(unit * value for value in values) for values in pair)
+        return cls(target, crop, _PIL_FILTERS[int(processor.resample)], mean, std)
 
     @property
     def output_size(self) -> int:
         """Height of the pixels that come out: render at this size and nothing is resized."""
-        if self.crop:
-            return self.crop[0]
-        return self.size if isinstance(self.size, int) else self.size[0]
+        size = self.crop or self.size
+        return size if isinstance(size, int) else size[0]
 
     def __call__(
         self, pictures: np.ndarray | list[np.ndarray], device: str | torch.device, dtype: torch.dtype
@@ -68,11 +67,9 @@ class Preprocess:
             return torch.cat([self(picture[None], device, dtype) for picture in pictures])
         pixels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)  # channels last in memory
         height, width = pixels.shape[2:]
-        if isinstance(self.size, int):
-            short = min(height, width)
-            target = (int(self.size * height / short), int(self.size * width / short))
-        else:
-            target = self.size
+        target = self.size
+        if isinstance(target, int):
+            target = (int(target * height / min(height, width)), int(target * width / min(height, width)))
         if (height, width) != target:
             pixels = interpolate(pixels, size=target, mode=self.filter, antialias=True)
         if self.crop:

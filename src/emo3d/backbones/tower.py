@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 
@@ -49,13 +48,9 @@ class PictureTower(nn.Module):
         dimension: int = 384,
     ) -> None:
         super().__init__()
-        self.settings: dict[str, Any] = {
-            "pixels": pixels,
-            "widths": list(widths),
-            "bottleneck": bottleneck,
-            "dropout": dropout,
-            "dimension": dimension,
-        }
+        self.settings: dict[str, Any] = dict(
+            pixels=pixels, widths=list(widths), bottleneck=bottleneck, dropout=dropout, dimension=dimension
+        )
         layers: list[nn.Module] = []
         channels, side = 3, pixels
         for width in widths:
@@ -68,25 +63,9 @@ class PictureTower(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(bottleneck * side * side, dimension))
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Embed pictures.
-
-        Args:
-            pictures: (N, 3, H, W) in 0..1, sRGB, square; any size, made for `image_size`.
-
-        Returns:
-            (N, D) of unit length.
-        """
-        reduced = adaptive_avg_pool2d(pictures, self.settings["pixels"])
-        return normalize(self.head(self.features(4 * reduced - 2)), dim=-1)
-
-    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Write `model.safetensors` and `config.json`, the latter with what is to be known about the training."""
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: tensor.contiguous() for name, tensor in self.state_dict().items()}, folder / "model.safetensors"
-        )
-        config = {"settings": self.settings, **about}
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        """Embed pictures (N, 3, H, W) in 0..1, sRGB, square, best of `image_size`: (N, D) of unit length."""
+        pixels = adaptive_avg_pool2d(pictures, self.settings["pixels"])
+        return normalize(self.head(self.features(4 * pixels - 2)), dim=-1)
 
 
 @loaded_once(maxsize=2)

@@ -20,8 +20,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 import emo3d
-from emo3d.extras import extra_of
-from emo3d.hints import did_you_mean
+from emo3d.hints import did_you_mean, extra_of
 
 _ENTRIES = "emo3d.commands"
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numba.core import event
 
-from emo3d.waiting import LongStep
+from emo3d.loading import announce
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,6 @@ class _Compiling(event.Listener):
     """Says that the renderer is compiled, where that takes long; kernels that one calls are compiled within it."""
 
     def __init__(self) -> None:
-        self._step = LongStep("compiling the renderer, once on this machine")
         self._depth = 0
 
     def notify(self, event: event.Event) -> None:
@@ -96,12 +95,12 @@ class _Compiling(event.Listener):
     def on_start(self, event: event.Event) -> None:
         self._depth += 1  # Numba compiles in one thread at a time
         if self._depth == 1:
-            self._step.begin()
+            self._timer = announce("compiling the renderer, once on this machine")
 
     def on_end(self, event: event.Event) -> None:
         self._depth -= 1
         if not self._depth:
-            self._step.end()
+            self._timer.cancel()
 
 
 event.register("numba:compile", _Compiling())

@@ -15,7 +15,7 @@ from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.face.rig import FaceRig
 from emo3d.face.spaces import rig_weights
-from emo3d.scalars import real_number, whole_number
+from emo3d.ranges import real_number, whole_number
 
 if TYPE_CHECKING:
     from emo3d.face.calibration import Method

@@ -9,13 +9,13 @@ import transformers
 from packaging.version import Version
 from transformers import AutoConfig
 
-from emo3d.caches import unwritable_cache
 from emo3d.documents import read_json
 from emo3d.encoders import no_bars
 from emo3d.generation.checks import check_numbers, check_weights, plan_weights
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.vae import VaeClipModel
+from emo3d.hints import unwritable_cache
 from emo3d.light import FOLDER
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 

@@ -12,7 +12,7 @@ from emo3d.backbones import DEFAULT_BACKBONE, backbone_name
 from emo3d.blendshapes import Space, check_space
 from emo3d.face import PANEL, PANEL_NAME, RenderSettings
 from emo3d.face.calibration import DEFAULT_METHOD, Method, check_method
-from emo3d.scalars import real_number, whole_number
+from emo3d.ranges import real_number, whole_number
 from emo3d.scoring.core import ALPHA, Variant
 
 

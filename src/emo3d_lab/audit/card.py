@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from emo3d.markup import markdown_code, markdown_text
 from emo3d_lab.audit.figures import Estimate, Gap
 from emo3d_lab.audit.result import Audit
 from emo3d_lab.audit.verdict import difference, findings, holds_for, number, p_value
+from emo3d_lab.markup import markdown_code, markdown_text
 
 _MOST = 3  # conditions, and slices, in the table
 

@@ -8,9 +8,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from emo3d.markup import markdown_code, markdown_text
 from emo3d_lab.building.reports import ShardFile
 from emo3d_lab.building.schema import card_features
+from emo3d_lab.markup import markdown_code, markdown_text
 
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
 

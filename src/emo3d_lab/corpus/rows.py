@@ -14,8 +14,8 @@ import pyarrow as pa
 from fsspec.core import url_to_fs
 from pyarrow import parquet
 
-from emo3d.blendshapes import Layout, Space, check_space
-from emo3d.expressions import expressions_of_table
+from emo3d.blendshapes import Layout, Space, as_expressions, check_space
+from emo3d.expressions import table_rows
 from emo3d.names import blendshape_columns
 from emo3d.parquet import check_size
 from emo3d.scoring.joining import KEYS
@@ -85,7 +85,7 @@ class ParquetRows:
         """Expressions (N, 51) float32 of a range of rows; see `read_expressions`."""
         names = [name for name in self.columns if name == "blendshapes"]
         names = names or list(blendshape_columns(self.columns).values())
-        return expressions_of_table(self.read(start, stop, names), layout)
+        return as_expressions(table_rows(self.read(start, stop, names)), layout, drop=["tongueOut"])
 
     def references(self, start: int, stop: int, *, expressions: bool = True) -> References:
         """References of a range of rows, see `read_references`; with expressions or without."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from emo3d.containers import open_text, read_csv
 from emo3d.documents import parse_json, read_json
-from emo3d.parquet import check_pages, check_size, open_parquet, rows_at_a_time
+from emo3d.parquet import batch_rows, check_pages, check_size, open_parquet
 
 SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")
 
@@ -87,7 +87,7 @@ def _from_parquet(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] 
         for group in range(file.num_row_groups):
             check_size(file, columns, [group])
         check_pages(path, file, columns)
-        rows = min(_BATCH, rows_at_a_time(file, columns))
+        rows = min(_BATCH, batch_rows(file, columns))
         for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
             yield from batch.to_pylist()
 

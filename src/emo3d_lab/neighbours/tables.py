@@ -14,7 +14,7 @@ from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
-from emo3d.names import blendshape_names, mistyped
+from emo3d.names import blendshape_names, nearest
 from emo3d_lab.building.reports import RowError
 from emo3d_lab.neighbours.facs import read_units, units_to_expression
 from emo3d_lab.neighbours.formats import read_records
@@ -167,9 +167,9 @@ class TableShard(Shard):
             except ValueError as error:
                 raise RowError("scores", columns, f"the mapping {error}") from None
             extras = [key for key in value if key not in by_name.values() and key not in (self.rule.names or ())]
-            wrong = [key for key in extras if not by_name or mistyped(key)]
+            wrong = [key for key in extras if not by_name or nearest(key)]
             if wrong:
-                near = f"; did you mean {mistyped(wrong[0])}?" if by_name else ""
+                near = f"; did you mean {nearest(wrong[0])}?" if by_name else ""
                 raise RowError("scores", columns, f"expected ARKit blendshape names, got {wrong[0]!r:.100}{near}")
             reader.extras.update(dict.fromkeys(extras[: max(0, 20 - len(reader.extras))]))
             names: Sequence[str] = list(by_name)

@@ -7,16 +7,18 @@ takes from the ten nearest descriptions is taken here from all descriptions of a
 
 from __future__ import annotations
 
+import json
 import logging
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, normalize
 from tqdm.auto import tqdm
 
@@ -97,7 +99,7 @@ def retrain(
     generator.config.trained = about
     with no_bars():
         generator.save_pretrained(Path(out) / "quickstart-generator")
-    tower.save(Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
+    save_tower(tower, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
     return quality
 
 
@@ -112,6 +114,13 @@ def train_head(embeddings: torch.Tensor, expressions: torch.Tensor, epochs: int,
         target = share * expressions[batch] + (1 - share) * expressions[partners]
         model(embeddings=_add_noise(mixture, _TEXT_NOISE), labels=target).loss.backward()
     return model.eval()
+
+
+def save_tower(tower: PictureTower, folder: Path, about: Mapping[str, Any]) -> None:
+    """Write `model.safetensors` and `config.json`, the latter with what is to be known about the training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in tower.state_dict().items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"settings": tower.settings, **about}, indent=2) + "\n")
 
 
 def train_tower(

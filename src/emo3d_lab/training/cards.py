@@ -16,8 +16,8 @@ from huggingface_hub import EvalResult, ModelCard
 
 from emo3d.encoders import MINILM
 from emo3d.generation import TASK
-from emo3d.markup import markdown_code
 from emo3d_lab.building.card import citation
+from emo3d_lab.markup import markdown_code
 from emo3d_lab.pages import CARD_TAGS, render_card
 from emo3d_lab.training.evaluate import Evaluation
 from emo3d_lab.training.leaderboard import rank, to_markdown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +22,16 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from emo3d.backbones import load_backbone
-from emo3d.blendshapes import as_expressions, mirror, mirror_text
-from emo3d.encoders import TextEmbeddings, TextEncoder, check_descriptions, encoder_digest
+from emo3d.blendshapes import as_expressions, mirror
+from emo3d.descriptions import check_descriptions
+from emo3d.encoders import SAVER_KEYS, TextEmbeddings, TextEncoder, weights_digest
 from emo3d.files import whole_file
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d_lab.training.pictures import Pictures
 
 logger = logging.getLogger(__name__)
 
+_LEFT_RIGHT = {"Left": "Right", "Right": "Left", "left": "right", "right": "left", "LEFT": "RIGHT", "RIGHT": "LEFT"}
 _PICTURES = 64  # decoded at once
 
 
@@ -234,3 +237,24 @@ def _write_cache(digest: str, result: TextEmbeddings) -> None:
 
 def _file(digest: str) -> Path:
     return cached_assets_path("emo3d", namespace="embeddings") / f"{digest[:32]}.safetensors"
+
+
+def encoder_digest(encoder: TextEncoder) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
+    config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in SAVER_KEYS}
+    tokenizer = encoder.tokenizer
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    # Truncation and padding are set anew in every call.
+    rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None} if backend else tokenizer.get_vocab()
+    parts = [weights_digest(encoder.model), config, rules, tokenizer.padding_side, encoder.max_length]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def mirror_text(description: str) -> str:
+    """Swap the words left and right in a description, as the published augmentation does.
+
+    Example:
+        >>> mirror_text("Her left eye winks; the Right brow rises.")
+        'Her right eye winks; the Left brow rises.'
+    """
+    return re.sub(r"\b(Left|Right|left|right|LEFT|RIGHT)\b", lambda match: _LEFT_RIGHT[match[0]], description)

@@ -14,7 +14,8 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.encoders import _load, encoder_digest, folder_digest, load_text_encoder
+    from emo3d.encoders import _load, folder_digest, load_text_encoder
+    from emo3d_lab.training.data import encoder_digest
 
     _load.cache_clear()
     encoder = load_text_encoder(str(folder))

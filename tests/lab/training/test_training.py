@@ -18,7 +18,7 @@ from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.dataset import sample_folder
 from emo3d.encoders import TextEncoder
 from emo3d_lab.training import load_recipe
-from emo3d_lab.training.data import Pairs, cached_embeddings
+from emo3d_lab.training.data import Pairs, cached_embeddings, mirror_text
 from emo3d_lab.training.train import train
 
 FROZEN, LEARNED = "model.freeze_encoder=true", "model.freeze_encoder=false"
@@ -221,3 +221,16 @@ def test_early_stopping(rows, settings, tmp_path):
     still = ["training.learning_rate=0", "training.num_train_epochs=9", "training.early_stopping_patience=2", FROZEN]
     trained = train(load_recipe("bert", settings + still), rows, tmp_path)
     assert trained.metrics["epoch"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("left eye, Right brow", "right eye, Left brow"),
+        ("He left; the brightest smile", "He right; the brightest smile"),  # words only, as the published code does
+        ("no side", "no side"),
+    ],
+)
+def test_mirror_text(text, expected):
+    assert mirror_text(text) == expected
+    assert mirror_text(mirror_text(text)) == text
