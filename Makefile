@@ -12,7 +12,7 @@ test: .venv/installed environments
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/rendering.py
