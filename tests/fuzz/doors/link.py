@@ -12,7 +12,8 @@ _KNOWN = ["description", "identity", "weights", "jawOpen", "jaw_open", "mouthSmi
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    from emo3d_demo.faces import Face, link_query
+    from emo3d_demo.faces import Face
+    from emo3d_demo.links import link_query
 
     weights = np.round(np.arange(51, dtype=np.float32) / 60, 2)
     links = [link_query(Face(weights * at, "girl", "so sad")) for at in (0, 1)]
@@ -35,7 +36,8 @@ def damage(draw: st.DrawFn, files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d_demo.faces import Face, link_query, parse_link, parse_weights
+    from emo3d_demo.faces import Face
+    from emo3d_demo.links import link_query, parse_link, parse_weights
     from emo3d_demo.many import check_lines
 
     def whole(weights):
