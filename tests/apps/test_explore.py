@@ -22,7 +22,6 @@ PAGE = """
 import gradio as gr
 from emo3d.apps import look
 from emo3d_demo import bars, explore, panel
-from emo3d_demo import explore, panel
 with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
     with gr.Tab("Make a face", id="make"):
         shown = panel.Panel()
@@ -119,6 +118,7 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
 
     # By keyboard: search, turn pages, another dataset, take a face.
     choose_emotion(page, "fear")
+    looked.get_by_text("(0 to 11)").wait_for(state="detached")  # those of all emotions, of which one page was read
     looked.get_by_text("press Next to search further").wait_for()
     first = looked.inner_text()
     page.get_by_role("button", name="Previous", disabled=True).wait_for()

@@ -180,6 +180,7 @@ def test_sliders_by_keyboard_and_mouse(page, read):
 def test_one_side_alone_and_mirrored(page):
     open_tab(page, "Adjust")
     page.get_by_role("button", name="Neutral").click()
+    wait_until(page, lambda: not any(taken_weights(page).values()), "a face at rest")
     page.get_by_label("Both sides alike").uncheck()
     press(page, "mouthSmileRight", "End")
     wait_until(page, lambda: taken_weights(page)["mouthSmileRight"] == 1, "a smile on the right")
