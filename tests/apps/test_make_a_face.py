@@ -177,6 +177,12 @@ def test_sliders_by_keyboard_and_mouse(page, read):
     wait_until(page, lambda: not any(taken_weights(page).values()), "the neutral face")
 
 
+def test_a_script_that_the_encoder_does_not_know_is_said(page):
+    page.get_by_label("Description").fill("とても悲しい")
+    page.get_by_role("button", name="Show the face").click()
+    page.get_by_text("a script that the encoder hardly knows").wait_for()
+
+
 def test_one_side_alone_and_mirrored(page):
     open_tab(page, "Adjust")
     page.get_by_role("button", name="Neutral").click()

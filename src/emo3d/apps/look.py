@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from html import escape
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.utils import get_upload_folder
 
 THEME = gr.themes.Soft(  # fonts of the system: no other host is asked for one
@@ -40,6 +42,17 @@ CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: auto}
 .dark {--color-accent: var(--primary-400)}
 """
+
+
+class _ToVisitor(logging.Handler):
+    """Shows what is logged of a description, such as a script that the encoder hardly knows, to whom it came from."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if LocalContext.event_id.get(None) is not None:  # else it is said of the server's own texts
+            gr.Warning(record.getMessage())
+
+
+logging.getLogger("emo3d.descriptions").addHandler(_ToVisitor())
 
 
 def own_folder() -> Path:
