@@ -80,13 +80,13 @@ def generate(
     method, identity = check_method(calibration), check_identity(identity)
     description = description and utf8(description)
     expressions, space = _generate(model, description, from_picture, samples, seed)
-    given: dict[str, Any] = {"space": space, "calibration": method}
+    meaning: dict[str, Any] = {"space": space, "calibration": method}
     how = _spell(name_calibration(space, method))
     for index, expression in enumerate(expressions[:, None]):
         _print_leading(rig_weights(expression, space, method)[0], how)
         if out:
             file = _numbered(out, index, samples)
-            _write(file, expression, identity, description, given)
+            _write(file, expression, identity, description, meaning)
             console.print(f"wrote {file}")
         if picture:
             from PIL import Image
@@ -95,7 +95,7 @@ def generate(
             from emo3d.face import render as render_faces
 
             file = _numbered(picture, index, samples)
-            face = render_faces(expression, rig=identity, settings=RenderSettings(size=size), **given)[0]
+            face = render_faces(expression, rig=identity, settings=RenderSettings(size=size), **meaning)[0]
             Image.fromarray(face).save(file)
             console.print(f"wrote {file}")
 
@@ -125,11 +125,11 @@ def render(
     from emo3d.face.spaces import name_calibration
 
     method = check_method(calibration)
-    scores, known = read_predictions(expressions, layout, space, names=names, scale=scale, clip=clip)
+    scores, file_space = read_predictions(expressions, layout, space, names=names, scale=scale, clip=clip)
     rig = FaceRig.from_anny(identity)
-    how = name_calibration(known, method, rig)
+    how = name_calibration(file_space, method, rig)
     out.mkdir(parents=True, exist_ok=True)
-    batches = render_batches(scores, space=known, rig=rig, settings=RenderSettings(size=size), calibration=method)
+    batches = render_batches(scores, space=file_space, rig=rig, settings=RenderSettings(size=size), calibration=method)
     faces = (face for batch in batches for face in batch)
     for index, face in enumerate(tqdm(faces, "Rendering", total=len(scores), delay=5)):
         Image.fromarray(face).save(out / f"{index:05}.png")
@@ -148,7 +148,7 @@ def _generate_all(model: str, dataset: str, config: str | None, split: str, out:
 def _generate(
     model: str, description: str | None, picture: Path | None, samples: int, seed: int
 ) -> tuple[np.ndarray, Space]:
-    """Samples of the one thing that was given, (S, 51), and their space."""
+    """Samples of one description or picture, (S, 51), and their space."""
     if model == "quickstart" and description is not None and samples == 1:
         from emo3d.light import LightGenerator
 
@@ -191,14 +191,14 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
     console.print(table)
 
 
-def _write(path: Path, expression: np.ndarray, identity: str, description: str | None, given: dict[str, Any]) -> None:
+def _write(path: Path, expression: np.ndarray, identity: str, description: str | None, meaning: dict[str, Any]) -> None:
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
     if path.suffix == ".glb":
         from emo3d.face import FaceRig
 
-        write_glb(path, expression, rig=FaceRig.from_anny(identity), description=description, **given)
+        write_glb(path, expression, rig=FaceRig.from_anny(identity), description=description, **meaning)
     elif path.suffix == ".json":
-        write_json(path, expression, **given)
+        write_json(path, expression, **meaning)
     else:
-        write_livelink_csv(path, expression, **given)
+        write_livelink_csv(path, expression, **meaning)

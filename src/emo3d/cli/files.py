@@ -28,11 +28,11 @@ def read_predictions(
     from emo3d.expressions import read_expressions
 
     scores: np.ndarray
-    known: Space | None
+    file_space: Space | None
     if is_release(path):
-        scores, known = np.stack([pair["blendshapes"] for pair in as_pairs(read_release(path))]), "reading"
+        scores, file_space = np.stack([pair["blendshapes"] for pair in as_pairs(read_release(path))]), "reading"
     else:
-        scores, known = read_expressions(path, layout, names=names, scale=scale, clip=clip)  # type: ignore[arg-type]
-    if space and known and space != known:
-        raise ValueError(f"{path.name} says that its space is {known}, got --space {space}")
-    return scores, check_space(space or known or "weights")
+        scores, file_space = read_expressions(path, layout, names=names, scale=scale, clip=clip)  # type: ignore[arg-type]
+    if space and file_space and space != file_space:
+        raise ValueError(f"{path.name} says that its space is {file_space}, got --space {space}")
+    return scores, check_space(space or file_space or "weights")
