@@ -9,11 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 
-def check_output(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Path:
+def check_output(path: str | os.PathLike[str], endings: Sequence[str] = (), *, folder_is_made: bool = False) -> Path:
     """Return the path of a file that can be written or replaced; nothing is written yet.
 
     Args:
         endings: those that are possible, in lower case, as in `(".json", ".csv")`; any when empty.
+        folder_is_made: its folder is made where it is missing.
 
     Raises:
         ValueError: another ending.
@@ -22,9 +23,13 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> P
     path = Path(path)
     if endings and path.suffix.lower() not in endings:
         raise ValueError(f"expected a file of {', '.join(endings)}, got {path.name or path}")
+    if folder_is_made:
+        check_output_folder(path.parent)
     if path.is_dir():
         raise IsADirectoryError(f"expected a file to write, {path} is a folder")
     folder = path.parent
+    if folder_is_made and not path.exists():
+        return path
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
         raise FileNotFoundError(f"cannot write {path.name}: the folder {folder} {problem}")

@@ -49,7 +49,8 @@ class _Commands(TyperGroup):
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(entry.name for entry in entry_points(group=_ENTRIES))]
+        entries = sorted(entry.name for entry in entry_points(group=_ENTRIES))
+        return list(dict.fromkeys([*super().list_commands(ctx), *entries]))
 
     def get_command(self, ctx: Any, name: str) -> Any:
         command = super().get_command(ctx, name)
@@ -57,6 +58,7 @@ class _Commands(TyperGroup):
             for entry in entry_points(group=_ENTRIES, name=name):
                 entry.load()  # its module adds the command to `app`
                 command = typer.main.get_group(app).commands[name]
+                self.add_command(command, name)  # it is asked for more than once
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

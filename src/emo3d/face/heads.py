@@ -13,7 +13,6 @@ import logging
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import skin
 from emo3d.face.identities import Identity
+from emo3d.files import whole_file
 from emo3d.hints import did_you_mean
 from emo3d.loading import loaded_once
 
@@ -145,10 +145,8 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
     from safetensors.numpy import save_file
 
     try:
-        with TemporaryDirectory(dir=path.parent) as unfinished:
-            part = Path(unfinished, path.name)
+        with whole_file(path) as part:
             save_file(arrays, part)
-            part.replace(path)
     except (OSError, SafetensorError) as error:
         _warn_uncached(error)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from emo3d.backbones import Backbone
 from emo3d.descriptions import warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
+from emo3d.files import whole_file
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
 from emo3d.scoring.index import Index
@@ -146,7 +145,7 @@ class Bank:
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         columns = {"description": list(self.descriptions), "intensities": self.intensities.tolist()}
-        with _whole(Path(folder, _TABLE)) as file:
+        with whole_file(Path(folder, _TABLE)) as file:
             parquet.write_table(pyarrow.table(columns), file)
         self._write_embeddings(Path(folder, _EMBEDDINGS))
 
@@ -237,7 +236,7 @@ class Bank:
             content = self.index.to_bytes()
             metadata |= {"index": self.index.name, "index_digest": _index_digest(self.index.name, content)}
             tensors["index"] = torch.from_numpy(content)
-        with _whole(file) as path:
+        with whole_file(file) as path:
             save_file(tensors, path, metadata)
 
     @cached_property
@@ -266,14 +265,6 @@ def embeddings_digest(embeddings: torch.Tensor) -> str:
 
 def _index_digest(name: str, content: np.ndarray) -> str:
     return hashlib.sha256(name.encode() + content.tobytes()).hexdigest()[:12]
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """A path to write to; what was written replaces the file at the end."""
-    with TemporaryDirectory(dir=file.parent) as scratch:
-        yield Path(scratch, file.name)
-        os.replace(Path(scratch, file.name), file)
 
 
 def _cache_file(backbone: str, content: str) -> Path | None:

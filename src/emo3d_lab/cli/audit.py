@@ -55,7 +55,7 @@ def audit(
 ) -> None:
     """Say for whom a score holds: other faces, other words, what descriptions say, weak and strong emotions."""
     from emo3d.blendshapes import check_space
-    from emo3d.files import check_output_folder
+    from emo3d.files import check_output
     from emo3d.scoring import ScoreSettings
     from emo3d_lab.audit import audit as run
     from emo3d_lab.audit import write_audit
@@ -64,9 +64,7 @@ def audit(
 
     for path in (out, json):
         if path:
-            check_output_folder(path.parent)
-            if path.is_dir():
-                raise IsADirectoryError(f"expected a file to write, {path} is a folder")
+            check_output(path, folder_is_made=True)
     expressions, expression_space = None, check_space(space) if space else None
     if predictions:
         expressions, expression_space = read_predictions(predictions, None, space)

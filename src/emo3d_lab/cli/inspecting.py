@@ -37,14 +37,12 @@ def inspect(
     """Count a dataset's rows, faces, emotions and duplicates, and what its splits share; decode no picture."""
     from json import dumps
 
-    from emo3d.files import check_output_folder
+    from emo3d.files import check_output
     from emo3d_lab.inspect import inspect_dataset, write_inspection
 
     for path in (out, json):
         if path:
-            check_output_folder(path.parent)
-            if path.is_dir():
-                raise IsADirectoryError(f"expected a file to write, {path} is a folder")
+            check_output(path, folder_is_made=True)
     inspection = inspect_dataset(dataset, config, split or ())
     _print_findings(inspection)
     _print_splits(inspection)
