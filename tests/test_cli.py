@@ -253,7 +253,7 @@ main()
 """
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
-    draco = Path(__file__).parent / "face" / "compressed" / "head-draco.glb"
+    draco = Path(__file__).parent / "lab" / "rigs" / "compressed" / "head-draco.glb"
     (tmp_path / "weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     for module, command in (
         ("gradio", ["demo"]),

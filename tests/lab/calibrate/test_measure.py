@@ -125,7 +125,7 @@ def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path, monkeypatch):
 
 def test_a_rig_that_shows_no_face_is_refused_before_it_is_measured(tmp_path):
     """The made-up head of 210 vertices has no features that the instrument could find."""
-    plain = Path(__file__).parents[2] / "face" / "compressed" / "head.glb"
+    plain = Path(__file__).parents[1] / "rigs" / "compressed" / "head.glb"
     with pytest.raises(ValueError, match="the instrument finds no face in"):
         calibrate(tmp_path / "out", rig=plain, faces=256, quiet=True)
     assert not (tmp_path / "out").exists()

@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from emo3d.documents import parse_json
-from emo3d.face.extensions import DRACO, check_extensions, decode_draco, picture_of
 from emo3d.names import Names
 from emo3d.pictures import open_picture
+from emo3d_lab.rigs.extensions import DRACO, check_extensions, decode_draco, picture_of
 
 LARGEST = 2048  # side of a texture, in texels; a picture of a face shows less
 _LARGEST_PICTURE = 8192 * 8192  # pixels of a texture that is read, and made smaller

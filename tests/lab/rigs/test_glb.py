@@ -1,7 +1,5 @@
 """Faces read from glTF: our own file and back, and small ones written here by hand, whose numbers are worked out."""
 
-import base64
-import io
 import json
 import logging
 import struct
@@ -9,65 +7,11 @@ import subprocess
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import TARGETS, FaceRig, render
 from emo3d.face.export import write_glb
-
-PLACES = np.array([[-1, 0, 0], [1, 0, 0], [1, 2, 0], [-1, 2, 0]], np.float32)  # a square that looks along +z
-STAY = [0, 0, 0]
-MOVES = {
-    "jawOpen": [[0, -1, 0], STAY, STAY, STAY],
-    "EyeBlinkLeft": [STAY, STAY, [0, 0, 0.5], STAY],
-    "mouthSmile_R": [[0.25, 0, 0], STAY, STAY, STAY],
-    "viseme_aa": [[9, 9, 9]] * 4,
-}
-
-
-class Square:
-    """A glTF document with one square and four morph targets; to be changed before it is written."""
-
-    def __init__(self):
-        self.blob = b""
-        self.document = {
-            "asset": {"version": "2.0"},
-            "scene": 0,
-            "scenes": [{"nodes": [0]}],
-            "nodes": [{"mesh": 0}],
-            "bufferViews": [],
-            "accessors": [],
-        }
-        self.primitive = {
-            "attributes": {"POSITION": self.add(PLACES)},
-            "indices": self.add(np.array([0, 1, 2, 0, 2, 3], np.uint16)),
-            "targets": [{"POSITION": self.add(np.array(rows, np.float32))} for rows in MOVES.values()],
-        }
-        self.mesh = {"primitives": [self.primitive], "extras": {"targetNames": list(MOVES)}}
-        self.document["meshes"] = [self.mesh]
-
-    def view(self, data):
-        self.document["bufferViews"].append({"buffer": 0, "byteOffset": len(self.blob), "byteLength": len(data)})
-        self.blob += data + b"\0" * (-len(data) % 4)
-        return len(self.document["bufferViews"]) - 1
-
-    def add(self, values, **more):
-        code = {"int16": 5122, "uint8": 5121, "uint16": 5123, "float32": 5126}[str(values.dtype)]
-        kind = {1: "SCALAR", 3: "VEC3", 2: "VEC2", 4: "VEC4", 16: "MAT4"}[1 if values.ndim == 1 else values.shape[1]]
-        accessor = {
-            "bufferView": self.view(values.tobytes()),
-            "componentType": code,
-            "count": len(values),
-            "type": kind,
-        }
-        self.document["accessors"].append({**accessor, **more})
-        return len(self.document["accessors"]) - 1
-
-    def write(self, path):
-        data = base64.b64encode(self.blob).decode()
-        buffer = {"byteLength": len(self.blob), "uri": f"data:application/octet-stream;base64,{data}"}
-        path.write_text(json.dumps({**self.document, "buffers": [buffer]}))
-        return path
+from squares import MOVES, PLACES, Square, png, seen
 
 
 @pytest.fixture
@@ -188,20 +132,6 @@ def test_sparse_and_quantised_accessors(square, read):
     rig = read()
     assert rig.neutral == pytest.approx(PLACES / 2, abs=1e-4)
     assert delta(rig, "jawOpen").tolist() == [[0, 0, 0], [0, 0, 0], [7, 8, 9], [0, 0, 0]]
-
-
-def png(*colors):
-    picture = Image.new("RGBA", (len(colors), len(colors)))
-    for column, color in enumerate(colors):
-        picture.paste(color, (column, 0, column + 1, len(colors)))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
-
-
-def seen(rig, k):
-    column, row = (rig.uv[k] * len(rig.texture)).astype(int)
-    return rig.texture[row, column].tolist()
 
 
 def test_colours(square, read):

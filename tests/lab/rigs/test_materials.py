@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_glb import MOVES, Square, png, seen
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import TARGETS, FaceRig, render
 from emo3d.face.export import write_glb
+from squares import MOVES, Square, png, seen
 
 COMPRESSED = Path(__file__).parent / "compressed"
-CASES = Path(__file__).parents[3] / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 EXPRESSION = np.eye(51)[[BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthSmileLeft")]]
 RED, GREEN, BLUE, WHITE = (255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255), (255, 255, 255, 255)
 UV = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)  # the whole picture on the square

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.face.extensions import targets_of
-from emo3d.face.facing import LIDS, LIPS, centre, rotation_to_front
-from emo3d.face.gltf import MOST_VERTICES, Asset
 from emo3d.face.heads import TARGETS
-from emo3d.face.materials import Cover, atlas, read_cover
 from emo3d.names import Names, blendshape_name
+from emo3d_lab.rigs.extensions import targets_of
+from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
+from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
+from emo3d_lab.rigs.materials import Cover, atlas, read_cover
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ import pytest
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, render
 from emo3d.face.export import write_glb
-from emo3d.face.facing import rotation_to_front
+from emo3d_lab.rigs.facing import rotation_to_front
 
 HEAD = Path(__file__).parent / "compressed" / "head.glb"
-CASES = Path(__file__).parents[3] / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 JAW_OPEN = np.eye(51)[[BLENDSHAPES.index("jawOpen")]] / 2
 
 
