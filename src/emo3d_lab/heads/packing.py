@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from emo3d.face import IDENTITIES, PANEL, TARGETS, Identity, skin
-from emo3d.face.heads import MASKS, OWN, anny_vertices, load_anny, own_arrays, spelling
+from emo3d.face.heads import MASKS, OWN, spelling
 from emo3d.pictures import open_picture
+from emo3d_lab.heads.own import anny_vertices, load_anny, own_arrays
+from emo3d_lab.heads.texels import draw_brows, locate_texels
 
 
 def pack_heads(folder: str | os.PathLike[str]) -> None:
@@ -55,7 +57,7 @@ def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
     deltas = (vertices[1:] - vertices[0])[:, arrays["used"]]
     arrays["deltas"] = np.where(np.abs(deltas) < 1e-7, 0.0, deltas).astype(np.float32)
     rest = rest[arrays["used"]]
-    row, column, triangle, weights = skin.locate_texels(rest, arrays)
+    row, column, triangle, weights = locate_texels(rest, arrays)
     positions = (rest[arrays["triangles"][triangle]] * weights).sum(axis=1)
     values = {
         "lips": _sample("mpfb_lips.jpg", (corners[triangle] * weights).sum(axis=1)),
@@ -64,7 +66,7 @@ def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
     for name, value in values.items():
         arrays[name] = np.zeros((skin.SIZE, skin.SIZE), np.uint8)
         arrays[name][row, column] = np.round(255 * value)
-    arrays["brows"] = skin.draw_brows(rest, arrays, identity.brow_height)
+    arrays["brows"] = draw_brows(rest, arrays, identity.brow_height)
     return {**arrays, **own_arrays(vertices[0], arrays)}
 
 
