@@ -36,8 +36,7 @@ from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.dataset import is_release, sample_folder
 from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render_batches
-from emo3d.face.calibration import METHODS
-from emo3d.face.spaces import rig_weights
+from emo3d.face.calibration import METHODS, rig_weights
 from emo3d.scoring import (
     Backbone,
     Bank,

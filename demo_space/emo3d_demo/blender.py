@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emo3d.blendshapes import Space, as_dicts, as_expressions
-from emo3d.face.calibration import DEFAULT_METHOD, Method
-from emo3d.face.spaces import rig_weights
+from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.names import SPELLINGS, folded, spelt
 
 _SCRIPT = '''"""Sets the shape keys of every selected mesh to an expression. Made by emo3d.

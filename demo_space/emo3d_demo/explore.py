@@ -12,7 +12,7 @@ from emo3d.apps.look import in_words
 from emo3d.blendshapes import Space
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import IDENTITIES
-from emo3d.face.spaces import name_calibration, rig_weights
+from emo3d.face.calibration import name_calibration, rig_weights
 from emo3d.pictures import encode_picture, open_picture
 from emo3d_demo.bars import bars
 from emo3d_demo.browse import SAMPLE, Page, Row, open_dataset

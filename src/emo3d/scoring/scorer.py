@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from emo3d.backbones import Backbone, load_backbone
 from emo3d.face import FaceRig, RenderSettings, render_batches
-from emo3d.face.spaces import name_calibration
+from emo3d.face.calibration import name_calibration
 from emo3d.scoring.bank import Bank, full_name
 from emo3d.scoring.predictions import Pictures, read_batch
 from emo3d.scoring.references import References, read_references, row_digests

@@ -100,7 +100,7 @@ class ScoreSettings:
 
         Args:
             unused: names of those settings.
-            calibration: method and name, see `emo3d.face.spaces.name_calibration`; the method alone when None.
+            calibration: method and name, see `emo3d.face.calibration.name_calibration`; the method alone when None.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
         if values.pop("identities") > 1:

@@ -14,7 +14,7 @@ from emo3d.backbones import Backbone
 from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import as_pairs, is_release, open_rows, read_release
 from emo3d.face import PANEL, FaceRig, RenderSettings, render_batches
-from emo3d.face.spaces import rig_weights
+from emo3d.face.calibration import rig_weights
 from emo3d.generation import load_generator
 from emo3d.scoring import Emo3DScorer, References, ScoreSettings, read_references
 from emo3d_lab.audit.faces import audit_identities

@@ -16,7 +16,7 @@ import emo3d
 from emo3d.dataset.archives import MAX_PIXELS, PictureError
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
-from emo3d.face.spaces import name_calibration, rig_weights
+from emo3d.face.calibration import name_calibration, rig_weights
 from emo3d.files import check_output_folder
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_lab.building.card import folder_card

@@ -13,7 +13,7 @@ import numpy as np
 
 from emo3d.blendshapes import as_expressions
 from emo3d.face import FaceRig, RenderSettings, render
-from emo3d.face.spaces import name_calibration, rig_weights
+from emo3d.face.calibration import name_calibration, rig_weights
 from emo3d.scoring import Backbone, Bank, References, ScoreSettings, read_references, score
 
 Kind = Literal["fit", "pair"]

@@ -14,9 +14,8 @@ from tqdm.auto import tqdm
 from emo3d.dataset import as_pairs, read_release, sample_folder
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import render
-from emo3d.face.calibration import DEFAULT_METHOD, Method
+from emo3d.face.calibration import DEFAULT_METHOD, Method, name_calibration
 from emo3d.face.export import write_glb
-from emo3d.face.spaces import name_calibration
 from emo3d.generation import load_generator
 from emo3d.pictures import encode_picture
 from emo3d.scoring import QUICKSTART, ScoreSettings, read_references, score, score_distributions
