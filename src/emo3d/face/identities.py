@@ -58,11 +58,8 @@ PANEL_NAME = "panel-1"
 
 PANEL: dict[str, Identity] = {
     f"{age}-{ancestry}-{gender}": Identity(
-        {
-            "gender": float(gender == "woman"),
-            "age": 1.0 if age == "old" else 0.6,
-            **{name: float(name == ancestry) for name in ANCESTRIES},
-        },
+        {"gender": float(gender == "woman"), "age": 1.0 if age == "old" else 0.6}
+        | {name: float(name == ancestry) for name in ANCESTRIES},
         skin=SKIN_TONES[tone],
         hair=_GREY if age == "old" else (58, 42, 34),
         iris=(62, 42, 30),

@@ -83,17 +83,16 @@ def _warn_unkept() -> None:
 
 
 class _Compiling(event.Listener):
-    """Says that the renderer is compiled, where that takes long; kernels that one calls are compiled within it."""
+    """Announces that the renderer is compiled; kernels that one calls are compiled within it."""
 
-    def __init__(self) -> None:
-        self._depth = 0
+    _depth = 0  # Numba compiles in one thread at a time
 
     def notify(self, event: event.Event) -> None:
         if event.data["dispatcher"].py_func.__module__ == __name__:
             super().notify(event)
 
     def on_start(self, event: event.Event) -> None:
-        self._depth += 1  # Numba compiles in one thread at a time
+        self._depth += 1
         if self._depth == 1:
             self._timer = announce("compiling the renderer, once on this machine")
 

