@@ -41,15 +41,15 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
     Raises:
         ValueError: a phenotype that anny does not know.
     """
-    packed = packed_heads()
+    heads = packed_heads()
     for name in identity.phenotype:
-        if name not in packed.phenotypes:
-            hint = did_you_mean(name, packed.phenotypes)
-            raise ValueError(f"expected phenotypes of {', '.join(packed.phenotypes)}, got {name!r}{hint}")
-    if spelling(identity) not in packed.identities:
+        if name not in heads.phenotypes:
+            hint = did_you_mean(name, heads.phenotypes)
+            raise ValueError(f"expected phenotypes of {', '.join(heads.phenotypes)}, got {name!r}{hint}")
+    if spelling(identity) not in heads.identities:
         return workshop_part("heads").own_head(identity, cache)
-    place = packed.identities.index(spelling(identity))
-    return {**packed.common, **{name: packed.own[name][place] for name in OWN}}
+    place = heads.identities.index(spelling(identity))
+    return {**heads.common, **{name: heads.own[name][place] for name in OWN}}
 
 
 class PackedHeads(NamedTuple):

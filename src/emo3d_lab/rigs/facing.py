@@ -83,8 +83,8 @@ def rotation_to_front(
 def _even(moves: np.ndarray, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names whose other side moves something too: one lid alone is to the left as much as above."""
     moving = {name for name, lengths in zip(TARGETS, moves, strict=True) if lengths.any()}
-    other = {"Left": "Right", "Right": "Left"}
-    sides = {name: re.sub("(Left|Right)$", lambda match: other[match[1]], name) for name in names}
+    opposite = {"Left": "Right", "Right": "Left"}
+    sides = {name: re.sub("(Left|Right)$", lambda match: opposite[match[1]], name) for name in names}
     return tuple(name for name, partner in sides.items() if {name, partner} <= moving)
 
 

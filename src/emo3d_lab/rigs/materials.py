@@ -106,9 +106,9 @@ def _texture_uv(
         uv = (uv * scale) @ np.array([[cosine, -sine], [sine, cosine]]) + np.array(transform.get("offset", (0, 0)))
     else:
         materials = asset.json.get("extensions", {}).get("VRM", {}).get("materialProperties", [])
-        if primitive["material"] < len(materials):  # offset and scale of Unity, whose v goes up
-            lie = np.array(materials[primitive["material"]].get("vectorProperties", {}).get("_MainTex", (0, 0, 1, 1)))
-            uv = np.stack([uv[:, 0] * lie[2] + lie[0], 1 - ((1 - uv[:, 1]) * lie[3] + lie[1])], axis=1)
+        if primitive["material"] < len(materials):  # offset and tiling of Unity, whose v goes up
+            tile = np.array(materials[primitive["material"]].get("vectorProperties", {}).get("_MainTex", (0, 0, 1, 1)))
+            uv = np.stack([uv[:, 0] * tile[2] + tile[0], 1 - ((1 - uv[:, 1]) * tile[3] + tile[1])], axis=1)
     if uv.shape[1] != 2 or not np.isfinite(uv).all():
         raise ValueError(f"expected finite {name} of two numbers each, got others")
     return uv
