@@ -62,15 +62,15 @@ def _compile(function: Callable[..., Any]) -> Any:
     except RuntimeError:  # Numba finds no folder that it may write to
         _warn_unkept()
         return njit(nogil=True, fastmath=True)(function)
-    keep = kernel._cache.save_overload
+    save = kernel._cache.save_overload
 
-    def keep_if_possible(*overload: Any) -> None:
+    def save_if_possible(*overload: Any) -> None:
         try:
-            keep(*overload)
+            save(*overload)
         except OSError:  # a full disk, at which Numba itself fails after compiling
             _warn_unkept()
 
-    kernel._cache.save_overload = keep_if_possible
+    kernel._cache.save_overload = save_if_possible
     return kernel
 
 

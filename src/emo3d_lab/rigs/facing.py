@@ -38,9 +38,9 @@ def rotation_to_front(
     """Find the rotation that turns a rig to y up and +z the front, one of the 24 that take axes to axes.
 
     Args:
-        neutral: (V, 3).
-        moves: (52, V), how far each target moves each vertex.
-        triangles: (T, 3), counter-clockwise from outside.
+        neutral: (V, 3) float64.
+        moves: (52, V) float32, how far each target moves each vertex.
+        triangles: (T, 3) int64, counter-clockwise from outside.
         front: of the file's kind, where it has one.
 
     Returns:

@@ -59,11 +59,11 @@ def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[s
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """A primitive in its place: vertices (V, 3), deltas (V, 3) by blendshape, triangles (T, 3), and what covers it."""
+    """A primitive in its place, and what covers it."""
 
-    vertices: np.ndarray
-    deltas: dict[str, np.ndarray]
-    triangles: np.ndarray
+    vertices: np.ndarray  # (V, 3) float64
+    deltas: dict[str, np.ndarray]  # by blendshape, (V, 3) float32
+    triangles: np.ndarray  # (T, 3) int64
     cover: Cover
 
 
