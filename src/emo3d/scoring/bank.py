@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 from collections.abc import Sequence
@@ -24,12 +23,11 @@ from emo3d.descriptions import warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.files import whole_file
+from emo3d.hints import warn_not_kept
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
 from emo3d.scoring.index import Index
 from emo3d.scoring.references import content_hash
-
-logger = logging.getLogger(__name__)
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
@@ -114,7 +112,7 @@ class Bank:
             try:
                 bank._write_embeddings(file)
             except (OSError, SafetensorError) as error:
-                logger.warning("the embeddings of %d descriptions are not kept: %s", len(bank.embeddings), error)
+                warn_not_kept(f"the embeddings of {len(bank.embeddings)} descriptions are", error)
         return bank
 
     @classmethod
@@ -281,7 +279,8 @@ def _index_digest(name: str, content: np.ndarray) -> str:
 def _cache_file(backbone: str, content: str) -> Path | None:
     try:
         folder = cached_assets_path("emo3d", namespace="banks")
-    except OSError:  # a cache that cannot be written
+    except OSError as error:  # a cache that cannot be written
+        warn_not_kept("the embeddings of descriptions are", error)
         return None
     return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
 
