@@ -21,7 +21,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import skin
 from emo3d.face.identities import Identity
 from emo3d.files import whole_file
-from emo3d.hints import did_you_mean
+from emo3d.hints import did_you_mean, warn_not_kept
 from emo3d.loading import loaded_once
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def _cache_folder() -> Path | None:
     try:
         return cached_assets_path("emo3d", namespace="rigs", subfolder=f"anny-{version('anny')}")
     except OSError as error:
-        _warn_uncached(error)
+        warn_not_kept("the head is", error)
         return None
 
 
@@ -148,11 +148,7 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
         with whole_file(path) as part:
             save_file(arrays, part)
     except (OSError, SafetensorError) as error:
-        _warn_uncached(error)
-
-
-def _warn_uncached(error: Exception) -> None:
-    logger.warning("the head is not kept for the next time (%s); set HF_HOME to a folder with room in it", error)
+        warn_not_kept("the head is", error)
 
 
 @loaded_once(maxsize=1)
