@@ -2,10 +2,8 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,6 @@ from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
 from emo3d.generation import ExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d.generation.load import QUICKSTART_FOLDER
-from emo3d.hints import EXTRAS
 
 RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
 
@@ -236,39 +233,6 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     for command in (["quickstart", "--out"], ["sample"], ["retrain"], ["render", tmp_path / "none.json", "--out"]):
         assert f"{tmp_path}/file is a file" in emo3d(*command, tmp_path / "file" / "out", expect=2)
-
-
-def test_every_missing_extra_is_named(tmp_path):
-    """Modules that cannot be found, one after the other; the extras are those that setup.cfg declares."""
-    declared = ConfigParser()
-    declared.read(Path(__file__).parents[1] / "setup.cfg")
-    for module, extra in EXTRAS.items():
-        name = {"faiss": "faiss-cpu"}.get(module, module)
-        assert name in re.findall(r"^[\w-]+", declared["options.extras_require"][extra], re.MULTILINE), module
-    code = """
-import sys
-sys.modules[sys.argv.pop(1)] = None  # as if it were not installed: importing it raises ModuleNotFoundError
-from emo3d.cli import main
-main()
-"""
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
-    draco = Path(__file__).parent / "lab" / "rigs" / "compressed" / "head-draco.glb"
-    (tmp_path / "weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
-    for module, command in (
-        ("gradio", ["demo"]),
-        ("mediapipe", ["extract", tmp_path / "pictures", tmp_path / "out"]),
-        ("accelerate", ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"]),
-        *([("ray", ["build", RELEASE, tmp_path / "built", "--engine", "ray"])] if RELEASE.is_dir() else []),
-        ("evaluate", ["quickstart", "--out", tmp_path / "first"]),
-        ("DracoPy", ["calibrate", tmp_path / "calibration", "--rig", draco]),
-        ("h5py", ["convert", tmp_path / "weights.h5", tmp_path / "out"]),
-        ("statsmodels", ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]),
-    ):
-        command = [sys.executable, "-c", code, module, *map(str, command)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert (done.returncode, done.stderr.count("Traceback")) == (2, 0), (module, done.stderr)
-        assert f"emo3d[{EXTRAS[module]}]" in done.stderr, (module, done.stderr)
 
 
 def test_help_names_every_command():

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pyarrow import parquet
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from emo3d import encoders
+from emo3d.dataset import sample_folder
 from emo3d.descriptions import is_foreign
 from emo3d.encoders import MINILM, EncoderUnavailableError, TextEncoder, load_text_encoder
 from emo3d_lab.training.data import encoder_digest
@@ -189,6 +191,14 @@ def test_what_embeddings_are_kept_under_covers_the_tokenizer(tmp_path):
         ("An elderly woman, 80, in deep despair; her lips tremble.", False),
         ("Schadenfreude", False),  # too short to tell
         ("Elle est très triste aujourd'hui", False),  # words that English shares
+        ("The schoolboy answers squeamishly.", False),  # ten pieces, in four words
+        ("An elderly schoolmistress grimaces queasily.", False),
+        ("A plaintive old woman smiles drearily, unconvinced.", False),
+        ("هي سعيدة جدا اليوم", True),
+        ("वह बहुत खुश है", True),
+        ("Hän on hyvin surullinen uutisista", True),
+        ("Kobieta jest bardzo smutna", True),
+        ("Kadın haberlere çok üzülüyor", True),
     ],
 )
 def test_words_that_an_english_encoder_hardly_knows(minilm, description, expected, caplog):
@@ -197,6 +207,13 @@ def test_words_that_an_english_encoder_hardly_knows(minilm, description, expecte
 
     load_generator().generate(["fear", description])
     assert ("hardly knows, the first in row 1" in caplog.text) is expected
+
+
+def test_no_english_description_of_the_sample_is_foreign(minilm):
+    files = sample_folder().glob("*.parquet")
+    texts = sorted({text for file in files for text in parquet.read_table(file)["description"].to_pylist()})
+    assert len(texts) == 500
+    assert [texts[row] for row in minilm.encode(texts).foreign] == []
 
 
 def test_a_multilingual_encoder_is_never_in_doubt(minilm):

@@ -196,7 +196,7 @@ def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[st
             'pass layout="mediapipe" or layout="arkit"'
         )
     names = LAYOUTS[layout or "emo3d"]
-    if layout == "arkit" and count == 51:  # without tongueOut, the last: so are BEAT's
+    if layout == "arkit" and count == 51:  # without tongueOut, the last
         return names[:51]
     if count != len(names):
         counts = "51 or 52" if layout in (None, "arkit") else len(names)

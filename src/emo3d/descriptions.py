@@ -32,15 +32,22 @@ def check_descriptions(descriptions: Sequence[str]) -> list[str]:
 
 
 _MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
-_PIECES, _WORDS = 1.9, 3
+_PIECES, _WORDS = 1.8, 3
+_ENGLISH = frozenset(
+    "a an and are but by from had have he her him his my not of or she that the their they this were who with you your "
+    "it its".split()
+)
+_ENGLISH_SHARE = 0.12  # of the words; prose has 0.3 to 0.5
 
 
 def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
     """Whether an encoder of English hardly knows the words of a description.
 
     That is measured, not understood: most of its tokens are the unknown one, most of its letters are not Latin, it has
-    no letters at all, or its words (three or more) fall into 1.9 pieces each or more. English has 1.0 to 1.5 of them,
-    German about 2; short texts and languages whose words English shares go unnoticed. Encoders with a multilingual
+    no letters at all, or its words (three or more) fall into 1.8 pieces each or more and hardly any is a function word
+    of English. With the vocabularies of BERT and CLIP, none of the sample's 500 descriptions is, nor of 269 sentences
+    of READMEs, and of 208 sentences in 27 other languages of Latin script 144 and 153 are; those of other encoders were
+    not measured. Short texts and languages whose words English shares go unnoticed. Encoders with a multilingual
     vocabulary are never in doubt. `ids` are the tokens of the description, special ones included.
     """
     if len(tokenizer) >= _MULTILINGUAL:
@@ -53,8 +60,10 @@ def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
     if 2 * sum(id in unknown for id in plain) > len(plain) or 2 * latin <= len(letters):
         return True
     words = re.findall(r"[^\W\d_]+", description)
+    if len(words) < _WORDS or sum(word.lower() in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words):
+        return False
     marks = len(re.findall(r"[^\w\s]|\d+", description))
-    return len(words) >= _WORDS and len(plain) - marks >= _PIECES * len(words)
+    return len(plain) - marks >= _PIECES * len(words)
 
 
 def foreign_rows(descriptions: Sequence[str], tokens: Iterable[Sequence[int]], tokenizer: Any) -> tuple[int, ...]:
@@ -63,14 +72,18 @@ def foreign_rows(descriptions: Sequence[str], tokens: Iterable[Sequence[int]], t
     return tuple(row for row, (text, ids) in rows if is_foreign(text, ids, tokenizer))
 
 
-def warn_of(count: int, truncated: int, foreign: Sequence[int]) -> None:
-    """Warn of the descriptions out of `count` that an encoder truncated, and of the rows that are foreign to it."""
+def warn_of(count: int, truncated: int, foreign: Sequence[int], example: str | None = None) -> None:
+    """Warn of the descriptions out of `count` that an encoder truncated, and of the rows that are foreign to it.
+
+    Where the user does not know these rows, the warning shows an example instead.
+    """
     if truncated:
         message = "%d of %d descriptions were longer than the encoder's window and lost their end"
         logger.warning(message, truncated, count)
     if foreign:
         message = (
-            "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
+            "%d of %d descriptions are of words or a script that the encoder hardly knows, %s: "
             "what comes of them means little, English is expected"
         )
-        logger.warning(message, len(foreign), count, foreign[0])
+        place = f"the first in row {foreign[0]}" if example is None else f"such as {example!r:.80}"
+        logger.warning(message, len(foreign), count, place)

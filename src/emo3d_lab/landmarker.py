@@ -22,6 +22,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, MEDIAPIPE_BLENDSHAPES
 from emo3d.files import whole_file
+from emo3d.hints import unwritable_cache
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,14 @@ def find_model() -> Path:
     Raises:
         LandmarkerUnavailableError: it cannot be downloaded, or what came is another file.
     """
-    return _packaged_model() or _downloaded_model()
+    from huggingface_hub import constants
+
+    try:
+        return _packaged_model() or _downloaded_model()
+    except OSError as error:
+        if message := unwritable_cache(error, constants.HF_ASSETS_CACHE):
+            raise LandmarkerUnavailableError(message) from error
+        raise
 
 
 def _packaged_model() -> Path | None:

@@ -150,6 +150,62 @@ def test_all_text_can_be_read_and_reached(demo, visit, width, scheme):
         assert page.evaluate(OFF_SCREEN) == [], name
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_results_can_be_read_and_reached(demo, visit, width, scheme):
+    """What tabs show only after a button was pressed."""
+    page = visit(demo, width, scheme)
+    page.get_by_text("Divergence").wait_for()
+    failures = {}
+
+    def check(name):
+        page.wait_for_timeout(1500)
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        found = page.evaluate(FAINT), page.evaluate(OFF_SCREEN)
+        if found != ({}, []):
+            failures[name] = found
+
+    def press(name):
+        page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+
+    open_tab(page, "Compare")
+    press("Put it on the left")
+    open_tab(page, "Many")
+    press("Show all faces")
+    page.locator(".gallery-item:visible").nth(2).wait_for()
+    check("many")
+    page.locator(".gallery-item:visible").nth(1).click()
+    open_tab(page, "Compare")
+    press("Put it on the right")
+    page.get_by_text("Blendshapes that differ most").wait_for()
+    check("compare")
+    open_tab(page, "Blend")
+    press("Show the blend")
+    press("Animate")
+    page.get_by_alt_text("The face, moving").wait_for()
+    check("blend")
+    open_tab(page, "Many")
+    page.get_by_label("Descriptions").fill(" ")
+    press("Show all faces")
+    page.locator(".toast-body").last.wait_for()
+    check("an error")
+    page.locator(".toast-body").last.get_by_role("button").first.click()
+    open_tab(page, "Explore")
+    page.locator(".rows figure").first.wait_for()
+    check("explore")
+    open_tab(page, "Judge")
+    page.get_by_label("Your name").fill(f"reader {width} {scheme}")
+    press("Start")
+    page.get_by_text("Question 1 of").wait_for()
+    check("judge")
+    open_tab(page, "Score")
+    page.get_by_role("button", name="No file at hand").click()
+    page.locator(".file-preview").wait_for()
+    press("Score")
+    page.locator(".faces figure").first.wait_for()
+    check("score")
+    assert failures == {}
+
+
 def test_labels_of_the_views_leave_room_for_their_buttons(demo, visit):
     page = visit(demo, 390)
     page.get_by_text("Divergence").wait_for()

@@ -54,8 +54,11 @@ def test_a_full_and_a_read_only_cache_are_named(tmp_path, small_disk):
     parquet.write_table(pa.table(rows), tmp_path / "test.parquet")
     disk = small_disk(64)
     said = opened(str(tmp_path / "test.parquet"), HF_HOME=str(disk))
-    assert said == f"OSError the disk of {disk}/datasets is full: make room, or set HF_HOME to another folder"
+    advice = "set HF_HOME to a folder that this user may write to, on a disk with room"
+    cause = "cannot be written (No space left on device)"
+    assert said == f"OSError the Hub's cache {disk}/datasets {cause}: {advice}"
     disk = small_disk(4096)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     said = opened(str(tmp_path / "test.parquet"), HF_HOME=str(disk))
-    assert said == f"PermissionError cannot write to {disk}/datasets: set HF_HOME to a folder of yours"
+    cause = "cannot be written (Read-only file system)"
+    assert said == f"OSError the Hub's cache {disk}/datasets {cause}: {advice}"

@@ -206,3 +206,26 @@ def test_command(tmp_path, monkeypatch, capsys):
     code, _, said = run("a", "missing")
     assert code == 2
     assert "missing" in said
+
+
+def test_faces_of_one_reference_are_compared_together():
+    """Three equal faces for each reference tell no more than one: the same intervals and p-values."""
+    rng = np.random.default_rng(0)
+    n, emotions = 50, np.random.default_rng(99).random((50, 8))
+    columns = [{"kl_divergence": rng.random(n) + shift, "match": rng.random(n) < 0.4} for shift in (0, 0.1)]
+
+    def systems(times):
+        rows = np.repeat(np.arange(n), times)
+        references = read_references({"description": [f"face {row}" for row in rows], "intensities": emotions[rows]})
+        for values in columns:
+            scored = score_distributions(rng.random((len(rows), 8)), references)
+            per_sample = scored.per_sample | {name: column[rows] for name, column in values.items()}
+            yield summarise(per_sample, references, ScoreSettings(), scored.signature, truncated=0)
+
+    once, thrice = (compare(*systems(times)) for times in (1, 3))
+    assert (once.n, thrice.n) == (50, 150)
+    for name, expected in once.differences.items():
+        difference = thrice.differences[name]
+        assert difference.difference == pytest.approx(expected.difference)
+        assert difference.interval == pytest.approx(expected.interval, abs=1e-9)
+        assert difference.p_value == pytest.approx(expected.p_value, abs=0.002)

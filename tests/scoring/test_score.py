@@ -103,7 +103,7 @@ def test_intervals_of_groups_are_as_wide_as_theory_says():
     # 1.96 standard errors to each side of each group's mean; 8% for the noise of 2,000 resamples.
     rng = np.random.default_rng(0)
     intensities = np.where(rng.random((3000, 1)) < 0.5, [0.9, 0.1] + [0] * 6, [0.1, 0.5] + [0] * 6)
-    references = {"description": ["a"] * 3000, "intensities": intensities.tolist()}
+    references = {"description": [f"a {row}" for row in range(3000)], "intensities": intensities.tolist()}
     result = score_distributions(rng.random((3000, 8)), references, ScoreSettings(n_bootstrap=2000))
     kl = result.per_sample["kl_divergence"]
     for group, rows in [
@@ -114,6 +114,34 @@ def test_intervals_of_groups_are_as_wide_as_theory_says():
         assert low < kl[rows].mean() < high
         assert (high - low) / 2 == pytest.approx(1.96 * kl[rows].std() / np.sqrt(rows.sum()), rel=0.08)
         assert group["intervals"]["emo3d"] == pytest.approx((1 / (1 + np.exp(-low)), 1 / (1 + np.exp(-high))))
+
+
+def test_faces_of_one_reference_are_resampled_together():
+    """Four faces for each of 60 descriptions, once all alike, so that they tell no more than one face does."""
+    rng = np.random.default_rng(0)
+    intensities, distributions = rng.random((2, 60, 8))
+    settings = ScoreSettings(n_bootstrap=2000)
+
+    def scored(times, distributions):
+        rows = np.repeat(np.arange(60), times)
+        references = {"description": [f"a {row}" for row in rows], "intensities": intensities[rows]}
+        return score_distributions(distributions, references, settings)
+
+    once, alike = scored(1, distributions), scored(4, distributions.repeat(4, axis=0))
+    assert (once.n, alike.n) == (60, 240)
+    for name, interval in once.intervals.items():
+        assert alike.intervals[name] == pytest.approx(interval, abs=1e-12)
+    for table in ("per_emotion", "per_band"):
+        for name, group in getattr(once, table).items():
+            other = getattr(alike, table)[name]
+            assert other["n"] == 4 * group["n"]
+            assert other["intervals"].keys() == group["intervals"].keys()  # none of fewer than ten descriptions
+
+    other = scored(4, rng.random((240, 8)))
+    means = other.per_sample["kl_divergence"].reshape(60, 4).mean(axis=1)
+    theirs = scipy.stats.bootstrap((means,), np.mean, n_resamples=5000, rng=1, method="BCa").confidence_interval
+    width = theirs.high - theirs.low
+    assert other.intervals["kl_divergence"] == pytest.approx((theirs.low, theirs.high), abs=0.08 * width)
 
 
 def test_references_are_hashed_in_any_order():

@@ -32,6 +32,7 @@ THEME = gr.themes.Soft(  # fonts of the system: no other host is asked for one
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
     button_primary_background_fill_hover_dark="*primary_700",
+    button_secondary_background_fill_hover_dark="*primary_600",
 )
 KEPT_SECONDS = 3600
 """How long a visitor's files are kept."""
@@ -39,6 +40,7 @@ LONGEST_MESSAGE = 1000
 """Characters of an error that are shown."""
 
 CSS = """
+.toast-close {opacity: 1 !important}
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: auto}
 .dark {--color-accent: var(--primary-400)}
 """

@@ -20,7 +20,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 import emo3d
-from emo3d.hints import did_you_mean, extra_of
+from emo3d.hints import MissingExtraError, did_you_mean, extra_named
 
 _ENTRIES = "emo3d.commands"
 
@@ -121,13 +121,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows codes instead of ending the command
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
-    except ModuleNotFoundError as error:
-        extra = extra_of(error)
-        if extra is None or os.environ.get("EMO3D_DEBUG"):
-            raise
-        _print_error(f'this needs {error.name}, which is not installed: pip install "emo3d[{extra}]"')
-    except (ValueError, OSError) as error:
+        with extra_named():
+            app()
+    except (ValueError, OSError, MissingExtraError) as error:
         if os.environ.get("EMO3D_DEBUG"):
             raise
         _print_error(str(error) or type(error).__name__)

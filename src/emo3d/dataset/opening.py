@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from emo3d.blendshapes import Space
 from emo3d.expressions import parquet_space
-from emo3d.hints import did_you_mean
+from emo3d.hints import did_you_mean, unwritable_cache
 from emo3d.parquet import LARGEST, check_size, open_parquet
 
 _MOST_TIMES = 100  # as large in memory as on disk, where that is more than `LARGEST`
@@ -80,11 +79,8 @@ def _explain(name: str, path: Path, error: Exception) -> Exception:
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)
     reason = str(causes[-1]).strip().partition("\n")[0][:300] or type(causes[-1]).__name__
-    numbers = {cause.errno for cause in causes if isinstance(cause, OSError)}
-    if numbers & {errno.ENOSPC, errno.EDQUOT}:
-        return OSError(f"the disk of {config.HF_DATASETS_CACHE} is full: make room, or set HF_HOME to another folder")
-    if numbers & {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return PermissionError(f"cannot write to {config.HF_DATASETS_CACHE}: set HF_HOME to a folder of yours")
+    if message := unwritable_cache(error, str(config.HF_DATASETS_CACHE)):
+        return OSError(message)
     if path.exists():
         if type(error) in (ValueError, FileNotFoundError):  # no such config or split, or no data files
             return error

@@ -12,6 +12,7 @@ from typing import Any
 from emo3d.dataset.archives import Archives
 from emo3d.dataset.tables import ReleaseRow, Table
 from emo3d.dataset.tally import Problem, Tally
+from emo3d.hints import unwritable_cache
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,9 @@ def download_release(release: str, revision: str, configs: Sequence[str]) -> Pat
     patterns += ["*images*.zip", "*images*.ZIP"] if "default" in configs else []
     try:
         return Path(snapshot_download(release, repo_type="dataset", revision=revision, allow_patterns=patterns))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if message := unwritable_cache(error):
+            raise OSError(message) from error
         raise
     except Exception as error:  # of the HTTP library, which is another one in another version of the Hub's client
         raise ConnectionError(f"the download of {release} broke off; run it again to go on: {error}") from error

@@ -13,9 +13,18 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
-from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
+from emo3d.encoders import (
+    MINILM,
+    EncoderUnavailableError,
+    Pooling,
+    TextEncoder,
+    check_pooling,
+    embed_tokens,
+    load_text_encoder,
+)
 from emo3d.generation.base import GeneratorConfig, GeneratorModel
 from emo3d.generation.output import ExpressionOutput, as_answer, check_width, embeddings_of, generating
+from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
@@ -166,7 +175,10 @@ class ExpressionModel(GeneratorModel):
                 own = config.name_or_path
                 if own and cached_file(own, "tokenizer_config.json", revision=self.revision, **_NO_ERRORS):
                     source, revision = own, self.revision  # saved beside the model
-                self._tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+                try:
+                    self._tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+                except OSError as error:
+                    raise EncoderUnavailableError(unwritable_cache(error) or str(error)) from error
         return TextEncoder(self.encoder, self._tokenizer, pooling=config.pooling, normalize=config.normalize)
 
     def generate(self, descriptions: Sequence[str], batch_size: int = 64, *, space: Space | None = None) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,12 +23,11 @@ from emo3d.descriptions import warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.files import whole_file
+from emo3d.hints import warn_not_kept
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
 from emo3d.scoring.index import Index
 from emo3d.scoring.references import content_hash
-
-logger = logging.getLogger(__name__)
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
@@ -49,6 +48,7 @@ class Bank:
         index: what searches the embeddings, see `indexed`; None compares with all of them.
         encoded: digest of the embeddings as the backbone gave them. Where the embeddings are others, or this is not
             known, the hash says which they are.
+        foreign: which of the distinct texts are of words or a script that the backbone hardly knows.
     """
 
     descriptions: tuple[str, ...]
@@ -58,6 +58,7 @@ class Bank:
     backbone: str = ""
     index: Index | None = None
     encoded: str = ""
+    foreign: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "intensities", canonical_intensities(self.intensities))
@@ -71,6 +72,8 @@ class Bank:
                 f"expected {len(self._texts)} embeddings, one per distinct description, got {len(self.embeddings)}"
             )
         _check_finite(self.embeddings, "descriptions")
+        if max(self.foreign, default=0) >= len(self._texts):
+            raise ValueError(f"expected places of foreign texts below {len(self._texts)}, got {max(self.foreign)}")
         if self.index is None:
             return
         if (shape := (self.index.faiss.ntotal, self.index.faiss.d)) != self.embeddings.shape:
@@ -96,18 +99,20 @@ class Bank:
         if file and file.is_file():
             try:
                 fields = _read_embeddings(file)[0] | {"backbone": name, "index": None}
-                return cls(descriptions, intensities, **fields)
+                bank = cls(descriptions, intensities, **fields)
+                bank._warn()
+                return bank
             except (ValueError, OSError, SafetensorError):
                 pass  # cut short or another program's: made anew below
         texts = backbone.encode_texts(list(dict.fromkeys(descriptions)))
-        warn_of(len(texts.embeddings), 0, texts.foreign)  # those that were cut are counted by the result
         digest = embeddings_digest(texts.embeddings)
-        bank = cls(descriptions, intensities, texts.embeddings, texts.truncated, name, None, digest)
+        bank = cls(descriptions, intensities, texts.embeddings, texts.truncated, name, None, digest, texts.foreign)
+        bank._warn()
         if file:
             try:
                 bank._write_embeddings(file)
             except (OSError, SafetensorError) as error:
-                logger.warning("the embeddings of %d descriptions are not kept: %s", len(bank.embeddings), error)
+                warn_not_kept(f"the embeddings of {len(bank.embeddings)} descriptions are", error)
         return bank
 
     @classmethod
@@ -230,7 +235,7 @@ class Bank:
 
     def _write_embeddings(self, file: Path) -> None:
         metadata = {"hash": self._content, "backbone": self.backbone, "truncated": str(self.truncated)}
-        metadata |= {"encoded": self.encoded, "embeddings": self.digest}
+        metadata |= {"encoded": self.encoded, "embeddings": self.digest, "foreign": " ".join(map(str, self.foreign))}
         tensors = {"embeddings": self.embeddings.cpu().contiguous()}
         if self.index:
             content = self.index.to_bytes()
@@ -238,6 +243,10 @@ class Bank:
             tensors["index"] = torch.from_numpy(content)
         with whole_file(file) as path:
             save_file(tensors, path, metadata)
+
+    def _warn(self) -> None:
+        if self.foreign:  # those that were cut are counted by the result
+            warn_of(len(self._texts), 0, self.foreign, list(self._texts)[self.foreign[0]])
 
     @cached_property
     def _content(self) -> str:
@@ -270,7 +279,8 @@ def _index_digest(name: str, content: np.ndarray) -> str:
 def _cache_file(backbone: str, content: str) -> Path | None:
     try:
         folder = cached_assets_path("emo3d", namespace="banks")
-    except OSError:  # a cache that cannot be written
+    except OSError as error:  # a cache that cannot be written
+        warn_not_kept("the embeddings of descriptions are", error)
         return None
     return folder / f"{content}-{hashlib.sha256(backbone.encode()).hexdigest()[:12]}.safetensors"
 
@@ -288,6 +298,8 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
     digest = embeddings_digest(embeddings)
     if (name := metadata.get("embeddings", digest)) != digest:
         raise ValueError(f"expected the embeddings {name} in {file}, got {digest}: they were replaced")
+    if not re.fullmatch(r"([0-9]{1,9}( |$))*", foreign := metadata.get("foreign", "")):  # none: an earlier version's
+        raise ValueError(f"expected the places of foreign texts in {file}, got {foreign!r:.60}")
     if (name := metadata.get("index")) is not None:
         if "index" not in tensors or "index_digest" not in metadata:  # an earlier version's
             index = Index.build(embeddings.numpy(), name, digest)
@@ -302,6 +314,7 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
         "backbone": metadata["backbone"],
         "index": index,
         "encoded": metadata.get("encoded", ""),
+        "foreign": tuple(map(int, foreign.split())),
     }
     return fields, metadata["hash"]
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emo3d.scoring.consistency import COLUMNS, alpha_of
-from emo3d.scoring.core import bootstrap_intervals, bootstrap_means, squash, studentized_intervals
+from emo3d.scoring.core import (
+    bootstrap_intervals,
+    bootstrap_means,
+    cluster_values,
+    effective_size,
+    squash,
+    studentized_intervals,
+)
 from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
@@ -65,9 +72,10 @@ def compare(
     """Compare two systems that were scored on the same references, in any order, pair by pair.
 
     References are resampled with replacement for the intervals, see `bootstrap_intervals`. For the p-values the signs
-    of the pairs' differences are drawn at random; p = (1 + those at least as large) / (1 + n_resamples), so it is never
-    0. `emo3d` has the p-value of `kl_divergence`: it follows the divergence, and swapping pairs leaves the sum of both
-    divergences alone, so both tests order all swaps alike.
+    of the references' differences are drawn at random; the faces of one reference go together in both.
+    p = (1 + those at least as large) / (1 + n_resamples), so it is never 0. `emo3d` has the p-value of `kl_divergence`:
+    it follows the divergence, and swapping pairs leaves the sum of both divergences alone, so both tests order all
+    swaps alike.
 
     Raises:
         ValueError: the signatures differ (the message names the fields), or the references do, or one has no per-sample
@@ -96,15 +104,20 @@ def compare(
         for result, order in zip((a, b), orders, strict=True)
     )
     differences = values_b - values_a
-    ends = bootstrap_intervals(differences, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
+    places = np.sort(a.per_sample["reference"])
+    ends = bootstrap_intervals(
+        cluster_values(differences, places), n_bootstrap=n_resamples, seed=seed, confidence=confidence
+    )
     intervals = {} if ends is None else dict(zip(columns, ends.tolist(), strict=True))
     if ends is not None:
         kl = np.stack([values_a[:, 0], values_b[:, 0]], axis=1)
-        intervals["emo3d"] = _score_interval(kl, alpha, n_resamples, seed, confidence)
+        intervals["emo3d"] = _score_interval(cluster_values(kl, places), alpha, n_resamples, seed, confidence)
         if "recall_at_k" in columns:
             matches = differences[:, list(columns).index("recall_at_k")]
-            intervals["recall_at_k"] = _share_interval(matches, confidence)
-    p_values = dict(zip(columns, _permute(differences, n_resamples, seed).tolist(), strict=True))
+            intervals["recall_at_k"] = _share_interval(matches, effective_size(matches, places), confidence)
+    sums = np.zeros((places[-1] + 1, len(columns)))
+    np.add.at(sums, places, differences)
+    p_values = dict(zip(columns, _permute(sums, n_resamples, seed).tolist(), strict=True))
     p_values["emo3d"] = p_values["kl_divergence"]
     by_name = {}
     for name in ("emo3d", *columns):
@@ -145,15 +158,17 @@ def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, c
     return ends[0].tolist()
 
 
-def _share_interval(differences: np.ndarray, confidence: float) -> list[float]:
+def _share_interval(differences: np.ndarray, size: float, confidence: float) -> list[float]:
     """Of the mean of paired differences of shares (N,): Wald's, with half a pair more in each of the four cells.
+
+    `size` is how many pairs they would be if they were independent.
 
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions" (2005). Of few pairs that
     differ, a bootstrap knows too little.
     """
-    n = len(differences) + 2
-    middle = differences.sum() / n
-    variance = ((differences**2).sum() + 1) / n - middle**2
+    n, part = size + 2, size / len(differences)
+    middle = differences.sum() * part / n
+    variance = ((differences**2).sum() * part + 1) / n - middle**2
     half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(variance / n)
     return [max(-1.0, float(middle - half)), min(1.0, float(middle + half))]
 

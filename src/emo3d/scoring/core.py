@@ -64,6 +64,32 @@ def squash(kl: np.ndarray | float, alpha: float) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * np.asarray(kl) / alpha)  # the same function, without overflow
 
 
+def cluster_values(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Rows (N, M) as one independent value per cluster, (C, M) in the order of their numbers, of the same means.
+
+    `clusters` (N,) has one number for rows that vary together, such as those of one reference. Where they are of one
+    size, these are the means of clusters; else each is as far from the mean as its cluster moves it (the linearised
+    ratio; Cochran, "Sampling Techniques", 1977, chapter 6). Where no row shares its cluster, the rows come back as they
+    are.
+    """
+    _, places, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    if len(sizes) == len(values):
+        return values
+    means = values.mean(axis=0)
+    sums = np.zeros((len(sizes), values.shape[1]))
+    np.add.at(sums, places, values - means)
+    return means + sums * (len(sizes) / len(values))
+
+
+def effective_size(values: np.ndarray, clusters: np.ndarray) -> float:
+    """How many independent values tell as much of a mean as values (N,) in clusters (N,); N where none is shared."""
+    by_cluster = cluster_values(values[:, None].astype(np.float64), clusters)
+    spread = by_cluster.var()
+    if len(by_cluster) == len(values) or spread == 0:
+        return len(by_cluster)
+    return min(float(len(values)), values.var() * len(by_cluster) / spread)
+
+
 def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
     """Column means (B, M) float64 of the rows of values (N, M), drawn with replacement n_bootstrap (B) times."""
     n = len(values)

@@ -14,7 +14,7 @@ from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
 from emo3d.markup import latex_text
 from emo3d.scoring.consistency import BANDS, COLUMNS, check_result
-from emo3d.scoring.core import bootstrap_intervals, emo3d_score, wilson_interval
+from emo3d.scoring.core import bootstrap_intervals, cluster_values, effective_size, emo3d_score, wilson_interval
 from emo3d.scoring.references import References, content_hash, hash_rows
 from emo3d.scoring.settings import ScoreSettings, signature_fields
 
@@ -48,7 +48,8 @@ class Emo3DResult:
             in one space.
         mae: mean absolute error of them, likewise.
         intervals: (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others,
-            which have none below `emo3d.scoring.core.SMALLEST` faces.
+            which have none below `emo3d.scoring.core.SMALLEST` references. Several faces of one reference (description
+            and intensities) are not independent: they are resampled together.
         per_emotion: by the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`,
             `kl_divergence` and `emo3d` of those samples, and `intervals` of the latter two, if any.
         per_band: the same by how strong that emotion is, one of `BANDS`.
@@ -180,7 +181,8 @@ def summarise(
     # The resampled rows are those of an order that follows from their content; the last key counts first.
     order = np.lexsort([*columns.values(), references.ranks])
     values = np.stack(list(columns.values()), axis=1)[order]
-    means, intervals = _mean(values, list(columns), settings)
+    ranks = references.ranks[order]
+    means, intervals = _mean(values, ranks, list(columns), settings)
 
     intensities = references.intensities[order]
     groups = {
@@ -191,7 +193,7 @@ def summarise(
     for table, (names, places) in groups.items():
         for place in np.unique(places):
             kl = values[places == place, :1]
-            part, ends = _mean(kl, ["kl_divergence"], settings)
+            part, ends = _mean(kl, ranks[places == place], ["kl_divergence"], settings)
             tables[table][names[place]] = {"n": len(kl), **part, "intervals": ends}
     references = references.canonical()
     return Emo3DResult(
@@ -213,11 +215,15 @@ def summarise(
 
 
 def _mean(
-    values: np.ndarray, names: list[str], settings: ScoreSettings
+    values: np.ndarray, ranks: np.ndarray, names: list[str], settings: ScoreSettings
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Means of columns (n, M), the divergence first, and their intervals, each with those of the score in front."""
+    """Means of columns (n, M), the divergence first, and their intervals, each with those of the score in front.
+
+    Rows of equal `ranks` (n,) are of one reference.
+    """
+    clusters = cluster_values(values, ranks)
     ends = bootstrap_intervals(
-        values, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
+        clusters, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
     )
     columns = values.mean(axis=0)
     means = {"emo3d": emo3d_score(columns[0], settings.divisor)}
@@ -228,7 +234,8 @@ def _mean(
         intervals["emo3d"] = emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor)
         intervals |= _ends(dict(zip(names, ends, strict=True)))
     if "recall_at_k" in names:
-        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], len(values), settings.confidence)
+        size = effective_size(values[:, names.index("recall_at_k")], ranks)
+        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], size, settings.confidence)
     for name in intervals.keys() & {"mse", "mae"}:
         intervals[name] = max(0.0, intervals[name][0]), intervals[name][1]
     return means, intervals

@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 
-try:
-    from torchmetrics import Metric
-    from torchmetrics.utilities import dim_zero_cat
-except ImportError as error:
-    raise ImportError('this needs torchmetrics: install it with `pip install "emo3d[torchmetrics]"`') from error
-
 from emo3d.backbones import Backbone
+from emo3d.hints import extra_named
 from emo3d.scoring.consistency import COLUMNS
 from emo3d.scoring.references import References
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.scorer import Emo3DScorer
 from emo3d.scoring.settings import ScoreSettings
 from emo3d.scoring.state import EXPRESSION, MIXED_ERRORS, ScoreState, kind_of
+
+with extra_named():
+    from torchmetrics import Metric
+    from torchmetrics.utilities import dim_zero_cat
 
 # Tensors of one axis, since those of a process without faces are joined with the others' all the same.
 _STATES = {

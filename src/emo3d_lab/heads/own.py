@@ -18,6 +18,7 @@ import numpy as np
 from emo3d.face import TARGETS, Identity, skin
 from emo3d.face.heads import head_digest, packed_heads
 from emo3d.files import whole_file
+from emo3d.hints import warn_not_kept
 from emo3d.loading import loaded_once
 from emo3d_lab.heads.texels import draw_brows, occlusion
 
@@ -43,7 +44,7 @@ def own_head(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]:
             with whole_file(file) as part:
                 save_file(arrays, part)
         except (OSError, SafetensorError) as error:
-            _warn_uncached(error)
+            warn_not_kept("the head is", error)
     return arrays
 
 
@@ -78,12 +79,8 @@ def _cache_folder() -> Path | None:
     try:
         return cached_assets_path("emo3d", namespace="rigs", subfolder=f"anny-{version('anny')}")
     except OSError as error:
-        _warn_uncached(error)
+        warn_not_kept("the head is", error)
         return None
-
-
-def _warn_uncached(error: Exception) -> None:
-    logger.warning("the head is not kept for the next time (%s); set HF_HOME to a folder with room in it", error)
 
 
 @loaded_once(maxsize=1)

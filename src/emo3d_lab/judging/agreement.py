@@ -9,14 +9,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from nltk.metrics.agreement import AnnotationTask
-from scipy.stats import norm, spearmanr
-from scipy.stats import t as student
 
 from emo3d.emotions import distribution
+from emo3d.hints import extra_named
 from emo3d.scoring.core import SMALLEST, wilson_interval
 from emo3d_lab.judging.answers import Answer
 from emo3d_lab.judging.study import NUMBERS, Study, Task
+
+with extra_named():
+    from nltk.metrics.agreement import AnnotationTask
+    from scipy.stats import norm, spearmanr
+    from scipy.stats import t as student
 
 PUBLISHED_AGREEMENT = 0.81
 """Share of cases in which people agreed with the emotion distributions; Dehghani et al. 2025 (arXiv 2410.02049)."""

@@ -27,6 +27,7 @@ from emo3d.descriptions import check_descriptions
 from emo3d.encoders import SAVER_KEYS, TextEmbeddings, TextEncoder, weights_digest
 from emo3d.files import whole_file
 from emo3d.generation import ExpressionModel, VaeClipModel
+from emo3d.hints import warn_not_kept
 from emo3d_lab.training.pictures import Pictures
 
 logger = logging.getLogger(__name__)
@@ -232,7 +233,7 @@ def _write_cache(digest: str, result: TextEmbeddings) -> None:
             tensors = {"embeddings": result.embeddings.cpu().contiguous()}
             save_file(tensors, part, {"truncated": str(result.truncated)})
     except (OSError, SafetensorError) as error:
-        logger.warning("%d embeddings are not kept: %s", len(result.embeddings), error)
+        warn_not_kept(f"{len(result.embeddings)} embeddings are", error)
 
 
 def _file(digest: str) -> Path:

