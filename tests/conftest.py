@@ -78,7 +78,7 @@ def visit(chromium):
 
     def opened(url, width=1280, scheme="light"):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(300_000)
         page, hosts, failures = context.new_page(), set(), []
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: failures.append(str(error)))
@@ -104,13 +104,13 @@ def validate(request):
     folder = request.config.cache.mkdir("gltf-validator")
     if not (folder / "node_modules" / "gltf-validator").is_dir():
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), VALIDATOR]
-        fetched = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if fetched.returncode:
             pytest.skip(f"npm could not fetch {VALIDATOR}: {fetched.stderr[-300:]}")
 
     def run(path):
         command = [node, "-e", VALIDATE, str(path)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=True)
         return json.loads(done.stdout)
 
     return run

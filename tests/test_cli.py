@@ -30,7 +30,7 @@ def emo3d(*arguments, expect=0):
         [sys.executable, "-c", "from emo3d.cli import main; main()", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == expect, done.stdout + done.stderr
@@ -195,7 +195,7 @@ print(*sorted({"transformers", "scipy", "sympy", "pandas", "datasets", "numba"} 
         (["happy", "--picture", tmp_path / "face.png"], "numba scipy"),
     ):
         command = [sys.executable, "-c", code, "generate", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == heavy
 
@@ -213,7 +213,7 @@ def test_a_terminal_without_unicode_gets_every_face(tmp_path):
 
     def run(*arguments):
         command = [sys.executable, "-m", "emo3d", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=300).stdout.decode(
+        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=900).stdout.decode(
             "ascii"
         )
 
@@ -266,7 +266,7 @@ main()
         ("statsmodels", ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]),
     ):
         command = [sys.executable, "-c", code, module, *map(str, command)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert (done.returncode, done.stderr.count("Traceback")) == (2, 0), (module, done.stderr)
         assert f"emo3d[{EXTRAS[module]}]" in done.stderr, (module, done.stderr)
 
