@@ -1,4 +1,4 @@
-"""Every test runs offline, in Hub caches of its own; set before any Hub library is imported."""
+"""Every test runs offline, in Hub caches of its own, in one thread; set before any library reads it."""
 
 import atexit
 import json
@@ -19,6 +19,8 @@ os.environ.update(
     GRADIO_ANALYTICS_ENABLED="False",
     TOKENIZERS_PARALLELISM="false",
 )
+# OpenMP's threads wait for one another in loops that keep a processor busy; pytest-xdist shares the processors out.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CHROMIUM_FLAGS = (
     "--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-background-networking "
