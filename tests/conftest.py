@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,18 @@ os.environ.update(
     HF_UPDATE_DOWNLOAD_COUNTS="0",
     GRADIO_ANALYTICS_ENABLED="False",
     TOKENIZERS_PARALLELISM="false",
+    # OpenMP's threads wait for one another in loops that keep a processor busy; pytest-xdist shares the processors out.
+    OMP_NUM_THREADS="1",
 )
-# OpenMP's threads wait for one another in loops that keep a processor busy; pytest-xdist shares the processors out.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONG_FILES = """
+    apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus
+    tools/test_spaces lab/training/test_training lab/training/test_dual_encoders lab/building/test_build
+    apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme
+    tools/test_faults tools/test_changes scoring/test_examples scoring/test_metric_app generation/test_hub_round_trip
+    scoring/test_evaluate_processes tools/test_clients lab/training/test_predictions lab/test_engines
+    lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards
+""".split()  # of half a minute and more
 
 CHROMIUM_FLAGS = (
     "--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-background-networking "
@@ -34,6 +44,12 @@ const validator = require('gltf-validator'), fs = require('fs');
 validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
   .then(report => console.log(JSON.stringify(report)));
 """
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, so that at the end no process works alone on the last of them."""
+    places = {Path(__file__).parent / f"{name}.py": place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture

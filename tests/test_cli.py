@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+import commands
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.expressions import read_expressions
 from emo3d.face import RenderSettings, render
@@ -26,13 +27,7 @@ RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
 
 
 def emo3d(*arguments, expect=0):
-    done = subprocess.run(
-        [sys.executable, "-c", "from emo3d.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    done = commands.run(*arguments)
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout if expect == 0 else done.stderr
 
