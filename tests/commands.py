@@ -1,10 +1,9 @@
-"""The command `emo3d` in a process of its own for each call, forked from one that has imported what all of them import.
+"""The command `emo3d` in a process of its own for each call, without the imports, which take longer than most commands.
 
-An import of PyTorch and transformers takes longer than most commands. Where the start itself is tested, what is
-installed, or a variable that libraries read when they are imported, a new interpreter runs instead.
+Where the start itself is tested, what is installed, or a variable that libraries read when they are imported, a new
+interpreter runs instead.
 """
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -12,10 +11,8 @@ import tempfile
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from forks import FORKS
 from hanging import HANGS
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["torch", "transformers.modeling_utils", "transformers.processing_utils", "emo3d.cli"])
 
 
 def run(*arguments):
@@ -23,7 +20,7 @@ def run(*arguments):
     arguments = ["emo3d", *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = _FORKS.Process(target=_main, args=(arguments, os.getcwd(), out, err))
+        process = FORKS.Process(target=_main, args=(arguments, os.getcwd(), out, err))
         process.start()
         if not wait([process.sentinel], HANGS):
             process.kill()
