@@ -1,4 +1,4 @@
-"""Every test runs offline, in Hub caches of its own; set before any Hub library is imported."""
+"""Every test runs offline, in Hub caches of its own, in one thread; set before any library reads it."""
 
 import atexit
 import json
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,18 @@ os.environ.update(
     HF_UPDATE_DOWNLOAD_COUNTS="0",
     GRADIO_ANALYTICS_ENABLED="False",
     TOKENIZERS_PARALLELISM="false",
+    # OpenMP's threads wait for one another in loops that keep a processor busy; pytest-xdist shares the processors out.
+    OMP_NUM_THREADS="1",
 )
+
+LONG_FILES = """
+    apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus
+    tools/test_spaces lab/training/test_training lab/training/test_dual_encoders lab/building/test_build
+    apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme
+    tools/test_faults tools/test_changes scoring/test_examples scoring/test_metric_app generation/test_hub_round_trip
+    scoring/test_evaluate_processes tools/test_clients lab/training/test_predictions lab/test_engines
+    lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards
+""".split()  # of half a minute and more
 
 CHROMIUM_FLAGS = (
     "--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-background-networking "
@@ -32,6 +44,12 @@ const validator = require('gltf-validator'), fs = require('fs');
 validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
   .then(report => console.log(JSON.stringify(report)));
 """
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, so that at the end no process works alone on the last of them."""
+    places = {Path(__file__).parent / f"{name}.py": place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture
@@ -78,7 +96,7 @@ def visit(chromium):
 
     def opened(url, width=1280, scheme="light"):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(300_000)
         page, hosts, failures = context.new_page(), set(), []
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: failures.append(str(error)))
@@ -104,13 +122,13 @@ def validate(request):
     folder = request.config.cache.mkdir("gltf-validator")
     if not (folder / "node_modules" / "gltf-validator").is_dir():
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), VALIDATOR]
-        fetched = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if fetched.returncode:
             pytest.skip(f"npm could not fetch {VALIDATOR}: {fetched.stderr[-300:]}")
 
     def run(path):
         command = [node, "-e", VALIDATE, str(path)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=True)
         return json.loads(done.stdout)
 
     return run

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from hanging import HANGS
+
 DEMO = Path(__file__).parent.parent / "demo_space" / "app.py"
 METRIC = DEMO.parents[1] / "metric_space" / "app.py"
-STARTED_WITHIN = 120  # seconds
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def serving(folder, app=DEMO, python=sys.executable, **environment):
         server = subprocess.Popen([str(python), str(app)], env=environment, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + STARTED_WITHIN
+        until = time.monotonic() + HANGS
         while not _answers(address):
             if server.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"the app did not start:\n{(folder / 'log').read_text()[-3000:]}")
@@ -40,7 +41,7 @@ def serving(folder, app=DEMO, python=sys.executable, **environment):
             server.wait(10)
         except subprocess.TimeoutExpired:
             server.kill()
-            server.wait(10)
+            server.wait(HANGS)
 
 
 def _answers(address):

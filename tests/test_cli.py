@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+import commands
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.expressions import read_expressions
 from emo3d.face import RenderSettings, render
@@ -23,13 +24,7 @@ RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
 
 
 def emo3d(*arguments, expect=0):
-    done = subprocess.run(
-        [sys.executable, "-c", "from emo3d.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = commands.run(*arguments)
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout if expect == 0 else done.stderr
 
@@ -192,7 +187,7 @@ print(*sorted({"transformers", "scipy", "sympy", "pandas", "datasets", "numba"} 
         (["happy", "--picture", tmp_path / "face.png"], "numba scipy"),
     ):
         command = [sys.executable, "-c", code, "generate", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == heavy
 
@@ -210,7 +205,7 @@ def test_a_terminal_without_unicode_gets_every_face(tmp_path):
 
     def run(*arguments):
         command = [sys.executable, "-m", "emo3d", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=300).stdout.decode(
+        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=900).stdout.decode(
             "ascii"
         )
 

@@ -41,7 +41,7 @@ print(json.dumps({
 def loaded(tmp_path_factory):
     offline = {"HF_HOME": str(tmp_path_factory.mktemp("home")), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     command = [sys.executable, "-c", LOAD, str(FOLDER)]
-    done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -80,7 +80,7 @@ def test_what_is_not_there_is_said(tmp_path):
     """The configs that `emo3d build` makes; the card quotes this sentence."""
     command = [sys.executable, "-c", MISSING, str(FOLDER)]
     done = subprocess.run(
-        command, env=os.environ | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300
+        command, env=os.environ | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=900
     )
     assert "all the data_files are invalid" in done.stdout
     assert "all the data_files are invalid" in " ".join(CARD.text.split())

@@ -40,7 +40,7 @@ def folder(tmp_path):
 
 def process(hub, home, *command, **variables):
     environment = hub.environment(home) | variables
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
 def client(hub, home, code, *arguments, **variables):

@@ -58,7 +58,7 @@ def run(lines, folder, **environment):
         [sys.executable, "-c", MAIN],
         input="\n".join(lines) + "\n",
         cwd=folder,
-        timeout=600,
+        timeout=900,
         check=False,
         capture_output=True,
         text=True,

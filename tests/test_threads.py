@@ -14,6 +14,7 @@ from emo3d import encoders
 from emo3d.encoders import MINILM, TextEncoder, load_text_encoder
 from emo3d.generation import ExpressionModel
 from emo3d.loading import loaded_once
+from hanging import HANGS
 
 WORDS = "She laughs and then, at the news from home, her face falls; he stares".split()
 SECONDS = float(os.environ.get("EMO3D_THREADS_SECONDS", 3))
@@ -64,7 +65,7 @@ def test_a_loader_asked_by_six_threads_loads_once():
 
 
 def test_other_arguments_do_not_wait():
-    inside = threading.Barrier(2, timeout=10)
+    inside = threading.Barrier(2, timeout=HANGS)
 
     @loaded_once(maxsize=2)
     def load(name):

@@ -114,7 +114,7 @@ def load(hub, home, ids, before=""):
         cwd=hub.folder,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -57,7 +57,7 @@ def in_blender(tmp_path_factory):
     write_glb(folder / "face.glb", SMILE, animation=frames, fps=24)
     write_blender_script(folder / "face.py", SMILE)
     command = [BLENDER, "-c", IN_BLENDER, folder / "face.glb", folder / "face.py"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -83,7 +83,7 @@ def browse(hub, tmp_path, code, **variables):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -14,11 +14,14 @@ from datasets_to_browse import write_built, write_table
 
 from emo3d_demo.browse import Row
 from emo3d_demo.explore import _card, _face, _picture
+from hanging import HANGS, wait_until
 from hub import Hub
 
 HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} {{ran}}"
-SHOWN_WITHIN = 60_000  # milliseconds
+SHOWN_WITHIN = 300_000  # milliseconds
 PAGE = """
+import sys
+from pathlib import Path
 import gradio as gr
 from emo3d.apps import look
 from emo3d_demo import bars, explore, panel
@@ -28,7 +31,7 @@ with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
     with gr.Tab("Explore") as tab:
         explore.explore_tab(tab, shown).success(lambda: gr.Tabs(selected="make"), None, tabs)
 page.launch(theme=look.THEME, css=look.CSS + bars.CSS + panel.CSS + explore.CSS, quiet=True, prevent_thread_lock=True)
-print(page.local_url, flush=True)
+Path(sys.argv[1]).write_text(page.local_url)
 page.block_thread()
 """
 
@@ -81,14 +84,15 @@ def url(tmp_path_factory):
     folders = {"built": write_built(folder / "built"), "hostile": write_table(folder / "hostile", hostile)}
     with Hub({(f"datasets/me/{name}", "main"): path for name, path in folders.items()}) as hub:
         environment = hub.environment(folder / "home") | {"GRADIO_TEMP_DIR": str(folder / "cache")}
-        server = subprocess.Popen(
-            [sys.executable, "-c", PAGE], env=environment, cwd=folder, stdout=subprocess.PIPE, text=True
-        )
+        address, log = folder / "address", folder / "log"
+        with log.open("w") as file:
+            command = [sys.executable, "-c", PAGE, address]
+            server = subprocess.Popen(command, env=environment, cwd=folder, stdout=file, stderr=file)
         try:
-            yield server.stdout.readline().strip()
+            yield wait_until(lambda: address.exists() and address.read_text(), server, log)
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(HANGS)
 
 
 def choose_emotion(page, emotion):

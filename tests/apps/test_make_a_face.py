@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.expressions import read_expressions
+from hanging import HANGS
 from livelink import LIVELINK_HEADER
 
 pytestmark = pytest.mark.browser
@@ -55,11 +57,10 @@ def picture(page, other_than=""):
 
 
 def wait_until(page, condition, what):
-    for _ in range(100):
-        if condition():
-            return
+    end = time.monotonic() + HANGS
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {HANGS} seconds"
         page.wait_for_timeout(200)
-    pytest.fail(f"{what}: not within 20 seconds")
 
 
 def take(page, label, within="#take"):

@@ -96,7 +96,7 @@ def run(version, arguments, folder, hub, cwd=ROOT):
     # By -c, as in an interactive session: the current folder comes first on the path of modules.
     code = f"import runpy; runpy.run_path({str(CLIENT)!r}, run_name='__main__')"
     command = [PYTHONS[version], "-W", "ignore", "-c", code, report, json.dumps(arguments, default=str)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, cwd=cwd)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, cwd=cwd)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(report.read_text("utf-8"))
 
@@ -350,7 +350,7 @@ def build_from_the_hub(hub, folder):
     code = "from emo3d.cli import main; main()"
     command = [sys.executable, "-c", code, "build", "llm-lab/Emo3D", str(folder / "out"), "--shard-size", "50KB"]
     environment = hub.environment(folder / "home")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     asked = [path.rpartition("/")[2] for method, path, _ in hub.requests if method == "GET"]
     return done, [name for name in asked if name.endswith(".zip")]
 

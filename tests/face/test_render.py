@@ -253,7 +253,7 @@ def test_drawing_survives_a_fork_after_threads():
 
     render(np.zeros((8, 51)))
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=60).shape == (2, 224, 224, 3)
+        assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=900).shape == (2, 224, 224, 3)
 
 
 def test_a_rig_by_name_and_a_size_by_keyword():

@@ -73,7 +73,7 @@ print("RESULT", type(remote).__module__.partition(".")[0], type(packaged).__modu
 
 def run(script, *arguments):
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.rpartition("RESULT ")[2]
 

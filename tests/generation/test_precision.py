@@ -92,7 +92,7 @@ def test_they_learn_in_bfloat16(models, tiny_bert):
 def test_they_need_no_package(models, tmp_path):
     models["fine-tuned"].save_pretrained(tmp_path)
     command = [sys.executable, "-c", WITHOUT_THE_PACKAGE, json.dumps([str(tmp_path), TEXTS, DTYPE])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     for answers in json.loads(done.stdout.rpartition("RESULT ")[2]).values():
         np.testing.assert_allclose(answers, models["fine-tuned"].generate(TEXTS), atol=0.01)

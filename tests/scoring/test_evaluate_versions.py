@@ -63,7 +63,7 @@ def run(tmp_path_factory, clip_folder):
         home = tmp_path_factory.mktemp("home")
         environment = os.environ | {"HF_HOME": str(home)} | ({"PYTHONPATH": str(packages)} if packages else {})
         command = [sys.executable, "-c", CLIENT, given]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1])
 

@@ -281,7 +281,7 @@ socket.socket.connect = socket.getaddrinfo = refuse
 
 def load_and_score(code, *arguments, environment):
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-2:] == ["emo3d_score", "2"]
 

@@ -211,7 +211,7 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(files, argument
         "print('torch' in sys.modules, 'datasets' in sys.modules)"
     )
     command = [sys.executable, "-c", code, "score", *arguments]
-    done = subprocess.run(command, cwd=files[0], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=files[0], capture_output=True, text=True, timeout=900, check=False)
     assert message in done.stdout, done.stdout + done.stderr
     assert done.stdout.endswith("False False\n")
 

@@ -24,7 +24,7 @@ def home(tmp_path_factory):
 def clean(tmp_path_factory):
     """A clone, which stays at its commit whatever happens in the working tree meanwhile."""
     folder = tmp_path_factory.mktemp("clean") / "emo3d"
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=60)
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=900)
     return folder
 
 

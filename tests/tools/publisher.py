@@ -11,7 +11,7 @@ PUBLISH = ROOT / "tools" / "publish.py"
 def publish(hub, home, *arguments, root=ROOT, **variables):
     command = [sys.executable, str(PUBLISH), "--namespace", "me", *map(str, arguments)]
     environment = hub.environment(home) | variables
-    return subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=900, check=False)
 
 
 def held(hub, name, branch="main"):

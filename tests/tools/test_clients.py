@@ -114,7 +114,7 @@ def run(hub, home, code, *arguments, python=sys.executable, **variables):
     command = [python, "-W", "ignore", "-c", f"{code}\nimport json; print('FOUND', json.dumps(found))", *arguments]
     environment = hub.environment(home) | variables
     done = subprocess.run(
-        list(map(str, command)), env=environment, cwd=home, capture_output=True, text=True, timeout=240, check=False
+        list(map(str, command)), env=environment, cwd=home, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.rpartition("FOUND ")[2])

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.browser
 
 
 def run(*command, env):
-    done = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, timeout=600, cwd=ROOT)
+    done = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, timeout=900, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     return done.stdout.strip()
 

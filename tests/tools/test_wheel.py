@@ -42,7 +42,7 @@ assert right < wrong, (right, wrong)
 def run(*command, cwd, **variables):
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
     command = list(map(str, command))
-    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 

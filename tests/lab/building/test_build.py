@@ -23,6 +23,7 @@ import pytest
 from datasets import load_dataset
 from faults import FAULTS, plant_all
 
+import commands
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset.builder import Emo3D
 from emo3d.emotions import EMOTIONS
@@ -314,8 +315,7 @@ def copied(release, folder, damage):
 )
 def test_a_release_of_which_no_row_can_be_read_is_an_error(release, tmp_path, damage, message):
     arguments = ["build", copied(release, tmp_path / "in", damage), tmp_path / "out"]
-    command = [sys.executable, "-c", "from emo3d.cli import main; main()", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = commands.run(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert not list(tmp_path.glob("out/*"))  # nothing that looks like a dataset

@@ -1,9 +1,9 @@
 """Corpora scored on a cluster are scored as by `score` in one process, whoever is killed on the way."""
 
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from emo3d.dataset import sample_folder
 from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, score
 from emo3d_lab.corpus import ParquetRows, score_corpus
 from emo3d_lab.corpus import score as corpus
+from hanging import HANGS, wait_until
 from hub import Hub
 from ray_nodes import nodes
 
@@ -134,16 +135,18 @@ if __name__ == "__main__":
 def start(files, cluster, out):
     folder = files[0]
     arguments = [folder / "predictions", folder / "references.parquet", out, cluster.address]
-    return subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, arguments)], stderr=subprocess.PIPE)
+    with out.with_suffix(".log").open("w") as log:
+        return subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, arguments)], stdout=log, stderr=log)
 
 
-def wait_for(out, count):
+def wait_for(out, count, driver):
     """Records of finished blocks, when there are so many."""
-    until = time.monotonic() + 100
-    while len(found := list((out / STATE).glob("*.record"))) < count:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return found
+
+    def enough():
+        records = list((out / STATE).glob("*.record"))
+        return records if len(records) >= count else None
+
+    return wait_until(enough, driver, out.with_suffix(".log"))
 
 
 def changes(folder):
@@ -153,16 +156,16 @@ def changes(folder):
 def test_the_driver_is_killed_and_then_a_node(files, expected, cluster, tmp_path):
     out = tmp_path / "out"
     driver = start(files, cluster, out)
-    wait_for(out, 4)
+    wait_for(out, 4, driver)
     driver.kill()
-    driver.wait(20)
+    assert driver.wait(HANGS) == -signal.SIGKILL
     done = {record.stem for record in (out / STATE).glob("*.record")}
     before = {name: change for name, change in changes(out / STATE).items() if name.partition(".")[0] in done}
     again = start(files, cluster, out)
-    found = wait_for(out, len(done) + 3)
+    found = wait_for(out, len(done) + 3, again)
     assert 4 <= len(before) < len(found) < 20  # of 21
     cluster.replace_one()
-    assert again.wait(120) == 0, again.stderr.read()
+    assert again.wait(HANGS) == 0, out.with_suffix(".log").read_text()
     after = changes(out)
     for name, change in before.items():  # what was finished is not done again
         assert after[f"scored-{name.partition('.')[0]}-of-00021.parquet"] == change
@@ -255,7 +258,7 @@ def test_the_command_with_files_of_the_hub(files, expected, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=900,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -35,7 +35,7 @@ def launch(folder, *arguments):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
 

@@ -333,7 +333,7 @@ def test_the_command_prints_and_writes_page_and_json(hostile, tmp_path):
         [sys.executable, "-c", "from emo3d.cli import main; main()", "inspect", hostile, *options],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

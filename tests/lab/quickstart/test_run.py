@@ -24,7 +24,7 @@ def finished(tmp_path_factory):
         [sys.executable, "-c", "from emo3d.cli import main; main()", "quickstart", "--out", str(out), *release],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     return out, done

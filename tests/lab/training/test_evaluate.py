@@ -238,7 +238,7 @@ def test_model_and_dataset_from_a_hub(tmp_path, dataset, clip_folder):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         with urllib.request.urlopen(f"{hub.url}/api/models/ns/model") as answer:

@@ -86,7 +86,7 @@ def options(settings):
 def run(arguments, folder):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HOME": str(folder / "home")}
     done = subprocess.run(
-        arguments, capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=folder
+        arguments, capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=folder
     )
     assert done.returncode == 0, done.stderr
     return done

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,6 +19,7 @@ from emo3d.expressions import read_expressions
 from emo3d.scoring import ScoreSettings
 from emo3d_lab.training import evaluate_model, write_predictions
 from emo3d_lab.training.predictions import read_descriptions
+from hanging import HANGS, wait_until
 
 SAMPLE = sample_folder() / "test.parquet"
 
@@ -124,17 +124,15 @@ def test_killed_and_run_again_it_has_the_same_bytes(tmp_path):
     def start(out, how):
         return subprocess.Popen([sys.executable, "-c", KILLED, texts, out, how], env=os.environ)
 
-    assert start(tmp_path / "whole.parquet", "at once").wait(200) == 0
+    assert start(tmp_path / "whole.parquet", "at once").wait(HANGS) == 0
     process = start(tmp_path / "killed.parquet", "slowly")
-    end = time.monotonic() + 200
-    while len(list(tmp_path.glob(".killed.parquet.*/*.parquet"))) < 2 and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_until(lambda: len(list(tmp_path.glob(".killed.parquet.*/*.parquet"))) >= 2, process)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob(".killed.parquet.*/[0-9]*.parquet")}
     assert kept
     assert not (tmp_path / "killed.parquet").exists()
-    assert start(tmp_path / "killed.parquet", "at once").wait(200) == 0
+    assert start(tmp_path / "killed.parquet", "at once").wait(HANGS) == 0
     assert (tmp_path / "killed.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert not list(tmp_path.glob(".killed*"))
 

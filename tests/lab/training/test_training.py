@@ -146,7 +146,7 @@ def test_minilm_on_the_sample_by_command(tmp_path):
         command("--model", "minilm", "--dataset", "sample", "--output", str(out), *options),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -1,14 +1,15 @@
 """What the tests here share: a few texts, and training as a command, undisturbed, or killed and resumed."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+
+import commands
+from hanging import wait_until
 
 TEXTS = [
     "a sad man",
@@ -27,27 +28,27 @@ def command(*arguments):
     return [sys.executable, "-m", "emo3d", "train", *arguments]
 
 
+def train(*arguments):
+    done = commands.run("train", *arguments)
+    assert done.returncode == 0, done.stderr
+
+
 def kill_and_resume(recipe, rows, settings, folder):
     """Train twice, the second time with a SIGKILL after the first checkpoint; both folders."""
     options = [part for setting in settings for part in ("--set", setting)]
-    run = command("--model", recipe, "--dataset", rows, *options, "--output")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    arguments = ["--model", recipe, "--dataset", str(rows), *options, "--output"]
     undisturbed, disturbed = folder / "undisturbed", folder / "disturbed"
-    subprocess.run([*run, str(undisturbed)], check=True, env=environment, capture_output=True, timeout=300)
+    train(*arguments, undisturbed)
 
-    process = subprocess.Popen(
-        [*run, str(disturbed)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    end = time.monotonic() + 120
-    while not list(disturbed.glob("checkpoint-*/trainer_state.json")):
-        assert process.poll() is None, NO_KILL
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    log = folder / "disturbed.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command(*arguments, str(disturbed)), stdout=file, stderr=file)
+    wait_until(lambda: list(disturbed.glob("checkpoint-*/trainer_state.json")), process, log)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL, NO_KILL
     assert not (disturbed / "model.safetensors").exists(), NO_KILL
     (disturbed / "checkpoint-9999").mkdir()  # a checkpoint that a kill cut short
-    subprocess.run([*run, str(disturbed), "--resume"], check=True, env=environment, capture_output=True, timeout=300)
+    train(*arguments, disturbed, "--resume")
     return undisturbed, disturbed
 
 
