@@ -22,12 +22,8 @@ def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any
         raise ValueError(_BROKEN)
     fields: dict[int, Any] = {}
     field = 0
-    while True:
-        head = data[at]
-        at += 1
-        if not head:
-            return fields, at
-        kind = head & 15
+    while head := data[at]:
+        kind, at = head & 15, at + 1
         if head >> 4:
             field += head >> 4
         else:
@@ -36,6 +32,7 @@ def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any
             fields[field] = kind == 1
         else:
             fields[field], at = _value(data, at, kind, depth)
+    return fields, at + 1
 
 
 def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
@@ -74,14 +71,11 @@ def _integer(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    byte = data[at]
-    if byte < 128:
-        return byte, at + 1
-    number = byte & 127
-    for shift in range(7, 70, 7):
-        at += 1
+    number = 0
+    for shift in range(0, 70, 7):
         byte = data[at]
-        number |= (byte & 127) << shift
+        at += 1
         if byte < 128:
-            return number, at + 1
+            return number | byte << shift, at
+        number |= (byte & 127) << shift
     raise ValueError(_BROKEN)
