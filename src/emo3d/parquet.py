@@ -142,7 +142,7 @@ def _pages_size(data: Any, chunk: _Chunk) -> int:
     at, total = chunk.start, 0
     while at < chunk.end:
         fields, length = _page_header(data, at)
-        sizes = (fields.get(2), fields.get(3))  # of the page, and as it is compressed in the file
+        sizes = (fields.get(2, -1), fields.get(3, -1))  # of the page, and as it is compressed in the file
         if not all(isinstance(size, int) and size >= 0 for size in sizes):
             raise ValueError(_BROKEN)
         total += length + sizes[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from emo3d.blendshapes import MEDIAPIPE_BLENDSHAPES, as_expressions, parse_scores
-from emo3d.containers import check_commas, find_encoding, parse_csv
+from emo3d.containers import check_commas, parse_csv
 from emo3d.dataset.archives import Archives, PictureError, open_binary
 from emo3d.dataset.tally import Problem
 from emo3d.emotions import EMOTIONS
@@ -103,8 +104,8 @@ def read_header(path: str) -> list[str]:
     name = path.rsplit("/", 1)[-1]
     with open_binary(path) as file:
         start = file.read(_HEADER_BYTES)
-        if find_encoding(start).startswith("utf-16"):
-            raise ValueError(f"{name}: expected a CSV in UTF-8, got UTF-16; save it as UTF-8")
+        if not (encoding := json.detect_encoding(start)).startswith("utf-8"):
+            raise ValueError(f"{name}: expected a CSV in UTF-8, got {encoding[:6].upper()}; save it as UTF-8")
         line, ending, _ = start.partition(b"\n")
         if b"\r" in line.rstrip(b"\r"):
             raise ValueError(f"{name}: expected lines that end in a line feed, got carriage returns; save it anew")
