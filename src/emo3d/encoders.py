@@ -171,12 +171,9 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
     source = str(folder or model_id)
     try:
         with damage_explained("text encoder", model_id):
-            with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+            with FROM_PRETRAINED:
                 tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-                model, loading = AutoModel.from_pretrained(source, revision=revision, output_loading_info=True)
-            lacking = [key for key in loading["missing_keys"] if pooling == "pooler" or not key.startswith("pooler.")]
-            if lacking:
-                raise ValueError(f"its weights lack {lacking[0]}, which would be drawn at random")
+            model = load_model(source, () if pooling == "pooler" else ("pooler.",), revision=revision)
             encoder = TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
             if folder is None and not encoder.encode(["a", "a " * 100]).embeddings.isfinite().all():
                 raise ValueError("its embeddings are not finite")
@@ -194,6 +191,16 @@ def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool
             )
         raise EncoderUnavailableError(unwritable_cache(error) or message) from error
     return encoder
+
+
+def load_model(source: str, optional: tuple[str, ...] = (), **options: Any) -> Any:
+    """Load a model of transformers; missing weights are a ValueError, but for those that begin with `optional`."""
+    with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+        model, loading = AutoModel.from_pretrained(source, output_loading_info=True, **options)
+    for key in (*loading["missing_keys"], *loading["mismatched_keys"]):
+        if not key.startswith(optional):
+            raise ValueError(f"its weights lack {key}, which would be drawn at random")
+    return model
 
 
 def check_pooling(pooling: str) -> Pooling:

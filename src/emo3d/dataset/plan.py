@@ -30,7 +30,7 @@ class Shard:
 
     @property
     def schema(self) -> str:
-        """Which columns the rows have: a key of `emo3d_lab.building.schema.FEATURES`."""
+        """A key of `emo3d_lab.building.schema.FEATURES`."""
         return self.config
 
     @property
@@ -124,7 +124,7 @@ def _columns(row: ReleaseRow) -> dict[str, Any]:
 def plan(blank: ReleaseShard, tables: Sequence[str], shard_size: int | None, places: dict[int, str]) -> list[Shard]:
     """Decide, from the tables and the archives' directories, which rows of a split go into which file.
 
-    Without `shard_size` each table makes a file, unread. In `places`, a `sample_id` has the row where it was met.
+    Without `shard_size` each table makes a file, unread. `places` says in which row a `sample_id` was met first.
     """
     if shard_size is None:
         parts = [replace(blank, table=path) for path in tables]

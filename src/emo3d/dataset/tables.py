@@ -22,7 +22,6 @@ _TEXTS = tuple(f"text_{n}" for n in (1, 2, 3))
 _IMAGES = tuple(f"img_{n}" for n in VARIANTS)
 _SCORES = tuple(f"blenshape_score_{n}" for n in VARIANTS)  # the release's spelling
 COLUMNS = ("sample_id", "prompt_type", *_TEXTS, *EMOTIONS, *_IMAGES, *_SCORES)  # of the release's CSV files
-_NULL = ("", "nan", "None")
 _HEADER_BYTES = 1 << 16
 
 
@@ -50,11 +49,11 @@ class Table:
     """A CSV file of the release, local or at an address that `fsspec` knows.
 
     Args:
-        columns: the file's name of a column -> the release's, for tables that call it otherwise; the release's columns
-            that neither the file nor this mapping has are empty.
+        columns: the file's name of a column -> the release's, for tables that call it otherwise; those that are missing
+            then are empty.
 
     Raises:
-        ValueError: a column of the release is missing, and no mapping was given; or no CSV in UTF-8 with commas.
+        ValueError: a column of the release is missing, without such a mapping; or no CSV in UTF-8 with commas.
     """
 
     def __init__(self, path: str, columns: Mapping[str, str] | None = None) -> None:
@@ -96,11 +95,7 @@ class Table:
 
 
 def read_header(path: str) -> list[str]:
-    """Read the names of a table's columns.
-
-    Raises:
-        ValueError: no CSV in UTF-8 with commas and line feeds; the message says what it is as far as it shows.
-    """
+    """Read the names of a table's columns; anything but a CSV in UTF-8 with commas and line feeds is a ValueError."""
     name = path.rsplit("/", 1)[-1]
     with open_binary(path) as file:
         start = file.read(_HEADER_BYTES)
@@ -147,7 +142,7 @@ class TableRow(NamedTuple):
 
     def value(self, column: str) -> str:
         """A cell, `""` for what stands for nothing."""
-        return "" if self.cells[column] in _NULL else self.cells[column]
+        return "" if self.cells[column] in ("nan", "None") else self.cells[column]
 
     def problem(self, kind: str, column: str, message: str, count: int = 1) -> Problem:
         """A problem of this row."""
@@ -180,18 +175,15 @@ class TableRow(NamedTuple):
     ) -> ReleaseRow:
         """Read a row that passed `check`; without archives, no picture is read.
 
-        Args:
-            report: called with each picture that is left out (as a loss of `count`).
-            absent: pictures whose archive is not there are None rather than a problem.
+        Each picture that is left out is reported as a loss of `count` rows, but for those whose archive is `absent`.
         """
         pictures = []
         for variant, name in self.names.items():
-            column = f"blenshape_score_{variant}"
+            column, image = f"blenshape_score_{variant}", None
             try:
                 expression = _expression(self.value(column))
                 column = f"img_{variant}"
-                image = None
-                if archives and not (absent and name not in archives):
+                if archives and (name in archives or not absent):
                     image = archives.read(name)
             except PictureError as error:
                 report(self.problem(error.kind, column, str(error), count))

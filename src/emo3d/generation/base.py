@@ -1,13 +1,29 @@
-"""What the generators have in common as models of transformers."""
+"""What the generators have in common: as models of transformers, and in what they answer."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
+import torch
+from torch import nn
 from transformers import MODEL_MAPPING, PretrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
 
+from emo3d.blendshapes import Space, limit_mouth_close
+from emo3d.descriptions import warn_of
+from emo3d.encoders import TextEmbeddings
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
+from emo3d.numerics import fixed_numerics
+
+_GENERATING: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
+_MODES = threading.Lock()
 
 
 class GeneratorConfig(PretrainedConfig):
@@ -38,15 +54,11 @@ class GeneratorConfig(PretrainedConfig):
 
 
 class GeneratorModel(PreTrainedModel):
-    """A model with `generate` of its own.
-
-    Attributes:
-        revision: branch, tag or commit that it was loaded at, for what else lies in its repository.
-    """
+    """A model with `generate` of its own."""
 
     base_model_prefix = "emo3d"
     _no_split_modules: Any = ()  # small: one device holds all of it
-    revision: str | None = None
+    revision: str | None = None  # that it was loaded at, for what else lies in its repository
 
     @classmethod
     def from_pretrained(cls, *args: Any, revision: str | None = None, **kwargs: Any) -> Any:
@@ -61,3 +73,54 @@ class GeneratorModel(PreTrainedModel):
     def can_generate(cls) -> bool:
         """Whether it writes tokens, as transformers means it: no."""
         return False
+
+
+@dataclass
+class ExpressionOutput(ModelOutput):
+    """What a generator's `forward` returns."""
+
+    loss: torch.Tensor | None = None  # mean squared error against the labels, a scalar; None without labels
+    expressions: torch.Tensor | None = None  # (N, 51) in 0..1, order BLENDSHAPES
+
+
+def check_width(embeddings: torch.Tensor, expected: int) -> None:
+    """Raise a ValueError unless embeddings (N, D) are as wide as the model expects."""
+    if embeddings.shape[-1] != expected:
+        raise ValueError(f"expected embeddings of {expected} numbers, got {embeddings.shape[-1]}")
+
+
+@contextlib.contextmanager
+def generating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards the model is in the mode it was in."""
+    with _MODES:  # of calls that overlap, the first one takes the mode and the last one restores it
+        calls, training = _GENERATING.get(model, (0, model.training))
+        _GENERATING[model] = calls + 1, training
+        model.eval()
+    try:
+        with torch.inference_mode(), fixed_numerics(next(model.parameters()).device):
+            yield
+    finally:
+        with _MODES:
+            calls, training = _GENERATING.pop(model)
+            if calls > 1:
+                _GENERATING[model] = calls - 1, training
+            else:
+                model.train(training)
+
+
+def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
+    """Embeddings (N, D) of descriptions; a warning says how many lost their end or are hardly known."""
+    warn_of(len(encoded.embeddings), encoded.truncated, encoded.foreign)
+    return encoded.embeddings
+
+
+def as_answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
+    """Expressions (N, 51) in `space` as an array (N, 51) float32 in the target space; see `limit_mouth_close`."""
+    scores = expressions.float().cpu().numpy()
+    if space == "weights":
+        limit_mouth_close(scores)
+    if target == space:
+        return scores
+    from emo3d.face.calibration import to_readings, to_weights
+
+    return to_readings(scores) if target == "reading" else to_weights(scores)
