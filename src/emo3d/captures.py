@@ -8,7 +8,7 @@ iFacialMocap's datagrams (`name-percent|...|=head#...`; https://www.ifacialmocap
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from emo3d.blendshapes import Space, check_space
@@ -28,14 +28,23 @@ class Capture(NamedTuple):
 
 def read_document(document: Any) -> Capture:
     """Read a JSON document; one of no format above becomes rows as it stands, a broken one is a ValueError."""
-    if isinstance(document, Mapping):
-        for keys, reader in _FORMATS.items():
-            if keys <= document.keys():
-                return reader(document)
-        faces = _faces(document)
-        rows = [document] if faces is None else faces
-    else:
-        rows = [document] if _is_face(document) else document
+    match document:
+        case {"expressions": rows}:
+            space = check_space(document["space"]) if "space" in document else None
+            return Capture(list(map(read_row, rows)) if isinstance(rows, list) else rows, space)
+        case {"facsNames": names, "weightMat": frames}:
+            fps = document.get("exportFps")
+            fps = float(fps) if isinstance(fps, (int, float)) and 0 < fps < 1e6 else None
+            return Capture(_frames(names, frames), "weights", fps)
+        case {"names": names, "frames": frames}:
+            if not isinstance(frames, list) or not all(isinstance(frame, Mapping) for frame in frames):
+                raise ValueError("expected a list of frames with weights")
+            rows = _frames(names, [frame.get("weights") for frame in frames])
+            times = [frame.get("time") for frame in frames]
+            has_times = all(isinstance(time, (int, float)) for time in times)
+            return Capture(rows, "weights", frame_rate(times) if has_times else None)
+    if (rows := _faces(document)) is None:
+        rows = [document] if isinstance(document, Mapping) or _is_face(document) else document
     if not isinstance(rows, list):
         return Capture(rows)
     return Capture(list(map(read_row, rows)), "reading" if any(_is_face(_inside(row)) for row in rows) else None)
@@ -93,35 +102,6 @@ def frame_rate(times: Sequence[float | None]) -> float | None:
     return round((len(times) - 1) / (times[-1] - times[0]), 3)
 
 
-def _ours(document: Mapping[str, Any]) -> Capture:
-    space = check_space(document["space"]) if "space" in document else None
-    rows = document["expressions"]
-    return Capture(list(map(read_row, rows)) if isinstance(rows, list) else rows, space)
-
-
-def _audio2face(document: Mapping[str, Any]) -> Capture:
-    fps = document.get("exportFps")
-    rows = _frames(document["facsNames"], document["weightMat"])
-    return Capture(rows, "weights", float(fps) if isinstance(fps, (int, float)) and 0 < fps < 1e6 else None)
-
-
-def _beat(document: Mapping[str, Any]) -> Capture:
-    frames = document["frames"]
-    if not isinstance(frames, list) or not all(isinstance(frame, Mapping) for frame in frames):
-        raise ValueError("expected a list of frames with weights")
-    rows = _frames(document["names"], [frame.get("weights") for frame in frames])
-    times = [frame.get("time") for frame in frames]
-    has_times = all(isinstance(time, (int, float)) for time in times)
-    return Capture(rows, "weights", frame_rate(times) if has_times else None)
-
-
-_FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {  # by the keys of a document
-    frozenset({"expressions"}): _ours,
-    frozenset({"facsNames", "weightMat"}): _audio2face,
-    frozenset({"names", "frames"}): _beat,
-}
-
-
 def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("expected a list of names")
@@ -140,17 +120,16 @@ def _by_name(names: Sequence[str], scores: Sequence[Any], number: int) -> dict[s
     return dict(zip(names, scores, strict=True))
 
 
-def _faces(result: Mapping[str, Any]) -> list[Any] | None:
-    faces = result.get("faceBlendshapes", result.get("face_blendshapes"))
+def _faces(result: Any) -> list[Any] | None:
+    faces = result.get("faceBlendshapes", result.get("face_blendshapes")) if isinstance(result, Mapping) else None
     return faces if isinstance(faces, list) else None
 
 
 def _is_face(value: Any) -> bool:
     """Whether something is MediaPipe's categories of one face."""
+    items = value if isinstance(value, list) and value else [None]
     keys = {"category_name", "categoryName", "index"}
-    if not isinstance(value, list) or not value:
-        return False
-    return all(isinstance(item, Mapping) and "score" in item and not keys.isdisjoint(item) for item in value)
+    return all(isinstance(item, Mapping) and "score" in item and not keys.isdisjoint(item) for item in items)
 
 
 def _face(categories: Sequence[Mapping[str, Any]]) -> dict[str, Any] | list[Any]:

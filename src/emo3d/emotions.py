@@ -29,9 +29,7 @@ def as_intensities(values: Any) -> np.ndarray:
         >>> as_intensities({"sadness": 0.9, "neutral": 0.2}).sum()
         np.float64(1.1)
     """
-    if isinstance(values, Mapping):
-        values = [values]
-    rows = list(values)
+    rows: list[Any] = [values] if isinstance(values, Mapping) else list(values)
     if not rows:
         raise ValueError("expected at least one row of intensities, got an empty batch")
     if np.ndim(rows[0]) == 0 and not isinstance(rows[0], Mapping):

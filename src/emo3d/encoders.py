@@ -39,7 +39,7 @@ _FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_t
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Embeddings of descriptions."""
+    """Embeddings of N descriptions."""
 
     embeddings: torch.Tensor  # (N, D) float32, on the encoder's device
     truncated: int  # descriptions that were longer than the encoder's window and lost their end

@@ -10,8 +10,7 @@ from pathlib import Path
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES, MEDIAPIPE_BLENDSHAPES
 from emo3d.documents import read_json
 
-KNOWN: tuple[str, ...] = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")
-"""Every name that a blendshape may have: the 51 of an expression, `_neutral` (MediaPipe) and `tongueOut` (ARKit)."""
+KNOWN: tuple[str, ...] = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")  # every name that a blendshape may have
 
 Names = Mapping[str, str | None]
 """A mapping of the user's own: a name as a file has it -> one of `KNOWN`, or None where it is no blendshape."""
@@ -50,10 +49,8 @@ def blendshape_name(name: str, names: Names | None = None) -> str | None:
     """Return the name of `KNOWN` that a name in a file means, or None where it means no blendshape.
 
     Understood are any case, `Left` / `Right`, `_L` / `_R`, `.L` / `.R`, `_left` / `_right`, snake_case, and a prefix
-    that ends in a dot, a colon or underscores (`blendShape1.`, `head:`, `BS_node.`, `head__`). `names` comes first.
-
-    Raises:
-        ValueError: the mapping leads to a name that is no blendshape.
+    that ends in a dot, a colon or underscores (`blendShape1.`, `head:`, `BS_node.`, `head__`). `names` comes first; if
+    it leads to no blendshape, that is a ValueError.
 
     Example:
         >>> blendshape_name("blendShape1.mouth_smile_l"), blendshape_name("EyeBlink.R"), blendshape_name("headYaw")

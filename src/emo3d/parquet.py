@@ -20,6 +20,7 @@ LARGEST = 256 * 2**20
 
 _BROKEN = "expected a Parquet file, got one whose footer or page headers are broken"
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 8}
+_TEXTS = ("string", "large_string", "binary", "large_binary")
 _ROWS = 2**16  # rows of a batch
 _SLACK = 2**16  # bytes that a column of a row group may have beyond what its footer says
 _LONGEST_FOOTER = 2**24  # bytes, of about 300 for each column of a row group; 4 s
@@ -107,9 +108,6 @@ def check_size(
     Args:
         columns: to be read, by their names at the top of the schema.
         groups: row groups to be read; all of them when None.
-
-    Raises:
-        ValueError: more than that; the message has both numbers.
     """
     total = 0
     for chunk in _chunks(file, columns, groups):
@@ -126,11 +124,7 @@ def check_size(
 def check_pages(source: Any, file: parquet.ParquetFile, columns: Sequence[str]) -> None:
     """Refuse a file whose pages have more bytes than its footer says, so that what `check_size` goes by is true.
 
-    Args:
-        source: the path or file object that `file` was opened from.
-
-    Raises:
-        ValueError: that, or a page header that cannot be read.
+    `source` is the path or file object that `file` was opened from.
     """
     with open(source, "rb") if isinstance(source, (str, Path)) else nullcontext(source) as data:
         for chunk in _chunks(file, columns):
@@ -165,15 +159,12 @@ def _page_header(data: Any, at: int) -> tuple[dict[int, Any], int]:
 def read_columns(
     source: Any, columns: Sequence[str] | Callable[[list[str]], Sequence[str]], *, largest: int = LARGEST
 ) -> pa.Table:
-    """Read some columns of a Parquet file, and nothing of the others.
+    """Read some columns of a Parquet file, and nothing of the others; the metadata of its schema comes with them.
 
     Args:
         source: a path, or a file object.
         columns: their names; or a function that picks them from the names that the file has.
         largest: bytes that they may have in memory.
-
-    Returns:
-        A PyArrow table, with the metadata of the file's schema.
 
     Raises:
         FileNotFoundError: no such file.
@@ -196,7 +187,7 @@ def read_columns(
         check_size(file, names, largest=largest)
         check_pages(source, file, names)
         # One long text that all rows repeat stays a dictionary until it is known what the column would have.
-        texts = [name for name in names if _is_text(schema.field(name).type)]
+        texts = [name for name in names if str(schema.field(name).type) in _TEXTS]
         rows = batch_rows(file, [name for name in names if name not in texts], largest)
     batches, total = [], 0
     with open_parquet(source, read_dictionary=texts) as file:
@@ -210,12 +201,6 @@ def read_columns(
         empty = pa.schema([schema.field(name) for name in names])
         table = pa.Table.from_batches(batches, batches[0].schema if batches else empty)
     return table.replace_schema_metadata(schema.metadata)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    from pyarrow import types
-
-    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
 
 
 def _dense_size(array: pa.Array) -> int:

@@ -20,12 +20,9 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
-"""What is opened unless more is asked for (`MORE_FORMATS`)."""
-
 MORE_FORMATS: tuple[str, ...] = (*FORMATS, "GIF", "BMP", "TIFF")
 
-LARGEST = 50_000_000
-"""Pixels of a picture that is opened."""
+LARGEST = 50_000_000  # pixels of a picture that is opened
 
 
 class LargePictureError(ValueError):
@@ -40,7 +37,7 @@ def open_picture(
     longest: int | None = None,
     check: Callable[[Image.Image], None] | None = None,
 ) -> Image.Image:
-    """Open and decode a picture, turned as its EXIF says.
+    """Open and decode a picture in the mode of its file, turned as its EXIF says.
 
     Args:
         source: a path, the bytes of a file, or a PIL image, which is turned too (its EXIF says so only once).
@@ -48,9 +45,6 @@ def open_picture(
         largest: pixels.
         longest: pixels of the longer side, to which a larger picture is reduced, at less cost than decoding it whole.
         check: called with the picture before it is decoded, to raise what it likes.
-
-    Returns:
-        A PIL image in the mode of the file, without a file behind it.
 
     Raises:
         ValueError: not such a picture, a damaged one, or one with more pixels (`LargePictureError`).
@@ -139,8 +133,7 @@ def check_pictures(pictures: Any) -> Sequence[Any]:
     return pictures
 
 
-def _is_embedded(value: Any) -> bool:
-    """Whether this is a picture as `datasets.Image(decode=False)` gives it."""
+def _is_embedded(value: Any) -> bool:  # as `datasets.Image(decode=False)` does
     return isinstance(value, Mapping) and set(value) == {"bytes", "path"}
 
 
