@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,7 +17,7 @@ from torch import nn
 from transformers import MODEL_MAPPING, PretrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from emo3d.blendshapes import Space, limit_mouth_close
+from emo3d.blendshapes import Space, check_space, limit_mouth_close
 from emo3d.descriptions import warn_of
 from emo3d.encoders import TextEmbeddings
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
@@ -74,6 +75,32 @@ class GeneratorModel(PreTrainedModel):
         """Whether it writes tokens, as transformers means it: no."""
         return False
 
+    def _check_width(self, embeddings: torch.Tensor) -> None:
+        if embeddings.shape[-1] != (width := self.config.embedding_size):
+            raise ValueError(f"expected embeddings of {width} numbers, got {embeddings.shape[-1]}")
+
+    @contextlib.contextmanager
+    def _generating(self, space: Space | None) -> Iterator[Callable[[torch.Tensor], np.ndarray]]:
+        """Evaluation mode without gradients, and in float32; afterwards the model is in the mode it was in.
+
+        What it gives makes the model's expressions (N, 51) an array (N, 51) float32 in `space`, its own by default.
+        """
+        target = check_space(space or self.config.space)
+        with _MODES:  # of calls that overlap, the first one takes the mode and the last one restores it
+            calls, training = _GENERATING.get(self, (0, self.training))
+            _GENERATING[self] = calls + 1, training
+            self.eval()
+        try:
+            with torch.inference_mode(), fixed_numerics(next(self.parameters()).device):
+                yield functools.partial(_answer, space=self.config.space, target=target)
+        finally:
+            with _MODES:
+                calls, training = _GENERATING.pop(self)
+                if calls > 1:
+                    _GENERATING[self] = calls - 1, training
+                else:
+                    self.train(training)
+
 
 @dataclass
 class ExpressionOutput(ModelOutput):
@@ -83,39 +110,13 @@ class ExpressionOutput(ModelOutput):
     expressions: torch.Tensor | None = None  # (N, 51) in 0..1, order BLENDSHAPES
 
 
-def check_width(embeddings: torch.Tensor, expected: int) -> None:
-    """Raise a ValueError unless embeddings (N, D) are as wide as the model expects."""
-    if embeddings.shape[-1] != expected:
-        raise ValueError(f"expected embeddings of {expected} numbers, got {embeddings.shape[-1]}")
-
-
-@contextlib.contextmanager
-def generating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; afterwards the model is in the mode it was in."""
-    with _MODES:  # of calls that overlap, the first one takes the mode and the last one restores it
-        calls, training = _GENERATING.get(model, (0, model.training))
-        _GENERATING[model] = calls + 1, training
-        model.eval()
-    try:
-        with torch.inference_mode(), fixed_numerics(next(model.parameters()).device):
-            yield
-    finally:
-        with _MODES:
-            calls, training = _GENERATING.pop(model)
-            if calls > 1:
-                _GENERATING[model] = calls - 1, training
-            else:
-                model.train(training)
-
-
-def embeddings_of(encoded: TextEmbeddings) -> torch.Tensor:
+def embeddings_of(texts: TextEmbeddings) -> torch.Tensor:
     """Embeddings (N, D) of descriptions; a warning says how many lost their end or are hardly known."""
-    warn_of(len(encoded.embeddings), encoded.truncated, encoded.foreign)
-    return encoded.embeddings
+    warn_of(len(texts.embeddings), texts.truncated, texts.foreign)
+    return texts.embeddings
 
 
-def as_answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
-    """Expressions (N, 51) in `space` as an array (N, 51) float32 in the target space; see `limit_mouth_close`."""
+def _answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
     scores = expressions.float().cpu().numpy()
     if space == "weights":
         limit_mouth_close(scores)

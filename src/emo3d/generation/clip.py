@@ -12,15 +12,7 @@ from torch import nn
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
-from emo3d.generation.base import (
-    ExpressionOutput,
-    GeneratorConfig,
-    GeneratorModel,
-    as_answer,
-    check_width,
-    embeddings_of,
-    generating,
-)
+from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, embeddings_of
 from emo3d.pictures import check_pictures, read_picture
 
 
@@ -125,7 +117,7 @@ class ClipExpressionModel(BackboneModel):
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor | None = None) -> ExpressionOutput:
         """Map embeddings (N, D), as `embed` gives them, to expressions; labels (N, 51) are in the model's space."""
-        check_width(embeddings, self.config.embedding_size)
+        self._check_width(embeddings)
         expressions = self.network(embeddings.to(self.dtype))
         loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
         return ExpressionOutput(loss=loss, expressions=expressions)
@@ -142,7 +134,5 @@ class ClipExpressionModel(BackboneModel):
 
         `embed` says more of the arguments and errors, `ExpressionModel.generate` of `space` and mouthClose.
         """
-        target = check_space(space or self.config.space)
-        with generating(self):
-            embeddings = self.embed(descriptions, pictures, batch_size)
-            return as_answer(self(embeddings).expressions, self.config.space, target)
+        with self._generating(space) as answer:
+            return answer(self(self.embed(descriptions, pictures, batch_size)).expressions)

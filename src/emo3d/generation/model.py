@@ -14,15 +14,7 @@ from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
 from emo3d.encoders import MINILM, Pooling, TextEncoder, check_pooling, embed_tokens, load_text_encoder
-from emo3d.generation.base import (
-    ExpressionOutput,
-    GeneratorConfig,
-    GeneratorModel,
-    as_answer,
-    check_width,
-    embeddings_of,
-    generating,
-)
+from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, embeddings_of
 from emo3d.loading import FROM_PRETRAINED
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
@@ -137,7 +129,7 @@ class ExpressionModel(GeneratorModel):
                 embeddings = embed_tokens(encoder, input_ids, attention_mask, config.pooling, config.normalize)
         elif embeddings is None or input_ids is not None:
             raise ValueError("expected either embeddings or input_ids")
-        check_width(embeddings, config.embedding_size)
+        self._check_width(embeddings)
         expressions = torch.sigmoid(self.head(embeddings.to(self.dtype)))
         loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
         return ExpressionOutput(loss=loss, expressions=expressions)
@@ -175,10 +167,9 @@ class ExpressionModel(GeneratorModel):
             ValueError: no descriptions, or one that is blank; the message names the row. An unknown space.
             EncoderUnavailableError: the encoder cannot be loaded.
         """
-        target = check_space(space or self.config.space)
-        with generating(self):
+        with self._generating(space) as answer:
             embeddings = embeddings_of(self.text_encoder().encode(descriptions, batch_size))
-            return as_answer(self(embeddings=embeddings).expressions, self.config.space, target)
+            return answer(self(embeddings=embeddings).expressions)
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

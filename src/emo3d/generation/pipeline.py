@@ -105,24 +105,17 @@ class ExpressionPipeline(Pipeline):
             answers = [answer | face for answer, face in zip(answers, faces, strict=True)]
         return answers[0] if expressions.ndim == 1 else answers
 
-    def get_iterator(
-        self,
-        inputs: Any,
-        num_workers: int,
-        batch_size: int,
-        preprocess_params: dict,
-        forward_params: dict,
-        postprocess_params: dict,
-    ) -> PipelineIterator:
+    def get_iterator(self, inputs: Any, num_workers: int, batch_size: int, *parameters: dict) -> PipelineIterator:
         """Work through inputs in batches; transformers' own way joins nothing but what a tokenizer can pad."""
+        preprocess, forward, postprocess = parameters  # of these three steps
         kind = PipelineDataset if hasattr(inputs, "__len__") else PipelineIterator
         if kind is PipelineIterator and num_workers:
             logger.warning("an iterator cannot be shared by workers: it is read without, num_workers=0")
             num_workers = 0  # each of several would go through all of it
-        rows = kind(inputs, self.preprocess, preprocess_params)
+        rows = kind(inputs, self.preprocess, preprocess)
         batches = DataLoader(rows, batch_size=batch_size, num_workers=num_workers, collate_fn=_join)
-        outputs = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=batch_size)
-        return PipelineIterator(outputs, self.postprocess, postprocess_params)
+        outputs = PipelineIterator(batches, self.forward, forward, loader_batch_size=batch_size)
+        return PipelineIterator(outputs, self.postprocess, postprocess)
 
     def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
         """Save the model, whose folder has all that the pipeline needs."""

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, mse_loss
 
-from emo3d.blendshapes import BLENDSHAPES, Space, check_space
-from emo3d.generation.base import ExpressionOutput, as_answer, check_width, generating
+from emo3d.blendshapes import BLENDSHAPES, Space
+from emo3d.generation.base import ExpressionOutput
 from emo3d.generation.clip import BackboneConfig, BackboneModel
 
 
@@ -104,7 +104,7 @@ class VaeClipModel(BackboneModel):
             ("picture", picture_embeddings, self.config.picture_weight),
         ):
             if embeddings is not None:
-                check_width(embeddings, self.config.embedding_size)
+                self._check_width(embeddings)
                 terms[name] = 1 - cosine_similarity(latent, embeddings.to(latent)).mean()
                 loss = loss + weight * terms[name]
         return VaeClipOutput(loss=loss, expressions=expressions, latent=latent, terms=terms)
@@ -137,19 +137,17 @@ class VaeClipModel(BackboneModel):
         Returns:
             (N, 51) for one sample of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`.
         """
-        target = check_space(space or self.config.space)
         if num_return_sequences < 1:
             raise ValueError(f"expected num_return_sequences of 1 or more, got {num_return_sequences}")
         if not temperature >= 0:
             raise ValueError(f"expected a temperature of 0 or more, got {temperature}")
-        with generating(self):
+        with self._generating(space) as answer:
             embeddings = self.config.embedding_scale * self.embed(descriptions, pictures, batch_size)
-            check_width(embeddings, self.config.embedding_size)
+            self._check_width(embeddings)
             shape = (num_return_sequences, self.config.embedding_size)
             noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(embeddings)
             noise[0] = 0
             spread = temperature * embeddings.square().mean(dim=1).sqrt()  # of one component
             latent = embeddings[:, None] + spread[:, None, None] * noise
-            expressions = self.decoder(latent.flatten(end_dim=1).to(self.dtype))
-            scores = as_answer(expressions, self.config.space, target)
+            scores = answer(self.decoder(latent.flatten(end_dim=1).to(self.dtype)))
         return scores if num_return_sequences == 1 else scores.reshape(len(embeddings), -1, len(BLENDSHAPES))
