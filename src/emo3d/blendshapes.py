@@ -112,15 +112,15 @@ def as_expressions(
 
         order, scores = read_form(values, layout, names)
     fit = fit_scores(scores, scale, clip)
-    for row, column in np.argwhere(fit.refused)[:1]:
+    for row, column in np.argwhere(fit.invalid)[:1]:
         got = f"{order[column]} = {scores[row, column]:g} in row {row}"
         raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fit.advice}")
-    if count := np.count_nonzero(fit.clipped):
-        out = np.where(fit.clipped, np.maximum(scores - scale, -scores), 0)
+    if count := np.count_nonzero(fit.outliers):
+        out = np.where(fit.outliers, np.maximum(scores - scale, -scores), 0)
         row, column = map(int, np.unravel_index(out.argmax(), out.shape))
         logger.warning(
             "clipped %d scores of %d rows to 0..1; the furthest was %s = %.8g in row %d",
-            *(count, np.count_nonzero(fit.clipped.any(axis=1)), order[column], scores[row, column], row),
+            *(count, np.count_nonzero(fit.outliers.any(axis=1)), order[column], scores[row, column], row),
         )
     for column, name in enumerate(order):
         rows = np.flatnonzero(fit.scores[:, column])

@@ -12,16 +12,16 @@ TOLERANCE = 0.02
 """How far below 0 or above 1 a score may lie to be clipped unasked; public phone takes have 1.00985 and -2e-08."""
 
 
-class Fitted(NamedTuple):
+class Fit(NamedTuple):
     """Scores within 0..1, float64, and of the same shape which of them are changed or not."""
 
     scores: np.ndarray
-    clipped: np.ndarray  # True where a score was clipped
-    refused: np.ndarray  # True where one is out by more than is clipped, or no finite number; it is left as it was
+    outliers: np.ndarray  # True where a score is clipped
+    invalid: np.ndarray  # True where one is out by more than is clipped, or no finite number; it is left as it was
     advice: str  # for a message: another scale, or clipping
 
 
-def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fitted:
+def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fit:
     """Bring scores of any shape into 0..1; `clip` clips all finite ones, not only those out by up to `TOLERANCE`.
 
     Raises:
@@ -30,15 +30,15 @@ def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fitt
     if not (np.isscalar(scale) and isinstance(scale, (int, float)) and 0 < scale < np.inf):
         raise ValueError(f"expected a scale above 0, for example 100 for percent, got {scale!r}")
     scores = np.asarray(scores, np.float64) / scale
-    refused = ~((scores >= -TOLERANCE) & (scores <= 1 + TOLERANCE))  # NaN compares false
+    invalid = ~((scores >= -TOLERANCE) & (scores <= 1 + TOLERANCE))  # NaN compares false
     percent = (scores > 1 + TOLERANCE).sum() > 0.1 * np.count_nonzero(scores) and 2 < scores.max() <= 102
     if clip and not percent:
-        refused = ~np.isfinite(scores)
+        invalid = ~np.isfinite(scores)
     advice = "clip=True (--clip) clips it"
     if percent:
         advice = f"the scores go up to {scores.max():g}: if they are percent, pass scale=100 (--scale 100)"
-    clipped = ((scores < 0) | (scores > 1)) & ~refused
-    return Fitted(np.where(refused, scores, scores.clip(0, 1)), clipped, refused, advice)
+    outliers = ((scores < 0) | (scores > 1)) & ~invalid
+    return Fit(np.where(invalid, scores, scores.clip(0, 1)), outliers, invalid, advice)
 
 
 def whole_number(name: str, value: Any) -> int:

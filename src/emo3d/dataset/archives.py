@@ -157,13 +157,13 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
+def _unpack(content: bytes, info: zipfile.ZipInfo) -> bytes:
     if info.compress_type == zipfile.ZIP_BZIP2:
-        return bz2.BZ2Decompressor().decompress(packed, info.file_size)
+        return bz2.BZ2Decompressor().decompress(content, info.file_size)
     if info.compress_type != zipfile.ZIP_LZMA:
         raise NotImplementedError(f"compressed by method {info.compress_type}, expected deflate, bzip2, LZMA or none")
-    (size,) = struct.unpack_from("<H", packed, 2)
-    alone = packed[4 : 4 + size] + info.file_size.to_bytes(8, "little") + packed[4 + size :]  # as a .lzma file has it
+    (size,) = struct.unpack_from("<H", content, 2)
+    alone = content[4 : 4 + size] + info.file_size.to_bytes(8, "little") + content[4 + size :]  # as a .lzma file has it
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY).decompress(alone, info.file_size)
 
 

@@ -138,10 +138,10 @@ def _cut(
     for row in table.rows():
         if not rows:
             part = replace(part, offset=row.offset, first=row.number)
-        here = f"{row.table} row {row.number}"
+        place = f"{row.table} row {row.number}"
         with suppress(ValueError):  # a sample_id that is no number, which is a problem when the row is read
-            if (place := places.setdefault(int(row.cells["sample_id"]), here)) != here:
-                duplicates[row.number] = place
+            if (first := places.setdefault(int(row.cells["sample_id"]), place)) != place:
+                duplicates[row.number] = first
         if blank.archives:
             size += sum(map(archives.size, row.names.values()))
         else:  # about what texts and scores take in Parquet

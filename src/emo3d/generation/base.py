@@ -66,9 +66,9 @@ class GeneratorModel(PreTrainedModel):
         """Load a model; see `PreTrainedModel.from_pretrained`."""
         if revision is not None:
             kwargs["revision"] = revision
-        loaded = super().from_pretrained(*args, **kwargs)
-        (loaded[0] if isinstance(loaded, tuple) else loaded).revision = revision  # transformers 5 keeps it nowhere
-        return loaded
+        model = super().from_pretrained(*args, **kwargs)
+        (model[0] if isinstance(model, tuple) else model).revision = revision  # transformers 5 keeps it nowhere
+        return model
 
     @classmethod
     def can_generate(cls) -> bool:

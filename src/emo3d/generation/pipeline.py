@@ -74,10 +74,10 @@ class ExpressionPipeline(Pipeline):
 
     def _sanitize_parameters(self, **options: Any) -> tuple[dict, dict, dict]:
         face_options = {name: options.pop(name) for name in _FACE_OPTIONS if name in options}
-        accepted = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
+        names = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
         for name in options:
-            if name not in accepted:
-                expected = ", ".join([*accepted, *_FACE_OPTIONS])
+            if name not in names:
+                expected = ", ".join([*names, *_FACE_OPTIONS])
                 raise ValueError(f"expected options of {expected} with {type(self.model).__name__}, got {name}")
         return {}, options, face_options | {name: options[name] for name in ("space",) if name in options}
 
