@@ -10,9 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LARGEST = 256 * 2**20
-"""Bytes of a JSON file that are read; a take of an hour at 60 frames a second has half of it."""
-
+LARGEST = 256 * 2**20  # bytes of a file that are read; a take of an hour at 60 frames a second has half of it
 _LONG_NUMBER = re.compile(r"\d{19}|[eE]\+?\d{3}")  # may be an integer beyond 64 bits, or a float beyond its range
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which needs its other half
 

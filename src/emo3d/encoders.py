@@ -31,9 +31,7 @@ from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
 
-SAVER_KEYS = ("_name_or_path", "transformers_version")
-"""Entries of a configuration that say who saved it, and move nothing."""
-
+SAVER_KEYS = ("_name_or_path", "transformers_version")  # of a configuration: who saved it, which moves nothing
 _FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from emo3d.loading import loaded_once
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Digest of the Hub's `model.safetensors`, which the package's copy must match."""
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of the Hub's model.safetensors
 
 
 class EncoderUnavailableError(OSError):
-    """An encoder that is neither in the Hub's local cache nor to be had from the Hub now."""
+    """An encoder that is neither in the Hub's local cache nor comes from the Hub now."""
 
 
 @loaded_once(maxsize=1)

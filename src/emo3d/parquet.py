@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
-LARGEST = 256 * 2**20
-"""Bytes that the columns asked for may have in memory; a million expressions in float32 have 204 MB."""
-
+LARGEST = 256 * 2**20  # bytes that columns may have in memory; a million expressions in float32 have 204 MB
 _BROKEN = "expected a Parquet file, got one whose footer or page headers are broken"
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 8}
 _TEXTS = ("string", "large_string", "binary", "large_binary")

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+# How far below 0 or above 1 a score may lie to be clipped unasked; public phone takes have 1.00985 and -2e-08.
 TOLERANCE = 0.02
-"""How far below 0 or above 1 a score may lie to be clipped unasked; public phone takes have 1.00985 and -2e-08."""
 
 
 class Fit(NamedTuple):

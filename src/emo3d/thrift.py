@@ -18,8 +18,6 @@ def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any
         IndexError: it does not end within the data.
         ValueError: no such struct, or one that is nested too deep.
     """
-    if depth > _DEEPEST:
-        raise ValueError(_BROKEN)
     fields: dict[int, Any] = {}
     field = 0
     while head := data[at]:
@@ -36,6 +34,8 @@ def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any
 
 
 def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    if depth > _DEEPEST:
+        raise ValueError(_BROKEN)
     if kind in (4, 5, 6):
         return _integer(data, at)
     if kind == 8:
@@ -44,25 +44,19 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
     if kind == 12:
         return read_struct(data, at, depth + 1)
     if kind in (9, 10):  # a list, or a set
-        return _list(data, at, depth + 1)
+        head, values = data[at], []
+        count, at = (head >> 4, at + 1) if head < 0xF0 else _varint(data, at + 1)
+        for _ in range(count):
+            value, at = _value(data, at, head & 15, depth + 1)
+            if at > len(data):
+                raise IndexError(_BROKEN)
+            values.append(value)
+        return values, at
     if kind in (1, 2, 3):  # bools in a list have a byte each
         return data[at], at + 1
     if kind == 7:
         return None, at + 8
     raise ValueError(_BROKEN)
-
-
-def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
-    if depth > _DEEPEST:
-        raise ValueError(_BROKEN)
-    head, values = data[at], []
-    count, at = (head >> 4, at + 1) if head < 0xF0 else _varint(data, at + 1)
-    for _ in range(count):
-        value, at = _value(data, at, head & 15, depth)
-        if at > len(data):
-            raise IndexError(_BROKEN)
-        values.append(value)
-    return values, at
 
 
 def _integer(data: bytes, at: int) -> tuple[int, int]:

@@ -58,13 +58,8 @@ class HubBackbone(BatchEncoder):
         self.model, self.tokenizer = model.eval(), tokenizer
         self.preprocess = Preprocess.from_processor(image_processor)
         self.id, self.revision = id, revision
-        self.dtype = str(model.dtype).removeprefix("torch.")
+        self.device, self.dtype = model.device, str(model.dtype).removeprefix("torch.")
         self.image_size = self.preprocess.output_size
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self.model.device
 
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
@@ -84,7 +79,7 @@ class HubBackbone(BatchEncoder):
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32, as `encode_texts`."""
         with torch.inference_mode(), fixed_numerics(self.device):
-            pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
+            pixels = self.preprocess(pictures, self.device, self.model.dtype)
             return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
 

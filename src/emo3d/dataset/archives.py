@@ -18,10 +18,8 @@ from typing import IO, NamedTuple
 
 from emo3d.pictures import LargePictureError, identify_picture
 
-MAX_PIXELS = 4096 * 4096
-"""Pictures with more are refused; the published ones have 1024 x 1024."""
-
-_MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
+MAX_PIXELS = 4096 * 4096  # of one picture: the published ones have 1024 x 1024
+_MAX_BYTES = 64 << 20  # the published ones have about 0.15 MB
 _LZMA_MEMORY = 128 << 20  # of a decoder, whose header may ask for 4 GB
 _DAMAGE = (  # what `zipfile` raises for damaged, encrypted and unknown archives
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError),

@@ -17,8 +17,7 @@ from emo3d.dataset.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-SHARD_SIZE = 500 * 10**6
-"""Bytes of a Parquet file, about."""
+SHARD_SIZE = 500 * 10**6  # bytes of a Parquet file, about
 
 
 @dataclass

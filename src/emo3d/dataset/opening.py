@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from emo3d.parquet import LARGEST, check_size, open_parquet
 
 def sample_folder() -> Path:
     """Where the embedded sample lies: `train.parquet`, `validation.parquet` and `test.parquet`."""
-    folder = Path(str(resources.files("emo3d") / "assets" / "sample"))
+    folder = Path(__file__).parents[1] / "assets" / "sample"
     if not (folder / "train.parquet").is_file():
         raise FileNotFoundError(f"expected the embedded sample in {folder}; `emo3d sample` makes it")
     return folder

@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 PRIMITIVE = "primitive_emotions.csv"
 SPLIT_FILES = {"train": "train_data.csv", "validation": "val_data.csv", "test": "test_data.csv"}
-"""Split -> CSV file of the release."""
 
 
 def read_release(

@@ -11,8 +11,8 @@ from safetensors import safe_open
 
 from emo3d.documents import read_json
 
+# In a configuration: the largest number (a vocabulary, say), the most layers, and the longest list.
 WIDEST, DEEPEST, LONGEST = 2_000_000, 64, 1024
-"""In a configuration: the largest number (a vocabulary, say), the most layers, and the longest list."""
 
 
 def check_numbers(config: Mapping[str, Any], name: str, widest: int = WIDEST, deepest: int = DEEPEST) -> None:
