@@ -84,12 +84,12 @@ def test_a_footer_is_read_as_pyarrow_reads_it(tmp_path):
     with open_parquet(tmp_path / "t.parquet") as file:
         for group in range(5):
             footer = file.metadata.row_group(group)
-            for index, chunk in enumerate(_chunks(file, group)):
+            for index, chunk in enumerate(_chunks(file, list(columns), [group])):
                 column = footer.column(index)
                 dictionary = [column.dictionary_page_offset] if column.has_dictionary_page else []
                 start = min([column.data_page_offset, *dictionary])
                 assert (chunk.path, chunk.kind) == (column.path_in_schema, column.physical_type)
-                assert (chunk.values, chunk.uncompressed) == (column.num_values, column.total_uncompressed_size)
+                assert (chunk.values, chunk.size) == (column.num_values, column.total_uncompressed_size)
                 assert (chunk.start, chunk.end) == (start, start + column.total_compressed_size)
 
 

@@ -27,20 +27,6 @@ logger = logging.getLogger(__name__)
 Space = Literal["reading", "weights"]
 Layout = Literal["emo3d", "mediapipe", "arkit"]
 
-MEDIAPIPE_BLENDSHAPES: tuple[str, ...] = tuple(
-    """_neutral browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-    cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
-    eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft eyeWideRight
-    jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight
-    mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
-    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight mouthStretchLeft
-    mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft noseSneerRight""".split()
-)
-"""MediaPipe FaceLandmarker's 52 scores, `_neutral` first (the order of the published release)."""
-
-BLENDSHAPES: tuple[str, ...] = MEDIAPIPE_BLENDSHAPES[1:]
-"""The 51 names of an expression, in the one order this project uses."""
-
 ARKIT_BLENDSHAPES: tuple[str, ...] = tuple(
     """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft eyeBlinkRight
     eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight jawForward jawLeft
@@ -51,6 +37,12 @@ ARKIT_BLENDSHAPES: tuple[str, ...] = tuple(
     browOuterUpRight cheekPuff cheekSquintLeft cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 )
 """Apple's 52 `ARFaceAnchor.BlendShapeLocation` names, in the order of Apple's documentation."""
+
+BLENDSHAPES: tuple[str, ...] = tuple(sorted(ARKIT_BLENDSHAPES[:-1]))
+"""The 51 names of an expression, in the one order this project uses: MediaPipe's, which is the alphabet's."""
+
+MEDIAPIPE_BLENDSHAPES: tuple[str, ...] = ("_neutral", *BLENDSHAPES)
+"""MediaPipe FaceLandmarker's 52 scores (the order of the published release)."""
 
 LAYOUTS: dict[str, tuple[str, ...]] = {
     "emo3d": BLENDSHAPES,
@@ -65,7 +57,7 @@ _MIRROR = np.array(
 
 
 def check_space(space: str) -> Space:
-    """Return `space` if it is one of `"reading"` and `"weights"`; raise a ValueError that names both otherwise."""
+    """Return `space`; raise a ValueError unless it is `"reading"` or `"weights"`."""
     if space not in get_args(Space):
         raise ValueError(f"expected a space of {' or '.join(map(repr, get_args(Space)))}, got {space!r}")
     return space  # type: ignore[return-value]
@@ -86,20 +78,19 @@ def as_expressions(
     that mean no blendshape (`timestamp`, `headYaw`) are left out; a warning lists them.
 
     Args:
-        values: (N, 51) or (N, 52) numbers; a sequence of N mappings from name to score (in any spelling that
-            `emo3d.names.blendshape_name` knows; a name left out is 0); a sequence of N printed arrays as the release
-            has them; or a table (pandas, polars, PyArrow, `datasets`) with a column for each of the 51, or one column
-            `blendshapes`. A single row (one vector, one mapping, one string) is read as N = 1.
+        values: (N, 51) or (N, 52) numbers; N mappings from name to score (in any spelling that
+            `emo3d.names.blendshape_name` knows; a name left out is 0); N printed arrays as the release has them; or a
+            table (pandas, polars, PyArrow, `datasets`) with a column for each of the 51, or one column `blendshapes`.
+            A single row (one vector, one mapping, one string) is read as N = 1.
         layout: the order of the numbers: `"emo3d"` (51), `"mediapipe"` (52, `_neutral` first) or `"arkit"` (Apple's
-            order, 52 with `tongueOut` at its end or 51 without). Needed for 52 numbers, since both 52s look alike;
-            ignored for names.
+            order, 52 with `tongueOut` at its end or 51 without). Needed for 52, since both 52s look alike.
         drop: names beyond the 51 (`"tongueOut"`, `"_neutral"`) that may be dropped although their score is not 0.
         names: a mapping of your own, from a name as it is in `values` to ours; see `emo3d.names.read_names`.
         scale: the score that means 1; 100 for percent.
-        clip: clip to 0..1 all that lies outside, instead of refusing what is out by more than 0.02.
+        clip: clip all that lies outside, instead of refusing what is out by more than 0.02.
 
     Returns:
-        (N, 51) float32 in the order of `BLENDSHAPES`.
+        (N, 51) float32 in 0..1, order `BLENDSHAPES`.
 
     Raises:
         ValueError: no rows, a wrong number of scores, an unnamed layout of 52, no known name in a row, a mistyped one
@@ -109,30 +100,27 @@ def as_expressions(
     Example:
         >>> as_expressions([{"jawOpen": 0.5, "mouthSmile_L": 1.0}]).shape
         (1, 51)
-        >>> as_expressions([[0.0] * 52], layout="mediapipe").sum()
-        np.float32(0.0)
     """
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"expected a layout of {', '.join(LAYOUTS)}, got {layout!r}")
     order: Sequence[str]
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.size and values.ndim in (1, 2):
-        # What models answer: their saved code does without the forms.
-        values = np.atleast_2d(values)
+        values = np.atleast_2d(values)  # what models answer: their saved code does without the forms
         order, scores = layout_names(values.shape[1], layout, " in row 0"), values.astype(np.float64)
     else:
         from emo3d.forms import read_form  # it stands on the orders above
 
         order, scores = read_form(values, layout, names)
     fit = fit_scores(scores, scale, clip)
-    for row, column in np.argwhere(fit.refused)[:1]:
+    for row, column in np.argwhere(fit.invalid)[:1]:
         got = f"{order[column]} = {scores[row, column]:g} in row {row}"
         raise ValueError(f"expected scores in 0..{scale:g}, got {got}; {fit.advice}")
-    if count := np.count_nonzero(fit.clipped):
-        out = np.where(fit.clipped, np.maximum(scores - scale, -scores), 0)
+    if count := np.count_nonzero(fit.outliers):
+        out = np.where(fit.outliers, np.maximum(scores - scale, -scores), 0)
         row, column = map(int, np.unravel_index(out.argmax(), out.shape))
         logger.warning(
             "clipped %d scores of %d rows to 0..1; the furthest was %s = %.8g in row %d",
-            *(count, np.count_nonzero(fit.clipped.any(axis=1)), order[column], scores[row, column], row),
+            *(count, np.count_nonzero(fit.outliers.any(axis=1)), order[column], scores[row, column], row),
         )
     for column, name in enumerate(order):
         rows = np.flatnonzero(fit.scores[:, column])
@@ -159,24 +147,22 @@ def as_dicts(expressions: Any) -> list[dict[str, float]]:
 
 
 def parse_scores(text: str) -> np.ndarray:
-    """Read the printed form of a NumPy array, as the release's blendshape columns hold it: 1-D float32.
+    """Read the printed form of a NumPy array, as the release's blendshape columns hold it: (51 or 52,) float32.
 
     Raises:
         ValueError: no brackets around it, or a part that is no number (NumPy's `...` of an abbreviated print included).
 
     Example:
-        >>> parse_scores("[0.    0.271 0.191\\n 0.039]").tolist()[1:3]
-        [0.2709999978542328, 0.19099999964237213]
+        >>> parse_scores("[0.    0.25\\n 0.5]").tolist()
+        [0.0, 0.25, 0.5]
     """
     match = re.fullmatch(r"\s*\[([^\[\]]*)\]\s*", text)
     if match is None:
         raise ValueError(f"expected a printed array in brackets, got {text[:40]!r}")
-    parts = match[1].replace(",", " ").split()
     try:
-        return np.array(list(map(float, parts)), np.float32)
+        return np.array(list(map(float, match[1].replace(",", " ").split())), np.float32)
     except ValueError as error:
-        part = str(error).rpartition(": ")[2]
-        raise ValueError(f"expected a number in a printed array, got {part}") from None
+        raise ValueError(f"expected a number in a printed array, got {str(error).rpartition(': ')[2]}") from None
 
 
 def mirror(expressions: Any) -> np.ndarray:
@@ -185,11 +171,7 @@ def mirror(expressions: Any) -> np.ndarray:
 
 
 def layout_names(count: int, layout: Layout | None, where: str = "") -> tuple[str, ...]:
-    """Return the names of `count` bare scores; `where` they are is for the message.
-
-    Raises:
-        ValueError: a count that is not the layout's, or 52 without a layout.
-    """
+    """Return the names of `count` bare scores; raise a ValueError that says `where`, if the layout has no such."""
     if layout is None and count == 52:
         raise ValueError(
             "52 scores are MediaPipe's layout or ARKit's, which cannot be told apart: "

@@ -8,10 +8,13 @@ iFacialMocap's datagrams (`name-percent|...|=head#...`; https://www.ifacialmocap
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from emo3d.blendshapes import Space, check_space
+
+_PART = re.compile(r"=?(\w{1,60})[-&](-?\d{1,9}(?:\.\d{1,20})?)")
+_TIMECODE = re.compile(r"(\d{1,3}):(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
 
 
 class Capture(NamedTuple):
@@ -24,26 +27,31 @@ class Capture(NamedTuple):
 
 
 def read_document(document: Any) -> Capture:
-    """Read a JSON document; one of no known format becomes rows as it stands, a broken one is a ValueError."""
-    if isinstance(document, Mapping):
-        for keys, reader in _FORMATS.items():
-            if keys <= document.keys():
-                return reader(document)
-        faces = _faces(document)
-        rows = [document] if faces is None else faces
-    else:
-        rows = [document] if _is_face(document) else document
+    """Read a JSON document; one of no format above becomes rows as it stands, a broken one is a ValueError."""
+    match document:
+        case {"expressions": rows}:
+            space = check_space(document["space"]) if "space" in document else None
+            return Capture(list(map(read_row, rows)) if isinstance(rows, list) else rows, space)
+        case {"facsNames": names, "weightMat": frames}:
+            fps = document.get("exportFps")
+            fps = float(fps) if isinstance(fps, (int, float)) and 0 < fps < 1e6 else None
+            return Capture(_frames(names, frames), "weights", fps)
+        case {"names": names, "frames": frames}:
+            if not isinstance(frames, list) or not all(isinstance(frame, Mapping) for frame in frames):
+                raise ValueError("expected a list of frames with weights")
+            rows = _frames(names, [frame.get("weights") for frame in frames])
+            times = [frame.get("time") for frame in frames]
+            has_times = all(isinstance(time, (int, float)) for time in times)
+            return Capture(rows, "weights", frame_rate(times) if has_times else None)
+    if (rows := _faces(document)) is None:
+        rows = [document] if isinstance(document, Mapping) or _is_face(document) else document
     if not isinstance(rows, list):
         return Capture(rows)
     return Capture(list(map(read_row, rows)), "reading" if any(_is_face(_inside(row)) for row in rows) else None)
 
 
 def read_row(row: Any) -> Any:
-    """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name.
-
-    Raises:
-        ValueError: broken categories, or a result of MediaPipe with another number of faces than one.
-    """
+    """Read one row of JSON: its entry `blendshapes` if it has one, and MediaPipe's categories by name."""
     row = _inside(row)
     return _face(row) if _is_face(row) else row
 
@@ -79,12 +87,7 @@ def read_lines(text: str) -> Capture:
 
 
 def timecode_seconds(timecode: str) -> float | None:
-    """Seconds of a timecode of Live Link Face, `HH:MM:SS:FF.fff`, whose FF counts sixtieths whatever the frame rate.
-
-    Example:
-        >>> timecode_seconds("00:01:02:30.000")
-        62.5
-    """
+    """Seconds of a timecode of Live Link Face, `HH:MM:SS:FF.fff`, whose FF counts sixtieths whatever the frame rate."""
     match = _TIMECODE.fullmatch(timecode.strip())
     if match is None:
         return None
@@ -97,40 +100,6 @@ def frame_rate(times: Sequence[float | None]) -> float | None:
     if len(times) < 2 or times[0] is None or times[-1] is None or not times[-1] > times[0]:
         return None
     return round((len(times) - 1) / (times[-1] - times[0]), 3)
-
-
-_PART = re.compile(r"=?(\w{1,60})[-&](-?\d{1,9}(?:\.\d{1,20})?)")
-_TIMECODE = re.compile(r"(\d{1,3}):(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
-
-
-def _ours(document: Mapping[str, Any]) -> Capture:
-    space = check_space(document["space"]) if "space" in document else None
-    rows = document["expressions"]
-    return Capture(list(map(read_row, rows)) if isinstance(rows, list) else rows, space)
-
-
-def _audio2face(document: Mapping[str, Any]) -> Capture:
-    fps = document.get("exportFps")
-    rows = _frames(document["facsNames"], document["weightMat"])
-    return Capture(rows, "weights", float(fps) if isinstance(fps, (int, float)) and 0 < fps < 1e6 else None)
-
-
-def _beat(document: Mapping[str, Any]) -> Capture:
-    frames = document["frames"]
-    if not isinstance(frames, list) or not all(isinstance(frame, Mapping) for frame in frames):
-        raise ValueError("expected a list of frames with weights")
-    rows = _frames(document["names"], [frame.get("weights") for frame in frames])
-    times = [frame.get("time") for frame in frames]
-    has_times = all(isinstance(time, (int, float)) for time in times)
-    return Capture(rows, "weights", frame_rate(times) if has_times else None)
-
-
-_FORMATS: dict[frozenset[str], Callable[[Mapping[str, Any]], Capture]] = {
-    frozenset({"expressions"}): _ours,
-    frozenset({"facsNames", "weightMat"}): _audio2face,
-    frozenset({"names", "frames"}): _beat,
-}
-"""Keys of a document -> what reads it."""
 
 
 def _frames(names: Any, frames: Any) -> list[dict[str, Any]]:
@@ -151,17 +120,16 @@ def _by_name(names: Sequence[str], scores: Sequence[Any], number: int) -> dict[s
     return dict(zip(names, scores, strict=True))
 
 
-def _faces(result: Mapping[str, Any]) -> list[Any] | None:
-    faces = result.get("faceBlendshapes", result.get("face_blendshapes"))
+def _faces(result: Any) -> list[Any] | None:
+    faces = result.get("faceBlendshapes", result.get("face_blendshapes")) if isinstance(result, Mapping) else None
     return faces if isinstance(faces, list) else None
 
 
 def _is_face(value: Any) -> bool:
     """Whether something is MediaPipe's categories of one face."""
+    items = value if isinstance(value, list) and value else [None]
     keys = {"category_name", "categoryName", "index"}
-    if not isinstance(value, list) or not value:
-        return False
-    return all(isinstance(item, Mapping) and "score" in item and not keys.isdisjoint(item) for item in value)
+    return all(isinstance(item, Mapping) and "score" in item and not keys.isdisjoint(item) for item in items)
 
 
 def _face(categories: Sequence[Mapping[str, Any]]) -> dict[str, Any] | list[Any]:

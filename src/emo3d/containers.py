@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
+import json
 import os
 import re
 import struct
@@ -14,27 +14,19 @@ from typing import TextIO
 
 import numpy as np
 
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _DELIMITERS = ",;\t"
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*")
 
 
 def open_text(path: str | os.PathLike[str]) -> TextIO:
-    """Open text in UTF-8 or UTF-16, by its byte order mark or the zeros in its first bytes.
+    """Open text in UTF-8, UTF-16 or UTF-32, by its byte order mark or the zeros in its first bytes.
 
     Bytes that are no UTF-8 come as lone surrogates; line ends of all kinds end lines, and come as they are.
     """
     with open(path, "rb") as file:
-        encoding = find_encoding(file.read(4))
+        encoding = json.detect_encoding(file.read(4))
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     return open(path, encoding=encoding, errors=errors, newline="")
-
-
-def find_encoding(start: bytes) -> str:
-    """UTF-8 or UTF-16 as Python calls it, by a file's first bytes."""
-    if encoding := next((name for mark, name in _MARKS.items() if start.startswith(mark)), None):
-        return encoding
-    return ("utf-16-le" if start[1:2] == b"\0" else "utf-16-be") if b"\0" in start[:2] else "utf-8"
 
 
 def parse_csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str] | csv.Error]:
@@ -51,7 +43,7 @@ def parse_csv(lines: Iterable[str], delimiter: str = ",") -> Iterator[list[str] 
 
 
 def check_commas(header: Sequence[str], name: str) -> None:
-    """Raise a ValueError where the first line of a file has cells that do not end with commas."""
+    """Raise a ValueError where the first line of a file separates its cells by something else."""
     if len(header) == 1 and (mark := next((mark for mark in ";\t|" if mark in header[0]), "")):
         raise ValueError(f"{name}: expected commas between cells, got {mark!r}")
 
@@ -82,11 +74,7 @@ def read_csv(path: str | os.PathLike[str]) -> Iterator[list[str]]:
 
 
 def read_array(path: str | os.PathLike[str]) -> np.ndarray:
-    """Open a NumPy file (.npy) of numbers without reading it into memory.
-
-    Raises:
-        ValueError: an empty, broken or pickled file, or an array of something else; the message has no file name.
-    """
+    """Open a NumPy file (.npy) of numbers without reading it into memory; anything else is a ValueError."""
     path = Path(path)
     if not path.stat().st_size:
         raise ValueError("expected a NumPy array, got an empty file")

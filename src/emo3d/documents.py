@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import math
 import os
@@ -11,17 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LARGEST = 256 * 2**20
-"""Bytes of a JSON file that are read; a take of an hour at 60 frames a second has half of it."""
-
-
-_BOMS = (  # UTF-16's is the beginning of UTF-32's
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+LARGEST = 256 * 2**20  # bytes of a file that are read; a take of an hour at 60 frames a second has half of it
 _LONG_NUMBER = re.compile(r"\d{19}|[eE]\+?\d{3}")  # may be an integer beyond 64 bits, or a float beyond its range
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which needs its other half
 
@@ -30,12 +19,11 @@ def parse_json(text: str | bytes, integer: Callable[[str], float] | None = None)
     """Read JSON; what ends in an error later is refused here: NaN, Infinity, 1e999, integers beyond 64 bits.
 
     Args:
-        text: str, or bytes in UTF-8, UTF-16 or UTF-32.
+        text: str, or bytes as `decode` takes them.
         integer: what reads an integer's digits in place of that limit.
 
     Raises:
-        ValueError: no JSON, or nested too deep, or text in another encoding than UTF-8, UTF-16 or UTF-32, or with
-            half a character.
+        ValueError: no JSON, nested too deep, or text in another encoding or with half a character.
     """
     text = decode(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     has_long = _LONG_NUMBER.search(text) is not None  # otherwise, numbers are read by C
@@ -53,28 +41,13 @@ def parse_json(text: str | bytes, integer: Callable[[str], float] | None = None)
     return document
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a JSON file of up to `LARGEST` bytes; a byte order mark is skipped.
+def read_json(path: str | os.PathLike[str], integer: Callable[[str], float] | None = None) -> Any:
+    """Read a JSON file of up to `LARGEST` bytes; see `parse_json`.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: what `parse_json` refuses, or a larger file; the message begins with the file's name.
     """
-    return _read(path)
-
-
-def read_model_json(path: str | os.PathLike[str]) -> Any:
-    """Read a JSON file of a model's folder: as `read_json`, and integers beyond 64 bits become floats.
-
-    A tokenizer whose window has no end says so by int(1e30).
-
-    Raises:
-        FileNotFoundError, ValueError: see `read_json`.
-    """
-    return _read(path, _integer_or_float)
-
-
-def _read(path: str | os.PathLike[str], integer: Callable[[str], float] | None = None) -> Any:
     text = read_text(path)
     try:
         return parse_json(text, integer)
@@ -82,13 +55,16 @@ def _read(path: str | os.PathLike[str], integer: Callable[[str], float] | None =
         raise ValueError(f"{Path(path).name}: {error}") from None
 
 
-def read_json_lines(path: str | os.PathLike[str]) -> list[Any]:
-    """Read a file of up to `LARGEST` bytes with a JSON value a line; empty lines are skipped.
+def read_model_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file of a model's folder: as `read_json`, and integers beyond 64 bits become floats.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: what `parse_json` refuses, or a larger file; the message names file and line.
+    A tokenizer whose window has no end says so by int(1e30).
     """
+    return read_json(path, _integer_or_float)
+
+
+def read_json_lines(path: str | os.PathLike[str]) -> list[Any]:
+    """Read a file with a JSON value a line, but for empty ones; see `read_json`. Messages name file and line."""
     values = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
@@ -100,11 +76,11 @@ def read_json_lines(path: str | os.PathLike[str]) -> list[Any]:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Read a text file of up to `LARGEST` bytes: UTF-8, or what its byte order mark says; line ends stay as they are.
+    """Read a text file of up to `LARGEST` bytes; line ends stay as they are.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: another encoding, or a larger file; the message begins with the file's name.
+        ValueError: what `decode` refuses, or a larger file; the message begins with the file's name.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -118,16 +94,13 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def decode(content: bytes) -> str:
-    """Decode UTF-8, or UTF-16 and UTF-32 where they begin with a byte order mark.
-
-    Raises:
-        ValueError: another encoding.
-    """
-    bom, encoding = next(((bom, name) for bom, name in _BOMS if content.startswith(bom)), (b"", "utf-8"))
+    """Decode UTF-8, UTF-16 or UTF-32, by a byte order mark or zeros at the start; all else is a ValueError."""
+    encoding = json.detect_encoding(content)
     try:
-        return content[len(bom) :].decode(encoding)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected text in UTF-8, got other bytes at {error.start}") from None
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:  # which counts UTF-8's mark not, but the others
+        place = error.start - {"utf-16": 2, "utf-32": 4}.get(encoding, 0)
+        raise ValueError(f"expected text in UTF-8, got other bytes at {place}") from None
 
 
 def _integer(digits: str) -> int:

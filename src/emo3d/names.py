@@ -10,13 +10,10 @@ from pathlib import Path
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES, MEDIAPIPE_BLENDSHAPES
 from emo3d.documents import read_json
 
-KNOWN: tuple[str, ...] = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")
-"""Every name that a blendshape may have: the 51 of an expression, `_neutral` (MediaPipe) and `tongueOut` (ARKit)."""
+KNOWN: tuple[str, ...] = (*MEDIAPIPE_BLENDSHAPES, "tongueOut")  # every name that a blendshape may have
 
 Names = Mapping[str, str | None]
 """A mapping of the user's own: a name as a file has it -> one of `KNOWN`, or None where it is no blendshape."""
-
-_LONG = 7  # letters of `jawOpen`; what is shorter is too near to too much
 
 
 def folded(name: str) -> str:
@@ -52,10 +49,8 @@ def blendshape_name(name: str, names: Names | None = None) -> str | None:
     """Return the name of `KNOWN` that a name in a file means, or None where it means no blendshape.
 
     Understood are any case, `Left` / `Right`, `_L` / `_R`, `.L` / `.R`, `_left` / `_right`, snake_case, and a prefix
-    that ends in a dot, a colon or underscores (`blendShape1.`, `head:`, `BS_node.`, `head__`). `names` comes first.
-
-    Raises:
-        ValueError: the mapping leads to a name that is no blendshape.
+    that ends in a dot, a colon or underscores (`blendShape1.`, `head:`, `BS_node.`, `head__`). `names` comes first; if
+    it leads to no blendshape, that is a ValueError.
 
     Example:
         >>> blendshape_name("blendShape1.mouth_smile_l"), blendshape_name("EyeBlink.R"), blendshape_name("headYaw")
@@ -70,10 +65,7 @@ def blendshape_name(name: str, names: Names | None = None) -> str | None:
 
 
 def blendshape_names(columns: Iterable[str], names: Names | None = None) -> dict[str, str]:
-    """Find the blendshapes among names of a file: our name -> the file's.
-
-    Raises:
-        ValueError: two names that mean one blendshape (the message has both), or what `blendshape_name` refuses.
+    """Find the blendshapes among names of a file: our name -> the file's; two for one blendshape are a ValueError.
 
     Example:
         >>> blendshape_names(["JawOpen", "timestamp", "eyeBlink_L"])
@@ -94,8 +86,7 @@ def blendshape_names(columns: Iterable[str], names: Names | None = None) -> dict
 def blendshape_columns(columns: Iterable[object], names: Names | None = None) -> dict[str, str]:
     """Find a column for each of the 51 blendshapes, and for the two beyond them if there is one: our name -> column.
 
-    Raises:
-        ValueError: a blendshape without a column (the message has the nearest), or what `blendshape_names` refuses.
+    One without a column is a ValueError, with the nearest there is; see also `blendshape_names`.
     """
     texts = [column for column in columns if isinstance(column, str)]
     by_name = blendshape_names(texts, names)
@@ -115,7 +106,8 @@ def nearest(name: str) -> str | None:
         a, b = plain[start:], spelling[start:]
         one_letter = a[1:] == b[1:] or a[1:] == b or a == b[1:]
         two_letters = a[:2] == b[1::-1] and a[2:] == b[2:]
-        if len(spelling) >= _LONG and plain != spelling and (one_letter or two_letters):
+        # As long as `jawOpen`: what is shorter is too near to too much.
+        if len(spelling) >= 7 and plain != spelling and (one_letter or two_letters):
             return blendshape
     return None
 
@@ -129,8 +121,8 @@ def read_names(names: str | os.PathLike[str] | Names | None) -> Names | None:
             which have the targets that are one of ARKit's and leave out those that are none, or half of one.
 
     Raises:
-        ValueError: no such mapping, or one that is no JSON object of names.
-        FileNotFoundError: no such file.
+        ValueError: no JSON object of names.
+        FileNotFoundError: no such mapping or file.
     """
     if names is None:
         return None

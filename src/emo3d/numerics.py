@@ -12,7 +12,7 @@ import torch
 
 _lock = threading.Lock()
 _entries = 0  # of all threads into `_fixed_process`: the first sets what they share, the last one restores it
-_restore: list[Callable[[], None]] = []
+_restore = ExitStack()
 
 
 @contextmanager
@@ -36,18 +36,17 @@ def fixed_numerics(device: torch.device | str = "cpu") -> Iterator[None]:
 def _fixed_process() -> Iterator[None]:
     global _entries
     with _lock:
-        if not _entries:
-            for assign, value, fixed_value in _settings():
-                _restore.append(partial(assign, value))
-                assign(fixed_value)
         _entries += 1
+        for assign, value, fixed_value in _settings() if _entries == 1 else ():
+            _restore.callback(assign, value)
+            assign(fixed_value)
     try:
         yield
     finally:
         with _lock:
             _entries -= 1
-            while _restore and not _entries:
-                _restore.pop()()
+            if not _entries:
+                _restore.close()
 
 
 def _settings() -> list[tuple[Callable[[Any], None], Any, Any]]:

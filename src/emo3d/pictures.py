@@ -20,12 +20,9 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
-"""What is opened unless more is asked for (`MORE_FORMATS`)."""
-
 MORE_FORMATS: tuple[str, ...] = (*FORMATS, "GIF", "BMP", "TIFF")
 
-LARGEST = 50_000_000
-"""Pixels of a picture that is opened."""
+LARGEST = 50_000_000  # pixels of a picture that is opened
 
 
 class LargePictureError(ValueError):
@@ -40,17 +37,14 @@ def open_picture(
     longest: int | None = None,
     check: Callable[[Image.Image], None] | None = None,
 ) -> Image.Image:
-    """Open and decode a picture, turned as its EXIF says.
+    """Open and decode a picture in the mode of its file, turned as its EXIF says.
 
     Args:
         source: a path, the bytes of a file, or a PIL image, which is turned too (its EXIF says so only once).
-        formats: names of Pillow's that may be opened; a PIL image that is decoded already may be of any.
+        formats: names of Pillow's; a PIL image that is decoded already may be of any.
         largest: pixels.
         longest: pixels of the longer side, to which a larger picture is reduced, at less cost than decoding it whole.
         check: called with the picture before it is decoded, to raise what it likes.
-
-    Returns:
-        A PIL image in the mode of the file, without a file behind it.
 
     Raises:
         ValueError: not such a picture, a damaged one, or one with more pixels (`LargePictureError`).
@@ -106,15 +100,11 @@ def is_picture(value: Any) -> bool:
 
 
 def read_picture(picture: Any, row: int) -> np.ndarray:
-    """Read one picture: (H, W, 3) uint8.
+    """Read one picture: (H, W, 3) uint8. Whatever is wrong with it is a ValueError that names the `row`.
 
     Args:
         picture: a path, the bytes of a file, either of them as a dataset's cell embeds it (`{"bytes": ..., "path":
             ...}`), a PIL image in mode RGB, or an array (H, W, 3) uint8. All but arrays are turned as their EXIF says.
-        row: for messages.
-
-    Raises:
-        ValueError: it cannot be read, or is not RGB in 8 bits; the message names the row.
     """
     if _is_embedded(picture):
         picture = picture["path"] if picture["bytes"] is None else picture["bytes"]
@@ -143,14 +133,13 @@ def check_pictures(pictures: Any) -> Sequence[Any]:
     return pictures
 
 
-def _is_embedded(value: Any) -> bool:
-    """Whether this is a picture as `datasets.Image(decode=False)` gives it."""
+def _is_embedded(value: Any) -> bool:  # as `datasets.Image(decode=False)` does
     return isinstance(value, Mapping) and set(value) == {"bytes", "path"}
 
 
 def _listing(formats: Sequence[str]) -> str:
-    names = ["WebP" if name == "WEBP" else name for name in formats]
-    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    *names, last = ("WebP" if name == "WEBP" else name for name in formats)
+    return f"{', '.join(names)} or {last}" if names else last
 
 
 def encode_picture(picture: Any, side: int = 224) -> str:

@@ -18,16 +18,10 @@ def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any
         IndexError: it does not end within the data.
         ValueError: no such struct, or one that is nested too deep.
     """
-    if depth > _DEEPEST:
-        raise ValueError(_BROKEN)
     fields: dict[int, Any] = {}
     field = 0
-    while True:
-        head = data[at]
-        at += 1
-        if not head:
-            return fields, at
-        kind = head & 15
+    while head := data[at]:
+        kind, at = head & 15, at + 1
         if head >> 4:
             field += head >> 4
         else:
@@ -36,9 +30,12 @@ def read_struct(data: bytes, at: int = 0, depth: int = 0) -> tuple[dict[int, Any
             fields[field] = kind == 1
         else:
             fields[field], at = _value(data, at, kind, depth)
+    return fields, at + 1
 
 
 def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    if depth > _DEEPEST:
+        raise ValueError(_BROKEN)
     if kind in (4, 5, 6):
         return _integer(data, at)
     if kind == 8:
@@ -47,25 +44,19 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
     if kind == 12:
         return read_struct(data, at, depth + 1)
     if kind in (9, 10):  # a list, or a set
-        return _list(data, at, depth + 1)
+        head, values = data[at], []
+        count, at = (head >> 4, at + 1) if head < 0xF0 else _varint(data, at + 1)
+        for _ in range(count):
+            value, at = _value(data, at, head & 15, depth + 1)
+            if at > len(data):
+                raise IndexError(_BROKEN)
+            values.append(value)
+        return values, at
     if kind in (1, 2, 3):  # bools in a list have a byte each
         return data[at], at + 1
     if kind == 7:
         return None, at + 8
     raise ValueError(_BROKEN)
-
-
-def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
-    if depth > _DEEPEST:
-        raise ValueError(_BROKEN)
-    head, values = data[at], []
-    count, at = (head >> 4, at + 1) if head < 0xF0 else _varint(data, at + 1)
-    for _ in range(count):
-        value, at = _value(data, at, head & 15, depth)
-        if at > len(data):
-            raise IndexError(_BROKEN)
-        values.append(value)
-    return values, at
 
 
 def _integer(data: bytes, at: int) -> tuple[int, int]:
@@ -74,14 +65,11 @@ def _integer(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    byte = data[at]
-    if byte < 128:
-        return byte, at + 1
-    number = byte & 127
-    for shift in range(7, 70, 7):
-        at += 1
+    number = 0
+    for shift in range(0, 70, 7):
         byte = data[at]
-        number |= (byte & 127) << shift
+        at += 1
         if byte < 128:
-            return number, at + 1
+            return number | byte << shift, at
+        number |= (byte & 127) << shift
     raise ValueError(_BROKEN)

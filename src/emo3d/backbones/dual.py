@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import nn
-from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
 from emo3d.documents import read_model_json
@@ -22,12 +21,12 @@ from emo3d.encoders import (
     EncoderUnavailableError,
     TextEmbeddings,
     folder_digest,
+    load_model,
     load_text_encoder,
-    no_bars,
     weights_digest,
 )
 from emo3d.hints import unwritable_cache
-from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
+from emo3d.loading import damage_explained, loaded_once
 from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
@@ -35,22 +34,15 @@ QUICKSTART = "quickstart"
 
 
 class Backbone(Protocol):
-    """What the score needs of a dual encoder.
+    """What the score needs of a dual encoder."""
 
-    Attributes:
-        id: name on the Hub, the absolute path of a local folder, or `"quickstart"`.
-        revision: the commit on the Hub, or another string that changes with whatever moves the embeddings.
-        dtype: of its weights, `"float32"` or `"bfloat16"`.
-        image_size: height and width that its picture side sees; faces are rendered at this size.
-    """
-
-    id: str
-    revision: str
-    dtype: str
-    image_size: int
+    id: str  # on the Hub, the absolute path of a local folder, or "quickstart"
+    revision: str  # the commit on the Hub, or another string that changes with whatever moves the embeddings
+    dtype: str  # of its weights, "float32" or "bfloat16"
+    image_size: int  # height and width that its picture side sees; faces are rendered at this size
 
     def encode_texts(self, descriptions: Sequence[str]) -> TextEmbeddings:
-        """Embed N descriptions: (N, D) float32 of unit length, and how many of them were truncated."""
+        """Embed N descriptions: (N, D) float32 of unit length."""
 
     def encode_pictures(self, pictures: np.ndarray) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, all in one pass: (N, D) float32 of unit length."""
@@ -63,18 +55,11 @@ class HubBackbone(BatchEncoder):
     """
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, *, id: str, revision: str) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
+        self.model, self.tokenizer = model.eval(), tokenizer
         self.preprocess = Preprocess.from_processor(image_processor)
-        self.id = id
-        self.revision = revision
-        self.dtype = str(model.dtype).removeprefix("torch.")
+        self.id, self.revision = id, revision
+        self.device, self.dtype = model.device, str(model.dtype).removeprefix("torch.")
         self.image_size = self.preprocess.output_size
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self.model.device
 
     def encode_texts(
         self, descriptions: Sequence[str], batch_size: int = 64, *, normalize: bool = True
@@ -94,33 +79,31 @@ class HubBackbone(BatchEncoder):
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray], *, normalize: bool = True) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32, as `encode_texts`."""
         with torch.inference_mode(), fixed_numerics(self.device):
-            pixels = self.preprocess(pictures, self.model.device, self.model.dtype)
+            pixels = self.preprocess(pictures, self.device, self.model.dtype)
             return _features(self.model.get_image_features(pixel_values=pixels), normalize)
 
 
 class QuickstartBackbone:
     """The packaged dual encoder: frozen all-MiniLM-L6-v2, and a small picture tower trained on renders to meet it.
 
-    For trials and tests without the Hub. Its picture side was only trained on renders of this package, and a generator
-    built on the same MiniLM is likely to score too well with it.
+    For trials and tests without the Hub. Its picture side knows renders of this package only, and a generator built on
+    the same MiniLM is likely to score too well with it.
     """
 
     def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         from emo3d.backbones.tower import load_tower
 
         tower = load_tower()
-        self.id = QUICKSTART
+        self.id, self.revision = QUICKSTART, weights_digest(tower)
         self.image_size = int(tower.image_size)
-        self.revision = weights_digest(tower)
         self._preprocess = Preprocess((self.image_size, self.image_size))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
-        self.dtype = str(dtype).removeprefix("torch.")
-        self._dtype = dtype
+        self._dtype, self.dtype = dtype, str(dtype).removeprefix("torch.")
         self.device = torch.device(device)
 
     def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """Embed descriptions: (N, D) float32 of unit length, and how many were truncated."""
+        """Embed N descriptions: (N, D) float32 of unit length."""
         return self._texts.encode(descriptions, batch_size)
 
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray]) -> torch.Tensor:
@@ -130,23 +113,17 @@ class QuickstartBackbone:
 
 
 def load_backbone(
-    id: str = DEFAULT_BACKBONE,
-    revision: str | None = None,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    id: str = DEFAULT_BACKBONE, revision: str | None = None, *, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Backbone:
     """Load a backbone, once for each set of arguments.
 
     Args:
         id: a dual encoder on the Hub or in a local folder, or `"quickstart"`, which comes with this package.
         revision: branch, tag or commit on the Hub; of the others, what the `revision` of the backbone has to be.
-        device: where it runs.
         dtype: of its weights, `torch.float32` or `torch.bfloat16`.
 
     Raises:
-        ValueError: the model is no dual encoder of texts and pictures, or a damaged one, or of another revision, or
-            PyTorch has no such device here.
+        ValueError: no dual encoder of texts and pictures, a damaged one, another revision, or no such device here.
         EncoderUnavailableError: it cannot be loaded; the message names `quickstart`. An OSError.
     """
     try:
@@ -196,10 +173,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             "model, which has not both sides"
         )
     with damage_explained("dual encoder", id):
-        with FROM_PRETRAINED, no_bars() if local else contextlib.nullcontext():
-            model, loading = AutoModel.from_pretrained(id, revision=revision, config=config, output_loading_info=True)
-        if missing := [*loading["missing_keys"], *loading["mismatched_keys"]]:
-            raise ValueError(f"its weights lack {missing[0]}, which would be drawn at random")
+        model = load_model(id, revision=revision, config=config)
         if local:
             _check_tokenizer(Path(id, "tokenizer_config.json"), config)
         tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
@@ -212,7 +186,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
 
 
 def _check_tokenizer(file: Path, config: Any) -> None:
-    """Raise a ValueError where transformers would import hundreds of models to list those whose tokenizers it knows."""
+    """Raise a ValueError where transformers would import hundreds of models to say that it knows no tokenizer."""
     settings = read_model_json(file) if file.is_file() else {}
     name = isinstance(settings, dict) and (settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None))
     if not name and not TOKENIZER_MAPPING.get(type(config), None):

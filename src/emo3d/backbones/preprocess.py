@@ -14,29 +14,17 @@ _PIL_FILTERS = {2: "bilinear", 3: "bicubic"}  # PIL's numbers for them, as image
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize, crop the centre, scale and normalise.
+    """Resize, crop the centre, scale and normalise."""
 
-    Attributes:
-        size: (height, width) to resize to, or the length of the shorter edge.
-        crop: (height, width) of the centre that is kept, or None.
-        filter: `"bilinear"` or `"bicubic"`, with antialiasing, rounded to 8 bits as PIL does.
-        mean: subtracted from each channel (in 0..255).
-        std: each channel is divided by it then.
-    """
-
-    size: tuple[int, int] | int
-    crop: tuple[int, int] | None = None
-    filter: str = "bicubic"
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    std: tuple[float, ...] = (255.0, 255.0, 255.0)
+    size: tuple[int, int] | int  # (height, width) to resize to, or the length of the shorter edge
+    crop: tuple[int, int] | None = None  # (height, width) of the centre
+    filter: str = "bicubic"  # or "bilinear"; with antialiasing, rounded to 8 bits as PIL does
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)  # subtracted from each channel (in 0..255)
+    std: tuple[float, ...] = (255.0, 255.0, 255.0)  # each channel is divided by it then
 
     @classmethod
     def from_processor(cls, processor: Any) -> Preprocess:
-        """Read the settings of a transformers image processor.
-
-        Raises:
-            ValueError: it resizes in a way that is not known here.
-        """
+        """Read the settings of a transformers image processor; one that resizes in another way is a ValueError."""
         size, crop = dict(processor.size), None
         if processor.resample not in _PIL_FILTERS:
             raise ValueError(f"expected an image processor with a bilinear or bicubic filter, got {processor.resample}")

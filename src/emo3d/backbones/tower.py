@@ -22,30 +22,20 @@ class PictureTower(nn.Module):
     Frontal faces fill the frame in one way, so where something moves tells what moved: the last feature map is
     flattened, not averaged.
 
-    Args:
-        pixels: side to which pictures are reduced first.
-        widths: channels after each halving of the picture.
-        bottleneck: channels of the last feature map, before it is flattened.
-        dropout: on the flattened map while training, in 0..1.
-        dimension: D, the width of the text encoder's embedding.
-
-    Attributes:
-        image_size: side of the renders that it was trained on.
-
     Example:
         >>> PictureTower().eval()(torch.zeros(2, 3, 224, 224)).shape
         torch.Size([2, 384])
     """
 
-    image_size = 224
+    image_size = 224  # side of the renders that it was trained on
 
     def __init__(
         self,
-        pixels: int = 112,
-        widths: tuple[int, ...] = (16, 32, 64, 128),
-        bottleneck: int = 48,
-        dropout: float = 0.2,
-        dimension: int = 384,
+        pixels: int = 112,  # side to which pictures are reduced first
+        widths: tuple[int, ...] = (16, 32, 64, 128),  # channels after each halving of the picture
+        bottleneck: int = 48,  # channels of the last feature map, before it is flattened
+        dropout: float = 0.2,  # on the flattened map while training, in 0..1
+        dimension: int = 384,  # D, the width of the text encoder's embedding
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = dict(
@@ -71,13 +61,8 @@ class PictureTower(nn.Module):
 @loaded_once(maxsize=2)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
-    """Load a picture tower, the packaged one by default, in evaluation mode; once per folder.
-
-    Raises:
-        FileNotFoundError: no tower in the folder.
-    """
-    config = json.loads((folder / "config.json").read_text())
-    tower = PictureTower(**config["settings"])
+    """Load a picture tower, the packaged one by default, in evaluation mode; once per folder."""
+    tower = PictureTower(**json.loads((folder / "config.json").read_text())["settings"])
     tower.load_state_dict(load_file(folder / "model.safetensors"))
     return tower.eval()
 

@@ -18,11 +18,8 @@ from typing import IO, NamedTuple
 
 from emo3d.pictures import LargePictureError, identify_picture
 
-MAX_PIXELS = 4096 * 4096
-"""Pictures with more are refused; the published ones have 1024 x 1024."""
-
-_MAX_BYTES = 64 << 20  # of one picture: the published ones have about 0.15 MB
-_READ_BYTES = 1 << 20  # of a member at once
+MAX_PIXELS = 4096 * 4096  # of one picture: the published ones have 1024 x 1024
+_MAX_BYTES = 64 << 20  # the published ones have about 0.15 MB
 _LZMA_MEMORY = 128 << 20  # of a decoder, whose header may ask for 4 GB
 _DAMAGE = (  # what `zipfile` raises for damaged, encrypted and unknown archives
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError),
@@ -54,7 +51,10 @@ class _Archive(NamedTuple):
 
 
 class Archives(ExitStack):
-    """ZIP files by their names without `.zip`, opened when first needed. A picture's name never becomes a path."""
+    """ZIP files by their names without `.zip`, opened when first needed; "in" says whether that of a picture is there.
+
+    A picture's name `ARCHIVE/MEMBER` never becomes a path.
+    """
 
     def __init__(self, paths: Mapping[str, str], max_pixels: int = MAX_PIXELS) -> None:
         super().__init__()
@@ -63,20 +63,13 @@ class Archives(ExitStack):
         self._archives: dict[str, _Archive | PictureError] = {}
 
     def __contains__(self, name: str) -> bool:
-        """Whether the archive of picture `ARCHIVE/MEMBER` is there."""
         return name.partition("/")[0] in self._paths
 
     def read(self, name: str) -> bytes:
-        """Read picture `ARCHIVE/MEMBER` as its archive holds it.
-
-        Raises:
-            PictureError: no such archive or member, a broken one, too large, or no whole JPEG, PNG or WebP.
-        """
+        """Read picture `ARCHIVE/MEMBER` as its archive holds it; a PictureError says why it cannot be used."""
         archive, info = self._find(name)
-        if info.file_size > _MAX_BYTES:
-            raise PictureError(
-                "oversized picture", f"expected at most {_MAX_BYTES} bytes, got {info.file_size}: {name}"
-            )
+        if (size := info.file_size) > _MAX_BYTES:
+            raise PictureError("oversized picture", f"expected at most {_MAX_BYTES} bytes, got {size}: {name}")
         stem, _, member = name.partition("/")
         with as_picture_error(f"cannot read {member!r} from {stem}.zip"):
             data = _read_member(archive, info)
@@ -148,7 +141,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Read a member, of which no more is unpacked than its directory says; `zipfile` does so for deflate only."""
     if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         with archive.open(info) as member:
-            data = b"".join(iter(lambda: member.read(_READ_BYTES), b""))
+            data = b"".join(iter(lambda: member.read(1 << 20), b""))
     else:
         raw = copy(info)
         raw.compress_type, raw.file_size = zipfile.ZIP_STORED, info.compress_size
@@ -162,21 +155,18 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
+def _unpack(content: bytes, info: zipfile.ZipInfo) -> bytes:
     if info.compress_type == zipfile.ZIP_BZIP2:
-        return bz2.BZ2Decompressor().decompress(packed, info.file_size)
+        return bz2.BZ2Decompressor().decompress(content, info.file_size)
     if info.compress_type != zipfile.ZIP_LZMA:
         raise NotImplementedError(f"compressed by method {info.compress_type}, expected deflate, bzip2, LZMA or none")
-    (size,) = struct.unpack_from("<H", packed, 2)
-    alone = packed[4 : 4 + size] + info.file_size.to_bytes(8, "little") + packed[4 + size :]  # as a .lzma file has it
+    (size,) = struct.unpack_from("<H", content, 2)
+    alone = content[4 : 4 + size] + info.file_size.to_bytes(8, "little") + content[4 + size :]  # as a .lzma file has it
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY).decompress(alone, info.file_size)
 
 
 def check_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> None:
-    """Raise a PictureError where a file is no whole JPEG, PNG or WebP of allowed size, as far as its structure shows.
-
-    Damage that leaves the structure intact goes unnoticed: only decoding would tell.
-    """
+    """Raise a PictureError where a file is no whole JPEG, PNG or WebP of allowed size, by its structure."""
     try:
         with identify_picture(data) as picture:
             width, height = picture.size

@@ -17,8 +17,7 @@ from emo3d.dataset.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-SHARD_SIZE = 500 * 10**6
-"""Bytes of a Parquet file, about."""
+SHARD_SIZE = 500 * 10**6  # bytes of a Parquet file, about
 
 
 @dataclass
@@ -55,11 +54,10 @@ class Emo3D(datasets.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         shards = self.shards(streaming=dl_manager.is_streaming)
-        splits = dict.fromkeys(shard.split for shard in shards)
-        return [
-            datasets.SplitGenerator(split, gen_kwargs={"shards": [shard for shard in shards if shard.split == split]})
-            for split in splits
-        ]
+        splits: dict[str, list[Shard]] = {}
+        for shard in shards:
+            splits.setdefault(shard.split, []).append(shard)
+        return [datasets.SplitGenerator(split, gen_kwargs={"shards": parts}) for split, parts in splits.items()]
 
     def _generate_examples(self, shards: Sequence[Shard]) -> Iterator[tuple[str, dict[str, Any]]]:
         for shard in shards:
@@ -74,7 +72,7 @@ class Emo3D(datasets.GeneratorBasedBuilder):
 
         Raises:
             FileNotFoundError: no such folder, or none of the tables that the config needs.
-            ValueError: no table can be read; the message says why not the first.
+            ValueError: no table can be read; the message is of the first.
         """
         config = self.config
         if config.name == "sample":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,10 @@ from emo3d.expressions import parquet_space
 from emo3d.hints import did_you_mean, unwritable_cache
 from emo3d.parquet import LARGEST, check_size, open_parquet
 
-_MOST_TIMES = 100  # as large in memory as on disk, where that is more than `LARGEST`
-
 
 def sample_folder() -> Path:
     """Where the embedded sample lies: `train.parquet`, `validation.parquet` and `test.parquet`."""
-    folder = Path(str(resources.files("emo3d") / "assets" / "sample"))
+    folder = Path(__file__).parents[1] / "assets" / "sample"
     if not (folder / "train.parquet").is_file():
         raise FileNotFoundError(f"expected the embedded sample in {folder}; `emo3d sample` makes it")
     return folder
@@ -35,7 +32,12 @@ def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | N
     """
     rows = load(name, config, split=split)
     path = sample_folder() if name == "sample" else Path(name)
-    return rows, _space_of(path, config, split)
+    # `datasets` drops what Parquet files say; those of the Hub are not looked for.
+    split = split.partition("[")[0]
+    files = [path] if path.is_file() else [*path.glob(f"{split}*.parquet"), *path.glob(f"data/{split}*.parquet")]
+    files += path.glob(f"data/{config or 'default'}/{split}*.parquet")
+    spaces = {parquet_space(file) for file in files}
+    return rows, spaces.pop() if len(spaces) == 1 else None
 
 
 def load(name: str, config: str | None = None, *, split: str | None = None, **options: Any) -> Any:
@@ -63,8 +65,8 @@ def _check_sizes(path: Path) -> None:
         if file.suffix == ".parquet":
             try:
                 with open_parquet(file) as parquet:
-                    size = file.stat().st_size
-                    check_size(parquet, parquet.schema_arrow.names, largest=max(LARGEST, _MOST_TIMES * size))
+                    largest = max(LARGEST, 100 * file.stat().st_size)
+                    check_size(parquet, parquet.schema_arrow.names, largest=largest)
             except ValueError as error:
                 raise ValueError(f"{file.name}: {error}") from None
 
@@ -92,12 +94,3 @@ def _explain(name: str, path: Path, error: Exception) -> Exception:
     why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else reason
     advice = "a copy on disk is opened by the path of its folder or .parquet file; sample needs no network"
     return ConnectionError(f"{name} cannot be fetched from the Hub ({why}): {advice}")
-
-
-def _space_of(path: Path, config: str | None, split: str) -> Space | None:
-    """The space in the Parquet files of a split, which `datasets` drops; None for those of the Hub."""
-    split = split.partition("[")[0]
-    files = [path] if path.is_file() else [*path.glob(f"{split}*.parquet"), *path.glob(f"data/{split}*.parquet")]
-    files += path.glob(f"data/{config or 'default'}/{split}*.parquet")
-    spaces = {parquet_space(file) for file in files}
-    return spaces.pop() if len(spaces) == 1 else None

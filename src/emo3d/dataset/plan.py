@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +31,7 @@ class Shard:
 
     @property
     def schema(self) -> str:
-        """Which columns the rows have: a key of `emo3d_lab.building.schema.FEATURES`."""
+        """A key of `emo3d_lab.building.schema.FEATURES`."""
         return self.config
 
     @property
@@ -89,42 +90,29 @@ class ReleaseShard(Shard):
         else:
             release_row = row.read(None if pairs else archives, tally.report, count=per_picture)
             tally.count("without_distribution", not release_row.intensities.any())
-            yield from (_pairs if pairs else _pictures)(release_row, tally)
+            yield from _rows(release_row, pairs, tally)
 
 
-def _pictures(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
-    columns = _columns(row)
-    for picture in row.pictures:
-        tally.count("without_face", picture.expression is None)
-        yield {
-            **columns,
-            "variant": picture.variant,
-            "descriptions": list(row.descriptions),
-            "image": {"bytes": picture.image, "path": picture.name},
-            "blendshapes": None if picture.expression is None else picture.expression.tolist(),
-        }
-
-
-def _pairs(row: ReleaseRow, tally: Tally) -> Iterator[dict[str, Any]]:
-    columns = _columns(row)
-    for picture in row.pictures:
-        if picture.expression is None:
-            tally.count("without_face", len(row.descriptions))
-            continue
-        blendshapes = picture.expression.tolist()
-        for description in row.descriptions:
-            yield {**columns, "variant": picture.variant, "description": description, "blendshapes": blendshapes}
-
-
-def _columns(row: ReleaseRow) -> dict[str, Any]:
+def _rows(row: ReleaseRow, pairs: bool, tally: Tally) -> Iterator[dict[str, Any]]:
     intensities = row.intensities.astype(np.float32).tolist()
-    return {"sample_id": row.sample_id, "prompt_type": row.prompt_type, "intensities": intensities}
+    columns = {"sample_id": row.sample_id, "prompt_type": row.prompt_type, "intensities": intensities}
+    for picture in row.pictures:
+        blendshapes = None if picture.expression is None else picture.expression.tolist()
+        cells = {**columns, "variant": picture.variant, "blendshapes": blendshapes}
+        if not pairs:
+            tally.count("without_face", blendshapes is None)
+            image = {"bytes": picture.image, "path": picture.name}
+            yield {**cells, "descriptions": list(row.descriptions), "image": image}
+        elif blendshapes is None:
+            tally.count("without_face", len(row.descriptions))
+        else:
+            yield from ({**cells, "description": description} for description in row.descriptions)
 
 
 def plan(blank: ReleaseShard, tables: Sequence[str], shard_size: int | None, places: dict[int, str]) -> list[Shard]:
     """Decide, from the tables and the archives' directories, which rows of a split go into which file.
 
-    Without `shard_size` each table makes a file, unread. In `places`, a `sample_id` has the row where it was met.
+    Without `shard_size` each table makes a file, unread. `places` says in which row a `sample_id` was met first.
     """
     if shard_size is None:
         parts = [replace(blank, table=path) for path in tables]
@@ -150,33 +138,20 @@ def _cut(
     for row in table.rows():
         if not rows:
             part = replace(part, offset=row.offset, first=row.number)
-        if place := _duplicate(row, places):
-            duplicates[row.number] = place
-        size += _size(row, archives if blank.archives else None)
+        place = f"{row.table} row {row.number}"
+        with suppress(ValueError):  # a sample_id that is no number, which is a problem when the row is read
+            if (first := places.setdefault(int(row.cells["sample_id"]), place)) != place:
+                duplicates[row.number] = first
+        if blank.archives:
+            size += sum(map(archives.size, row.names.values()))
+        else:  # about what texts and scores take in Parquet
+            size += len(row.names) * sum(300 + len(text) for text in row.descriptions)
         rows += 1
         if size >= shard_size:
             yield replace(part, rows_read=rows, duplicates=duplicates)
             part, size, rows, duplicates = replace(part, problems=()), 0, 0, {}
     if rows:
         yield replace(part, rows_read=rows, duplicates=duplicates)
-
-
-def _size(row: TableRow, archives: Archives | None) -> int:
-    """About what a row takes in Parquet: its pictures, or without them its texts and scores."""
-    if archives is not None:
-        return sum(archives.size(name) for name in row.names.values())
-    return len(row.names) * sum(300 + len(text) for text in row.descriptions)
-
-
-def _duplicate(row: TableRow, places: dict[int, str]) -> str | None:
-    """Where the `sample_id` of a row was met before."""
-    try:
-        sample_id = int(row.cells["sample_id"])
-    except ValueError:
-        return None  # told when the row is read
-    place = f"{row.table} row {row.number}"
-    before = places.setdefault(sample_id, place)
-    return None if before == place else before
 
 
 @dataclass(frozen=True)

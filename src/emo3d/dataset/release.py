@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 PRIMITIVE = "primitive_emotions.csv"
 SPLIT_FILES = {"train": "train_data.csv", "validation": "val_data.csv", "test": "test_data.csv"}
-"""Split -> CSV file of the release."""
 
 
 def read_release(
@@ -32,13 +31,11 @@ def read_release(
     Args:
         folder: a copy of the release, or its `data` folder. Archives may be missing: their pictures are None.
         files: names of the CSV files, in their order; by default all but `primitive_emotions.csv`, by name.
-        on_problem: is told of each row or picture that cannot be read, which is then left out.
+        on_problem: called with the problem of each row or picture that cannot be read, which is then left out.
 
     Raises:
         FileNotFoundError: no such folder or file, or no CSV in it.
-        ValueError: columns other than `COLUMNS`; and, without `on_problem`, a number that is none or outside 0..1, an
-            expression that has not 52 scores, a picture that its archive does not hold whole. The message names file,
-            row and column.
+        ValueError: columns other than `COLUMNS`; and, without `on_problem`, the first problem.
     """
     data = data_folder(folder)
     if files is None:
@@ -73,8 +70,8 @@ def is_release(folder: str | os.PathLike[str]) -> bool:
 def as_pairs(rows: Iterable[ReleaseRow]) -> Iterator[dict[str, Any]]:
     """Pair every description of a row with every expression of it, as the paper counts its instances.
 
-    The pairs are references as `emo3d.scoring.score` takes them, with `sample_id`, `description`, `intensities` (8
-    floats), `blendshapes` (51,) float32 readings, `image` (bytes or None) and `name`.
+    The pairs are references as `emo3d.scoring.score` takes them; `blendshapes` are (51,) float32 readings, `image` the
+    bytes of a file or None.
     """
     for row in rows:
         for picture in row.pictures:
@@ -99,7 +96,7 @@ class ReleaseFiles:
     @classmethod
     def of_folder(cls, data: Path, config: str) -> ReleaseFiles:
         """Those of a local copy."""
-        return cls._of([str(path) for path in list_files(data, ".csv")], archive_paths(data), config, str(data))
+        return cls._of(list(map(str, list_files(data, ".csv"))), archive_paths(data), config, str(data))
 
     @classmethod
     def of_hub(cls, release: str, revision: str, config: str) -> ReleaseFiles:
@@ -107,11 +104,10 @@ class ReleaseFiles:
         from huggingface_hub import HfFileSystem
 
         root = f"datasets/{release}@{revision}"
-        names = sorted(
-            path for ending in ("csv", "zip", "ZIP") for path in HfFileSystem().glob(f"{root}/**/*.{ending}")
-        )
-        archives = {Path(name).stem: f"hf://{name}" for name in names if name.lower().endswith(".zip")}
-        return cls._of([f"hf://{name}" for name in names if name.endswith(".csv")], archives, config, root)
+        hub = HfFileSystem()
+        paths = sorted(f"hf://{path}" for ending in ("csv", "zip", "ZIP") for path in hub.glob(f"{root}/**/*.{ending}"))
+        archives = {Path(path).stem: path for path in paths if path.lower().endswith(".zip")}
+        return cls._of([path for path in paths if path.endswith(".csv")], archives, config, root)
 
     @classmethod
     def _of(cls, tables: Sequence[str], archives: dict[str, str], config: str, place: str) -> ReleaseFiles:

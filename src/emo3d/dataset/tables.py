@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from emo3d.blendshapes import MEDIAPIPE_BLENDSHAPES, as_expressions, parse_scores
-from emo3d.containers import check_commas, find_encoding, parse_csv
+from emo3d.containers import check_commas, parse_csv
 from emo3d.dataset.archives import Archives, PictureError, open_binary
 from emo3d.dataset.tally import Problem
 from emo3d.emotions import EMOTIONS
@@ -21,7 +22,6 @@ _TEXTS = tuple(f"text_{n}" for n in (1, 2, 3))
 _IMAGES = tuple(f"img_{n}" for n in VARIANTS)
 _SCORES = tuple(f"blenshape_score_{n}" for n in VARIANTS)  # the release's spelling
 COLUMNS = ("sample_id", "prompt_type", *_TEXTS, *EMOTIONS, *_IMAGES, *_SCORES)  # of the release's CSV files
-_NULL = ("", "nan", "None")
 _HEADER_BYTES = 1 << 16
 
 
@@ -49,11 +49,11 @@ class Table:
     """A CSV file of the release, local or at an address that `fsspec` knows.
 
     Args:
-        columns: the file's name of a column -> the release's, for tables that call it otherwise; the release's columns
-            that neither the file nor this mapping has are empty.
+        columns: the file's name of a column -> the release's, for tables that call it otherwise; those that are missing
+            then are empty.
 
     Raises:
-        ValueError: a column of the release is missing, and no mapping was given; or no CSV in UTF-8 with commas.
+        ValueError: a column of the release is missing, without such a mapping; or no CSV in UTF-8 with commas.
     """
 
     def __init__(self, path: str, columns: Mapping[str, str] | None = None) -> None:
@@ -95,16 +95,12 @@ class Table:
 
 
 def read_header(path: str) -> list[str]:
-    """Read the names of a table's columns.
-
-    Raises:
-        ValueError: no CSV in UTF-8 with commas and line feeds; the message says what it is as far as it shows.
-    """
+    """Read the names of a table's columns; anything but a CSV in UTF-8 with commas and line feeds is a ValueError."""
     name = path.rsplit("/", 1)[-1]
     with open_binary(path) as file:
         start = file.read(_HEADER_BYTES)
-        if find_encoding(start).startswith("utf-16"):
-            raise ValueError(f"{name}: expected a CSV in UTF-8, got UTF-16; save it as UTF-8")
+        if not (encoding := json.detect_encoding(start)).startswith("utf-8"):
+            raise ValueError(f"{name}: expected a CSV in UTF-8, got {encoding[:6].upper()}; save it as UTF-8")
         line, ending, _ = start.partition(b"\n")
         if b"\r" in line.rstrip(b"\r"):
             raise ValueError(f"{name}: expected lines that end in a line feed, got carriage returns; save it anew")
@@ -146,7 +142,7 @@ class TableRow(NamedTuple):
 
     def value(self, column: str) -> str:
         """A cell, `""` for what stands for nothing."""
-        return "" if self.cells[column] in _NULL else self.cells[column]
+        return "" if self.cells[column] in ("nan", "None") else self.cells[column]
 
     def problem(self, kind: str, column: str, message: str, count: int = 1) -> Problem:
         """A problem of this row."""
@@ -179,18 +175,15 @@ class TableRow(NamedTuple):
     ) -> ReleaseRow:
         """Read a row that passed `check`; without archives, no picture is read.
 
-        Args:
-            report: called with each picture that is left out (as a loss of `count`).
-            absent: pictures whose archive is not there are None rather than a problem.
+        Each picture that is left out is reported as a loss of `count` rows, but for those whose archive is `absent`.
         """
         pictures = []
         for variant, name in self.names.items():
-            column = f"blenshape_score_{variant}"
+            column, image = f"blenshape_score_{variant}", None
             try:
                 expression = _expression(self.value(column))
                 column = f"img_{variant}"
-                image = None
-                if archives and not (absent and name not in archives):
+                if archives and (name in archives or not absent):
                     image = archives.read(name)
             except PictureError as error:
                 report(self.problem(error.kind, column, str(error), count))

@@ -5,12 +5,11 @@ Importing this registers them with transformers: with the Auto classes, and the 
 
 from transformers import AutoConfig, AutoModel
 
+from emo3d.generation.base import ExpressionOutput
 from emo3d.generation.clip import ClipExpressionConfig, ClipExpressionModel
-from emo3d.generation.load import load_generator
+from emo3d.generation.load import load_generator, register_task
 from emo3d.generation.model import ExpressionConfig, ExpressionModel
-from emo3d.generation.output import ExpressionOutput
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
-from emo3d.generation.registry import register_task
 from emo3d.generation.vae import VaeClipConfig, VaeClipModel, VaeClipOutput
 
 __all__ = [

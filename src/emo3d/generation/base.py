@@ -1,13 +1,30 @@
-"""What the generators have in common as models of transformers."""
+"""What the generators have in common: as models of transformers, and in what they answer."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
+import torch
+from torch import nn
 from transformers import MODEL_MAPPING, PretrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
 
+from emo3d.blendshapes import Space, check_space, limit_mouth_close
+from emo3d.descriptions import warn_of
+from emo3d.encoders import TextEmbeddings
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
+from emo3d.numerics import fixed_numerics
+
+_GENERATING: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
+_MODES = threading.Lock()
 
 
 class GeneratorConfig(PretrainedConfig):
@@ -38,26 +55,73 @@ class GeneratorConfig(PretrainedConfig):
 
 
 class GeneratorModel(PreTrainedModel):
-    """A model with `generate` of its own.
-
-    Attributes:
-        revision: branch, tag or commit that it was loaded at, for what else lies in its repository.
-    """
+    """A model with `generate` of its own."""
 
     base_model_prefix = "emo3d"
     _no_split_modules: Any = ()  # small: one device holds all of it
-    revision: str | None = None
+    revision: str | None = None  # that it was loaded at, for what else lies in its repository
 
     @classmethod
     def from_pretrained(cls, *args: Any, revision: str | None = None, **kwargs: Any) -> Any:
         """Load a model; see `PreTrainedModel.from_pretrained`."""
         if revision is not None:
             kwargs["revision"] = revision
-        loaded = super().from_pretrained(*args, **kwargs)
-        (loaded[0] if isinstance(loaded, tuple) else loaded).revision = revision  # transformers 5 keeps it nowhere
-        return loaded
+        model = super().from_pretrained(*args, **kwargs)
+        (model[0] if isinstance(model, tuple) else model).revision = revision  # transformers 5 keeps it nowhere
+        return model
 
     @classmethod
     def can_generate(cls) -> bool:
         """Whether it writes tokens, as transformers means it: no."""
         return False
+
+    def _check_width(self, embeddings: torch.Tensor) -> None:
+        if embeddings.shape[-1] != (width := self.config.embedding_size):
+            raise ValueError(f"expected embeddings of {width} numbers, got {embeddings.shape[-1]}")
+
+    @contextlib.contextmanager
+    def _generating(self, space: Space | None) -> Iterator[Callable[[torch.Tensor], np.ndarray]]:
+        """Evaluation mode without gradients, and in float32; afterwards the model is in the mode it was in.
+
+        What it gives makes the model's expressions (N, 51) an array (N, 51) float32 in `space`, its own by default.
+        """
+        target = check_space(space or self.config.space)
+        with _MODES:  # of calls that overlap, the first one takes the mode and the last one restores it
+            calls, training = _GENERATING.get(self, (0, self.training))
+            _GENERATING[self] = calls + 1, training
+            self.eval()
+        try:
+            with torch.inference_mode(), fixed_numerics(next(self.parameters()).device):
+                yield functools.partial(_answer, space=self.config.space, target=target)
+        finally:
+            with _MODES:
+                calls, training = _GENERATING.pop(self)
+                if calls > 1:
+                    _GENERATING[self] = calls - 1, training
+                else:
+                    self.train(training)
+
+
+@dataclass
+class ExpressionOutput(ModelOutput):
+    """What a generator's `forward` returns."""
+
+    loss: torch.Tensor | None = None  # mean squared error against the labels, a scalar; None without labels
+    expressions: torch.Tensor | None = None  # (N, 51) in 0..1, order BLENDSHAPES
+
+
+def embeddings_of(texts: TextEmbeddings) -> torch.Tensor:
+    """Embeddings (N, D) of descriptions; a warning says how many lost their end or are hardly known."""
+    warn_of(len(texts.embeddings), texts.truncated, texts.foreign)
+    return texts.embeddings
+
+
+def _answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
+    scores = expressions.float().cpu().numpy()
+    if space == "weights":
+        limit_mouth_close(scores)
+    if target == space:
+        return scores
+    from emo3d.face.calibration import to_readings, to_weights
+
+    return to_readings(scores) if target == "reading" else to_weights(scores)

@@ -11,16 +11,12 @@ from safetensors import safe_open
 
 from emo3d.documents import read_json
 
+# In a configuration: the largest number (a vocabulary, say), the most layers, and the longest list.
 WIDEST, DEEPEST, LONGEST = 2_000_000, 64, 1024
-"""In a configuration: the largest number (a vocabulary, say), the most layers, and the longest list."""
 
 
 def check_numbers(config: Mapping[str, Any], name: str, widest: int = WIDEST, deepest: int = DEEPEST) -> None:
-    """Refuse numbers in a configuration, at any depth, that would take long to be built even without memory.
-
-    Raises:
-        ValueError: one that is too large, or a list that is too long.
-    """
+    """Refuse numbers in a configuration, at any depth, that would take long to be built even without memory."""
     for field, value in _values(config):
         most = deepest if "layer" in field and "eps" not in field else widest
         if isinstance(value, list) and len(value) > LONGEST:
@@ -30,11 +26,7 @@ def check_numbers(config: Mapping[str, Any], name: str, widest: int = WIDEST, de
 
 
 def plan_weights(build: Callable[[], torch.nn.Module], name: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of a model's weights by name, found without memory for them: on the meta device.
-
-    Raises:
-        ValueError: it cannot be built.
-    """
+    """Shapes of a model's weights by name, without memory for them; a model that cannot be built is a ValueError."""
     try:
         with torch.device("meta"), torch.inference_mode():
             return {key: tuple(tensor.shape) for key, tensor in build().state_dict().items()}
@@ -46,22 +38,21 @@ def check_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Compare the safetensors of a folder, by their headers, with the weights that its configuration asks for.
 
     Raises:
-        ValueError: a file that cannot be read, an index that names others than its neighbours, or a weight that is
-            missing or has another shape.
+        ValueError: a file that cannot be read, an index that names files elsewhere, or a weight that is missing or has
+            another shape.
     """
-    stored: dict[str, tuple[int, ...]] = {}
+    checkpoint: dict[str, tuple[int, ...]] = {}
     for file in _safetensors(folder):
         try:
-            with safe_open(file, "pt") as opened:
-                stored |= {key: tuple(opened.get_slice(key).get_shape()) for key in opened.keys()}  # noqa: SIM118
+            with safe_open(file, "pt") as weights:
+                checkpoint |= {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
         except Exception as error:  # safetensors' own error, and what Rust gives where memory cannot be mapped
             raise ValueError(f"expected safetensors, {file.name} cannot be read: {str(error)[:200]}") from error
-    missing = sorted(shapes.keys() - stored.keys())
-    if missing:
+    if missing := sorted(shapes.keys() - checkpoint.keys()):
         raise ValueError(f"the checkpoint of {folder} lacks {', '.join(missing[:10])}")
     for key, shape in shapes.items():
-        if stored[key] != shape:
-            raise ValueError(f"the checkpoint of {folder} has {key} of shape {stored[key]}, its configuration {shape}")
+        if (got := checkpoint[key]) != shape:
+            raise ValueError(f"the checkpoint of {folder} has {key} of shape {got}, its configuration {shape}")
 
 
 def _safetensors(folder: Path) -> list[Path]:

@@ -12,21 +12,14 @@ from torch import nn
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, load_backbone
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
-from emo3d.generation.base import GeneratorConfig, GeneratorModel
-from emo3d.generation.output import ExpressionOutput, as_answer, check_width, embeddings_of, generating
+from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, embeddings_of
 from emo3d.pictures import check_pictures, read_picture
 
 
 class BackboneConfig(GeneratorConfig):
     """What generators that start from a dual encoder have in common.
 
-    Args:
-        backbone: the dual encoder's id on the Hub, a local folder, or `"quickstart"`. It is frozen, is no part of the
-            checkpoint and comes by this id.
-        backbone_revision: its branch, tag or commit.
-        normalize: whether embeddings are scaled to unit length; the published models take them as they come.
-        embedding_size: D, the width of the backbone's embeddings.
-        space: what the 51 scores are, `"reading"` (as in the release) or `"weights"`; see `emo3d.blendshapes`.
+    The backbone is frozen, is no part of the checkpoint and comes by its id.
 
     Raises:
         ValueError: an unknown space, or the quickstart backbone, which knows unit length only, without `normalize`.
@@ -34,11 +27,11 @@ class BackboneConfig(GeneratorConfig):
 
     def __init__(
         self,
-        backbone: str = DEFAULT_BACKBONE,
-        backbone_revision: str | None = None,
-        normalize: bool = False,
-        embedding_size: int = 512,
-        space: Space = "reading",
+        backbone: str = DEFAULT_BACKBONE,  # an id on the Hub, a local folder, or "quickstart"
+        backbone_revision: str | None = None,  # branch, tag or commit
+        normalize: bool = False,  # to unit length; the published models take embeddings as they come
+        embedding_size: int = 512,  # D, the width of the backbone's embeddings
+        space: Space = "reading",  # of the 51 scores, as in the release
         **kwargs: Any,
     ) -> None:
         if backbone == QUICKSTART and not normalize:
@@ -71,7 +64,7 @@ class BackboneModel(GeneratorModel):
 
         Raises:
             ValueError: neither or both, none, or a bad one; the message names the row.
-            EncoderUnavailableError: the backbone cannot be had.
+            EncoderUnavailableError: the backbone cannot be loaded.
         """
         if (descriptions is None) == (pictures is None):
             raise ValueError("expected either descriptions or pictures")
@@ -90,12 +83,7 @@ class BackboneModel(GeneratorModel):
 
 
 class ClipExpressionConfig(BackboneConfig):
-    """What a `ClipExpressionModel` is made of; the defaults are the published baseline.
-
-    Args:
-        hidden_sizes: widths of the head's hidden layers.
-        kwargs: see `BackboneConfig`.
-    """
+    """What a `ClipExpressionModel` is made of; the defaults are the published baseline."""
 
     model_type = "emo3d-clip"
 
@@ -129,7 +117,7 @@ class ClipExpressionModel(BackboneModel):
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor | None = None) -> ExpressionOutput:
         """Map embeddings (N, D), as `embed` gives them, to expressions; labels (N, 51) are in the model's space."""
-        check_width(embeddings, self.config.embedding_size)
+        self._check_width(embeddings)
         expressions = self.network(embeddings.to(self.dtype))
         loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
         return ExpressionOutput(loss=loss, expressions=expressions)
@@ -146,7 +134,5 @@ class ClipExpressionModel(BackboneModel):
 
         `embed` says more of the arguments and errors, `ExpressionModel.generate` of `space` and mouthClose.
         """
-        target = check_space(space or self.config.space)
-        with generating(self):
-            embeddings = self.embed(descriptions, pictures, batch_size)
-            return as_answer(self(embeddings).expressions, self.config.space, target)
+        with self._generating(space) as answer:
+            return answer(self(self.embed(descriptions, pictures, batch_size)).expressions)

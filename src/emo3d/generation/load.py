@@ -1,19 +1,23 @@
-"""Generators by name: the packaged one, a folder, or a model on the Hub."""
+"""Generators by name: the packaged one, a folder, or a model on the Hub; and the task that finds them so."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from pathlib import Path
 from typing import Any
 
 import transformers
 from packaging.version import Version
-from transformers import AutoConfig
+from transformers import AutoConfig, AutoModel
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from emo3d.documents import read_json
 from emo3d.encoders import no_bars
 from emo3d.generation.checks import check_numbers, check_weights, plan_weights
 from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
+from emo3d.generation.pipeline import TASK, ExpressionPipeline
 from emo3d.generation.vae import VaeClipModel
 from emo3d.hints import unwritable_cache
 from emo3d.light import FOLDER
@@ -30,7 +34,7 @@ _AS_SAVED = {"dtype" if Version(transformers.__version__) >= Version("4.56") els
 
 
 class GeneratorUnavailableError(OSError):
-    """A generator that is neither in the local cache nor to be had from the Hub now."""
+    """A generator that is neither in the local cache nor comes from the Hub now."""
 
 
 def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> Generator:
@@ -41,10 +45,8 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
         revision: branch, tag or commit on the Hub.
 
     Raises:
-        GeneratorUnavailableError: the Hub cannot be reached or has no such model; nothing else is loaded instead.
-            An OSError.
-        ValueError: a revision was asked for where there are none, the model is no generator, or its checkpoint lacks
-            weights.
+        GeneratorUnavailableError: the Hub cannot be reached or has no such model. An OSError.
+        ValueError: a revision of what is on disk, a model that is no generator, or a checkpoint that lacks weights.
     """
     local = QUICKSTART_FOLDER if id == QUICKSTART else Path(id)
     if not local.is_dir():
@@ -57,7 +59,7 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
 
 
 @loaded_once(maxsize=4)
-def _from_folder(folder: Path, _changed: int) -> Generator:
+def _from_folder(folder: Path, _time: int) -> Generator:
     with no_bars():
         return _load(str(folder), None)
 
@@ -114,3 +116,33 @@ def _check_folder(folder: Path) -> Any:
 def _check_kind(kind: Any, source: str) -> None:
     if not isinstance(kind, str) or kind not in MODELS:
         raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {kind!s:.60} model")
+
+
+class NamedGenerator(AutoModel):
+    """`AutoModel`, which also knows the packaged generator by its name, `"quickstart"`."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """See `AutoModel.from_pretrained`."""
+        return AutoModel.from_pretrained(_source(pretrained_model_name_or_path), *args, **kwargs)
+
+
+def register_task() -> None:
+    """Register the task `text-to-expression`, with the packaged generator as its default model."""
+    default: Any = (str(QUICKSTART_FOLDER), None)
+    if "tf_model" in inspect.signature(PIPELINE_REGISTRY.register_pipeline).parameters:  # transformers 4
+        default = {"pt": default}
+    PIPELINE_REGISTRY.register_pipeline(TASK, ExpressionPipeline, pt_model=NamedGenerator, default={"model": default})
+    # `pipeline(TASK, model="quickstart")` asks for the configuration before it looks at the task: no other place is
+    # left to tell it where that model lies. No model on the Hub is called so.
+    load_config = AutoConfig.from_pretrained
+
+    @functools.wraps(load_config)
+    def from_pretrained(pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
+        return load_config(_source(pretrained_model_name_or_path), **kwargs)
+
+    AutoConfig.from_pretrained = staticmethod(from_pretrained)  # type: ignore[method-assign]
+
+
+def _source(name: Any) -> Any:
+    return str(QUICKSTART_FOLDER) if name == QUICKSTART else name

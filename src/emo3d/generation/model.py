@@ -22,8 +22,7 @@ from emo3d.encoders import (
     embed_tokens,
     load_text_encoder,
 )
-from emo3d.generation.base import GeneratorConfig, GeneratorModel
-from emo3d.generation.output import ExpressionOutput, as_answer, check_width, embeddings_of, generating
+from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, embeddings_of
 from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED
 
@@ -32,36 +31,22 @@ _DTYPES = ("dtype", "torch_dtype")  # what transformers 5 and 4 call it in a con
 
 
 class ExpressionConfig(GeneratorConfig):
-    """What an `ExpressionModel` is made of.
-
-    Args:
-        encoder: the text encoder's id on the Hub.
-        encoder_revision: its branch, tag or commit.
-        encoder_config: the encoder's own configuration as a dict; needed, and saved, only where the encoder is
-            fine-tuned and so travels with the model.
-        pooling: `"mean"`, `"cls"` or `"pooler"`.
-        normalize: whether embeddings are scaled to unit length before the head.
-        freeze_encoder: a frozen encoder is not part of the checkpoint and comes by its id.
-        embedding_size: D, the width of the encoder's embedding.
-        hidden_sizes: widths of the head's hidden layers.
-        dropout: before every linear layer of the head, in 0..1.
-        space: what the 51 scores are, `"weights"` or `"reading"` (see `emo3d.blendshapes`).
-    """
+    """What an `ExpressionModel` is made of."""
 
     model_type = "emo3d-expression"
 
     def __init__(
         self,
-        encoder: str = MINILM,
-        encoder_revision: str | None = None,
-        encoder_config: dict[str, Any] | None = None,
+        encoder: str = MINILM,  # the text encoder's id on the Hub
+        encoder_revision: str | None = None,  # branch, tag or commit
+        encoder_config: dict[str, Any] | None = None,  # of an encoder that is fine-tuned, and so saved with the model
         pooling: Pooling = "mean",
-        normalize: bool = True,
-        freeze_encoder: bool = True,
-        embedding_size: int = 384,
-        hidden_sizes: Sequence[int] = (512, 256),
-        dropout: float = 0.1,
-        space: Space = "weights",
+        normalize: bool = True,  # whether embeddings are scaled to unit length before the head
+        freeze_encoder: bool = True,  # a frozen one is not part of the checkpoint and comes by its id
+        embedding_size: int = 384,  # D, the width of the encoder's embedding
+        hidden_sizes: Sequence[int] = (512, 256),  # widths of the head's hidden layers
+        dropout: float = 0.1,  # before every linear layer of the head, in 0..1
+        space: Space = "weights",  # of the 51 scores
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder
@@ -109,14 +94,13 @@ class ExpressionModel(GeneratorModel):
 
     @classmethod
     def from_encoder(cls, encoder: str = MINILM, **settings: Any) -> ExpressionModel:
-        """Build a model with a new head on a pretrained encoder.
+        """Build a model with a new head on a pretrained encoder, an id on the Hub or a local folder.
 
         Args:
-            encoder: the encoder's id on the Hub, or a local folder.
             settings: further fields of `ExpressionConfig`; the encoder's own configuration and width are filled in.
 
         Raises:
-            EncoderUnavailableError: the encoder cannot be had.
+            EncoderUnavailableError: the encoder cannot be loaded.
         """
         config = ExpressionConfig(encoder, **{**settings, "freeze_encoder": True})
         text_encoder = _text_encoder(config, "cpu")
@@ -139,7 +123,7 @@ class ExpressionModel(GeneratorModel):
         """Map embeddings or tokens to expressions.
 
         Args:
-            embeddings: (N, D) pooled embeddings, already normalised where the configuration says so.
+            embeddings: (N, D), already normalised where the configuration says so.
             input_ids: (N, L) tokens of the encoder, instead of embeddings.
             attention_mask: (N, L), 1 for a token and 0 for padding.
             labels: (N, 51) expressions to learn, in the model's space.
@@ -147,25 +131,20 @@ class ExpressionModel(GeneratorModel):
         Raises:
             ValueError: neither or both of embeddings and tokens, or embeddings of a wrong width.
         """
-        if embeddings is not None and input_ids is None:
-            pooled = embeddings
-        elif input_ids is not None and embeddings is None:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze_encoder):
+        config = self.config
+        if embeddings is None and input_ids is not None:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not config.freeze_encoder):
                 encoder = self.text_encoder().model if self.encoder is None else self.encoder
-                pooled = embed_tokens(encoder, input_ids, attention_mask, self.config.pooling, self.config.normalize)
-        else:
+                embeddings = embed_tokens(encoder, input_ids, attention_mask, config.pooling, config.normalize)
+        elif embeddings is None or input_ids is not None:
             raise ValueError("expected either embeddings or input_ids")
-        check_width(pooled, self.config.embedding_size)
-        expressions = torch.sigmoid(self.head(pooled.to(self.dtype)))
+        self._check_width(embeddings)
+        expressions = torch.sigmoid(self.head(embeddings.to(self.dtype)))
         loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
         return ExpressionOutput(loss=loss, expressions=expressions)
 
     def text_encoder(self) -> TextEncoder:
-        """The encoder with its tokenizer, on the model's device.
-
-        Raises:
-            EncoderUnavailableError: it is not part of the checkpoint and cannot be had now.
-        """
+        """The encoder with its tokenizer, on the model's device; see `load_text_encoder`."""
         if self.encoder is None:
             return _text_encoder(self.config, str(self.device))
         config = self.config
@@ -188,7 +167,7 @@ class ExpressionModel(GeneratorModel):
         the lips through each other. `forward` is left as the head says, so that losses and converted models are exact.
 
         Args:
-            descriptions: N texts, none of them blank; one beyond the encoder's window loses its end, with a warning.
+            descriptions: N texts; one beyond the encoder's window loses its end, with a warning.
             batch_size: descriptions per pass.
             space: of the answer, that of the model by default. Otherwise weights become the readings expected of anny's
                 "adult", or readings become weights; see `emo3d.face.calibration`.
@@ -198,21 +177,16 @@ class ExpressionModel(GeneratorModel):
 
         Raises:
             ValueError: no descriptions, or one that is blank; the message names the row. An unknown space.
-            EncoderUnavailableError: the encoder cannot be had.
+            EncoderUnavailableError: the encoder cannot be loaded.
         """
-        target = check_space(space or self.config.space)
-        with generating(self):
+        with self._generating(space) as answer:
             embeddings = embeddings_of(self.text_encoder().encode(descriptions, batch_size))
-            return as_answer(self(embeddings=embeddings).expressions, self.config.space, target)
+            return answer(self(embeddings=embeddings).expressions)
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
     return load_text_encoder(
-        config.encoder,
-        config.encoder_revision,
-        pooling=config.pooling,
-        normalize=config.normalize,
-        device=device,
+        config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize, device=device
     )
 
 

@@ -54,18 +54,16 @@ class ExpressionPipeline(Pipeline):
         Args:
             inputs: a description (str), or, for a generator that starts from CLIP, a picture: a `Path`, an RGB PIL
                 image or an array (H, W, 3) uint8. Or a list, a dataset or an iterator of one of the two.
-            options: what the model's `generate` takes (`space`; of VAE-CLIP `num_return_sequences`, `temperature` and
-                `seed` too); `batch_size` and `num_workers` as everywhere; `return_picture`, for a rendered
-                face (PIL), `return_glb`, for the bytes of a GLB file, and `identity`, whose face those show, a name of
-                `emo3d.face.IDENTITIES` ("adult").
+            options: what the model's `generate` takes; `batch_size` and `num_workers` as everywhere; `return_picture`,
+                for a rendered face (PIL), `return_glb`, for the bytes of a GLB file, and `identity`, whose face those
+                show, a name of `emo3d.face.IDENTITIES` ("adult").
 
         Returns:
             For each input `{"scores": {blendshape: 0..1, 51 of them}, "space": ...}`, and `"picture"` and `"glb"` where
             asked for; a list of them for several samples. A list has a list as its answer, a dataset an iterator.
 
         Raises:
-            ValueError: an option that neither the pipeline nor the model's `generate` has, no inputs, a description
-                that is blank, a bad picture, or a picture for a generator that starts from text.
+            ValueError: an unknown option, no inputs, a bad one, or a picture for a generator that starts from text.
         """
         if isinstance(inputs, (list, tuple)):
             is_text = not inputs or any(isinstance(entry, str) for entry in inputs)
@@ -76,19 +74,15 @@ class ExpressionPipeline(Pipeline):
 
     def _sanitize_parameters(self, **options: Any) -> tuple[dict, dict, dict]:
         face_options = {name: options.pop(name) for name in _FACE_OPTIONS if name in options}
-        accepted = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
+        names = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
         for name in options:
-            if name not in accepted:
-                expected = ", ".join([*accepted, *_FACE_OPTIONS])
+            if name not in names:
+                expected = ", ".join([*names, *_FACE_OPTIONS])
                 raise ValueError(f"expected options of {expected} with {type(self.model).__name__}, got {name}")
         return {}, options, face_options | {name: options[name] for name in ("space",) if name in options}
 
     def preprocess(self, input_: Any, **_: Any) -> dict[str, Any]:
-        """One input as a batch, under the argument of `generate` that takes it.
-
-        Raises:
-            ValueError: a picture for a generator that starts from text, or a description that is blank.
-        """
+        """One input as a batch, under the argument of `generate` that takes it."""
         if isinstance(input_, str):
             return {"descriptions": check_descriptions([input_])}
         if "pictures" not in inspect.signature(self.model.generate).parameters:
@@ -111,28 +105,17 @@ class ExpressionPipeline(Pipeline):
             answers = [answer | face for answer, face in zip(answers, faces, strict=True)]
         return answers[0] if expressions.ndim == 1 else answers
 
-    def get_iterator(
-        self,
-        inputs: Any,
-        num_workers: int,
-        batch_size: int,
-        preprocess_params: dict,
-        forward_params: dict,
-        postprocess_params: dict,
-    ) -> PipelineIterator:
+    def get_iterator(self, inputs: Any, num_workers: int, batch_size: int, *parameters: dict) -> PipelineIterator:
         """Work through inputs in batches; transformers' own way joins nothing but what a tokenizer can pad."""
-        prepared = PipelineDataset if hasattr(inputs, "__len__") else PipelineIterator
-        if prepared is PipelineIterator and num_workers:
+        preprocess, forward, postprocess = parameters  # of these three steps
+        kind = PipelineDataset if hasattr(inputs, "__len__") else PipelineIterator
+        if kind is PipelineIterator and num_workers:
             logger.warning("an iterator cannot be shared by workers: it is read without, num_workers=0")
             num_workers = 0  # each of several would go through all of it
-        batches = DataLoader(
-            prepared(inputs, self.preprocess, preprocess_params),
-            batch_size=batch_size,
-            num_workers=num_workers,
-            collate_fn=_join,
-        )
-        generated = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=batch_size)
-        return PipelineIterator(generated, self.postprocess, postprocess_params)
+        rows = kind(inputs, self.preprocess, preprocess)
+        batches = DataLoader(rows, batch_size=batch_size, num_workers=num_workers, collate_fn=_join)
+        outputs = PipelineIterator(batches, self.forward, forward, loader_batch_size=batch_size)
+        return PipelineIterator(outputs, self.postprocess, postprocess)
 
     def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:
         """Save the model, whose folder has all that the pipeline needs."""

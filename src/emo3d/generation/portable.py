@@ -20,24 +20,21 @@ _NAMES = "\n\nif False:  # transformers 4 takes along from a local folder what t
 
 
 def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
-    """Write the modules that classes of this package need.
+    """Write the modules that classes of this package need; return what `auto_map` of a `config.json` calls each class.
 
     Imports inside of functions are left to the package: without it, they raise an ImportError that says so.
-
-    Args:
-        folder: it is made if there is none.
-        classes: what is to be loaded from there.
-
-    Returns:
-        What `auto_map` of a `config.json` calls each class.
     """
     code: dict[str, str] = {}
     for first in {model.__module__ for model in classes}:
-        modules = _required(first)
+        modules, waiting = set(), [first]  # that the first one needs
+        while waiting:
+            if (module := waiting.pop()) not in modules:
+                modules.add(module)
+                waiting += flat_code(module)[1]
         for module in modules:
             code.setdefault(module, flat_code(module)[0])
-        others = sorted(_flat(module) for module in modules - {first})
-        code[first] = flat_code(first)[0] + _NAMES + "".join(f"    from .{other} import __doc__\n" for other in others)
+        names = sorted(_flat(module) for module in modules - {first})
+        code[first] = flat_code(first)[0] + _NAMES + "".join(f"    from .{name} import __doc__\n" for name in names)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for module, text in code.items():
         Path(folder, f"{_flat(module)}.py").write_text(text, encoding="utf-8")
@@ -48,33 +45,22 @@ def write_code(folder: str | os.PathLike[str], *classes: type) -> list[str]:
 def flat_code(module: str) -> tuple[str, tuple[str, ...]]:
     """The source of a module for a flat folder, and the modules of this package that it imports at its top."""
     source = inspect.getsource(importlib.import_module(module))
-    lines, needed = source.splitlines(keepends=True), []
+    lines, modules = source.splitlines(keepends=True), []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "emo3d":
-            imported, rows = str(node.module), range(node.lineno - 1, node.end_lineno or node.lineno)
+            name, rows = str(node.module), range(node.lineno - 1, node.end_lineno or node.lineno)
             if node.col_offset == 0:
-                lines[rows[0]] = lines[rows[0]].replace(imported, f".{_flat(imported)}", 1)
-                needed.append(imported)
+                lines[rows[0]] = lines[rows[0]].replace(name, f".{_flat(name)}", 1)
+                modules.append(name)
             else:  # within `try`, since transformers refuses code with an import that it cannot do
                 indent = " " * node.col_offset
                 for row in rows:
                     lines[row] = f"    {lines[row]}"
                 lines[rows[0]] = f"{indent}try:\n{lines[rows[0]]}"
-                message = _WITHOUT.format(module=imported)
+                message = _WITHOUT.format(module=name)
                 lines[rows[-1]] += f"{indent}except ImportError as error:\n"
                 lines[rows[-1]] += f"{indent}    raise ImportError({message!r}) from error\n"
-    return _HEADER.format(module=module, version=emo3d.__version__) + "".join(lines), tuple(needed)
-
-
-def _required(first: str) -> set[str]:
-    """The modules of this package that one needs, itself among them."""
-    needed, waiting = set(), [first]
-    while waiting:
-        module = waiting.pop()
-        if module not in needed:
-            needed.add(module)
-            waiting += flat_code(module)[1]
-    return needed
+    return _HEADER.format(module=module, version=emo3d.__version__) + "".join(lines), tuple(modules)
 
 
 def _flat(module: str) -> str:

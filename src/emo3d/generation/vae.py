@@ -11,35 +11,27 @@ import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, mse_loss
 
-from emo3d.blendshapes import BLENDSHAPES, Space, check_space
+from emo3d.blendshapes import BLENDSHAPES, Space
+from emo3d.generation.base import ExpressionOutput
 from emo3d.generation.clip import BackboneConfig, BackboneModel
-from emo3d.generation.output import ExpressionOutput, as_answer, check_width, generating
 
 
 class VaeClipConfig(BackboneConfig):
     """What a `VaeClipModel` is made of; the defaults are the published baseline, but for `dropout`.
 
-    The latent is as wide as the backbone's embeddings, `embedding_size`, since embeddings are decoded.
-
-    Args:
-        hidden_size: width of the hidden layer of encoder and decoder.
-        dropout: in the decoder, in 0..1; the checkpoint does not tell the published one.
-        text_weight: of the term that turns latents towards the embeddings of descriptions.
-        picture_weight: of the term that turns them towards the embeddings of pictures.
-        embedding_scale: embeddings are multiplied by it before they are decoded; 1 as published. The loss binds the
-            direction of latents, not their length, so embeddings much shorter than latents (of unit length, say) give
-            faces that hardly differ, unless they are scaled.
-        kwargs: see `BackboneConfig`.
+    The latent is as wide as the backbone's embeddings, `embedding_size`, since embeddings are decoded. The loss binds
+    the direction of latents, not their length, so embeddings much shorter than latents (of unit length, say) give faces
+    that hardly differ, unless `embedding_scale` multiplies them before they are decoded.
     """
 
     model_type = "emo3d-vae-clip"
 
     def __init__(
         self,
-        hidden_size: int = 256,
-        dropout: float = 0.1,
-        text_weight: float = 0.004,
-        picture_weight: float = 0.002,
+        hidden_size: int = 256,  # of encoder and decoder
+        dropout: float = 0.1,  # in the decoder, in 0..1; the checkpoint does not tell the published one
+        text_weight: float = 0.004,  # of the term that turns latents towards the embeddings of descriptions
+        picture_weight: float = 0.002,  # of the term that turns them towards those of pictures
         embedding_scale: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -53,17 +45,10 @@ class VaeClipConfig(BackboneConfig):
 
 @dataclass
 class VaeClipOutput(ExpressionOutput):
-    """What `VaeClipModel.forward` returns.
+    """What `VaeClipModel.forward` returns; `loss` is the weighted sum of the terms."""
 
-    Attributes:
-        loss: the weighted sum of the terms, a scalar.
-        expressions: (N, 51) in 0..1, order `BLENDSHAPES`, decoded from the latents.
-        latent: (N, D), sampled while training, the mean otherwise.
-        terms: scalars before weighting: `"mse"`, and `"text"` and `"picture"` (1 - mean cosine) where those were given.
-    """
-
-    latent: torch.Tensor | None = None
-    terms: dict[str, torch.Tensor] | None = None
+    latent: torch.Tensor | None = None  # (N, D), sampled while training, the mean otherwise
+    terms: dict[str, torch.Tensor] | None = None  # "mse", and "text" and "picture" (1 - mean cosine), before weighting
 
 
 class VaeClipModel(BackboneModel):
@@ -84,12 +69,12 @@ class VaeClipModel(BackboneModel):
 
     def __init__(self, config: VaeClipConfig) -> None:
         super().__init__(config)
-        scores, hidden, latent = len(BLENDSHAPES), config.hidden_size, config.embedding_size
-        self.encoder = nn.Sequential(nn.Linear(scores, hidden), nn.ReLU())
-        self.fc_mu = nn.Linear(hidden, latent)
-        self.fc_logvar = nn.Linear(hidden, latent)
+        scores, width, latent = len(BLENDSHAPES), config.hidden_size, config.embedding_size
+        self.encoder = nn.Sequential(nn.Linear(scores, width), nn.ReLU())
+        self.fc_mu = nn.Linear(width, latent)
+        self.fc_logvar = nn.Linear(width, latent)
         self.decoder = nn.Sequential(
-            nn.Linear(latent, hidden), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(hidden, scores), nn.Sigmoid()
+            nn.Linear(latent, width), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(width, scores), nn.Sigmoid()
         )
         self.post_init()
 
@@ -105,15 +90,12 @@ class VaeClipModel(BackboneModel):
             labels: (N, 51) expressions, in the model's space.
             text_embeddings: (N, D) of their descriptions; without them their term is left out of the loss.
             picture_embeddings: (N, D) of their pictures, likewise.
-
-        Raises:
-            ValueError: embeddings of a wrong width.
         """
         labels = labels.to(self.dtype)
-        hidden = self.encoder(labels)
-        latent = self.fc_mu(hidden)
+        states = self.encoder(labels)
+        latent = self.fc_mu(states)
         if self.training:
-            latent = latent + torch.exp(0.5 * self.fc_logvar(hidden)) * torch.randn_like(latent)
+            latent = latent + torch.exp(0.5 * self.fc_logvar(states)) * torch.randn_like(latent)
         expressions = self.decoder(latent)
         terms = {"mse": mse_loss(expressions, labels)}
         loss = terms["mse"]
@@ -122,7 +104,7 @@ class VaeClipModel(BackboneModel):
             ("picture", picture_embeddings, self.config.picture_weight),
         ):
             if embeddings is not None:
-                check_width(embeddings, self.config.embedding_size)
+                self._check_width(embeddings)
                 terms[name] = 1 - cosine_similarity(latent, embeddings.to(latent)).mean()
                 loss = loss + weight * terms[name]
         return VaeClipOutput(loss=loss, expressions=expressions, latent=latent, terms=terms)
@@ -154,23 +136,18 @@ class VaeClipModel(BackboneModel):
 
         Returns:
             (N, 51) for one sample of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`.
-
-        Raises:
-            ValueError: what `embed` refuses; an unknown space; fewer than one sample; a negative temperature.
         """
-        target = check_space(space or self.config.space)
         if num_return_sequences < 1:
             raise ValueError(f"expected num_return_sequences of 1 or more, got {num_return_sequences}")
         if not temperature >= 0:
             raise ValueError(f"expected a temperature of 0 or more, got {temperature}")
-        with generating(self):
+        with self._generating(space) as answer:
             embeddings = self.config.embedding_scale * self.embed(descriptions, pictures, batch_size)
-            check_width(embeddings, self.config.embedding_size)
+            self._check_width(embeddings)
             shape = (num_return_sequences, self.config.embedding_size)
             noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(embeddings)
             noise[0] = 0
             spread = temperature * embeddings.square().mean(dim=1).sqrt()  # of one component
             latent = embeddings[:, None] + spread[:, None, None] * noise
-            expressions = self.decoder(latent.flatten(end_dim=1).to(self.dtype))
-            scores = as_answer(expressions, self.config.space, target)
+            scores = answer(self.decoder(latent.flatten(end_dim=1).to(self.dtype)))
         return scores if num_return_sequences == 1 else scores.reshape(len(embeddings), -1, len(BLENDSHAPES))

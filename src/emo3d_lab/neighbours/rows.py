@@ -98,8 +98,8 @@ class ScoreReader:
             RowError: a score outside 0..1, or one that an expression has no place for.
         """
         fit = fit_scores(scores, self.rule.scale, self.rule.clip)
-        if fit.refused.any():
-            first = int(fit.refused.argmax())
+        if fit.invalid.any():
+            first = int(fit.invalid.argmax())
             message = f"expected a value in 0..{self.rule.scale:g}, got {scores[first]:g}; {fit.advice}"
             raise RowError("out of range", columns[first], message)
         for index, name in enumerate(names):
@@ -108,10 +108,10 @@ class ScoreReader:
                     message = f"expected 0, since an expression has no {name}, got {scores[index]:g}"
                     raise RowError(name, columns[index], f"{message}; --drop {name} ignores it")
                 tally.count(f"dropped_{name}", rows)
-        if fit.clipped.any():
+        if fit.outliers.any():
             tally.count("clipped", rows)
-            self._clipped += int(fit.clipped.sum())
-            out = np.where(fit.clipped, np.abs(scores / self.rule.scale - 0.5), 0)
+            self._clipped += int(fit.outliers.sum())
+            out = np.where(fit.outliers, np.abs(scores / self.rule.scale - 0.5), 0)
             if out.max() > self._out:
                 self._out, furthest = float(out.max()), int(out.argmax())
                 self._furthest = f"{columns[furthest]} = {scores[furthest]:.8g} in row {number}"
