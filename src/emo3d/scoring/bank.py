@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from emo3d.encoders import check_descriptions
 from emo3d.files import whole_file
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
-from emo3d.scoring.index import Index
 from emo3d.scoring.references import content_hash
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
 _DENSEST = 50  # how much larger than its file a bank's table may be in memory; descriptions come to a tenth of that
-_PICTURES = 4096  # looked up in an index at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +45,7 @@ class Bank:
         embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
         truncated: how many of the distinct texts were longer than the backbone's window.
         backbone: `full_name` of the backbone that embedded the texts.
-        index: what searches the embeddings, see `indexed`; None compares with all of them.
+        index: an `emo3d_lab.index.Index` that searches the embeddings; None compares with all of them.
         encoded: digest of the embeddings as the backbone gave them. Where the embeddings are others, or this is not
             known, the hash says which they are.
     """
@@ -56,7 +55,7 @@ class Bank:
     embeddings: torch.Tensor
     truncated: int = 0
     backbone: str = ""
-    index: Index | None = None
+    index: Any = None
     encoded: str = ""
 
     def __post_init__(self) -> None:
@@ -71,12 +70,8 @@ class Bank:
                 f"expected {len(self._texts)} embeddings, one per distinct description, got {len(self.embeddings)}"
             )
         _check_finite(self.embeddings, "descriptions")
-        if self.index is None:
-            return
-        if (shape := (self.index.faiss.ntotal, self.index.faiss.d)) != self.embeddings.shape:
-            raise ValueError(f"expected an index of {tuple(self.embeddings.shape)} embeddings, got {shape}")
-        if (digest := self.index.embeddings) != self.digest:
-            raise ValueError(f"expected an index of the bank's own embeddings, {self.digest}, got {digest}")
+        if self.index:
+            self.index.check(self)
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
@@ -179,7 +174,7 @@ class Bank:
             search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0; see `Index`.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
-        return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name, self.digest))
+        return replace(self, index=_index().build(self.embeddings.float().cpu().numpy(), name, self.digest))
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
         """Rows (N, k) int64 of the k descriptions most similar to each picture, best first.
@@ -193,11 +188,10 @@ class Bank:
         if not 1 <= k <= len(self):
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
         _check_finite(picture_embeddings, "pictures")
-        count = _PICTURES if self.index else max(1, _SIMILARITIES_AT_ONCE // len(self))
-        parts = tqdm(picture_embeddings.split(count), "Searching the bank", delay=5, leave=False)
         if self.index:
-            rows = self._first_rows(k)
-            return np.concatenate([self.index.nearest(part.float().cpu().numpy(), k, rows) for part in parts])
+            return self.index.nearest(picture_embeddings, k, self._text_of_row)
+        batches = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
+        parts = tqdm(batches, "Searching the bank", delay=5, leave=False)
         embeddings = self.embeddings.to(picture_embeddings)  # where the pictures are
         with fixed_numerics(picture_embeddings.device):
             return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
@@ -218,24 +212,13 @@ class Bank:
             similarity = similarity[:, torch.from_numpy(self._text_of_row).to(similarity.device)]
         return _top(similarity, k).cpu().numpy()
 
-    def _first_rows(self, k: int) -> np.ndarray:
-        """The first k rows of each text, (U, R); -1 where it has fewer, and R no larger than needed."""
-        order = np.argsort(self._text_of_row, kind="stable")
-        times = np.bincount(self._text_of_row)
-        place = np.arange(len(order)) - np.repeat(np.cumsum(times) - times, times)
-        rows = np.full((len(times), min(k, times.max())), -1)
-        first = order[place < k]
-        rows[self._text_of_row[first], place[place < k]] = first
-        return rows
-
     def _write_embeddings(self, file: Path) -> None:
         metadata = {"hash": self._content, "backbone": self.backbone, "truncated": str(self.truncated)}
         metadata |= {"encoded": self.encoded, "embeddings": self.digest}
         tensors = {"embeddings": self.embeddings.cpu().contiguous()}
         if self.index:
-            content = self.index.to_bytes()
-            metadata |= {"index": self.index.name, "index_digest": _index_digest(self.index.name, content)}
-            tensors["index"] = torch.from_numpy(content)
+            of_index, tensors["index"] = self.index.saved()
+            metadata |= of_index
         with whole_file(file) as path:
             save_file(tensors, path, metadata)
 
@@ -263,8 +246,9 @@ def embeddings_digest(embeddings: torch.Tensor) -> str:
     return hashlib.sha256(str(content.shape).encode() + content.tobytes()).hexdigest()[:12]
 
 
-def _index_digest(name: str, content: np.ndarray) -> str:
-    return hashlib.sha256(name.encode() + content.tobytes()).hexdigest()[:12]
+def _index() -> Any:
+    """The class of indices, which is the workshop's."""
+    return next(iter(entry_points(group="emo3d.parts", name="index"))).load().Index
 
 
 def _cache_file(backbone: str, content: str) -> Path | None:
@@ -288,14 +272,8 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
     digest = embeddings_digest(embeddings)
     if (name := metadata.get("embeddings", digest)) != digest:
         raise ValueError(f"expected the embeddings {name} in {file}, got {digest}: they were replaced")
-    if (name := metadata.get("index")) is not None:
-        if "index" not in tensors or "index_digest" not in metadata:  # an earlier version's
-            index = Index.build(embeddings.numpy(), name, digest)
-        elif metadata["index_digest"] != _index_digest(name, data := tensors["index"].numpy()):
-            # FAISS itself may crash on damaged bytes.
-            raise ValueError(f"expected the index that was saved in {file}, its digest is another")
-        else:
-            index = Index.from_bytes(data, name, digest)
+    if "index" in metadata:
+        index = _index().restore(metadata, tensors.get("index"), embeddings, digest, file)
     fields = {
         "embeddings": embeddings,
         "truncated": int(metadata["truncated"]),
