@@ -66,7 +66,7 @@ class Index:
     @classmethod
     def restore(
         cls,
-        metadata: Mapping[str, str],
+        metadata: dict[str, str],
         content: torch.Tensor | None,
         embeddings: torch.Tensor,
         digest: str,
