@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def read_batch(
     predictions: Any, references: Any, *, join: str | None = None, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, References]:
-    """Read predictions and as many references, and put them in the order of these; see `read_predictions` and so on.
+    """Read predictions and as many references, and put them in the order of these.
 
     Raises:
         ValueError: what `read_predictions`, `read_references` and `order_of` refuse.
@@ -73,9 +73,8 @@ def read_predictions(
     keys = {name: [row.get(name) for row in predictions] for name in KEYS if name in first}
     if "blendshapes" in first:
         rows = [row.get("blendshapes") for row in predictions]
-        if (number := next((number for number, row in enumerate(rows) if row is None), None)) is not None:
-            got = first_names(predictions[number])
-            raise ValueError(f"expected 'blendshapes' in prediction {number}, got {got}")
+        for number in (number for number, row in enumerate(rows) if row is None):
+            raise ValueError(f"expected 'blendshapes' in prediction {number}, got {first_names(predictions[number])}")
     else:
         rows = [{name: score for name, score in row.items() if name not in KEYS} for row in predictions]
     return as_expressions(rows, layout), keys
@@ -86,7 +85,7 @@ def open_predictions(
 ) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
     """Read expressions (N, 51) of a file or the published release, and their space and columns of `KEYS`, if any.
 
-    `layout` and `options`, and what is refused: see `read_expressions`.
+    `layout`, `options` and errors are those of `read_expressions`.
     """
     from emo3d.dataset import as_pairs, is_release, read_release
 

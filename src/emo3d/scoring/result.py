@@ -37,54 +37,45 @@ _LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None}  # an
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Emo3DResult:
-    """A score with its parts.
+    """A score with its parts, of N faces."""
 
-    Attributes:
-        emo3d: the score, 0..1, lower is better.
-        kl_divergence: mean divergence in nats, lower is better.
-        recall_at_k: share of faces that retrieved their own description (the published "exact match"), higher is
-            better; None where the bank does not hold all the references' descriptions.
-        mse: mean squared error of the expressions, before calibration; None without predicted and reference expressions
-            in one space.
-        mae: mean absolute error of them, likewise.
-        intervals: (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others,
-            which have none below `emo3d.scoring.core.SMALLEST` faces.
-        per_emotion: by the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`,
-            `kl_divergence` and `emo3d` of those samples, and `intervals` of the latter two, if any.
-        per_band: the same by how strong that emotion is, one of `BANDS`.
-        per_sample: of n = N faces `kl_divergence` (N,), `distribution` (N, 8) retrieved, `reference` (N,), the place of
-            its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
-            `mse` (N,), `mae` (N,). With several identities the first two are means over them, and `match` a share.
-        truncated: distinct descriptions of the bank that were longer than the backbone's window.
-        references: content hash of the references' descriptions and intensities, the same in any order of them.
-        reference_expressions: content hash of the references' expressions that `mse` and `mae` compare with, the same
-            in any order of them; None where nothing was compared, and in a result of an earlier version.
-    """
-
-    emo3d: float
-    kl_divergence: float
+    emo3d: float  # the score, 0..1, lower is better
+    kl_divergence: float  # mean divergence in nats, lower is better
+    # Share of faces that retrieved their own description (the published "exact match"), higher is better; None where
+    # the bank does not hold all the references' descriptions.
     recall_at_k: float | None
+    # Mean squared and absolute error of the expressions, before calibration; None without predicted and reference
+    # expressions in one space.
     mse: float | None
     mae: float | None
+    # (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others, which have none
+    # below `emo3d.scoring.core.SMALLEST` faces.
     intervals: dict[str, tuple[float, float]]
+    # By the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
+    # `emo3d` of those samples, and `intervals` of the latter two, if any.
     per_emotion: dict[str, dict[str, Any]]
-    per_band: dict[str, dict[str, Any]]
+    per_band: dict[str, dict[str, Any]]  # the same by how strong that emotion is, one of `BANDS`
+    # `kl_divergence` (N,), `distribution` (N, 8) retrieved, `reference` (N,), the place of its description and
+    # intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool, `mse` (N,), `mae` (N,).
+    # With several identities the first two are means over them, and `match` a share.
     per_sample: dict[str, np.ndarray]
     n: int
-    truncated: int
-    references: str
+    truncated: int  # distinct descriptions of the bank that were longer than the backbone's window
+    references: str  # content hash of the references' descriptions and intensities, the same in any order of them
     signature: str
+    # Content hash of the references' expressions that `mse` and `mae` compare with, the same in any order of them; None
+    # where nothing was compared, and in a result of an earlier version.
     reference_expressions: str | None = None
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Those of `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae` that there are."""
+        return {name: value for name in _FORMS if (value := getattr(self, name)) is not None}
 
     def __str__(self) -> str:
         """One line for a footnote: the numbers, their intervals, n, and all that moves them."""
         k = signature_fields(self.signature).get("k", "k")
-        parts = []
-        for name, (label, form) in _FORMS.items():
-            if (value := getattr(self, name)) is not None:
-                ends = self.intervals.get(name)
-                interval = f" [{ends[0]:{form}}, {ends[1]:{form}}]" if ends else ""
-                parts.append(f"{label.format(k=k)} {value:{form}}{interval}")
+        parts = [f"{_FORMS[name][0].format(k=k)} {self._format(name, '{} [{}, {}]')}" for name in self.numbers]
         return f"{', '.join(parts)}, n={self.n} | references:{self.references}|{self.signature}"
 
     def __repr__(self) -> str:
@@ -99,12 +90,15 @@ class Emo3DResult:
         One line that ends in `\\`, for six columns; a dash where there is no number. What LaTeX would read as a command
         in the name of the system is escaped.
         """
-        cells = [latex_text(name)]
-        for number in ("emo3d", "kl_divergence", "recall_at_k", "mse"):
-            value, ends, form = getattr(self, number), self.intervals.get(number), _FORMS[number][1]
-            interval = f" $[{ends[0]:{form}}, {ends[1]:{form}}]$" if ends else ""
-            cells.append("--" if value is None else f"${value:{form}}${interval}")
-        return " & ".join([*cells, str(self.n)]) + r" \\"
+        columns = ("emo3d", "kl_divergence", "recall_at_k", "mse")
+        numbers = ("--" if getattr(self, name) is None else self._format(name, "${}$ $[{}, {}]$") for name in columns)
+        return " & ".join([latex_text(name), *numbers, str(self.n)]) + r" \\"
+
+    def _format(self, name: str, template: str) -> str:
+        """A number, and its interval if there is one."""
+        values = (getattr(self, name), *self.intervals.get(name, ()))
+        template = template if len(values) > 1 else template.partition(" ")[0]
+        return template.format(*(format(value, _FORMS[name][1]) for value in values))
 
     def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the per-sample values on request."""
