@@ -1,4 +1,7 @@
-"""First steps that take long: what several threads ask for is loaded once, and a user who waits is told why."""
+"""First steps that take long: what several threads ask for is loaded once, and a user who waits is told why.
+
+And parts of the workshop, which this package finds by their entry points and never imports by name.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
+from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -67,3 +71,14 @@ def announce(step: str) -> threading.Timer:
     timer.daemon = True
     timer.start()
     return timer
+
+
+def workshop_part(name: str) -> Any:
+    """Import the module of the workshop (`emo3d_lab`) that is entered under `emo3d.parts`.
+
+    Raises:
+        OSError: this installation has no such entry.
+    """
+    for entry in entry_points(group="emo3d.parts", name=name):
+        return entry.load()
+    raise OSError(f"this needs {name!r} of emo3d_lab, which is not installed here: pip install emo3d brings both")

@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from emo3d.descriptions import warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.files import whole_file
+from emo3d.loading import workshop_part
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
 from emo3d.scoring.references import content_hash
@@ -174,7 +174,9 @@ class Bank:
             search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0; see `Index`.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
-        return replace(self, index=_index().build(self.embeddings.float().cpu().numpy(), name, self.digest))
+        return replace(
+            self, index=workshop_part("index").Index.build(self.embeddings.float().cpu().numpy(), name, self.digest)
+        )
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
         """Rows (N, k) int64 of the k descriptions most similar to each picture, best first.
@@ -246,11 +248,6 @@ def embeddings_digest(embeddings: torch.Tensor) -> str:
     return hashlib.sha256(str(content.shape).encode() + content.tobytes()).hexdigest()[:12]
 
 
-def _index() -> Any:
-    """The class of indices, which is the workshop's."""
-    return next(iter(entry_points(group="emo3d.parts", name="index"))).load().Index
-
-
 def _cache_file(backbone: str, content: str) -> Path | None:
     try:
         folder = cached_assets_path("emo3d", namespace="banks")
@@ -273,7 +270,7 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
     if (name := metadata.get("embeddings", digest)) != digest:
         raise ValueError(f"expected the embeddings {name} in {file}, got {digest}: they were replaced")
     if "index" in metadata:
-        index = _index().restore(metadata, tensors.get("index"), embeddings, digest, file)
+        index = workshop_part("index").Index.restore(metadata, tensors.get("index"), embeddings, digest, file)
     fields = {
         "embeddings": embeddings,
         "truncated": int(metadata["truncated"]),
