@@ -23,6 +23,7 @@ import emo3d
 from emo3d.hints import did_you_mean, extra_of
 
 _ENTRIES = "emo3d.commands"
+_FIRST = ("generate", "render", "score", "compare", "doctor")  # in --help; the others follow by name
 
 # Said before any Hub library is imported; a user's own setting wins.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -49,8 +50,8 @@ class _Commands(TyperGroup):
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        entries = sorted(entry.name for entry in entry_points(group=_ENTRIES))
-        return list(dict.fromkeys([*super().list_commands(ctx), *entries]))
+        names = {*super().list_commands(ctx), *(entry.name for entry in entry_points(group=_ENTRIES))}
+        return sorted(names, key=lambda name: (name not in _FIRST, _FIRST.index(name) if name in _FIRST else name))
 
     def get_command(self, ctx: Any, name: str) -> Any:
         command = super().get_command(ctx, name)
