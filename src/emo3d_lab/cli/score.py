@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from emo3d.cli import options
 from emo3d.cli.app import app, console, print_table
 from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
+from emo3d_lab.cli import options
 from emo3d_lab.cli.checking import check_bank, check_predictions, check_references
 
 if TYPE_CHECKING:
