@@ -129,9 +129,9 @@ class Index:
                 "let it look further, in IVF by a larger nprobe, in HNSW by a larger efSearch"
             )
         nearest = _first_rows(similarity, rows[candidates], k)
-        undecided = similarity[:, -1] == similarity[:, texts - 1]  # more of that similarity may lie behind
-        if width < len(rows) and undecided.any():
-            nearest[undecided] = self._nearest(pictures[undecided], k, rows, 2 * width)
+        ties = similarity[:, -1] == similarity[:, texts - 1]  # more of that similarity may lie behind
+        if width < len(rows) and ties.any():
+            nearest[ties] = self._nearest(pictures[ties], k, rows, 2 * width)
         return nearest
 
 

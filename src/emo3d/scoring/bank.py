@@ -37,26 +37,15 @@ _DENSEST = 50  # how much larger than its file a bank's table may be in memory; 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """M descriptions with their emotions, embedded by one backbone.
-
-    Attributes:
-        descriptions: texts, of which one may stand in several rows, each with its own intensities.
-        intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`.
-        embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
-        truncated: how many of the distinct texts were longer than the backbone's window.
-        backbone: `full_name` of the backbone that embedded the texts.
-        index: an `emo3d_lab.index.Index` that searches the embeddings; None compares with all of them.
-        encoded: digest of the embeddings as the backbone gave them. Where the embeddings are others, or this is not
-            known, the hash says which they are.
-    """
+    """M descriptions, of which one may stand in several rows, with their emotions, embedded by one backbone."""
 
     descriptions: tuple[str, ...]
-    intensities: np.ndarray
-    embeddings: torch.Tensor
-    truncated: int = 0
-    backbone: str = ""
-    index: Any = None
-    encoded: str = ""
+    intensities: np.ndarray  # (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`
+    embeddings: torch.Tensor  # (U, D) float32 of unit length, of the U distinct texts, in order of first appearance
+    truncated: int = 0  # distinct texts that were longer than the backbone's window
+    backbone: str = ""  # `full_name` of the one that embedded the texts
+    index: Any = None  # an `emo3d_lab.index.Index` that searches the embeddings; None compares with all of them
+    encoded: str = ""  # digest of the embeddings as the backbone gave them; where they are others, the hash says so
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "intensities", canonical_intensities(self.intensities))
@@ -75,15 +64,14 @@ class Bank:
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
-        """Embed descriptions, each distinct text once.
+        """Embed M descriptions, each distinct text once.
 
         Args:
-            descriptions: M texts, not blank.
+            descriptions: not blank.
             intensities: (M, 8) in 0..1, or M mappings from emotion to intensity.
-            backbone: the pictures to look up must be embedded by the same one.
-            cache: keep the embeddings on disk (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`), under
-                the hash of the bank and the backbone's full name. Only for backbones of which id and revision say which
-                weights they have.
+            backbone: the one that embeds the pictures, too.
+            cache: keep the embeddings in the Hub's assets cache, under the hash of the bank and the backbone's full
+                name. Only for backbones of which id and revision say which weights they have.
         """
         descriptions, intensities = tuple(check_descriptions(descriptions)), as_intensities(intensities)
         name = full_name(backbone)
@@ -154,11 +142,8 @@ class Bank:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of a SHA-256 over descriptions and intensities, then what else is looked up.
-
-        That is `+embeddings-` and their digest, where they are not those that the backbone gave (which differ in the
-        last bits from machine to machine), and `+` and the name of an index.
-        """
+        """`content_hash`; `+embeddings-` and their digest, where they are not the backbone's; `+` and the index."""
+        # The backbone's own differ in the last bits from machine to machine.
         own = "" if self.digest == self.encoded else f"+embeddings-{self.digest}"
         return self._content + own + (f"+{self.index.name}" if self.index else "")
 
@@ -167,22 +152,18 @@ class Bank:
 
         That may miss descriptions, so the hash, and with it the signature, says which index it is:
         `bank.indexed("IVF4096,Flat", nprobe=64)` is `0123456789ab+IVF4096,Flat/nprobe64`. When it pays:
-        docs/scaling.md. The embeddings stay, beside those in the index.
+        docs/scaling.md.
 
         Args:
             factory: for `faiss.index_factory`; or a whole name as in the signature.
-            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0; see `Index`.
+            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
-        return replace(
-            self, index=workshop_part("index").Index.build(self.embeddings.float().cpu().numpy(), name, self.digest)
-        )
+        embeddings = self.embeddings.float().cpu().numpy()
+        return replace(self, index=workshop_part("index").Index.build(embeddings, name, self.digest))
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
-        """Rows (N, k) int64 of the k descriptions most similar to each picture, best first.
-
-        Exactly, unless there is an index. Rows of equal similarity come in the order of the bank, and the cut at k
-        keeps the earlier ones. Rows with the same text are always equal.
+        """Rows (N, k) int64 of the k descriptions most similar to each picture, best first, equal ones by row.
 
         Raises:
             ValueError: k below 1 or above M, an embedding that is not finite, or an index that does not find k.
@@ -199,10 +180,7 @@ class Bank:
             return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
-        """Whether each description is, word for word, among the rows (N, k) retrieved for it: (N,) bool.
-
-        None where the bank does not hold all of the descriptions: then the question has no answer for some.
-        """
+        """Whether each description is among the rows (N, k) retrieved for it, (N,) bool; None if the bank lacks any."""
         if not all(description in self._texts for description in descriptions):
             return None
         texts = np.array([self._texts[description] for description in descriptions])
@@ -271,14 +249,8 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
         raise ValueError(f"expected the embeddings {name} in {file}, got {digest}: they were replaced")
     if "index" in metadata:
         index = workshop_part("index").Index.restore(metadata, tensors.get("index"), embeddings, digest, file)
-    fields = {
-        "embeddings": embeddings,
-        "truncated": int(metadata["truncated"]),
-        "backbone": metadata["backbone"],
-        "index": index,
-        "encoded": metadata.get("encoded", ""),
-    }
-    return fields, metadata["hash"]
+    fields = {"embeddings": embeddings, "index": index, "truncated": int(metadata["truncated"])}
+    return fields | {"backbone": metadata["backbone"], "encoded": metadata.get("encoded", "")}, metadata["hash"]
 
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
@@ -286,11 +258,11 @@ def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
     values, columns = similarity.topk(min(k + 1, similarity.shape[1]))
     columns = columns[:, :k].sort().values
     if similarity.shape[1] > k:
-        undecided = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # equal entries on both sides of the cut
-        level, entries = values[undecided, k - 1 : k], similarity[undecided]
+        ties = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # rows with equal entries on both sides of the cut
+        level, entries = values[ties, k - 1 : k], similarity[ties]
         equal, above = entries == level, entries > level
         room = k - above.sum(dim=1, keepdim=True)
-        columns[undecided] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
+        columns[ties] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
     return columns.gather(1, similarity.gather(1, columns).sort(descending=True, stable=True).indices)
 
 

@@ -20,39 +20,30 @@ _CHUNK = 2**21  # numbers; fixed, so that memory is flat and a seed always gives
 
 @dataclass(frozen=True)
 class Difference:
-    """One number of two systems.
-
-    Attributes:
-        difference: b - a. Negative speaks for B, but for `recall_at_k`, where more is better.
-        interval: paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
-            `emo3d.scoring.core.SMALLEST` references.
-        p_value: of a paired permutation test, two-sided: how often A and B, swapped at random for each reference, are
-            at least as far apart.
-    """
+    """One number of two systems."""
 
     a: float
     b: float
-    difference: float
+    difference: float  # b - a; negative speaks for B, but for `recall_at_k`, where more is better
+    # Paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
+    # `emo3d.scoring.core.SMALLEST` references.
     interval: tuple[float, float] | None
+    # Of a paired permutation test, two-sided: how often A and B, swapped at random for each reference, are at least as
+    # far apart.
     p_value: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two systems differ on the same n references under the same settings, those of `signature`.
+    """How two systems differ on the same n references under the same settings, those of `signature`."""
 
-    Attributes:
-        differences: by `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae`, as far as both systems have them.
-        left_out: why `mse` and `mae` are not among the differences although both systems have them, or None.
-    """
-
-    differences: dict[str, Difference]
+    differences: dict[str, Difference]  # by the names of `Emo3DResult.numbers` that both systems have
     n: int
     n_resamples: int
     seed: int
     confidence: float
     signature: str
-    left_out: str | None = None
+    left_out: str | None = None  # why `mse` and `mae` are not among the differences although both systems have them
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python that JSON can hold."""

@@ -41,7 +41,7 @@ Landmarker = Annotated[
 ]
 
 # Of the score; see `emo3d.scoring.ScoreSettings`.
-DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"  # stated here too: its module imports torch  # stated here too: its module imports torch
+DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"  # stated here too: its module imports torch
 Backbone = Annotated[str, typer.Option(help="Dual encoder on the Hub, or quickstart (packaged).")]
 BackboneRevision = Annotated[str | None, typer.Option(help="Of the backbone: branch, tag or commit.")]
 Variant = Annotated[str, typer.Option(help="paper, or release (what the published code computes).")]
