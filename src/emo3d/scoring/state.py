@@ -53,9 +53,9 @@ class ScoreState:
             raise ValueError(MIXED_ERRORS)
         if not states:
             return self
-        parts = ([state.references, state.errors, state.embeddings] for state in states)
-        joined: Any = (tuple(chain.from_iterable(column)) for column in zip(*parts, strict=True))
-        return ScoreState(*joined, waiting=states[-1].waiting, shape=states[-1].shape)
+        parts: Any = ([state.references, state.errors, state.embeddings] for state in states)
+        references, errors, embeddings = (tuple(chain.from_iterable(column)) for column in zip(*parts, strict=True))
+        return ScoreState(references, errors, embeddings, states[-1].waiting, states[-1].shape)
 
     def values(self, references: References, bank: Bank, settings: ScoreSettings) -> dict[str, np.ndarray]:
         """Per-sample values of all faces, see `Emo3DResult`, each the mean over K identities; and `digests`."""

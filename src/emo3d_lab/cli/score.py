@@ -214,9 +214,7 @@ def _open_references(name: str, config: str | None, split: str, is_corpus: bool)
 
 def print_result(result: Emo3DResult, confidence: float) -> None:
     """Print every number of a score with its interval."""
-    names = ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae")
-    numbers = {name: number for name in names if (number := getattr(result, name)) is not None}
-    rows = [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in numbers.items()]
+    rows = [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in result.numbers.items()]
     print_table(("", "value", f"{confidence:.0%} interval"), rows, title=f"Emo3D, n = {result.n}")
 
 
