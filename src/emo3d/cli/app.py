@@ -132,11 +132,11 @@ def main() -> None:
         extra = extra_of(error)
         if extra is None or os.environ.get("EMO3D_DEBUG"):
             raise
-        _print_error(f'this needs {error.name}, which is not installed: pip install "emo3d[{extra}]"')
+        end_with(f'this needs {error.name}, which is not installed: pip install "emo3d[{extra}]"')
     except (ValueError, OSError) as error:
         if os.environ.get("EMO3D_DEBUG"):
             raise
-        _print_error(str(error) or type(error).__name__)
+        end_with(str(error) or type(error).__name__)
 
 
 def utf8(text: str) -> str:
@@ -148,6 +148,7 @@ def utf8(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "replace") if undecoded else text
 
 
-def _print_error(message: str) -> NoReturn:
+def end_with(message: str, code: int = 2) -> NoReturn:
+    """Print an error and end the command with an exit code."""
     Console(stderr=True).print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True, emoji=False)
-    sys.exit(2)
+    sys.exit(code)

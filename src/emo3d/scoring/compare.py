@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emo3d.scoring.consistency import COLUMNS, alpha_of
-from emo3d.scoring.core import bootstrap_intervals, bootstrap_means, squash, studentized_intervals
+from emo3d.scoring.core import CHUNK, bootstrap_intervals, bootstrap_means, squash, studentized_intervals
 from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
-
-_CHUNK = 2**21  # numbers; fixed, so that memory is flat and a seed always gives one answer
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def _permute(differences: np.ndarray, n_resamples: int, seed: int) -> np.ndarray
     """P-values (M,) of the sums of differences (N, M) by random swaps, the same pairs in every column."""
     rng = np.random.default_rng(seed)
     n = len(differences)
-    chunk = max(1, _CHUNK // n)
+    chunk = max(1, CHUNK // n)
     sums = differences.sum(axis=0)
     count = np.zeros(differences.shape[1], int)
     for start in range(0, n_resamples, chunk):

@@ -25,9 +25,8 @@ variant with an alpha of about 20, which is an inference from the size of its di
 
 SMALLEST = 10
 """No interval of a mean is made of fewer values: down to here it was measured to hold (docs/validity.md)."""
-
 _LEAST_SPREAD = 0.1  # of the sample's own: a resample of nearly equal values says little of how far means go
-_CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one interval
+CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one answer
 
 
 def retrieved_distribution(retrieved: np.ndarray) -> np.ndarray:
@@ -69,7 +68,7 @@ def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 
     n = len(values)
     values = np.asarray(values, np.float64)
     rng = np.random.default_rng(seed)
-    chunk = max(1, _CHUNK // n)
+    chunk = max(1, CHUNK // n)
     means = []
     for start in range(0, n_bootstrap, chunk):
         count = min(chunk, n_bootstrap - start)

@@ -42,10 +42,9 @@ def order_of(count: int, predictions: Keys, references: Keys, join: str | None =
         return None
     names = [name.strip() for name in join.split(",")]
     for side, keys in sides.items():
-        for name in names:
-            if name not in keys:
-                columns = ", ".join(keys) or "none"
-                raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {columns}")
+        for name in (name for name in names if name not in keys):
+            columns = ", ".join(keys) or "none"
+            raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {columns}")
     rows, places = (_rows(side, keys, names) for side, keys in sides.items())
     for side, partner, missing in (
         ("prediction", "reference", places.keys() - rows.keys()),

@@ -138,7 +138,7 @@ class Pictures:
     """N pictures of one size, read a slice at a time, so that a long list of files never lies in memory at once.
 
     Args:
-        source: (N, H, W, 3) uint8, or a sequence of such arrays (H, W, 3), of PIL images in mode RGB, or of paths.
+        source: (N, H, W, 3) uint8, or a sequence of (H, W, 3) uint8, of PIL images in mode RGB, or of paths.
         before: (M, H, W, 3) uint8, pictures that come first; they do not count as rows in messages.
         shape: (H, W, 3) that all must have; that of the first picture when None.
     """

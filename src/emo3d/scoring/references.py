@@ -62,10 +62,6 @@ class References:
         """The columns of `KEYS`."""
         return {"description": self.descriptions} | ({} if self.ids is None else {"sample_id": self.ids})
 
-    def without_expressions(self) -> References:
-        """The same without expressions."""
-        return replace(self, expressions=None, space=None)
-
     def canonical(self) -> References:
         """Descriptions and intensities sorted by both; duplicates are kept."""
         order = np.argsort(self.ranks, kind="stable")

@@ -177,26 +177,20 @@ def summarise(
     means, intervals = _mean(values, list(columns), settings)
 
     intensities = references.intensities[order]
-    groups = {
-        "per_emotion": (EMOTIONS, intensities.argmax(axis=1)),
-        "per_band": (BANDS, np.digitize(intensities.max(axis=1), (0.2, 0.4, 0.6, 0.8))),
-    }
-    tables: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in groups}
-    for table, (names, places) in groups.items():
+    tables: list[dict[str, dict[str, Any]]] = []
+    bands = np.digitize(intensities.max(axis=1), (0.2, 0.4, 0.6, 0.8))
+    for names, places in ((EMOTIONS, intensities.argmax(axis=1)), (BANDS, bands)):
+        tables.append({})
         for place in np.unique(places):
             kl = values[places == place, :1]
             part, ends = _mean(kl, ["kl_divergence"], settings)
-            tables[table][names[place]] = {"n": len(kl), **part, "intervals": ends}
+            tables[-1][names[place]] = {"n": len(kl), **part, "intervals": ends}
     references = references.canonical()
     return Emo3DResult(
-        emo3d=means["emo3d"],
-        kl_divergence=means["kl_divergence"],
-        recall_at_k=means.get("recall_at_k"),
-        mse=means.get("mse"),
-        mae=means.get("mae"),
+        **({"recall_at_k": None, "mse": None, "mae": None} | means),  # type: ignore[arg-type]
         intervals=intervals,
-        per_emotion=tables["per_emotion"],
-        per_band=tables["per_band"],
+        per_emotion=tables[0],
+        per_band=tables[1],
         per_sample=per_sample,
         n=len(references),
         truncated=truncated,
@@ -210,19 +204,17 @@ def _mean(
     values: np.ndarray, names: list[str], settings: ScoreSettings
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Means of columns (n, M), the divergence first, and their intervals, each with those of the score in front."""
-    ends = bootstrap_intervals(
-        values, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
-    )
+    confidence, divisor = settings.confidence, settings.divisor
+    ends = bootstrap_intervals(values, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=confidence)
     columns = values.mean(axis=0)
-    means = {"emo3d": emo3d_score(columns[0], settings.divisor)}
-    means |= {name: float(mean) for name, mean in zip(names, columns, strict=True)}
+    means = {"emo3d": emo3d_score(columns[0], divisor), **dict(zip(names, columns.tolist(), strict=True))}
     intervals: dict[str, tuple[float, float]] = {}
     if ends is not None:
         low, high = ends[0]  # of the divergence, which the score follows monotonically
-        intervals["emo3d"] = emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor)
+        intervals = {"emo3d": (emo3d_score(low, divisor), emo3d_score(high, divisor))}
         intervals |= _ends(dict(zip(names, ends, strict=True)))
     if "recall_at_k" in names:
-        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], len(values), settings.confidence)
+        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], len(values), confidence)
     for name in intervals.keys() & {"mse", "mae"}:
         intervals[name] = max(0.0, intervals[name][0]), intervals[name][1]
     return means, intervals
