@@ -186,7 +186,7 @@ def face_cards(
 
 
 def leading(emotions: np.ndarray) -> str:
-    """The two strongest emotions of a distribution (8,), as text."""
+    """The two strongest emotions of a distribution (8,) float64, as text."""
     strongest = np.argsort(-emotions, kind="stable")[:2]
     return ", ".join(f"{EMOTIONS[index]} {emotions[index]:.0%}" for index in strongest if emotions[index])
 

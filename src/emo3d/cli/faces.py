@@ -140,7 +140,7 @@ def render(
 def _generate(
     model: str, description: str | None, picture: Path | None, samples: int, seed: int
 ) -> tuple[np.ndarray, Space]:
-    """Samples of one description or picture, (S, 51), and their space."""
+    """Samples of one description or picture, (S, 51) float32, and their space."""
     if model == "quickstart" and description is not None and samples == 1:
         from emo3d.light import LightGenerator
 

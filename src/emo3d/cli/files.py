@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_predictions(path: Path, layout: str | None, space: str | None, **options: Any) -> tuple[np.ndarray, Space]:
-    """Read expressions (N, 51) from a file or a folder of the published release, and say their space.
+    """Read expressions (N, 51) float32 from a file or a folder of the published release, and say their space.
 
     `options` are those of `read_capture`.
     """

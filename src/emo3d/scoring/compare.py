@@ -78,7 +78,7 @@ def compare(
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
         left_out = f"no mse and mae: the expressions of the references are not known to be the same ({hashes})"
         del columns["mse"], columns["mae"]
-    # (N, M) by reference; those of equal references stay in the order they came in.
+    # (N, M) float64 by reference; those of equal references stay in the order they came in.
     orders = [np.argsort(result.per_sample["reference"], kind="stable") for result in (a, b)]
     values_a, values_b = (
         np.stack([np.asarray(result.per_sample[name], np.float64)[order] for name in columns.values()], axis=1)
@@ -114,14 +114,14 @@ def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
 
 
 def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, confidence: float) -> list[float]:
-    """Interval of score B minus score A, of divergences (N, 2); its standard error by the delta method."""
+    """Interval of score B minus score A, of divergences (N, 2) float64; its standard error by the delta method."""
     means = kl.mean(axis=0)
     deviations = kl - means
     products = np.stack([deviations[:, 0] ** 2, deviations[:, 1] ** 2, deviations.prod(axis=1)], axis=1)
     resamples = bootstrap_means(np.hstack([deviations, products]), n_bootstrap=n_resamples, seed=seed)
 
     def difference(shifts: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of the scores, and its spread, in each resample: (B, 1)."""
+        """Of the scores, and its spread, in each resample: (B, 1) float64."""
         scores = squash(means + shifts, alpha)
         slope_a, slope_b = (scores * (1 - scores) / alpha).T
         var_a, var_b, cov = (products - np.stack([*(shifts**2).T, shifts.prod(axis=1)], axis=1)).T
@@ -135,7 +135,7 @@ def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, c
 
 
 def _share_interval(differences: np.ndarray, confidence: float) -> list[float]:
-    """Of the mean of paired differences of shares (N,): Wald's, with half a pair more in each of the four cells.
+    """Of the mean of paired differences of shares (N,) float64: Wald's, with half a pair more in each of four cells.
 
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions" (2005). Of few pairs that
     differ, a bootstrap knows too little.
@@ -148,7 +148,7 @@ def _share_interval(differences: np.ndarray, confidence: float) -> list[float]:
 
 
 def _permute(differences: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """P-values (M,) of the sums of differences (N, M) by random swaps, the same pairs in every column."""
+    """P-values (M,) float64 of the sums of differences (N, M) by random swaps, the same pairs in every column."""
     rng = np.random.default_rng(seed)
     n = len(differences)
     chunk = max(1, CHUNK // n)

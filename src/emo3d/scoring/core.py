@@ -30,7 +30,7 @@ CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed
 
 
 def retrieved_distribution(retrieved: np.ndarray) -> np.ndarray:
-    """Emotion distribution (N, 8) of retrieved intensities (N, k, 8): their sum over k, divided by its total."""
+    """Emotion distribution (N, 8) float64 of retrieved intensities (N, k, 8): their sum, divided by its total."""
     total = np.asarray(retrieved, np.float64).sum(axis=1)
     return total / total.sum(axis=1, keepdims=True)
 
@@ -85,7 +85,7 @@ def bootstrap_intervals(
 
     Resampled means are measured in their own standard errors, so that intervals hold for small and skewed samples too,
     where percentiles are too narrow: docs/validity.md has the coverage, `benchmarks/intervals.py` measures it.
-    Lower and upper ends (M, 2); None where N is below `SMALLEST`.
+    Lower and upper ends (M, 2) float64; None where N is below `SMALLEST`.
     """
     values = np.asarray(values, np.float64)
     means = values.mean(axis=0)
@@ -99,7 +99,7 @@ def bootstrap_intervals(
 def studentized_intervals(
     n: int, values: np.ndarray, spread: np.ndarray, resamples: np.ndarray, spreads: np.ndarray, confidence: float
 ) -> np.ndarray | None:
-    """Intervals (M, 2) of values (M,), by how far resampled ones (B, M) lie from them in units of their own spread.
+    """Intervals (M, 2) float64 of values (M,), by how far resampled ones (B, M) lie from them in their own spreads.
 
     `spread` (M,) is their standard error, or what is proportional to it, and `spreads` (B, M) that of each resample;
     n is the size of the sample, of the smaller one where there are two.

@@ -40,7 +40,7 @@ def read_batch(
 def read_predictions(
     predictions: Any, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, dict[str, list[Any]]]:
-    """Read pictures or expressions (N, 51), and their columns of `KEYS`, where there are any.
+    """Read pictures or expressions (N, 51) float32, and their columns of `KEYS`, where there are any.
 
     Expressions are what `as_expressions` reads; or rows (mappings) or a table (`datasets.Dataset`, DataFrame, PyArrow
     table, mapping of columns) with `blendshapes`, or with a column for each of the 51.
@@ -83,7 +83,7 @@ def read_predictions(
 def open_predictions(
     name: str | os.PathLike[str], layout: Layout | None = None, **options: Any
 ) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
-    """Read expressions (N, 51) of a file or the published release, and their space and columns of `KEYS`, if any.
+    """Read expressions (N, 51) float32 of a file or the published release; their space and columns of `KEYS`, if any.
 
     `layout`, `options` and errors are those of `read_expressions`.
     """

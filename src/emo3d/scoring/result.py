@@ -55,9 +55,9 @@ class Emo3DResult:
     # `emo3d` of those samples, and `intervals` of the latter two, if any.
     per_emotion: dict[str, dict[str, Any]]
     per_band: dict[str, dict[str, Any]]  # the same by how strong that emotion is, one of `BANDS`
-    # `kl_divergence` (N,), `distribution` (N, 8) retrieved, `reference` (N,), the place of its description and
-    # intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool, `mse` (N,), `mae` (N,).
-    # With several identities the first two are means over them, and `match` a share.
+    # `kl_divergence` (N,) float64, `distribution` (N, 8) float64 retrieved, `reference` (N,) int64, the place of its
+    # description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool, `mse` and
+    # `mae` (N,) float64. With several identities the first two are means over them, and `match` a share.
     per_sample: dict[str, np.ndarray]
     n: int
     truncated: int  # distinct descriptions of the bank that were longer than the backbone's window
