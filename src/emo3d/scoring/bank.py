@@ -180,7 +180,7 @@ class Bank:
             return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
-        """Whether each description is among the rows (N, k) int64 retrieved for it: (N,) bool; None if any is lacking."""
+        """Whether each description is among its rows (N, k) int64 retrieved: (N,) bool; None if the bank lacks any."""
         if not all(description in self._texts for description in descriptions):
             return None
         texts = np.array([self._texts[description] for description in descriptions])
