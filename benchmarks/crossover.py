@@ -30,7 +30,7 @@ from rich.table import Table
 from emo3d.emotions import distribution
 from emo3d.face import render_batches
 from emo3d.scoring import Bank, divergence, load_backbone
-from emo3d.scoring.index import Index
+from emo3d_lab.index import Index
 from emo3d_lab.sample import make_rows
 
 SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000)

@@ -16,7 +16,7 @@ FLOORS = [
     {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones", "light"},
     {"face", "dataset"},
     {"generation", "scoring"},
-    {"apps", "cli", "doctor"},
+    {"apps", "cli"},
 ]
 """Rooms of `emo3d`; each imports from its own floor and from those below."""
 

@@ -145,9 +145,8 @@ def evaluate_file(
 def table(result: Emo3DResult, references: References) -> list[list[str]]:
     """The result as rows of text."""
     rows = [["faces", str(result.n), ""], ["references", result.references, ""]]
-    for name, label in NUMBERS.items():
-        if (value := getattr(result, name)) is not None:
-            rows.append([label, f"{value:.4f}", interval(result.intervals.get(name))])
+    for name, value in result.numbers.items():
+        rows.append([NUMBERS[name], f"{value:.4f}", interval(result.intervals.get(name))])
     if references.expressions is not None and result.mse is None:
         rows.append(["MSE and MAE", f"none: the references' blendshapes are {references.space}", ""])
     if result.truncated:
@@ -187,7 +186,7 @@ def face_cards(
 
 
 def leading(emotions: np.ndarray) -> str:
-    """The two strongest emotions of a distribution (8,), as text."""
+    """The two strongest emotions of a distribution (8,) float64, as text."""
     strongest = np.argsort(-emotions, kind="stable")[:2]
     return ", ".join(f"{EMOTIONS[index]} {emotions[index]:.0%}" for index in strongest if emotions[index])
 
@@ -202,15 +201,14 @@ def model_index(result: Emo3DResult, model: str, test_set: str) -> str:
             dataset_name=test_set,
             dataset_args={"references": result.references, "n": result.n},
             metric_type=name,
-            metric_name=label,
-            metric_value=round(getattr(result, name), 6),
+            metric_name=NUMBERS[name],
+            metric_value=round(value, 6),
             metric_args={
                 **({"interval": [round(end, 6) for end in ends]} if (ends := result.intervals.get(name)) else {}),
                 "signature": result.signature,
             },
         )
-        for name, label in NUMBERS.items()
-        if getattr(result, name) is not None
+        for name, value in result.numbers.items()
     ]
     return ModelCardData(model_name=model, eval_results=results).to_yaml()
 

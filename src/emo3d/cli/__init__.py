@@ -1,6 +1,6 @@
 """The command `emo3d`: a shell around the rooms below, one small module per group of subcommands."""
 
-from emo3d.cli import faces, score, compare, doctor  # isort: skip  (the order in which --help lists them)
+from emo3d.cli import compare, faces
 from emo3d.cli.app import app, main
 
-__all__ = ["app", "compare", "doctor", "faces", "main", "score"]
+__all__ = ["app", "compare", "faces", "main"]

@@ -23,6 +23,7 @@ import emo3d
 from emo3d.hints import MissingExtraError, did_you_mean, extra_named
 
 _ENTRIES = "emo3d.commands"
+_FIRST = ("generate", "render", "score", "compare", "doctor")  # in --help; the others follow by name
 
 # Said before any Hub library is imported; a user's own setting wins.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -49,8 +50,8 @@ class _Commands(TyperGroup):
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        entries = sorted(entry.name for entry in entry_points(group=_ENTRIES))
-        return list(dict.fromkeys([*super().list_commands(ctx), *entries]))
+        names = {*super().list_commands(ctx), *(entry.name for entry in entry_points(group=_ENTRIES))}
+        return sorted(names, key=lambda name: (name not in _FIRST, _FIRST.index(name) if name in _FIRST else name))
 
     def get_command(self, ctx: Any, name: str) -> Any:
         command = super().get_command(ctx, name)
@@ -126,7 +127,7 @@ def main() -> None:
     except (ValueError, OSError, MissingExtraError) as error:
         if os.environ.get("EMO3D_DEBUG"):
             raise
-        _print_error(str(error) or type(error).__name__)
+        end_with(str(error) or type(error).__name__)
 
 
 def utf8(text: str) -> str:
@@ -138,6 +139,7 @@ def utf8(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "replace") if undecoded else text
 
 
-def _print_error(message: str) -> NoReturn:
+def end_with(message: str, code: int = 2) -> NoReturn:
+    """Print an error and end the command with an exit code."""
     Console(stderr=True).print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True, emoji=False)
-    sys.exit(2)
+    sys.exit(code)

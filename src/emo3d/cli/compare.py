@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from emo3d.cli.app import app, console, print_table
+from emo3d.cli.app import app, console, end_with, print_table
 
 
 @app.command(epilog="Example: [bold]emo3d compare mine.json theirs.json[/]")
@@ -28,8 +26,7 @@ def compare(
     try:
         comparison = compute(*results, n_resamples=n_resamples, seed=seed, confidence=confidence)
     except ValueError as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True, emoji=False)
-        raise typer.Exit(1) from error
+        end_with(str(error), code=1)
     rows = []
     for name, paired in comparison.differences.items():
         ends = "{:+.4f} to {:+.4f}".format(*paired.interval) if paired.interval else "-"

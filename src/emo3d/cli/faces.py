@@ -14,7 +14,7 @@ from emo3d.cli.app import app, console, utf8
 from emo3d.cli.files import read_predictions
 from emo3d.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
 from emo3d.face.calibration import DEFAULT_METHOD
-from emo3d.files import check_output_folder
+from emo3d.files import check_output, check_output_folder
 from emo3d.loading import workshop_part
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def generate(
     seed: Annotated[int, typer.Option(help="Of the samples after the first.")] = 0,
 ) -> None:
     """Generate a facial expression from a description; print its leading blendshapes."""
-    from emo3d.files import check_output
-
     if dataset is not None:
         if description is not None or from_picture or picture or samples != 1:
             raise ValueError("expected --model and --out alone with --dataset, which gives the descriptions")
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
-        _generate_all(model, dataset, config, split, out)
+        check_output(out, (".parquet",))
+        rows = workshop_part("predictions").write_predictions(model, dataset, out, config=config, split=split)
+        console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
         return
     if out:
         check_output(out, _ENDINGS)
@@ -135,19 +135,10 @@ def render(
     console.print(f"wrote {len(scores)} pictures to {out} ({_spell(how)})")
 
 
-def _generate_all(model: str, dataset: str, config: str | None, split: str, out: Path) -> None:
-    """An expression for every description of a dataset."""
-    from emo3d.files import check_output
-
-    check_output(out, (".parquet",))
-    rows = workshop_part("predictions").write_predictions(model, dataset, out, config=config, split=split)
-    console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
-
-
 def _generate(
     model: str, description: str | None, picture: Path | None, samples: int, seed: int
 ) -> tuple[np.ndarray, Space]:
-    """Samples of one description or picture, (S, 51), and their space."""
+    """Samples of one description or picture, (S, 51) float32, and their space."""
     if model == "quickstart" and description is not None and samples == 1:
         from emo3d.light import LightGenerator
 

@@ -24,41 +24,28 @@ from emo3d.emotions import as_intensities, canonical_intensities
 from emo3d.encoders import check_descriptions
 from emo3d.files import whole_file
 from emo3d.hints import warn_not_kept
+from emo3d.loading import workshop_part
 from emo3d.numerics import fixed_numerics
 from emo3d.parquet import LARGEST, read_columns
-from emo3d.scoring.index import Index
 from emo3d.scoring.references import content_hash
 
 _TABLE, _EMBEDDINGS = "bank.parquet", "embeddings.safetensors"
 _SIMILARITIES_AT_ONCE = 2**24  # float32s, 64 MB; blocks of up to 32 MB glibc keeps, in pieces that grew to gigabytes
 _DENSEST = 50  # how much larger than its file a bank's table may be in memory; descriptions come to a tenth of that
-_PICTURES = 4096  # looked up in an index at once
 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """M descriptions with their emotions, embedded by one backbone.
-
-    Attributes:
-        descriptions: texts, of which one may stand in several rows, each with its own intensities.
-        intensities: (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`.
-        embeddings: (U, D) float32 of unit length, one for each of the U distinct texts, in order of first appearance.
-        truncated: how many of the distinct texts were longer than the backbone's window.
-        backbone: `full_name` of the backbone that embedded the texts.
-        index: what searches the embeddings, see `indexed`; None compares with all of them.
-        encoded: digest of the embeddings as the backbone gave them. Where the embeddings are others, or this is not
-            known, the hash says which they are.
-        foreign: which of the distinct texts are of words or a script that the backbone hardly knows.
-    """
+    """M descriptions, of which one may stand in several rows, with their emotions, embedded by one backbone."""
 
     descriptions: tuple[str, ...]
-    intensities: np.ndarray
-    embeddings: torch.Tensor
-    truncated: int = 0
-    backbone: str = ""
-    index: Index | None = None
-    encoded: str = ""
-    foreign: tuple[int, ...] = ()
+    intensities: np.ndarray  # (M, 8) float64 in 0..1, order `EMOTIONS`, no row of zeros; see `canonical_intensities`
+    embeddings: torch.Tensor  # (U, D) float32 of unit length, of the U distinct texts, in order of first appearance
+    truncated: int = 0  # distinct texts that were longer than the backbone's window
+    backbone: str = ""  # `full_name` of the one that embedded the texts
+    index: Any = None  # an `emo3d_lab.index.Index` that searches the embeddings; None compares with all of them
+    encoded: str = ""  # digest of the embeddings as the backbone gave them; where they are others, the hash says so
+    foreign: tuple[int, ...] = ()  # distinct texts of words or a script that the backbone hardly knows
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "intensities", canonical_intensities(self.intensities))
@@ -74,24 +61,19 @@ class Bank:
         _check_finite(self.embeddings, "descriptions")
         if max(self.foreign, default=0) >= len(self._texts):
             raise ValueError(f"expected places of foreign texts below {len(self._texts)}, got {max(self.foreign)}")
-        if self.index is None:
-            return
-        if (shape := (self.index.faiss.ntotal, self.index.faiss.d)) != self.embeddings.shape:
-            raise ValueError(f"expected an index of {tuple(self.embeddings.shape)} embeddings, got {shape}")
-        if (digest := self.index.embeddings) != self.digest:
-            raise ValueError(f"expected an index of the bank's own embeddings, {self.digest}, got {digest}")
+        if self.index:
+            self.index.check(self)
 
     @classmethod
     def encode(cls, descriptions: Sequence[str], intensities: Any, backbone: Backbone, *, cache: bool = False) -> Bank:
-        """Embed descriptions, each distinct text once.
+        """Embed M descriptions, each distinct text once.
 
         Args:
-            descriptions: M texts, not blank.
+            descriptions: not blank.
             intensities: (M, 8) in 0..1, or M mappings from emotion to intensity.
-            backbone: the pictures to look up must be embedded by the same one.
-            cache: keep the embeddings on disk (`huggingface_hub.cached_assets_path("emo3d", namespace="banks")`), under
-                the hash of the bank and the backbone's full name. Only for backbones of which id and revision say which
-                weights they have.
+            backbone: the one that embeds the pictures, too.
+            cache: keep the embeddings in the Hub's assets cache, under the hash of the bank and the backbone's full
+                name. Only for backbones of which id and revision say which weights they have.
         """
         descriptions, intensities = tuple(check_descriptions(descriptions)), as_intensities(intensities)
         name = full_name(backbone)
@@ -164,11 +146,8 @@ class Bank:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of a SHA-256 over descriptions and intensities, then what else is looked up.
-
-        That is `+embeddings-` and their digest, where they are not those that the backbone gave (which differ in the
-        last bits from machine to machine), and `+` and the name of an index.
-        """
+        """`content_hash`; `+embeddings-` and their digest, where they are not the backbone's; `+` and the index."""
+        # The backbone's own differ in the last bits from machine to machine.
         own = "" if self.digest == self.encoded else f"+embeddings-{self.digest}"
         return self._content + own + (f"+{self.index.name}" if self.index else "")
 
@@ -177,20 +156,18 @@ class Bank:
 
         That may miss descriptions, so the hash, and with it the signature, says which index it is:
         `bank.indexed("IVF4096,Flat", nprobe=64)` is `0123456789ab+IVF4096,Flat/nprobe64`. When it pays:
-        docs/scaling.md. The embeddings stay, beside those in the index.
+        docs/scaling.md.
 
         Args:
             factory: for `faiss.index_factory`; or a whole name as in the signature.
-            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0; see `Index`.
+            search: parameters by FAISS's names, such as nprobe (IVF) or efSearch (HNSW), above 0.
         """
         name = "/".join([factory, *(f"{parameter}{value}" for parameter, value in search.items())])
-        return replace(self, index=Index.build(self.embeddings.float().cpu().numpy(), name, self.digest))
+        embeddings = self.embeddings.float().cpu().numpy()
+        return replace(self, index=workshop_part("index").Index.build(embeddings, name, self.digest))
 
     def nearest(self, picture_embeddings: torch.Tensor, k: int) -> np.ndarray:
-        """Rows (N, k) int64 of the k descriptions most similar to each picture, best first.
-
-        Exactly, unless there is an index. Rows of equal similarity come in the order of the bank, and the cut at k
-        keeps the earlier ones. Rows with the same text are always equal.
+        """Rows (N, k) int64 of the k descriptions most similar to each picture, best first, equal ones by row.
 
         Raises:
             ValueError: k below 1 or above M, an embedding that is not finite, or an index that does not find k.
@@ -198,20 +175,16 @@ class Bank:
         if not 1 <= k <= len(self):
             raise ValueError(f"expected k from 1 to the size of the bank, {len(self)}, got {k}")
         _check_finite(picture_embeddings, "pictures")
-        count = _PICTURES if self.index else max(1, _SIMILARITIES_AT_ONCE // len(self))
-        parts = tqdm(picture_embeddings.split(count), "Searching the bank", delay=5, leave=False)
         if self.index:
-            rows = self._first_rows(k)
-            return np.concatenate([self.index.nearest(part.float().cpu().numpy(), k, rows) for part in parts])
+            return self.index.nearest(picture_embeddings, k, self._text_of_row)
+        batches = picture_embeddings.split(max(1, _SIMILARITIES_AT_ONCE // len(self)))
+        parts = tqdm(batches, "Searching the bank", delay=5, leave=False)
         embeddings = self.embeddings.to(picture_embeddings)  # where the pictures are
         with fixed_numerics(picture_embeddings.device):
             return np.concatenate([self._nearest(part, embeddings, k) for part in parts])
 
     def matches(self, descriptions: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
-        """Whether each description is, word for word, among the rows (N, k) retrieved for it: (N,) bool.
-
-        None where the bank does not hold all of the descriptions: then the question has no answer for some.
-        """
+        """Whether each description is among its rows (N, k) int64 retrieved: (N,) bool; None if the bank lacks any."""
         if not all(description in self._texts for description in descriptions):
             return None
         texts = np.array([self._texts[description] for description in descriptions])
@@ -223,24 +196,13 @@ class Bank:
             similarity = similarity[:, torch.from_numpy(self._text_of_row).to(similarity.device)]
         return _top(similarity, k).cpu().numpy()
 
-    def _first_rows(self, k: int) -> np.ndarray:
-        """The first k rows of each text, (U, R); -1 where it has fewer, and R no larger than needed."""
-        order = np.argsort(self._text_of_row, kind="stable")
-        times = np.bincount(self._text_of_row)
-        place = np.arange(len(order)) - np.repeat(np.cumsum(times) - times, times)
-        rows = np.full((len(times), min(k, times.max())), -1)
-        first = order[place < k]
-        rows[self._text_of_row[first], place[place < k]] = first
-        return rows
-
     def _write_embeddings(self, file: Path) -> None:
         metadata = {"hash": self._content, "backbone": self.backbone, "truncated": str(self.truncated)}
         metadata |= {"encoded": self.encoded, "embeddings": self.digest, "foreign": " ".join(map(str, self.foreign))}
         tensors = {"embeddings": self.embeddings.cpu().contiguous()}
         if self.index:
-            content = self.index.to_bytes()
-            metadata |= {"index": self.index.name, "index_digest": _index_digest(self.index.name, content)}
-            tensors["index"] = torch.from_numpy(content)
+            of_index, tensors["index"] = self.index.saved()
+            metadata |= of_index
         with whole_file(file) as path:
             save_file(tensors, path, metadata)
 
@@ -272,10 +234,6 @@ def embeddings_digest(embeddings: torch.Tensor) -> str:
     return hashlib.sha256(str(content.shape).encode() + content.tobytes()).hexdigest()[:12]
 
 
-def _index_digest(name: str, content: np.ndarray) -> str:
-    return hashlib.sha256(name.encode() + content.tobytes()).hexdigest()[:12]
-
-
 def _cache_file(backbone: str, content: str) -> Path | None:
     try:
         folder = cached_assets_path("emo3d", namespace="banks")
@@ -300,23 +258,11 @@ def _read_embeddings(file: Path) -> tuple[dict[str, Any], str]:
         raise ValueError(f"expected the embeddings {name} in {file}, got {digest}: they were replaced")
     if not re.fullmatch(r"([0-9]{1,9}( |$))*", foreign := metadata.get("foreign", "")):  # none: an earlier version's
         raise ValueError(f"expected the places of foreign texts in {file}, got {foreign!r:.60}")
-    if (name := metadata.get("index")) is not None:
-        if "index" not in tensors or "index_digest" not in metadata:  # an earlier version's
-            index = Index.build(embeddings.numpy(), name, digest)
-        elif metadata["index_digest"] != _index_digest(name, data := tensors["index"].numpy()):
-            # FAISS itself may crash on damaged bytes.
-            raise ValueError(f"expected the index that was saved in {file}, its digest is another")
-        else:
-            index = Index.from_bytes(data, name, digest)
-    fields = {
-        "embeddings": embeddings,
-        "truncated": int(metadata["truncated"]),
-        "backbone": metadata["backbone"],
-        "index": index,
-        "encoded": metadata.get("encoded", ""),
-        "foreign": tuple(map(int, foreign.split())),
-    }
-    return fields, metadata["hash"]
+    if "index" in metadata:
+        index = workshop_part("index").Index.restore(metadata, tensors.get("index"), embeddings, digest, file)
+    fields = {"embeddings": embeddings, "index": index, "truncated": int(metadata["truncated"])}
+    fields |= {"backbone": metadata["backbone"], "encoded": metadata.get("encoded", "")}
+    return fields | {"foreign": tuple(map(int, foreign.split()))}, metadata["hash"]
 
 
 def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
@@ -324,11 +270,11 @@ def _top(similarity: torch.Tensor, k: int) -> torch.Tensor:
     values, columns = similarity.topk(min(k + 1, similarity.shape[1]))
     columns = columns[:, :k].sort().values
     if similarity.shape[1] > k:
-        undecided = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # equal entries on both sides of the cut
-        level, entries = values[undecided, k - 1 : k], similarity[undecided]
+        ties = (values[:, k - 1] == values[:, k]).nonzero()[:, 0]  # rows with equal entries on both sides of the cut
+        level, entries = values[ties, k - 1 : k], similarity[ties]
         equal, above = entries == level, entries > level
         room = k - above.sum(dim=1, keepdim=True)
-        columns[undecided] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
+        columns[ties] = (above | (equal & (equal.cumsum(dim=1) <= room))).nonzero()[:, 1].view(-1, k)
     return columns.gather(1, similarity.gather(1, columns).sort(descending=True, stable=True).indices)
 
 

@@ -1,4 +1,4 @@
-"""Columns by name, of tables, of rows and of files; and what a message says of those that are missing."""
+"""Columns by name, of tables and of files; and what a message says of those that are missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SYNONYMS = {
 
 def column_names(table: Any) -> list[Any] | None:
     """Names of the columns of a `datasets.Dataset`, a DataFrame, a PyArrow table or a mapping of columns; else None."""
-    if isinstance(table, Mapping):  # of columns, or one expression: a score for each name
+    if isinstance(table, Mapping):
         is_expression = any(isinstance(value, (int, float, np.number)) for value in table.values())
         return None if is_expression else list(table)
     names = getattr(table, "column_names", getattr(table, "columns", None))
@@ -62,11 +62,10 @@ def read_table(path: Path, names: Collection[str]) -> dict[str, list[Any]]:
         columns: dict[str, list[Any]] = {}
 
         def choose(file_names: list[str]) -> list[str]:
-            columns.update((name, []) for name in file_names)
+            columns.update({name: [] for name in file_names})
             return [name for name in file_names if name in names]
 
-        table = read_columns(path, choose)
-        return columns | {name: table[name].to_pylist() for name in table.column_names}
+        return columns | read_columns(path, choose).to_pydict()
     if suffix == ".csv":
         return _csv_columns(path, names)
     if suffix == ".jsonl":

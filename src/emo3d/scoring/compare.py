@@ -10,6 +10,7 @@ import numpy as np
 
 from emo3d.scoring.consistency import COLUMNS, alpha_of
 from emo3d.scoring.core import (
+    CHUNK,
     bootstrap_intervals,
     bootstrap_means,
     cluster_values,
@@ -22,44 +23,33 @@ from emo3d.scoring.settings import signature_difference
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
 
-_CHUNK = 2**21  # numbers; fixed, so that memory is flat and a seed always gives one answer
-
 
 @dataclass(frozen=True)
 class Difference:
-    """One number of two systems.
-
-    Attributes:
-        difference: b - a. Negative speaks for B, but for `recall_at_k`, where more is better.
-        interval: paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
-            `emo3d.scoring.core.SMALLEST` references.
-        p_value: of a paired permutation test, two-sided: how often A and B, swapped at random for each reference, are
-            at least as far apart.
-    """
+    """One number of two systems."""
 
     a: float
     b: float
-    difference: float
+    difference: float  # b - a; negative speaks for B, but for `recall_at_k`, where more is better
+    # Paired bootstrap-t interval (lower, upper) of it; of `recall_at_k` Agresti and Min's. None below
+    # `emo3d.scoring.core.SMALLEST` references.
     interval: tuple[float, float] | None
+    # Of a paired permutation test, two-sided: how often A and B, swapped at random for each reference, are at least as
+    # far apart.
     p_value: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two systems differ on the same n references under the same settings, those of `signature`.
+    """How two systems differ on the same n references under the same settings, those of `signature`."""
 
-    Attributes:
-        differences: by `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae`, as far as both systems have them.
-        left_out: why `mse` and `mae` are not among the differences although both systems have them, or None.
-    """
-
-    differences: dict[str, Difference]
+    differences: dict[str, Difference]  # by the names of `Emo3DResult.numbers` that both systems have
     n: int
     n_resamples: int
     seed: int
     confidence: float
     signature: str
-    left_out: str | None = None
+    left_out: str | None = None  # why `mse` and `mae` are not among the differences although both systems have them
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python that JSON can hold."""
@@ -97,7 +87,7 @@ def compare(
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
         left_out = f"no mse and mae: the expressions of the references are not known to be the same ({hashes})"
         del columns["mse"], columns["mae"]
-    # (N, M) by reference; those of equal references stay in the order they came in.
+    # (N, M) float64 by reference; those of equal references stay in the order they came in.
     orders = [np.argsort(result.per_sample["reference"], kind="stable") for result in (a, b)]
     values_a, values_b = (
         np.stack([np.asarray(result.per_sample[name], np.float64)[order] for name in columns.values()], axis=1)
@@ -138,14 +128,14 @@ def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
 
 
 def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, confidence: float) -> list[float]:
-    """Interval of score B minus score A, of divergences (N, 2); its standard error by the delta method."""
+    """Interval of score B minus score A, of divergences (N, 2) float64; its standard error by the delta method."""
     means = kl.mean(axis=0)
     deviations = kl - means
     products = np.stack([deviations[:, 0] ** 2, deviations[:, 1] ** 2, deviations.prod(axis=1)], axis=1)
     resamples = bootstrap_means(np.hstack([deviations, products]), n_bootstrap=n_resamples, seed=seed)
 
     def difference(shifts: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of the scores, and its spread, in each resample: (B, 1)."""
+        """Of the scores, and its spread, in each resample: (B, 1) float64."""
         scores = squash(means + shifts, alpha)
         slope_a, slope_b = (scores * (1 - scores) / alpha).T
         var_a, var_b, cov = (products - np.stack([*(shifts**2).T, shifts.prod(axis=1)], axis=1)).T
@@ -159,7 +149,7 @@ def _score_interval(kl: np.ndarray, alpha: float, n_resamples: int, seed: int, c
 
 
 def _share_interval(differences: np.ndarray, size: float, confidence: float) -> list[float]:
-    """Of the mean of paired differences of shares (N,): Wald's, with half a pair more in each of the four cells.
+    """Of the mean of paired differences of shares (N,) float64: Wald's, with half a pair more in each of four cells.
 
     `size` is how many pairs they would be if they were independent.
 
@@ -174,10 +164,10 @@ def _share_interval(differences: np.ndarray, size: float, confidence: float) -> 
 
 
 def _permute(differences: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """P-values (M,) of the sums of differences (N, M) by random swaps, the same pairs in every column."""
+    """P-values (M,) float64 of the sums of differences (N, M) by random swaps, the same pairs in every column."""
     rng = np.random.default_rng(seed)
     n = len(differences)
-    chunk = max(1, _CHUNK // n)
+    chunk = max(1, CHUNK // n)
     sums = differences.sum(axis=0)
     count = np.zeros(differences.shape[1], int)
     for start in range(0, n_resamples, chunk):

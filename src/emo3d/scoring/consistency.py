@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,13 +36,10 @@ def alpha_of(signature: str) -> float | None:
         raise ValueError(f"expected a signature of one printable line, got {signature!r:.100}")
     if (text := signature_fields(signature).get("alpha")) is None:
         return None
-    try:
-        alpha = float(text)
-    except ValueError:
-        alpha = math.nan
-    if not 0 < alpha < math.inf:
-        raise ValueError(f"expected an alpha above 0 in the signature, got {text!r:.40}")
-    return alpha
+    with suppress(ValueError):
+        if 0 < (alpha := float(text)) < math.inf:
+            return alpha
+    raise ValueError(f"expected an alpha above 0 in the signature, got {text!r:.40}")
 
 
 def check_result(result: Emo3DResult) -> None:
@@ -60,9 +58,9 @@ def check_result(result: Emo3DResult) -> None:
         raise ValueError(f"expected n of at least 1 and truncated of at least 0, got {result.n} and {result.truncated}")
     _check_numbers({name: getattr(result, name) for name in ("emo3d", *COLUMNS)}, result.intervals, alpha, "")
     for table, names in (("per_emotion", EMOTIONS), ("per_band", BANDS)):
-        _check_groups(table, getattr(result, table), names, result, alpha)
+        _check_groups(table, names, result, alpha)
     if result.per_sample:
-        _check_samples(result, result.per_sample)
+        _check_samples(result)
 
 
 def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alpha: float | None, of: str) -> None:
@@ -88,9 +86,8 @@ def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alp
             raise ValueError(f"expected {name}{of} as kl_divergence and alpha give it, {got}")
 
 
-def _check_groups(
-    table: str, groups: Mapping[str, Any], names: tuple[str, ...], result: Emo3DResult, alpha: float | None
-) -> None:
+def _check_groups(table: str, names: tuple[str, ...], result: Emo3DResult, alpha: float | None) -> None:
+    groups = getattr(result, table)
     for name, group in groups.items():
         of = f" of {name} in {table}"
         if name not in names:
@@ -114,7 +111,8 @@ def _check_mean(name: str, value: float, mean: float, source: str) -> None:
         raise ValueError(f"expected {name} as the mean of {source}, {mean:.6f}, got {value:.6f}")
 
 
-def _check_samples(result: Emo3DResult, samples: Mapping[str, np.ndarray]) -> None:
+def _check_samples(result: Emo3DResult) -> None:
+    samples = result.per_sample
     for name in ("kl_divergence", "distribution", "reference"):
         if name not in samples:
             raise ValueError(f"expected per-sample values of {name}, got those of {', '.join(samples)[:200]}")

@@ -25,13 +25,12 @@ variant with an alpha of about 20, which is an inference from the size of its di
 
 SMALLEST = 10
 """No interval of a mean is made of fewer values: down to here it was measured to hold (docs/validity.md)."""
-
 _LEAST_SPREAD = 0.1  # of the sample's own: a resample of nearly equal values says little of how far means go
-_CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one interval
+CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one answer
 
 
 def retrieved_distribution(retrieved: np.ndarray) -> np.ndarray:
-    """Emotion distribution (N, 8) of retrieved intensities (N, k, 8): their sum over k, divided by its total."""
+    """Emotion distribution (N, 8) float64 of retrieved intensities (N, k, 8): their sum, divided by its total."""
     total = np.asarray(retrieved, np.float64).sum(axis=1)
     return total / total.sum(axis=1, keepdims=True)
 
@@ -95,7 +94,7 @@ def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 
     n = len(values)
     values = np.asarray(values, np.float64)
     rng = np.random.default_rng(seed)
-    chunk = max(1, _CHUNK // n)
+    chunk = max(1, CHUNK // n)
     means = []
     for start in range(0, n_bootstrap, chunk):
         count = min(chunk, n_bootstrap - start)
@@ -112,7 +111,7 @@ def bootstrap_intervals(
 
     Resampled means are measured in their own standard errors, so that intervals hold for small and skewed samples too,
     where percentiles are too narrow: docs/validity.md has the coverage, `benchmarks/intervals.py` measures it.
-    Lower and upper ends (M, 2); None where N is below `SMALLEST`.
+    Lower and upper ends (M, 2) float64; None where N is below `SMALLEST`.
     """
     values = np.asarray(values, np.float64)
     means = values.mean(axis=0)
@@ -126,7 +125,7 @@ def bootstrap_intervals(
 def studentized_intervals(
     n: int, values: np.ndarray, spread: np.ndarray, resamples: np.ndarray, spreads: np.ndarray, confidence: float
 ) -> np.ndarray | None:
-    """Intervals (M, 2) of values (M,), by how far resampled ones (B, M) lie from them in units of their own spread.
+    """Intervals (M, 2) float64 of values (M,), by how far resampled ones (B, M) lie from them in their own spreads.
 
     `spread` (M,) is their standard error, or what is proportional to it, and `spreads` (B, M) that of each resample;
     n is the size of the sample, of the smaller one where there are two.

@@ -14,7 +14,7 @@ Keys = Mapping[str, Sequence[Any]]
 
 
 def check_lengths(predictions: int, references: int) -> None:
-    """Raise a ValueError unless there is one prediction per reference."""
+    """Raise a ValueError unless there are as many predictions as references."""
     if predictions != references:
         raise ValueError(
             f"expected one prediction per reference, got {predictions} predictions and {references} references"
@@ -22,32 +22,29 @@ def check_lengths(predictions: int, references: int) -> None:
 
 
 def order_of(count: int, predictions: Keys, references: Keys, join: str | None = None) -> np.ndarray | None:
-    """Find the row of the prediction for each reference, (N,); None where they stay as they are.
+    """Find the row of the prediction for each reference, (N,) int64; None where they stay as they are.
 
     Args:
         count: of predictions.
         predictions: their columns of `KEYS`, if any; 12, 12.0 and "12" are one key.
-        references: their descriptions, and their `sample_id`, if any.
-        join: column to join by, or several (`"sample_id,description"`), which together are of one row. None: the rows
-            are in the order of the references, which is checked by all columns that both sides have.
+        references: likewise; descriptions are there.
+        join: column to join by, or several with commas between, which together are unique. None: the rows are in the
+            order of the references, which is checked by all columns that both sides have.
 
     Raises:
-        ValueError: not one prediction per reference, rows in another order (the message names the first, and how to
-            join), a column to join by that one side lacks, or one whose values are missing or not unique.
+        ValueError: not one prediction per reference, rows in another order (the message says how to join), a column to
+            join by that one side lacks, or one whose values are missing or not unique.
     """
     sides = {"predictions": _texts(predictions), "references": _texts(references)}
     if join is None:
         check_lengths(count, len(sides["references"]["description"]))
-        names = [name for name in KEYS if all(name in keys for keys in sides.values())]
-        for name in names:
-            _check_order(name, names, *sides.values())
+        _check_order(*sides.values())
         return None
     names = [name.strip() for name in join.split(",")]
     for side, keys in sides.items():
-        for name in names:
-            if name not in keys:
-                columns = ", ".join(keys) or "none"
-                raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {columns}")
+        for name in (name for name in names if name not in keys):
+            columns = ", ".join(keys) or "none"
+            raise ValueError(f"expected {name!r} in the {side} to join by it, they have of such columns: {columns}")
     rows, places = (_rows(side, keys, names) for side, keys in sides.items())
     for side, partner, missing in (
         ("prediction", "reference", places.keys() - rows.keys()),
@@ -76,16 +73,18 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _check_order(name: str, names: Sequence[str], predictions: Keys, references: Keys) -> None:
-    for row, (text, expected) in enumerate(zip(predictions[name], references[name], strict=True)):
-        if text != expected:
-            unique = [key for key in names if len(set(references[key])) == len(references[key])]
-            join = unique[0] if unique else ",".join(names)
-            raise ValueError(
-                f"expected the predictions in the order of the references, but row {row} has the {name} "
-                f"{_quote(text)} and reference {row} has {_quote(expected)}: join them by it "
-                f'(--join {join}, join="{join}"), or leave the column out if it does not say whose face a row is'
-            )
+def _check_order(predictions: Keys, references: Keys) -> None:
+    names = [name for name in KEYS if name in predictions and name in references]
+    for name in names:
+        for row, (text, expected) in enumerate(zip(predictions[name], references[name], strict=True)):
+            if text != expected:
+                unique = (key for key in names if len(set(references[key])) == len(references[key]))
+                join = next(unique, ",".join(names))
+                raise ValueError(
+                    f"expected the predictions in the order of the references, but row {row} has the {name} "
+                    f"{_quote(text)} and reference {row} has {_quote(expected)}: join them by it "
+                    f'(--join {join}, join="{join}"), or leave the column out if it does not say whose face a row is'
+                )
 
 
 def _rows(side: str, columns: Keys, names: Sequence[str]) -> dict[tuple[str, ...], int]:

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def read_batch(
     predictions: Any, references: Any, *, join: str | None = None, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, References]:
-    """Read predictions and as many references, and put them in the order of these; see `read_predictions` and so on.
+    """Read predictions and as many references, and put them in the order of these.
 
     Raises:
         ValueError: what `read_predictions`, `read_references` and `order_of` refuse.
@@ -40,7 +40,7 @@ def read_batch(
 def read_predictions(
     predictions: Any, layout: Layout | None = None
 ) -> tuple[np.ndarray | Pictures, dict[str, list[Any]]]:
-    """Read pictures or expressions (N, 51), and their columns of `KEYS`, where there are any.
+    """Read pictures or expressions (N, 51) float32, and their columns of `KEYS`, where there are any.
 
     Expressions are what `as_expressions` reads; or rows (mappings) or a table (`datasets.Dataset`, DataFrame, PyArrow
     table, mapping of columns) with `blendshapes`, or with a column for each of the 51.
@@ -73,9 +73,8 @@ def read_predictions(
     keys = {name: [row.get(name) for row in predictions] for name in KEYS if name in first}
     if "blendshapes" in first:
         rows = [row.get("blendshapes") for row in predictions]
-        if (number := next((number for number, row in enumerate(rows) if row is None), None)) is not None:
-            got = first_names(predictions[number])
-            raise ValueError(f"expected 'blendshapes' in prediction {number}, got {got}")
+        for number in (number for number, row in enumerate(rows) if row is None):
+            raise ValueError(f"expected 'blendshapes' in prediction {number}, got {first_names(predictions[number])}")
     else:
         rows = [{name: score for name, score in row.items() if name not in KEYS} for row in predictions]
     return as_expressions(rows, layout), keys
@@ -84,9 +83,9 @@ def read_predictions(
 def open_predictions(
     name: str | os.PathLike[str], layout: Layout | None = None, **options: Any
 ) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
-    """Read expressions (N, 51) of a file or the published release, and their space and columns of `KEYS`, if any.
+    """Read expressions (N, 51) float32 of a file or the published release; their space and columns of `KEYS`, if any.
 
-    `layout` and `options`, and what is refused: see `read_expressions`.
+    `layout`, `options` and errors are those of `read_expressions`.
     """
     from emo3d.dataset import as_pairs, is_release, read_release
 
@@ -139,7 +138,7 @@ class Pictures:
     """N pictures of one size, read a slice at a time, so that a long list of files never lies in memory at once.
 
     Args:
-        source: (N, H, W, 3) uint8, or a sequence of such arrays (H, W, 3), of PIL images in mode RGB, or of paths.
+        source: (N, H, W, 3) uint8, or a sequence of (H, W, 3) uint8, of PIL images in mode RGB, or of paths.
         before: (M, H, W, 3) uint8, pictures that come first; they do not count as rows in messages.
         shape: (H, W, 3) that all must have; that of the first picture when None.
     """

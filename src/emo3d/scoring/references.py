@@ -22,26 +22,20 @@ from emo3d.scoring.joining import KEYS
 
 REFERENCE_SUFFIXES: tuple[str, ...] = (".csv", ".parquet", ".jsonl")
 
-_COLUMNS = (*KEYS, "intensities", "blendshapes")
 _PARTS = {"intensities": EMOTIONS, "blendshapes": BLENDSHAPES}  # what may come as a column for each number
+_COLUMNS = (*KEYS, *_PARTS)
+_NAMES = (*_COLUMNS, *EMOTIONS, *BLENDSHAPES)
 
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """Rows that predictions are scored against.
-
-    Attributes:
-        intensities: (N, 8) float64 in 0..1, order `EMOTIONS`; as `canonical_intensities` has them.
-        expressions: (N, 51) float32 in 0..1, order `BLENDSHAPES`, or None where the references hold none.
-        space: of the expressions; where it is None, it is taken to be that of the predictions.
-        ids: values of `sample_id`, None where the references have none.
-    """
+    """Rows that predictions are scored against."""
 
     descriptions: list[str]
-    intensities: np.ndarray
-    expressions: np.ndarray | None = None
-    space: Space | None = None
-    ids: list[Any] | None = None
+    intensities: np.ndarray  # (N, 8) float64 in 0..1, order `EMOTIONS`; as `canonical_intensities` has them
+    expressions: np.ndarray | None = None  # (N, 51) float32 in 0..1, order `BLENDSHAPES`
+    space: Space | None = None  # of the expressions; where it is None, it is taken to be that of the predictions
+    ids: list[Any] | None = None  # values of `sample_id`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "intensities", canonical_intensities(self.intensities))
@@ -51,10 +45,8 @@ class References:
 
     @cached_property
     def ranks(self) -> np.ndarray:
-        """Place of each row among the distinct (description, intensities), sorted: (N,) int64.
-
-        What does not depend on the order of the rows goes by this: the bank made of them, their hash, the bootstrap.
-        """
+        """Place of each row among the distinct (description, intensities), sorted: (N,) int64."""
+        # What does not depend on the order of the rows goes by this: the bank made of them, their hash, the bootstrap.
         keys = list(zip(self.descriptions, map(tuple, self.intensities.tolist()), strict=True))
         places = {key: place for place, key in enumerate(sorted(set(keys)))}
         return np.array([places[key] for key in keys])
@@ -62,17 +54,13 @@ class References:
     def part(self, rows: slice) -> References:
         """Some of the rows."""
         expressions = None if self.expressions is None else self.expressions[rows]
-        ids = None if self.ids is None else self.ids[rows]
+        ids = self.ids and self.ids[rows]
         return References(self.descriptions[rows], self.intensities[rows], expressions, self.space, ids)
 
     @property
     def keys(self) -> dict[str, list[Any]]:
-        """What says which reference a row is, see `emo3d.scoring.joining`."""
+        """The columns of `KEYS`."""
         return {"description": self.descriptions} | ({} if self.ids is None else {"sample_id": self.ids})
-
-    def without_expressions(self) -> References:
-        """The same without expressions."""
-        return replace(self, expressions=None, space=None)
 
     def canonical(self) -> References:
         """Descriptions and intensities sorted by both; duplicates are kept."""
@@ -89,9 +77,8 @@ def content_hash(descriptions: Sequence[str], intensities: np.ndarray) -> str:
 
 def row_digests(references: References) -> np.ndarray:
     """A digest of each row's description, intensities and expression, (N,) of 16 bytes, for `hash_rows`."""
-    expressions = np.ascontiguousarray(references.expressions, "<f4")
-    intensities = np.ascontiguousarray(references.intensities, "<f4")  # as the datasets hold them
-    rows = zip(references.descriptions, intensities, expressions, strict=True)
+    numbers = (np.ascontiguousarray(array, "<f4") for array in (references.intensities, references.expressions))
+    rows = zip(references.descriptions, *numbers, strict=True)
     contents = (b"\0".join((text.encode(), emotions.tobytes(), scores.tobytes())) for text, emotions, scores in rows)
     return np.array([hashlib.sha256(content).digest()[:16] for content in contents], "V16")
 
@@ -107,7 +94,7 @@ def read_references(references: Any, space: Space | None = None) -> References:
 
     They have a `description` (text), `intensities` (eight numbers in the order of `EMOTIONS`, or a mapping from emotion
     to number) or a column for each emotion and, in all rows or in none, `blendshapes` (51 scores, in `space`) or a
-    column for each of them; perhaps a `sample_id`, which says whose rows they are. Other columns are not looked at.
+    column for each of them; perhaps a `sample_id`. Other columns are not read.
 
     Raises:
         ValueError: no rows, or one without a description or intensities, or with bad ones; the message names the row.
@@ -171,7 +158,7 @@ def _expressions(values: Sequence[Any]) -> np.ndarray | None:
 def read_references_file(path: str | os.PathLike[str]) -> References:
     """Read references from a `.csv`, `.parquet` or `.jsonl` of this machine, with columns as for `read_references`.
 
-    In a CSV, `intensities` and `blendshapes` are numbers printed in brackets.
+    In a CSV, `intensities` and `blendshapes` are printed arrays.
 
     Raises:
         ValueError: another kind of file, or what `read_references` refuses; the message begins with the file's name.
@@ -183,7 +170,7 @@ def read_references_file(path: str | os.PathLike[str]) -> References:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        columns = read_table(path, (*_COLUMNS, *EMOTIONS, *BLENDSHAPES))
+        columns = read_table(path, _NAMES)
         return read_references(columns, parquet_space(path) if path.suffix.lower() == ".parquet" else None)
     except ValueError as error:
         message = str(error)
@@ -209,5 +196,4 @@ def open_references(name: str, config: str | None = None, split: str = "test") -
     rows, space = open_rows(name, config, split)
     if "description" not in rows.column_names:
         return read_references({name: [] for name in rows.column_names})  # whose error names what is there
-    names = [name for name in rows.column_names if name in (*_COLUMNS, *EMOTIONS, *BLENDSHAPES)]
-    return read_references(rows.select_columns(names), space)
+    return read_references(rows.select_columns([name for name in rows.column_names if name in _NAMES]), space)

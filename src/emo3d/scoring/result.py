@@ -37,55 +37,46 @@ _LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None}  # an
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Emo3DResult:
-    """A score with its parts.
+    """A score with its parts, of N faces."""
 
-    Attributes:
-        emo3d: the score, 0..1, lower is better.
-        kl_divergence: mean divergence in nats, lower is better.
-        recall_at_k: share of faces that retrieved their own description (the published "exact match"), higher is
-            better; None where the bank does not hold all the references' descriptions.
-        mse: mean squared error of the expressions, before calibration; None without predicted and reference expressions
-            in one space.
-        mae: mean absolute error of them, likewise.
-        intervals: (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others,
-            which have none below `emo3d.scoring.core.SMALLEST` references. Several faces of one reference (description
-            and intensities) are not independent: they are resampled together.
-        per_emotion: by the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`,
-            `kl_divergence` and `emo3d` of those samples, and `intervals` of the latter two, if any.
-        per_band: the same by how strong that emotion is, one of `BANDS`.
-        per_sample: of n = N faces `kl_divergence` (N,), `distribution` (N, 8) retrieved, `reference` (N,), the place of
-            its description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool,
-            `mse` (N,), `mae` (N,). With several identities the first two are means over them, and `match` a share.
-        truncated: distinct descriptions of the bank that were longer than the backbone's window.
-        references: content hash of the references' descriptions and intensities, the same in any order of them.
-        reference_expressions: content hash of the references' expressions that `mse` and `mae` compare with, the same
-            in any order of them; None where nothing was compared, and in a result of an earlier version.
-    """
-
-    emo3d: float
-    kl_divergence: float
+    emo3d: float  # the score, 0..1, lower is better
+    kl_divergence: float  # mean divergence in nats, lower is better
+    # Share of faces that retrieved their own description (the published "exact match"), higher is better; None where
+    # the bank does not hold all the references' descriptions.
     recall_at_k: float | None
+    # Mean squared and absolute error of the expressions, before calibration; None without predicted and reference
+    # expressions in one space.
     mse: float | None
     mae: float | None
+    # (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others, which have none
+    # below `emo3d.scoring.core.SMALLEST` references. Several faces of one reference (description and intensities) are
+    # not independent: they are resampled together.
     intervals: dict[str, tuple[float, float]]
+    # By the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
+    # `emo3d` of those samples, and `intervals` of the latter two, if any.
     per_emotion: dict[str, dict[str, Any]]
-    per_band: dict[str, dict[str, Any]]
+    per_band: dict[str, dict[str, Any]]  # the same by how strong that emotion is, one of `BANDS`
+    # `kl_divergence` (N,) float64, `distribution` (N, 8) float64 retrieved, `reference` (N,) int64, the place of its
+    # description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool, `mse` and
+    # `mae` (N,) float64. With several identities the first two are means over them, and `match` a share.
     per_sample: dict[str, np.ndarray]
     n: int
-    truncated: int
-    references: str
+    truncated: int  # distinct descriptions of the bank that were longer than the backbone's window
+    references: str  # content hash of the references' descriptions and intensities, the same in any order of them
     signature: str
+    # Content hash of the references' expressions that `mse` and `mae` compare with, the same in any order of them; None
+    # where nothing was compared, and in a result of an earlier version.
     reference_expressions: str | None = None
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Those of `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae` that there are."""
+        return {name: value for name in _FORMS if (value := getattr(self, name)) is not None}
 
     def __str__(self) -> str:
         """One line for a footnote: the numbers, their intervals, n, and all that moves them."""
         k = signature_fields(self.signature).get("k", "k")
-        parts = []
-        for name, (label, form) in _FORMS.items():
-            if (value := getattr(self, name)) is not None:
-                ends = self.intervals.get(name)
-                interval = f" [{ends[0]:{form}}, {ends[1]:{form}}]" if ends else ""
-                parts.append(f"{label.format(k=k)} {value:{form}}{interval}")
+        parts = [f"{_FORMS[name][0].format(k=k)} {self._format(name, '{} [{}, {}]')}" for name in self.numbers]
         return f"{', '.join(parts)}, n={self.n} | references:{self.references}|{self.signature}"
 
     def __repr__(self) -> str:
@@ -100,12 +91,15 @@ class Emo3DResult:
         One line that ends in `\\`, for six columns; a dash where there is no number. What LaTeX would read as a command
         in the name of the system is escaped.
         """
-        cells = [latex_text(name)]
-        for number in ("emo3d", "kl_divergence", "recall_at_k", "mse"):
-            value, ends, form = getattr(self, number), self.intervals.get(number), _FORMS[number][1]
-            interval = f" $[{ends[0]:{form}}, {ends[1]:{form}}]$" if ends else ""
-            cells.append("--" if value is None else f"${value:{form}}${interval}")
-        return " & ".join([*cells, str(self.n)]) + r" \\"
+        columns = ("emo3d", "kl_divergence", "recall_at_k", "mse")
+        numbers = ("--" if getattr(self, name) is None else self._format(name, "${}$ $[{}, {}]$") for name in columns)
+        return " & ".join([latex_text(name), *numbers, str(self.n)]) + r" \\"
+
+    def _format(self, name: str, template: str) -> str:
+        """A number, and its interval if there is one."""
+        values = (getattr(self, name), *self.intervals.get(name, ()))
+        template = template if len(values) > 1 else template.partition(" ")[0]
+        return template.format(*(format(value, _FORMS[name][1]) for value in values))
 
     def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the per-sample values on request."""
@@ -185,26 +179,20 @@ def summarise(
     means, intervals = _mean(values, ranks, list(columns), settings)
 
     intensities = references.intensities[order]
-    groups = {
-        "per_emotion": (EMOTIONS, intensities.argmax(axis=1)),
-        "per_band": (BANDS, np.digitize(intensities.max(axis=1), (0.2, 0.4, 0.6, 0.8))),
-    }
-    tables: dict[str, dict[str, dict[str, Any]]] = {table: {} for table in groups}
-    for table, (names, places) in groups.items():
+    tables: list[dict[str, dict[str, Any]]] = []
+    bands = np.digitize(intensities.max(axis=1), (0.2, 0.4, 0.6, 0.8))
+    for names, places in ((EMOTIONS, intensities.argmax(axis=1)), (BANDS, bands)):
+        tables.append({})
         for place in np.unique(places):
             kl = values[places == place, :1]
             part, ends = _mean(kl, ranks[places == place], ["kl_divergence"], settings)
-            tables[table][names[place]] = {"n": len(kl), **part, "intervals": ends}
+            tables[-1][names[place]] = {"n": len(kl), **part, "intervals": ends}
     references = references.canonical()
     return Emo3DResult(
-        emo3d=means["emo3d"],
-        kl_divergence=means["kl_divergence"],
-        recall_at_k=means.get("recall_at_k"),
-        mse=means.get("mse"),
-        mae=means.get("mae"),
+        **({"recall_at_k": None, "mse": None, "mae": None} | means),  # type: ignore[arg-type]
         intervals=intervals,
-        per_emotion=tables["per_emotion"],
-        per_band=tables["per_band"],
+        per_emotion=tables[0],
+        per_band=tables[1],
         per_sample=per_sample,
         n=len(references),
         truncated=truncated,
@@ -221,21 +209,19 @@ def _mean(
 
     Rows of equal `ranks` (n,) are of one reference.
     """
+    confidence, divisor = settings.confidence, settings.divisor
     clusters = cluster_values(values, ranks)
-    ends = bootstrap_intervals(
-        clusters, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=settings.confidence
-    )
+    ends = bootstrap_intervals(clusters, n_bootstrap=settings.n_bootstrap, seed=settings.seed, confidence=confidence)
     columns = values.mean(axis=0)
-    means = {"emo3d": emo3d_score(columns[0], settings.divisor)}
-    means |= {name: float(mean) for name, mean in zip(names, columns, strict=True)}
+    means = {"emo3d": emo3d_score(columns[0], divisor), **dict(zip(names, columns.tolist(), strict=True))}
     intervals: dict[str, tuple[float, float]] = {}
     if ends is not None:
         low, high = ends[0]  # of the divergence, which the score follows monotonically
-        intervals["emo3d"] = emo3d_score(low, settings.divisor), emo3d_score(high, settings.divisor)
+        intervals = {"emo3d": (emo3d_score(low, divisor), emo3d_score(high, divisor))}
         intervals |= _ends(dict(zip(names, ends, strict=True)))
     if "recall_at_k" in names:
         size = effective_size(values[:, names.index("recall_at_k")], ranks)
-        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], size, settings.confidence)
+        intervals["recall_at_k"] = wilson_interval(means["recall_at_k"], size, confidence)
     for name in intervals.keys() & {"mse", "mae"}:
         intervals[name] = max(0.0, intervals[name][0]), intervals[name][1]
     return means, intervals

@@ -48,16 +48,16 @@ def score(
             or rows with such `blendshapes`; or N pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or
             paths of RGB pictures of one size.
         references: N rows, or a table, with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in
-            the space of the predictions; see `read_references`, which may be told another space: then neither is
-            computed. Where both sides have a `sample_id` or a `description`, they must be in one order.
-        bank: what the faces look up. None takes the references themselves, as published, sorted by description and
-            intensities, so that their order is of no account; scores are comparable only under the same bank.
+            the space of the predictions; see `read_references`. Where both sides have a `sample_id` or a `description`,
+            they must be in one order.
+        bank: what the faces look up. None takes the references themselves, as published, in an order of their own;
+            scores are comparable only under the same bank.
         settings: `ScoreSettings()` by default, in the space that the references say, if they do.
         backbone: its name; or a backbone, whose own id and revision are signed.
         device: of a backbone that is loaded here.
-        batch_size: faces encoded at a time; see `Emo3DScorer`.
-        join: column that predictions and references are joined by, instead of by their order: `"description"`,
-            `"sample_id"`, or both with a comma between.
+        batch_size: faces encoded at a time.
+        join: column to join both sides by, instead of by their order: `"description"`, `"sample_id"`, or both with a
+            comma between.
         layout: of vectors of 52 scores.
         fields: settings by their names, for example `space="reading"`; they replace those of `settings`.
 
@@ -83,17 +83,15 @@ def score(
 def score_distributions(distributions: Any, references: Any, settings: ScoreSettings | None = None) -> Emo3DResult:
     """Score emotion distributions as if each face had retrieved descriptions of just these emotions.
 
-    This is how a baseline without faces enters the table, above all a constant prior distribution: the score rewards
-    hedging, and a generator that does not beat the prior says nothing about the description.
+    So a baseline without faces enters the table, above all a constant prior distribution: the score rewards hedging,
+    and a generator that does not beat the prior says nothing about the description.
 
     Args:
-        distributions: (N, 8) in 0..1, order `EMOTIONS`, or one row of eight for all references; rows are divided by
-            their sum.
+        distributions: (N, 8) or (8,) for all references, in 0..1, order `EMOTIONS`; rows are divided by their sum.
         references: see `score`.
         settings: `variant`, `k`, `epsilon`, `alpha` and the bootstrap; the others make no difference.
     """
-    settings = settings or ScoreSettings()
-    references = read_references(references)
+    settings, references = settings or ScoreSettings(), read_references(references)
     q = distribution(distributions)
     if np.ndim(distributions) == 1:
         q = np.repeat(q, len(references), axis=0)

@@ -31,20 +31,11 @@ class Emo3DScorer:
     """Score faces that come in parts, in a training loop or on several machines; see `score` for what goes in.
 
     Faces are rendered and encoded when they are added; the bank is searched in `compute`. The result does not depend on
-    how the faces were split, in which order they came or which scorer saw them: references that are their own bank are
-    sorted, the bootstrap draws from rows in an order that follows from their content, and the backbone always sees
-    `batch_size` pictures, since encoders round differently with every other number of them. So faces wait until there
-    are enough for a batch, and the last batch is filled up.
-
-    Memory grows by the embedding of a face (2 kB with ViT-B/32, times `settings.identities`).
+    how the faces were split, in which order they came or which scorer saw them. Memory grows by the embedding of a face
+    (2 kB with ViT-B/32, times `settings.identities`).
 
     Args:
-        settings: as for `score`, like `backbone` and `device`.
         batch_size: faces encoded at a time; the same in scorers that are merged.
-
-    Attributes:
-        state: the faces added so far.
-        bank: what they look up; None stands for their own references.
 
     Example:
         >>> scorer = Emo3DScorer(ScoreSettings(backbone="quickstart", k=1))
@@ -71,8 +62,9 @@ class Emo3DScorer:
         if isinstance(backbone, str):
             self.settings, backbone = replace(self.settings, backbone=backbone), None
         self.device = device
+        # Encoders round differently with every number of pictures: faces wait until there are enough for a batch.
         self.batch_size = batch_size
-        self.bank: Bank | None = None
+        self.bank: Bank | None = None  # None stands for the references of the faces, sorted
         self.state = ScoreState()
         self._backbone = backbone
         self._is_own = backbone is not None  # not loaded by a name
@@ -89,8 +81,7 @@ class Emo3DScorer:
         """Set what faces look up, a `Bank` or references, for this and all later results; return the scorer itself.
 
         Raises:
-            ValueError: bad references, a bank smaller than k, of another backbone or of another hash than
-                `settings.bank`.
+            ValueError: what `score` refuses of references and banks.
             OSError: the backbone cannot be loaded.
         """
         self.bank = self._make_bank(bank)
@@ -129,8 +120,7 @@ class Emo3DScorer:
     def merge(self, *scorers: Emo3DScorer) -> Emo3DScorer:
         """Add the faces of other scorers, behind those of this one; return the scorer itself, the others keep theirs.
 
-        A scorer can be pickled, as `accelerate.utils.gather_object` does. Its backbone stays behind; only one that
-        `load_backbone` finds by name is there again when it is needed.
+        A scorer can be pickled, as `accelerate.utils.gather_object` does; its backbone is loaded again by its name.
 
         Raises:
             ValueError: a scorer with other settings, another backbone or bank; the message says which.
@@ -228,14 +218,11 @@ class Emo3DScorer:
         return errors | {"digests": row_digests(references)}
 
     def _encode(self, rows: Any, count: int) -> Iterator[torch.Tensor]:
-        """Embeddings of the first `count` rows, a batch at a time: (n, K, D), K identities, or 1 for pictures."""
+        """Embeddings of the first `count` rows, a batch at a time: (n, K, D) float32; see `ScoreState`."""
         backbone = self._load()
-        is_pictures = isinstance(rows, Pictures) or rows.ndim == 4
-        streams = (
-            [self._pictures(rows, count)]
-            if is_pictures
-            else [self._renders(rows[:count], name) for name in self.settings.faces]
-        )
+        streams = [self._pictures(rows, count)]
+        if isinstance(rows, np.ndarray) and rows.ndim == 2:
+            streams = [self._renders(rows[:count], name) for name in self.settings.faces]
         for batches in zip(*streams, strict=True):
             yield torch.stack([backbone.encode_pictures(pictures) for pictures in batches], dim=1)
 

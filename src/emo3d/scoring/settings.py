@@ -21,15 +21,15 @@ class ScoreSettings:
     """Everything that moves the score, or its interval.
 
     Attributes:
-        variant: `"paper"`, or `"release"` for what the published code computes; see `emo3d.scoring.core`.
+        variant: `"release"` is what the published code computes; see `emo3d.scoring.core`.
         k: descriptions retrieved for each face.
         epsilon: added to every entry of the retrieved distribution.
-        alpha: divides the mean divergence. None is the variant's own: 1 for `paper`, 20 for `release` (see `ALPHA`).
+        alpha: divides the mean divergence; None is the variant's own, see `ALPHA`.
         backbone: id of the dual encoder, see `load_backbone`; of a folder, the signature has the name without its path.
         revision: its branch, tag or commit; a result's signature has the commit, or for a folder a digest of its files.
         dtype: of the backbone, `"float32"` or `"bfloat16"`.
         bank: content hash of the bank. None takes any; a result's signature has the hash of the one that was used.
-        space: whether the predicted expressions are `"weights"` of a rig or `"reading"`s of MediaPipe.
+        space: of the predicted expressions.
         calibration: how readings become the weights that are rendered, see `emo3d.face.calibration`; a result's
             signature has its name too, and `-` where nothing was calibrated.
         identity: whose face is rendered, a name of `emo3d.face.IDENTITIES` or `PANEL`.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,21 +22,13 @@ _FACES = 8192  # whose retrieved intensities are held at once, in 5 MB for k = 1
 
 @dataclass(frozen=True, eq=False)
 class ScoreState:
-    """Faces that were added, in the order in which they came.
+    """Faces that were added, in the order in which they came."""
 
-    Attributes:
-        references: of each update, without expressions.
-        errors: of each update: `mse`, `mae` and `digests` (see `row_digests`) of its faces, or nothing.
-        embeddings: (n, K, D) of each batch; K identities, or 1 for pictures.
-        waiting: expressions (W, 51) or pictures (W, H, W, 3) at the end, fewer than a batch, that are not encoded yet.
-        shape: of a face, (51,) or (H, W, 3); None where there are none.
-    """
-
-    references: tuple[References, ...] = ()
-    errors: tuple[dict[str, np.ndarray], ...] = ()
-    embeddings: tuple[torch.Tensor, ...] = ()
-    waiting: np.ndarray | None = None
-    shape: tuple[int, ...] | None = None
+    references: tuple[References, ...] = ()  # of each update, without expressions
+    errors: tuple[dict[str, np.ndarray], ...] = ()  # of each update: `mse`, `mae` and `digests`, each (n,), or nothing
+    embeddings: tuple[torch.Tensor, ...] = ()  # of each batch, (n, K, D) float32; K identities, or 1 for pictures
+    waiting: np.ndarray | None = None  # (W, 51) float32 or (W, H, W, 3) uint8, fewer than a batch, not encoded yet
+    shape: tuple[int, ...] | None = None  # of a face, (51,) or (H, W, 3); None where there are none
 
     def __len__(self) -> int:
         return sum(map(len, self.references))
@@ -51,21 +45,17 @@ class ScoreState:
             ValueError: expressions in one and pictures in the other, or pictures of another size; or only one of them
                 has errors.
         """
-        filled = [state for state in (self, *states) if len(state)]
-        if len({state.shape for state in filled}) > 1:
-            kinds = ", ".join(dict.fromkeys(kind_of(state.shape) for state in filled))
+        states = tuple(state for state in (self, *states) if len(state))
+        if len({state.shape for state in states}) > 1:
+            kinds = ", ".join(dict.fromkeys(kind_of(state.shape) for state in states))
             raise ValueError(f"expected scorers of one kind of faces, got {kinds}")
-        if len({bool(state.errors[0]) for state in filled}) > 1:
+        if len({bool(state.errors[0]) for state in states}) > 1:
             raise ValueError(MIXED_ERRORS)
-        if not filled:
+        if not states:
             return self
-        return ScoreState(
-            tuple(part for state in filled for part in state.references),
-            tuple(part for state in filled for part in state.errors),
-            tuple(part for state in filled for part in state.embeddings),
-            filled[-1].waiting,
-            filled[-1].shape,
-        )
+        parts: Any = ([state.references, state.errors, state.embeddings] for state in states)
+        references, errors, embeddings = (tuple(chain.from_iterable(column)) for column in zip(*parts, strict=True))
+        return ScoreState(references, errors, embeddings, states[-1].waiting, states[-1].shape)
 
     def values(self, references: References, bank: Bank, settings: ScoreSettings) -> dict[str, np.ndarray]:
         """Per-sample values of all faces, see `Emo3DResult`, each the mean over K identities; and `digests`."""

@@ -9,7 +9,6 @@ import torch
 
 from emo3d.backbones import Backbone
 from emo3d.hints import extra_named
-from emo3d.scoring.consistency import COLUMNS
 from emo3d.scoring.references import References
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.scorer import Emo3DScorer
@@ -41,9 +40,8 @@ class Emo3DMetric(Metric):
     are the fastest. `forward` scores a batch by itself, which needs a `bank`, or at least k rows in every batch.
 
     Args:
-        settings: `ScoreSettings()` by default.
         bank: a `Bank`, or references; None takes the references that were added.
-        backbone: see `Emo3DScorer`, as `encoder_device`, its `device`, and `batch_size`.
+        encoder_device: `device` of `Emo3DScorer`, as the others are its own.
         options: of `torchmetrics.Metric`.
 
     Example:
@@ -87,13 +85,12 @@ class Emo3DMetric(Metric):
             "embeddings": torch.cat(state.embeddings),
             "intensities": part.intensities,
             "texts": np.frombuffer(bytearray(b"".join(texts)), np.uint8),
-            "lengths": np.array(list(map(len, texts))),
-            "shapes": np.array([*state.shape, 0, 0][:3]),  # type: ignore[misc]
+            "lengths": [len(text) for text in texts],
+            "shapes": [*state.shape, 0, 0][:3],  # type: ignore[misc]
         } | errors
-        for name, dtype in _STATES.items():
-            if name in values:
-                array = values[name].view(np.uint8) if name == "digests" else values[name]
-                getattr(self, name).append(torch.as_tensor(array).to(self.device, dtype).flatten())
+        for name, value in values.items():
+            array = value.view(np.uint8) if name == "digests" else value
+            getattr(self, name).append(torch.as_tensor(array).to(self.device, _STATES[name]).flatten())
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Score all faces, of all processes; see the class."""
@@ -102,8 +99,7 @@ class Emo3DMetric(Metric):
             self.result = self.scorer.compute()
         finally:
             self.scorer.reset()
-        numbers = {name: getattr(self.result, name) for name in ("emo3d", *COLUMNS)}
-        return {name: torch.tensor(number) for name, number in numbers.items() if number is not None}
+        return {name: torch.tensor(number) for name, number in self.result.numbers.items()}
 
     def _state(self) -> ScoreState:
         values = {name: dim_zero_cat(state).cpu() for name in _STATES if len(state := getattr(self, name))}

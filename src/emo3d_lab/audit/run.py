@@ -109,7 +109,7 @@ def audit(dataset: str, **options: Any) -> Audit:
             f"expected a prediction for each of the {len(references):,} rows of {dataset}, got "
             f"{len(subject.expressions):,}: predict the rest, or audit a part, as in the split {choices.split}[:100]"
         )
-    references = references.without_expressions()
+    references = replace(references, expressions=None, space=None)
     settings = replace(choices.settings or ScoreSettings(), space=subject.space, seed=choices.seed)
     scorer = choices.scorer(settings, references)
     scorer.update(subject.expressions, references)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app
-from emo3d.cli.options import Address, Engine, Force, MaxPixels, NumProc, Strict
+from emo3d_lab.cli.options import Address, Engine, Force, MaxPixels, NumProc, Strict
 from emo3d_lab.cli.report import print_report
 
 

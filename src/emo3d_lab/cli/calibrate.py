@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.options import Landmarker, Names, NumProc
+from emo3d_lab.cli.options import Landmarker, Names, NumProc
 
 
 @app.command(

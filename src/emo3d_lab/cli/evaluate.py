@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from emo3d.cli import options
 from emo3d.cli.app import app, console
-from emo3d.cli.score import print_result, print_signature
 from emo3d.face.calibration import DEFAULT_METHOD
+from emo3d_lab.cli import options
+from emo3d_lab.cli.score import print_result, print_signature
 
 
 @app.command(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emo3d.cli.app import app, console
-from emo3d.cli.options import Config
+from emo3d_lab.cli.options import Config
 
 
 @app.command(

@@ -187,7 +187,10 @@ def _open(predictions: Any, references: Any, space: Space, options: CorpusOption
         check_lengths(len(faces), len(rows))
     if rows.space not in (None, space):
         logger.warning("no MSE and MAE: the references are %s, the predictions %s", rows.space, space)
-        rows = rows.without_expressions()
+        if isinstance(rows, References):
+            rows = replace(rows, expressions=None, space=None)
+        else:
+            rows = rows.without_expressions()
     texts = rows.references(0, len(rows), expressions=False) if isinstance(rows, ParquetRows) else rows
     order = order_of(len(faces), keys, texts.keys, options.join)
     if order is not None:

@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from emo3d.cli import options
 from emo3d.cli.app import app, console, print_table
-from emo3d.cli.checking import check_bank, check_predictions, check_references
 from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
-from emo3d.loading import workshop_part
+from emo3d_lab.cli import options
+from emo3d_lab.cli.checking import check_bank, check_predictions, check_references
 
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
-
-    ParquetRows = workshop_part("corpus").ParquetRows
 
 
 @app.command(
@@ -142,7 +139,9 @@ def score(
     common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
     if samples:
-        result = workshop_part("corpus").score_corpus(
+        from emo3d_lab.corpus import score_corpus
+
+        result = score_corpus(
             rows,
             reference_rows,
             samples,
@@ -157,7 +156,9 @@ def score(
     elif is_launched:
         from accelerate import PartialState
 
-        result = workshop_part("corpus").score_launched(rows, reference_rows, **common, device=device)
+        from emo3d_lab.corpus import score_launched
+
+        result = score_launched(rows, reference_rows, **common, device=device)
         PartialState().destroy_process_group()
     else:
         result = compute(rows, reference_rows, **common, device=device or "cpu")
@@ -167,10 +168,11 @@ def score(
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
         console.print(f"no mse and mae: the references' blendshapes are {reference_rows.space}, not {settings.space}")
     if baselines:
-        systems = workshop_part("baselines")
-        training_rows = systems.training_references(references, config)
-        scored_by = {"bank": saved_bank, "settings": settings, "device": device or "cpu"}
-        results = systems.score_baselines(reference_rows, training_rows, **scored_by)
+        from emo3d_lab.baselines import score_baselines, training_references
+
+        training_rows = training_references(references, config)
+        scored_by: dict[str, Any] = {"bank": saved_bank, "settings": settings, "device": device or "cpu"}
+        results = score_baselines(reference_rows, training_rows, **scored_by)
         _print_baselines(predictions, result, results, training_rows is not None)
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
@@ -191,7 +193,9 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading:
     if is_corpus and not is_file and not is_release(name):
         if any(reading.values()):
             raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
-        rows = workshop_part("corpus").ParquetRows.open(name)
+        from emo3d_lab.corpus import ParquetRows
+
+        rows = ParquetRows.open(name)
         return rows, rows.space
     expressions, space, keys = open_predictions(name, layout, **reading)  # type: ignore[arg-type]
     return {"blendshapes": expressions, **keys}, space
@@ -202,15 +206,15 @@ def _open_references(name: str, config: str | None, split: str, is_corpus: bool)
     from emo3d.scoring import open_references
 
     if is_corpus and name.endswith(".parquet"):
-        return workshop_part("corpus").ParquetRows.open(name)
+        from emo3d_lab.corpus import ParquetRows
+
+        return ParquetRows.open(name)
     return open_references(name, config, split)
 
 
 def print_result(result: Emo3DResult, confidence: float) -> None:
     """Print every number of a score with its interval."""
-    names = ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae")
-    numbers = {name: number for name in names if (number := getattr(result, name)) is not None}
-    rows = [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in numbers.items()]
+    rows = [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in result.numbers.items()]
     print_table(("", "value", f"{confidence:.0%} interval"), rows, title=f"Emo3D, n = {result.n}")
 
 

@@ -21,7 +21,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of findings as JSON.")] = False,
 ) -> None:
     """Check versions, device, cache, Hub, token and models, and say what to do; exits with 1 on a problem."""
-    from emo3d.doctor import examine
+    from emo3d_lab.doctor import examine
 
     findings = examine()
     if as_json:
