@@ -51,7 +51,7 @@ class _ToVisitor(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if LocalContext.event_id.get(None) is not None:  # else it is said of the server's own texts
-            gr.Warning(record.getMessage())
+            gr.Warning(shown_as_text(record.getMessage()))  # it may quote one
 
 
 logging.getLogger("emo3d.descriptions").addHandler(_ToVisitor())
