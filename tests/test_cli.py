@@ -45,6 +45,12 @@ def test_generate_writes_named_scores(tmp_path):
     assert document["expressions"][0]["mouthSmileLeft"] > 0.3
 
 
+@pytest.mark.parametrize(("name", "start"), [("face.GLB", b"glTF"), ("face.JSON", b"{"), ("face.CSV", b"Timecode,")])
+def test_generate_goes_by_an_ending_in_capitals_too(tmp_path, name, start):
+    emo3d("generate", "He grins from ear to ear", "--out", tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
 def test_generate_writes_several_samples_from_a_picture(tmp_path, clip_folder):
     torch.manual_seed(0)
     model = VaeClipModel(VaeClipConfig(backbone=clip_folder, embedding_size=8, hidden_size=16)).eval()

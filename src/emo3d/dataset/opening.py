@@ -45,7 +45,7 @@ def load(name: str, config: str | None = None, *, split: str | None = None, **op
     from datasets import load_dataset
 
     path = sample_folder() if name == "sample" else Path(name)
-    is_file = name.endswith(".parquet")
+    is_file = name.lower().endswith(".parquet")
     hint = did_you_mean(name, ["sample"])
     if not path.exists() and (is_file or ("/" not in name and hint)):
         raise FileNotFoundError(f"no such {'file' if is_file else 'dataset'}: {name}{hint}")
@@ -62,7 +62,7 @@ def load(name: str, config: str | None = None, *, split: str | None = None, **op
 def _check_sizes(path: Path) -> None:
     """Refuse Parquet files that would become far more in memory, and in the cache, than they are."""
     for file in [path] if path.is_file() else sorted(path.rglob("*.parquet")):
-        if file.suffix == ".parquet":
+        if file.suffix.lower() == ".parquet":
             try:
                 with open_parquet(file) as parquet:
                     largest = max(LARGEST, 100 * file.stat().st_size)

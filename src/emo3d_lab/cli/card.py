@@ -32,7 +32,7 @@ def card(
     from emo3d_lab.audit import Audit, card_section
     from emo3d_lab.training import Evaluation, write_card
 
-    if out.suffix != ".md":
+    if out.suffix.lower() != ".md":
         raise ValueError(f"expected a .md file, got {out.name}")
     write_card(
         recipe,

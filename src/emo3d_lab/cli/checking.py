@@ -26,7 +26,7 @@ def check_predictions(name: str, suffixes: Sequence[str], is_corpus: bool) -> No
         raise ValueError(f"expected a file of {', '.join(suffixes)}, got the folder {name}; --samples takes folders")
     if not path.is_dir():
         _check_file(path)
-        if path.suffix not in suffixes:
+        if path.suffix.lower() not in suffixes:
             raise ValueError(f"expected a file of {', '.join(suffixes)}, got {path.name}")
 
 
@@ -38,11 +38,11 @@ def check_references(name: str) -> None:
         ValueError: a file of another kind.
     """
     path = Path(name)
-    if path.is_file() and path.suffix not in REFERENCES:
+    if path.is_file() and path.suffix.lower() not in REFERENCES:
         raise ValueError(f"expected references as {', '.join(REFERENCES)}, a folder or an id on the Hub, got {name}")
     if path.exists() or "://" in name or "*" in name or name == "sample":
         return
-    if path.suffix in (*REFERENCES, ".json", ".npy") or path.is_absolute() or name.startswith(("./", "../", "~")):
+    if path.suffix.lower() in (*REFERENCES, ".json", ".npy") or path.is_absolute() or name.startswith(("./", "../", "~")):
         _check_file(path)
     if "/" not in name and (hint := did_you_mean(name, ["sample"])):
         raise FileNotFoundError(f"no such dataset: {name}{hint}")

@@ -189,7 +189,7 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading:
     from emo3d.dataset import is_release
     from emo3d.scoring.predictions import open_predictions
 
-    is_file = Path(name).suffix in SUFFIXES and not name.endswith(".parquet")
+    is_file = Path(name).suffix.lower() in SUFFIXES and not name.lower().endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):
         if any(reading.values()):
             raise ValueError("expected no --names, --scale or --clip with Parquet files that --samples scores in parts")
@@ -205,7 +205,7 @@ def _open_references(name: str, config: str | None, split: str, is_corpus: bool)
     """References, or for a corpus the Parquet files that hold them."""
     from emo3d.scoring import open_references
 
-    if is_corpus and name.endswith(".parquet"):
+    if is_corpus and name.lower().endswith(".parquet"):
         from emo3d_lab.corpus import ParquetRows
 
         return ParquetRows.open(name)

@@ -28,7 +28,7 @@ def check_columns(path: str, columns: Mapping[str, str]) -> None:
         ValueError: another kind of file, or a column that is not there, or there twice.
     """
     name = Path(path).name
-    if Path(path).suffix not in SUFFIXES:
+    if Path(path).suffix.lower() not in SUFFIXES:
         raise ValueError(f"expected a table of {', '.join(SUFFIXES)}, got {name}")
     names = _columns(path)
     for column, key in columns.items():
@@ -39,9 +39,9 @@ def check_columns(path: str, columns: Mapping[str, str]) -> None:
 
 
 def _columns(path: str) -> list[str]:
-    if path.endswith(".csv"):
+    if path.lower().endswith(".csv"):
         return next(read_csv(path), [])
-    if path.endswith(".parquet"):
+    if path.lower().endswith(".parquet"):
         with open_parquet(Path(path)) as file:
             return list(file.schema_arrow.names)
     first = [record for record in islice(read_records(path, []), _LOOKED_AT) if isinstance(record, dict)]
@@ -50,7 +50,7 @@ def _columns(path: str) -> list[str]:
 
 def read_records(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:
     """Yield a table's rows as dicts that have at least `columns`; for one that cannot be read, a sentence why."""
-    yield from _READERS[Path(path).suffix](path, columns)
+    yield from _READERS[Path(path).suffix.lower()](path, columns)
 
 
 def _from_csv(path: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | str]:

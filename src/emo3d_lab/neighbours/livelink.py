@@ -135,7 +135,7 @@ def read_header(path: str, names: Names | None = None) -> Header:
     Raises:
         ValueError: the file is no take; the message says what it lacks, without its name.
     """
-    if path.endswith(".npy"):
+    if path.lower().endswith(".npy"):
         from emo3d.face.export import LIVELINK_NAMES  # the one place where the order is written
 
         shape = read_array(path).shape
@@ -163,7 +163,7 @@ def is_take(path: str, names: Names | None = None) -> bool:
 
 def read_cells(path: str) -> Iterator[Sequence[Any]]:
     """Yield the cells of every frame of a take that has a header, as they stand."""
-    return iter(read_array(path)) if path.endswith(".npy") else islice(read_csv(path), 1, None)
+    return iter(read_array(path)) if path.lower().endswith(".npy") else islice(read_csv(path), 1, None)
 
 
 def _scores(cells: Sequence[Any], header: Header) -> np.ndarray:

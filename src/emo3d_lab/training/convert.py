@@ -46,14 +46,14 @@ def convert(
         OSError: the checkpoint cannot be read, or is one of Keras and h5py is not installed.
     """
     source, folder = Path(checkpoint), Path(out)
-    if source.suffix not in SUFFIXES:
+    if source.suffix.lower() not in SUFFIXES:
         raise ValueError(f"expected a checkpoint, a file of {', '.join(SUFFIXES)}, got {source.name}")
     if not source.is_file():
         raise FileNotFoundError(f"no such file: {source}")
     if kind is not None and kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     check_output_folder(folder, empty=True)
-    if kind is None and source.suffix in (".h5", ".hdf5"):
+    if kind is None and source.suffix.lower() in (".h5", ".hdf5"):
         kind = "keras"
     state = _read_keras(source) if kind == "keras" else _read_torch(source)
     kind = kind or _kind_of(state, source.name)

@@ -131,11 +131,11 @@ def write_leaderboard(tables: Sequence[Table], path: str | os.PathLike[str]) -> 
         ValueError: another ending.
     """
     path = Path(path)
-    if path.suffix == ".html":
+    if path.suffix.lower() == ".html":
         first, *_ = signatures = [table.entries[0].result.signature for table in tables]
         differences = [signature_difference(first, signature) for signature in signatures]
         write_page("leaderboard.html.jinja", path, tables=tables, differences=differences)
-    elif path.suffix == ".md":
+    elif path.suffix.lower() == ".md":
         path.write_text(to_markdown(tables), encoding="utf-8")
     else:
         raise ValueError(f"expected a file of .md, .html, got {path.name}")

@@ -119,7 +119,7 @@ def read_descriptions(
     Raises:
         ValueError, OSError: see `write_predictions`.
     """
-    name, suffix = str(dataset), Path(dataset).suffix
+    name, suffix = str(dataset), Path(dataset).suffix.lower()
     if suffix in (".csv", ".jsonl") and not Path(name).is_file():
         raise FileNotFoundError(f"no such file: {name}")
     columns: dict[str, list[Any]]

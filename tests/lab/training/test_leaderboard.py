@@ -66,7 +66,7 @@ HOSTILE = "[free](http://evil.example) <script>alert(1)</script> `x`|**b**"
 def test_names_of_others_are_shown_as_text(tmp_path):
     evaluation = made(HOSTILE, 0.6, signature="backbone:/tmp/a`<b>x</b>|k:10")
     files = saved(tmp_path, a=replace(evaluation, dataset="<i>d</i>", split="[s](http://x)"))
-    for name in ("board.md", "board.html"):
+    for name in ("board.MD", "board.HTML", "board.md", "board.html"):
         done = leaderboard(*files, "--out", tmp_path / name)
         assert done.exit_code == 0, done.output
     text = (tmp_path / "board.md").read_text()
