@@ -30,6 +30,8 @@ LONG_FILES = """
     tools/test_faults tools/test_changes scoring/test_examples scoring/test_metric_app generation/test_hub_round_trip
     scoring/test_evaluate_processes tools/test_clients lab/training/test_predictions lab/test_engines
     lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards
+    apps/test_variants apps/test_endpoints test_extras test_caches lab/corpus/test_launched lab/test_doctor
+    scoring/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
 """.split()  # of half a minute and more
 
 CHROMIUM_FLAGS = (

@@ -27,11 +27,13 @@ USE = """
 import io, json, os, sys
 from contextlib import redirect_stderr, redirect_stdout
 
-import emo3d.generation, emo3d.scoring
+import datasets, transformers.models.bert.modeling_bert, transformers.models.clip.modeling_clip
+import emo3d.generation, emo3d.scoring, emo3d_lab.cli.score
 from emo3d.cli import main
 from emo3d.face import heads, identities
+from emo3d_lab.heads import own
 
-heads.make_head = lambda identity: heads.head_arrays(identities.IDENTITIES["adult"])  # without anny's gigabyte
+own.make_head = lambda identity: heads.head_arrays(identities.IDENTITIES["adult"])  # without anny's gigabyte
 os.chdir(os.environ["WORK"])
 for use in json.load(sys.stdin):
     if os.fork():

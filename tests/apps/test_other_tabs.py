@@ -189,6 +189,7 @@ def test_results_can_be_read_and_reached(demo, visit, width, scheme):
     page.locator(".toast-body").last.wait_for()
     check("an error")
     page.locator(".toast-body").last.get_by_role("button").first.click()
+    page.wait_for_function("!document.querySelector('.toast-body')")  # faint while it goes
     open_tab(page, "Explore")
     page.locator(".rows figure").first.wait_for()
     check("explore")
