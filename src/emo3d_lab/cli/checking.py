@@ -37,12 +37,12 @@ def check_references(name: str) -> None:
         FileNotFoundError: no such file or folder, or a misspelt `sample`.
         ValueError: a file of another kind.
     """
-    path = Path(name)
-    if path.is_file() and path.suffix.lower() not in REFERENCES:
+    path, suffix = Path(name), Path(name).suffix.lower()
+    if path.is_file() and suffix not in REFERENCES:
         raise ValueError(f"expected references as {', '.join(REFERENCES)}, a folder or an id on the Hub, got {name}")
     if path.exists() or "://" in name or "*" in name or name == "sample":
         return
-    if path.suffix.lower() in (*REFERENCES, ".json", ".npy") or path.is_absolute() or name.startswith(("./", "../", "~")):
+    if suffix in (*REFERENCES, ".json", ".npy") or path.is_absolute() or name.startswith(("./", "../", "~")):
         _check_file(path)
     if "/" not in name and (hint := did_you_mean(name, ["sample"])):
         raise FileNotFoundError(f"no such dataset: {name}{hint}")
