@@ -15,7 +15,8 @@ from emo3d_lab.inspect import inspect_dataset
 def opened(name, **environment):
     """The last line that opening a dataset prints in a process of its own."""
     code = f"try:\n    from emo3d.dataset import open_rows; open_rows({name!r}, None, 'test')\n"
-    code += "except (ValueError, OSError) as error:\n    print(type(error).__name__, error)\nelse:\n    print('opened')\n"
+    code += "except (ValueError, OSError) as error:\n    print(type(error).__name__, error)\n"
+    code += "else:\n    print('opened')\n"
     # After a write that failed, Arrow 26 ends about one process in a hundred while its libraries are unloaded
     # ("terminate called without an active exception"), when all is said.
     code += "import os, sys; sys.stdout.flush(); os._exit(0)"
