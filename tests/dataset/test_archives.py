@@ -1,12 +1,13 @@
 """Pictures are checked without being decoded: what Pillow itself writes passes, what is cut or damaged does not."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from emo3d.dataset.archives import PictureError, check_picture
+from emo3d.dataset.archives import Archives, PictureError, check_picture
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8))
 
@@ -63,3 +64,13 @@ def test_the_limit_is_of_pixels(limit):
 def test_other_files_are_no_pictures(data):
     with pytest.raises(PictureError, match="expected a JPEG, PNG or WebP"):
         check_picture(data, "page")
+
+
+def test_a_member_without_a_name_is_passed_over(tmp_path):
+    """Which `zipfile` itself stumbles over before Python 3.12."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a/1.png", WHOLE["png"])
+        archive.writestr(zipfile.ZipInfo(""), b"nameless")
+    with Archives({"a": str(tmp_path / "a.zip")}) as archives:
+        assert archives.size("a/a/1.png") == len(WHOLE["png"])
+        assert archives.read("a/a/1.png") == WHOLE["png"]

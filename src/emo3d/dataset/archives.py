@@ -104,7 +104,7 @@ class Archives(ExitStack):
         infos = {(info.filename, info.CRC, info.file_size): info for info in reversed(archive.infolist())}
         members: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
         for info in infos.values():
-            if not info.is_dir():
+            if info.filename and not info.is_dir():  # which fails on a member without a name, before Python 3.12
                 members[PurePosixPath(info.filename).name].append(info)
         return _Archive(archive, members)
 
