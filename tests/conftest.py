@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hanging import HANGS
+
 _HOME = tempfile.mkdtemp(prefix="emo3d-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ.update(
@@ -124,13 +126,13 @@ def validate(request):
     folder = request.config.cache.mkdir("gltf-validator")
     if not (folder / "node_modules" / "gltf-validator").is_dir():
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), VALIDATOR]
-        fetched = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=HANGS)
         if fetched.returncode:
             pytest.skip(f"npm could not fetch {VALIDATOR}: {fetched.stderr[-300:]}")
 
     def run(path):
         command = [node, "-e", VALIDATE, str(path)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS, check=True)
         return json.loads(done.stdout)
 
     return run

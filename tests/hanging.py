@@ -14,3 +14,11 @@ def wait_until(reached, process, log=None):
         assert process.poll() is None, f"the process ended too early, with {process.returncode}: {said}"
         time.sleep(0.01)
     return value
+
+
+def wait_on_page(page, reached, what):
+    """Wait until `reached()` is true, while a page goes on."""
+    end = time.monotonic() + HANGS
+    while not reached():
+        assert time.monotonic() < end, f"{what}: not within {HANGS} seconds"
+        page.wait_for_timeout(200)

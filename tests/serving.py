@@ -4,14 +4,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from hanging import HANGS
+from hanging import HANGS, wait_until
 
 DEMO = Path(__file__).parent.parent / "demo_space" / "app.py"
 METRIC = DEMO.parents[1] / "metric_space" / "app.py"
@@ -29,11 +26,7 @@ def serving(folder, app=DEMO, python=sys.executable, **environment):
         server = subprocess.Popen([str(python), str(app)], env=environment, cwd=folder, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + HANGS
-        while not _answers(address):
-            if server.poll() is not None or time.monotonic() > until:
-                pytest.fail(f"the app did not start:\n{(folder / 'log').read_text()[-3000:]}")
-            time.sleep(0.5)
+        wait_until(lambda: _answers(address), server, folder / "log")
         yield address
     finally:
         server.terminate()

@@ -19,6 +19,7 @@ from pyarrow import parquet
 from dual_encoders import save_clip
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.generation import ExpressionModel
+from hanging import HANGS
 from hub import Hub
 from text_encoders import save_bert
 
@@ -111,7 +112,7 @@ def outcomes(hub, home, work, uses, *, user=()):
     environment = hub.environment(home) | {"WORK": str(work), "HOME": str(work), "HF_HUB_ETAG_TIMEOUT": "5"}
     command = [*user, sys.executable, "-c", USE]
     given = json.dumps([*uses.values()])
-    done = subprocess.run(command, input=given, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, input=given, env=environment, capture_output=True, text=True, timeout=HANGS)
     lines = [line.partition(" ")[2] for line in done.stdout.splitlines() if line.startswith("OUTCOME ")]
     assert len(lines) == len(uses), done.stdout[-2000:] + done.stderr[-4000:]
     return dict(zip(uses, map(json.loads, lines), strict=True))

@@ -19,6 +19,7 @@ from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
 from emo3d.generation import ExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d.generation.load import QUICKSTART_FOLDER
+from hanging import HANGS
 
 RELEASE = Path(__file__).resolve().parents[2] / "shared" / "real_emo3d"
 
@@ -193,7 +194,7 @@ print(*sorted({"transformers", "scipy", "sympy", "pandas", "datasets", "numba"} 
         (["happy", "--picture", tmp_path / "face.png"], "numba scipy"),
     ):
         command = [sys.executable, "-c", code, "generate", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == heavy
 
@@ -211,7 +212,7 @@ def test_a_terminal_without_unicode_gets_every_face(tmp_path):
 
     def run(*arguments):
         command = [sys.executable, "-m", "emo3d", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=900).stdout.decode(
+        return subprocess.run(command, capture_output=True, env=ascii_only, check=True, timeout=HANGS).stdout.decode(
             "ascii"
         )
 

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import DatasetCard
 
+from hanging import HANGS
+
 FOLDER = Path(__file__).parents[1] / "dataset_script"
 CARD = DatasetCard.load(FOLDER / "README.md")
 
@@ -41,7 +43,7 @@ print(json.dumps({
 def loaded(tmp_path_factory):
     offline = {"HF_HOME": str(tmp_path_factory.mktemp("home")), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     command = [sys.executable, "-c", LOAD, str(FOLDER)]
-    done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -80,7 +82,7 @@ def test_what_is_not_there_is_said(tmp_path):
     """The configs that `emo3d build` makes; the card quotes this sentence."""
     command = [sys.executable, "-c", MISSING, str(FOLDER)]
     done = subprocess.run(
-        command, env=os.environ | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=900
+        command, env=os.environ | {"HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=HANGS
     )
     assert "all the data_files are invalid" in done.stdout
     assert "all the data_files are invalid" in " ".join(CARD.text.split())

@@ -16,6 +16,7 @@ from emo3d.dataset import sample_folder
 from emo3d.descriptions import is_foreign
 from emo3d.encoders import MINILM, EncoderUnavailableError, TextEncoder, load_text_encoder
 from emo3d_lab.training.data import encoder_digest
+from hanging import HANGS
 from text_encoders import save_bert
 
 TEXTS = [
@@ -127,7 +128,7 @@ def test_without_hub_and_package_the_error_names_the_extra(tmp_path):
                 raise AssertionError("loaded")
     """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=900)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=HANGS)
 
 
 def _rename(folder, name):

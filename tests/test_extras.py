@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from emo3d.hints import EXTRAS
+from hanging import HANGS
 
 TESTS = Path(__file__).parent
 RELEASE = TESTS.parents[1] / "shared" / "real_emo3d"
@@ -75,7 +76,7 @@ def without(*cases):
     if not hasattr(os, "fork"):
         pytest.skip("a child for each missing module needs os.fork")
     command = [sys.executable, "-c", CHILDREN]
-    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=900, check=True)
+    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=HANGS, check=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
     assert len(lines) == len(cases), done.stdout + done.stderr
     return list(map(json.loads, lines))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hanging import HANGS
 from hub import Hub
 
 HELLO = "ce013625030ba8dba906f756967f9e9ca394464a"  # echo hello | git hash-object --stdin
@@ -40,7 +41,7 @@ def folder(tmp_path):
 
 def process(hub, home, *command, **variables):
     environment = hub.environment(home) | variables
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS, check=False)
 
 
 def client(hub, home, code, *arguments, **variables):

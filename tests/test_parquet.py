@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emo3d.parquet import _chunks, check_size, open_parquet, read_columns
+from hanging import HANGS
 
 
 def written(path, **columns):
@@ -111,7 +112,9 @@ def test_statistics_that_contradict_the_schema_do_not_end_the_process(tmp_path):
         except ValueError as error:
             print(error)
     """
-    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, timeout=HANGS, check=False
+    )
     assert done.returncode == 0, done.stderr[-500:]
     values, message = done.stdout.splitlines()
     assert values == "[1, 2]"

@@ -21,6 +21,7 @@ from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, Expressi
 from emo3d.scoring import load_backbone
 from emo3d_lab.building.build import build
 from emo3d_lab.sample.mock import write_release
+from hanging import HANGS
 from hub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +59,7 @@ def run(lines, folder, **environment):
         [sys.executable, "-c", MAIN],
         input="\n".join(lines) + "\n",
         cwd=folder,
-        timeout=900,
+        timeout=HANGS,
         check=False,
         capture_output=True,
         text=True,

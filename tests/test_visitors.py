@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from dual_encoders import save_clip
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionModel
+from hanging import HANGS
 from hub import Hub
 from text_encoders import save_bert
 
@@ -114,7 +115,7 @@ def load(hub, home, ids, before=""):
         cwd=hub.folder,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
+from hanging import HANGS
+
 gradio_client = pytest.importorskip("gradio_client", reason="the demo needs the extra [demo]")
 httpx = pytest.importorskip("httpx")
 
@@ -52,9 +54,9 @@ def call(client, demo, label, values):
     data = [values.get(components[id].get("label"), components[id].get("value")) for id in function["inputs"]]
     session = uuid4().hex
     sent = {"fn_index": function["id"], "data": data, "session_hash": session}
-    httpx.post(f"{demo}/gradio_api/queue/join", json=sent, timeout=900).raise_for_status()
+    httpx.post(f"{demo}/gradio_api/queue/join", json=sent, timeout=HANGS).raise_for_status()
     address = f"{demo}/gradio_api/queue/data?session_hash={session}"
-    with httpx.stream("GET", address, timeout=900) as answer:
+    with httpx.stream("GET", address, timeout=HANGS) as answer:
         for line in answer.iter_lines():
             message = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
             if message.get("msg") == "process_completed":
@@ -67,7 +69,7 @@ def file_data(path, **others):
 
 
 def upload(demo, content, name):
-    return httpx.post(f"{demo}/gradio_api/upload", files={"files": (name, content)}, timeout=900)
+    return httpx.post(f"{demo}/gradio_api/upload", files={"files": (name, content)}, timeout=HANGS)
 
 
 def show(client, demo, content, name="picture.png"):
@@ -191,7 +193,7 @@ def test_files_of_the_machine_are_not_served(demo, demo_folder, secret):
         own + "/..",
     ]:
         with pytest.raises(urllib.error.HTTPError) as refused:  # urllib sends what it is given, dots and all
-            urllib.request.urlopen(f"{demo}/gradio_api/file={path}", timeout=900)
+            urllib.request.urlopen(f"{demo}/gradio_api/file={path}", timeout=HANGS)
         assert refused.value.code in (403, 404), path
 
 

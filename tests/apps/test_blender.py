@@ -14,6 +14,7 @@ from emo3d.face.export import write_glb
 from emo3d.names import blendshape_name
 from emo3d_demo.animation import transition
 from emo3d_demo.blender import write_blender_script
+from hanging import HANGS
 
 BLENDER = Path(__file__).parents[2] / ".venv-blender" / "bin" / "python"
 SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}
@@ -57,7 +58,7 @@ def in_blender(tmp_path_factory):
     write_glb(folder / "face.glb", SMILE, animation=frames, fps=24)
     write_blender_script(folder / "face.py", SMILE)
     command = [BLENDER, "-c", IN_BLENDER, folder / "face.glb", folder / "face.py"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -13,6 +13,7 @@ pytest.importorskip("gradio", reason="needs the extra [demo]")
 
 from datasets_to_browse import ROWS, as_printed, picture, write_built, write_table
 
+from hanging import HANGS
 from hub import Hub
 
 START = """
@@ -83,7 +84,7 @@ def browse(hub, tmp_path, code, **variables):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

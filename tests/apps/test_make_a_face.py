@@ -3,7 +3,6 @@
 import ast
 import io
 import json
-import time
 import zipfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from PIL import Image
 
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.expressions import read_expressions
-from hanging import HANGS
+from hanging import wait_on_page
 from livelink import LIVELINK_HEADER
 
 pytestmark = pytest.mark.browser
@@ -56,13 +55,6 @@ def picture(page, other_than=""):
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
-def wait_until(page, condition, what):
-    end = time.monotonic() + HANGS
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {HANGS} seconds"
-        page.wait_for_timeout(200)
-
-
 def take(page, label, within="#take"):
     with page.expect_download() as download:
         page.locator(within).get_by_role("button", name=label, exact=True).click()
@@ -102,7 +94,7 @@ def test_a_description_becomes_a_face(demo, visit, read, width, scheme):
     def turned():
         return np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB"))
 
-    wait_until(page, lambda: read(turned()) is not None, "a face in the 3D view")
+    wait_on_page(page, lambda: read(turned()) is not None, "a face in the 3D view")
     assert pygltflib.GLTF2().load(take(page, "GLB")).asset.extras["description"] == HOSTILE
 
     second = wait_for_picture(page)
@@ -160,22 +152,22 @@ def test_sliders_by_keyboard_and_mouse(page, read):
     page.locator("#make").get_by_role("button", name="Jaw", exact=False).first.press("Enter")
     press(page, "jawOpen", "End")
     assert read(picture(page, other_than=before))[JAW] > 0.5
-    wait_until(page, lambda: taken_weights(page)["jawOpen"] == 1, "the open jaw in the GLB")
+    wait_on_page(page, lambda: taken_weights(page)["jawOpen"] == 1, "the open jaw in the GLB")
     assert sum(taken_weights(page).values()) == 1
 
     slider = page.get_by_label("range slider for mouthSmile", exact=True)
     slider.click(position={"x": slider.bounding_box()["width"] / 2, "y": 4})  # pressed and released at once
-    wait_until(page, lambda: taken_weights(page)["mouthSmileRight"] > 0.3, "the smile in the GLB")
+    wait_on_page(page, lambda: taken_weights(page)["mouthSmileRight"] > 0.3, "the smile in the GLB")
     weights = taken_weights(page)
     assert weights["mouthSmileLeft"] == weights["mouthSmileRight"]
     assert weights["jawOpen"] == 1
 
     undo = page.locator("#make").get_by_role("button", name="Undo")
     undo.click()
-    wait_until(page, lambda: taken_weights(page)["mouthSmileRight"] == 0, "no smile")
+    wait_on_page(page, lambda: taken_weights(page)["mouthSmileRight"] == 0, "no smile")
     assert taken_weights(page)["jawOpen"] == 1
     undo.click()
-    wait_until(page, lambda: not any(taken_weights(page).values()), "the neutral face")
+    wait_on_page(page, lambda: not any(taken_weights(page).values()), "the neutral face")
 
 
 def test_a_script_that_the_encoder_does_not_know_is_said(page):
@@ -187,13 +179,13 @@ def test_a_script_that_the_encoder_does_not_know_is_said(page):
 def test_one_side_alone_and_mirrored(page):
     open_tab(page, "Adjust")
     page.get_by_role("button", name="Neutral").click()
-    wait_until(page, lambda: not any(taken_weights(page).values()), "a face at rest")
+    wait_on_page(page, lambda: not any(taken_weights(page).values()), "a face at rest")
     page.get_by_label("Both sides alike").uncheck()
     press(page, "mouthSmileRight", "End")
-    wait_until(page, lambda: taken_weights(page)["mouthSmileRight"] == 1, "a smile on the right")
+    wait_on_page(page, lambda: taken_weights(page)["mouthSmileRight"] == 1, "a smile on the right")
     assert taken_weights(page)["mouthSmileLeft"] == 0
     page.get_by_role("button", name="Mirror").click()
-    wait_until(page, lambda: taken_weights(page)["mouthSmileLeft"] == 1, "a smile on the left")
+    wait_on_page(page, lambda: taken_weights(page)["mouthSmileLeft"] == 1, "a smile on the left")
     assert taken_weights(page)["mouthSmileRight"] == 0
 
 
@@ -248,10 +240,10 @@ def test_a_blend_and_its_animation(page, read, validate):
     wait_for_picture(page, other_than=before)
     middle = taken_weights(page)
     press(page, "Mix", "Home")
-    wait_until(page, lambda: taken_weights(page) != middle, "the first feeling")
+    wait_on_page(page, lambda: taken_weights(page) != middle, "the first feeling")
     first = taken_weights(page)
     press(page, "Mix", "End")
-    wait_until(page, lambda: taken_weights(page) not in (middle, first), "the other feeling")
+    wait_on_page(page, lambda: taken_weights(page) not in (middle, first), "the other feeling")
     other = taken_weights(page)
     assert first["browDownLeft"] > 0.5 > other["browDownLeft"]
     assert first["mouthSmileLeft"] < 0.5 < other["mouthSmileLeft"]

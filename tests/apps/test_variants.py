@@ -1,14 +1,13 @@
 """Several faces of one description, by a VAE-CLIP that the Space is started with; here an untrained one."""
 
 import json
-import time
 
 import numpy as np
 import pytest
 import torch
 
 from emo3d.generation import VaeClipConfig, VaeClipModel
-from hanging import HANGS
+from hanging import wait_on_page
 from serving import serving
 
 pytestmark = pytest.mark.browser
@@ -27,10 +26,7 @@ def model(tmp_path_factory):
 
 def wait_for(page, expected):
     """Until the face shown is the expected one."""
-    end = time.monotonic() + HANGS
-    while not np.allclose(shown := weights_shown(page), expected, atol=1e-4):
-        assert time.monotonic() < end, np.abs(shown - expected).max()
-        page.wait_for_timeout(500)
+    wait_on_page(page, lambda: np.allclose(weights_shown(page), expected, atol=1e-4), "the expected face")
 
 
 def weights_shown(page):

@@ -26,6 +26,7 @@ from emo3d_lab.building.build import build
 from emo3d_lab.extract.run import extract
 from emo3d_lab.inspect import inspect_dataset
 from emo3d_lab.sample.mock import write_release
+from hanging import HANGS
 from hub import Hub
 from real_slice import REAL, ROW_0, real
 
@@ -96,7 +97,7 @@ def run(version, arguments, folder, hub, cwd=ROOT):
     # By -c, as in an interactive session: the current folder comes first on the path of modules.
     code = f"import runpy; runpy.run_path({str(CLIENT)!r}, run_name='__main__')"
     command = [PYTHONS[version], "-W", "ignore", "-c", code, report, json.dumps(arguments, default=str)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, cwd=cwd)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS, cwd=cwd)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(report.read_text("utf-8"))
 
@@ -350,7 +351,7 @@ def build_from_the_hub(hub, folder):
     code = "from emo3d.cli import main; main()"
     command = [sys.executable, "-c", code, "build", "llm-lab/Emo3D", str(folder / "out"), "--shard-size", "50KB"]
     environment = hub.environment(folder / "home")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
     asked = [path.rpartition("/")[2] for method, path, _ in hub.requests if method == "GET"]
     return done, [name for name in asked if name.endswith(".zip")]
 

@@ -15,6 +15,7 @@ from emo3d.blendshapes import as_expressions
 from emo3d.face import FaceRig, RenderSettings, render, render_batches
 from emo3d.face.calibration import Calibration
 from emo3d.face.raster import LINEAR_TO_SRGB, SRGB_TO_LINEAR, fill_triangles, vertex_normals
+from hanging import HANGS
 
 
 def plain_fill(points, triangles, side):
@@ -253,7 +254,7 @@ def test_drawing_survives_a_fork_after_threads():
 
     render(np.zeros((8, 51)))
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=900).shape == (2, 224, 224, 3)
+        assert pool.apply_async(render, (np.zeros((2, 51)),)).get(timeout=HANGS).shape == (2, 224, 224, 3)
 
 
 def test_a_rig_by_name_and_a_size_by_keyword():

@@ -20,6 +20,7 @@ from emo3d.generation import (
     VaeClipConfig,
     VaeClipModel,
 )
+from hanging import HANGS
 from hub import Hub
 from text_encoders import save_bert
 
@@ -143,7 +144,7 @@ def hub(models, expected, encoders, tmp_path_factory):
 def run(hub, home, script, *arguments, **variables):
     command = [sys.executable, "-c", script, *map(str, arguments)]
     environment = hub.environment(home) | variables
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout.rpartition("ANSWERS ")[2]
 

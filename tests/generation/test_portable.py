@@ -21,6 +21,7 @@ from emo3d.generation import (
     VaeClipModel,
     load_generator,
 )
+from hanging import HANGS
 
 TEXTS = ["a happy face", "a sad man", "angry"]
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 32, 3), dtype=np.uint8)
@@ -73,7 +74,7 @@ print("RESULT", type(remote).__module__.partition(".")[0], type(packaged).__modu
 
 def run(script, *arguments):
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.rpartition("RESULT ")[2]
 

@@ -12,6 +12,7 @@ from transformers import AutoModel
 
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d.generation.load import _AS_SAVED, load_generator
+from hanging import HANGS
 
 TEXTS = ["a happy man", "a sad woman smiles", "angry"]
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
@@ -92,7 +93,7 @@ def test_they_learn_in_bfloat16(models, tiny_bert):
 def test_they_need_no_package(models, tmp_path):
     models["fine-tuned"].save_pretrained(tmp_path)
     command = [sys.executable, "-c", WITHOUT_THE_PACKAGE, json.dumps([str(tmp_path), TEXTS, DTYPE])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr
     for answers in json.loads(done.stdout.rpartition("RESULT ")[2]).values():
         np.testing.assert_allclose(answers, models["fine-tuned"].generate(TEXTS), atol=0.01)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hanging import HANGS
+
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "4.57"
 PYTHON = ROOT / ".venv-transformers" / VERSION / "bin" / "python"
@@ -26,5 +28,7 @@ def test_generators_pipelines_and_their_portable_code():
     version = [PYTHON, "-c", "import transformers; print(transformers.__version__)"]
     used = subprocess.run(version, capture_output=True, text=True, check=True).stdout
     assert used.startswith(f"{VERSION}.")
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANGS, check=False
+    )
     assert done.returncode == 0, done.stdout[-4000:]

@@ -7,13 +7,14 @@ import time
 
 import pytest
 
+from hanging import HANGS
 from hub import TOKEN, Hub
 
 
 def doctor(environment, *arguments):
     """Exit code, findings by what was looked at, and all that was printed."""
     command = [sys.executable, "-m", "emo3d", "doctor", "--json", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
     return done.returncode, {f["what"]: f for f in json.loads(done.stdout)}, done.stdout + done.stderr
 
 
@@ -65,7 +66,7 @@ def test_offline_asks_nothing_and_the_table_says_so(hub, tmp_path):
     hub.requests.clear()
     environment = hub.environment(tmp_path) | {"HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "emo3d", "doctor"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
     assert (done.returncode, hub.requests) == (0, [])
     for word in ("torch", "device", "cache", "not asked, HF_HUB_OFFLINE is set", "default backbone", "->"):
         assert word in done.stdout

@@ -24,6 +24,7 @@ from emo3d.scoring import (
     score,
     score_distributions,
 )
+from hanging import HANGS
 
 REFERENCES = [
     {"description": f"a {word} face", "intensities": [0.1] * place + [0.3 + place / 10] + [0.1] * (7 - place)}
@@ -211,7 +212,7 @@ def test_mistakes_are_answered_before_anything_heavy_is_imported(files, argument
         "print('torch' in sys.modules, 'datasets' in sys.modules)"
     )
     command = [sys.executable, "-c", code, "score", *arguments]
-    done = subprocess.run(command, cwd=files[0], capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, cwd=files[0], capture_output=True, text=True, timeout=HANGS, check=False)
     assert message in done.stdout, done.stdout + done.stderr
     assert done.stdout.endswith("False False\n")
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import emo3d
+from hanging import HANGS
 
 evaluate = pytest.importorskip("evaluate", reason="needs the extra [metric]")
 
@@ -64,7 +65,7 @@ def start(shares, load, compute):
     command = [sys.executable, "-c", PROCESS]
     running = [subprocess.Popen([*command, json.dumps(one)], stdout=-1, stderr=-1, text=True) for one in given]
     try:
-        outputs = [process.communicate(timeout=900) for process in running]
+        outputs = [process.communicate(timeout=HANGS) for process in running]
     finally:
         for process in running:
             process.kill()

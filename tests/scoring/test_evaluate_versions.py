@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hanging import HANGS
+
 pytest.importorskip("evaluate", reason="needs the extra [metric]")
 
 ENVIRONMENTS = Path(__file__).parents[2] / ".venv-datasets"
@@ -63,7 +65,7 @@ def run(tmp_path_factory, clip_folder):
         home = tmp_path_factory.mktemp("home")
         environment = os.environ | {"HF_HOME": str(home)} | ({"PYTHONPATH": str(packages)} if packages else {})
         command = [sys.executable, "-c", CLIENT, given]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1])
 

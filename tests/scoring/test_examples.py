@@ -15,6 +15,7 @@ from datasets import load_dataset
 from emo3d import ScoreSettings, load_generator, score
 from emo3d.dataset import sample_folder
 from emo3d.scoring import Bank, Emo3DResult, load_backbone
+from hanging import HANGS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 QUICKSTART = ScoreSettings(backbone="quickstart")
@@ -54,7 +55,7 @@ def test_two_processes_score_as_one(sample, tmp_path):
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

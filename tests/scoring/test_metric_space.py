@@ -17,6 +17,7 @@ import emo3d
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.blendshapes import as_layout
 from emo3d.scoring import Bank, ScoreSettings, load_backbone, read_references, score
+from hanging import HANGS
 from hub import Hub
 
 datasets = pytest.importorskip("datasets")
@@ -281,7 +282,7 @@ socket.socket.connect = socket.getaddrinfo = refuse
 
 def load_and_score(code, *arguments, environment):
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-2:] == ["emo3d_score", "2"]
 

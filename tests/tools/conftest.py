@@ -7,6 +7,7 @@ from publisher import ROOT, publish
 
 from emo3d.encoders import MINILM, packaged_minilm
 from emo3d_lab.sample.mock import write_release
+from hanging import HANGS
 from hub import Hub
 
 
@@ -24,7 +25,7 @@ def home(tmp_path_factory):
 def clean(tmp_path_factory):
     """A clone, which stays at its commit whatever happens in the working tree meanwhile."""
     folder = tmp_path_factory.mktemp("clean") / "emo3d"
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=900)
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=HANGS)
     return folder
 
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hanging import HANGS
+
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISH = ROOT / "tools" / "publish.py"
 
@@ -11,7 +13,9 @@ PUBLISH = ROOT / "tools" / "publish.py"
 def publish(hub, home, *arguments, root=ROOT, **variables):
     command = [sys.executable, str(PUBLISH), "--namespace", "me", *map(str, arguments)]
     environment = hub.environment(home) | variables
-    return subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(
+        command, env=environment, cwd=root, capture_output=True, text=True, timeout=HANGS, check=False
+    )
 
 
 def held(hub, name, branch="main"):

@@ -12,6 +12,7 @@ from test_publish import TAG, WHEEL
 from emo3d import load_generator
 from emo3d_lab.building.build import build
 from emo3d_lab.training import write_card
+from hanging import HANGS
 from hub import TOKEN, Hub
 
 SECRET = "planted-secret"
@@ -38,7 +39,7 @@ def said(done):
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone") / "emo3d"
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=900)
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=HANGS)
     for part in ("dataset_script", "metric_space", "demo_space", "model_cards", "src/emo3d", "src/emo3d/assets", "."):
         plant(folder / part)
     return folder
@@ -98,7 +99,7 @@ def test_a_built_dataset_and_a_trained_model(filled, built, model):
 def test_a_tag_on_other_content_is_refused_and_a_new_one_removes_what_is_stale(filled, clone, home):
     put = "from huggingface_hub import HfApi\nHfApi().upload_file(path_or_fileobj=b'theirs', path_in_repo='NOTES.md', "
     put += "repo_id='me/emo3d', repo_type='dataset')"
-    subprocess.run([sys.executable, "-c", put], env=filled.environment(home), check=True, timeout=900)
+    subprocess.run([sys.executable, "-c", put], env=filled.environment(home), check=True, timeout=HANGS)
     before = commits(filled)
     refused = publish(filled, home, "--yes", "--only", "dataset", root=clone)
     assert said(refused) == f"the tag {TAG} of me/emo3d is on other content: publish under another one (--revision)"

@@ -12,6 +12,7 @@ from publisher import ROOT
 
 import emo3d
 from emo3d_lab.building.build import build
+from hanging import HANGS
 from hub import Hub
 
 LEGACY = ROOT / ".venv-datasets" / "3.6" / "bin" / "python"
@@ -114,7 +115,7 @@ def run(hub, home, code, *arguments, python=sys.executable, **variables):
     command = [python, "-W", "ignore", "-c", f"{code}\nimport json; print('FOUND', json.dumps(found))", *arguments]
     environment = hub.environment(home) | variables
     done = subprocess.run(
-        list(map(str, command)), env=environment, cwd=home, capture_output=True, text=True, timeout=900, check=False
+        list(map(str, command)), env=environment, cwd=home, capture_output=True, text=True, timeout=HANGS, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.rpartition("FOUND ")[2])

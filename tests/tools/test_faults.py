@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from hanging import HANGS
+
 FAULTS = Path(__file__).with_name("hub_faults.py")
 CALLS = (
     "whoami",
@@ -32,7 +34,7 @@ CALLS = (
 @pytest.mark.parametrize("runs", ["turn", "20", *os.environ.get("EMO3D_FAULTS", "").split()])
 def test_faults(runs, record_property):
     command = [sys.executable, str(FAULTS), runs, "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     record_property("outcomes", found)

@@ -17,6 +17,7 @@ from publisher import PUBLISH
 
 from emo3d.dataset import sample_folder
 from emo3d.scoring import QUICKSTART, ScoreSettings, score
+from hanging import HANGS
 from hub import Hub
 from serving import serving
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.browser
 
 
 def run(*command, env):
-    done = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, timeout=900, cwd=ROOT)
+    done = subprocess.run(list(map(str, command)), env=env, capture_output=True, text=True, timeout=HANGS, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     return done.stdout.strip()
 

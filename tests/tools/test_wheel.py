@@ -19,6 +19,7 @@ from packaging.version import Version
 from publisher import ROOT
 
 import emo3d
+from hanging import HANGS
 
 LARGEST_FILE = 5_000_000
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
@@ -42,7 +43,7 @@ assert right < wrong, (right, wrong)
 def run(*command, cwd, **variables):
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
     command = list(map(str, command))
-    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 

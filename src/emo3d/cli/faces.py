@@ -184,11 +184,12 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
 def _write(path: Path, expression: np.ndarray, identity: str, description: str | None, meaning: dict[str, Any]) -> None:
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
-    if path.suffix.lower() == ".glb":
+    ending = path.suffix.lower()
+    if ending == ".glb":
         from emo3d.face import FaceRig
 
         write_glb(path, expression, rig=FaceRig.from_anny(identity), description=description, **meaning)
-    elif path.suffix.lower() == ".json":
+    elif ending == ".json":
         write_json(path, expression, **meaning)
     else:
         write_livelink_csv(path, expression, **meaning)

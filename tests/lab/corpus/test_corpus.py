@@ -258,7 +258,7 @@ def test_the_command_with_files_of_the_hub(files, expected, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=HANGS,
             check=False,
         )
     assert done.returncode == 0, done.stderr

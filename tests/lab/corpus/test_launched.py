@@ -15,6 +15,7 @@ from emo3d.cli import app
 from emo3d.face.export import write_json
 from emo3d.scoring import Emo3DResult, ScoreSettings, score
 from emo3d_lab.corpus import score_launched
+from hanging import HANGS
 
 WORDS = "happy sad angry calm afraid smile frown".split()
 REFERENCES = [
@@ -35,7 +36,7 @@ def launch(folder, *arguments):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
     )
 

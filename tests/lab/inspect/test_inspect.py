@@ -16,6 +16,7 @@ from emo3d.dataset.tables import COLUMNS
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.building.schema import parquet_schema
 from emo3d_lab.inspect import Flagged, inspect_dataset, write_inspection
+from hanging import HANGS
 from real_slice import REAL, real
 
 HOSTILE = "A grin <script>window.ran = true</script> [red]\x1b[31m & more"
@@ -333,7 +334,7 @@ def test_the_command_prints_and_writes_page_and_json(hostile, tmp_path):
         [sys.executable, "-c", "from emo3d.cli import main; main()", "inspect", hostile, *options],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ import pytest
 from contrast import assert_readable
 from emo3d_lab.quickstart.report import Row
 from emo3d_lab.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
+from hanging import HANGS
 
 WAYS = ("raw", "calibrated")
 RELEASE = Path(__file__).resolve().parents[4] / "shared" / "real_emo3d"
@@ -24,7 +25,7 @@ def finished(tmp_path_factory):
         [sys.executable, "-c", "from emo3d.cli import main; main()", "quickstart", "--out", str(out), *release],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
     )
     return out, done

@@ -21,6 +21,7 @@ from emo3d.cli import app
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel
 from emo3d.scoring import Emo3DResult
 from emo3d_lab.training import Evaluation, evaluate_model, update_card
+from hanging import HANGS
 from hub import Hub
 
 WORDS = "happy sad angry calm afraid smile".split()
@@ -238,7 +239,7 @@ def test_model_and_dataset_from_a_hub(tmp_path, dataset, clip_folder):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=HANGS,
             check=False,
         )
         with urllib.request.urlopen(f"{hub.url}/api/models/ns/model") as answer:

@@ -15,6 +15,7 @@ from training_runs import command
 from emo3d import load_generator
 from emo3d_lab.training import load_recipe
 from emo3d_lab.training.train import train
+from hanging import HANGS
 
 FROZEN, WHOLE = "model.freeze_encoder=true", "training.per_device_train_batch_size=8"
 
@@ -86,7 +87,7 @@ def options(settings):
 def run(arguments, folder):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HOME": str(folder / "home")}
     done = subprocess.run(
-        arguments, capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=folder
+        arguments, capture_output=True, text=True, timeout=HANGS, check=False, env=environment, cwd=folder
     )
     assert done.returncode == 0, done.stderr
     return done

@@ -20,6 +20,7 @@ from emo3d.encoders import TextEncoder
 from emo3d_lab.training import load_recipe
 from emo3d_lab.training.data import Pairs, cached_embeddings, mirror_text
 from emo3d_lab.training.train import train
+from hanging import HANGS
 
 FROZEN, LEARNED = "model.freeze_encoder=true", "model.freeze_encoder=false"
 
@@ -146,7 +147,7 @@ def test_minilm_on_the_sample_by_command(tmp_path):
         command("--model", "minilm", "--dataset", "sample", "--output", str(out), *options),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=HANGS,
         check=False,
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
