@@ -1,5 +1,9 @@
 """Contrast of what a page shows, from its computed styles, by the formula of WCAG 2.1; and what lies off its screen."""
 
+import time
+
+SETTLED = 60  # seconds, on a busy machine
+
 FAINT = """() => {
     const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
     const rgba = colour => {  // any notation of CSS
@@ -51,13 +55,20 @@ OFF_SCREEN = """(scrolled = "") => {
 """Visible elements that end beyond the window, but for those in what is scrolled sideways, which a selector names."""
 
 
-def assert_readable(page, scrolled=""):
-    """Assert that all text of a page has a contrast of 4.5 and that nothing lies off its screen; `details` are opened.
+def illegible(page, scrolled=""):
+    """Faint texts and what lies off the screen, when a page has settled; `details` are opened.
 
     Args:
         page: in Chromium.
         scrolled: selector of what may be scrolled sideways.
     """
+    end = time.monotonic() + SETTLED
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    assert page.evaluate(FAINT) == {}
-    assert page.evaluate(OFF_SCREEN, scrolled) == []
+    while any(found := (page.evaluate(FAINT), page.evaluate(OFF_SCREEN, scrolled))) and time.monotonic() < end:
+        page.wait_for_timeout(1000)
+    return found
+
+
+def assert_readable(page, scrolled=""):
+    """Assert that all text of a page has a contrast of 4.5 and that nothing lies off its screen."""
+    assert illegible(page, scrolled) == ({}, [])

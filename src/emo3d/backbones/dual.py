@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import nn
-from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoImageProcessor, AutoTokenizer
+from transformers import MODEL_MAPPING, TOKENIZER_MAPPING, AutoConfig, AutoTokenizer
 
 from emo3d.backbones.preprocess import Preprocess
 from emo3d.documents import read_model_json
@@ -163,6 +163,8 @@ def _load(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Bac
 
 
 def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> HubBackbone:
+    from transformers import AutoImageProcessor  # two seconds that the packaged backbone does not need
+
     local = Path(id).is_dir()
     with damage_explained("dual encoder", id):
         config = AutoConfig.from_pretrained(id, revision=revision)

@@ -153,8 +153,8 @@ def test_weights_beside_the_readings(images, tmp_path):
     assert name in (both / "README.md").read_text("utf-8")
     assert "weights" not in (plain / "README.md").read_text("utf-8")
     assert extract(images, both, weights=True, quiet=True) == report
-    streamed = next(iter(load_dataset(str(both), split="train", streaming=True)))
-    assert streamed["weights"] == weights[0]
+    streamed = load_dataset(str(both), split="train", streaming=True)
+    assert [row["weights"] for row in streamed] == weights
 
 
 def test_a_table_gives_descriptions_intensities_and_numbers(images, tmp_path):
