@@ -52,16 +52,16 @@ _CHIN = ((2, 47), (7, 51), (12, 47), (4, 55), (10, 57), (15, 53), (1, 60), (7, 4
 
 FOLDS: dict[str, Fold] = {
     "frown": Fold(
-        {"browDown*": 1.5, "noseSneer*": 0.2},
+        {"browDown*": 1.8, "noseSneer*": 0.2},
         (
             Line(((9.5, 174), (7.5, 166), (6.5, 157), (8, 151)), 1.0, 1.2, (0.45, 0.6)),
             Line(((4.0, 171), (3.2, 164), (3.4, 158)), 0.45, 1.0),
-            Spot((14, 157), (6, 4), -0.35),
+            Spot((15, 158), (7, 4.5), -0.5),
             Spot((0, 163), (3.5, 7), 0.18),
         ),
     ),
     "forehead": Fold(
-        {"browInnerUp": 1.2},
+        {"browInnerUp": 1.4},
         (
             Line(((0, 189), (12, 188), (24, 184.5), (33, 181)), 0.5, 1.3, (0.3, 0.3)),
             Line(((0, 198), (14, 197), (28, 193), (38, 189)), 0.5, 1.4, (0.3, 0.3)),
@@ -70,7 +70,7 @@ FOLDS: dict[str, Fold] = {
         mirrored=True,
     ),
     "outer forehead": Fold(
-        {"browOuterUp*": 1.2},
+        {"browOuterUp*": 1.4},
         (
             Line(((16, 185), (30, 186), (44, 184), (57, 176)), 0.5, 1.3, (0.3, 0.3)),
             Line(((14, 194), (30, 195.5), (46, 193), (59, 186)), 0.5, 1.4, (0.3, 0.3)),
@@ -78,7 +78,7 @@ FOLDS: dict[str, Fold] = {
         ),
     ),
     "nose": Fold(
-        {"noseSneer*": 1.4},
+        {"noseSneer*": 1.6},
         (
             Line(((0, 154), (6, 153), (11, 150.5)), 0.8, 1.1),
             Line(((0, 147), (6, 145.5), (11, 141)), 0.7, 1.0),
@@ -89,7 +89,7 @@ FOLDS: dict[str, Fold] = {
         ),
     ),
     "crow's feet": Fold(
-        {"cheekSquint*": 0.8, "eyeSquint*": 0.25, "mouthSmile*": 0.2},
+        {"cheekSquint*": 1.1, "eyeSquint*": 0.25, "mouthSmile*": 0.2},
         (
             Line(((54, 151), (60, 155), (66, 161)), 0.75, 1.0),
             Line(((55, 147), (61, 147.5), (68, 149)), 0.85, 1.0),
@@ -98,28 +98,28 @@ FOLDS: dict[str, Fold] = {
         ),
     ),
     "lower lid": Fold(
-        {"eyeSquint*": 0.65, "cheekSquint*": 0.6, "noseSneer*": 0.25},
+        {"eyeSquint*": 0.9, "cheekSquint*": 0.7, "noseSneer*": 0.25},
         (
             Line(((15, 142), (22, 137.5), (32, 135), (42, 136.5), (50, 141)), 0.8, 1.1, (0.7, 0.2)),
             Line(((19, 134), (28, 129), (40, 129)), 0.35, 1.3),
         ),
     ),
     "smile": Fold(
-        {"mouthSmile*": 1.4, "cheekSquint*": 0.2, "mouthStretch*": 0.25},
+        {"mouthSmile*": 1.6, "cheekSquint*": 0.2, "mouthStretch*": 0.25},
         (
             Line(((18.5, 114), (21.5, 106.5), (26, 98), (29.5, 90), (32.5, 82), (37, 76.5), (42, 72.5)), 1.0, 1.6, (0.5, 0.0)),
             Spot((38, 104), (8, 8), 0.2),
         ),
     ),
     "sneer": Fold(
-        {"noseSneer*": 0.8, "mouthUpperUp*": 0.7},
+        {"noseSneer*": 0.9, "mouthUpperUp*": 0.9},
         (
             Line(((17.5, 115), (22, 108), (27, 101.5), (31, 95), (33, 88), (32.5, 80)), 1.0, 1.6, (0.45, 0.0)),
             Spot((26, 96), (3.5, 6), -0.15),
         ),
     ),
     "corner": Fold(
-        {"mouthFrown*": 1.0, "mouthStretch*": 0.3, "mouthLowerDown*": 0.15},
+        {"mouthFrown*": 1.5, "mouthStretch*": 0.3, "mouthLowerDown*": 0.15},
         (
             Line(((26, 78), (29, 72), (31, 65), (30.5, 58)), 0.9, 1.4, (0.4, 0.15)),
             Spot((28, 73), (3, 3), -0.4),
@@ -127,14 +127,14 @@ FOLDS: dict[str, Fold] = {
         ),
     ),
     "dimple": Fold(
-        {"mouthDimple*": 1.0, "mouthPress*": 0.25, "mouthSmile*": 0.15},
+        {"mouthDimple*": 1.4, "mouthPress*": 0.25, "mouthSmile*": 0.15},
         (
             Line(((30.5, 88), (33.5, 82), (34, 76), (32, 68)), 0.9, 1.3, (0.55, 0.1)),
             Spot((29, 77.5), (2.6, 3.4), -0.6),
         ),
     ),
     "chin": Fold(
-        {"mouthShrugLower": 1.0, "mouthFrown*": 0.12, "mouthPress*": 0.1},
+        {"mouthShrugLower": 1.4, "mouthFrown*": 0.12, "mouthPress*": 0.1},
         (
             Line(((0, 60.5), (8, 60), (16, 57)), 0.7, 1.6, (0.2, 0.5)),
             *(Spot((float(x), float(y)), (1.5, 1.5), -0.5) for x, y in _CHIN),
@@ -143,7 +143,7 @@ FOLDS: dict[str, Fold] = {
         mirrored=True,
     ),
     "pressed lips": Fold(
-        {"mouthPress*": 0.5, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
+        {"mouthPress*": 0.7, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
         (
             Line(((0, 77), (12, 77.5), (25, 76.5)), 0.6, 1.5, (0.0, 0.0)),
             Line(((0, 63.5), (9, 64), (18, 67)), 0.6, 1.6, (0.0, 0.4)),
