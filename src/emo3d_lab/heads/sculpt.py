@@ -1,12 +1,13 @@
 """What anny's facial actions lack, added by hand: smooth pushes of the skin, in mm of the adult's head.
 
-anny's 52 actions bear ARKit's names, but some of them move what ARKit's documentation and FACS do not name, and most move
-less than people do. Each correction says what it follows:
+anny's 52 actions bear ARKit's names, but some of them move what ARKit's documentation and FACS do not name, and most
+move less than people do. Each correction says what it follows:
 
 - ARKit: Apple, `ARFaceAnchor.BlendShapeLocation`, the documented motion of each coefficient;
 - FACS: appearance changes of the action unit, Ekman, Friesen and Hager, "Facial Action Coding System" (2002);
-- Tarantili: Tarantili, Halazonetis and Spyropoulos (2005), "The spontaneous smile in dynamic motion": the corners of the
-  mouth go out and up at about 47 degrees, the mouth grows wider by 27%, the upper lip shorter by 28%.
+- Tarantili: Tarantili, Halazonetis and Spyropoulos, "The spontaneous smile in dynamic motion" (Am J Orthod Dentofacial
+  Orthop 128(1), 2005): the corners of the mouth go out and up at about 47 degrees, the mouth grows wider by 27%, the
+  upper lip shorter by 28%.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ CORRECTIONS: dict[str, Correction] = {
             Push((57, 146, 124), (8, 9, 14), (-1.6, -0.6, 0.8)),
         ),
     ),
-    # FACS 9, ARKit "raising of one side of the nose around the nostril": anny moves mostly the inner brow (4.8 mm), which
-    # then says anger. Wings and the skin beside the nose go up, the bridge bunches, the middle of the upper lip follows.
+    # FACS 9, ARKit "raising of one side of the nose around the nostril": anny moves mostly the inner brow (4.8 mm),
+    # which then says anger. Wings and skin beside the nose go up, the bridge bunches, the upper lip's middle follows.
     "noseSneer*": Correction(
         0.3,
         (
@@ -136,8 +137,8 @@ CORRECTIONS: dict[str, Correction] = {
             Push((38, 79, 130), (6, 9, 14), (1.0, 0.6, 2.6)),
         ),
     ),
-    # FACS 24, ARKit "upward compression of the lower lip": anny pulls the corners out and up, a smile. The red parts are
-    # pressed together and narrowed, without corners raised.
+    # FACS 24, ARKit "upward compression of the lower lip": anny pulls the corners out and up, a smile. The red parts
+    # are pressed together and narrowed, without corners raised.
     "mouthPress*": Correction(
         0.0,
         (
@@ -198,6 +199,6 @@ def _share_of_left(x: np.ndarray) -> np.ndarray:
 
 
 def _share_of_lower(deltas: np.ndarray) -> np.ndarray:
-    """How much each vertex goes with the lower jaw, from the opening jaw: 1 at the lower lip, 0 at the upper, (V, 1)."""
+    """How much each vertex goes with the opening jaw: 1 at the lower lip, 0 at the upper, (V, 1)."""
     drop = -1000.0 * deltas[TARGETS.index("jawOpen"), :, 1].astype(np.float64)
     return np.clip((drop - 5) / 15, 0, 1)[:, None]

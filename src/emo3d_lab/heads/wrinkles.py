@@ -1,9 +1,10 @@
 """Folds of the skin that come with the units, as light and shade over the texture.
 
-Where folds lie is anatomy, and with which unit they come is FACS ("appearance changes" of Ekman, Friesen and Hager, "Facial
-Action Coding System", 2002): vertical lines between the brows (4), level lines over the middle and the sides of the
-forehead (1 and 2), lines across the root and along the sides of the nose (9), crow's feet and the furrow under the lower
-lid (6, 7), the nasolabial furrow (12, 9, 10), lines below the corners (15), a wrinkled chin boss (17), dimples (14).
+Where folds lie is anatomy, and with which unit they come is FACS ("appearance changes" of Ekman, Friesen and Hager,
+"Facial Action Coding System", 2002): vertical lines between the brows (4), level lines over the middle and the sides of
+the forehead (1 and 2), lines across the root and along the sides of the nose (9), crow's feet and the furrow under the
+lower lid (6, 7), the nasolabial furrow (12, 9, 10), lines below the corners (15), a wrinkled chin boss (17), dimples
+(14). Amounts reach 1 before the weights do: folds are marked long before an action is at its utmost.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emo3d.face import TARGETS
+from emo3d.face.heads import WRINKLE_SIZE
 from emo3d.face.skin import SIZE
 from emo3d_lab.heads.texels import locate_texels
-
-WRINKLE_SIZE = 256
-"""Side of a map in texels: 1.6 mm each in the middle of the face."""
 
 _Points = tuple[tuple[float, float], ...]
 
@@ -107,7 +106,12 @@ FOLDS: dict[str, Fold] = {
     "smile": Fold(
         {"mouthSmile*": 1.6, "cheekSquint*": 0.2, "mouthStretch*": 0.25},
         (
-            Line(((18.5, 114), (21.5, 106.5), (26, 98), (29.5, 90), (32.5, 82), (37, 76.5), (42, 72.5)), 1.0, 1.6, (0.5, 0.0)),
+            Line(
+                ((18.5, 114), (21.5, 106.5), (26, 98), (29.5, 90), (32.5, 82), (37, 76.5), (42, 72.5)),
+                1.0,
+                1.6,
+                (0.5, 0.0),
+            ),
             Spot((38, 104), (8, 8), 0.2),
         ),
     ),
