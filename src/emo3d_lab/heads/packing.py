@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,9 +35,9 @@ def pack_heads(folder: str | os.PathLike[str]) -> None:
         for name, array in common.items():
             if not np.array_equal(head[name], array):
                 raise ValueError(f"expected heads that share their {name}, but {identity} has others")
-    deltas = sculpt(common.pop("deltas"), heads[0])
-    maps, common["wrinkle_drivers"] = draw_wrinkles(heads[0])
-    common["wrinkle_texels"], common["wrinkle_light"] = np.flatnonzero(maps).astype(np.int32), maps[maps != 0]
+    common |= add_reach(heads[0])
+    deltas, maps = common.pop("deltas"), common.pop("wrinkle_maps")
+    common |= {"wrinkle_texels": np.flatnonzero(maps).astype(np.int32), "wrinkle_light": maps[maps != 0]}
     Image.fromarray(np.stack([common.pop(name) for name in MASKS], axis=-1)).save(folder / "masks.png", optimize=True)
     moves = (deltas != 0).any(axis=-1)
     arrays = {
@@ -51,6 +52,12 @@ def pack_heads(folder: str | os.PathLike[str]) -> None:
         "phenotypes": json.dumps(list(load_anny().phenotype_labels)),
     }
     save_file(arrays, folder / "heads.safetensors", facts)
+
+
+def add_reach(adult: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What all heads share beyond anny, made on the reduced adult's: corrected deltas, and wrinkles."""
+    maps, drivers = draw_wrinkles(adult)
+    return {"deltas": sculpt(adult["deltas"], adult), "wrinkle_maps": maps, "wrinkle_drivers": drivers}
 
 
 def reduce_head(identity: Identity) -> dict[str, np.ndarray]:

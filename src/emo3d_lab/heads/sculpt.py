@@ -54,10 +54,10 @@ CORRECTIONS: dict[str, Correction] = {
     "browInnerUp": Correction(1.1, (Push((15, 168, 149), (11, 14, 16), (0.0, 3.2, 0.0)),)),
     # FACS 2: the outer part goes up, and the cover fold under it.
     "browOuterUp*": Correction(
-        1.15,
+        1.0,
         (
-            Push((42, 171, 139), (15, 13, 20), (0.0, 3.2, 0.0)),
-            Push((54, 163, 128), (11, 11, 16), (0.0, 2.4, 0.0)),
+            Push((42, 171, 139), (15, 13, 20), (0.0, 2.6, 0.0)),
+            Push((54, 163, 128), (11, 11, 16), (0.0, 1.4, 0.0)),
             Push((44, 159, 136), (10, 6, 14), (0.0, 1.2, 0.0)),
         ),
     ),

@@ -4,9 +4,10 @@ Which action units show which emotion follows EMFACS as its authors describe it:
 Facial Action Coding System" (1983), with the variants of Ekman and Friesen, "Unmasking the Face" (1975), and of the
 tables in Ekman, Friesen and Hager, "Facial Action Coding System: Investigator's Guide" (2002): happiness 6+12, surprise
 1+2+5+26, sadness 1+4+15+17 with the gaze down (64), anger 4+5+7 with lips tight or pressed (23, 24, 17) or a squared
-mouth (10, 16, 22, 25), disgust 9 and 10 with 15 and 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has
-no 4, so that it differs from anger; brows come down with 9 alone, and cheeks and lower lids are raised (6). When emotions meet, compatible units are kept and of opposed ones the stronger wins, as in Du, Tao and Martinez,
-"Compound facial expressions of emotion" (PNAS 111(15), 2014).
+mouth (10, 16, 22, 26), disgust 9 and 10 with 15 and 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has
+no 4, which is anger's: brows come down with 9 alone, and cheeks and lower lids go up (6). When emotions meet,
+compatible units are kept and of opposed ones the stronger wins, as in Du, Tao and Martinez, "Compound facial
+expressions of emotion" (PNAS 111(15), 2014).
 
 `AU_BLENDSHAPES` pairs a unit with the blendshapes whose documented motion is the unit's (Apple,
 `ARFaceAnchor.BlendShapeLocation`); the strengths are ours. All weights are in the space `"weights"`, 0..1; left and

