@@ -107,7 +107,7 @@ FOLDS: dict[str, Fold] = {
         {"mouthSmile*": 1.6, "cheekSquint*": 0.2, "mouthStretch*": 0.25},
         (
             Line(
-                ((18.5, 114), (21.5, 106.5), (26, 98), (29.5, 90), (32.5, 82), (37, 76.5), (42, 72.5)),
+                ((18.5, 114), (21.5, 106.5), (26, 98), (29.5, 90), (32.5, 82), (36, 76)),
                 1.0,
                 1.6,
                 (0.5, 0.0),
@@ -141,7 +141,7 @@ FOLDS: dict[str, Fold] = {
         {"mouthShrugLower": 1.4, "mouthFrown*": 0.12, "mouthPress*": 0.1},
         (
             Line(((0, 60.5), (8, 60), (16, 57)), 0.7, 1.6, (0.2, 0.5)),
-            *(Spot((float(x), float(y)), (1.5, 1.5), -0.5) for x, y in _CHIN),
+            *(Spot((float(x), float(y)), (1.6, 1.6), -0.38) for x, y in _CHIN),
             Spot((0, 50), (16, 10), 0.08),
         ),
         mirrored=True,
