@@ -49,7 +49,7 @@ def test_tables_name_blendshapes():
         ("surprise", "browInnerUp browOuterUpLeft eyeWideLeft jawOpen", "browDownLeft mouthSmileLeft mouthStretchLeft"),
         ("sadness", "browInnerUp mouthFrownLeft mouthFrownRight", "mouthSmileLeft eyeWideLeft"),
         ("anger", "browDownLeft browDownRight mouthPressLeft eyeSquintLeft", "browInnerUp mouthSmileLeft"),
-        ("disgust", "noseSneerLeft noseSneerRight mouthUpperUpLeft", "browInnerUp browDownLeft mouthSmileLeft eyeWideLeft"),
+        ("disgust", "noseSneerLeft noseSneerRight mouthUpperUpLeft", "browInnerUp browDownLeft mouthSmileLeft"),
         ("fear", "browInnerUp eyeWideLeft mouthStretchLeft mouthStretchRight", "mouthSmileLeft noseSneerLeft"),
         ("contempt", "mouthSmileLeft mouthDimpleLeft", "mouthSmileRight mouthDimpleRight browInnerUp"),
     ],
