@@ -41,13 +41,15 @@ class Correction(NamedTuple):
 
 # A trailing * stands for both sides: the pushes of Left fade out over the middle, where those of Right begin.
 CORRECTIONS: dict[str, Correction] = {
-    # FACS 4: brows down and together, the inner ends most; skin bunches between them, the cover fold weighs on the lid.
+    # FACS 4: brows down and together, the inner ends most, so that they slope; skin bunches between them, the cover fold
+    # weighs on the lid.
     "browDown*": Correction(
         1.0,
         (
             Push((15, 166, 150), (10, 9, 16), (-2.5, -4.0, 1.5)),
             Push((6, 161, 150), (6, 7, 14), (-0.8, -1.0, 1.8)),
             Push((30, 161, 142), (13, 6, 14), (0.0, -2.0, 0.6)),
+            Push((53, 166, 130), (11, 10, 18), (0.0, 2.4, 0.0)),
         ),
     ),
     # FACS 1: the inner corners go up until brows stand oblique; ARKit: both at once.
