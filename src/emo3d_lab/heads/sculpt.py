@@ -41,8 +41,8 @@ class Correction(NamedTuple):
 
 # A trailing * stands for both sides: the pushes of Left fade out over the middle, where those of Right begin.
 CORRECTIONS: dict[str, Correction] = {
-    # FACS 4: brows down and together, the inner ends most, so that they slope; skin bunches between them, the cover fold
-    # weighs on the lid.
+    # FACS 4: brows down and together, the inner ends most, so that they slope; skin bunches between them, and the cover
+    # fold weighs on the lid.
     "browDown*": Correction(
         1.0,
         (
