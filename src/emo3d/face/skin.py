@@ -15,11 +15,13 @@ import numpy as np
 from emo3d.face.identities import Identity
 
 SIZE = 1024  # of the texture, in texels
-SKIN, EYE, TEETH, TONGUE, LASHES = range(5)
+SKIN, EYE, TEETH, TONGUE, LASHES, TEETH_BACK, SHIRT, HAIR = range(8)
+"""The parts of a head."""
 
 EYE_TILE = (0.005, 0.005, 0.135)  # u, v and side of the eye's square in the texture
-PATCHES = {TEETH: (0.93, 0.03), TONGUE: (0.93, 0.97), LASHES: (0.03, 0.97)}  # u, v of plain colours
-HAIR_PATCH = (0.93, 0.10)
+TEETH_TILE = (0.86, 0.005, 0.135)
+HAIR_TILE = (0.86, 0.86, 0.135)
+PATCHES = {TONGUE: (0.03, 0.97), LASHES: (0.03, 0.92), SHIRT: (0.08, 0.97), HAIR: (0.93, 0.93)}  # u, v of plain colours
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
@@ -31,25 +33,30 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     for mask, color, strength in (("lips", lip, 0.8), ("scalp", hair, 0.85), ("brows", hair, 0.9)):
         share = strength * arrays[mask][..., None] / 255.0
         texture = texture * (1 - share) + color * share
-    plain: dict[tuple[float, float], Any] = {
-        PATCHES[TEETH]: (236, 230, 220),
-        PATCHES[TONGUE]: (186, 92, 92),
-        PATCHES[LASHES]: (66, 50, 42),
-        HAIR_PATCH: 0.15 * base + 0.85 * hair,
+    plain: dict[int, Any] = {
+        TONGUE: (186, 92, 92),
+        LASHES: (66, 50, 42),
+        SHIRT: (92, 100, 112),
+        HAIR: 0.15 * base + 0.85 * hair,
     }
-    for place, color in plain.items():
-        column, row = (int(coordinate * SIZE) for coordinate in place)
+    for name, color in plain.items():
+        column, row = (int(coordinate * SIZE) for coordinate in PATCHES[name])
         texture[row - 20 : row + 20, column - 20 : column + 20] = color
-    u, v, side = (round(value * SIZE) for value in EYE_TILE)
-    texture[v : v + side + 1, u : u + side + 1] = _paint_eye(side + 1, identity.iris)
+    for (u, v, side), tile in ((EYE_TILE, _paint_eye(tile_side(EYE_TILE), identity.iris)), (TEETH_TILE, arrays["teeth"])):
+        column, row = round(u * SIZE), round(v * SIZE)
+        texture[row : row + len(tile), column : column + len(tile)] = tile
 
     part, inside, open_sky = arrays["part"], arrays["inside"], arrays["occlusion"]
     shade = np.where(part == EYE, 0.78 + 0.22 * open_sky, 0.35 + 0.65 * open_sky)
-    for name, value in {TEETH: 0.86, TONGUE: 0.62, LASHES: 1.0}.items():
-        shade = np.where(part == name, value, shade)
+    shade = np.where(np.isin(part, (TEETH, TEETH_BACK, TONGUE)), open_sky, np.where(part == LASHES, 1.0, shade))
     cavity = (inside * (part == SKIN))[:, None]
     colors = shade[:, None] * (1 - cavity) + cavity * [0.22, 0.10, 0.10]
     return colors.astype(np.float32), np.round(texture).astype(np.uint8)
+
+
+def tile_side(tile: tuple[float, float, float]) -> int:
+    """The side of a square of the texture in texels, with one more so that its rim is never left."""
+    return round(tile[2] * SIZE) + 1
 
 
 def _paint_eye(side: int, iris: tuple[int, int, int]) -> np.ndarray:

@@ -20,8 +20,10 @@ from emo3d.face.heads import head_digest, packed_heads
 from emo3d.files import whole_file
 from emo3d.hints import warn_not_kept
 from emo3d.loading import loaded_once
+from emo3d_lab.heads.mouth import MOUTH, mend_mouth, shade_mouth
 from emo3d_lab.heads.texels import draw_brows, occlusion
 
+_UNIT = 0.1199  # metres from the eyes to the chin of the default head, for which `offsets` are
 logger = logging.getLogger(__name__)
 
 
@@ -64,9 +66,11 @@ def own_arrays(vertices: np.ndarray, common: Mapping[str, np.ndarray]) -> dict[s
     eyes = neutral[common["part"] == skin.EYE]
     eye_height, chin_height = eyes[:, 1].mean(), neutral[common["chin"], 1].min()
     unit = eye_height - chin_height
+    neutral = mend_mouth(neutral + common["offsets"] * (unit / _UNIT), common)
+    light = occlusion(neutral, common["triangles"], common["welds"])
     arrays = {
         "neutral": neutral,
-        "occlusion": occlusion(neutral, common["triangles"], common["welds"]),
+        "occlusion": np.where(np.isin(common["part"], list(MOUTH)), shade_mouth(common["part"], neutral), light),
         "frame": np.array([0.0, eye_height - 0.36 * unit, eyes[:, 2].mean(), 0.97 * unit]),
     }
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}

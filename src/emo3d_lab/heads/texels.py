@@ -21,13 +21,13 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
         row and column (K,), index into the triangles (K,), weights of its corners (K, 3, 1).
     """
     uv, triangles, skin = arrays["uv"], arrays["triangles"], arrays["part"] == SKIN
-    outside = skin[triangles[:, 0]] & (arrays["inside"][triangles].max(axis=1) < 0.5)
+    outside = skin[triangles[:, 0]] & (arrays["inside"][triangles].min(axis=1) < 0.5)
     indices = np.flatnonzero(outside)
     triangles = np.ascontiguousarray(triangles[indices], np.int32)
     original = arrays["welds"] == np.arange(len(rest))
     radius = np.linalg.norm(rest - rest[skin & original].mean(axis=0), axis=1)
     points = np.column_stack([uv * SIZE, -radius]).astype(np.float32)  # the outermost surface wins
-    ids = _nearest(points, triangles, SIZE)[1]
+    ids = nearest(points, triangles, SIZE)[1]
     row, column = np.nonzero(ids >= 0)
     hit = ids[row, column]
     a, b, c = (points[triangles[hit, k], :2].astype(np.float64) for k in range(3))
@@ -79,7 +79,7 @@ def occlusion(
         up = np.cross(axis, right)
         points = np.column_stack([offsets @ right, offsets @ up, -(offsets @ axis)])
         points[:, :2] = points[:, :2] * scale + side / 2
-        depth, _ = _nearest(points.astype(np.float32), triangles, side)
+        depth, _ = nearest(points.astype(np.float32), triangles, side)
         column, row = np.clip(points[:, :2].astype(int), 0, side - 1).T
         weight = np.maximum(normals @ axis, 0)
         light += weight * (points[:, 2] < depth[row, column] + 0.003)
@@ -87,7 +87,7 @@ def occlusion(
     return light / total
 
 
-def _nearest(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The nearest depth, and the index of its triangle or -1, (side, side) each; see `fill_triangles`."""
     depth, ids = np.full((side, side), np.inf, np.float32), np.full((side, side), -1, np.int32)
     fill_triangles(points, triangles, depth, ids, False)
