@@ -95,9 +95,9 @@ class PackedHeads(NamedTuple):
     """The heads of all named identities, as `emo3d_lab.heads.packing` writes them: bald, with all pieces of hair.
 
     Of bald heads: used (V,), indices of anny's vertices, and offsets (V, 3) from them, metres on the default head;
-    chin, indices of some of these V; piece (T,), 0 for the head and else a piece of hair; hair_offsets (styles, V, 3), in
-    units of the head; hair_shade (styles, V), how much light hair leaves, of 255; size (3,): height of the chin, depth
-    of the eyes, and the unit, which is from the one to the other, metres.
+    chin, indices of some of these V; piece (T,), 0 for the head and else a piece of hair; hair_offsets (styles, V, 3),
+    in units of the head; hair_shade (styles, V), how much light hair leaves, of 255; size (3,): height of the chin,
+    depth of the eyes, and the unit, which is from the one to the other, metres.
     """
 
     phenotypes: list[str]  # that anny knows

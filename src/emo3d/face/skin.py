@@ -30,7 +30,6 @@ HAIRLINES, STRANDS = ("round", "square", "horseshoe"), ("back", "parted", "curly
 HAIR_MAP_SIZE = 512
 _GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.3}  # skin: 0.2
 _BLOOD = np.array([1.01, 0.965, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
-_STRAND = 0.9  # how much strands differ in brightness
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
@@ -48,21 +47,23 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     ):
         texture *= 1 - strength * tints[name] * (1 - np.array(color, np.float32))
     lip = base * np.array([0.82, 0.55, 0.56], np.float32)
-    brow = hair * 0.85
+    brow = hair * np.float32(0.92 - 0.36 * hair.mean() / 255)  # darker than the hair, where that is light
+    sparse = 0.75 if age > 0.9 else 1.0
     layers = (
         ("lips", lip, 0.66 + 0.14 * gender),
-        ("thick_brows", brow, (1 - gender) * (1 - 0.25 * (age > 0.9))),
-        ("fine_brows", brow, gender * (1 - 0.25 * (age > 0.9))),
+        ("thick_brows", brow, (1 - gender) * sparse),
+        ("fine_brows", brow, gender * sparse),
     )
     for mask, color, strength in layers:
         if strength:
             share = np.float32(strength / 255) * arrays[mask][..., None]
             texture += (color - texture) * share
+    strand = np.float32(0.9 - 0.45 * hair.mean() / 255)  # how much strands differ in brightness
     style = HAIR_STYLES[identity.hair_style]
     maps = dict(zip((*HAIRLINES, *STRANDS), arrays["hair_maps"], strict=True))
     if style.cover:
         share = style.cover * _enlarge(maps[style.line])
-        texture += (hair * (1 + _STRAND * (_enlarge(maps[style.strands]) - 0.5)) - texture) * share
+        texture += (hair * (1 + strand * (_enlarge(maps[style.strands]) - 0.5)) - texture) * share
     plain: dict[int, Any] = {
         TONGUE: (186, 92, 92),
         LASHES: 0.45 * hair + (12, 8, 6),
@@ -74,7 +75,9 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     tiles = {
         EYE_TILE: _paint_eye(tile_side(EYE_TILE), identity.iris),
         TEETH_TILE: arrays["teeth"],
-        HAIR_TILE: hair * (1 + _STRAND * (arrays["strands"][..., None] / np.float32(255) - 0.5)),
+        HAIR_TILE: base + 0 * arrays["strands"][..., None]
+        if not style.cover  # a few corners at the back of a bald head, too, lie there
+        else hair * (1 + strand * (arrays["strands"][..., None] / np.float32(255) - 0.5)),
     }
     for (u, v, _), tile in tiles.items():
         column, row = round(u * SIZE), round(v * SIZE)

