@@ -41,9 +41,9 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     stubble = 0.30 * max(0.0, 1 - 2 * gender) * float(age > 0.5)
     texture = base * (1 + (0.03 + 0.03 * age) * (tints["mottle"] - 0.5))
     for name, color, strength in (
-        ("blush", (1.02, 0.82, 0.82), 0.42),
+        ("blush", (1.0, 0.82, 0.82), 0.36),
         ("shadow", (0.80, 0.70, 0.70), 0.5),
-        ("beard", (0.66, 0.68, 0.72), stubble),
+        ("beard", (0.70, 0.68, 0.70), stubble),
     ):
         texture *= 1 - strength * tints[name] * (1 - np.array(color, np.float32))
     lip = base * np.array([0.82, 0.55, 0.56], np.float32)

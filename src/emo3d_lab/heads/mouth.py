@@ -21,7 +21,7 @@ _NARROWER = 0.84  # anny's arch is wider than people's, and its ends would stick
 MOUTH = {
     skin.TEETH: (1.0, 0.16, 0.004, 0.026),
     skin.TEETH_BACK: (0.5, 0.10, 0.004, 0.026),
-    skin.TONGUE: (0.85, 0.20, 0.006, 0.045),
+    skin.TONGUE: (0.70, 0.18, 0.006, 0.045),
 }
 _STEP = 0.00012  # metres a sample, where the gap between the lips is measured
 _OVERLAP = 0.0001  # metres more, since the camera looks from a little above
