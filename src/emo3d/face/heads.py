@@ -27,6 +27,8 @@ TARGETS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut")
 OWN = ("neutral", "occlusion", "size")
 """Arrays in which named identities differ; they share all others to the bit."""
 MASKS = ("lips", "fine_brows", "thick_brows")
+WRINKLE_SIZE = 256
+"""Side of a map of wrinkles in texels: 1.6 mm each in the middle of the face."""
 
 _REDUCTION = 3  # raise it when the arrays change their meaning, so that old cache entries are left alone
 _PACKED = Path(__file__).parent.parent / "assets" / "heads"
@@ -38,7 +40,8 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
     Returns:
         neutral (V, 3) and deltas (52, V, 3) in metres, uv (V, 2), triangles (T, 3), welds, part, inside, occlusion and
         gloss (V,), frame (4,); lips, fine_brows and thick_brows, masks (1024, 1024) uint8; tints, hair_maps, teeth and
-        strands, smaller pictures, see `emo3d.face.skin`. What is left is of the bald head, see `PackedHeads`.
+        strands, smaller pictures, see `emo3d.face.skin`; wrinkle_maps and wrinkle_drivers, as of
+        `emo3d.face.rig.Wrinkles`. What is left is of the bald head, see `PackedHeads`.
 
     Raises:
         ValueError: a phenotype that anny does not know.
@@ -127,7 +130,9 @@ def packed_heads() -> PackedHeads:
     masks, hair_maps = (np.array(Image.open(_PACKED / f"{name}.png")) for name in ("masks", "hair"))
     arrays |= dict(zip(MASKS, np.split(masks, len(MASKS)), strict=True))
     arrays["hair_maps"] = hair_maps.reshape(-1, skin.HAIR_MAP_SIZE, skin.HAIR_MAP_SIZE)
-    common = {**arrays, "deltas": deltas.reshape(len(TARGETS), count, 3)}
+    wrinkles = np.zeros((len(arrays["wrinkle_drivers"]), WRINKLE_SIZE, WRINKLE_SIZE), np.int8)
+    wrinkles.flat[arrays.pop("wrinkle_texels")] = arrays.pop("wrinkle_light")
+    common = {**arrays, "deltas": deltas.reshape(len(TARGETS), count, 3), "wrinkle_maps": wrinkles}
     return PackedHeads(phenotypes, identities, common, own)
 
 

