@@ -40,12 +40,12 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     tints = {name: _enlarge(tint) for name, tint in zip(TINTS, arrays["tints"], strict=True)}
     stubble = 0.30 * max(0.0, 1 - 2 * gender) * float(age > 0.5)
     texture = base * (1 + (0.03 + 0.03 * age) * (tints["mottle"] - 0.5))
-    for name, color, strength in (
+    for tint, filtered, strength in (
         ("blush", (1.0, 0.82, 0.82), 0.36),
         ("shadow", (0.80, 0.70, 0.70), 0.5),
         ("beard", (0.70, 0.68, 0.70), stubble),
     ):
-        texture *= 1 - strength * tints[name] * (1 - np.array(color, np.float32))
+        texture *= 1 - strength * tints[tint] * (1 - np.array(filtered, np.float32))
     lip = base * np.array([0.82, 0.55, 0.56], np.float32)
     brow = hair * np.float32(0.92 - 0.36 * hair.mean() / 255)  # darker than the hair, where that is light
     sparse = 0.75 if age > 0.9 else 1.0
@@ -61,23 +61,24 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     strand = np.float32(0.9 - 0.45 * hair.mean() / 255)  # how much strands differ in brightness
     style = HAIR_STYLES[identity.hair_style]
     maps = dict(zip((*HAIRLINES, *STRANDS), arrays["hair_maps"], strict=True))
+    # A few corners at the back of the head lie in the hair's tile, of a bald head too.
+    strands: Any = np.broadcast_to(base, (*arrays["strands"].shape, 3))
     if style.cover:
-        share = style.cover * _enlarge(maps[style.line])
-        texture += (hair * (1 + strand * (_enlarge(maps[style.strands]) - 0.5)) - texture) * share
+        locks = hair * (1 + strand * (_enlarge(maps[style.strands]) - 0.5))
+        texture += (locks - texture) * (style.cover * _enlarge(maps[style.line]))
+        strands = hair * (1 + strand * (arrays["strands"][..., None] / np.float32(255) - 0.5))
     plain: dict[int, Any] = {
         TONGUE: (186, 92, 92),
         LASHES: 0.45 * hair + (12, 8, 6),
         SHIRT: (92, 100, 112),
     }
-    for name, color in plain.items():
-        column, row = (int(coordinate * SIZE) for coordinate in PATCHES[name])
-        texture[row - 20 : row + 20, column - 20 : column + 20] = color
+    for patch, paint_ in plain.items():
+        column, row = (int(coordinate * SIZE) for coordinate in PATCHES[patch])
+        texture[row - 20 : row + 20, column - 20 : column + 20] = paint_
     tiles = {
         EYE_TILE: _paint_eye(tile_side(EYE_TILE), identity.iris),
         TEETH_TILE: arrays["teeth"],
-        HAIR_TILE: base + 0 * arrays["strands"][..., None]
-        if not style.cover  # a few corners at the back of a bald head, too, lie there
-        else hair * (1 + strand * (arrays["strands"][..., None] / np.float32(255) - 0.5)),
+        HAIR_TILE: strands,
     }
     for (u, v, _), tile in tiles.items():
         column, row = round(u * SIZE), round(v * SIZE)

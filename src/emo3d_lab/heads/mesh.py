@@ -76,14 +76,14 @@ def unfolded_mesh(vertices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarr
     mesh = Mesh(used, part, triangles, np.arange(len(used)), uv, inside, offsets[used])
     mesh = _cut_behind(mesh)
     back, corner = np.unique(behind, return_inverse=True)
-    place = _teeth_uv(place_teeth(vertices, teeth, behind)[back])
-    mesh = mesh.add(back, corner.reshape(-1, 3), skin.TEETH_BACK, place)
+    tile = _teeth_uv(place_teeth(vertices, teeth, behind)[back])
+    mesh = mesh.add(back, corner.reshape(-1, 3), skin.TEETH_BACK, tile)
     mesh = _add_bust(mesh, rest)
     bald = len(mesh.triangles)
     mesh, hair_offsets, pieces = _add_hair(mesh, vertices)
     piece = np.concatenate([np.zeros(bald, int), pieces])
-    hair = {"hair_offsets": (hair_offsets / UNIT).astype(np.float16), "piece": piece.astype(np.uint8)}
-    return {**mesh.arrays(), **hair, "chin": np.flatnonzero(chin).astype(np.int32)}, corners[is_skin]
+    arrays = {**mesh.arrays(), "piece": piece.astype(np.uint8), "chin": np.flatnonzero(chin).astype(np.int32)}
+    return {**arrays, "hair_offsets": (hair_offsets / UNIT).astype(np.float16)}, corners[is_skin]
 
 
 class Mesh(NamedTuple):

@@ -43,8 +43,10 @@ def pack_heads(folder: str | os.PathLike[str]) -> None:
         heads.append(own_arrays(vertices[0], common))
     deltas, maps = common.pop("deltas"), common.pop("wrinkle_maps")
     common |= {"wrinkle_texels": np.flatnonzero(maps).astype(np.int32), "wrinkle_light": maps[maps != 0]}
-    for file, picture in {"masks": [common.pop(name) for name in MASKS], "hair": common.pop("hair_maps")}.items():
-        Image.fromarray(np.concatenate(picture)).save(folder / f"{file}.png", optimize=True)
+    pictures = {"masks": np.concatenate([common.pop(name) for name in MASKS])}
+    pictures["hair"] = np.concatenate(common.pop("hair_maps"))
+    for file, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f"{file}.png", optimize=True)
     moves = (deltas != 0).any(axis=-1)
     arrays = {
         **common,
