@@ -42,7 +42,7 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     texture = base * (1 + (0.03 + 0.03 * age) * (tints["mottle"] - 0.5))
     for tint, filtered, strength in (
         ("blush", (1.0, 0.82, 0.82), 0.36),
-        ("shadow", (0.80, 0.70, 0.70), 0.5),
+        ("shadow", (0.80, 0.70, 0.70), 0.36),
         ("beard", (0.70, 0.68, 0.70), stubble),
     ):
         texture *= 1 - strength * tints[tint] * (1 - np.array(filtered, np.float32))
