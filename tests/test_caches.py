@@ -34,7 +34,7 @@ from emo3d.cli import main
 from emo3d.face import heads, identities
 from emo3d_lab.heads import own
 
-own.make_head = lambda identity: heads.head_arrays(identities.IDENTITIES["adult"])  # without anny's gigabyte
+own.make_head = lambda identity: heads.packed_heads().bald(identities.IDENTITIES["adult"])  # without anny's gigabyte
 os.chdir(os.environ["WORK"])
 for use in json.load(sys.stdin):
     if os.fork():

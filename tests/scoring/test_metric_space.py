@@ -79,7 +79,7 @@ def test_agrees_with_the_library(metric, case, settings):
 def test_identities(metric, case, settings):
     result = metric.compute(predictions=case[0], references=case[1], identities=2, per_sample=True, **settings)
     assert result == expected_of(*case, settings | {"identities": 2})
-    assert "|identity:panel-1/2|" in result["signature"]
+    assert "|identity:panel-2/2|" in result["signature"]
 
 
 @pytest.mark.parametrize("kind", ["rows", "more keys", "dataset", "columns", "columns of a dataset", "names"])

@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from emo3d.hints import did_you_mean
+
+
+class HairStyle(NamedTuple):
+    """How a style looks."""
+
+    line: str  # of `emo3d.face.skin.HAIRLINES`
+    strands: str  # of `emo3d.face.skin.STRANDS`
+    cover: float  # how much of the scalp's colour it hides, 0..1
+    piece: int  # of the mesh, which this style has and a bald head has not; 0 for none
+
+
+HAIR_STYLES: dict[str, HairStyle] = {
+    "none": HairStyle("round", "back", 0.0, 0),
+    "crop": HairStyle("square", "back", 0.8, 0),
+    "short": HairStyle("square", "back", 0.97, 0),
+    "receding": HairStyle("horseshoe", "back", 0.9, 0),
+    "curls": HairStyle("round", "curly", 0.97, 0),
+    "afro": HairStyle("round", "curly", 0.97, 0),
+    "bob": HairStyle("round", "parted", 0.97, 1),
+    "long": HairStyle("round", "parted", 0.97, 1),
+    "bun": HairStyle("round", "back", 0.97, 2),
+}
+"""From bald to long; every head can wear every one."""
 
 
 @dataclass(frozen=True)
@@ -17,21 +41,44 @@ class Identity:
     hair: tuple[int, int, int] = (74, 52, 40)
     iris: tuple[int, int, int] = (92, 66, 44)
     brow_height: float = 0.0  # metres that the brows lie above where they usually do; people differ by a few mm
+    hair_style: str = "short"  # of `HAIR_STYLES`
+
+    def __post_init__(self) -> None:
+        if self.hair_style not in HAIR_STYLES:
+            hint = did_you_mean(self.hair_style, HAIR_STYLES)
+            raise ValueError(f"expected a hair style of {', '.join(HAIR_STYLES)}, got {self.hair_style!r}{hint}")
 
 
-_GREY = (136, 126, 116)
+_BLOND, _RED, _CHESTNUT, _BROWN, _DARK, _BLACK = (
+    (186, 150, 102), (140, 74, 44), (104, 66, 44), (78, 54, 40), (52, 38, 32), (34, 28, 27)
+)  # fmt: skip
+_GREYING, _GREY, _WHITE = (112, 102, 94), (150, 145, 140), (196, 192, 186)
 IDENTITIES: dict[str, Identity] = {
     "adult": Identity({"gender": 0.5, "age": 0.68}),
-    "girl": Identity({"gender": 1.0, "age": 0.36}, skin=(236, 192, 166), hair=(112, 78, 50)),
-    "boy": Identity({"gender": 0.0, "age": 0.36}, skin=(232, 188, 160), hair=(92, 64, 44)),
-    "young-woman": Identity({"gender": 1.0, "age": 0.6}, skin=(232, 186, 160), hair=(58, 40, 32)),
-    "young-man": Identity({"gender": 0.0, "age": 0.6}, skin=(222, 172, 142), hair=(56, 42, 34)),
-    "woman": Identity({"gender": 1.0, "age": 0.7}, skin=(226, 178, 150), hair=(86, 56, 38)),
-    "man": Identity({"gender": 0.0, "age": 0.7, "muscle": 0.6}, skin=(214, 164, 134), hair=(62, 46, 36)),
-    "middle-aged-woman": Identity({"gender": 1.0, "age": 0.83, "weight": 0.58}, hair=(104, 80, 64)),
-    "middle-aged-man": Identity({"gender": 0.0, "age": 0.83, "weight": 0.58}, skin=(216, 166, 138), hair=(92, 82, 76)),
-    "elderly-woman": Identity({"gender": 1.0, "age": 1.0}, skin=(228, 186, 164), hair=_GREY, iris=(88, 100, 112)),
-    "elderly-man": Identity({"gender": 0.0, "age": 1.0}, skin=(220, 176, 152), hair=_GREY, iris=(88, 100, 112)),
+    "girl": Identity(
+        {"gender": 1.0, "age": 0.36}, skin=(236, 192, 166), hair=(150, 112, 72), iris=(86, 104, 112), hair_style="long"
+    ),
+    "boy": Identity({"gender": 0.0, "age": 0.36}, skin=(232, 188, 160), hair=_CHESTNUT),
+    "young-woman": Identity(
+        {"gender": 1.0, "age": 0.6}, skin=(232, 186, 160), hair=_DARK, iris=(78, 54, 38), hair_style="long"
+    ),
+    "young-man": Identity({"gender": 0.0, "age": 0.6}, skin=(222, 172, 142), hair=_DARK, iris=(74, 52, 38)),
+    "woman": Identity(
+        {"gender": 1.0, "age": 0.7}, skin=(232, 184, 158), hair=_RED, iris=(92, 108, 74), hair_style="bob"
+    ),
+    "man": Identity({"gender": 0.0, "age": 0.7, "muscle": 0.6}, skin=(214, 164, 134), hair=_BROWN, hair_style="crop"),
+    "middle-aged-woman": Identity(
+        {"gender": 1.0, "age": 0.83, "weight": 0.58}, hair=_BLOND, iris=(92, 106, 118), hair_style="bob"
+    ),
+    "middle-aged-man": Identity(
+        {"gender": 0.0, "age": 0.83, "weight": 0.58}, skin=(216, 166, 138), hair=_GREYING, iris=(80, 92, 98)
+    ),
+    "elderly-woman": Identity(
+        {"gender": 1.0, "age": 1.0}, skin=(228, 186, 164), hair=_WHITE, iris=(88, 100, 112), hair_style="bun"
+    ),
+    "elderly-man": Identity(
+        {"gender": 0.0, "age": 1.0}, skin=(220, 176, 152), hair=_WHITE, iris=(88, 100, 112), hair_style="receding"
+    ),
 }
 """Named identities; `"adult"`, halfway between the genders, is the one on which predictions are scored."""
 
@@ -52,7 +99,7 @@ SKIN_TONES: dict[str, tuple[int, int, int]] = {
 }
 """The ten tones of the Monk Skin Tone Scale (Ellis Monk, Google 2022, skintone.google), sRGB, light to dark."""
 
-PANEL_NAME = "panel-1"
+PANEL_NAME = "panel-2"
 """Goes into signatures; changed whenever the faces of `PANEL`, or their order, would be others."""
 
 
@@ -61,22 +108,23 @@ PANEL: dict[str, Identity] = {
         {"gender": float(gender == "woman"), "age": 1.0 if age == "old" else 0.6}
         | {name: float(name == ancestry) for name in ANCESTRIES},
         skin=SKIN_TONES[tone],
-        hair=_GREY if age == "old" else (58, 42, 34),
+        hair=hair,
         iris=(62, 42, 30),
+        hair_style=style,
     )
-    for age, ancestry, gender, tone in (
-        ("young", "caucasian", "woman", "monk-2"),
-        ("old", "african", "man", "monk-5"),
-        ("young", "asian", "woman", "monk-8"),
-        ("old", "asian", "man", "monk-6"),
-        ("young", "african", "woman", "monk-6"),
-        ("old", "caucasian", "man", "monk-8"),
-        ("young", "african", "man", "monk-2"),
-        ("old", "caucasian", "woman", "monk-5"),
-        ("old", "asian", "woman", "monk-2"),
-        ("young", "caucasian", "man", "monk-6"),
-        ("young", "asian", "man", "monk-5"),
-        ("old", "african", "woman", "monk-8"),
+    for age, ancestry, gender, tone, hair, style in (
+        ("young", "caucasian", "woman", "monk-2", _BLOND, "long"),
+        ("old", "african", "man", "monk-5", _GREY, "crop"),
+        ("young", "asian", "woman", "monk-8", _BLACK, "bob"),
+        ("old", "asian", "man", "monk-6", _GREY, "short"),
+        ("young", "african", "woman", "monk-6", _BLACK, "afro"),
+        ("old", "caucasian", "man", "monk-8", _WHITE, "receding"),
+        ("young", "african", "man", "monk-2", _DARK, "curls"),
+        ("old", "caucasian", "woman", "monk-5", _WHITE, "bob"),
+        ("old", "asian", "woman", "monk-2", _GREY, "bun"),
+        ("young", "caucasian", "man", "monk-6", _BROWN, "short"),
+        ("young", "asian", "man", "monk-5", _BLACK, "short"),
+        ("old", "african", "woman", "monk-8", _GREY, "curls"),
     )
 }
 """Twelve faces: both genders, young (about 25) and old, of three ancestries, each once; tones go round, so that each

@@ -56,7 +56,7 @@ class FaceRig:
 
         Args:
             identity: a name of `IDENTITIES` or `PANEL`, or an `Identity` of your own.
-            cache: keep a head of your own in the Hub's cache, under `HF_HOME` (6 MB each).
+            cache: keep a head of your own in the Hub's cache, under `HF_HOME` (9 MB each).
 
         Raises:
             ValueError: an unknown name or phenotype, or a phenotype outside 0..1.

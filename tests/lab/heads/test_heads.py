@@ -3,27 +3,42 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import huggingface_hub
 import numpy as np
 
-from emo3d.face import IDENTITIES, PANEL, FaceRig, Identity
-from emo3d.face.heads import head_arrays
+from emo3d.face import IDENTITIES, PANEL, TARGETS, FaceRig, Identity
+from emo3d.face.heads import OWN, head_arrays, packed_heads, spelling
+from emo3d.face.skin import SIZE
 from emo3d_lab.heads import own
-from emo3d_lab.heads.packing import add_reach, reduce_head
+from emo3d_lab.heads.own import anny_vertices, own_arrays
+from emo3d_lab.heads.packing import common_arrays
 
 
 def test_packaged_heads_are_what_anny_makes():
     """Anny 0.6.2, reduced here and now; to the bit, so that no picture depends on where a head came from."""
-    # Made of what is packaged and its own vertices.
-    custom = Identity({"gender": 0.9, "weight": 0.7}, brow_height=0.004)
-    reach = add_reach(reduce_head(IDENTITIES["adult"]))
-    for identity in (IDENTITIES["adult"], PANEL["old-asian-woman"], custom):
-        packaged, reduced = head_arrays(identity, cache=False), {**reduce_head(identity), **reach}
-        assert packaged.keys() == reduced.keys()
-        for name, array in reduced.items():
-            assert packaged[name].dtype == array.dtype
-            assert np.array_equal(packaged[name], array), name
+    heads, common = packed_heads(), common_arrays()
+    assert heads.common.keys() == common.keys()
+    for name, array in common.items():
+        assert heads.common[name].dtype == array.dtype
+        assert np.array_equal(heads.common[name], array), name
+    for identity in (IDENTITIES["adult"], PANEL["old-asian-woman"]):
+        arrays = own_arrays(anny_vertices(identity.phenotype, TARGETS)[0], common)
+        for name in OWN:
+            assert np.array_equal(heads.own[name][heads.identities.index(spelling(identity))], arrays[name]), name
+
+
+def test_brows_of_ones_own_lie_higher_and_the_rest_stays():
+    usual = Identity({"gender": 0.9, "weight": 0.7})
+    heads = [head_arrays(replace(usual, brow_height=height), cache=False) for height in (0.0, 0.004)]
+    rows = np.arange(SIZE)[:, None]
+    for name in ("fine_brows", "thick_brows"):
+        low, high = (head[name].astype(float) for head in heads)
+        middles = [(mask * rows).sum() / mask.sum() for mask in (low, high)]
+        assert 4 < middles[0] - middles[1] < 16  # texels of about 0.4 mm
+    assert heads[0]["fine_brows"].sum() < 0.75 * heads[0]["thick_brows"].sum()
+    assert np.array_equal(heads[0]["neutral"], heads[1]["neutral"])
 
 
 def test_a_head_of_ones_own_is_cached_atomically(monkeypatch, tmp_path):
