@@ -130,7 +130,7 @@ def _threads() -> int:
 
 
 def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
-    from emo3d.face.raster import View, draw
+    from emo3d.face.shading import View, draw
     from emo3d.face.surface import to_linear
 
     half_side = settings.size * settings.samples / 2
