@@ -114,22 +114,24 @@ _find_pieces_2x2, _find_pieces = _make_finder(2), _make_finder(0)
 
 @compiled
 def _set_up_planes(
-    pieces: Any, points: Any, triangles: Any, normals: Any, paint: Any, levels: Any, samples: int, slots: Any, planes: Any, seen: int
+    pieces: Any, points: Any, triangles: Any, attributes: Any, levels: Any, samples: int, slots: Any, base: int, planes: Any
 ) -> int:
     """Keep of every triangle that is seen its first corner, texture level, and value and slopes of the attributes.
 
     Args:
         pieces: (P, 2) int32 pixel and triangle; the triangle is overwritten with its place among the planes.
-        slots: (T,) int32, places of triangles among the planes, or -1; extended.
-        planes: (T, `_PLANE`) float32, extended.
-        seen: how many places are taken; returned anew.
+        slots: (T,) int32, `base` and the places of triangles among the planes, or less; extended.
+        planes: (P, `_PLANE`) float32, overwritten.
+
+    Returns:
+        `base` and the number of planes.
     """
-    size = np.float32(levels[0, 1] * samples)
+    size, seen = np.float32(levels[0, 1] * samples), base
     for piece in range(len(pieces)):
         t = np.uint64(pieces[piece, 1])
-        if slots[t] < 0:
+        if slots[t] < base:
             slots[t] = seen
-            place = np.uint64(seen)
+            place = np.uint64(seen - base)
             seen += 1
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             x, y = points[a, 0], points[a, 1]
@@ -137,12 +139,8 @@ def _set_up_planes(
             scale = ONE / (bx * cy - by * cx)
             bx, by, cx, cy = bx * scale, by * scale, cx * scale, cy * scale
             for k in range(_ATTRIBUTES):
-                if k < 3:
-                    first, second, third = normals[a, k], normals[b, k], normals[c, k]
-                else:
-                    first, second, third = paint[a, k - 3], paint[b, k - 3], paint[c, k - 3]
-                second -= first
-                third -= first
+                first = attributes[a, k]
+                second, third = attributes[b, k] - first, attributes[c, k] - first
                 planes[place, k] = first
                 planes[place, _ATTRIBUTES + k] = second * cy - third * by
                 planes[place, 2 * _ATTRIBUTES + k] = third * bx - second * cx
@@ -155,7 +153,7 @@ def _set_up_planes(
                 texels *= _QUARTER
                 level += 1
             planes[place, _START], planes[place, _SIDE] = np.float32(levels[level, 0]), np.float32(levels[level, 1])
-        pieces[piece, 1] = slots[t]
+        pieces[piece, 1] = slots[t] - base
     return seen
 
 
@@ -334,7 +332,8 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
     band = max(1, min(size, _BAND // (side * samples)))
     points = np.empty((count, 3), np.float32)
     turned = np.empty((count, 3), np.float32)
-    normals = np.empty((count, 3), np.float32)
+    attributes = np.empty((count, _ATTRIBUTES), np.float32)
+    attributes[:, 3:] = paint
     slots = np.empty(len(triangles), np.int32)
     planes = np.empty((len(triangles), _PLANE), np.float32)
     queue = np.empty((len(triangles), 3), np.int32)
@@ -350,7 +349,7 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
         move_vertices(
             weights[n], surface.neutral, surface.starts, surface.targets, surface.moves, view.rotation, view.camera, points, turned
         )
-        vertex_normals(turned, triangles, surface.welds, normals)
+        vertex_normals(turned, triangles, surface.welds, attributes[:, :3])
         folded = _fold(weights[n], surface, folds)
         chosen = queue[: choose_triangles(points, triangles, side, side, True, queue)]
         slots[:] = -1
@@ -364,7 +363,7 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
             else:
                 total = _find_pieces(rows, start, size, samples, view.background, pieces, spots, linear)
             seen = _set_up_planes(
-                pieces[:total], points, triangles, normals, paint, surface.levels, samples, slots, planes, seen
+                pieces[:total], points, triangles, attributes, surface.levels, samples, slots, seen, planes
             )
             for first in range(0, total, _BLOCK):
                 last = min(first + _BLOCK, total)
