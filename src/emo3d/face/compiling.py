@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from numba import njit
@@ -26,6 +27,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     except RuntimeError:  # Numba finds no folder that it may write to
         _warn_unkept()
         return njit(**options)(function)
+    # A kernel holds those that it calls, of which Numba looks at its own file only.
+    kernel._cache._cache_file._source_stamp = _stamp()
     save = kernel._cache.save_overload
 
     def save_if_possible(*overload: Any) -> None:
@@ -36,6 +39,13 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     kernel._cache.save_overload = save_if_possible
     return kernel
+
+
+@lru_cache(maxsize=1)
+def _stamp() -> tuple[tuple[str, float, int], ...]:
+    """What is kept is thrown away when any file of this folder changes."""
+    states = [(path.name, path.stat()) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return tuple((name, state.st_mtime, state.st_size) for name, state in states)
 
 
 @lru_cache(maxsize=1)  # once for all kernels

@@ -1,8 +1,4 @@
-"""A batched triangle rasteriser in Numba: weights in, pixels out.
-
-Of each face, the vertices are moved and projected, a z-buffer finds the nearest triangle of every sample, and every
-triangle that a pixel shows is shaded once there, with a normal of its own, and averaged in linear light. Attributes are
-interpolated affinely in the picture: triangles cover a few pixels, where perspective does not show.
+"""Triangles to samples, in Numba: vertices moved and projected, and the nearest triangle of every sample.
 
 Inner loops run over `LANES` neighbours at a time in one flat array, at distances that the compiler knows: so it sees
 that nothing overlaps, and computes the neighbours at once.
@@ -22,7 +18,7 @@ ZERO, HALF, ONE, HALF_BYTE, FAR = map(np.float32, (0, 0.5, 1, 127.5, 3e38))
 
 
 @compiled
-def _is_whole(alpha: Any, holes: Any, paint: Any, a: int, b: int, c: int, v: Any, w: Any) -> bool:
+def _is_there(alpha: Any, holes: Any, paint: Any, a: int, b: int, c: int, v: Any, w: Any) -> bool:
     """Whether a surface is there at a sample: its triangle's corners, and the weights of the second and third."""
     texels, last = np.float32(holes.shape[0]), holes.shape[0] - 1
     across = paint[a, 0] + v * (paint[b, 0] - paint[a, 0]) + w * (paint[c, 0] - paint[a, 0])
@@ -51,7 +47,7 @@ def choose_triangles(points: Any, triangles: Any, height: int, width: int, cull:
 
 @compiled
 def fill_rows(
-    points: Any, triangles: Any, queue: Any, start: int, buffer: Any, paint: Any, alpha: Any, holes: Any
+    points: Any, triangles: Any, queue: Any, start: int, buffer: Any, paint: Any, alpha: Any, holes: Any, whole: Any
 ) -> None:
     """Write the nearest triangle of every sample of some rows, see `fill_triangles`.
 
@@ -59,7 +55,7 @@ def fill_rows(
         queue: see `choose_triangles`.
         start: the first row.
         buffer: (H, B, 2, LANES) float32, overwritten with depths and triangles of a row, `LANES` samples at a time.
-        paint, alpha, holes: see `Surface`.
+        paint, alpha, holes, whole: see `Surface`.
     """
     blocks, flat = buffer.shape[1], buffer.reshape(-1)
     width = blocks * LANES
@@ -91,14 +87,14 @@ def fill_rows(
             dy += ONE
             for block in range(first, last + 1):
                 corner = np.uint64(((row - start) * blocks + block) * 2 * LANES)
-                if alpha is not None:  # known when this is compiled, so that rigs without one pay nothing
+                if alpha is not None and not whole[t]:
                     for k in range(LANES):
                         step = np.float32((block - first) * LANES + k)
                         here, second, third = corner + np.uint64(k), v + step * vx, w + step * wx
-                        if min(second, third, ONE - second - third) >= ZERO and z + step * zx < flat[here]:
-                            if _is_whole(alpha, holes, paint, a, b, c, second, third):
-                                flat[here] = z + step * zx
-                                flat[here + np.uint64(LANES)] = name
+                        nearer = min(second, third, ONE - second - third) >= ZERO and z + step * zx < flat[here]
+                        if nearer and _is_there(alpha, holes, paint, a, b, c, second, third):
+                            flat[here] = z + step * zx
+                            flat[here + np.uint64(LANES)] = name
                     continue
                 step = np.float32((block - first) * LANES)
                 v0, w0, z0 = v + step * vx, w + step * wx, z + step * zx
@@ -127,7 +123,7 @@ def fill_triangles(points: np.ndarray, triangles: np.ndarray, depth: np.ndarray,
     buffer = np.empty((height, blocks, 2, LANES), np.float32)
     queue = np.empty((len(triangles), 3), np.int32)
     queue = queue[: choose_triangles(points, triangles, height, width, cull, queue)]
-    fill_rows(points, triangles, queue, 0, buffer, None, None, None)
+    fill_rows(points, triangles, queue, 0, buffer, None, None, None, None)
     found = buffer.transpose(2, 0, 1, 3).reshape(2, height, -1)[:, :, :width]
     nearer = found[0] < depth
     depth[nearer], ids[nearer] = found[0][nearer], found[1][nearer]
@@ -159,13 +155,10 @@ def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> N
 
 
 @compiled
-def move_vertices(
-    weights: Any, neutral: Any, starts: Any, targets: Any, moves: Any, rotation: Any, camera: Any, points: Any, turned: Any
-) -> None:
-    """Move the vertices by one face's weights, turn them into view (V, 3) and project them, points (V, 3).
-
-    Args: see `Surface` and `View`.
-    """
+def move_vertices(weights: Any, surface: Any, view: Any, points: Any, turned: Any) -> None:
+    """Move the vertices by one face's weights, turn them into view (V, 3) and project them, points (V, 3)."""
+    neutral, starts, targets, moves = surface.neutral, surface.starts, surface.targets, surface.moves
+    rotation, camera = view.rotation, view.camera
     for k in range(len(points)):
         x, y, z = neutral[k, 0] - camera[0], neutral[k, 1] - camera[1], neutral[k, 2] - camera[2]
         for e in range(starts[k], starts[k + 1]):

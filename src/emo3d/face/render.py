@@ -17,9 +17,9 @@ from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.ranges import real_number, whole_number
 
-_BATCH = 64  # faces moved at once: 4 MB of vertices
+_BATCH = 64  # faces drawn at once: 10 MB of pictures
 _CALIBRATED = 512  # readings turned into weights at once: many more per second than in the batches above
-_SLICE = 8  # faces a thread draws at a time
+_SLICE = 4  # faces a thread draws at a time
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,15 @@ class RenderSettings:
 # shines on rough and on smooth surfaces.
 _LIGHTS = {
     "portrait-3": (
-        ((-0.45, 0.60, 0.66), (0.62, 0.62, 0.62), (0.15, 0.15, 0.15), 0.2, 1.0),  # key: high, a little to one side
-        ((0.60, 0.10, 0.79), (0.22, 0.22, 0.22), (0.35, 0.35, 0.35), 0.0, 0.0),  # fill
-        ((0.00, 1.00, 0.20), (0.16, 0.16, 0.16), (0.60, 0.60, 0.60), 0.0, 0.0),  # sky
-        ((0.00, 0.00, 1.00), (0.16, 0.16, 0.16), (1.0, 1.0, 1.0), 0.0, 0.0),  # ambient from the viewer's side
+        ((-0.46, 0.56, 0.69), (0.70, 0.67, 0.63), (0.34, 0.20, 0.14), 0.36, 0.0),  # key: high, a little to one side
+        ((0.75, 0.05, 0.66), (0.13, 0.14, 0.16), (0.50, 0.50, 0.50), 0.10, 0.0),  # fill
+        ((0.85, 0.30, -0.45), (0.16, 0.17, 0.19), (0.10, 0.10, 0.10), 0.40, 0.0),  # from behind, along the dark side
+        ((0.00, 1.00, 0.15), (0.11, 0.12, 0.135), (0.70, 0.70, 0.70), 0.0, 0.0),  # sky
+        ((-0.29, 0.37, 0.88), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 0.9),  # what eyes and wet lips mirror
+        ((0.00, 0.00, 1.00), (0.12, 0.115, 0.115), (1.0, 1.0, 1.0), 0.0, 0.0),  # ambient from the viewer's side
     )
 }
-_RIM = (0.05, 0.05, 0.05)
+_RIM = (0.13, 0.13, 0.14)
 _DEPTH = 0.5
 _BACKGROUND = (218, 222, 228)
 

@@ -1,33 +1,39 @@
-"""Pictures of faces: weights in, pixels out, in Numba.
+"""Pictures of faces, in Numba: weights in, pixels out.
 
-Every triangle that a pixel shows is shaded once there, with a normal of its own, and averaged in linear light. Attributes
-are interpolated affinely in the picture: triangles cover a few pixels, where perspective does not show.
+Every triangle that a pixel shows is shaded once there, with a normal of its own, and averaged in linear light.
+Attributes are interpolated affinely in the picture: triangles cover a few pixels, where perspective does not show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from emo3d.face.compiling import compiled
+from emo3d.face.pieces import (
+    ATTRIBUTES,
+    PLANE,
+    PLANE_SIDE,
+    PLANE_START,
+    PLANE_X,
+    PLANE_Y,
+    find_pieces,
+    find_pieces_2x2,
+    set_up_planes,
+)
 from emo3d.face.raster import HALF, LANES, ONE, ZERO, choose_triangles, fill_rows, move_vertices, vertex_normals
 from emo3d.face.surface import LINEAR_TO_SRGB
 
 _BAND = 2**15  # samples that are drawn at once: 256 KB of depths and triangles
 _BLOCK = 512  # pieces of pixels that are lit at once
-_FULL, _QUARTER, _TINY, _CODE, _BYTE, _INSIDE = map(np.float32, (4095, 0.25, 1e-20, 1 / 1023, 1 / 127, 1.001))
-_SHARPEST = np.float32(2.5)  # texels per pixel (square) beyond which the next level of the texture is taken
+_FULL, _TINY, _CODE, _BYTE, _INSIDE = map(np.float32, (4095, 1e-20, 1 / 1023, 1 / 127, 1.001))
 # Places of a piece's numbers in the work array, the first nine as in a plane.
 NX, NY, NZ, U, V, RED, GREEN, BLUE, GLOSS, VX, VY, VZ, LIT_RED, LIT_GREEN, LIT_BLUE, SLANT, SHINE, FOLD = (
     np.uint64(_BLOCK * k) for k in range(18)
 )
 START, SIDE, RIGHT, BELOW, AT, T0, T1, T2, T3 = (np.uint64(_BLOCK * k) for k in range(18, 27))
 _WORK = 27 * _BLOCK
-_ATTRIBUTES = 9  # of a triangle, each with two slopes: normal (3), u, v, red, green, blue, gloss
-_X, _Y, _START, _SIDE = 27, 28, 29, 30  # then where its first corner is, and the level of the texture
-_PLANE = 32
 
 
 class View(NamedTuple):
@@ -43,122 +49,10 @@ class View(NamedTuple):
     samples: int  # per pixel and axis
 
 
-def _make_finder(fixed: int) -> Callable[..., Any]:
-    """A kernel that is compiled for so many samples per axis, or for any number if 0."""
-
-    @compiled
-    def find_pieces(
-        buffer: Any, start: int, size: int, samples: int, background: Any, pieces: Any, spots: Any, linear: Any
-    ) -> Any:
-        """Find what has to be shaded: every triangle that a pixel shows, once; return how many such pieces there are.
-
-        Without branches where a pixel shows several, since no processor foresees them.
-
-        Args:
-            buffer: see `fill_rows`; its first row of pixels is `start`.
-            pieces: (P, 2) int32, overwritten with pixel, counted from the first of the buffer's, and triangle.
-            spots: (P, 3) float32, overwritten with how many samples, and the sums of their columns and rows.
-            linear: (H * size * 3,) float32, overwritten with the background's share.
-        """
-        if fixed:
-            samples = fixed
-        flat, pitch, each = buffer.reshape(-1), 2 * buffer.shape[1] * LANES, samples * samples
-        count = pixel = np.uint64(0)
-        for y in range(len(buffer) // samples):
-            for x in range(size):
-                corner = y * samples * pitch + LANES
-                column = x * samples
-                first = flat[np.uint64(corner + column // LANES * LANES + column)]
-                same = True
-                for k in range(1, each):
-                    column = x * samples + k % samples
-                    name = flat[np.uint64(corner + k // samples * pitch + column // LANES * LANES + column)]
-                    same &= name == first
-                share = ONE if same and first < ZERO else ZERO
-                if same and first >= ZERO:
-                    pieces[count, 0], pieces[count, 1] = pixel, np.int32(first)
-                    spots[count, 0] = np.float32(each)
-                    spots[count, 1] = (np.float32(x) + HALF) * np.float32(samples * each)
-                    spots[count, 2] = (np.float32(start + y) + HALF) * np.float32(samples * each)
-                    count += np.uint64(1)
-                elif not same:
-                    for k in range(each):
-                        column = x * samples + k % samples
-                        name = flat[np.uint64(corner + k // samples * pitch + column // LANES * LANES + column)]
-                        new, covered, across, down = name >= ZERO, ZERO, ZERO, ZERO
-                        share += ZERO if new else ONE / np.float32(each)
-                        for j in range(each):
-                            column = x * samples + j % samples
-                            other = flat[np.uint64(corner + j // samples * pitch + column // LANES * LANES + column)]
-                            equal = ONE if other == name else ZERO
-                            if j < k:
-                                new &= other != name
-                            covered += equal
-                            across += equal * (np.float32(column) + HALF)
-                            down += equal * (np.float32((start + y) * samples + j // samples) + HALF)
-                        pieces[count, 0], pieces[count, 1] = pixel, np.int32(name)
-                        spots[count, 0], spots[count, 1], spots[count, 2] = covered, across, down
-                        count += np.uint64(new)
-                place = pixel * np.uint64(3)
-                linear[place] = share * background[0]
-                linear[place + np.uint64(1)] = share * background[1]
-                linear[place + np.uint64(2)] = share * background[2]
-                pixel += np.uint64(1)
-        return count
-
-    return find_pieces
-
-
-_find_pieces_2x2, _find_pieces = _make_finder(2), _make_finder(0)
-
-
 @compiled
-def _set_up_planes(
-    pieces: Any, points: Any, triangles: Any, attributes: Any, levels: Any, samples: int, slots: Any, base: int, planes: Any
-) -> int:
-    """Keep of every triangle that is seen its first corner, texture level, and value and slopes of the attributes.
-
-    Args:
-        pieces: (P, 2) int32 pixel and triangle; the triangle is overwritten with its place among the planes.
-        slots: (T,) int32, `base` and the places of triangles among the planes, or less; extended.
-        planes: (P, `_PLANE`) float32, overwritten.
-
-    Returns:
-        `base` and the number of planes.
-    """
-    size, seen = np.float32(levels[0, 1] * samples), base
-    for piece in range(len(pieces)):
-        t = np.uint64(pieces[piece, 1])
-        if slots[t] < base:
-            slots[t] = seen
-            place = np.uint64(seen - base)
-            seen += 1
-            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            x, y = points[a, 0], points[a, 1]
-            bx, by, cx, cy = points[b, 0] - x, points[b, 1] - y, points[c, 0] - x, points[c, 1] - y
-            scale = ONE / (bx * cy - by * cx)
-            bx, by, cx, cy = bx * scale, by * scale, cx * scale, cy * scale
-            for k in range(_ATTRIBUTES):
-                first = attributes[a, k]
-                second, third = attributes[b, k] - first, attributes[c, k] - first
-                planes[place, k] = first
-                planes[place, _ATTRIBUTES + k] = second * cy - third * by
-                planes[place, 2 * _ATTRIBUTES + k] = third * bx - second * cx
-            planes[place, _X], planes[place, _Y] = x, y
-            u, v = _ATTRIBUTES + 3, _ATTRIBUTES + 4
-            texels = planes[place, u] * planes[place, v + _ATTRIBUTES] - planes[place, v] * planes[place, u + _ATTRIBUTES]
-            texels = abs(texels) * size * size  # per pixel
-            level = 0
-            while texels > _SHARPEST and level < len(levels) - 1:
-                texels *= _QUARTER
-                level += 1
-            planes[place, _START], planes[place, _SIDE] = np.float32(levels[level, 0]), np.float32(levels[level, 1])
-        pieces[piece, 1] = slots[t] - base
-    return seen
-
-
-@compiled
-def _look_up(pieces: Any, spots: Any, planes: Any, texels: Any, folds: Any, folded: bool, camera: Any, work: Any) -> None:
+def _look_up(
+    pieces: Any, spots: Any, planes: Any, texels: Any, folds: Any, folded: bool, camera: Any, work: Any
+) -> None:
     """Interpolate the attributes, and look up the colours, of up to `_BLOCK` pieces into the work array."""
     codes = work.view(np.int32)
     middle, focal = camera[5], ONE / camera[4]
@@ -167,12 +61,12 @@ def _look_up(pieces: Any, spots: Any, planes: Any, texels: Any, folds: Any, fold
         share = ONE / spots[piece, 0]
         x, y = spots[piece, 1] * share, spots[piece, 2] * share
         work[VX + k], work[VY + k] = (middle - x) * focal, (y - middle) * focal
-        x -= planes[place, _X]
-        y -= planes[place, _Y]
-        for attribute in range(_ATTRIBUTES):
-            value = planes[place, attribute] + planes[place, attribute + _ATTRIBUTES] * x
-            work[np.uint64(attribute * _BLOCK) + k] = value + planes[place, attribute + 2 * _ATTRIBUTES] * y
-        work[START + k], work[SIDE + k], work[FOLD + k] = planes[place, _START], planes[place, _SIDE], ZERO
+        x -= planes[place, PLANE_X]
+        y -= planes[place, PLANE_Y]
+        for attribute in range(ATTRIBUTES):
+            value = planes[place, attribute] + planes[place, attribute + ATTRIBUTES] * x
+            work[np.uint64(attribute * _BLOCK) + k] = value + planes[place, attribute + 2 * ATTRIBUTES] * y
+        work[START + k], work[SIDE + k], work[FOLD + k] = planes[place, PLANE_START], planes[place, PLANE_SIDE], ZERO
     for start in range(0, len(pieces), LANES):
         for lane in range(LANES):
             k = np.uint64(start + lane)
@@ -277,7 +171,7 @@ def _light(work: Any, count: int, lights: Any, rim: Any, depth: Any) -> None:
                     power *= power
                     power *= power
                     gloss = work[GLOSS + k]
-                    shine = gloss * rough * power
+                    shine = gloss * (ONE - gloss) * rough * power
                     power *= power
                     power *= power
                     power *= power
@@ -293,10 +187,14 @@ def _light(work: Any, count: int, lights: Any, rim: Any, depth: Any) -> None:
             green = upper + below * (lower - upper)
             upper, lower = _mix(first, second, 20, right), _mix(third, fourth, 20, right)
             blue = upper + below * (lower - upper)
+            # What shines comes on top as far as there is room, so that light skin does not burn out.
             slant, shine = work[SLANT + k], work[SHINE + k]
-            work[LIT_RED + k] = work[RED + k] * (work[LIT_RED + k] * red * red * fold + shine + slant * rim[0])
-            work[LIT_GREEN + k] = work[GREEN + k] * (work[LIT_GREEN + k] * green * green * fold + shine + slant * rim[1])
-            work[LIT_BLUE + k] = work[BLUE + k] * (work[LIT_BLUE + k] * blue * blue * fold + shine + slant * rim[2])
+            red *= red * fold * work[LIT_RED + k] * work[RED + k]
+            green *= green * fold * work[LIT_GREEN + k] * work[GREEN + k]
+            blue *= blue * fold * work[LIT_BLUE + k] * work[BLUE + k]
+            work[LIT_RED + k] = red + (shine + slant * rim[0]) * work[RED + k] * (ONE - min(red, ONE))
+            work[LIT_GREEN + k] = green + (shine + slant * rim[1]) * work[GREEN + k] * (ONE - min(green, ONE))
+            work[LIT_BLUE + k] = blue + (shine + slant * rim[2]) * work[BLUE + k] * (ONE - min(blue, ONE))
 
 
 @compiled
@@ -332,10 +230,10 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
     band = max(1, min(size, _BAND // (side * samples)))
     points = np.empty((count, 3), np.float32)
     turned = np.empty((count, 3), np.float32)
-    attributes = np.empty((count, _ATTRIBUTES), np.float32)
+    attributes = np.empty((count, ATTRIBUTES), np.float32)
     attributes[:, 3:] = paint
     slots = np.empty(len(triangles), np.int32)
-    planes = np.empty((len(triangles), _PLANE), np.float32)
+    planes = np.empty((len(triangles), PLANE), np.float32)
     queue = np.empty((len(triangles), 3), np.int32)
     buffer = np.empty((band * samples, (side + LANES - 1) // LANES, 2, LANES), np.float32)
     folds = np.empty(surface.maps.shape[1:], np.float32)
@@ -346,9 +244,7 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
     work = np.zeros(_WORK, np.float32)
     one = ONE / np.float32(samples * samples)
     for n in range(len(weights)):
-        move_vertices(
-            weights[n], surface.neutral, surface.starts, surface.targets, surface.moves, view.rotation, view.camera, points, turned
-        )
+        move_vertices(weights[n], surface, view, points, turned)
         vertex_normals(turned, triangles, surface.welds, attributes[:, :3])
         folded = _fold(weights[n], surface, folds)
         chosen = queue[: choose_triangles(points, triangles, side, side, True, queue)]
@@ -357,17 +253,19 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
         for start in range(0, size, band):  # what a band needs stays in the processor's cache
             stop = min(start + band, size)
             rows = buffer[: (stop - start) * samples]
-            fill_rows(points, triangles, chosen, start * samples, rows, paint, surface.alpha, surface.holes)
-            if samples == 2:
-                total = _find_pieces_2x2(rows, start, size, samples, view.background, pieces, spots, linear)
-            else:
-                total = _find_pieces(rows, start, size, samples, view.background, pieces, spots, linear)
-            seen = _set_up_planes(
-                pieces[:total], points, triangles, attributes, surface.levels, samples, slots, seen, planes
+            fill_rows(
+                points, triangles, chosen, start * samples, rows, paint, surface.alpha, surface.holes, surface.whole
             )
+            if samples == 2:
+                total = find_pieces_2x2(rows, start, size, samples, view.background, pieces, spots, linear)
+            else:
+                total = find_pieces(rows, start, size, samples, view.background, pieces, spots, linear)
+            seen = set_up_planes(pieces[:total], surface, points, attributes, samples, slots, seen, planes)
             for first in range(0, total, _BLOCK):
                 last = min(first + _BLOCK, total)
-                _look_up(pieces[first:last], spots[first:last], planes, surface.texels, folds, folded, view.camera, work)
+                _look_up(
+                    pieces[first:last], spots[first:last], planes, surface.texels, folds, folded, view.camera, work
+                )
                 _light(work, last - first, view.lights, view.rim, view.depth)
                 _add(pieces[first:last], spots[first:last], work, linear, one)
             _encode(linear[: (stop - start) * size * 3], picture[start * size * 3 : stop * size * 3])

@@ -24,6 +24,7 @@ class Surface(NamedTuple):
     paint: np.ndarray  # (V, 6) float32: u, v (down), linear red, green, blue that multiply the texture's, gloss
     alpha: np.ndarray | None  # (V,) float32; times the texture's below a half, a surface is cut out; None: nowhere
     holes: np.ndarray | None  # (S, S) uint8, the texture's alpha
+    whole: np.ndarray  # (T,) bool: nothing of the triangle is cut out
     texels: np.ndarray  # (P,) uint32: three square roots of linear light in 10 bits each, level after level
     levels: np.ndarray  # (L, 2) int32: where a level starts, and its side
     maps: np.ndarray  # (K, R, R) int8, see `Wrinkles`
@@ -65,6 +66,7 @@ def make_surface(rig: FaceRig) -> Surface:
         paint=np.column_stack([rig.uv, to_linear(rig.colors[:, :3]), gloss]).astype(np.float32),
         alpha=np.ascontiguousarray(rig.colors[:, 3]) if cut else None,
         holes=np.ascontiguousarray(rig.texture[:, :, 3]) if cut else None,
+        whole=_whole_triangles(rig) if cut else np.ones(len(rig.triangles), bool),
         texels=texels,
         levels=levels,
         maps=np.ascontiguousarray(maps),
@@ -78,11 +80,26 @@ def _box(map: np.ndarray) -> tuple[int, int, int, int]:
     return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, 0, 0, 0)
 
 
+def _whole_triangles(rig: FaceRig) -> np.ndarray:
+    """Triangles in whose square of the texture no texel lets through what is behind, (T,) bool."""
+    side = len(rig.texture)
+    sums = np.zeros((side + 1, side + 1), np.int32)  # of clear texels above and to the left
+    sums[1:, 1:] = (rig.texture[:, :, 3] < 255).cumsum(axis=0).cumsum(axis=1)
+    corners = rig.uv[rig.triangles] * side
+    low = np.clip(np.floor(corners.min(axis=1)), 0, side - 1).astype(int)
+    high = np.clip(np.floor(corners.max(axis=1)), 0, side - 1).astype(int) + 1
+    clear = sums[high[:, 1], high[:, 0]] - sums[low[:, 1], high[:, 0]] - sums[high[:, 1], low[:, 0]]
+    clear += sums[low[:, 1], low[:, 0]]
+    return (clear == 0) & (rig.colors[rig.triangles, 3].min(axis=1) >= 0.5)
+
+
 def _pyramid(texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A texture (S, S, 3 or 4) and its halves, quarters ... of the side: `texels` and `levels`.
 
     What is cut out is left out of the means, and takes the colour of what is around it.
     """
+    if len(texture) == 1:  # there are always four texels to mix
+        texture = texture.repeat(2, axis=0).repeat(2, axis=1)
     color = SRGB_TO_LINEAR[texture[:, :, :3]]
     share = None if texture.shape[2] == 3 else texture[:, :, 3:] / np.float32(255)
     levels = [color]
@@ -96,6 +113,8 @@ def _pyramid(texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             levels.append(np.where(share > 0, mean, _halve(levels[-1])))
             shares.append(share)
     if share is not None:
+        seen = levels[-1][share[:, :, 0] > 0].mean(axis=0) if share.any() else levels[-1]
+        levels[-1] = np.where(share > 0, levels[-1], seen)
         for fine in range(len(levels) - 2, -1, -1):
             side = len(levels[fine])
             around = levels[fine + 1].repeat(2, axis=0).repeat(2, axis=1)[:side, :side]
