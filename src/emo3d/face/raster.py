@@ -132,7 +132,9 @@ def fill_triangles(points: np.ndarray, triangles: np.ndarray, depth: np.ndarray,
 @compiled
 def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> None:
     """Write area-weighted unit normals (V, 3) of one mesh (V, 3); vertex k shares the normal of vertex welds[k]."""
-    normals[:] = 0.0
+    for k in range(len(normals)):
+        for axis in range(3):
+            normals[k, axis] = 0.0
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         x, y, z = vertices[a, 0], vertices[a, 1], vertices[a, 2]
@@ -146,7 +148,8 @@ def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> N
             normals[k, 2] += nz
     for k in range(len(normals)):
         if welds[k] != k:  # copies come after their originals, which are unit length by now
-            normals[k] = normals[welds[k]]
+            for axis in range(3):
+                normals[k, axis] = normals[welds[k], axis]
             continue
         length = np.sqrt(normals[k, 0] ** 2 + normals[k, 1] ** 2 + normals[k, 2] ** 2)
         if length > 0.0:

@@ -56,10 +56,10 @@ class RenderSettings:
 _LIGHTS = {
     "portrait-3": (
         ((-0.46, 0.56, 0.69), (0.70, 0.67, 0.63), (0.34, 0.20, 0.14), 0.36, 0.0),  # key: high, a little to one side
-        ((0.75, 0.05, 0.66), (0.13, 0.14, 0.16), (0.50, 0.50, 0.50), 0.10, 0.0),  # fill
-        ((0.85, 0.30, -0.45), (0.16, 0.17, 0.19), (0.10, 0.10, 0.10), 0.40, 0.0),  # from behind, along the dark side
-        ((0.00, 1.00, 0.15), (0.11, 0.12, 0.135), (0.70, 0.70, 0.70), 0.0, 0.0),  # sky
+        ((0.75, 0.05, 0.66), (0.14, 0.15, 0.17), (0.50, 0.50, 0.50), 0.0, 0.0),  # fill
+        ((0.85, 0.30, -0.45), (0.16, 0.17, 0.19), (0.10, 0.10, 0.10), 0.30, 0.0),  # from behind, along the dark side
         ((-0.29, 0.37, 0.88), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 0.9),  # what eyes and wet lips mirror
+        ((0.00, 1.00, 0.15), (0.11, 0.12, 0.135), (1.0, 1.0, 1.0), 0.0, 0.0),  # sky
         ((0.00, 0.00, 1.00), (0.12, 0.115, 0.115), (1.0, 1.0, 1.0), 0.0, 0.0),  # ambient from the viewer's side
     )
 }
@@ -139,15 +139,18 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
     *target, half_height = rig.frame
     camera = [*target, half_height / tangent, half_side / tangent, half_side]
-    lights = []
+    lights, ambient = [], np.zeros((3, 4))
     for direction, color, wraps, rough, smooth in _LIGHTS[settings.name]:
         unit = np.array(direction) / np.linalg.norm(direction)
-        unit = unit if min(wraps) == 1 else _turn(settings.light_yaw) @ unit
-        lights.append((*unit, *color, *wraps, rough, smooth))
+        if min(wraps) == 1:  # nowhere dark, so that all such are one
+            ambient += np.outer(color, (*unit, 1)) / 2
+        else:
+            lights.append((*_turn(settings.light_yaw) @ unit, *color, *wraps, rough, smooth))
     view = View(
         rotation=_turn(settings.yaw).astype(np.float32),
         camera=np.array(camera, np.float32),
         lights=np.array(lights, np.float32),
+        ambient=ambient.astype(np.float32),
         rim=np.array(_RIM, np.float32),
         background=to_linear(np.array(_BACKGROUND) / 255),
         depth=np.float32(_DEPTH),

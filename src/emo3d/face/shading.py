@@ -41,8 +41,9 @@ class View(NamedTuple):
 
     rotation: np.ndarray  # (3, 3) float32, about the camera's target
     camera: np.ndarray  # (6,) float32: target x, y, z; distance to it, metres; focal length and half a side, in samples
-    lights: np.ndarray  # (L, 11) float32: unit direction to the light; red, green, blue; their wraps (0 hard, 1
-    # ambient); how bright it shines on what is rough, and on what is smooth
+    lights: np.ndarray  # (L, 11) float32: unit direction to the light; red, green, blue; their wraps, 0 hard to 1 all
+    # around; how bright it shines on what is rough, and on what is smooth
+    ambient: np.ndarray  # (3, 4) float32: red, green, blue on what faces x, y, z, and everywhere
     rim: np.ndarray  # (3,) float32, linear: of what is seen at a slant
     background: np.ndarray  # (3,) float32, linear
     depth: float  # float32: by how much of its colour the deepest fold is darker
@@ -130,7 +131,7 @@ def _mix(first: Any, second: Any, shift: int, share: Any) -> Any:
 
 
 @compiled
-def _light(work: Any, count: int, lights: Any, rim: Any, depth: Any) -> None:
+def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: Any) -> None:
     """Light `count` pieces: attributes and colours in, linear red, green and blue out (`LIT_RED` and so on)."""
     codes = work.view(np.int32)
     for start in range(0, count, LANES):
@@ -147,19 +148,22 @@ def _light(work: Any, count: int, lights: Any, rim: Any, depth: Any) -> None:
             work[VX + k], work[VY + k], work[VZ + k] = vx, vy, length
             slant *= slant
             work[SLANT + k], work[SHINE + k] = slant * slant, ZERO
-            work[LIT_RED + k], work[LIT_GREEN + k], work[LIT_BLUE + k] = ZERO, ZERO, ZERO
+            work[LIT_RED + k] = ambient[0, 0] * x + ambient[0, 1] * y + ambient[0, 2] * z + ambient[0, 3]
+            work[LIT_GREEN + k] = ambient[1, 0] * x + ambient[1, 1] * y + ambient[1, 2] * z + ambient[1, 3]
+            work[LIT_BLUE + k] = ambient[2, 0] * x + ambient[2, 1] * y + ambient[2, 2] * z + ambient[2, 3]
         for s in range(len(lights)):
             lx, ly, lz = lights[s, 0], lights[s, 1], lights[s, 2]
             red, green, blue = lights[s, 3], lights[s, 4], lights[s, 5]
             wrap_red, wrap_green, wrap_blue = lights[s, 6], lights[s, 7], lights[s, 8]
             red, green, blue = red / (ONE + wrap_red), green / (ONE + wrap_green), blue / (ONE + wrap_blue)
             rough, smooth = lights[s, 9], lights[s, 10]
-            for lane in range(LANES):
-                k = np.uint64(start + lane)
-                cosine = work[NX + k] * lx + work[NY + k] * ly + work[NZ + k] * lz
-                work[LIT_RED + k] += red * max(ZERO, cosine + wrap_red)
-                work[LIT_GREEN + k] += green * max(ZERO, cosine + wrap_green)
-                work[LIT_BLUE + k] += blue * max(ZERO, cosine + wrap_blue)
+            if red > ZERO:
+                for lane in range(LANES):
+                    k = np.uint64(start + lane)
+                    cosine = work[NX + k] * lx + work[NY + k] * ly + work[NZ + k] * lz
+                    work[LIT_RED + k] += red * max(ZERO, cosine + wrap_red)
+                    work[LIT_GREEN + k] += green * max(ZERO, cosine + wrap_green)
+                    work[LIT_BLUE + k] += blue * max(ZERO, cosine + wrap_blue)
             if rough > ZERO or smooth > ZERO:
                 for lane in range(LANES):
                     k = np.uint64(start + lane)
@@ -231,7 +235,9 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
     points = np.empty((count, 3), np.float32)
     turned = np.empty((count, 3), np.float32)
     attributes = np.empty((count, ATTRIBUTES), np.float32)
-    attributes[:, 3:] = paint
+    for k in range(count):
+        for attribute in range(3, ATTRIBUTES):
+            attributes[k, attribute] = paint[k, attribute - 3]
     slots = np.empty(len(triangles), np.int32)
     planes = np.empty((len(triangles), PLANE), np.float32)
     queue = np.empty((len(triangles), 3), np.int32)
@@ -249,7 +255,7 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
         folded = _fold(weights[n], surface, folds)
         chosen = queue[: choose_triangles(points, triangles, side, side, True, queue)]
         slots[:] = -1
-        seen, picture = 0, pictures[n].reshape(-1)
+        seen, picture = np.int64(0), pictures[n].reshape(-1)
         for start in range(0, size, band):  # what a band needs stays in the processor's cache
             stop = min(start + band, size)
             rows = buffer[: (stop - start) * samples]
@@ -266,6 +272,6 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
                 _look_up(
                     pieces[first:last], spots[first:last], planes, surface.texels, folds, folded, view.camera, work
                 )
-                _light(work, last - first, view.lights, view.rim, view.depth)
+                _light(work, last - first, view.lights, view.ambient, view.rim, view.depth)
                 _add(pieces[first:last], spots[first:last], work, linear, one)
             _encode(linear[: (stop - start) * size * 3], picture[start * size * 3 : stop * size * 3])
