@@ -55,13 +55,13 @@ def ball(**options):
 def lit(normals, views, albedo, gloss, lights, rim):
     """Linear light (N, 3) of normals and directions to the viewer (N, 3)."""
     total, shine = np.zeros_like(normals), np.zeros(len(normals))
+    mirrored = 2 * (normals * views).sum(axis=1)[:, None] * normals - views
     for direction, color, wraps, rough, smooth in lights:
         unit = np.array(direction) / np.linalg.norm(direction)
         cosine = (normals @ unit)[:, None]
         total += np.array(color) * np.maximum(0, (cosine + wraps) / (1 + np.array(wraps)))
-        half = unit + views
-        cosine = np.maximum(0, (normals * half).sum(axis=1) / np.linalg.norm(half, axis=1))
-        shine += rough * gloss * (1 - gloss) * cosine**16 + smooth * gloss**3 * cosine**128
+        cosine = np.maximum(0, mirrored @ unit)
+        shine += rough * gloss * (1 - gloss) * cosine**4 + smooth * gloss**3 * cosine**32
     slant = (1 - np.maximum(0, (normals * views).sum(axis=1))) ** 4
     diffuse = albedo * total
     return diffuse + (shine[:, None] + slant[:, None] * np.array(rim)) * (1 - np.minimum(1, diffuse))

@@ -143,9 +143,12 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
             vx, vy = work[VX + k], work[VY + k]
             length = ONE / np.sqrt(vx * vx + vy * vy + ONE)
             vx, vy = vx * length, vy * length
-            slant = max(ZERO, ONE - max(ZERO, x * vx + y * vy + z * length))
+            facing = x * vx + y * vy + z * length
+            slant = ONE - max(ZERO, min(facing, ONE))
+            facing += facing
             work[NX + k], work[NY + k], work[NZ + k] = x, y, z
-            work[VX + k], work[VY + k], work[VZ + k] = vx, vy, length
+            # From here on the way that what the viewer sees mirrored comes from.
+            work[VX + k], work[VY + k], work[VZ + k] = facing * x - vx, facing * y - vy, facing * z - length
             slant *= slant
             work[SLANT + k], work[SHINE + k] = slant * slant, ZERO
             work[LIT_RED + k] = ambient[0, 0] * x + ambient[0, 1] * y + ambient[0, 2] * z + ambient[0, 3]
@@ -167,12 +170,8 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
             if rough > ZERO or smooth > ZERO:
                 for lane in range(LANES):
                     k = np.uint64(start + lane)
-                    hx, hy, hz = lx + work[VX + k], ly + work[VY + k], lz + work[VZ + k]
-                    cosine = work[NX + k] * hx + work[NY + k] * hy + work[NZ + k] * hz
-                    cosine = max(ZERO, cosine / np.sqrt(hx * hx + hy * hy + hz * hz))
+                    cosine = max(ZERO, work[VX + k] * lx + work[VY + k] * ly + work[VZ + k] * lz)
                     power = cosine * cosine
-                    power *= power
-                    power *= power
                     power *= power
                     gloss = work[GLOSS + k]
                     shine = gloss * (ONE - gloss) * rough * power
