@@ -59,9 +59,9 @@ def fill_rows(
     """
     blocks, flat = buffer.shape[1], buffer.reshape(-1)
     width = blocks * LANES
-    for corner in range(0, len(flat), 2 * LANES):
+    for pair in range(0, len(flat), 2 * LANES):
         for k in range(2 * LANES):
-            flat[np.uint64(corner + k)] = FAR if k < LANES else -ONE
+            flat[np.uint64(pair + k)] = FAR if k < LANES else -ONE
     for place in range(len(queue)):
         top, bottom = max(queue[place, 1], start), min(queue[place, 2], start + len(buffer) - 1)
         if top > bottom:
@@ -96,8 +96,8 @@ def fill_rows(
                             flat[here] = z + step * zx
                             flat[here + np.uint64(LANES)] = name
                     continue
-                step = np.float32((block - first) * LANES)
-                v0, w0, z0 = v + step * vx, w + step * wx, z + step * zx
+                skipped = np.float32((block - first) * LANES)
+                v0, w0, z0 = v + skipped * vx, w + skipped * wx, z + skipped * zx
                 for k in range(LANES):
                     step = np.float32(k)
                     here = corner + np.uint64(k)

@@ -46,7 +46,7 @@ class View(NamedTuple):
     ambient: np.ndarray  # (3, 4) float32: red, green, blue on what faces x, y, z, and everywhere
     rim: np.ndarray  # (3,) float32, linear: of what is seen at a slant
     background: np.ndarray  # (3,) float32, linear
-    depth: float  # float32: by how much of its colour the deepest fold is darker
+    depth: np.float32  # by how much of its colour the deepest fold is darker
     samples: int  # per pixel and axis
 
 

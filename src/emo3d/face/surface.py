@@ -100,25 +100,22 @@ def _pyramid(texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     if len(texture) == 1:  # there are always four texels to mix
         texture = texture.repeat(2, axis=0).repeat(2, axis=1)
-    color = SRGB_TO_LINEAR[texture[:, :, :3]]
-    share = None if texture.shape[2] == 3 else texture[:, :, 3:] / np.float32(255)
-    levels = [color]
-    shares = [share]
+    levels = [SRGB_TO_LINEAR[texture[:, :, :3]]]
+    shares = [texture[:, :, 3:] / np.float32(255)]  # of what is not cut out; nothing where there is no such channel
+    cut = texture.shape[2] == 4
     while len(levels[-1]) > 8:
-        if share is None:
+        if not cut:
             levels.append(_halve(levels[-1]))
-        else:
-            share = _halve(shares[-1])
-            mean = _halve(levels[-1] * shares[-1]) / np.maximum(share, 1e-6)
-            levels.append(np.where(share > 0, mean, _halve(levels[-1])))
-            shares.append(share)
-    if share is not None:
-        seen = levels[-1][share[:, :, 0] > 0].mean(axis=0) if share.any() else levels[-1]
-        levels[-1] = np.where(share > 0, levels[-1], seen)
-        for fine in range(len(levels) - 2, -1, -1):
-            side = len(levels[fine])
-            around = levels[fine + 1].repeat(2, axis=0).repeat(2, axis=1)[:side, :side]
-            levels[fine] = np.where(shares[fine] > 0, levels[fine], around)
+            continue
+        shares.append(_halve(shares[-1]))
+        mean = _halve(levels[-1] * shares[-2]) / np.maximum(shares[-1], 1e-6)
+        levels.append(np.where(shares[-1] > 0, mean, _halve(levels[-1])))
+    if cut and shares[-1].any():
+        around = levels[-1][shares[-1][:, :, 0] > 0].mean(axis=0)
+        for k in range(len(levels) - 1, -1, -1):
+            levels[k] = np.where(shares[k] > 0, levels[k], around)
+            side = len(levels[k - 1])
+            around = levels[k].repeat(2, axis=0).repeat(2, axis=1)[:side, :side]
     codes = [np.round(np.sqrt(level) * _CODE).astype(np.uint32) for level in levels]
     packed = [(code[:, :, 0] | code[:, :, 1] << 10 | code[:, :, 2] << 20).ravel() for code in codes]
     sides = [len(level) for level in levels]
