@@ -191,7 +191,7 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
             upper, lower = _mix(first, second, 20, right), _mix(third, fourth, 20, right)
             blue = upper + below * (lower - upper)
             # What shines comes on top as far as there is room, so that light skin does not burn out.
-            slant, shine = work[SLANT + k], work[SHINE + k]
+            slant, shine = fold * work[SLANT + k], fold * work[SHINE + k]
             red *= red * fold * work[LIT_RED + k] * work[RED + k]
             green *= green * fold * work[LIT_GREEN + k] * work[GREEN + k]
             blue *= blue * fold * work[LIT_BLUE + k] * work[BLUE + k]
