@@ -62,7 +62,7 @@ def lit(normals, views, albedo, gloss, lights, rim):
         total += np.array(color) * np.maximum(0, (cosine + wraps) / (1 + np.array(wraps)))
         cosine = np.maximum(0, mirrored @ unit)
         shine += rough * gloss * (1 - gloss) * cosine**4 + smooth * gloss**3 * cosine**32
-    slant = (1 - np.maximum(0, (normals * views).sum(axis=1))) ** 4
+    slant = gloss * (1 - gloss) * (1 - np.maximum(0, (normals * views).sum(axis=1))) ** 4
     diffuse = albedo * total
     return diffuse + (shine[:, None] + slant[:, None] * np.array(rim)) * (1 - np.minimum(1, diffuse))
 

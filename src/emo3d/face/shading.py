@@ -144,13 +144,13 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
             length = ONE / np.sqrt(vx * vx + vy * vy + ONE)
             vx, vy = vx * length, vy * length
             facing = x * vx + y * vy + z * length
-            slant = ONE - max(ZERO, min(facing, ONE))
+            slant = max(ZERO, x * x + y * y + z * z - abs(facing))  # 0 where there is no normal
             facing += facing
             work[NX + k], work[NY + k], work[NZ + k] = x, y, z
             # From here on the way that what the viewer sees mirrored comes from.
             work[VX + k], work[VY + k], work[VZ + k] = facing * x - vx, facing * y - vy, facing * z - length
             slant *= slant
-            work[SLANT + k], work[SHINE + k] = slant * slant, ZERO
+            work[SLANT + k], work[SHINE + k] = slant * slant * work[GLOSS + k] * (ONE - work[GLOSS + k]), ZERO
             work[LIT_RED + k] = ambient[0, 0] * x + ambient[0, 1] * y + ambient[0, 2] * z + ambient[0, 3]
             work[LIT_GREEN + k] = ambient[1, 0] * x + ambient[1, 1] * y + ambient[1, 2] * z + ambient[1, 3]
             work[LIT_BLUE + k] = ambient[2, 0] * x + ambient[2, 1] * y + ambient[2, 2] * z + ambient[2, 3]
@@ -191,13 +191,14 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
             upper, lower = _mix(first, second, 20, right), _mix(third, fourth, 20, right)
             blue = upper + below * (lower - upper)
             # What shines comes on top as far as there is room, so that light skin does not burn out.
-            slant, shine = fold * work[SLANT + k], fold * work[SHINE + k]
+            shade = fold * max(work[RED + k], work[GREEN + k], work[BLUE + k])
+            slant, shine = shade * work[SLANT + k], shade * work[SHINE + k]
             red *= red * fold * work[LIT_RED + k] * work[RED + k]
             green *= green * fold * work[LIT_GREEN + k] * work[GREEN + k]
             blue *= blue * fold * work[LIT_BLUE + k] * work[BLUE + k]
-            work[LIT_RED + k] = red + (shine + slant * rim[0]) * work[RED + k] * (ONE - min(red, ONE))
-            work[LIT_GREEN + k] = green + (shine + slant * rim[1]) * work[GREEN + k] * (ONE - min(green, ONE))
-            work[LIT_BLUE + k] = blue + (shine + slant * rim[2]) * work[BLUE + k] * (ONE - min(blue, ONE))
+            work[LIT_RED + k] = red + (shine + slant * rim[0]) * (ONE - min(red, ONE))
+            work[LIT_GREEN + k] = green + (shine + slant * rim[1]) * (ONE - min(green, ONE))
+            work[LIT_BLUE + k] = blue + (shine + slant * rim[2]) * (ONE - min(blue, ONE))
 
 
 @compiled
