@@ -14,7 +14,8 @@ import emo3d
 from emo3d.blendshapes import as_expressions
 from emo3d.face import FaceRig, RenderSettings, render, render_batches
 from emo3d.face.calibration import Calibration
-from emo3d.face.raster import LINEAR_TO_SRGB, SRGB_TO_LINEAR, fill_triangles, vertex_normals
+from emo3d.face.raster import fill_triangles, vertex_normals
+from emo3d.face.surface import LINEAR_TO_SRGB, SRGB_TO_LINEAR
 from hanging import HANGS
 
 
@@ -127,8 +128,8 @@ def test_the_light_turns_to_the_pictures_right():
 
 def test_default_settings_keep_the_name_that_files_hold():
     """Copied from the config of the packaged quickstart backbone, which was trained on such pictures."""
-    assert str(RenderSettings()) == "portrait-2/224px/2x/fov20/yaw0"
-    assert str(RenderSettings(light_yaw=-30)) == "portrait-2/224px/2x/fov20/yaw0/light-30"
+    assert str(RenderSettings()) == "portrait-3/224px/2x/fov20/yaw0"
+    assert str(RenderSettings(light_yaw=-30)) == "portrait-3/224px/2x/fov20/yaw0/light-30"
 
 
 def test_every_setting_moves_pixels_and_shows_in_the_name():
@@ -150,7 +151,7 @@ def test_batches_arrive_one_at_a_time():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"settings": RenderSettings(name="portrait-0")}, "expected render settings named portrait-2"),
+        ({"settings": RenderSettings(name="portrait-0")}, "expected render settings named portrait-3"),
         ({"space": "raw"}, "'reading' or 'weights', got 'raw'"),
         ({"space": "reading", "calibration": "best"}, "calibration method of refine, network, none, got 'best'"),
     ],

@@ -231,7 +231,7 @@ def test_every_number_has_an_interval(clip_folder):
     assert result.intervals["mse"][0] == 0  # errors are not negative, whatever the resamples say
     found = scipy.stats.binomtest(round(10 * result.recall_at_k), 10).proportion_ci(method="wilson")
     assert result.intervals["recall_at_k"] == pytest.approx((found.low, found.high))
-    assert "render:portrait-2/32px" in result.signature  # at the backbone's own size
+    assert "render:portrait-3/32px" in result.signature  # at the backbone's own size
 
 
 def test_expressions_and_their_renders_score_alike(clip_folder):

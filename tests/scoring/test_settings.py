@@ -42,8 +42,8 @@ def test_numbers_that_differ_are_signed_apart(name, apart):
 
 
 def test_figures_as_they_were_signed_before():
-    assert str(RenderSettings()) == "portrait-2/224px/2x/fov20/yaw0"
-    assert str(RenderSettings(yaw=-7.5, light_yaw=30)) == "portrait-2/224px/2x/fov20/yaw-7.5/light30"
+    assert str(RenderSettings()) == "portrait-3/224px/2x/fov20/yaw0"
+    assert str(RenderSettings(yaw=-7.5, light_yaw=30)) == "portrait-3/224px/2x/fov20/yaw-7.5/light30"
     assert ScoreSettings().signature.startswith("variant:paper|k:10|epsilon:0.01|alpha:1.0|")
 
 

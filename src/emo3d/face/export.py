@@ -25,6 +25,7 @@ import emo3d
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_expressions, as_layout
 from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method, name_calibration, rig_weights
 from emo3d.face.rig import TARGETS, FaceRig
+from emo3d.face.surface import to_linear
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
 _VERTICES, _INDICES = 34962, 34963  # glTF buffer view targets
@@ -215,8 +216,6 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
 @lru_cache(maxsize=8)  # a page writes the same few heads all day; this is nine tenths of the time
 def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], int]:
     """What does not depend on the expression: the data, the primitive made of it, and the view of the texture."""
-    from emo3d.face.raster import to_linear  # brings Numba, which named scores and takes do without
-
     binary, normals, coverage = _Binary(), _normals(rig, rig.neutral), rig.colors[:, 3:]
     colors = np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
     arrays = {"POSITION": rig.neutral, "NORMAL": normals, "TEXCOORD_0": rig.uv, "COLOR_0": colors}
@@ -242,7 +241,7 @@ def _animations(binary: _Binary, frames: np.ndarray, fps: float) -> dict[str, An
 
 def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
     """Smooth normals (V, 3); glTF wants them of length 1 even where there is no surface."""
-    from emo3d.face.raster import vertex_normals
+    from emo3d.face.raster import vertex_normals  # brings Numba, which named scores and takes do without
 
     normals = np.empty(vertices.shape, np.float32)
     vertex_normals(vertices, rig.triangles, rig.welds, normals)

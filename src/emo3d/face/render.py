@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
-from emo3d.face.rig import FaceRig
+from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.ranges import real_number, whole_number
 
-_BATCH = 64  # faces moved at once: 4 MB of vertices
+_BATCH = 64  # faces drawn at once: 10 MB of pictures
 _CALIBRATED = 512  # readings turned into weights at once: many more per second than in the batches above
 _SLICE = 4  # faces a thread draws at a time
 
@@ -25,7 +26,7 @@ _SLICE = 4  # faces a thread draws at a time
 class RenderSettings:
     """How a face is rendered: whatever moves a pixel, for a score's signature."""
 
-    name: str = "portrait-2"  # of the light and colours; another whenever the same settings would give other pictures
+    name: str = "portrait-3"  # of the light and colours; another whenever the same settings would give other pictures
     size: int = 224  # side of the picture in pixels; the encoder's own size, so that nothing is resized after
     samples: int = 2  # per pixel and axis
     field_of_view: float = 20.0  # degrees, 1..120; the distance follows, so that the face fills the frame
@@ -50,15 +51,20 @@ class RenderSettings:
         return f"{self.name}/{self.size}px/{self.samples}x/fov{view}/yaw{yaw}{suffix}"
 
 
-# Direction to the light (x to the picture's right, y up, z to the viewer), intensity, wrap.
+# Direction to the light (x to the picture's right, y up, z to the viewer); red, green, blue; their wraps; how bright it
+# shines on rough and on smooth surfaces.
 _LIGHTS = {
-    "portrait-2": (
-        ((-0.45, 0.60, 0.66), 0.62, 0.15),  # key: high, a little to one side, so that folds throw relief
-        ((0.60, 0.10, 0.79), 0.22, 0.35),  # fill
-        ((0.00, 1.00, 0.20), 0.16, 0.60),  # sky
-        ((0.00, 0.00, 1.00), 0.16, 1.00),  # ambient from the viewer's side
+    "portrait-3": (
+        ((-0.46, 0.56, 0.69), (0.74, 0.71, 0.67), (0.34, 0.20, 0.14), 0.38, 0.0),  # key: high, a little to one side
+        ((0.75, 0.05, 0.66), (0.12, 0.13, 0.15), (0.50, 0.50, 0.50), 0.0, 0.0),  # fill
+        ((0.85, 0.30, -0.45), (0.16, 0.17, 0.19), (0.10, 0.10, 0.10), 0.30, 0.0),  # from behind, along the dark side
+        ((-0.29, 0.37, 0.88), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 0.9),  # what eyes and wet lips mirror
+        ((0.00, 1.00, 0.15), (0.11, 0.12, 0.135), (1.0, 1.0, 1.0), 0.0, 0.0),  # sky
+        ((0.00, 0.00, 1.00), (0.12, 0.115, 0.115), (1.0, 1.0, 1.0), 0.0, 0.0),  # ambient from the viewer's side
     )
 }
+_RIM = (0.80, 0.80, 0.88)
+_DEPTH = 0.5
 _BACKGROUND = (218, 222, 228)
 
 
@@ -126,34 +132,50 @@ def _threads() -> int:
 
 
 def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
-    from emo3d.face.raster import Scene, draw, to_linear
+    from emo3d.face.shading import View, draw
+    from emo3d.face.surface import to_linear
 
     half_side = settings.size * settings.samples / 2
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
     *target, half_height = rig.frame
     camera = [*target, half_height / tangent, half_side / tangent, half_side]
-    lights = []
-    for direction, intensity, wrap in _LIGHTS[settings.name]:
+    lights, ambient = [], np.zeros((3, 4))
+    for direction, color, wraps, rough, smooth in _LIGHTS[settings.name]:
         unit = np.array(direction) / np.linalg.norm(direction)
-        lights.append((*(unit if wrap == 1 else _turn(settings.light_yaw) @ unit), intensity, wrap))
-    pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
-    vertices = rig.vertices(weights)
-    scene = Scene(
-        triangles=rig.triangles,
-        welds=rig.welds,
-        albedo=to_linear(rig.colors[:, :3]),
-        alpha=np.ascontiguousarray(rig.colors[:, 3]) if rig.texture.shape[2] == 4 else None,
-        uv=rig.uv,
-        texture=rig.texture,
+        if min(wraps) == 1:  # nowhere dark, so that all such are one
+            ambient += np.outer(color, (*unit, 1)) / 2
+        else:
+            lights.append((*_turn(settings.light_yaw) @ unit, *color, *wraps, rough, smooth))
+    view = View(
         rotation=_turn(settings.yaw).astype(np.float32),
         camera=np.array(camera, np.float32),
         lights=np.array(lights, np.float32),
+        ambient=ambient.astype(np.float32),
+        rim=np.array(_RIM, np.float32),
         background=to_linear(np.array(_BACKGROUND) / 255),
+        depth=np.float32(_DEPTH),
         samples=settings.samples,
     )
+    surface = _surface(rig)
+    padded = np.zeros((len(weights), len(TARGETS)), np.float32)
+    padded[:, : weights.shape[1]] = weights
+    pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
     slices = [slice(start, start + _SLICE) for start in range(0, len(weights), _SLICE)]
-    list(pool.map(lambda part: draw(vertices[part], scene, pictures[part]), slices))
+    list(pool.map(lambda part: draw(padded[part], surface, view, pictures[part]), slices))
     return pictures
+
+
+_surfaces: WeakKeyDictionary[FaceRig, Any] = WeakKeyDictionary()
+
+
+def _surface(rig: FaceRig) -> Any:
+    """Lay a rig out for the rasteriser, once for as long as there is the rig."""
+    from emo3d.face.surface import make_surface
+
+    surface = _surfaces.get(rig)
+    if surface is None:
+        surface = _surfaces[rig] = make_surface(rig)
+    return surface
 
 
 def _turn(degrees: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from emo3d.face.raster import to_srgb
+from emo3d.face.surface import to_srgb
 from emo3d_lab.rigs.gltf import LARGEST, Asset
 
 _GREY = (0.76, 0.68, 0.63)  # sRGB, of a surface without any colour
