@@ -35,15 +35,17 @@ def artifacts(version):
     """One of each kind, and a second branch; the second version changes, adds and removes."""
     from plan import Artifact
 
+    tag = f"v{version}"
+
     text = CARD + f"Version {version}\n".encode()
     files = {"README.md": text, f"data/v{version}/a.parquet": text * 40, "data/v/b.parquet": CARD}
     weights = {"README.md": text, "model.safetensors": text * 50}
     script = {"emo3d.py": f"VERSION = {version}\n".encode()}
     return [
-        Artifact("model", "me/model", weights, PATTERNS),
-        Artifact("dataset", "me/emo3d", files, PATTERNS),
-        Artifact("dataset", "me/emo3d", script, (*PATTERNS, "emo3d.py"), "script"),
-        Artifact("space", "me/space", weights, PATTERNS),
+        Artifact("model", "me/model", tag, weights, PATTERNS),
+        Artifact("dataset", "me/emo3d", tag, files, PATTERNS),
+        Artifact("dataset", "me/emo3d", f"{tag}-script", script, (*PATTERNS, "emo3d.py"), "script"),
+        Artifact("space", "me/space", tag, weights, PATTERNS),
     ]
 
 
@@ -81,11 +83,12 @@ def attempt(version):
     """Publish; the message where it could not be done."""
     from huggingface_hub import HfApi
 
-    from publish import PublishError, bring, check_token
+    from publish import PublishError, check_token, find_changes, patiently, update
 
     try:
         check_token(HfApi(), "me")
-        bring(HfApi(), artifacts(version), f"v{version}")
+        for artifact, _ in list(find_changes(HfApi(), artifacts(version))):
+            patiently(artifact.repo, update, HfApi(), artifact)
     except PublishError as error:
         return str(error)
     return None
