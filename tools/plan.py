@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -38,8 +39,8 @@ class Artifact:
     kind: str  # model, dataset or space
     repo: str
     tag: str
-    files: Mapping[str, bytes | Path]  # path in the repository -> content, or the file that has it
-    patterns: Sequence[str]  # of our files; a file on the Hub that matches and is not among `files` goes
+    folder: Path  # with its files and no others
+    patterns: Sequence[str]  # of our files; a file on the Hub that matches and is not in the folder goes
     branch: str = "main"
 
     def owns(self, path: str) -> bool:
@@ -53,8 +54,7 @@ def plan(
     """Say what is to be where; a ValueError where a part is unknown, a FileNotFoundError where something is not there.
 
     Args:
-        tree: a copy of the repository, whose files are completed. A wheel in its `dist` goes with the Spaces; without
-            one, they take this version from a package index.
+        tree: a copy of the repository, to work in. A wheel in its `dist` goes with the Spaces.
         dataset: a folder that `emo3d build` wrote, for the dataset instead of the sample.
         models: folders of generators with a card, beside the quickstart's; a repository is called like its folder.
     """
@@ -63,12 +63,12 @@ def plan(
     if "models" in parts:
         for folder in (_quickstart(tree, "generator"), _quickstart(tree, "backbone"), *models):
             repo = f"{namespace}/{folder.resolve().name}"
-            yield Artifact("model", repo, tag, _read_files(folder, MODEL, namespace), MODEL)
+            yield Artifact("model", repo, tag, _gather(tree, folder, MODEL, namespace), MODEL)
     if "dataset" in parts:
         repo, home = f"{namespace}/emo3d", tree / "dataset_script"
         _keep_sample(home / CARD)
-        yield Artifact("dataset", repo, tag, _read_files(dataset or home, DATASET, namespace), DATASET)
-        script = _read_files(home, [SCRIPT], namespace)
+        yield Artifact("dataset", repo, tag, _gather(tree, dataset or home, DATASET, namespace), DATASET)
+        script = _gather(tree, home, [SCRIPT], namespace)
         yield Artifact("dataset", repo, f"{tag}-script", script, (*DATASET, SCRIPT), "script")
     for part, name, patterns in (("metric", "emo3d_score", METRIC), ("demo", "emo3d-demo", DEMO)):
         if part in parts:
@@ -80,21 +80,24 @@ def plan(
             _replace(home / "requirements.txt", r"(?m)^(emo3d\[.*\])$", rf"\1{source}")
             # The Gradio of this environment is the one that was tested.
             _replace(home / CARD, r"(?m)^sdk_version: .*$", f"sdk_version: {version('gradio')}")
-            yield Artifact("space", repo, tag, _read_files(home, patterns, namespace), patterns)
+            yield Artifact("space", repo, tag, _gather(tree, home, patterns, namespace), patterns)
 
 
-def _read_files(folder: Path, patterns: Sequence[str], namespace: str) -> dict[str, bytes | Path]:
-    """A folder's files; the card and the script with the namespace instead of its placeholder."""
-    files: dict[str, bytes | Path] = {}
+def _gather(tree: Path, folder: Path, patterns: Sequence[str], namespace: str) -> Path:
+    """A new folder with a folder's files; the card and the script with the namespace instead of its placeholder."""
+    gathered = Path(tempfile.mkdtemp(dir=tree))
     for pattern in patterns:
         paths = [path for path in folder.glob(pattern) if path.name[0] != "."]
         if pattern in ESSENTIAL and not paths:
             raise FileNotFoundError(f"expected {pattern} in {folder}, found none")
-        files |= {path.relative_to(folder).as_posix(): path for path in sorted(paths)}
-    for name in files.keys() & {CARD, SCRIPT}:
-        text = (folder / name).read_text(encoding="utf-8").replace("NAMESPACE", namespace)
-        files[name] = links_inside(text).encode()
-    return files
+        for path in paths:
+            copy = gathered / path.relative_to(folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if path.name in (CARD, SCRIPT):
+                copy.write_text(links_inside(path.read_text("utf-8").replace("NAMESPACE", namespace)), "utf-8")
+            else:
+                copy.symlink_to(path.resolve())
+    return gathered
 
 
 def _replace(path: Path, pattern: str, replacement: str) -> None:
@@ -111,11 +114,11 @@ def _quickstart(tree: Path, name: str) -> Path:
         from emo3d.generation import ExpressionConfig  # here, as it takes seconds
 
         _replace(folder / CARD, r'load_generator\("quickstart"\)', f'load_generator("NAMESPACE/{folder.name}")')
-        path = folder / "config.json"
-        packaged = json.loads(path.read_text())
+        config = folder / "config.json"
+        content = json.loads(config.read_text())
         ExpressionConfig.from_pretrained(folder).save_pretrained(folder)
         # What is packaged, whatever versions are installed here, and the names of the code.
-        path.write_text(json.dumps(json.loads(path.read_text()) | packaged, indent=2))
+        config.write_text(json.dumps(json.loads(config.read_text()) | content, indent=2))
     return folder
 
 

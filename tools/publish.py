@@ -20,7 +20,6 @@ from typing import Annotated, Any
 import typer
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.utils import HfHubHTTPError
-from huggingface_hub.utils.sha import git_hash
 
 import emo3d
 from plan import PARTS, Artifact, plan
@@ -43,10 +42,9 @@ class PublishError(Exception):
 def last_commit(root: Path, folder: Path) -> Path:
     """Put the files of a repository's last commit into a folder: nothing else that lies about can be published."""
     archive = folder / "commit.tar"
-    try:
-        subprocess.run(["git", "archive", "HEAD", "--output", archive], cwd=root, capture_output=True, check=True)
-    except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        raise PublishError(f"expected a clone of emo3d's repository in {root.resolve()}") from error
+    command = ["git", "archive", "HEAD", "--output", str(archive)]
+    if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode:
+        raise PublishError(f"expected a clone of emo3d's repository in {root.resolve()}")
     if subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=root, check=False).returncode:
         typer.echo("warning: what is not committed is not published", err=True)
     shutil.unpack_archive(archive, folder / "emo3d", filter="data")
@@ -63,43 +61,35 @@ def build_wheel(tree: Path) -> None:
 
 
 def find_changes(api: HfApi, artifacts: Iterable[Artifact], private: bool = False) -> Iterator[tuple[Artifact, str]]:
-    """Artifacts that the Hub lacks, in whole or in part, each with a text of what is to be done."""
+    """Artifacts that the Hub lacks, in whole or in part, each with a text of what is to be done.
+
+    Raises:
+        PublishError: a tag is on other content, or a repository is public and should not be.
+    """
     for artifact in artifacts:
-        branch, release, operations = patiently(artifact.repo, compare, api, artifact)
+        branch, changed, stale = patiently(artifact.repo, compare, api, artifact, artifact.branch)
+        release, *differences = patiently(artifact.repo, compare, api, artifact, artifact.tag)
+        name = f"{artifact.kind} {artifact.repo}, {artifact.branch}{'' if branch else ' (to be made)'}"
+        if release and any(differences):
+            problem = f"the tag {artifact.tag} of {artifact.repo} is on other content"
+            raise PublishError(f"{problem}: publish under another one (--revision)")
         if private and branch and not branch.private:
             raise PublishError(f"{artifact.repo} is public: make it private in its settings on the Hub first")
-        if operations or not release:
-            new, marks = "" if branch else " (to be made)", {CommitOperationAdd: "+", CommitOperationDelete: "-"}
-            lines = [f"{artifact.kind} {artifact.repo}, {artifact.branch}{new}: tag {artifact.tag}"]
-            lines += [f"  {marks[type(operation)]} {operation.path_in_repo}" for operation in operations]
-            yield artifact, "\n".join(lines)
+        if changed or stale or not release:
+            lines = [*(f"+ {path}" for path in changed), *(f"- {path}" for path in stale)]
+            yield artifact, "\n  ".join([f"{name}: tag {artifact.tag}", *lines])
 
 
-def compare(api: HfApi, artifact: Artifact) -> tuple[Any, Any, list[Any]]:
-    """What the Hub knows of the branch and the tag, None where there is none, and what is to be done on the branch."""
-    additions = [CommitOperationAdd(path, content) for path, content in artifact.files.items()]
-
-    def look_up(revision: str) -> tuple[Any, list[Any]]:
-        repo: dict[str, Any] = {"repo_id": artifact.repo, "repo_type": artifact.kind, "revision": revision}
-        info: Any = api.repo_info(**repo, files_metadata=True) if api.revision_exists(**repo) else None
-        files = {file.rfilename: file for file in info.siblings} if info else {}
-        stale = [CommitOperationDelete(path) for path in files if path not in artifact.files and artifact.owns(path)]
-        return info, [*(each for each in additions if not _is_same(each, files.get(each.path_in_repo))), *stale]
-
-    branch, operations = look_up(artifact.branch)
-    release, differences = look_up(artifact.tag)
-    if release and differences:
-        problem = f"the tag {artifact.tag} of {artifact.repo} is on other content"
-        raise PublishError(f"{problem}: publish under another one (--revision)")
-    return branch, release, operations
-
-
-def _is_same(addition: CommitOperationAdd, file: Any) -> bool:
-    """Whether the Hub's file has this content, by the digest that the Hub keeps."""
-    if file is None or file.lfs:
-        return file is not None and file.lfs["sha256"] == addition.upload_info.sha256.hex()
-    with addition.as_file() as content:
-        return file.blob_id == git_hash(content.read())
+def compare(api: HfApi, artifact: Artifact, revision: str) -> tuple[Any, list[str], list[str]]:
+    """What the Hub knows of a branch or tag, None where there is none; paths that it lacks, and ours that should go."""
+    repo: dict[str, Any] = {"repo_id": artifact.repo, "repo_type": artifact.kind}
+    if not api.revision_exists(**repo, revision=revision):
+        paths = [path for path in artifact.folder.rglob("*") if path.is_file()]
+        return None, sorted(path.relative_to(artifact.folder).as_posix() for path in paths), []
+    info = api.repo_info(**repo, revision=revision)
+    check = api.verify_repo_checksums(**repo, revision=info.sha, local_dir=artifact.folder)
+    changed = sorted([*check.extra_paths, *(mismatch["path"] for mismatch in check.mismatches)])
+    return info, changed, [path for path in check.missing_paths if artifact.owns(path)]
 
 
 def update(api: HfApi, artifact: Artifact, private: bool = False) -> None:
@@ -109,9 +99,11 @@ def update(api: HfApi, artifact: Artifact, private: bool = False) -> None:
     if artifact.branch != "main":  # from the first commit: none of main's files is in it
         first = api.list_repo_commits(**repo)[-1].commit_id
         api.create_branch(**repo, branch=artifact.branch, revision=first, exist_ok=True)
-    branch, _, operations = compare(api, artifact)
+    branch, changed, stale = compare(api, artifact, artifact.branch)
     head = branch and branch.sha
-    if operations:
+    operations: list[Any] = [CommitOperationAdd(path, artifact.folder / path) for path in changed]
+    operations += map(CommitOperationDelete, stale)
+    if operations:  # not `upload_folder`, which makes several commits of a large one
         commit = {**repo, "revision": artifact.branch, "parent_commit": head}
         head = api.create_commit(operations=operations, commit_message=f"emo3d {emo3d.__version__}", **commit).oid
     api.create_tag(**repo, tag=artifact.tag, revision=head, exist_ok=True)
@@ -135,8 +127,7 @@ def namespaces(account: Mapping[str, Any]) -> list[str]:
     if role == "fineGrained":
         scopes = [scope for scope in token["fineGrained"]["scoped"] if "repo.write" in scope["permissions"]]
         return [scope["entity"]["name"] for scope in scopes if scope["entity"]["type"] != "repo"]
-    member = ("admin", "write", "contributor")
-    orgs = [org["name"] for org in account.get("orgs", ()) if org.get("roleInOrg") in member]
+    orgs = [org["name"] for org in account.get("orgs", ()) if org.get("roleInOrg") in ("admin", "write", "contributor")]
     return [account["name"], *orgs] if role in ("write", "admin") else []
 
 
@@ -179,11 +170,9 @@ def publish(
             if not released and {"metric", "demo"} & set(parts):
                 build_wheel(tree)
                 if private:
-                    print(
-                        "warning: a private Space cannot fetch its wheel, only a release (--released)", file=sys.stderr
-                    )
+                    typer.echo("warning: a private Space cannot fetch its wheel, only a release (--released)", err=True)
             artifacts = plan(tree, namespace, revision, parts, dataset, model or ())
-            changes = list(find_changes(api, artifacts, private))
+            changes = list(find_changes(api, artifacts, private))  # all that may be wrong shows before a thing is done
             print("\n".join(text for _, text in changes) or f"{namespace}: everything is published already")
             if changes and not dry_run and (yes or typer.confirm("Do it?", abort=True)):
                 for artifact, _ in changes:
