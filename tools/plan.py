@@ -106,9 +106,8 @@ def _replace(path: Path, pattern: str, replacement: str) -> None:
 
 def _quickstart(tree: Path, name: str) -> Path:
     """A packaged model with its card; a generator with the code that loads it where this package is not installed."""
-    packaged = tree / "src" / "emo3d" / "assets" / f"quickstart-{name}"
-    folder = packaged.rename(tree / f"emo3d-quickstart-{name}")
-    for path in (tree / "model_cards").glob(f"{packaged.name}.*"):
+    folder = (tree / "src" / "emo3d" / "assets" / f"quickstart-{name}").rename(tree / f"emo3d-quickstart-{name}")
+    for path in tree.glob(f"model_cards/quickstart-{name}.*"):
         path.rename(folder / (CARD if path.suffix == ".md" else path.name))
     if name == "generator":
         from emo3d.generation import ExpressionConfig  # here, as it takes seconds

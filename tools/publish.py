@@ -61,11 +61,7 @@ def build_wheel(tree: Path) -> None:
 
 
 def find_changes(api: HfApi, artifacts: Iterable[Artifact], private: bool = False) -> Iterator[tuple[Artifact, str]]:
-    """Artifacts that the Hub lacks, in whole or in part, each with a text of what is to be done.
-
-    Raises:
-        PublishError: a tag is on other content, or a repository is public and should not be.
-    """
+    """Artifacts that the Hub lacks or has otherwise, each with a text; a `PublishError` where it may not be changed."""
     for artifact in artifacts:
         branch, changed, stale = patiently(artifact.repo, compare, api, artifact, artifact.branch)
         release, *differences = patiently(artifact.repo, compare, api, artifact, artifact.tag)
