@@ -1,6 +1,7 @@
 """Every test runs offline, in Hub caches of its own, in one thread; set before any library reads it."""
 
 import atexit
+import gc
 import json
 import os
 import shutil
@@ -23,7 +24,11 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     # OpenMP's threads wait for one another in loops that keep a processor busy; pytest-xdist shares the processors out.
     OMP_NUM_THREADS="1",
+    # Before what this process and its children import, see there.
+    PYTHONPATH=os.pathsep.join(filter(None, [str(Path(__file__).with_name("start")), os.environ.get("PYTHONPATH")])),
 )
+gc.set_threshold(100_000, 10, 10)
+atexit.register(gc.freeze)
 
 LONG_FILES = """
     apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus

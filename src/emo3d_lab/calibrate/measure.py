@@ -88,11 +88,11 @@ class Setup:
         """The instrument."""
         return FaceReader(self.model, quiet=self.quiet)
 
-    def face(self, sitting: Sitting) -> FaceRig:
-        """The GLB's rig, or anny with the sitting's identity."""
+    def face(self, sitting: Sitting | None = None) -> FaceRig:
+        """The GLB's rig, or anny with the sitting's identity, by default "adult"."""
         if self.rig is not None:
             return _read_glb(str(self.rig), Path(self.rig).stat().st_mtime_ns, self.names)
-        return FaceRig.from_anny(sitting.identity or "adult", cache=False)  # most are used once
+        return FaceRig.from_anny((sitting and sitting.identity) or "adult", cache=False)  # most are used once
 
 
 @lru_cache(maxsize=1)
