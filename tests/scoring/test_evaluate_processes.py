@@ -4,13 +4,12 @@ Each loads the metric, adds its share and calls `compute`; process 0 gets the re
 """
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import commands
 import emo3d
 from hanging import HANGS
 
@@ -34,7 +33,7 @@ for given in json.loads(sys.argv[1]):
     for one in given["singles"]:
         metric.add(prediction=one["prediction"], reference=one["reference"])
     results.append(metric.compute(**given["compute"]))
-print(json.dumps(results))
+open(sys.argv[2], "w").write(json.dumps(results))
 """
 
 
@@ -58,17 +57,20 @@ def case(tmp_path_factory):
     return {"expressions": expressions, "pictures": list(map(str, paths))}, [*references, references[0]]
 
 
-def start(given):
-    """Run one process for each list of metrics (load, batches, single rows, compute); what each printed."""
-    command = [sys.executable, "-c", PROCESS]
-    running = [subprocess.Popen([*command, json.dumps(one)], stdout=-1, stderr=-1, text=True) for one in given]
+def start(given, folder):
+    """Run one process for each list of metrics (load, batches, single rows, compute); what each returns."""
+    outputs, log = [folder / f"{process}.json" for process in range(len(given))], folder / "log"
+    running = [
+        commands.Started(PROCESS, json.dumps(metrics), output, out=log)
+        for metrics, output in zip(given, outputs, strict=True)
+    ]
     try:
-        outputs = [process.communicate(timeout=HANGS) for process in running]
+        codes = [process.wait(HANGS) for process in running]
     finally:
         for process in running:
             process.kill()
-    assert [process.returncode for process in running] == [0] * len(running), outputs[0][1][-2000:]
-    return [json.loads(out.splitlines()[-1]) for out, _ in outputs]
+    assert codes == [0] * len(running), log.read_text()[-2000:]
+    return [json.loads(output.read_text()) for output in outputs]
 
 
 def share(predictions, references, rows):
@@ -89,14 +91,14 @@ def compute(clip_folder):
 def results(case, compute, tmp_path_factory):
     """Kind -> what each of three processes returns, which score one kind after the other."""
     kinds, references = case
-    cache = str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.mktemp("processes")
 
     def given(process, kind):
         batches, singles = share(kinds[kind], references, DEALT[process])
-        load = {"num_process": 3, "process_id": process, "experiment_id": kind, "cache_dir": cache}
+        load = {"num_process": 3, "process_id": process, "experiment_id": kind, "cache_dir": str(folder / "cache")}
         return {"load": load, "compute": compute, "batches": batches, "singles": singles}
 
-    returned = start([[given(process, kind) for kind in kinds] for process in range(3)])
+    returned = start([[given(process, kind) for kind in kinds] for process in range(3)], folder)
     return dict(zip(kinds, zip(*returned, strict=True), strict=True))
 
 

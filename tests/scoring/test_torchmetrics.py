@@ -13,6 +13,7 @@ from torchmetrics import MetricCollection
 
 from emo3d.scoring import ScoreSettings, score
 from emo3d.scoring.torchmetrics import Emo3DMetric
+from forks import FORKS
 
 N = 14
 RNG = np.random.default_rng(0)
@@ -141,7 +142,7 @@ def _process(rank, folder):
 def processes(tmp_path_factory):
     """Folder of what two processes found for each of `SHARES`."""
     folder = tmp_path_factory.mktemp("processes")
-    torch.multiprocessing.spawn(_process, (str(folder),), nprocs=2)
+    torch.multiprocessing.start_processes(_process, (str(folder),), nprocs=2, start_method=FORKS.get_start_method())
     return folder
 
 
