@@ -57,6 +57,7 @@ validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
 
 def pytest_collection_modifyitems(items):
     """Long files first, so that at the end no process works alone on the last of them."""
+    gc.freeze()  # what was imported is no garbage, and need not be looked at by those who collect it
     places = {Path(__file__).parent / f"{name}.py": place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 

@@ -143,6 +143,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "h5py": ["convert", tmp_path / "weights.h5", tmp_path / "out"],
         "DracoPy": ["calibrate", tmp_path / "calibration", "--rig", draco],
         "scipy": audit,
+        "statsmodels": audit,
         "ray": ["build", RELEASE, tmp_path / "built", "--engine", "ray"],
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",

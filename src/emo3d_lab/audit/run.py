@@ -179,6 +179,7 @@ class _Subject:
 def _check_extra() -> None:
     try:
         import scipy  # noqa: F401
+        import statsmodels  # noqa: F401
     except ImportError as error:
         raise OSError(f'an audit needs an extra ({error}): install it with `pip install "emo3d[audit]"`') from error
 

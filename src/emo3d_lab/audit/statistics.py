@@ -1,4 +1,4 @@
-"""Means, gaps and their corrected p-values, with the score's own bootstrap, SciPy's tests, and Holm's correction.
+"""Means, gaps and their corrected p-values, with the score's own bootstrap, SciPy's tests and statsmodels' correction.
 
 Tests are t-tests: with the 30 rows and more that claims are made of, means are close to normal. Other rows are
 compared by Welch's, since a slice and the rest differ in size and in spread, which a permutation test would take for a
@@ -85,21 +85,15 @@ class Bootstrap:
 
 def holm(items: Sequence[T], name: str = "gap") -> tuple[T, ...]:
     """Correct the p-values of the gaps that items have under a name after Holm, as one family."""
+    from statsmodels.stats.multitest import multipletests
+
     gaps = [getattr(item, name) for item in items]
     raw = [gap.p_value for gap in gaps if gap and gap.p_value is not None]
-    p_values = iter(_holm(np.array(raw, float)).tolist())
+    p_values = iter(multipletests(raw, method="holm")[1].tolist() if raw else ())
     return tuple(
         replace(item, **{name: replace(gap, p_value=next(p_values))}) if gap and gap.p_value is not None else item
         for item, gap in zip(items, gaps, strict=True)
     )
-
-
-def _holm(raw: np.ndarray) -> np.ndarray:
-    """Holm, "A simple sequentially rejective multiple test procedure" (1979): p-values (M,) corrected as one family."""
-    order = np.argsort(raw, kind="stable")
-    corrected = np.empty(len(raw))
-    corrected[order] = np.minimum(np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1)), 1.0)
-    return corrected
 
 
 def variance_shares(values: np.ndarray) -> Shares:

@@ -253,7 +253,7 @@ def test_bad_input_is_one_sentence(tmp_path, few):
 
 
 def test_without_the_extra_it_says_how_to_get_it(few, monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
     with pytest.raises(OSError, match=re.escape('pip install "emo3d[audit]"')):
         audit(few, settings=QUICK)
 
