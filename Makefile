@@ -12,7 +12,7 @@ test: .venv/installed environments
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/rendering.py

@@ -1,4 +1,4 @@
-"""The command `emo3d` in a process of its own for each call, without the imports, which take longer than most commands.
+"""Commands and scripts in a process of their own each, without the imports, which take longer than most of them.
 
 Where the start itself is tested, what is installed, or a variable that libraries read when they are imported, a new
 interpreter runs instead.
@@ -14,27 +14,49 @@ from pathlib import Path
 from forks import FORKS
 from hanging import HANGS
 
+EMO3D = "from emo3d.cli import main; main()"
+
 
 def run(*arguments):
     """Like `subprocess.run(["emo3d", *arguments], capture_output=True, text=True)`."""
-    arguments = ["emo3d", *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = FORKS.Process(target=_main, args=(arguments, os.getcwd(), out, err))
-        process.start()
-        if not wait([process.sentinel], HANGS):
+        process = Started(EMO3D, *arguments, out=out, err=err)
+        if process.wait(HANGS) is None:
             process.kill()
-        process.join()
-        return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), err.read_text())
+        return subprocess.CompletedProcess(arguments, process.wait(), out.read_text(), err.read_text())
 
 
-def _main(arguments, folder, out, err):
-    for number, path in ((1, out), (2, err)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+class Started:
+    """Like `subprocess.Popen([sys.executable, "-c", code, *arguments])`, with the paths of two files, or of one."""
+
+    def __init__(self, code, *arguments, out, err=None):
+        arguments = ["emo3d" if code == EMO3D else "-c", *map(str, arguments)]
+        Path(out).touch()
+        where = os.getcwd(), dict(os.environ), str(out), str(err or out)
+        self._process = FORKS.Process(target=_main, args=(code, arguments, *where))
+        self._process.start()
+
+    def poll(self):
+        return self._process.exitcode
+
+    def wait(self, timeout=None):
+        """Its exit code, None when it runs on."""
+        if wait([self._process.sentinel], timeout):
+            self._process.join()
+        return self._process.exitcode
+
+    def kill(self):
+        self._process.kill()
+
+
+def _main(code, arguments, folder, environment, *outputs):
+    for number, path in enumerate(outputs, 1):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
         os.close(file)
     os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
     sys.argv = arguments
-    from emo3d.cli import main
-
-    main()
+    exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})

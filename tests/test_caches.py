@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,15 +29,17 @@ USE = """
 import io, json, os, sys
 from contextlib import redirect_stderr, redirect_stdout
 
-import datasets, transformers.models.bert.modeling_bert, transformers.models.clip.modeling_clip
+import datasets, pandas, transformers.models.bert.modeling_bert, transformers.models.clip.modeling_clip
+import transformers.pipelines
 import emo3d.generation, emo3d.scoring, emo3d_lab.cli.score
 from emo3d.cli import main
-from emo3d.face import heads, identities
+from emo3d.face import heads, identities, raster
 from emo3d_lab.heads import own
 
 own.make_head = lambda identity: heads.packed_heads().bald(identities.IDENTITIES["adult"])  # without anny's gigabyte
 os.chdir(os.environ["WORK"])
-for use in json.load(sys.stdin):
+for line in sys.stdin:
+    use = json.loads(line)
     if os.fork():
         os.wait()
         continue
@@ -93,7 +96,7 @@ def _references():
     return pa.table({"description": [f"a sad man {row}" for row in range(ROWS)], "intensities": intensities})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def work(hub):
     """A folder for results that every user may reach and write to."""
     folder = Path(tempfile.mkdtemp(prefix="emo3d-caches-"))
@@ -108,14 +111,51 @@ def work(hub):
     shutil.rmtree(folder)
 
 
-def outcomes(hub, home, work, uses, *, user=()):
-    environment = hub.environment(home) | {"WORK": str(work), "HOME": str(work), "HF_HUB_ETAG_TIMEOUT": "5"}
-    command = [*user, sys.executable, "-c", USE]
-    given = json.dumps([*uses.values()])
-    done = subprocess.run(command, input=given, env=environment, capture_output=True, text=True, timeout=HANGS)
-    lines = [line.partition(" ")[2] for line in done.stdout.splitlines() if line.startswith("OUTCOME ")]
-    assert len(lines) == len(uses), done.stdout[-2000:] + done.stderr[-4000:]
-    return dict(zip(uses, map(json.loads, lines), strict=True))
+class Machine:
+    """A process that has imported all and used nothing; each use is a child of it.
+
+    Libraries read HF_HOME when they are imported: `home` is a link, to the folder or disk of a test.
+    """
+
+    def __init__(self, hub, work, *user):
+        self.home, log = work / "home", work / "log"
+        environment = hub.environment(self.home) | {"WORK": str(work), "HOME": str(work), "HF_HUB_ETAG_TIMEOUT": "5"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._log = log.open("w+")
+        command = [*user, sys.executable, "-c", USE]
+        self._process = subprocess.Popen(command, env=environment, stderr=self._log, **pipes)
+
+    def set_home(self, folder):
+        self.home.unlink(missing_ok=True)
+        self.home.symlink_to(folder)
+
+    def outcomes(self, uses):
+        return {name: self._outcome(use) for name, use in uses.items()}
+
+    def _outcome(self, use):
+        print(json.dumps(use), file=self._process.stdin, flush=True)
+        watch = threading.Timer(HANGS, self._process.kill)
+        watch.start()
+        for line in self._process.stdout:
+            if line.startswith("OUTCOME "):
+                watch.cancel()
+                return json.loads(line.partition(" ")[2])
+        self._log.seek(0)
+        raise AssertionError(f"the process ended: {self._log.read()[-4000:]}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait(HANGS)
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def machine(hub, work):
+    with Machine(hub, work) as machine:
+        yield machine
 
 
 def check_refused(found, home, reason):
@@ -140,15 +180,15 @@ def check_kept_nowhere(found):
         assert "HF_HOME" in said, (name, said)
 
 
-def check_next_run(hub, home, work, user=()):
-    for name, (outcome, said) in outcomes(hub, home, work, USES | KEPT, user=user).items():
+def check_next_run(machine):
+    for name, (outcome, said) in machine.outcomes(USES | KEPT).items():
         assert outcome == "done", (name, outcome, said)
         assert "HF_HOME" not in said
 
 
 def test_a_cache_that_this_user_may_not_write(hub, work):
-    home = work / "home"
-    home.mkdir()
+    folder = work / "another-users"
+    folder.mkdir()
     user = ()
     if os.geteuid() == 0:
         if not shutil.which("setpriv"):
@@ -156,20 +196,23 @@ def test_a_cache_that_this_user_may_not_write(hub, work):
         user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
         if subprocess.run([*user, sys.executable, "-c", "import emo3d"], capture_output=True).returncode:
             pytest.skip("another user cannot read this package")
-    home.chmod(0o555)
-    found = outcomes(hub, home, work, USES | KEPT, user=user)
-    assert check_refused(found, home, "Permission denied") == [*USES]
-    check_kept_nowhere(found)
-    home.chmod(0o777)
-    check_next_run(hub, home, work, user)
+    folder.chmod(0o555)
+    with Machine(hub, work, *user) as machine:
+        machine.set_home(folder)
+        found = machine.outcomes(USES | KEPT)
+        assert check_refused(found, machine.home, "Permission denied") == [*USES]
+        check_kept_nowhere(found)
+        folder.chmod(0o777)
+        check_next_run(machine)
 
 
 @pytest.mark.parametrize("kilobytes", [12, 48])
-def test_a_cache_on_a_full_disk(hub, work, small_disk, kilobytes):
-    home = small_disk(kilobytes)
-    found = outcomes(hub, home, work, USES | KEPT)
-    refused = check_refused(found, home, "No space left on device")
+def test_a_cache_on_a_full_disk(machine, small_disk, kilobytes):
+    disk = small_disk(kilobytes)
+    machine.set_home(disk)
+    found = machine.outcomes(USES | KEPT)
+    refused = check_refused(found, machine.home, "No space left on device")
     assert set(refused) == set(USES) if kilobytes == 12 else "backbone" in refused
     check_kept_nowhere(found)
-    subprocess.run(["mount", "-o", "remount,size=60m", home], check=True)
-    check_next_run(hub, home, work)
+    subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
+    check_next_run(machine)

@@ -23,7 +23,8 @@ import importlib, io, json, os, pkgutil, sys
 from contextlib import redirect_stderr
 from importlib.machinery import PathFinder
 
-import datasets, numba, torch  # before the fork: they take most of the time, and mind no extra
+# Before the fork: they take most of the time, and mind no extra.
+import datasets, numba, torch, torch.distributed.tensor, torch.export, typer, rich, huggingface_hub, sympy
 
 class Finder(PathFinder):
     @classmethod

@@ -4,51 +4,44 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
 
-from huggingface_hub import DatasetCard, DatasetCardData
+from huggingface_hub import DatasetCard
+from huggingface_hub.constants import ENDPOINT
 
 import emo3d
 from emo3d_lab.building.card import links_inside
 
-Content = bytes | Path
 PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they are published
 
 # Files of each artifact. Whatever else lies in a folder stays at home.
-CARD = "README.md"
-DATASET = (CARD, "build_report.json", "faces.jpg", "data/*/*.parquet")
-SCRIPT = "emo3d.py"
+CARD, SCRIPT = "README.md", "emo3d.py"
+DATASET = (CARD, "data/*/*.parquet", "build_report.json", "faces.jpg")
 DEMO = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*DEMO, "emo3d_score.py")
 MODEL = (
     *(CARD, "*.jpg", "config.json", "recipe.yaml", "emo3d_*.py", "model*.safetensors", "model.safetensors.index.json"),
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt"),
-    *("sentencepiece.bpe.model", "spiece.model", "preprocessor_config.json", "processor_config.json"),
+    *("tokenizer*.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model"),
+    *("spiece.model", "preprocessor_config.json", "processor_config.json"),
 )
+ESSENTIAL = {CARD, SCRIPT, "data/*/*.parquet", "app.py", "requirements.txt", "config.json", "model*.safetensors"}
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a branch of a repository is to hold.
+    """What a branch of a repository is to hold."""
 
-    Attributes:
-        kind: of repository.
-        repo: its id.
-        files: path in the repository -> content, or the file that has it.
-        patterns: of our files; a file on the Hub that matches and is not among `files` goes.
-        branch: of the repository.
-    """
-
-    kind: Literal["model", "dataset", "space"]
+    kind: str  # model, dataset or space
     repo: str
-    files: Mapping[str, Content] = field(repr=False)
-    patterns: Sequence[str] = field(repr=False)
+    tag: str
+    folder: Path  # with its files and no others
+    patterns: Sequence[str]  # of our files; a file on the Hub that matches and is not in the folder goes
     branch: str = "main"
 
     def owns(self, path: str) -> bool:
@@ -57,114 +50,86 @@ class Artifact:
 
 
 def plan(
-    root: Path,
-    namespace: str,
-    *,
-    endpoint: str,
-    only: Sequence[str] = PARTS,
-    dataset: Path | None = None,
-    models: Sequence[Path] = (),
-    wheel: Path | None = None,
-) -> list[Artifact]:
-    """Say what is to be where.
+    tree: Path, namespace: str, tag: str, parts: Sequence[str], dataset: Path | None, models: Sequence[Path]
+) -> Iterator[Artifact]:
+    """Say what is to be where; a ValueError where a part is unknown, a FileNotFoundError where something is not there.
 
     Args:
-        root: the repository.
-        endpoint: address of the Hub.
+        tree: a copy of the repository, to work in. A wheel in its `dist` goes with the Spaces.
         dataset: a folder that `emo3d build` wrote, for the dataset instead of the sample.
         models: folders of generators with a card, beside the quickstart's; a repository is called like its folder.
-        wheel: to go with the Spaces; None where this version is on a package index.
-
-    Raises:
-        ValueError: an unknown part.
-        FileNotFoundError: something to be published is not there.
     """
-    if unknown := set(only) - set(PARTS):
+    if unknown := set(parts) - set(PARTS):
         raise ValueError(f"expected {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    artifacts: list[Artifact] = []
-    if "models" in only:
-        artifacts += [_quickstart(root, name, namespace) for name in ("generator", "backbone")]
-        for folder in models:
-            files = _read_files(folder, MODEL, namespace, essential=(CARD, "config.json", "model*.safetensors"))
-            artifacts.append(Artifact("model", f"{namespace}/{folder.resolve().name}", files, MODEL))
-    if "dataset" in only:
-        repo, home = f"{namespace}/emo3d", root / "dataset_script"
-        files = _read_files(dataset or home, DATASET, namespace, essential=(CARD, "data/*/*.parquet"))
-        if dataset is None:
-            files[CARD] = _sample_card(_text(files[CARD]))
-        script = _read_files(home, [SCRIPT], namespace, essential=[SCRIPT])
-        artifacts.append(Artifact("dataset", repo, files, DATASET))
-        artifacts.append(Artifact("dataset", repo, script, (*DATASET, SCRIPT), "script"))
+    if "models" in parts:
+        for folder in (_quickstart(tree, "generator"), _quickstart(tree, "backbone"), *models):
+            repo = f"{namespace}/{folder.resolve().name}"
+            yield Artifact("model", repo, tag, _gather(tree, folder, MODEL, namespace), MODEL)
+    if "dataset" in parts:
+        repo, home = f"{namespace}/emo3d", tree / "dataset_script"
+        _keep_sample(home / CARD)
+        yield Artifact("dataset", repo, tag, _gather(tree, dataset or home, DATASET, namespace), DATASET)
+        script = _gather(tree, home, [SCRIPT], namespace)
+        yield Artifact("dataset", repo, f"{tag}-script", script, (*DATASET, SCRIPT), "script")
     for part, name, patterns in (("metric", "emo3d_score", METRIC), ("demo", "emo3d-demo", DEMO)):
-        if part in only:
-            files = _read_files(root / f"{part}_space", patterns, namespace, essential=patterns[:3])
-            address = f"{endpoint}/spaces/{namespace}/{name}/resolve/main"
-            files["requirements.txt"] = _requirements(_text(files["requirements.txt"]), address, wheel)
+        if part in parts:
+            repo, home, source = f"{namespace}/{name}", tree / f"{part}_space", f"=={emo3d.__version__}"
+            for wheel in tree.glob("dist/*.whl"):  # by its address: requirements are read before other files are there
+                digest = sha256(wheel.read_bytes()).hexdigest()
+                source = f" @ {ENDPOINT}/spaces/{repo}/resolve/main/{wheel.name}#sha256={digest}"
+                shutil.copy(wheel, home)
+            _replace(home / "requirements.txt", r"(?m)^(emo3d\[.*\])$", rf"\1{source}")
             # The Gradio of this environment is the one that was tested.
-            card = re.sub(r"(?m)^sdk_version: .*$", f"sdk_version: {version('gradio')}", _text(files[CARD]))
-            files |= {CARD: card.encode()} | ({wheel.name: wheel} if wheel else {})
-            artifacts.append(Artifact("space", f"{namespace}/{name}", files, patterns))
-    return artifacts
+            _replace(home / CARD, r"(?m)^sdk_version: .*$", f"sdk_version: {version('gradio')}")
+            yield Artifact("space", repo, tag, _gather(tree, home, patterns, namespace), patterns)
 
 
-def _read_files(folder: Path, patterns: Sequence[str], namespace: str, essential: Sequence[str]) -> dict[str, Content]:
-    """A folder's files; the card and the script with the namespace instead of its placeholder."""
-    for pattern in essential:
-        if not any(folder.glob(pattern)):
+def _gather(tree: Path, folder: Path, patterns: Sequence[str], namespace: str) -> Path:
+    """A new folder with a folder's files; the card and the script with the namespace instead of its placeholder."""
+    gathered = Path(tempfile.mkdtemp(dir=tree))
+    for pattern in patterns:
+        paths = [path for path in folder.glob(pattern) if path.name[0] != "."]
+        if pattern in ESSENTIAL and not paths:
             raise FileNotFoundError(f"expected {pattern} in {folder}, found none")
-    paths = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.name[0] != ".")
-    files: dict[str, Content] = {path.relative_to(folder).as_posix(): path for path in paths}
-    return files | {name: _with_namespace(folder / name, namespace) for name in files.keys() & {CARD, SCRIPT}}
+        for path in paths:
+            copy = gathered / path.relative_to(folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if path.name in (CARD, SCRIPT):
+                copy.write_text(links_inside(path.read_text("utf-8").replace("NAMESPACE", namespace)), "utf-8")
+            else:
+                copy.symlink_to(path.resolve())
+    return gathered
 
 
-def _with_namespace(path: Path, namespace: str) -> bytes:
-    return links_inside(path.read_text(encoding="utf-8").replace("NAMESPACE", namespace)).encode()
+def _replace(path: Path, pattern: str, replacement: str) -> None:
+    path.write_text(re.sub(pattern, replacement, path.read_text("utf-8")), "utf-8")
 
 
-def _text(content: Content) -> str:
-    return (content if isinstance(content, bytes) else content.read_bytes()).decode()
-
-
-def _quickstart(root: Path, name: str, namespace: str) -> Artifact:
+def _quickstart(tree: Path, name: str) -> Path:
     """A packaged model with its card; a generator with the code that loads it where this package is not installed."""
-    cards, repo = root / "model_cards", f"{namespace}/emo3d-quickstart-{name}"
-    folder = root / "src" / "emo3d" / "assets" / f"quickstart-{name}"
-    files = _read_files(folder, MODEL, namespace, essential=["model.safetensors"])
-    files |= {path.name: path for path in cards.glob(f"{folder.name}.jpg")}
-    files[CARD] = _with_namespace(cards / f"{folder.name}.md", namespace)
+    folder = (tree / "src" / "emo3d" / "assets" / f"quickstart-{name}").rename(tree / f"emo3d-quickstart-{name}")
+    for path in tree.glob(f"model_cards/quickstart-{name}.*"):
+        path.rename(folder / (CARD if path.suffix == ".md" else path.name))
     if name == "generator":
         from emo3d.generation import ExpressionConfig  # here, as it takes seconds
 
-        card = _text(files[CARD]).replace('load_generator("quickstart")', f'load_generator("{repo}")')
-        with tempfile.TemporaryDirectory() as code:
-            ExpressionConfig.from_pretrained(folder).save_pretrained(code)
-            files |= {path.name: path.read_bytes() for path in Path(code).iterdir()}
-        config = json.loads(_text(files["config.json"]))
-        links = {key: config[key] for key in ("auto_map", "custom_pipelines")}
-        config = json.loads((folder / "config.json").read_text()) | links
-        files |= {CARD: card.encode(), "config.json": f"{json.dumps(config, indent=2)}\n".encode()}
-    return Artifact("model", repo, files, MODEL)
+        _replace(folder / CARD, r'load_generator\("quickstart"\)', f'load_generator("NAMESPACE/{folder.name}")')
+        config = folder / "config.json"
+        content = json.loads(config.read_text())
+        ExpressionConfig.from_pretrained(folder).save_pretrained(folder)
+        # What is packaged, whatever versions are installed here, and the names of the code.
+        config.write_text(json.dumps(json.loads(config.read_text()) | content, indent=2))
+    return folder
 
 
-def _sample_card(text: str) -> bytes:
-    """The dataset's card where only the synthetic sample is published: no configs that are not there."""
-    card = DatasetCard(text)
-    header: dict[str, Any] = card.data.to_dict() | {"size_categories": ["n<1K"]}
+def _keep_sample(path: Path) -> None:
+    """Have the dataset's card speak of the synthetic sample only: no configs that are not there."""
+    card = DatasetCard.load(path)
+    card.data.size_categories = ["n<1K"]
     for key in ("configs", "dataset_info"):
-        header[key] = [entry for entry in header[key] if entry["config_name"] == "sample"]
+        setattr(card.data, key, [entry for entry in card.data.get(key) if entry["config_name"] == "sample"])
+    card.save(path)
     notice = "This copy holds the config `sample` only: 500 synthetic rows. For the others, [build it](#building).\n\n"
-    body = re.sub(r"A copy that was not built yet.*?\n\n", notice, card.text, count=1, flags=re.DOTALL)
-    body = body.replace('emo3d", split="train")', 'emo3d", "sample", split="train")')
-    body = body.replace('train[0]["descriptions"]', 'train[0]["description"]')
-    return f"---\n{DatasetCardData(**header).to_yaml()}\n---\n{body}".encode()
-
-
-def _requirements(text: str, address: str, wheel: Path | None) -> bytes:
-    """Requirements of a Space with this very version of the package.
-
-    A Space reads its requirements before its other files are there, so a wheel is named by its address, not its path.
-    """
-    source = f"=={emo3d.__version__}"
-    if wheel is not None:
-        source = f" @ {address}/{wheel.name}#sha256={sha256(wheel.read_bytes()).hexdigest()}"
-    return re.sub(r"(?m)^(emo3d\[.*\])$", lambda match: match[1] + source, text).encode()
+    _replace(path, r"(?s)A copy that was not built yet.*?\n\n", notice)
+    _replace(path, 'emo3d", split="train"', 'emo3d", "sample", split="train"')
+    _replace(path, r'train\[0\]\["descriptions"\]', 'train[0]["description"]')

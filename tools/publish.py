@@ -6,238 +6,142 @@ loads half of an artifact. Run again, it does only what is missing.
 
 from __future__ import annotations
 
-import io
-import logging
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.utils import (
-    HfHubHTTPError,
-    LocalTokenNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.utils.sha import git_hash
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub.utils import HfHubHTTPError
 
 import emo3d
 from plan import PARTS, Artifact, plan
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-Operation = CommitOperationAdd | CommitOperationDelete
-Result = TypeVar("Result")
 
 WAITS = (0.5, 1, 2, 4, 8)  # seconds before each further attempt
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
-
 # The HTTP library, and so what a lost connection raises, is another from version to version of huggingface_hub, which
 # makes a RuntimeError of a failed upload, and reads an error page as JSON where a card is checked.
-TROUBLE: tuple[Any, ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError, JSONDecodeError)
-TRANSIENT = {408, 412, 429, 500, 502, 503, 504}  # 412: somebody else has committed in between
+TROUBLE: tuple[Any, ...] = (HfHubHTTPError.__bases__[0], ConnectionError, RuntimeError, JSONDecodeError)
+# None: no answer; 404: what was just made is not there yet; 412: somebody else has committed in between.
+TRANSIENT = {None, 404, 408, 412, 429, 500, 502, 503, 504}
 
 
 class PublishError(Exception):
-    """The Hub cannot be reached or refuses; what to do is in the message."""
+    """It cannot be published; what to do is in the message."""
 
 
-@contextmanager
-def last_commit(root: Path) -> Iterator[Path]:
-    """A temporary folder with the files of a repository's last commit: nothing else in its folder can be published."""
-
-    def git(*arguments: str) -> bytes:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True).stdout
-
-    try:
-        archive, changes = git("archive", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
-    except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        raise FileNotFoundError(f"expected a clone of emo3d's repository in {root.resolve()}") from error
-    if changes:
-        logging.warning("what is not committed is not published")
-    with tempfile.TemporaryDirectory(prefix="emo3d-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-        yield Path(folder)
+def last_commit(root: Path, folder: Path) -> Path:
+    """Put the files of a repository's last commit into a folder: nothing else that lies about can be published."""
+    archive = folder / "commit.tar"
+    command = ["git", "archive", "HEAD", "--output", str(archive)]
+    if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode:
+        raise PublishError(f"expected a clone of emo3d's repository in {root.resolve()}")
+    if subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=root, check=False).returncode:
+        typer.echo("warning: what is not committed is not published", err=True)
+    shutil.unpack_archive(archive, folder / "emo3d", filter="data")
+    return folder / "emo3d"
 
 
-def build_wheel(tree: Path) -> Path:
+def build_wheel(tree: Path) -> None:
     """Build a wheel of a repository's files, the same bytes from the same files, into their folder `dist`."""
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(tree)]
     environment = os.environ | {"SOURCE_DATE_EPOCH": "315532800"}  # 1980, where ZIP begins
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if process.returncode:
-        reason = (process.stderr or process.stdout).strip().rpartition("\n")[2]
-        raise ValueError(f'the wheel could not be built ({reason}): pip install build "setuptools>=77"')
-    return next((tree / "dist").glob("*.whl"))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PublishError(f'the wheel could not be built: pip install build "setuptools>=77"\n{done.stderr}')
 
 
-@dataclass(frozen=True)
-class Change:
-    """How a branch on the Hub differs from its artifact.
-
-    Attributes:
-        tag: of the branch; that of a branch but main has its name at the end.
-        operations: of the commit that makes the branch what it should be; deletions are last.
-        head: last commit of the branch, None where there is no such branch.
-        private: whether the repository is, None where there is no such branch.
-    """
-
-    artifact: Artifact
-    tag: str
-    operations: list[Operation]
-    head: str | None
-    private: bool | None
-    is_tagged: bool
-
-    def __str__(self) -> str:
-        additions = [operation for operation in self.operations if isinstance(operation, CommitOperationAdd)]
-        size = sum(addition.upload_info.size for addition in additions) / 1e6
-        branch = f"{self.artifact.branch}{'' if self.head else ' (to be made)'}"
-        lines = [f"{self.artifact.kind} {self.artifact.repo}, {branch}: {size:.1f} MB, tag {self.tag}"]
-        lines += [f"  + {addition.path_in_repo}" for addition in additions]
-        lines += [f"  - {deletion.path_in_repo}" for deletion in self.operations[len(additions) :]]
-        return "\n".join(lines)
+def find_changes(api: HfApi, artifacts: Iterable[Artifact], private: bool = False) -> Iterator[tuple[Artifact, str]]:
+    """Artifacts that the Hub lacks or has otherwise, each with a text; a `PublishError` where it may not be changed."""
+    for artifact in artifacts:
+        branch, changed, stale = patiently(artifact.repo, compare, api, artifact, artifact.branch)
+        release, *differences = patiently(artifact.repo, compare, api, artifact, artifact.tag)
+        name = f"{artifact.kind} {artifact.repo}, {artifact.branch}{'' if branch else ' (to be made)'}"
+        if release and any(differences):
+            problem = f"the tag {artifact.tag} of {artifact.repo} is on other content"
+            raise PublishError(f"{problem}: publish under another one (--revision)")
+        if private and branch and not branch.private:
+            raise PublishError(f"{artifact.repo} is public: make it private in its settings on the Hub first")
+        if changed or stale or not release:
+            lines = [*(f"+ {path}" for path in changed), *(f"- {path}" for path in stale)]
+            yield artifact, "\n  ".join([f"{name}: tag {artifact.tag}", *lines])
 
 
-def compare(api: HfApi, artifact: Artifact, tag: str) -> Change:
-    """Say how the Hub differs from what is planned; raises a `PublishError` where the tag is on other content."""
-    tag = tag if artifact.branch == "main" else f"{tag}-{artifact.branch}"
-    additions = [CommitOperationAdd(path, content) for path, content in artifact.files.items()]
-    branch, release = (_look_up(api, artifact, revision) for revision in (artifact.branch, tag))
-    if release and _operations(artifact, additions, release):
-        raise PublishError(
-            f"the tag {tag} of {artifact.repo} is on other content: publish under another one (--revision)"
-        )
-    operations = _operations(artifact, additions, branch)
-    return Change(artifact, tag, operations, branch and branch.sha, branch and branch.private, bool(release))
+def compare(api: HfApi, artifact: Artifact, revision: str) -> tuple[Any, list[str], list[str]]:
+    """What the Hub knows of a branch or tag, None where there is none; paths that it lacks, and ours that should go."""
+    repo: dict[str, Any] = {"repo_id": artifact.repo, "repo_type": artifact.kind}
+    if not api.revision_exists(**repo, revision=revision):
+        paths = [path for path in artifact.folder.rglob("*") if path.is_file()]
+        return None, sorted(path.relative_to(artifact.folder).as_posix() for path in paths), []
+    info = api.repo_info(**repo, revision=revision)
+    check = api.verify_repo_checksums(**repo, revision=info.sha, local_dir=artifact.folder)
+    changed = sorted([*check.extra_paths, *(mismatch["path"] for mismatch in check.mismatches)])
+    return info, changed, [path for path in check.missing_paths if artifact.owns(path)]
 
 
-def _look_up(api: HfApi, artifact: Artifact, revision: str) -> Any:
-    """What the Hub knows of a branch or tag and its files, or None where there is no such thing."""
-    try:
-        return api.repo_info(artifact.repo, repo_type=artifact.kind, revision=revision, files_metadata=True)
-    except (RepositoryNotFoundError, RevisionNotFoundError):
-        return None
-
-
-def _operations(artifact: Artifact, additions: Sequence[CommitOperationAdd], branch: Any) -> list[Operation]:
-    files = {file.rfilename: file for file in branch.siblings} if branch else {}
-    stale = [path for path in files if path not in artifact.files and artifact.owns(path)]
-    changes = [addition for addition in additions if not _is_same(addition, files.get(addition.path_in_repo))]
-    return [*changes, *map(CommitOperationDelete, stale)]
-
-
-def _is_same(addition: CommitOperationAdd, file: Any) -> bool:
-    """Whether the Hub's file has this content, by the digest that the Hub keeps."""
-    if file is None or file.lfs:
-        return file is not None and file.lfs["sha256"] == addition.upload_info.sha256.hex()
-    with addition.as_file() as content:
-        return file.blob_id == git_hash(content.read())
-
-
-def bring(
-    api: HfApi,
-    artifacts: Sequence[Artifact],
-    tag: str,
-    *,
-    private: bool = False,
-    confirm: Callable[[list[Change]], bool] = lambda changes: True,
-) -> None:
-    """Bring the Hub to what is planned, if `confirm` likes the changes.
-
-    Raises:
-        PublishError: the Hub cannot be reached or refuses, or the tag is on other content.
-        ValueError: a public repository where private ones are asked for.
-    """
-    changes = [_patiently(artifact.repo, partial(compare, api, artifact, tag)) for artifact in artifacts]
-    if private and (public := {change.artifact.repo for change in changes if change.private is False}):
-        raise ValueError(f"{', '.join(sorted(public))} is public: make it private in its settings on the Hub first")
-    changes = [change for change in changes if change.operations or not change.is_tagged]
-    if confirm(changes):
-        for change in changes:
-            _patiently(change.artifact.repo, partial(_update, api, change.artifact, tag, private))
-
-
-def _update(api: HfApi, artifact: Artifact, tag: str, private: bool) -> None:
+def update(api: HfApi, artifact: Artifact, private: bool = False) -> None:
     """Make a branch what it should be. May be repeated: an attempt whose answer was lost may have done a part."""
     repo: dict[str, Any] = {"repo_id": artifact.repo, "repo_type": artifact.kind}
-    change = compare(api, artifact, tag)
-    if change.head is None:
-        sdk = "gradio" if artifact.kind == "space" else None
-        api.create_repo(**repo, private=private, exist_ok=True, space_sdk=sdk)
-        if artifact.branch != "main":  # from the first commit: none of main's files is in it
-            first = api.list_repo_commits(**repo)[-1].commit_id
-            api.create_branch(**repo, branch=artifact.branch, revision=first, exist_ok=True)
-        change = compare(api, artifact, tag)
-    if change.head is None:
-        raise ConnectionError(f"{artifact.repo} was made, and is not there yet")
-    repo |= {"revision": change.head}
-    if change.operations:
-        commit = {**repo, "revision": artifact.branch, "parent_commit": change.head}
-        message = f"emo3d {emo3d.__version__}"
-        repo |= {"revision": api.create_commit(operations=change.operations, commit_message=message, **commit).oid}
-    api.create_tag(**repo, tag=change.tag, exist_ok=True)
+    api.create_repo(**repo, private=private, exist_ok=True, space_sdk="gradio" if artifact.kind == "space" else None)
+    if artifact.branch != "main":  # from the first commit: none of main's files is in it
+        first = api.list_repo_commits(**repo)[-1].commit_id
+        api.create_branch(**repo, branch=artifact.branch, revision=first, exist_ok=True)
+    branch, changed, stale = compare(api, artifact, artifact.branch)
+    head = branch and branch.sha
+    operations: list[Any] = [CommitOperationAdd(path, artifact.folder / path) for path in changed]
+    operations += map(CommitOperationDelete, stale)
+    if operations:  # not `upload_folder`, which makes several commits of a large one
+        commit = {**repo, "revision": artifact.branch, "parent_commit": head}
+        head = api.create_commit(operations=operations, commit_message=f"emo3d {emo3d.__version__}", **commit).oid
+    api.create_tag(**repo, tag=artifact.tag, revision=head, exist_ok=True)
 
 
 def check_token(api: HfApi, namespace: str) -> None:
     """Raise a `PublishError` where there is no token, or none that may write to this namespace."""
-    account = _patiently(namespace, api.whoami)
-    names = namespaces(account)
-    if namespace not in names:
+    if not get_token():
+        raise PublishError(f"no token for the Hub: {LOG_IN}")
+    account = patiently(namespace, api.whoami)
+    if namespace not in (names := namespaces(account)):
         rights = ", ".join(names) or "nothing"
         raise PublishError(f"the token is of {account['name']} and may write to {rights}, not to {namespace}")
 
 
 def namespaces(account: Mapping[str, Any]) -> list[str]:
     """Users and organisations that a token may write to, out of the Hub's answer to `whoami`."""
-    auth = account.get("auth", {})  # `hf auth login` gives a token of OAuth, without a role: let the Hub decide
-    token = auth.get("accessToken") or {"role": "write" if auth.get("type") == "oauth" else None}
-    if token.get("role") == "fineGrained":
-        scopes = token.get("fineGrained", {}).get("scoped", [])
-        scopes = [scope for scope in scopes if "repo.write" in scope["permissions"]]
+    auth = account.get("auth", {})
+    token = auth.get("accessToken", {})
+    role = "write" if auth.get("type") == "oauth" else token.get("role")  # of `hf auth login`: let the Hub decide
+    if role == "fineGrained":
+        scopes = [scope for scope in token["fineGrained"]["scoped"] if "repo.write" in scope["permissions"]]
         return [scope["entity"]["name"] for scope in scopes if scope["entity"]["type"] != "repo"]
-    if token.get("role") not in ("write", "admin"):
-        return []
-    member = ("admin", "write", "contributor")
-    return [account["name"], *(org["name"] for org in account.get("orgs", ()) if org.get("roleInOrg") in member)]
+    orgs = [org["name"] for org in account.get("orgs", ()) if org.get("roleInOrg") in ("admin", "write", "contributor")]
+    return [account["name"], *orgs] if role in ("write", "admin") else []
 
 
-def _patiently(repo: str, call: Callable[[], Result]) -> Result:
-    """Call; again after a while where the trouble may pass."""
-    for wait in (*WAITS, None):
+def patiently(repo: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call; again after a while where the trouble may pass. No message has an address in it, which may be a right."""
+    waits = iter(WAITS)
+    while True:
         try:
-            return call()
-        except LocalTokenNotFoundError as error:
-            raise PublishError(f"no token for the Hub: {LOG_IN}") from error
-        except (FileNotFoundError, PermissionError):
-            raise
+            return call(*arguments)
         except TROUBLE as error:
             status = getattr(getattr(error, "response", None), "status_code", None)
-            if wait is None or status not in {None, *TRANSIENT}:
-                raise PublishError(_reason(repo, status, error)) from error
-            time.sleep(wait)
-    raise AssertionError
-
-
-def _reason(repo: str, status: int | None, error: Exception) -> str:
-    """One sentence; nothing of the request is in it, where addresses with rights of their own may be."""
-    if status == 401:
-        return f"the Hub does not accept the token: {LOG_IN}"
-    if status == 403:
-        return f"the token may not write to {repo}: it needs the right to write there"
-    trouble = f"answered {status}" if status else f"did not answer as it should ({type(error).__name__})"
-    return f"{repo}: the Hub {trouble}; run the same command again, what is done stays done"
+            if status in TRANSIENT and (wait := next(waits, None)):
+                time.sleep(wait)
+                continue
+            trouble = f"answered {status}" if status else f"did not answer as it should ({type(error).__name__})"
+            again = f"{repo}: the Hub {trouble}; run the same command again, what is done stays done"
+            refusals = {401: f"the Hub does not accept the token: {LOG_IN}", 403: f"the token may not write to {repo}"}
+            raise PublishError(refusals.get(status or 0, again)) from error
 
 
 @app.command()
@@ -254,28 +158,25 @@ def publish(
 ) -> None:
     """Publish the last commit on the Hub: say what would change, ask, do it. Run again, it goes on."""
     api, parts = HfApi(), only or PARTS
-
-    def confirm(changes: list[Change]) -> bool:
-        print("\n".join(map(str, changes)) or f"{namespace}: everything is published already")
-        return bool(changes) and not dry_run and (yes or typer.confirm("Do it?", abort=True))
-
     try:
         if not dry_run:
             check_token(api, namespace)
-        with last_commit(Path()) as tree:
-            wheel = None if released or not {"metric", "demo"} & set(parts) else build_wheel(tree)
-            if private and wheel:
-                logging.warning(
-                    "a private Space cannot fetch its wheel, and starts once emo3d is released (--released)"
-                )
-            sources: dict[str, Any] = {"dataset": dataset, "models": model or (), "wheel": wheel}
-            artifacts = plan(tree, namespace, endpoint=api.endpoint, only=parts, **sources)
-            bring(api, artifacts, revision, private=private, confirm=confirm)
+        with tempfile.TemporaryDirectory(prefix="emo3d-") as folder:
+            tree = last_commit(Path(), Path(folder))
+            if not released and {"metric", "demo"} & set(parts):
+                build_wheel(tree)
+                if private:
+                    typer.echo("warning: a private Space cannot fetch its wheel, only a release (--released)", err=True)
+            artifacts = plan(tree, namespace, revision, parts, dataset, model or ())
+            changes = list(find_changes(api, artifacts, private))  # all that may be wrong shows before a thing is done
+            print("\n".join(text for _, text in changes) or f"{namespace}: everything is published already")
+            if changes and not dry_run and (yes or typer.confirm("Do it?", abort=True)):
+                for artifact, _ in changes:
+                    patiently(artifact.repo, update, api, artifact, private)
     except (PublishError, ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(levelname)s: %(message)s")
     app()

@@ -123,8 +123,9 @@ def as_expressions(
             *(count, np.count_nonzero(fit.outliers.any(axis=1)), order[column], scores[row, column], row),
         )
     for column, name in enumerate(order):
-        rows = np.flatnonzero(fit.scores[:, column])
-        if name not in BLENDSHAPES and name not in drop and len(rows):
+        if name in BLENDSHAPES or name in drop:
+            continue
+        if len(rows := np.flatnonzero(fit.scores[:, column])):
             raise ValueError(
                 f"row {rows[0]} has {name} = {fit.scores[rows[0], column]:g}, which the 51 blendshapes cannot hold; "
                 f"pass drop=[{name!r}] to leave it out"

@@ -124,28 +124,22 @@ def test_a_face_of_the_sample_is_taken_to_be_adjusted(demo, visit, width):
     assert json.dumps(said)[1:-1].encode() in document or said.encode() in document
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_and_fields_have_names(demo, visit, scheme):
-    """For those who do not see them."""
-    page = visit(demo, 390, scheme)
-    nameless = """() => [...document.querySelectorAll("img, input, textarea, select, button")].filter(one =>
-        one.checkVisibility() && one.type !== "file" && !(one.alt || one.innerText || one.ariaLabel || one.title
-        || one.labels?.length || one.closest("label, [aria-label]") || one.querySelector("img[alt]")))
-        .map(one => one.outerHTML)"""
-    for name in TABS:
-        open_tab(page, name)
-        page.wait_for_timeout(1500)
-        assert page.evaluate(nameless) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+NAMELESS = """() => [...document.querySelectorAll("img, input, textarea, select, button")].filter(one =>
+    one.checkVisibility() && one.type !== "file" && !(one.alt || one.innerText || one.ariaLabel || one.title
+    || one.labels?.length || one.closest("label, [aria-label]") || one.querySelector("img[alt]")))
+    .map(one => one.outerHTML)"""
+"""Visible pictures and fields without a name for those who do not see them."""
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
-def test_all_text_can_be_read_and_reached(demo, visit, width, scheme):
+def test_all_text_can_be_read_and_reached_and_fields_have_names(demo, visit, width, scheme):
     page = visit(demo, width, scheme)
     page.get_by_text("Divergence").wait_for()
     for name in TABS:
         open_tab(page, name)
         page.wait_for_timeout(1500)
+        assert page.evaluate(NAMELESS) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert illegible(page) == ({}, []), name
 
 

@@ -93,7 +93,7 @@ def digests(data):
 def run(version, arguments, folder, hub, cwd=ROOT):
     """Run client.py in a version's environment, with caches that have never seen the data; its report."""
     report = folder / f"{version}.json"
-    environment = hub.environment(folder / f"home-{version}") | {"PYTHONPATH": f"{ROOT}/src"}
+    environment = hub.environment(folder / f"home-{version}") | {"PYTHONPATH": f"{ROOT}/tests/start:{ROOT}/src"}
     # By -c, as in an interactive session: the current folder comes first on the path of modules.
     code = f"import runpy; runpy.run_path({str(CLIENT)!r}, run_name='__main__')"
     command = [PYTHONS[version], "-W", "ignore", "-c", code, report, json.dumps(arguments, default=str)]

@@ -1,6 +1,7 @@
 """`emo3d doctor` in fresh processes: a machine that has all, one without a network, and one with a wrong token."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -78,7 +79,8 @@ def test_versions_of_another_time(hub, tmp_path):
     old.mkdir(parents=True)
     (old / "METADATA").write_text("Metadata-Version: 2.1\nName: datasets\nVersion: 1.0\n")
     (tmp_path / "home").write_text("")
-    environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": str(tmp_path / "old")}
+    folders = os.pathsep.join([str(tmp_path / "old"), os.environ["PYTHONPATH"]])
+    environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": folders}
     code, findings, _ = doctor(environment)
     assert code == 1
     assert levels(findings) == {"datasets": "problem", "cache": "problem", "default backbone": "note"}

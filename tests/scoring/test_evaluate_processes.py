@@ -4,13 +4,12 @@ Each loads the metric, adds its share and calls `compute`; process 0 gets the re
 """
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import commands
 import emo3d
 from hanging import HANGS
 
@@ -26,13 +25,15 @@ import sys
 import emo3d
 import evaluate
 
-given = json.loads(sys.argv[1])
-metric = evaluate.load(emo3d.metric_path(), **given["load"])
-for batch in given["batches"]:
-    metric.add_batch(predictions=batch["predictions"], references=batch["references"])
-for one in given["singles"]:
-    metric.add(prediction=one["prediction"], reference=one["reference"])
-print(json.dumps(metric.compute(**given["compute"])))
+results = []
+for given in json.loads(sys.argv[1]):
+    metric = evaluate.load(emo3d.metric_path(), **given["load"])
+    for batch in given["batches"]:
+        metric.add_batch(predictions=batch["predictions"], references=batch["references"])
+    for one in given["singles"]:
+        metric.add(prediction=one["prediction"], reference=one["reference"])
+    results.append(metric.compute(**given["compute"]))
+open(sys.argv[2], "w").write(json.dumps(results))
 """
 
 
@@ -56,21 +57,20 @@ def case(tmp_path_factory):
     return {"expressions": expressions, "pictures": list(map(str, paths))}, [*references, references[0]]
 
 
-def start(shares, load, compute):
-    """Run one process for each share (batches, single rows) and return what each printed."""
-    given = [
-        {"load": load | {"process_id": process}, "compute": compute, "batches": batches, "singles": singles}
-        for process, (batches, singles) in enumerate(shares)
+def start(given, folder):
+    """Run one process for each list of metrics (load, batches, single rows, compute); what each returns."""
+    outputs, log = [folder / f"{process}.json" for process in range(len(given))], folder / "log"
+    running = [
+        commands.Started(PROCESS, json.dumps(metrics), output, out=log)
+        for metrics, output in zip(given, outputs, strict=True)
     ]
-    command = [sys.executable, "-c", PROCESS]
-    running = [subprocess.Popen([*command, json.dumps(one)], stdout=-1, stderr=-1, text=True) for one in given]
     try:
-        outputs = [process.communicate(timeout=HANGS) for process in running]
+        codes = [process.wait(HANGS) for process in running]
     finally:
         for process in running:
             process.kill()
-    assert [process.returncode for process in running] == [0] * len(running), outputs[0][1][-2000:]
-    return [json.loads(out.splitlines()[-1]) for out, _ in outputs]
+    assert codes == [0] * len(running), log.read_text()[-2000:]
+    return [json.loads(output.read_text()) for output in outputs]
 
 
 def share(predictions, references, rows):
@@ -79,21 +79,41 @@ def share(predictions, references, rows):
     return [batch], [{"prediction": predictions[row], "reference": references[row]} for row in rows[3:]]
 
 
+DEALT = [list(range(process, ROWS, 3)) for process in range(3)]  # as a DataLoader's sampler deals rows out
+
+
+@pytest.fixture(scope="module")
+def compute(clip_folder):
+    return {"backbone": clip_folder, "k": 2, "batch_size": 4, "per_sample": True}
+
+
+@pytest.fixture(scope="module")
+def results(case, compute, tmp_path_factory):
+    """Kind -> what each of three processes returns, which score one kind after the other."""
+    kinds, references = case
+    folder = tmp_path_factory.mktemp("processes")
+
+    def given(process, kind):
+        batches, singles = share(kinds[kind], references, DEALT[process])
+        load = {"num_process": 3, "process_id": process, "experiment_id": kind, "cache_dir": str(folder / "cache")}
+        return {"load": load, "compute": compute, "batches": batches, "singles": singles}
+
+    returned = start([[given(process, kind) for kind in kinds] for process in range(3)], folder)
+    return dict(zip(kinds, zip(*returned, strict=True), strict=True))
+
+
 @pytest.mark.parametrize("kind", ["expressions", "pictures"])
-def test_processes_give_the_numbers_of_one_call(case, clip_folder, tmp_path, kind):
+def test_processes_give_the_numbers_of_one_call(case, compute, results, kind):
     predictions, references = case[0][kind], case[1]
-    compute = {"backbone": clip_folder, "k": 2, "batch_size": 4, "per_sample": True}
     metric = evaluate.load(emo3d.metric_path(), keep_in_memory=True)
     one_call = metric.compute(predictions=predictions, references=references, **compute)
     one_call_samples = one_call.pop("per_sample")
 
-    dealt = [list(range(process, ROWS, 3)) for process in range(3)]  # as a DataLoader's sampler deals rows out
-    load = {"num_process": 3, "experiment_id": kind, "cache_dir": str(tmp_path)}
-    first, *others = start([share(predictions, references, rows) for rows in dealt], load, compute)
+    first, *others = results[kind]
     assert others == [None, None]
     samples = first.pop("per_sample")
     assert flat(first) == pytest.approx(flat(one_call), abs=1e-6)
-    order = np.concatenate(dealt)
+    order = np.concatenate(DEALT)
     for name, values in one_call_samples.items():
         np.testing.assert_allclose(samples[name], np.array(values)[order], atol=1e-6)
 

@@ -63,7 +63,8 @@ def run(tmp_path_factory, clip_folder):
 
     def in_environment(packages=None):
         home = tmp_path_factory.mktemp("home")
-        environment = os.environ | {"HF_HOME": str(home)} | ({"PYTHONPATH": str(packages)} if packages else {})
+        folders = os.pathsep.join([*([str(packages)] if packages else []), os.environ["PYTHONPATH"]])
+        environment = os.environ | {"HF_HOME": str(home), "PYTHONPATH": folders}
         command = [sys.executable, "-c", CLIENT, given]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANGS)
         assert done.returncode == 0, done.stderr[-3000:]

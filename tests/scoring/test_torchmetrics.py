@@ -13,6 +13,7 @@ from torchmetrics import MetricCollection
 
 from emo3d.scoring import ScoreSettings, score
 from emo3d.scoring.torchmetrics import Emo3DMetric
+from forks import FORKS
 
 N = 14
 RNG = np.random.default_rng(0)
@@ -123,19 +124,31 @@ def test_in_a_collection(expected):
     assert float(metrics.compute()["emo3d"]) == pytest.approx(expected.emo3d, abs=1e-6)
 
 
-def _process(rank, folder, shares):
+SHARES = [([(0, 5), (5, 8)], [(8, N)]), ([(0, 5), (5, N)], [])]
+
+
+def _process(rank, folder):
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    metric = fed(Emo3DMetric(SETTINGS), *shares[rank])
-    numbers = metric.compute()
-    assert len(metric.lengths) == len(shares[rank])  # torchmetrics puts the states of this process back
-    torch.save(({name: float(number) for name, number in numbers.items()}, metric.result), f"{folder}/{rank}")
+    for case, shares in enumerate(SHARES):
+        metric = fed(Emo3DMetric(SETTINGS), *shares[rank])
+        numbers = metric.compute()
+        assert len(metric.lengths) == len(shares[rank])  # torchmetrics puts the states of this process back
+        numbers = {name: float(number) for name, number in numbers.items()}
+        torch.save((numbers, metric.result), f"{folder}/{case}-{rank}")
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("shares", [([(0, 5), (5, 8)], [(8, N)]), ([(0, 5), (5, N)], [])])
-def test_processes_share_their_states(shares, tmp_path, expected):
-    torch.multiprocessing.spawn(_process, (str(tmp_path), shares), nprocs=2)
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """Folder of what two processes found for each of `SHARES`."""
+    folder = tmp_path_factory.mktemp("processes")
+    torch.multiprocessing.start_processes(_process, (str(folder),), nprocs=2, start_method=FORKS.get_start_method())
+    return folder
+
+
+@pytest.mark.parametrize("case", range(len(SHARES)))
+def test_processes_share_their_states(processes, case, expected):
     for rank in range(2):
-        numbers, result = torch.load(tmp_path / str(rank), weights_only=False)
+        numbers, result = torch.load(processes / f"{case}-{rank}", weights_only=False)
         assert numbers["emo3d"] == pytest.approx(expected.emo3d, abs=1e-6)
         assert (result.n, result.signature) == (N, expected.signature)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "tools")]
 from hub import Hub  # noqa: E402
@@ -31,20 +32,40 @@ WAYS = {
 }
 
 
+class Planned(NamedTuple):
+    """An artifact and its content."""
+
+    kind: str
+    repo: str
+    files: dict
+    patterns: tuple
+    branch: str = "main"
+
+
 def artifacts(version):
     """One of each kind, and a second branch; the second version changes, adds and removes."""
-    from plan import Artifact
-
     text = CARD + f"Version {version}\n".encode()
     files = {"README.md": text, f"data/v{version}/a.parquet": text * 40, "data/v/b.parquet": CARD}
     weights = {"README.md": text, "model.safetensors": text * 50}
     script = {"emo3d.py": f"VERSION = {version}\n".encode()}
     return [
-        Artifact("model", "me/model", weights, PATTERNS),
-        Artifact("dataset", "me/emo3d", files, PATTERNS),
-        Artifact("dataset", "me/emo3d", script, (*PATTERNS, "emo3d.py"), "script"),
-        Artifact("space", "me/space", weights, PATTERNS),
+        Planned("model", "me/model", weights, PATTERNS),
+        Planned("dataset", "me/emo3d", files, PATTERNS),
+        Planned("dataset", "me/emo3d", script, (*PATTERNS, "emo3d.py"), "script"),
+        Planned("space", "me/space", weights, PATTERNS),
     ]
+
+
+def gathered(version, folder):
+    """The artifacts in folders, as they are published."""
+    from plan import Artifact
+
+    for number, (kind, repo, files, patterns, branch) in enumerate(artifacts(version)):
+        for path, content in files.items():
+            (folder / str(number) / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / str(number) / path).write_bytes(content)
+        tag = f"v{version}" + ("" if branch == "main" else f"-{branch}")
+        yield Artifact(kind, repo, tag, folder / str(number), patterns, branch)
 
 
 def is_right(hub, version):
@@ -81,11 +102,13 @@ def attempt(version):
     """Publish; the message where it could not be done."""
     from huggingface_hub import HfApi
 
-    from publish import PublishError, bring, check_token
+    from publish import PublishError, check_token, find_changes, patiently, update
 
     try:
         check_token(HfApi(), "me")
-        bring(HfApi(), artifacts(version), f"v{version}")
+        with tempfile.TemporaryDirectory() as folder:
+            for artifact, _ in list(find_changes(HfApi(), gathered(version, Path(folder)))):
+                patiently(artifact.repo, update, HfApi(), artifact)
     except PublishError as error:
         return str(error)
     return None

@@ -155,7 +155,7 @@ def test_datasets_5_refuses_the_script_on_its_branch_only(found):
 def test_the_script_on_its_branch(published, release, sample, tmp_path):
     """It reads the release from the Hub itself; the same rows as a build of it."""
     hub, _ = published
-    got = run(hub, tmp_path, SCRIPT, python=LEGACY, PYTHONPATH=f"{ROOT}/src")
+    got = run(hub, tmp_path, SCRIPT, python=LEGACY, PYTHONPATH=f"{ROOT}/tests/start:{ROOT}/src")
     build(release, tmp_path / "built", configs=["pairs"])
     pairs = {
         split: [text for path in paths for text in pq.read_table(path)["description"].to_pylist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import logging
@@ -117,6 +118,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], **style:
 def main() -> None:
     """Run the command; what a user can mend is one sentence on standard error and exit code 2."""
     gc.set_threshold(100_000, 50, 100)  # else a quarter of the time of importing torch goes into looking for garbage
+    atexit.register(gc.freeze)  # and a second more at the end, among what was imported
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows codes instead of ending the command

@@ -105,13 +105,13 @@ class Archives(ExitStack):
         members: dict[str, list[zipfile.ZipInfo]] = defaultdict(list)
         for info in infos.values():
             if info.filename and not info.is_dir():  # which fails on a member without a name, before Python 3.12
-                members[PurePosixPath(info.filename).name].append(info)
+                members[_last_part(info.filename)].append(info)
         return _Archive(archive, members)
 
 
 def _find_member(archive: _Archive, member: str, name: str) -> zipfile.ZipInfo:
     """Find a member by its name, or by its end: whatever folder was zipped may stand before, or be missing."""
-    candidates = archive.members.get(PurePosixPath(member).name, [])
+    candidates = archive.members.get(_last_part(member), [])
     if twins := [info for info in candidates if info.filename == member]:
         if len(twins) > 1:
             raise PictureError("missing picture", f"expected one {member!r} in {name}, which holds {len(twins)} others")
@@ -122,6 +122,11 @@ def _find_member(archive: _Archive, member: str, name: str) -> zipfile.ZipInfo:
         reason = "which does not hold it" if not ends else f"which holds {len(ends)} that end so"
         raise PictureError("missing picture", f"expected {member!r} in {name}, {reason}")
     return ends[0]
+
+
+def _last_part(name: str) -> str:
+    last = name.rpartition("/")[2]
+    return last if last not in ("", ".") else PurePosixPath(name).name  # which takes as long as all else here
 
 
 @contextmanager

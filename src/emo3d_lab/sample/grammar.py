@@ -81,6 +81,17 @@ def _pool(kind: str, emotion: str, held_out: bool) -> tuple[Entry, ...]:
 
 
 @cache
+def _words(slot: str, emotion: str, held_out: bool) -> tuple[Entry, ...]:
+    words, form = _pool("word", emotion, held_out), _FORM[slot]
+    return tuple(e for e in words if e.forms[form] and not (slot == "ATTR" and " " in e.forms[0]))
+
+
+@cache
+def _clauses(kind: str, emotion: str, held_out: bool, child: bool) -> tuple[Entry, ...]:
+    return tuple(e for e in _pool(kind, emotion, held_out) if not (child and _GROWN_UP.search(e.forms[0])))
+
+
+@cache
 def _templates(kind: str, held_out: bool) -> tuple[Template, ...]:
     return tuple(t for t in lexicon.templates()[0] if t.kind == kind and t.held_out == held_out)
 
@@ -153,7 +164,7 @@ class _Writer:
 
     def word(self, slot: str, emotion: str, bare: bool, factor: float | None, share: float) -> str:
         form = _FORM[slot]
-        entry = self.pick("word", emotion, lambda e: bool(e.forms[form]) and not (slot == "ATTR" and " " in e.forms[0]))
+        entry = self.pick("word", emotion, _words(slot, emotion, self.held_out))
         text = entry.forms[form]
         if factor is None and not bare and slot in ("ADJ", "ATTR", "NOUN") and self.chance(0.5):
             degree = self.degrees(slot, entry)
@@ -176,15 +187,14 @@ class _Writer:
 
     def clause(self, slot: str) -> str:
         if slot in _SLOT_KIND:
-            entry = self.pick(_SLOT_KIND[slot], self.emotions[0], self.suits)
+            kind, emotion = _SLOT_KIND[slot], self.emotions[0]
+            entry = self.pick(kind, emotion, _clauses(kind, emotion, self.held_out, self.child))
             self.picks.append((entry.shade, 1.0, False))
             return _CHOICE.sub(lambda match: self.choose(match[1].split("|")), entry.forms[0])
-        entry = self.pick("physical" if self.scene.bare else "detail", self.emotions[0])
+        kind = "physical" if self.scene.bare else "detail"
+        entry = self.pick(kind, self.emotions[0], _pool(kind, self.emotions[0], self.held_out))
         self.picks.append((entry.shade, 1.0, False))
         return self.detail(entry, slot)
-
-    def suits(self, entry: Entry) -> bool:
-        return not (self.child and _GROWN_UP.search(entry.forms[0]))
 
     def detail(self, entry: Entry, slot: str) -> str:
         if "SIDE" in entry.forms[0]:
@@ -199,18 +209,17 @@ class _Writer:
         possessive = slot != "DETAILBARE" and not text.startswith(("the ", "both "))
         return f"THEIR {text}" if possessive else text
 
-    def pick(self, kind: str, emotion: str, fits=lambda entry: True) -> Entry:  # type: ignore[no-untyped-def]
-        fitting = [e for e in _pool(kind, emotion, self.held_out) if fits(e)]
+    def pick(self, kind: str, emotion: str, fitting: Sequence[Entry]) -> Entry:
         pool = [e for e in fitting if e not in self.used] or fitting
         if kind == "detail":  # no silent scream with slight unease
             strength = self.shades[emotion].strength if emotion in self.shades else 0.8
             pool = [e for e in pool if abs(e.shade.strength - strength) <= 0.31] or pool
         elif kind != "physical":
             shade = self.shades.setdefault(emotion, self.choose_weighted(pool, [e.weight for e in pool]).shade)
-            nearest = min(abs(e.shade.strength - shade.strength) for e in pool)
-            pool = [e for e in pool if e.shade == shade] or [
-                e for e in pool if abs(e.shade.strength - shade.strength) == nearest
-            ]
+            distances = [abs(e.shade.strength - shade.strength) for e in pool]
+            least = min(distances)
+            nearest = [e for e, distance in zip(pool, distances, strict=True) if distance == least]
+            pool = [e for e in nearest if e.shade == shade] or nearest
         entry = self.choose_weighted(pool, [e.weight for e in pool])
         self.used.add(entry)
         return entry

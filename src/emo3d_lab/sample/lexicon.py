@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 
 from emo3d.emotions import EMOTIONS
@@ -36,18 +36,18 @@ class Shade:
     intensities: tuple[tuple[str, float], ...]
     variant: str = ""
 
-    @property
+    @cached_property
     def emotion(self) -> str:
         """The leading emotion."""
         return self.intensities[0][0]
 
-    @property
+    @cached_property
     def strength(self) -> float:
         """Intensity of the leading emotion, 0..1."""
         return self.intensities[0][1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a line of its own, looked up often
 class Entry:
     """A line of the lexicon: its kind (`KINDS`, `detail` or `physical`), its shade, its forms, and whether held out."""
 
@@ -57,7 +57,7 @@ class Entry:
     held_out: bool
     units: str = ""
 
-    @property
+    @cached_property
     def weight(self) -> int:
         """Of the draw: a line with alternatives counts as up to six."""
         count = 1

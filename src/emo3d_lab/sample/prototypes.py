@@ -117,8 +117,9 @@ _OPPOSED = [
     ("mouthLeft", "mouthRight"),
     ("jawLeft", "jawRight"),
 ]
-_ONSET = 1.6  # a face already shows much at middling intensity
 _INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
+_OPPOSED_PLACES = [(_INDEX[a], _INDEX[b]) for a, b in _OPPOSED]
+_ONSET = 1.6  # a face already shows much at middling intensity
 
 
 def _sides(name: str, side: str) -> list[str]:
@@ -202,8 +203,8 @@ def settle(weights: np.ndarray) -> np.ndarray:
     Returns a new array of weights (51,) in 0..1, with mouthClose <= jawOpen.
     """
     result = weights.copy()
-    for a, b in _OPPOSED:
-        weak, strong = sorted((_INDEX[a], _INDEX[b]), key=lambda index: float(weights[index]))
+    for a, b in _OPPOSED_PLACES:
+        weak, strong = (a, b) if weights[a] <= weights[b] else (b, a)
         result[weak] *= 1 - result[strong]
     return _clip(result)
 

@@ -27,7 +27,9 @@ from emo3d_lab.sample import make_rows
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
 from doors.audit import make_audit as made_up_audit
 
-QUICK = ScoreSettings(backbone="quickstart")
+SMALL = RenderSettings(size=112)  # to which the tower reduces pictures
+QUICK = ScoreSettings(backbone="quickstart", render=SMALL)
+BATCH = 20  # what is missing in a batch is filled up
 JAW, BLINK = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("eyeBlinkLeft")
 HOSTILE = "The <script>window.ran = true</script> man & [red]his face"
 
@@ -89,21 +91,25 @@ def few(tmp_path_factory):
 
 def test_the_numbers_are_those_of_score(few):
     """All rows are drawn, so those on other faces must be what `score` says of these faces, too."""
-    found = audit(few, settings=QUICK, identities=3)
+    found = audit(few, settings=QUICK, identities=3, batch_size=BATCH)
     references = open_references(few)
-    alone = score(references.expressions, references, settings=QUICK)
+    alone, several, lit, child = (
+        score(references.expressions, references, settings=settings, batch_size=BATCH)
+        for settings in (
+            QUICK,
+            replace(QUICK, identities=3),
+            replace(QUICK, render=replace(SMALL, light_yaw=60)),
+            replace(QUICK, identity="boy"),
+        )
+    )
     assert (found.kl.value, found.emo3d.value) == (alone.kl_divergence, alone.emo3d)
     assert (found.kl.low, found.kl.high) == alone.intervals["kl_divergence"]
     assert found.references == alone.references
     assert found.signature == alone.signature
     assert found.identities.default.value == pytest.approx(alone.kl_divergence)
-    several = score(references.expressions, references, settings=ScoreSettings(backbone="quickstart", identities=3))
     assert found.identities.panel.value == pytest.approx(several.kl_divergence)
-    lit = ScoreSettings(backbone="quickstart", render=RenderSettings(light_yaw=60))
     conditions = {(one.kind, one.name): one.kl.value for one in found.identities.conditions}
-    expected = score(references.expressions, references, settings=lit).kl_divergence
-    assert conditions["light", "+60°"] == pytest.approx(expected)
-    child = score(references.expressions, references, settings=ScoreSettings(backbone="quickstart", identity="boy"))
+    assert conditions["light", "+60°"] == pytest.approx(lit.kl_divergence)
     assert conditions["child", "boy"] == pytest.approx(child.kl_divergence)
 
 
@@ -119,7 +125,7 @@ def test_predictions_that_fail_some_people_are_found():
     worse = [
         {
             (one.factor, one.name): one.gap.difference.value
-            for one in audit("sample", predictions=given, settings=QUICK, faces=2, identities=2).slices
+            for one in audit("sample", predictions=given, settings=QUICK, faces=2, identities=2, batch_size=2).slices
             if one.gap and one.gap.is_claim and one.gap.difference.value > 0
         }
         for given in (predictions, None)
@@ -144,7 +150,8 @@ def test_words_that_move_an_expression_are_found(tmp_path):
     texts = ["A woman", "A man.", "She is sad", "He is sad", "A child"] * 8
     rows = [SimpleNamespace(description=text, intensities=row.intensities, blendshapes=row.blendshapes)
             for text, row in zip(texts, make_rows("test", 40), strict=True)]  # fmt: skip
-    found = audit(write_rows(tmp_path / "rows.parquet", rows), model=Literal(), settings=QUICK, identities=2)
+    file = write_rows(tmp_path / "rows.parquet", rows)
+    found = audit(file, model=Literal(), settings=QUICK, identities=2, batch_size=BATCH)
     assert (found.source, found.model, found.n) == ("model", "literal", 40)
     gender, age, stop, same = found.texts.swaps
     assert (gender.n, age.n, stop.n, same.n) == (32, 0, 40, 16)
@@ -196,7 +203,7 @@ def test_what_is_said_of_weak_and_strong(generated, tmp_path):
 
 def test_the_command(tmp_path, few):
     page, report = tmp_path / "pages" / "audit.html", tmp_path / "audit.json"
-    options = ("--model", "quickstart", "--backbone", "quickstart", "--faces", 4, "--identities", 2)
+    options = ("--model", "quickstart", "--backbone", "quickstart", "--faces", 4, "--identities", 2, "--batch-size", 8)
     done = emo3d("--dataset", few, *options, "--out", page, "--json", report)
     assert done.exit_code == 0, done.output
     found = Audit.load(report)
@@ -210,7 +217,7 @@ def test_the_command(tmp_path, few):
 
 
 def test_without_a_generator_the_command_says_what_is_missing(tmp_path, few):
-    done = emo3d("--dataset", few, "--backbone", "quickstart", "--faces", 2, "--identities", 2)
+    done = emo3d("--dataset", few, "--backbone", "quickstart", "--faces", 2, "--identities", 2, "--batch-size", 8)
     said = " ".join(done.stdout.split())
     assert "this audits the data and the metric, not a model" in said
     assert "this takes a generator, so run the audit again with --model" in said
@@ -259,7 +266,7 @@ def pages(generated, tmp_path_factory):
     rows = [SimpleNamespace(description=HOSTILE, intensities=row.intensities, blendshapes=row.blendshapes)
             for row in make_rows("test", 12)]  # fmt: skip
     harmful = write_rows(folder / "harm.parquet", rows, prompt_type=[f"{HOSTILE}{'x' * 60}"] * 12)
-    write_audit(audit(harmful, model=Literal(), settings=QUICK, identities=2), folder / "harm.html")
+    write_audit(audit(harmful, model=Literal(), settings=QUICK, identities=2, batch_size=12), folder / "harm.html")
     return folder
 
 

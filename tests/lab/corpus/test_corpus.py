@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("ray.data", reason="needs the extra ray")
 
+import commands
 from emo3d.cli import app
 from emo3d.dataset import sample_folder
 from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, score
@@ -135,8 +136,7 @@ if __name__ == "__main__":
 def start(files, cluster, out):
     folder = files[0]
     arguments = [folder / "predictions", folder / "references.parquet", out, cluster.address]
-    with out.with_suffix(".log").open("w") as log:
-        return subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, arguments)], stdout=log, stderr=log)
+    return commands.Started(DRIVER, *arguments, out=out.with_suffix(".log"))
 
 
 def wait_for(out, count, driver):

@@ -1,15 +1,14 @@
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict
 
 import pytest
 
+import commands
 from emo3d_lab.judging import Answer, Answers
 from emo3d_lab.judging.answers import read_answers
+from hanging import HANGS, wait_until
 
 JUDGE = """
 import sys
@@ -37,16 +36,17 @@ def test_answers_are_read_again_and_the_last_of_a_task_counts(tmp_path):
 
 
 def test_no_confirmed_answer_is_lost_in_a_kill(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", JUDGE, tmp_path], stdout=subprocess.PIPE, text=True)
-    confirmed = [process.stdout.readline().strip() for _ in range(20)]
-    os.kill(process.pid, signal.SIGKILL)
-    confirmed += process.stdout.read().splitlines()
-    process.wait()
-    kept = [answer.id for answer in read_answers(tmp_path)]
+    log, folder = tmp_path / "log", tmp_path / "answers"
+    process = commands.Started(JUDGE, folder, out=log)
+    wait_until(lambda: log.read_text().count("\n") >= 20, process, log)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    confirmed = log.read_text().splitlines()
+    kept = [answer.id for answer in read_answers(folder)]
     assert kept[: len(confirmed)] == confirmed
     assert len(kept) - len(confirmed) in (0, 1)  # one may be on disk without its word of confirmation
-    Answers(tmp_path).add(Answer("two", "0", agrees=True))
-    assert len(list(read_answers(tmp_path))) == len(kept) + 1
+    Answers(folder).add(Answer("two", "0", agrees=True))
+    assert len(list(read_answers(folder))) == len(kept) + 1
 
 
 def test_a_line_cut_short_is_skipped_with_a_warning(tmp_path, caplog):
@@ -108,10 +108,10 @@ for number in range(1000):
 """
 
 
-def test_a_full_disk_loses_no_confirmed_answer_and_refuses_no_folder(small_disk):
-    disk = small_disk(64)
-    done = subprocess.run([sys.executable, "-c", FILL, disk], capture_output=True, text=True, check=True)
-    kept, _, message = done.stdout.partition(" ")
+def test_a_full_disk_loses_no_confirmed_answer_and_refuses_no_folder(small_disk, tmp_path):
+    disk, log = small_disk(64), tmp_path / "log"
+    assert commands.Started(FILL, disk, out=log).wait(HANGS) == 0, log.read_text()
+    kept, _, message = log.read_text().partition(" ")
     assert message == f"the answer could not be kept in {disk}: No space left on device\n"
     assert 50 < int(kept) < 1000
     assert len(list(read_answers(disk))) == int(kept)

@@ -1,17 +1,15 @@
 """Expressions for all descriptions of a dataset: the rows of `generate`, resumed after a kill to the same bytes."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+import commands
 from emo3d import load_generator
 from emo3d.cli import app
 from emo3d.dataset import sample_folder
@@ -107,8 +105,6 @@ def test_what_is_refused_before_anything_is_generated(tmp_path):
 KILLED = """
 import sys, time
 from emo3d_lab.training import write_predictions
-from emo3d_lab.training import write_predictions
-from emo3d_lab.training.predictions import read_descriptions
 from emo3d.generation import ExpressionModel
 if sys.argv[3] == "slowly":
     generate = ExpressionModel.generate
@@ -122,12 +118,12 @@ def test_killed_and_run_again_it_has_the_same_bytes(tmp_path):
     texts.write_text("".join(json.dumps({"description": text}) + "\n" for text in descriptions(60)))
 
     def start(out, how):
-        return subprocess.Popen([sys.executable, "-c", KILLED, texts, out, how], env=os.environ)
+        return commands.Started(KILLED, texts, out, how, out=tmp_path / "log")
 
     assert start(tmp_path / "whole.parquet", "at once").wait(HANGS) == 0
     process = start(tmp_path / "killed.parquet", "slowly")
     wait_until(lambda: len(list(tmp_path.glob(".killed.parquet.*/*.parquet"))) >= 2, process)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     assert process.wait() == -signal.SIGKILL
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob(".killed.parquet.*/[0-9]*.parquet")}
     assert kept

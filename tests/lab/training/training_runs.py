@@ -1,7 +1,6 @@
 """What the tests here share: a few texts, and training as a command, undisturbed, or killed and resumed."""
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -41,10 +40,9 @@ def kill_and_resume(recipe, rows, settings, folder):
     train(*arguments, undisturbed)
 
     log = folder / "disturbed.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(command(*arguments, str(disturbed)), stdout=file, stderr=file)
+    process = commands.Started(commands.EMO3D, "train", *arguments, disturbed, out=log)
     wait_until(lambda: list(disturbed.glob("checkpoint-*/trainer_state.json")), process, log)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     assert process.wait() == -signal.SIGKILL, NO_KILL
     assert not (disturbed / "model.safetensors").exists(), NO_KILL
     (disturbed / "checkpoint-9999").mkdir()  # a checkpoint that a kill cut short
