@@ -16,7 +16,7 @@ from huggingface_hub import DatasetCard
 from huggingface_hub.constants import ENDPOINT
 
 import emo3d
-from emo3d_lab.building.card import links_inside
+from emo3d_lab.markup import links_inside
 
 PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they are published
 
