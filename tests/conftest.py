@@ -4,6 +4,7 @@ import atexit
 import gc
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ import pytest
 
 from hanging import HANGS
 
+START = Path(__file__).with_name("start")
 _HOME = tempfile.mkdtemp(prefix="emo3d-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ.update(
@@ -24,11 +26,10 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     # OpenMP's threads wait for one another in loops that keep a processor busy; pytest-xdist shares the processors out.
     OMP_NUM_THREADS="1",
-    # Before what this process and its children import, see there.
-    PYTHONPATH=os.pathsep.join(filter(None, [str(Path(__file__).with_name("start")), os.environ.get("PYTHONPATH")])),
+    # Of what children import, before all else; this process runs it itself.
+    PYTHONPATH=os.pathsep.join(filter(None, [str(START), os.environ.get("PYTHONPATH")])),
 )
-gc.set_threshold(100_000, 10, 10)
-atexit.register(gc.freeze)
+runpy.run_path(str(START / "sitecustomize.py"))
 
 LONG_FILES = """
     apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus

@@ -16,7 +16,7 @@ from huggingface_hub import DatasetCard
 from huggingface_hub.constants import ENDPOINT
 
 import emo3d
-from emo3d_lab.building.card import links_inside
+from emo3d_lab.markup import links_inside
 
 PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they are published
 
@@ -27,8 +27,8 @@ DEMO = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*DEMO, "emo3d_score.py")
 MODEL = (
     *(CARD, "*.jpg", "config.json", "recipe.yaml", "emo3d_*.py", "model*.safetensors", "model.safetensors.index.json"),
-    *("tokenizer*.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model"),
-    *("spiece.model", "preprocessor_config.json", "processor_config.json"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt"),
+    *("sentencepiece.bpe.model", "spiece.model", "preprocessor_config.json", "processor_config.json"),
 )
 ESSENTIAL = {CARD, SCRIPT, "data/*/*.parquet", "app.py", "requirements.txt", "config.json", "model*.safetensors"}
 

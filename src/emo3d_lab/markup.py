@@ -34,3 +34,13 @@ def markdown_code(text: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def links_inside(text: str) -> str:
+    """Markdown without links that lead out of its folder; their text stays.
+
+    Example:
+        >>> links_inside("see [the house](../docs/house.md)")
+        'see the house (`docs/house.md` in the repository)'
+    """
+    return re.sub(r"\[([^\]]*)\]\(\.\./([^)]*)\)", r"\1 (`\2` in the repository)", text)

@@ -18,7 +18,6 @@ from hanging import HANGS, wait_until
 from hub import Hub
 
 HOSTILE = "<img src=x onerror='window.ran = true'> ${window.ran = true} {{ran}}"
-SHOWN_WITHIN = 300_000  # milliseconds
 PAGE = """
 import sys
 from pathlib import Path
@@ -103,14 +102,8 @@ def choose_emotion(page, emotion):
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_visit(url, chromium, tmp_path, width, scheme):
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.set_default_timeout(SHOWN_WITHIN)
-    page = context.new_page()
-    hosts, failures = set(), []
-    page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.goto(url)
+def test_a_visit(url, visit, tmp_path, width, scheme):
+    page = visit(url, width, scheme)
     page.get_by_role("tab", name="Explore").click()
     figures, looked = page.locator(".rows figure"), page.locator("#looked")
     looked.get_by_text("12 rows (0 to 11), found 12").wait_for()
@@ -157,6 +150,3 @@ def test_a_visit(url, chromium, tmp_path, width, scheme):
     page.keyboard.press("Enter")
     page.get_by_role("tab", name="Make a face", selected=True).wait_for()
     page.get_by_alt_text("The face, seen from the front").wait_for()
-    assert hosts == {url.split("/")[2]}
-    assert not failures
-    context.close()

@@ -79,6 +79,12 @@ def press(page, slider, key):
 def test_a_description_becomes_a_face(demo, visit, read, width, scheme):
     page = visit(demo, width, scheme)
     first = wait_for_picture(page)
+
+    def turned():
+        return np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB"))
+
+    # Gradio's viewer stays blank where it is given another file while it starts.
+    wait_on_page(page, lambda: read(turned()) is not None, "a face in the 3D view")
     page.get_by_label("Description").fill(HOSTILE)
     page.get_by_role("button", name="Show the face").click()
     shown = picture(page, other_than=first)
@@ -91,10 +97,7 @@ def test_a_description_becomes_a_face(demo, visit, read, width, scheme):
     assert {"picture", "description", "Divergence"} <= set(said.split())
     assert {"noseSneerLeft", "noseSneerRight"} <= set(said.split())
 
-    def turned():
-        return np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB"))
-
-    wait_on_page(page, lambda: read(turned()) is not None, "a face in the 3D view")
+    wait_on_page(page, lambda: read(turned()) is not None, "the other face in the 3D view")
     assert pygltflib.GLTF2().load(take(page, "GLB")).asset.extras["description"] == HOSTILE
 
     second = wait_for_picture(page)

@@ -10,7 +10,7 @@ from typing import Any
 
 from emo3d_lab.building.reports import ShardFile
 from emo3d_lab.building.schema import card_features
-from emo3d_lab.markup import markdown_code, markdown_text
+from emo3d_lab.markup import links_inside, markdown_code, markdown_text
 
 _SIZES = {"n<1K": 10**3, "1K<n<10K": 10**4, "10K<n<100K": 10**5, "100K<n<1M": 10**6, "1M<n<10M": 10**7}
 
@@ -59,16 +59,6 @@ def release_card(files: Sequence[ShardFile]) -> str:
     counts = f"## This build\n\n{_counts(files)}\n\n`build_report.json` lists what was left out.\n\n"
     licences = ["mit", "apache-2.0"] if any(file.config == "sample" for file in files) else "mit"
     return _card({**header, "license": licences, **_contents(files, {})}, body.replace("## ", f"{counts}## ", 1))
-
-
-def links_inside(text: str) -> str:
-    """Markdown without links that lead out of its folder; their text stays.
-
-    Example:
-        >>> links_inside("see [the house](../docs/house.md)")
-        'see the house (`docs/house.md` in the repository)'
-    """
-    return re.sub(r"\[([^\]]*)\]\(\.\./([^)]*)\)", r"\1 (`\2` in the repository)", text)
 
 
 def citation() -> str:
@@ -141,4 +131,4 @@ def _card(header: Mapping[str, Any], text: str) -> str:
     return f"---\n{DatasetCardData(**header).to_yaml()}\n---\n\n{text}"
 
 
-__all__ = ["citation", "folder_card", "links_inside", "release_card"]
+__all__ = ["citation", "folder_card", "release_card"]
