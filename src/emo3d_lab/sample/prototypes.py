@@ -3,9 +3,10 @@
 Which action units show which emotion follows EMFACS as its authors describe it: Friesen and Ekman, "EMFACS-7: Emotional
 Facial Action Coding System" (1983), with the variants of Ekman and Friesen, "Unmasking the Face" (1975), and of the
 tables in Ekman, Friesen and Hager, "Facial Action Coding System: Investigator's Guide" (2002): happiness 6+12, surprise
-1+2+5+26, sadness 1+4+15+17 with the gaze down (64), anger 4+5+7 with lips tight or pressed (23, 24, 17) or a squared
-mouth (10, 16, 22, 26), disgust 9 and 10 with 15 and 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has
-no 4, which is anger's: brows come down with 9 alone, and cheeks and lower lids go up (6). When emotions meet,
+1+2+5+26, sadness 1+4+15+17 with the gaze down (64), anger 4+5+7 with a squared mouth (10, 16, 22, 26) or lips tight or pressed (23, 24,
+17), disgust 9 and 10 with 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has no 4, which is anger's:
+brows come down with 9 alone, and cheeks and lower lids go up (6); lips are pushed forward (18) as if to spit, as Darwin
+saw it ("The Expression of the Emotions in Man and Animals", 1872, chapter 11). When emotions meet,
 compatible units are kept and of opposed ones the stronger wins, as in Du, Tao and Martinez, "Compound facial
 expressions of emotion" (PNAS 111(15), 2014).
 
@@ -72,22 +73,22 @@ _VARIANTS = {
     },
     "sadness": {
         "frown": "1:1 4:0.6 15:1 17:0.9 64:0.4 43:0.15",
-        "weeping": "1:1 4:0.6 6:0.5 15:1 17:0.5 20:0.4 25:0.5 43:0.35",
+        "weeping": "1:1 4:0.6 6:0.5 15:1 17:0.8 20:0.2 25:0.2 43:0.35",
         "downcast": "1:1 4:0.5 15:1 17:0.7 64:0.7",
     },
     "anger": {
-        "closed": "4:1 5:0.7 7:0.8 23:0.6 24:1 17:0.9",
         "teeth": "4:1 5:0.6 7:0.6 10:0.8 16:1 22:0.3 26:0.2",
+        "closed": "4:1 5:0.7 7:0.8 23:0.6 24:1 17:0.9",
         "shout": "4:1 5:0.7 7:0.5 10:0.7 16:1 22:0.4 26:0.6",
         "sulky": "4:1 5:0.4 7:0.8 17:1 24:1 23:0.4",
     },
     "disgust": {
-        "sneer": "9:1 10:1 6:0.7 15:0.8 17:0.6",
-        "retch": "9:1 10:1 6:0.7 15:0.8 17:0.3 26:0.3 43:0.2",
-        "aversion": "9:1 10:1 6:0.4 15:0.8 17:0.9 62:0.3",
+        "sneer": "9:1 10:1 6:0.7 17:0.6",
+        "retch": "9:1 10:1 6:0.7 17:0.3 18:0.4 43:0.3",
+        "aversion": "9:1 10:1 6:0.4 17:0.9 62:0.3 43:0.2",
     },
     "fear": {
-        "stretch": "1:1 2:0.5 4:0.7 5:1 20:1 25:0.7 26:0.25",
+        "stretch": "1:1 2:0.7 4:0.8 5:1 20:1 25:0.8 26:0.25",
         "scream": "1:1 2:0.5 4:0.7 5:1 20:1 16:0.4 25:0.6 26:0.65",
         "nervous": "1:1 2:0.2 4:0.7 5:1 20:1 25:0.4",
     },
