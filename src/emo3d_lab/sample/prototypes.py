@@ -3,10 +3,10 @@
 Which action units show which emotion follows EMFACS as its authors describe it: Friesen and Ekman, "EMFACS-7: Emotional
 Facial Action Coding System" (1983), with the variants of Ekman and Friesen, "Unmasking the Face" (1975), and of the
 tables in Ekman, Friesen and Hager, "Facial Action Coding System: Investigator's Guide" (2002): happiness 6+12, surprise
-1+2+5+26, sadness 1+4+15+17 with the gaze down (64), anger 4+5+7 with a squared mouth (10, 16, 22, 26) or lips tight or pressed (23, 24,
-17), disgust 9 and 10 with 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has no 4, which is anger's:
-brows come down with 9 alone, and cheeks and lower lids go up (6); lips are pushed forward (18) as if to spit, as Darwin
-saw it ("The Expression of the Emotions in Man and Animals", 1872, chapter 11). When emotions meet,
+1+2+5+26, sadness 1+4+15+17 with the gaze down (64), anger 4+5+7 with a squared mouth (10, 16, 22, 26) or lips tight or
+pressed (23, 24, 17), disgust 9 and 10 with 17, fear 1+2+4+5+20+25/26, contempt 12+14 on one side. Disgust has no 4,
+which is anger's: brows come down with 9 alone, and cheeks and lower lids go up (6); lips are pushed forward (18) as if
+to spit, as Darwin saw it ("The Expression of the Emotions in Man and Animals", 1872, chapter 11). When emotions meet,
 compatible units are kept and of opposed ones the stronger wins, as in Du, Tao and Martinez, "Compound facial
 expressions of emotion" (PNAS 111(15), 2014).
 
