@@ -48,10 +48,10 @@ def test_tables_name_blendshapes():
         ("happiness", "mouthSmileLeft mouthSmileRight cheekSquintLeft", "mouthFrownLeft browDownLeft"),
         ("surprise", "browInnerUp browOuterUpLeft eyeWideLeft jawOpen", "browDownLeft mouthSmileLeft mouthStretchLeft"),
         ("sadness", "browInnerUp mouthFrownLeft mouthFrownRight", "mouthSmileLeft eyeWideLeft"),
-        ("anger", "browDownLeft browDownRight mouthPressLeft eyeSquintLeft", "browInnerUp mouthSmileLeft"),
+        ("anger", "browDownLeft browDownRight mouthLowerDownLeft mouthUpperUpLeft", "browInnerUp mouthSmileLeft"),
         ("disgust", "noseSneerLeft noseSneerRight mouthUpperUpLeft", "browInnerUp browDownLeft mouthSmileLeft"),
         ("fear", "browInnerUp eyeWideLeft mouthStretchLeft mouthStretchRight", "mouthSmileLeft noseSneerLeft"),
-        ("contempt", "mouthSmileLeft mouthDimpleLeft", "mouthSmileRight mouthDimpleRight browInnerUp"),
+        ("contempt", "mouthDimpleLeft", "mouthSmileRight mouthDimpleRight browInnerUp"),
     ],
 )
 def test_prototypes_are_those_of_emfacs(emotion, strong, absent):
