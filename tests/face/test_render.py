@@ -14,8 +14,9 @@ import emo3d
 from emo3d.blendshapes import as_expressions
 from emo3d.face import FaceRig, RenderSettings, render, render_batches
 from emo3d.face.calibration import Calibration
-from emo3d.face.raster import fill_triangles, vertex_normals
+from emo3d.face.raster import vertex_normals
 from emo3d.face.surface import LINEAR_TO_SRGB, SRGB_TO_LINEAR
+from emo3d_lab.heads.texels import nearest
 from hanging import HANGS
 
 
@@ -39,16 +40,14 @@ def test_fill_matches_a_plain_rasteriser():
     rng = np.random.default_rng(1)
     points = (rng.random((36, 3)) * [24, 24, 1] - [2, 2, 0]).astype(np.float32)
     triangles = np.arange(36, dtype=np.int32).reshape(12, 3)
-    depth, ids = np.full((20, 20), np.inf, np.float32), np.full((20, 20), -1, np.int32)
-    fill_triangles(points, triangles, depth, ids, False)
+    _, ids = nearest(points, triangles, 20)
     assert np.array_equal(ids, plain_fill(points, triangles, 20))
 
 
 def test_triangles_that_turn_their_back_are_culled():
     points = np.array([[1, 1, 0], [1, 9, 0], [9, 1, 0]], np.float32)  # rows count down: counter-clockwise as seen
     for order, seen in (([0, 1, 2], True), ([0, 2, 1], False)):
-        depth, ids = np.full((10, 10), np.inf, np.float32), np.full((10, 10), -1, np.int32)
-        fill_triangles(points, np.array([order], np.int32), depth, ids, True)
+        _, ids = nearest(points, np.array([order], np.int32), 10, cull=True)
         assert (ids >= 0).any() == seen
 
 
