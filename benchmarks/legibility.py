@@ -29,7 +29,7 @@ from emo3d.scoring.core import wilson_interval
 from emo3d_lab.calibrate.sample import _identity as sample_identity
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.readers import FaceApiReader, face_api
-from emo3d_lab.sample.prototypes import VARIANTS
+from emo3d_lab.sample.prototypes import PROTOTYPES, VARIANTS
 
 CONSOLE = Console(width=140)
 STRENGTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -80,8 +80,7 @@ def vector(weights: Mapping[str, float]) -> np.ndarray:
 
 def by_strength(rigs: list[FaceRig], examine: Examiner) -> None:
     """Prototypes by emotion and strength, and what they are taken for at full strength."""
-    prototypes = {emotion: vector(next(iter(VARIANTS[emotion].values()))) for emotion in READABLE}
-    weights = np.stack([strength * prototypes[emotion] for emotion in READABLE for strength in STRENGTHS])
+    weights = np.stack([strength * vector(PROTOTYPES[emotion]) for emotion in READABLE for strength in STRENGTHS])
     answers = np.array([examine.faces(weights, rig) for rig in rigs]).reshape(len(rigs), len(READABLE), len(STRENGTHS))
     table = Table("prototype", *(f"x {strength:g}" for strength in STRENGTHS), "taken for, at full strength")
     for row, emotion in enumerate(READABLE):
@@ -113,15 +112,11 @@ def by_reference(examine: Examiner) -> None:
     files = [rows[row]["image"]["bytes"] for row in kept]
     answers = np.array(examine.pictures([np.array(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]))
     emotions, right = emotions[kept], answers == emotions[kept]
-    table = Table("sample, test split", "right", "taken for")
-    for emotion in READABLE:
-        table.add_row(
-            emotion,
-            share(int(right[emotions == emotion].sum()), (emotions == emotion).sum()),
-            tally(answers[emotions == emotion]),
-        )
-    for name, part in (("all", right), ("all but neutral", right[emotions != "neutral"])):
-        table.add_row(name, share(int(part.sum()), len(part)), "")
+    table = Table("sample, test split", "rows", "right", "taken for")
+    parts = {emotion: emotions == emotion for emotion in READABLE}
+    for name, part in {**parts, "all": np.full(len(right), True), "all but neutral": ~parts["neutral"]}.items():
+        seen = tally(answers[part]) if name in parts else ""
+        table.add_row(name, str(part.sum()), share(int(right[part].sum()), int(part.sum())), seen)
     CONSOLE.print(table)
 
 
@@ -134,7 +129,7 @@ def share(count: int, total: int) -> str:
     if not total:
         return "none"
     low, high = wilson_interval(count / total, total)
-    return f"{count / total:.0%} of {total} [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{count / total:.0%} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def test_batches_arrive_one_at_a_time():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"settings": RenderSettings(name="portrait-0")}, "expected render settings named portrait-3"),
+        ({"settings": RenderSettings(name="portrait-2")}, "expected render settings named portrait-3"),
         ({"space": "raw"}, "'reading' or 'weights', got 'raw'"),
         ({"space": "reading", "calibration": "best"}, "calibration method of refine, network, none, got 'best'"),
     ],
