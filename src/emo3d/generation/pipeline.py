@@ -17,7 +17,7 @@ from transformers.image_transforms import to_pil_image
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from emo3d.blendshapes import Space, as_dicts
-from emo3d.descriptions import check_descriptions
+from emo3d.encoders import check_descriptions
 
 logger = logging.getLogger(__name__)
 
