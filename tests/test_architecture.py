@@ -13,7 +13,7 @@ PACKAGES = ("emo3d", "emo3d_lab", "emo3d_demo")
 FLOORS = [
     {"files", "hints", "loading", "markup", "numerics", "ranges", "thrift"},
     {"documents", "pictures", "parquet", "containers", "blendshapes", "emotions", "names", "forms"},
-    {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones", "light"},
+    {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones"},
     {"face", "dataset"},
     {"generation", "scoring"},
     {"apps", "cli"},

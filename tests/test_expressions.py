@@ -39,6 +39,13 @@ def test_every_format(tmp_path, suffix):
     assert space is None
 
 
+def test_lines_of_json_end_with_line_feeds_alone(tmp_path):
+    """As JSON Lines has it: U+2028, which ends a line for `str.splitlines`, may stand in a string of JSON."""
+    (tmp_path / "faces.jsonl").write_text('{"jawOpen": 0.25, "note": "a\u2028b"}\r\n\n{"jawOpen": 0.75}', "utf-8")
+    read, _ = read_expressions(tmp_path / "faces.jsonl")
+    assert read[:, BLENDSHAPES.index("jawOpen")].tolist() == [0.25, 0.75]
+
+
 def test_a_column_of_vectors_with_its_space(tmp_path):
     table = pa.table({"blendshapes": FACES.tolist()}).replace_schema_metadata({"space": "reading"})
     pq.write_table(table, tmp_path / "faces.parquet")
@@ -69,7 +76,7 @@ def test_what_we_write_comes_back(tmp_path):
             "faces.json: expected scores in 0..1, got jawOpen = 1.5",
         ),
         ("faces.json", '{"space": "raw", "expressions": []}', "'reading' or 'weights', got 'raw'"),
-        ("faces.jsonl", "not json", "faces.jsonl: "),
+        ("faces.jsonl", '{"jawOpen": 0.5}\nnot json', "faces.jsonl, line 2: expected JSON"),
     ],
 )
 def test_bad_files_are_named(tmp_path, name, content, message):

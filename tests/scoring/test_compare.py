@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from emo3d.cli import main
+from emo3d.face import RenderSettings
 from emo3d.scoring import Emo3DResult, ScoreSettings, compare, read_references, score_distributions
 from emo3d.scoring.result import summarise
 
@@ -173,6 +174,18 @@ def test_refuses_what_cannot_be_compared(other, message):
     with pytest.raises(ValueError, match=r"^.*$") as error:
         compare(system(), other())
     assert message in str(error.value)
+
+
+def test_scores_of_earlier_faces_are_read_and_not_compared(tmp_path):
+    """`portrait-2` and `panel-1` were other light, and other heads."""
+    now = replace(system(), signature=ScoreSettings(identities=3, render=RenderSettings()).signature)
+    then = replace(now, signature=now.signature.replace("portrait-3", "portrait-2").replace("panel-2", "panel-1"))
+    assert then.signature != now.signature
+    then.save(tmp_path / "then.json")
+    read = Emo3DResult.load(tmp_path / "then.json")
+    assert (read.emo3d, read.signature) == (then.emo3d, then.signature)
+    with pytest.raises(ValueError, match=r"identity: panel-2/3, panel-1/3; render: portrait-3/\S+, portrait-2/\S+$"):
+        compare(now, read)
 
 
 @pytest.mark.parametrize("arguments", [{"n_resamples": 0}, {"confidence": 1.0}])

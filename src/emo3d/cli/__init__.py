@@ -1,6 +1,5 @@
-"""The command `emo3d`: a shell around the rooms below, one small module per group of subcommands."""
+"""The command `emo3d`: a frame, in which subcommands are found by their entry points (`emo3d.commands`)."""
 
-from emo3d.cli import compare, faces
 from emo3d.cli.app import app, main
 
-__all__ = ["app", "compare", "faces", "main"]
+__all__ = ["app", "main"]

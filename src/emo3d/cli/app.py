@@ -45,7 +45,7 @@ def _nearest_option() -> Iterator[None]:
 
 
 class _Commands(TyperGroup):
-    """Subcommands of this package, and those that others enter under `emo3d.commands`, imported when they are needed.
+    """Subcommands that packages enter under `emo3d.commands`, imported when they are needed.
 
     A mistyped name is answered with the nearest one alone.
     """

@@ -75,11 +75,11 @@ def dress(arrays: Mapping[str, np.ndarray], hair_style: str) -> dict[str, np.nda
         dressed[name] = dressed[name][kept]
     dressed["deltas"] = arrays["deltas"][:, kept]
     dressed["triangles"], dressed["welds"] = places[triangles], places[arrays["welds"][kept]]
-    dressed["frame"] = np.array(_frame(dressed["neutral"], chin, depth, unit), np.float32)
+    dressed["frame"] = np.array(frame_head(dressed["neutral"], chin, depth, unit), np.float32)
     return dressed
 
 
-def _frame(vertices: np.ndarray, chin: float, depth: float, unit: float) -> tuple[float, float, float, float]:
+def frame_head(vertices: np.ndarray, chin: float, depth: float, unit: float) -> tuple[float, float, float, float]:
     """Centre and half the height, metres, that show a head from its hair to its open mouth's chin.
 
     For a camera with the usual field of view, to which what lies further back looks smaller; very big hair is cut off,

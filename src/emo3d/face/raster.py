@@ -49,9 +49,11 @@ def choose_triangles(points: Any, triangles: Any, height: int, width: int, cull:
 def fill_rows(
     points: Any, triangles: Any, queue: Any, start: int, buffer: Any, paint: Any, alpha: Any, holes: Any, whole: Any
 ) -> None:
-    """Write the nearest triangle of every sample of some rows, see `fill_triangles`.
+    """Write the nearest triangle of every sample of some rows.
 
     Args:
+        points: (V, 3) float32: column and row in samples, and a depth that grows away from the viewer.
+        triangles: (T, 3) int32.
         queue: see `choose_triangles`.
         start: the first row.
         buffer: (H, B, 2, LANES) float32, overwritten with depths and triangles of a row, `LANES` samples at a time.
@@ -106,27 +108,6 @@ def fill_rows(
                     nearer = (min(second, third, ONE - second - third) >= ZERO) & (deep < flat[here])
                     flat[here] = deep if nearer else flat[here]
                     flat[there] = name if nearer else flat[there]
-
-
-def fill_triangles(points: np.ndarray, triangles: np.ndarray, depth: np.ndarray, ids: np.ndarray, cull: bool) -> None:
-    """Write the nearest triangle of every sample.
-
-    Args:
-        points: (V, 3) float32: column and row in samples, and a depth that grows away from the viewer.
-        triangles: (T, 3) int32.
-        depth: (H, W) float32, filled with infinity by the caller; overwritten with the nearest depth.
-        ids: (H, W) int32, filled with -1 by the caller; overwritten with the nearest triangle.
-        cull: leave out triangles that turn their back (clockwise with rows counted downwards).
-    """
-    height, width = depth.shape
-    blocks = -(-width // LANES)
-    buffer = np.empty((height, blocks, 2, LANES), np.float32)
-    queue = np.empty((len(triangles), 3), np.int32)
-    queue = queue[: choose_triangles(points, triangles, height, width, cull, queue)]
-    fill_rows(points, triangles, queue, 0, buffer, None, None, None, None)
-    found = buffer.transpose(2, 0, 1, 3).reshape(2, height, -1)[:, :, :width]
-    nearer = found[0] < depth
-    depth[nearer], ids[nearer] = found[0][nearer], found[1][nearer]
 
 
 @compiled

@@ -20,11 +20,10 @@ from emo3d.generation.model import ExpressionModel
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
 from emo3d.generation.vae import VaeClipModel
 from emo3d.hints import unwritable_cache
-from emo3d.light import FOLDER
 from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
-QUICKSTART_FOLDER = FOLDER
+QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
 MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}

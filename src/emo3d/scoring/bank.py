@@ -19,9 +19,8 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from emo3d.backbones import Backbone
-from emo3d.descriptions import warn_of
+from emo3d.descriptions import check_descriptions, warn_of
 from emo3d.emotions import as_intensities, canonical_intensities
-from emo3d.encoders import check_descriptions
 from emo3d.files import whole_file
 from emo3d.hints import warn_not_kept
 from emo3d.loading import workshop_part

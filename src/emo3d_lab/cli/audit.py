@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d.cli.files import read_predictions
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d_lab.cli import options
+from emo3d_lab.cli.files import read_predictions
 
 
 @app.command(

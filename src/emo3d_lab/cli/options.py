@@ -1,4 +1,4 @@
-"""Options that several subcommands share; those of `emo3d.cli.options` among them."""
+"""Options that several subcommands share."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
-from emo3d.cli.options import Calibration as Calibration
-from emo3d.cli.options import Clip as Clip
-from emo3d.cli.options import Identity as Identity
-from emo3d.cli.options import Layout as Layout
-from emo3d.cli.options import Model as Model
-from emo3d.cli.options import Names as Names
-from emo3d.cli.options import Scale as Scale
-
+Calibration = Annotated[
+    str,
+    typer.Option(help="How readings become weights: network (likeliest), refine (fitted), none (raw, as published)."),
+]
+Layout = Annotated[str | None, typer.Option(help="Of bare vectors: emo3d (51), mediapipe (52) or arkit (51 or 52).")]
+Names = Annotated[
+    str | None, typer.Option(help="What blendshapes are called: a JSON file (theirs -> ours), cc4, metahuman or vroid.")
+]
+Scale = Annotated[float | None, typer.Option(help="The score that means 1: 100 for percent.")]
+Clip = Annotated[bool, typer.Option("--clip", help="Clip to 0..1 what lies outside by more than 0.02, too.")]
+Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
+Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
 NumProc = Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")]
 MaxPixels = Annotated[int, typer.Option(help="Pictures with more pixels are left out.")]
 Strict = Annotated[bool, typer.Option(help="Stop at the first row or picture that cannot be used.")]

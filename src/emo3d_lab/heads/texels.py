@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from emo3d.face.raster import fill_triangles, vertex_normals
+from emo3d.face.raster import LANES, choose_triangles, fill_rows, vertex_normals
 from emo3d.face.skin import SIZE, SKIN
 
 
@@ -67,8 +67,21 @@ def occlusion(
     return light / total
 
 
-def nearest(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest depth, and the index of its triangle or -1, (side, side) each; see `fill_triangles`."""
-    depth, ids = np.full((side, side), np.inf, np.float32), np.full((side, side), -1, np.int32)
-    fill_triangles(points, triangles, depth, ids, False)
-    return depth, ids
+def nearest(points: np.ndarray, triangles: np.ndarray, side: int, cull: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest triangle of every sample of a square.
+
+    Args:
+        points: (V, 3) float32: column and row in samples, and a depth that grows away from the viewer.
+        triangles: (T, 3) int32.
+        side: samples in a row and in a column.
+        cull: leave out triangles that turn their back (clockwise with rows counted downwards).
+
+    Returns:
+        its depth, (side, side) float32, and its index, (side, side) int32; where there is none, infinity and -1.
+    """
+    buffer = np.empty((side, -(-side // LANES), 2, LANES), np.float32)
+    queue = np.empty((len(triangles), 3), np.int32)
+    queue = queue[: choose_triangles(points, triangles, side, side, cull, queue)]
+    fill_rows(points, triangles, queue, 0, buffer, None, None, None, None)
+    depth, ids = buffer.transpose(2, 0, 1, 3).reshape(2, side, -1)[:, :, :side]
+    return np.where(ids < 0, np.float32(np.inf), depth), ids.astype(np.int32)

@@ -1,7 +1,7 @@
 """The expression net of `@vladmandic/face-api` 1.7.15 (MIT), an emotion reader that nobody here trained.
 
-The net: four blocks of four 3x3 convolutions, separable but for the very first one, stride 2 at each block's start, padded
-as TensorFlow's SAME, a ReLU over the running sum; a mean over what is left; one linear layer; softmax.
+The net: four blocks of four 3x3 convolutions, separable but for the very first one, stride 2 at each block's start,
+padded as TensorFlow's SAME, a ReLU over the running sum; a mean over what is left; one linear layer; softmax.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class FaceApiReader:
     """Reads seven emotions off pictures of faces.
 
     Args:
-        folder: holds `face_expression_model.bin` and its manifest, as `npm pack @vladmandic/face-api` has them in `model/`.
+        folder: holds `face_expression_model.bin` and its manifest, as `npm pack @vladmandic/face-api` has them in
+            `model/`.
 
     Raises:
         FileNotFoundError: one of the two files is missing.

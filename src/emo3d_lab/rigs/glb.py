@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.face.heads import TARGETS
+from emo3d.face.heads import TARGETS, frame_head
 from emo3d.names import Names, blendshape_name
 from emo3d_lab.rigs.extensions import targets_of
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
@@ -27,9 +27,9 @@ _FAR = 1e9  # in the file's unit
 _NEAR = 2.5  # triangles further than this many half heights from the face's centre are left out (body, hands)
 _VRM_0_FRONT = (0, 0, -1)  # vrm-specification 0.0: the model faces -z; VRM 1.0 faces +z, as glTF does
 
-# The frame from the centres of what blinks and of what the lips move, in units of the height between them: the mean
-# over the identities of anny, whose own frames are within 5% of it.
-_DOWN, _BACK, _HALF_HEIGHT = 0.65, 0.135, 1.70
+# From the centre of what blinks down to the chin and back to the eyes, and from the eyes to the chin, in units of the
+# height between that centre and the one of what the lips move: means over the identities of anny.
+_CHIN, _BACK, _UNIT = 1.77, 0.13, 1.76
 
 
 def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _other_targets(asset: Asset) -> str:
 
 
 def _frame(neutral: np.ndarray, moves: np.ndarray) -> tuple[float, float, float, float]:
-    """Centre of the face and half the height to show: from lids and lips, or from all that moves if one is missing."""
+    """Centre and half the height to show: a head by its lids and lips, or all that moves if one is missing."""
     (x, y, z), (_, lips, _) = centre(neutral, moves, LIDS), centre(neutral, moves, LIPS)
     unit = y - lips
     if np.isnan(unit):
@@ -215,7 +215,8 @@ def _frame(neutral: np.ndarray, moves: np.ndarray) -> tuple[float, float, float,
         return float(x), float(y), float(z), float(0.7 * (high - low).max())
     if unit <= 0:
         raise ValueError("expected a face with y up, got eyes below the mouth")
-    return float(x), float(y - _DOWN * unit), float(z - _BACK * unit), float(_HALF_HEIGHT * unit)
+    head = neutral[(np.abs(neutral - (x, y, z)) < _NEAR * _UNIT * unit).all(axis=1)]
+    return float(x), *frame_head(head, float(y - _CHIN * unit), float(z - _BACK * unit), float(_UNIT * unit))[1:]
 
 
 def _welds(neutral: np.ndarray, deltas: np.ndarray, half_height: float) -> np.ndarray:

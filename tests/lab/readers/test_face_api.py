@@ -1,0 +1,95 @@
+"""The port of an emotion reader against its original, and what it does with damaged files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emo3d.dataset import read_release
+from emo3d.pictures import read_picture
+from emo3d_lab.readers import FaceApiReader
+from emo3d_lab.readers.face_api import EMOTIONS, crop
+from real_slice import REAL, real
+
+FOLDER = Path(__file__).parents[3].parent / "shared" / "readers" / "face-api"
+original = pytest.mark.skipif(not FOLDER.is_dir(), reason="the reader's weights are not beside the checkout")
+
+LAYERS = [f"dense{block}/conv{layer}" for block in range(4) for layer in range(4)]
+WIDTHS = (32, 64, 128, 256)
+
+
+def small_net(folder, bias, extra=b""):
+    """Files in face-api's format of a net whose every weight is 0 but for the last bias, as bytes: bias / 10 - 1."""
+    quantized = {"quantization": {"dtype": "uint8", "scale": 0.1, "min": -1.0}}
+    entries, width = [], 3
+    for name in LAYERS:
+        wide = WIDTHS[int(name[5])]
+        if name == "dense0/conv0":
+            entries.append((f"{name}/filters", [3, 3, width, wide]))
+        else:
+            entries += [
+                (f"{name}/depthwise_filter", [3, 3, width, 1]),
+                (f"{name}/pointwise_filter", [1, 1, width, wide]),
+            ]
+        entries.append((f"{name}/bias", [wide]))
+        width = wide
+    entries += [("fc/weights", [width, 7]), ("fc/bias", [7])]
+    weights = [{"name": name, "shape": shape, "dtype": "float32", **quantized} for name, shape in entries]
+    content = b"".join(bytes([10]) * int(np.prod(shape)) for _, shape in entries[:-1]) + bytes(bias) + extra
+    (folder / "face_expression_model-weights_manifest.json").write_text(json.dumps([{"weights": weights}]))
+    (folder / "face_expression_model.bin").write_bytes(content)
+    return folder
+
+
+@real
+@original
+def test_it_answers_as_the_original_does():
+    """`reference.json` is the original's: 13 published pictures, with boxes by MediaPipe; to be met within 0.01."""
+    files = [picture.image for row in read_release(REAL) for picture in row.pictures]
+    cases = json.loads((FOLDER / "reference.json").read_text())
+    pictures = [read_picture(file, row) for row, file in enumerate(files)]
+    answers = FaceApiReader(FOLDER).read(pictures, [case["box"] for case in cases], batch_size=5)
+    expected = [[case["probabilities"][emotion] for emotion in EMOTIONS] for case in cases]
+    assert np.abs(answers - expected).max() < 0.01
+    assert [EMOTIONS[k] for k in answers.argmax(axis=1)].count("sadness") == 5
+
+
+def test_bytes_are_scaled_and_the_last_layer_is_a_softmax(tmp_path):
+    bias = [10, 20, 30, 10, 10, 10, 10]  # 0, 1, 2 and zeros
+    answers = FaceApiReader(small_net(tmp_path, bias)).read([np.zeros((90, 120, 3), np.uint8)], [(0, 0, 120, 90)])
+    exponents = np.exp([0, 1, 2, 0, 0, 0, 0])
+    assert answers == pytest.approx(exponents[None] / exponents.sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"), [(b"\0", "bytes in .*, as .*manifest.json says, got"), (b"", "bytes for fc/bias")]
+)
+def test_files_that_do_not_belong_together_are_refused(tmp_path, extra, message):
+    small_net(tmp_path, [10] * (7 if extra else 6), extra)
+    with pytest.raises(ValueError, match=message):
+        FaceApiReader(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="face_expression_model"):
+        FaceApiReader(tmp_path)
+
+
+def test_a_crop_is_the_longer_side_about_the_middle():
+    """Of a picture whose red is its column and green its row: a square of 112 about (100, 80), one pixel a cell."""
+    column, row = np.meshgrid(np.arange(200), np.arange(160))
+    picture = np.stack([column, row, 0 * row], axis=2).astype(np.uint8)
+    square = crop(picture, (44, 60, 156, 100))
+    assert square.shape == (112, 112, 3)
+    assert square[0, 0].tolist() == [44, 24, 0]
+    assert square[-1, -1].tolist() == [155, 135, 0]
+
+
+def test_edges_are_repeated_and_cells_are_means():
+    """A box of 224 that begins 56 columns left of the picture: the first 28 cells are the first column's."""
+    column, row = np.meshgrid(np.arange(224), np.arange(224))
+    picture = np.stack([column, row, 0 * row], axis=2).astype(np.uint8)
+    square = crop(picture, (-56, 0, 168, 224))
+    assert (square[:, :28, 0] == 0).all()
+    assert np.abs(square[0, 28:, 0] - (2 * np.arange(84) + 0.5)).max() <= 0.5  # means of two neighbours
