@@ -61,7 +61,7 @@ def lit(normals, views, albedo, gloss, lights, mirrored_color):
         cosine = (normals @ unit)[:, None]
         total += np.array(color) * np.maximum(0, (cosine + wraps) / (1 + np.array(wraps)))
         cosine = np.maximum(0, mirrored @ unit)
-        shine += rough * gloss * (1 - gloss) * cosine**4 + smooth * gloss**3 * cosine**64
+        shine += rough * gloss * (1 - gloss) * cosine**4 + smooth * gloss**4 * cosine**64
     slant = gloss * (1 - gloss) * (1 - np.maximum(0, (normals * views).sum(axis=1))) ** 4
     diffuse = albedo * total
     return diffuse + (shine + slant)[:, None] * np.array(mirrored_color) * (1 - np.minimum(1, diffuse))

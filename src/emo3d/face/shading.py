@@ -174,12 +174,13 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, mirrored: Any, dept
                     power = cosine * cosine
                     power *= power
                     gloss = work[GLOSS + k]
+                    wet = gloss * gloss
                     shine = gloss * (ONE - gloss) * rough * power
                     power *= power
                     power *= power
                     power *= power
                     power *= power
-                    work[SHINE + k] += shine + gloss * gloss * gloss * smooth * power
+                    work[SHINE + k] += shine + wet * wet * smooth * power
         for lane in range(LANES):
             k = np.uint64(start + lane)
             fold = max(ZERO, ONE + depth * work[FOLD + k])

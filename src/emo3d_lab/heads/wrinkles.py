@@ -57,21 +57,21 @@ FOLDS: dict[str, Fold] = {
     "frown": Fold(
         {"browDown*": 1.8, "noseSneer*": 0.2},
         (
-            Line(((9.5, 174), (7.5, 166), (6.5, 157), (8, 151)), 1.0, 1.2, (0.45, 0.6)),
-            Line(((4.0, 171), (3.2, 164), (3.4, 158)), 0.45, 1.0),
+            Line(((9.5, 174), (7.5, 166), (6.5, 157), (8, 151)), 1.25, 1.2, (0.4, 0.5)),
+            Line(((4.0, 171), (3.2, 164), (3.4, 158)), 0.55, 1.0),
             Spot((15, 158), (7, 4.5), -0.5),
             Spot((0, 163), (3.5, 7), 0.18),
         ),
         child=0.65,
-        old=0.22,
+        old=0.15,
     ),
     # Broken and not quite level, nor quite alike on either side, as foreheads are.
     "forehead": Fold(
         {"browInnerUp": 1.4},
         (
-            Line(((-35, 180), (-20, 185.5), (-5, 188), (8, 187.5), (24, 184), (36, 181)), 0.6, 1.3, (0.3, 0.3), 0.5),
-            Line(((-40, 189), (-24, 193.5), (-9, 194), (5, 196)), 0.55, 1.4, (0.3, 0.3), 0.5),
-            Line(((-3, 193.5), (10, 196), (24, 194.5), (40, 187)), 0.6, 1.4, (0.3, 0.3), 0.5),
+            Line(((-35, 180), (-20, 185.5), (-5, 188), (8, 187.5), (24, 184), (36, 181)), 0.6, 1.3, (0.3, 0.3), 0.4),
+            Line(((-40, 189), (-24, 193.5), (-9, 194), (5, 196)), 0.55, 1.4, (0.3, 0.3), 0.4),
+            Line(((-3, 193.5), (10, 196), (24, 194.5), (40, 187)), 0.6, 1.4, (0.3, 0.3), 0.4),
             Line(((-28, 200), (-14, 203), (2, 202.5), (16, 204), (25, 202.5)), 0.38, 1.4, (0.3, 0.3), 0.6),
         ),
         child=0.0,
@@ -80,8 +80,8 @@ FOLDS: dict[str, Fold] = {
     "outer forehead": Fold(
         {"browOuterUp*": 1.4},
         (
-            Line(((15, 183), (28, 186), (43, 184), (57, 176)), 0.55, 1.3, (0.3, 0.3), 0.5),
-            Line(((24, 191), (34, 193.5), (47, 190.5), (60, 183)), 0.5, 1.4, (0.3, 0.3), 0.5),
+            Line(((15, 183), (28, 186), (43, 184), (57, 176)), 0.55, 1.3, (0.3, 0.3), 0.4),
+            Line(((24, 191), (34, 193.5), (47, 190.5), (60, 183)), 0.5, 1.4, (0.3, 0.3), 0.4),
             Line(((18, 200), (29, 202), (42, 199)), 0.3, 1.4, (0.35, 0.35), 0.6),
         ),
         child=0.0,
@@ -140,12 +140,12 @@ FOLDS: dict[str, Fold] = {
     "corner": Fold(
         {"mouthFrown*": 1.5, "mouthStretch*": 0.3, "mouthLowerDown*": 0.15},
         (
-            Line(((26, 78), (29, 72), (31, 65), (30.5, 58)), 0.75, 1.6, (0.35, 0.15)),
+            Line(((26, 78), (29, 72), (31, 65), (30.5, 58)), 0.64, 1.6, (0.35, 0.15)),
             Spot((28, 73), (3.5, 3.5), -0.22),
             Spot((23, 64), (5, 4), 0.15),
         ),
         child=0.75,
-        old=0.5,
+        old=0.35,
     ),
     # A soft hollow beyond the corner rather than a cut.
     "dimple": Fold(
@@ -202,7 +202,7 @@ def draw_wrinkles(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Returns:
         wrinkle_maps (K, WRINKLE_SIZE, WRINKLE_SIZE) int8 and wrinkle_drivers (K, 52) float32, as of
         `emo3d.face.rig.Wrinkles`; wrinkle_child (K,) float32, how much of each a child of ten shows; age_lines
-        (WRINKLE_SIZE, WRINKLE_SIZE) int8, what a face of ninety shows at rest.
+        (WRINKLE_SIZE, WRINKLE_SIZE) uint8, what a face of ninety shows at rest, about a half.
     """
     row, column, triangle, weights = locate_texels(arrays["neutral"], arrays)
     positions = 1000 * (arrays["neutral"][arrays["triangles"][triangle]] * weights).sum(axis=1)
@@ -222,7 +222,7 @@ def draw_wrinkles(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         "wrinkle_maps": np.stack(maps),
         "wrinkle_drivers": np.stack(drivers),
         "wrinkle_child": np.array(child, np.float32),
-        "age_lines": _shrink(row, column, aged),
+        "age_lines": (128 + _shrink(row, column, aged).astype(int)).astype(np.uint8),
     }
 
 
@@ -287,7 +287,8 @@ def _wander(curve: np.ndarray, points: np.ndarray, uneven: float) -> np.ndarray:
     """Make a curve (N, 2) waver by some tenths of a millimetre, in place; return how deep it is at each, about 1."""
     length = np.concatenate([[0], np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum()])
     phases = np.random.default_rng(round(abs(points[:, 0] * 7 + points[:, 1] * 31).sum())).uniform(0, 2 * np.pi, 4)
-    waves = [np.sin(2 * np.pi * length / period + phase) for period, phase in zip((11, 23, 31, 47), phases, strict=True)]
+    periods = (11, 23, 31, 47)  # mm
+    waves = [np.sin(2 * np.pi * length / period + phase) for period, phase in zip(periods, phases, strict=True)]
     if points[0, 0]:  # lines that go on on the other side stay whole
         curve[:, 1] += uneven * (0.4 * waves[0] + 1.2 * waves[1])
     return np.clip(1 + uneven * (0.7 * waves[2] + 0.7 * waves[3]), 0.15, 1.3)
