@@ -52,7 +52,7 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     ):
         texture *= 1 - strength * tints[tint] * (1 - np.array(filtered, np.float32))
     # Lips of dark skin are lighter and redder than it; brows on it are black, or they could not be seen.
-    lip = base * np.array([0.82, 0.55, 0.56], np.float32) + (1 - pale) ** 8 * np.array([42, 17, 20], np.float32)
+    lip = base * np.array([0.82, 0.55, 0.56], np.float32) + (1 - pale) ** 8 * np.array([60, 26, 29], np.float32)
     brow = hair * np.float32(0.92 - 0.36 * hair.mean() / 255)  # darker than the hair, where that is light
     if hair.mean() < base.mean():
         brow *= np.float32(np.interp(base.mean(), [30, 120], [0.35, 1.0]))
