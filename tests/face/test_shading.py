@@ -7,7 +7,7 @@ import pytest
 
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render
 from emo3d.face.identities import SKIN_TONES
-from emo3d.face.render import _LIGHTS, _RIM
+from emo3d.face.render import _LIGHTS, _SHINE
 from emo3d.face.rig import Wrinkles
 from emo3d.face.surface import make_surface, to_linear, to_srgb
 
@@ -52,7 +52,7 @@ def ball(**options):
     return make_rig(0.8 * vertices, triangles, np.full((len(vertices), 2), 0.5), **options)
 
 
-def lit(normals, views, albedo, gloss, lights, rim):
+def lit(normals, views, albedo, gloss, lights, mirrored_color):
     """Linear light (N, 3) of normals and directions to the viewer (N, 3)."""
     total, shine = np.zeros_like(normals), np.zeros(len(normals))
     mirrored = 2 * (normals * views).sum(axis=1)[:, None] * normals - views
@@ -61,10 +61,10 @@ def lit(normals, views, albedo, gloss, lights, rim):
         cosine = (normals @ unit)[:, None]
         total += np.array(color) * np.maximum(0, (cosine + wraps) / (1 + np.array(wraps)))
         cosine = np.maximum(0, mirrored @ unit)
-        shine += rough * gloss * (1 - gloss) * cosine**4 + smooth * gloss**3 * cosine**32
+        shine += rough * gloss * (1 - gloss) * cosine**4 + smooth * gloss**4 * cosine**64
     slant = gloss * (1 - gloss) * (1 - np.maximum(0, (normals * views).sum(axis=1))) ** 4
     diffuse = albedo * total
-    return diffuse + (shine[:, None] + slant[:, None] * np.array(rim)) * (1 - np.minimum(1, diffuse))
+    return diffuse + (shine + slant)[:, None] * np.array(mirrored_color) * (1 - np.minimum(1, diffuse))
 
 
 @pytest.mark.parametrize(("gloss", "value"), [(0.2, 128), (1.0, 40), (0.0, 250)])
@@ -84,7 +84,7 @@ def test_a_ball_is_lit_as_computed_by_hand(gloss, value):
     inside = room > 0.02
     spots = eye + (along[inside] - np.sqrt(room[inside]))[:, None] * rays[inside]
     albedo = to_linear(np.array([value / 255]))
-    expected = 255 * to_srgb(lit(spots / 0.8, -rays[inside], albedo, gloss, _LIGHTS[settings.name], _RIM))
+    expected = 255 * to_srgb(lit(spots / 0.8, -rays[inside], albedo, gloss, _LIGHTS[settings.name], _SHINE))
     difference = np.abs(picture[row[inside], column[inside]] - expected)
     assert difference.mean() < 0.6
     assert np.quantile(difference, 0.99) < 3

@@ -30,7 +30,7 @@ MASKS = ("lips", "fine_brows", "thick_brows")
 WRINKLE_SIZE = 256
 """Side of a map of wrinkles in texels: 1.6 mm each in the middle of the face."""
 
-_REDUCTION = 3  # raise it when the arrays change their meaning, so that old cache entries are left alone
+_REDUCTION = 4  # raise it when the arrays change their meaning, so that old cache entries are left alone
 _PACKED = Path(__file__).parent.parent / "assets" / "heads"
 
 
@@ -41,7 +41,9 @@ def head_arrays(identity: Identity, cache: bool = True) -> dict[str, np.ndarray]
         neutral (V, 3) and deltas (52, V, 3) in metres, uv (V, 2), triangles (T, 3), welds, part, inside, occlusion and
         gloss (V,), frame (4,); lips, fine_brows and thick_brows, masks (1024, 1024) uint8; tints, hair_maps, teeth and
         strands, smaller pictures, see `emo3d.face.skin`; wrinkle_maps and wrinkle_drivers, as of
-        `emo3d.face.rig.Wrinkles`. What is left is of the bald head, see `PackedHeads`.
+        `emo3d.face.rig.Wrinkles`, before `emo3d.face.skin.folds`; wrinkle_child (K,), how much of each map a child of
+        ten shows; age_lines, what stays at rest at ninety, about a half. What is left is of the bald head, see
+        `PackedHeads`.
 
     Raises:
         ValueError: a phenotype that anny does not know.

@@ -55,16 +55,16 @@ class RenderSettings:
 # shines on rough and on smooth surfaces.
 _LIGHTS = {
     "portrait-3": (
-        ((-0.46, 0.56, 0.69), (0.74, 0.71, 0.67), (0.34, 0.20, 0.14), 0.38, 0.0),  # key: high, a little to one side
-        ((0.75, 0.05, 0.66), (0.12, 0.13, 0.15), (0.50, 0.50, 0.50), 0.0, 0.0),  # fill
+        ((-0.46, 0.56, 0.69), (0.77, 0.74, 0.69), (0.34, 0.20, 0.14), 0.35, 0.0),  # key: high, a little to one side
+        ((0.75, 0.05, 0.66), (0.135, 0.13, 0.14), (0.50, 0.50, 0.50), 0.0, 0.0),  # fill
         ((0.85, 0.30, -0.45), (0.16, 0.17, 0.19), (0.10, 0.10, 0.10), 0.30, 0.0),  # from behind, along the dark side
-        ((-0.29, 0.37, 0.88), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 0.9),  # what eyes and wet lips mirror
+        ((-0.29, 0.37, 0.88), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0, 4.0),  # what eyes and wet lips mirror
         ((0.00, 1.00, 0.15), (0.11, 0.12, 0.135), (1.0, 1.0, 1.0), 0.0, 0.0),  # sky
         ((0.00, 0.00, 1.00), (0.12, 0.115, 0.115), (1.0, 1.0, 1.0), 0.0, 0.0),  # ambient from the viewer's side
     )
 }
-_RIM = (0.80, 0.80, 0.88)
-_DEPTH = 0.5
+_SHINE = (0.95, 0.85, 0.77)  # the colour of what skin mirrors
+_DEPTH = 0.8
 _BACKGROUND = (218, 222, 228)
 
 
@@ -151,7 +151,7 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
         camera=np.array(camera, np.float32),
         lights=np.array(lights, np.float32),
         ambient=ambient.astype(np.float32),
-        rim=np.array(_RIM, np.float32),
+        shine=np.array(_SHINE, np.float32),
         background=to_linear(np.array(_BACKGROUND) / 255),
         depth=np.float32(_DEPTH),
         samples=settings.samples,

