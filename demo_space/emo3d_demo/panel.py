@@ -13,10 +13,9 @@ from emo3d_demo.bars import bars
 from emo3d_demo.emotions import emotions_of, prior
 from emo3d_demo.faces import AS_DESCRIBED, Face, portrait, write_files
 from emo3d_demo.links import by_name, link_query
-from emo3d_demo.viewer import head_value, head_view
+from emo3d_demo.viewer import HEIGHT, head_value, head_view
 
 LEADING = 8  # blendshapes in the table
-HEIGHT = 330
 DOWNLOADS = {
     ".glb": "GLB",
     ".png": "PNG",
@@ -63,7 +62,7 @@ class Panel:
         self.face = gr.State(Face(np.zeros(51, np.float32)))
         with gr.Column(elem_id="face"):
             with gr.Row(elem_id="views"):
-                self.view = head_view(HEIGHT)
+                self.view = head_view()
                 self.picture = gr.Image(
                     label="Picture",
                     interactive=False,

@@ -15,10 +15,17 @@ from emo3d.face import FaceRig, RenderSettings
 from emo3d.face.render import make_view
 from emo3d.face.surface import to_srgb
 
-CSS = """
-#turned canvas {display: block; width: 100%; height: 100%; border-radius: inherit; touch-action: pan-y; cursor: grab}
-#turned p {position: absolute; inset: 40% 12px auto; text-align: center; color: #333}
+HEIGHT = 330
+CSS = (
+    f"#turned {{overflow: hidden !important; height: {HEIGHT}px}}"
+    + """
+#turned label span {display: none}
+#turned canvas {position: absolute; inset: 0; width: 100%; height: 100%; touch-action: pan-y; cursor: grab}
+#turned canvas:active {cursor: grabbing}
+#turned canvas:focus-visible {outline: 2px solid var(--color-accent); outline-offset: -2px}
+#turned p {position: absolute; inset: 40% 12px auto; text-align: center; color: var(--body-text-color)}
 """
+)
 
 _TEMPLATE = """<canvas tabindex="0" role="img" aria-label="The face in 3D: drag it, or turn it by the arrow keys">
 </canvas><p hidden></p>"""
@@ -35,7 +42,7 @@ update();
 """
 
 
-def head_view(height: int) -> gr.HTML:
+def head_view() -> gr.HTML:
     """The component; its values come from `head_value`."""
     script = Path(__file__).with_name("viewer.js").read_text(encoding="utf-8")
     return gr.HTML(
@@ -45,8 +52,6 @@ def head_view(height: int) -> gr.HTML:
         html_template=_TEMPLATE,
         js_on_load=script + _START.replace("LIGHT", json.dumps(light())),
         apply_default_css=False,
-        min_height=height,
-        max_height=height,
         elem_id="turned",
     )
 

@@ -28,8 +28,8 @@ _NEAR = 2.5  # triangles further than this many half heights from the face's cen
 _VRM_0_FRONT = (0, 0, -1)  # vrm-specification 0.0: the model faces -z; VRM 1.0 faces +z, as glTF does
 
 # The frame from the centres of what blinks and of what the lips move, in units of the height between them: the mean
-# over the identities of anny, whose own frames are within 5% of it.
-_DOWN, _BACK, _HALF_HEIGHT = 0.65, 0.135, 1.70
+# over the identities of anny, hair and all, whose own frames are within 6% of it.
+_DOWN, _BACK, _HALF_HEIGHT = 0.19, 0.13, 1.91
 
 
 def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[str, Any]:

@@ -48,9 +48,9 @@ class _Binary:
         self.chunk += data + b"\0" * (-len(data) % 4)
         return len(self.views) - 1
 
-    def image(self, pixels: np.ndarray) -> dict[str, Any]:
-        """A picture (S, S, 3 or 4) uint8: JPEG, or PNG where that loses alpha or next to nothing is saved."""
-        file, lossy = io.BytesIO(), pixels.shape[2] == 3 and len(pixels) >= _LARGE
+    def image(self, pixels: np.ndarray, lossy: bool) -> dict[str, Any]:
+        """A picture (S, S, 3 or 4) uint8, as a JPEG or a PNG."""
+        file = io.BytesIO()
         Image.fromarray(pixels).save(file, "JPEG" if lossy else "PNG", **(_JPEG if lossy else {}))
         return {"bufferView": self.view(file.getvalue()), "mimeType": "image/jpeg" if lossy else "image/png"}
 
@@ -114,12 +114,12 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
     """The first of the frames (F, 52) is what the file shows when it is opened, the others are an animation."""
     binary, primitive, shine = copy.deepcopy(_head(rig))
     texture = fold(rig.texture, rig, frames[0], float(make_view(rig, RenderSettings()).depth))
-    images = [binary.image(texture)]
+    images = [binary.image(texture, lossy=texture.shape[2] == 3 and len(texture) >= _LARGE)]
     surface = {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0}
     if shine is None:
         surface["roughnessFactor"] = round(float(roughness(SHINE)), 3)
     else:  # glTF reads roughness from green and metal from blue
-        images.append(binary.image(shine[:, :, None] * np.array([0, 1, 0], np.uint8)))
+        images.append(binary.image(shine[:, :, None] * np.array([0, 1, 0], np.uint8), lossy=False))
         surface["metallicRoughnessTexture"] = {"index": 1}
     coverage = rig.colors[:, 3:]
     cut_out = {"alphaMode": "MASK", "alphaCutoff": 0.5 / max(1.0, float(coverage.max()))} if coverage.size else {}
