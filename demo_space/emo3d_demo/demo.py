@@ -11,7 +11,7 @@ from emo3d.apps import look, score
 from emo3d.apps.look import KEPT_SECONDS, shown_as_text
 from emo3d.apps.score import score_tab
 from emo3d.scoring import QUICKSTART
-from emo3d_demo import bars, compare, explore, judge, panel
+from emo3d_demo import bars, compare, explore, judge, panel, viewer
 from emo3d_demo.adjust import adjust_tab
 from emo3d_demo.api import endpoints
 from emo3d_demo.blend import blend_tab
@@ -101,7 +101,7 @@ MOST_WAITING = 64
 LARGEST_FILE = "20mb"
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
-    "css": look.CSS + bars.CSS + panel.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,
+    "css": look.CSS + bars.CSS + panel.CSS + viewer.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,
     "js": bars.KEYS,
 }
 

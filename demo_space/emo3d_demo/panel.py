@@ -13,9 +13,9 @@ from emo3d_demo.bars import bars
 from emo3d_demo.emotions import emotions_of, prior
 from emo3d_demo.faces import AS_DESCRIBED, Face, portrait, write_files
 from emo3d_demo.links import by_name, link_query
+from emo3d_demo.viewer import HEIGHT, head_value, head_view
 
 LEADING = 8  # blendshapes in the table
-HEIGHT = 330
 DOWNLOADS = {
     ".glb": "GLB",
     ".png": "PNG",
@@ -62,9 +62,7 @@ class Panel:
         self.face = gr.State(Face(np.zeros(51, np.float32)))
         with gr.Column(elem_id="face"):
             with gr.Row(elem_id="views"):
-                self.model = gr.Model3D(
-                    label="3D view", interactive=False, height=HEIGHT, camera_position=(90, 90, None)
-                )
+                self.view = head_view()
                 self.picture = gr.Image(
                     label="Picture",
                     interactive=False,
@@ -91,7 +89,7 @@ class Panel:
             )
             self.query.change(None, [self.query], [self.link], js=_ADDRESS, api_visibility="private")
         self.quick_outputs = [self.face, self.picture, self.blendshapes]
-        self.outputs = [*self.quick_outputs, self.model, self.emotions, self.query, *self.files]
+        self.outputs = [*self.quick_outputs, self.view, self.emotions, self.query, *self.files]
         self.identity.input(
             lambda face, identity: self.show(Face(face.weights, identity, face.description)),
             [self.face, self.identity],
@@ -110,7 +108,8 @@ class Panel:
         """Everything about a face: values of `outputs`."""
         files = write_files(face)
         downloads = [gr.DownloadButton(value=files[ending], interactive=True) for ending in DOWNLOADS]
-        return [face, files[".png"], leading(face), files[".glb"], emotions(face), link_query(face), *downloads]
+        turned = head_value(files[".glb"], face.rig)
+        return [face, files[".png"], leading(face), turned, emotions(face), link_query(face), *downloads]
 
 
 def leading(face: Face) -> str:

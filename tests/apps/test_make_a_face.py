@@ -83,8 +83,6 @@ def test_a_description_becomes_a_face(demo, visit, read, width, scheme):
     def turned():
         return np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB"))
 
-    # Gradio's viewer stays blank where it is given another file while it starts.
-    wait_on_page(page, lambda: read(turned()) is not None, "a face in the 3D view")
     page.get_by_label("Description").fill(HOSTILE)
     page.get_by_role("button", name="Show the face").click()
     shown = picture(page, other_than=first)

@@ -241,7 +241,8 @@ def test_screenshots_for_the_readme(demo, visit, name, width, height):
     page = visit(demo, width)
     page.set_viewport_size({"width": width, "height": height})
     page.get_by_text("Divergence").wait_for()
-    page.wait_for_timeout(4000)  # the 3D view
+    page.locator("canvas[data-shown]").wait_for()
+    page.wait_for_timeout(500)  # until it is drawn
     path = Path(os.environ["EMO3D_SCREENSHOTS"], name)
     page.screenshot(path=path)
     assert path.stat().st_size < 400_000

@@ -76,7 +76,7 @@ def test_the_demo(start, visit, tmp_path):
     assert blendshapes["mouthSmileLeft"] > 0.3
     page = visit(address)
     page.get_by_role("heading", name="Emo3D", exact=True).wait_for()
-    page.locator("canvas").first.wait_for()
+    page.locator("canvas[data-shown]").wait_for()
 
 
 def test_the_metric(start, visit, tmp_path):

@@ -101,7 +101,7 @@ def test_the_wheel_holds_what_is_committed_of_three_packages(files):
         "emo3d_demo",
     }
     assets = {"emo3d/assets/emo3d_score.py", "emo3d/assets/sample/train.parquet", "emo3d_lab/assets/page.html.jinja"}
-    assert assets | {"emo3d_lab/assets/dataset_card.md", "emo3d_demo/cli.py"} <= set(files)
+    assert assets | {"emo3d_lab/assets/dataset_card.md", "emo3d_demo/cli.py", "emo3d_demo/viewer.js"} <= set(files)
 
 
 def test_the_source_package_holds_no_tools_either(dist):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,6 +16,9 @@ from emo3d.blendshapes import Space, as_expressions, check_space
 from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.ranges import real_number, whole_number
+
+if TYPE_CHECKING:
+    from emo3d.face.shading import View
 
 _BATCH = 64  # faces drawn at once: 10 MB of pictures
 _CALIBRATED = 512  # readings turned into weights at once: many more per second than in the batches above
@@ -131,8 +134,9 @@ def _threads() -> int:
     return int(count) if count.isdigit() and int(count) else os.cpu_count() or 1
 
 
-def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
-    from emo3d.face.shading import View, draw
+def make_view(rig: FaceRig, settings: RenderSettings) -> View:
+    """Camera and lights of settings, for a rig's frame."""
+    from emo3d.face.shading import View
     from emo3d.face.surface import to_linear
 
     half_side = settings.size * settings.samples / 2
@@ -146,7 +150,7 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
             ambient += np.outer(color, (*unit, 1)) / 2
         else:
             lights.append((*_turn(settings.light_yaw) @ unit, *color, *wraps, rough, smooth))
-    view = View(
+    return View(
         rotation=_turn(settings.yaw).astype(np.float32),
         camera=np.array(camera, np.float32),
         lights=np.array(lights, np.float32),
@@ -156,6 +160,12 @@ def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: Thr
         depth=np.float32(_DEPTH),
         samples=settings.samples,
     )
+
+
+def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
+    from emo3d.face.shading import draw
+
+    view = make_view(rig, settings)
     surface = _surface(rig)
     padded = np.zeros((len(weights), len(TARGETS)), np.float32)
     padded[:, : weights.shape[1]] = weights

@@ -8,7 +8,8 @@ import numpy as np
 
 from emo3d.face.rig import FaceRig
 
-_SHINE = 0.2  # of a rig that does not say
+SHINE = 0.2
+"""Gloss of a rig that does not say."""
 _CODE = 1023  # the largest of a texel's three numbers
 
 
@@ -52,7 +53,7 @@ def make_surface(rig: FaceRig) -> Surface:
     """Lay a rig out for the rasteriser. Indices are unsigned: Numba checks others for being negative."""
     count = len(rig.neutral)
     vertex, target = np.nonzero(rig.deltas.any(axis=2).T)
-    gloss = np.full(count, _SHINE) if rig.gloss is None else rig.gloss
+    gloss = np.full(count, SHINE) if rig.gloss is None else rig.gloss
     texels, levels = _pyramid(rig.texture)
     maps, drivers = rig.wrinkles or (np.zeros((0, 2, 2), np.int8), np.zeros((0, 52)))
     cut = rig.texture.shape[2] == 4

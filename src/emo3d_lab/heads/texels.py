@@ -27,7 +27,17 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
     original = arrays["welds"] == np.arange(len(rest))
     radius = np.linalg.norm(rest - rest[skin & original].mean(axis=0), axis=1)
     points = np.column_stack([uv * SIZE, -radius]).astype(np.float32)  # the outermost surface wins
-    ids = nearest(points, triangles, SIZE)[1]
+    row, column, hit, shares = cover_texels(points, triangles, SIZE)
+    return row, column, indices[hit], shares
+
+
+def cover_texels(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, ...]:
+    """Find the nearest triangle of every texel of a square that shows one; points (V, 3) as of `fill_triangles`.
+
+    Returns:
+        row and column (K,), index into the triangles (K,), weights of its corners (K, 3, 1).
+    """
+    ids = nearest(points, triangles, side)[1]
     row, column = np.nonzero(ids >= 0)
     hit = ids[row, column]
     a, b, c = (points[triangles[hit, k], :2].astype(np.float64) for k in range(3))
@@ -36,7 +46,7 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
     scale = b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0]
     second = (spot[:, 0] * c[:, 1] - spot[:, 1] * c[:, 0]) / scale
     third = (b[:, 0] * spot[:, 1] - b[:, 1] * spot[:, 0]) / scale
-    return row, column, indices[hit], np.column_stack([1 - second - third, second, third])[:, :, None]
+    return row, column, hit, np.column_stack([1 - second - third, second, third])[:, :, None]
 
 
 def occlusion(

@@ -31,24 +31,23 @@ def delta(rig, name):
 
 @pytest.mark.parametrize("identity", ["adult", "elderly-man"])
 def test_our_own_file_shows_the_same_face(tmp_path, identity, caplog):
-    """Positions and colours are written as float32 and the texture as PNG, so only rounding is left: one level of 255.
+    """The texture is a JPEG: a level of 255 or two. Neck and shirt, below row 180, touch and so get one normal.
 
-    The frame is not in the file: computed from lids, lips and the top of the head, it is within 5% of the half height
-    that anny's own chin gives, which is the spread of proportions between the identities. Nor are folds and gloss, and
-    the hard edge of the collar, below row 160, is read as a seam of the texture.
+    Folds and gloss are not read. The frame is not in the file: computed from lids, lips and the top of the head, it is
+    within 5% of the half height that anny's own chin gives, which is the spread of proportions between the identities.
     """
     original = FaceRig.from_anny(identity)
     path = tmp_path / "Head.v1.glb"
-    write_glb(path, np.full(51, 0.5), rig=original)
+    write_glb(path, np.zeros(51), rig=original)
     rig = FaceRig.from_glb(path)
     assert (rig.missing, rig.calibration, caplog.records) == ((), None, [])
     assert rig.name.startswith("Head.v1-")
     assert np.abs(np.subtract(rig.frame, original.frame)).max() < 0.05 * original.frame[3]
     faces = np.random.default_rng(3).random((4, 51)) * 0.6
-    pictures = render(faces, rig=replace(rig, frame=original.frame)).astype(int)
-    apart = np.abs(pictures - render(faces, rig=replace(original, wrinkles=None, gloss=None)))
-    assert apart[:, :160].max() <= 1
-    assert (apart > 1).mean() < 0.03
+    framed = replace(rig, frame=original.frame)
+    difference = render(faces, rig=framed) - render(faces, rig=replace(original, wrinkles=None, gloss=None)).astype(int)
+    assert np.abs(difference).mean() < 0.5
+    assert np.quantile(np.abs(difference[:, :180]), 0.999) <= 2
 
 
 def test_targets_under_other_spellings(read, caplog):
