@@ -31,6 +31,7 @@ HAIR_MAP_SIZE = 512
 _GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.3}  # skin: 0.2
 _BLOOD = np.array([1.015, 0.955, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
 _AGE_DEPTH = 0.68  # how much lines of age differ in brightness
+_IN_MOUTH = 0.8  # what lips and cheeks leave of the light on teeth
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
@@ -52,7 +53,7 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
     ):
         texture *= 1 - strength * tints[tint] * (1 - np.array(filtered, np.float32))
     # Lips of dark skin are lighter and redder than it; brows on it are black, or they could not be seen.
-    lip = base * np.array([0.82, 0.55, 0.56], np.float32) + (1 - pale) ** 8 * np.array([60, 26, 29], np.float32)
+    lip = base * np.array([0.86, 0.60, 0.61], np.float32) + (1 - pale) ** 8 * np.array([70, 36, 39], np.float32)
     brow = hair * np.float32(0.92 - 0.36 * hair.mean() / 255)  # darker than the hair, where that is light
     if hair.mean() < base.mean():
         brow *= np.float32(np.interp(base.mean(), [30, 120], [0.35, 1.0]))
@@ -94,7 +95,8 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
 
     part, inside, open_sky = arrays["part"], arrays["inside"], arrays["occlusion"]
     shade = np.where(part == EYE, 0.78 + 0.22 * open_sky, 0.35 + 0.65 * open_sky)
-    shade = np.where(np.isin(part, (TEETH, TEETH_BACK, TONGUE)), open_sky, np.where(part == LASHES, 1.0, shade))
+    shade = np.where(part == TONGUE, open_sky, np.where(part == LASHES, 1.0, shade))
+    shade = np.where(np.isin(part, (TEETH, TEETH_BACK)), _IN_MOUTH * open_sky, shade)
     cavity = (inside * (part == SKIN))[:, None]
     colors = shade[:, None] * (1 - cavity) + cavity * [0.22, 0.10, 0.10]
     return colors.astype(np.float32), np.round(np.clip(texture, 0, 255)).astype(np.uint8)
