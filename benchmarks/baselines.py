@@ -38,7 +38,8 @@ from transformers import BertConfig, BertModel, BertTokenizerFast, set_seed
 from emo3d import load_generator
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, load_text_encoder
-from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, compare, score, score_distributions
+from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, score, score_distributions
+from emo3d_lab.comparison import compare
 from emo3d_lab.sample import write_sample
 from emo3d_lab.training import load_recipe
 from emo3d_lab.training.train import train

@@ -7,9 +7,10 @@ from math import log
 import numpy as np
 import pytest
 
-from emo3d.scoring import Emo3DResult, ScoreSettings, compare, read_references, score
+from emo3d.scoring import Emo3DResult, ScoreSettings, read_references, score
 from emo3d.scoring.references import row_digests
 from emo3d.scoring.result import summarise
+from emo3d_lab.comparison import compare
 
 RNG = np.random.default_rng(0)
 REFERENCES = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART, Backbone, HubBackbone, load_backbone
 from emo3d.scoring.bank import Bank
-from emo3d.scoring.compare import Comparison, Difference, check_comparable, compare
 from emo3d.scoring.core import (
     ALPHA,
     Variant,
@@ -26,8 +25,6 @@ __all__ = [
     "QUICKSTART",
     "Backbone",
     "Bank",
-    "Comparison",
-    "Difference",
     "Emo3DResult",
     "Emo3DScorer",
     "HubBackbone",
@@ -36,8 +33,6 @@ __all__ = [
     "Variant",
     "bootstrap_intervals",
     "bootstrap_means",
-    "check_comparable",
-    "compare",
     "divergence",
     "emo3d_score",
     "load_backbone",

@@ -20,7 +20,7 @@ def compare(
 ) -> None:
     """Compare two systems pair by pair; exit code 1 where their settings or references differ."""
     from emo3d.scoring import Emo3DResult
-    from emo3d.scoring import compare as compute
+    from emo3d_lab.comparison import compare as compute
 
     results = [Emo3DResult.load(path) for path in (a, b)]
     try:

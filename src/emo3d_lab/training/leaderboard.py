@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emo3d.scoring import check_comparable, signature_difference
+from emo3d.scoring import signature_difference
 from emo3d.scoring.consistency import check_result
+from emo3d_lab.comparison import check_comparable
 from emo3d_lab.markup import markdown_code, markdown_text
 from emo3d_lab.pages import write_page
 from emo3d_lab.training.evaluate import Evaluation

@@ -32,7 +32,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.scoring import compare
+    from emo3d_lab.comparison import compare
     from emo3d_lab.training import Evaluation, rank, write_leaderboard
 
     evaluations = [Evaluation.load(folder / name) for name in ("a.json", "b.json")]

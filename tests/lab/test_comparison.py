@@ -11,8 +11,9 @@ from scipy import stats
 
 from emo3d.cli import main
 from emo3d.face import RenderSettings
-from emo3d.scoring import Emo3DResult, ScoreSettings, compare, read_references, score_distributions
+from emo3d.scoring import Emo3DResult, ScoreSettings, read_references, score_distributions
 from emo3d.scoring.result import summarise
+from emo3d_lab.comparison import compare
 
 MEASURES = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
 
