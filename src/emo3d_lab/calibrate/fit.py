@@ -15,7 +15,7 @@ import emo3d
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import METHODS, Calibration, Method
 from emo3d.face.rig import FaceRig
-from emo3d_lab.calibrate.bias import mean_squared_error, r_squared
+from emo3d_lab.calibrate.bias import MEASURES, mean_squared_error, r_squared
 from emo3d_lab.calibrate.measure import Faces, Setup, measure, read_faces
 from emo3d_lab.calibrate.networks import fit_networks
 from emo3d_lab.calibrate.page import write_page
@@ -30,11 +30,6 @@ Where R^2 over all held-out faces is not below it, the unit is inferred from tho
 beside it; otherwise it is unrecoverable, and left at 0.
 """
 
-_MEASURES = {
-    "weights": "mean squared error of weights",
-    "at rest": "the largest mean weight of a unit of faces at rest",
-    "round trip": "mean squared error of round trip",
-}
 _EPOCHS = 60
 _TRIAL_FACES = 800  # held-out ones that make the real round trip
 _FIRST_FACES = 8  # of a rig, before it is measured
@@ -90,8 +85,9 @@ def calibrate(
         }
         _check_better("round trip", figures, len(sample))
         rigs = [setup.face(sitting) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
+        page = Path(out) / "instrument.html"
         page_faces = min(_PAGE_FACES, faces // 4)
-        write_page(Path(out) / "instrument.html", calibration, rigs, reader, faces=page_faces, seed=seed)
+        write_page(page, calibration, rigs, reader, figures=figures, faces=page_faces, seed=seed)
     misses = int((~sample.has_face).sum())
     figures = {"name": name, **figures, "absent": list(target.missing), "not found": misses, **about}
     path = Path(out) / f"{name}.safetensors"
@@ -118,7 +114,7 @@ def _check_better(row: str, figures: Mapping[str, Any], faces: int) -> None:
     for method in (*METHODS, "picture"):
         if method != "none" and method in figures[row] and not figures[row][method] < raw:  # NaN, too
             raise ValueError(
-                f"the fit does not beat readings taken as weights, so it is not written: {_MEASURES[row]} "
+                f"the fit does not beat readings taken as weights, so it is not written: {MEASURES[row]} "
                 f"{figures[row][method]:.4f} by {method}, {raw:.4f} raw; measure more than {faces} faces, in a new "
                 "folder"
             )

@@ -59,14 +59,15 @@ def fit_networks(
     faces: Faces, *, seed: int, epochs: int, absent: Collection[str] = (), num_proc: int = 1
 ) -> dict[str, np.ndarray]:
     """Fit the three networks of a `Calibration` to measured faces, each in a process; its arrays."""
-    forward, inverse, picture = _forward(faces), _inverse(faces), _picture_arrays(faces)
-    tasks = [forward, inverse, _picture(faces, *picture.values(), seed)]
+    mean, axes = _mean_and_axes(faces.landmarks)
+    tasks = [_forward(faces), _inverse(faces), _picture(faces, mean, axes, seed)]
     arrays: dict[str, np.ndarray] = {}
     for _, part in ProcessPool(num_proc).run(train, [(task, seed, epochs) for task in tasks]):
         arrays |= part
     weight, bias = arrays["forward.0.weight"], arrays["forward.0.bias"]
     units = faces.weights.shape[1]  # the first person's place in the context comes after them
-    arrays |= {"forward.0.weight": weight[:, :units].copy(), "forward.0.bias": bias + weight[:, units], **picture}
+    arrays |= {"forward.0.weight": weight[:, :units].copy(), "forward.0.bias": bias + weight[:, units]}
+    arrays |= {"picture.mean": mean, "picture.axes": axes}
     lost = [BLENDSHAPES.index(name) for name in absent]
     arrays["picture.2.weight"][lost], arrays["picture.2.bias"][lost] = 0.0, _SILENT
     return arrays
@@ -93,15 +94,15 @@ def _inverse(faces: Faces) -> Task:
     return Task("inverse", inputs, faces.weights, _noise(), uneven=_UNEVEN)
 
 
-def _picture_arrays(faces: Faces) -> dict[str, np.ndarray]:
-    """The mean face, and the axes along which faces differ, each in its standard deviation."""
-    mean = _mean_face(faces.landmarks)
-    flat = align(faces.landmarks, mean).reshape(len(faces), -1)
+def _mean_and_axes(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean face (1434,), and the axes (K, 1434) along which faces differ, each in its standard deviation."""
+    mean = _mean_face(landmarks)
+    flat = align(landmarks, mean).reshape(len(landmarks), -1)
     flat -= mean.reshape(-1)
     variances, axes = np.linalg.eigh((flat.T @ flat / len(flat)).astype(np.float64))
     variances, axes = variances[: -AXES - 1 : -1], axes[:, : -AXES - 1 : -1]
     axes = (axes / np.sqrt(variances.clip(1e-8))).T.astype(np.float16)
-    return {"picture.mean": mean.reshape(-1).astype(np.float32), "picture.axes": axes}
+    return mean.reshape(-1).astype(np.float32), axes
 
 
 def _picture(faces: Faces, mean: np.ndarray, axes: np.ndarray, seed: int) -> Task:
@@ -117,7 +118,7 @@ def _picture(faces: Faces, mean: np.ndarray, axes: np.ndarray, seed: int) -> Tas
 
 
 def _noise(axes: int = 0) -> np.ndarray:
-    return np.repeat(np.float32(_NOISE), (len(BLENDSHAPES), len(BLENDSHAPES), axes))
+    return np.repeat(np.array(_NOISE, np.float32), (len(BLENDSHAPES), len(BLENDSHAPES), axes))
 
 
 def _mean_face(landmarks: np.ndarray) -> np.ndarray:
