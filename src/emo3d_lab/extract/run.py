@@ -35,7 +35,7 @@ are 51 readings in 0..1, in the order of `emo3d.blendshapes.BLENDSHAPES`: null w
 largest where there were several. `build_report.json` lists what was left out.
 """
 _WEIGHTS = """
-`weights` are the 51 numbers that make a face read that way, in the same order (emo3d's calibration `{name}`): take
+`weights` are the 51 numbers of a rig that make this face, in the same order (emo3d's calibration `{name}`): take
 them to drive a rig, and `blendshapes` to compare with the published dataset.
 """
 
