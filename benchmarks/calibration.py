@@ -1,6 +1,6 @@
 """What calibration changes, measured with the real instrument on one machine in one run.
 
-    python benchmarks/calibration.py [--calibration anny] [--faces 400] [--release ../shared/real_emo3d]
+    python benchmarks/calibration.py [--calibration anny] [--faces 400] [--release ../shared/real_emo3d] [--reader ../shared/readers/face-api]
                                      [--backbone quickstart --backbone openai/clip-vit-base-patch32]
 
 - held out: faces of identities that took no part in fitting, turned and lit as they come. `weights` is how far the
@@ -9,6 +9,8 @@
 - real rows: the pictures of the published rows beside the checkout, rendered from their published readings on the
   scoring face and read again. The photograph's own row says how far the instrument's readings of the same pictures,
   here and now, are from those beside them.
+- seen: the emotion that an emotion reader, which nobody here trained, sees in the photographs and in renders of their
+  weights; `picture` weighs readings and landmarks. Of surprise, fear counts too: that is what it sees in the photographs.
 - emotions: mean KL from a row's emotion distribution to the one read off its render, by the descriptions of the
   embedded sample's train split that are nearest. The quickstart backbone has never seen a photograph.
 - speed: readings to weights, best of the rounds.
@@ -31,14 +33,16 @@ from rich.console import Console
 from rich.table import Table
 
 from emo3d.dataset import ReleaseRow, read_release, sample_folder
-from emo3d.emotions import distribution
+from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import Calibration, Method, load_calibration
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, load_backbone, score, score_distributions
 from emo3d_lab.calibrate.bias import mean_squared_error, run_trial
-from emo3d_lab.calibrate.measure import read_faces
+from emo3d_lab.calibrate.measure import look_at_faces, read_faces
 from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings
 from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.landmarks import picture_weights, weigh
+from emo3d_lab.readers import FaceApiReader, face_api
 
 CONSOLE = Console(width=110)
 RAW_FIRST: tuple[Method, ...] = ("none", "network", "refine")
@@ -89,6 +93,10 @@ def held_out(calibration: Calibration, faces: int, reader: FaceReader) -> None:
     }.items():
         errors = {method: mean_squared_error(same.estimates[method][kept], same.weights[kept]) for method in RAW_FIRST}
         made.add_row(title, *shares(errors))
+    pairs = look_at_faces(weights, rigs, reader, settings)
+    pictured = weigh(calibration, *(part[same.has_face] for part in pairs))
+    error = mean_squared_error(pictured, same.weights)
+    made.add_row("weights, from pictures", "", f"{error:.4f} ({error / same.weights_error('none'):.2f})", "")
     made.add_row("round trip, same face", *shares({method: same.reading_error(method) for method in RAW_FIRST}))
     errors = {method: mean_squared_error(found, same.readings) for method, found in reread.items()}
     made.add_row("round trip, scoring face", *shares(errors))
@@ -109,6 +117,31 @@ def real_rows(calibration: Calibration, rows: list[ReleaseRow], reader: FaceRead
         errors = {method: mean_squared_error(again[one], readings[one]) for method, again in found.items()}
         photograph = mean_squared_error(photographs[one], readings[one])
         made.add_row(f"{row.sample_id}, picture {picture.variant}", *shares(errors), f"{photograph:.4f}")
+    CONSOLE.print(made)
+
+
+def seen(calibration: Calibration, rows: list[ReleaseRow], reader: FaceReader, folder: Path) -> None:
+    emotion_reader = FaceApiReader(folder)
+    pairs = [(row, picture) for row in rows for picture in row.pictures]
+    photographs = [np.asarray(opened(picture.image)) for _, picture in pairs]
+    faces = [face for photograph in photographs if (face := reader.largest(photograph))]
+    readings = np.stack([picture.expression for _, picture in pairs])
+    pictures = {
+        "photograph": photographs,
+        **{method: list(render(calibration.to_weights(readings, method), space="weights")) for method in RAW_FIRST},
+        "picture": list(render(picture_weights(faces, calibration), space="weights")),
+    }
+    answers = {}
+    for name, shots in pictures.items():
+        boxes = [found.box if (found := reader.largest(shot)) else (0.0, 0.0, *shot.shape[1::-1]) for shot in shots]
+        answers[name] = [face_api.EMOTIONS[place] for place in emotion_reader.read(shots, boxes).argmax(axis=1)]
+    meant = [EMOTIONS[int(np.argmax(row.intensities))] for row, _ in pairs]
+    made = table("real rows: photographs and renders in which the row's emotion is seen", "", *pictures)
+    for emotion in dict.fromkeys(meant):
+        allowed = {emotion, "fear"} if emotion == "surprise" else {emotion}
+        places = [place for place, other in enumerate(meant) if other == emotion]
+        cells = [f"{sum(found[place] in allowed for place in places)} of {len(places)}" for found in answers.values()]
+        made.add_row(emotion, *cells)
     CONSOLE.print(made)
 
 
@@ -166,6 +199,7 @@ def main() -> None:
     parser.add_argument("--calibration", default="anny", help="name or path")
     parser.add_argument("--faces", type=int, default=400, help="held-out faces")
     parser.add_argument("--release", type=Path, default=Path(__file__).parents[2] / "shared" / "real_emo3d")
+    parser.add_argument("--reader", type=Path, default=Path(__file__).parents[2] / "shared" / "readers" / "face-api")
     parser.add_argument("--backbone", action="append", help=f"of the emotions; {QUICKSTART} where none is given")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
@@ -178,6 +212,10 @@ def main() -> None:
         if arguments.release.is_dir():
             rows = list(read_release(arguments.release))
             real_rows(calibration, rows, reader)
+            if arguments.reader.is_dir():
+                seen(calibration, rows, reader, arguments.reader)
+            else:
+                CONSOLE.print(f"seen: left out, no folder {arguments.reader} (see --reader)")
             emotions(calibration, rows, arguments.backbone or [QUICKSTART])
         else:
             CONSOLE.print(f"real rows, emotions: left out, no folder {arguments.release} (see --release)")

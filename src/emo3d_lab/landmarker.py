@@ -35,6 +35,9 @@ MODEL_BYTES = 3_758_596
 MOST_FACES = 16
 """Faces of a picture that are read at most."""
 
+LANDMARKS = 478
+"""Points of a face: 468 of MediaPipe's face mesh, then 5 of each iris."""
+
 LONGEST_SIDE = 32_766
 """Pixels; MediaPipe ends the process when a picture is longer."""
 
@@ -49,10 +52,13 @@ class Face(NamedTuple):
     Attributes:
         expression: (51,) float32 in 0..1, order `BLENDSHAPES`, space `"reading"`.
         box: left, top, right, bottom of its landmarks, pixels; may reach over the picture's edge.
+        landmarks: (478, 3) float32 in MediaPipe's order: rightwards, downwards and away from the camera, all in widths
+            of the picture.
     """
 
     expression: np.ndarray
     box: tuple[float, float, float, float]
+    landmarks: np.ndarray
 
     @property
     def area(self) -> float:
@@ -107,10 +113,15 @@ class FaceReader:
         Returns:
             (51,) float32 in 0..1, order `BLENDSHAPES`, space `"reading"`; None where no face is found.
         """
+        face = self.largest(picture)
+        return face.expression if face else None
+
+    def largest(self, picture: np.ndarray) -> Face | None:
+        """Read the largest face, as `read` does."""
         faces = self.faces(picture)
         if len(faces) > 1:
             logger.warning("read the largest of %d faces", len(faces))
-        return faces[0].expression if faces else None
+        return faces[0] if faces else None
 
     def faces(self, picture: np.ndarray) -> list[Face]:
         """Read every face, the largest first.
@@ -135,7 +146,7 @@ class FaceReader:
         result = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
         height, width = picture.shape[:2]
         faces = [
-            Face(_expression(scores), _box(landmarks, width, height))
+            Face(_expression(scores), _box(landmarks, width, height), _landmarks(landmarks, height / width))
             for scores, landmarks in zip(result.face_blendshapes, result.face_landmarks, strict=True)
         ]
         # Not in MediaPipe's order, which follows its confidence; of equal faces, MediaPipe's first comes first.
@@ -258,3 +269,8 @@ def _expression(scores: Sequence[Any]) -> np.ndarray:
 def _box(landmarks: Sequence[Any], width: int, height: int) -> tuple[float, float, float, float]:
     x, y = [landmark.x * width for landmark in landmarks], [landmark.y * height for landmark in landmarks]
     return min(x), min(y), max(x), max(y)
+
+
+def _landmarks(landmarks: Sequence[Any], aspect: float) -> np.ndarray:
+    # MediaPipe's y is in heights of the picture, its x and z are in widths.
+    return np.array([(landmark.x, landmark.y * aspect, landmark.z) for landmark in landmarks], np.float32)

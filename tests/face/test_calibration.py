@@ -10,7 +10,7 @@ import torch
 
 from emo3d import load_generator
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.face import FaceRig, calibration, render
+from emo3d.face import FaceRig, RenderSettings, calibration, render
 from emo3d.face.calibration import METHODS, Calibration, load_calibration, to_readings, to_weights
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
@@ -107,6 +107,21 @@ def test_saved_and_loaded(tmp_path):
     assert np.array_equal(again.to_weights(anything(4)), packaged.to_weights(anything(4)))
 
 
+def test_a_calibration_without_logits_still_serves():
+    """As `anny-1`, whose inverse network took 51 readings: one that takes logits and weighs them 0 answers the same."""
+    dice = np.random.default_rng(0)
+    sizes = (51, 8, 8, 51)
+    arrays = {
+        f"{network}.{layer}.{part}": dice.normal(size=shape).astype(np.float16)
+        for network in ("inverse", "forward")
+        for layer in range(3)
+        for part, shape in (("weight", sizes[layer : layer + 2][::-1]), ("bias", sizes[layer + 1 : layer + 2]))
+    }
+    weight = np.concatenate([arrays["inverse.0.weight"], np.zeros((8, 51), np.float16)], axis=1)
+    without, beside = Calibration("old", arrays), Calibration("new", {**arrays, "inverse.0.weight": weight})
+    np.testing.assert_allclose(without.to_weights(anything(20)), beside.to_weights(anything(20)), atol=1e-5)
+
+
 def test_what_is_no_calibration_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such calibration"):
         load_calibration(tmp_path / "none.safetensors")
@@ -123,7 +138,7 @@ def test_what_is_no_calibration_is_refused(tmp_path):
 def test_a_calibration_knows_its_rig(tmp_path):
     """Anny's goes with every head of anny's, and with no other; a file's goes with that file alone."""
     path = Path(__file__).parents[1] / "lab" / "rigs" / "compressed" / "head.glb"
-    with pytest.raises(ValueError, match=r"'anny-1' was made of anny .*, the rig 'head-.*' of a file with SHA-256"):
+    with pytest.raises(ValueError, match=r"'anny-\d' was made of anny .*, the rig 'head-.*' of a file with SHA-256"):
         FaceRig.from_glb(path, calibration="anny")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     replace(load_calibration(), name="own", about={"rig": digest}).save(tmp_path / "own.safetensors")
@@ -160,14 +175,48 @@ def squared_error(found, expected):
     return float(np.square(found - expected, dtype=np.float64).mean())
 
 
-def test_held_out_faces_meet_the_bars_of_issue_4(reader):
-    """Faces of a sample of its own, of people who took no part in fitting; kinds of faces and bars are the issue's."""
-    from emo3d_lab.calibrate.measure import measure_sitting
-    from emo3d_lab.calibrate.sample import KINDS, sample_sittings
+@pytest.fixture(scope="module")
+def strangers(reader):
+    """Sittings of people who took no part in fitting, of a sample of its own, and their heads."""
+    from emo3d_lab.calibrate.sample import sample_sittings
 
     sittings = [sitting for sitting in sample_sittings(256 * 24, seed=20_000) if sitting.held_out][:5]
-    rigs = [FaceRig.from_anny(sitting.identity, cache=False) for sitting in sittings]
-    measured = [measure_sitting(sitting, rig, reader) for sitting, rig in zip(sittings, rigs, strict=True)]
+    return sittings, [FaceRig.from_anny(sitting.identity, cache=False) for sitting in sittings]
+
+
+def test_strangers_at_rest_stay_at_rest(reader, strangers):
+    """Issue 18's bar: no unit above 0.05 on average, from readings alone and from pictures."""
+    from emo3d_lab.calibrate.measure import look_at_faces
+    from emo3d_lab.landmarks import weigh
+
+    settings = [RenderSettings(yaw=yaw, light_yaw=2 * yaw) for yaw in (-10.0, 0.0, 10.0)] * 5
+    rigs = [rig for rig in strangers[1] for _ in range(3)]
+    readings, landmarks = look_at_faces(np.zeros((15, 51), np.float32), rigs, reader, settings)
+    for weights in (to_weights(readings, "network"), weigh(load_calibration(), readings, landmarks)):
+        assert weights.mean(axis=0).max() <= 0.05
+
+
+def test_weights_from_pictures_meet_the_bar_of_issue_18(reader):
+    """Faces of the trial, all kinds and poses; its bar is 0.0085, and four of its sixteen people are asked here."""
+    from emo3d_lab.calibrate.measure import Faces, measure_sitting
+    from emo3d_lab.calibrate.sample import sample_sittings
+    from emo3d_lab.landmarks import weigh
+
+    sittings = [sitting for sitting in sample_sittings(256 * 40) if sitting.held_out][::4]
+    measured = [
+        measure_sitting(sitting, FaceRig.from_anny(sitting.identity, cache=False), reader) for sitting in sittings
+    ]
+    faces = Faces(**{name: np.concatenate([vars(part)[name] for part in measured]) for name in vars(measured[0])})
+    weights = weigh(load_calibration(), faces.readings, faces.landmarks)
+    assert squared_error(weights, faces.weights) <= 0.0085
+
+
+def test_held_out_faces_meet_the_bars_of_issue_4(reader, strangers):
+    """Kinds of faces and bars are the issue's."""
+    from emo3d_lab.calibrate.measure import measure_sitting
+    from emo3d_lab.calibrate.sample import KINDS
+
+    measured = [measure_sitting(sitting, rig, reader) for sitting, rig in zip(*strangers, strict=True)]
     measured = [faces[faces.kind != KINDS.index("mixture")] for faces in measured]
     truth = np.concatenate([faces.weights for faces in measured])
     readings = np.concatenate([faces.readings for faces in measured])
@@ -179,14 +228,17 @@ def test_held_out_faces_meet_the_bars_of_issue_4(reader):
 
 @real
 def test_real_photographs_meet_the_bars_of_issue_4(reader):
-    """The published readings of the 13 pictures, rendered and read again; the bars are the issue's."""
+    """The published readings of the 13 pictures, rendered and read again; the bar is the issue's for `refine`.
+
+    `network` is no longer fitted to be read as what was given (issue 18): it says what weights it probably was.
+    """
     from emo3d.dataset import read_release
 
     pictures = [picture for row in read_release(REAL) for picture in row.pictures]
     readings = np.stack([picture.expression for picture in pictures if picture.expression is not None])
     assert len(readings) == 13
-    errors = {method: squared_error(reread(to_weights(readings, method), reader), readings) for method in METHODS}
-    assert errors["network"] <= 0.45 * errors["none"]
+    methods = ("none", "refine")
+    errors = {method: squared_error(reread(to_weights(readings, method), reader), readings) for method in methods}
     assert errors["refine"] <= 0.25 * errors["none"]
 
 

@@ -115,6 +115,23 @@ def test_of_several_faces_the_largest_is_read_and_said_so(reader, caplog):
     assert 0 < top < bottom < 300
 
 
+def test_landmarks_are_in_widths_of_the_picture(reader):
+    """The same face at the left of a wider and at the top of a higher picture lies at the same pixels."""
+    wide, high = np.full((224, 400, 3), 218, np.uint8), np.full((400, 224, 3), 218, np.uint8)
+    wide[:, :224] = high[:224] = posed(jawOpen=0.5)
+    (first,), (second,) = reader.faces(wide), reader.faces(high)
+    assert first.landmarks.shape == (478, 3)
+    assert first.landmarks.dtype == np.float32
+    np.testing.assert_allclose(first.landmarks[:, :2] * 400, second.landmarks[:, :2] * 224, atol=2)
+    depths = [face.landmarks[:, 2] * picture.shape[1] for face, picture in ((first, wide), (second, high))]
+    np.testing.assert_allclose(*depths, atol=3)
+    pixels = first.landmarks[:, :2] * 400
+    np.testing.assert_allclose(first.box, (*pixels.min(axis=0), *pixels.max(axis=0)), atol=1e-3)
+    nose, chin, forehead, ear = (first.landmarks[place] for place in (1, 152, 10, 234))  # of MediaPipe's mesh
+    assert forehead[1] < nose[1] < chin[1]
+    assert ear[2] > nose[2]  # which is nearer to the camera
+
+
 @pytest.mark.parametrize("shape", [(224, 224, 3), (1, 1, 3), (1, 32766, 3), (32766, 1, 3)])
 def test_no_face(reader, shape):
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -43,9 +43,6 @@ class Shard:
         """Yield the rows, always the same ones in the same order; what is left out goes into `tally`."""
         raise NotImplementedError
 
-    def complete(self, rows: list[dict[str, Any]]) -> None:
-        """Add to some rows, in place, what is better computed for many at once; called before they are written."""
-
 
 @dataclass(frozen=True)
 class ReleaseShard(Shard):

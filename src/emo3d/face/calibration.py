@@ -1,9 +1,10 @@
 """Readings of an instrument into weights of a rig, and back.
 
-MediaPipe reads a pucker and raised brows off a face at rest, and nothing at all off a wrinkled nose. So two small
-networks are fitted to faces of known weights that the instrument has read (`emo3d calibrate`): `inverse`, from readings
-to weights, and `forward`, from weights to readings. `refine` starts from the inverse's answer and goes on until the
+MediaPipe reads a pucker and raised brows off a face at rest, and nothing at all off a wrinkled nose. So small networks
+are fitted to faces of known weights that the instrument has read (`emo3d calibrate`): `inverse`, from readings to
+weights, and `forward`, from weights to readings. `refine` starts from the inverse's answer and goes on until the
 forward network gives the readings, as far as weights that are small, even from left to right and near that answer can.
+A third, `picture`, is for whoever has the landmarks too: see `emo3d_lab.landmarks`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ PACKAGED = "anny"
 _FOLDER = Path(__file__).parent.parent / "assets" / "calibration"
 
 _LARGEST = 64 * 2**20  # bytes; ours has under 1 MB
-_NETWORKS, _UNITS = ("inverse", "forward"), ("unrecoverable", "inferred")
+_UNITS = ("unrecoverable", "inferred")
+_FAINT = 1e-3  # added to readings and to what they lack of 1, so that their logits are finite
 _BATCH = 4096  # faces at a time
 _STEPS, _RATE = 60, 0.05
 _DAMPING = 1e-3  # Adam's epsilon: large, so that a rounding error is not blown up to a step
@@ -94,6 +96,10 @@ class Calibration:
         """`to_readings` for tensors (N, 51) float32, with gradients and without checks."""
         return self._apply("forward", weights)
 
+    def apply(self, network: str, inputs: np.ndarray) -> np.ndarray:
+        """Weights (N, 51) float32 in 0..1, with mouthClose <= jawOpen, that a network gives for inputs (N, D)."""
+        return self._in_batches(inputs, lambda batch: _closed(self._apply(network, batch)))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file that `load` reads."""
         from safetensors.numpy import save_file
@@ -124,8 +130,9 @@ class Calibration:
             unrecoverable, inferred = (_check_names(parse_json(about.pop(names))) for names in _UNITS)
         except (SafetensorError, LookupError, TypeError, ValueError, OSError) as error:
             raise ValueError(f"{path} is no calibration ({error}); `emo3d calibrate` writes one") from error
-        for network in _NETWORKS:
-            _check_network(path, network, arrays)
+        units = len(BLENDSHAPES)
+        _check_network(path, "inverse", arrays, units, 2 * units)  # `anny-1` takes no logits
+        _check_network(path, "forward", arrays, units)
         return cls(name, arrays, unrecoverable, inferred, about)
 
     def check_rig(self, rig: FaceRig) -> None:
@@ -150,26 +157,22 @@ class Calibration:
         tensors = {name: torch.from_numpy(array.astype(np.float32)) for name, array in self.arrays.items()}
         return {
             network: [(tensors[f"{network}.{layer}.weight"], tensors[f"{network}.{layer}.bias"]) for layer in range(3)]
-            for network in _NETWORKS
-            if f"{network}.0.weight" in tensors  # while fitting, the inverse is yet to come
+            for network in {name.partition(".")[0] for name in tensors}
         }
 
-    def _apply(self, network: str, scores: torch.Tensor) -> torch.Tensor:
+    def _apply(self, network: str, inputs: torch.Tensor) -> torch.Tensor:
         from torch.nn.functional import linear, silu
 
         *hidden, last = self._layers[network]
         for weight, bias in hidden:
-            scores = silu(linear(scores, weight, bias))
-        return linear(scores, *last).sigmoid()
+            inputs = silu(linear(inputs, weight, bias))
+        return linear(inputs, *last).sigmoid()
 
     def _limit(self, weights: torch.Tensor) -> torch.Tensor:
         """Within 0..1, mouthClose <= jawOpen, and 0 where readings say nothing."""
         import torch
 
-        mask = torch.tensor([float(name not in self.unrecoverable) for name in BLENDSHAPES])
-        weights = (weights * mask).clamp(0.0, 1.0)
-        weights[:, _CLOSE] = weights[:, _CLOSE].minimum(weights[:, _JAW])
-        return weights
+        return _closed(weights * torch.tensor([float(name not in self.unrecoverable) for name in BLENDSHAPES]))
 
     def _in_batches(self, scores: np.ndarray, function: Any) -> np.ndarray:
         import torch
@@ -181,7 +184,8 @@ class Calibration:
             return np.concatenate([function(batch).numpy() for batch in torch.from_numpy(scores).split(_BATCH)])
 
     def _inverse(self, readings: torch.Tensor) -> torch.Tensor:
-        return self._limit(self._apply("inverse", readings))
+        logits = self.arrays["inverse.0.weight"].shape[1] > len(BLENDSHAPES)
+        return self._limit(self._apply("inverse", with_logits(readings) if logits else readings))
 
     def _refine(self, readings: torch.Tensor) -> torch.Tensor:
         import torch
@@ -201,6 +205,20 @@ class Calibration:
             adam.step()
             weights.copy_(self._limit(weights))
         return weights.detach()
+
+
+def with_logits(readings: torch.Tensor) -> torch.Tensor:
+    """Readings (N, 51) and their logits, (N, 102): a network sees the faint ones, too."""
+    import torch
+
+    return torch.cat([readings, ((readings + _FAINT) / (1 - readings + _FAINT)).log() / 4], dim=1)
+
+
+def _closed(weights: torch.Tensor) -> torch.Tensor:
+    """Within 0..1, and mouthClose <= jawOpen."""
+    weights = weights.clamp(0.0, 1.0)
+    weights[:, _CLOSE] = weights[:, _CLOSE].minimum(weights[:, _JAW])
+    return weights
 
 
 def load_calibration(name_or_path: str | os.PathLike[str] = PACKAGED) -> Calibration:
@@ -276,11 +294,12 @@ def _check_names(names: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_network(path: Path, network: str, arrays: Mapping[str, np.ndarray]) -> None:
+def _check_network(path: Path, network: str, arrays: Mapping[str, np.ndarray], *widths: int) -> None:
     parts = [arrays.get(f"{network}.{layer}.{part}") for layer in range(3) for part in ("weight", "bias")]
     shapes = [None if array is None else array.shape for array in parts]
-    wide, first, second = len(BLENDSHAPES), *(shape[0] if shape else 0 for shape in (shapes[1], shapes[3]))
-    if shapes != [(first, wide), (first,), (second, first), (second,), (wide, second), (wide,)]:
+    units, first, second = len(BLENDSHAPES), *(shape[0] if shape else 0 for shape in (shapes[1], shapes[3]))
+    rest = [(first,), (second, first), (second,), (units, second), (units,)]
+    if shapes[1:] != rest or shapes[0] not in [(first, wide) for wide in widths]:
         raise ValueError(f"{path}: expected a network {network!r} from 51 to 51 scores, got layers of {shapes}")
     for array in parts:
         if array is None or array.dtype not in (np.float16, np.float32) or not np.isfinite(array).all():

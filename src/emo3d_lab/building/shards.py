@@ -228,7 +228,6 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
     try:
         with pq.ParquetWriter(part, schema, compression=_compression(schema), use_dictionary=["prompt_type"]) as writer:
             for group in _groups(shard, tally):
-                shard.complete(group)
                 writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
                 rows += len(group)
         with part.open("r+b") as file:

@@ -17,6 +17,13 @@ from emo3d_lab.landmarker import FaceReader
 STRENGTHS: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
 """Weights of each unit alone."""
 
+MEASURES = {
+    "weights": "mean squared error of weights",
+    "at rest": "mean weight at rest, of the largest unit",
+    "round trip": "mean squared error of the round trip",
+}
+"""What a fit is judged by, on faces of people who are not fitted on; it must be less than with readings as weights."""
+
 _JAW, _CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
 

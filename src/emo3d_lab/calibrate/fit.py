@@ -1,33 +1,28 @@
-"""Fit the two networks of a calibration to measured faces, and test them on held-out ones."""
+"""Fit a calibration to measured faces, and test it on held-out ones, and with the instrument."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.face.calibration import METHODS, SIDES, Calibration, Method
-from emo3d.face.render import RenderSettings
+from emo3d.face.calibration import METHODS, Calibration, Method
 from emo3d.face.rig import FaceRig
-from emo3d_lab.calibrate.bias import mean_squared_error, r_squared
+from emo3d_lab.calibrate.bias import MEASURES, mean_squared_error, r_squared
 from emo3d_lab.calibrate.measure import Faces, Setup, measure, read_faces
+from emo3d_lab.calibrate.networks import fit_networks
 from emo3d_lab.calibrate.page import write_page
 from emo3d_lab.calibrate.sample import KINDS, sample_sittings
 from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.landmarks import weigh
 
-if TYPE_CHECKING:
-    import torch
-
-HIDDEN = 256
 UNDETERMINED = 0.05
 """R^2, over held-out faces with independent units, below which readings do not determine a unit.
 
@@ -35,13 +30,10 @@ Where R^2 over all held-out faces is not below it, the unit is inferred from tho
 beside it; otherwise it is unrecoverable, and left at 0.
 """
 
-_EPOCHS, _BATCH, _RATE, _DECAY = 60, 256, 4e-3, 1e-2
+_EPOCHS = 60
 _TRIAL_FACES = 800  # held-out ones that make the real round trip
 _FIRST_FACES = 8  # of a rig, before it is measured
 _PAGE_FACES = 1000
-_NOISE = 0.01  # added to readings while fitting, so that no weight depends on a reading's last digits
-_RETURN = 3.0  # beside the squared error of weights: that of what the forward network reads off them
-_UNEVEN = 0.1  # and the squared difference of brows and lids between left and right: the instrument is uneven itself
 
 
 def calibrate(
@@ -62,7 +54,7 @@ def calibrate(
         out: folder for `NAME.safetensors`, `NAME.json` (the figures), `instrument.html` (the instrument's bias) and the
             measured faces; see `measure`, which goes on where an earlier run stopped.
         rig, names, model, quiet: see `Setup`; of anny, "adult" is the identity to render on.
-        name: of the calibration; `"anny-1"` or the GLB's file name by default.
+        name: of the calibration; `"anny-2"` or the GLB's file name by default.
         faces, seed, num_proc: see `measure`.
 
     Returns:
@@ -79,11 +71,12 @@ def calibrate(
     if rig is not None:
         _check_visible(target, sittings[0].shots[0].weights[:_FIRST_FACES], setup)
     sample = measure(out, setup, faces=faces, seed=seed, num_proc=num_proc)
-    name = name or ("anny-1" if rig is None else Path(rig).stem)
+    name = name or ("anny-2" if rig is None else Path(rig).stem)
     source = json.loads((Path(out) / "faces" / "source.json").read_text(encoding="utf-8"))
     about = {"emo3d": emo3d.__version__, "faces": str(len(sample)), "seed": str(seed), **source}
-    calibration, figures = fit(sample, name=name, seed=seed, absent=target.missing, about=about)
-    _check_better("weights", figures, len(sample))
+    calibration, figures = fit(sample, name=name, seed=seed, absent=target.missing, about=about, num_proc=num_proc)
+    for row in ("weights", "at rest"):
+        _check_better(row, figures, len(sample))
     held_out = sample[sample.held_out & sample.has_face]
     with setup.reader() as reader:
         readings = held_out.readings[:: max(1, len(held_out) // _TRIAL_FACES)]
@@ -92,12 +85,13 @@ def calibrate(
         }
         _check_better("round trip", figures, len(sample))
         rigs = [setup.face(sitting) for sitting in sittings if sitting.held_out][: 6 if rig is None else 1]
+        page = Path(out) / "instrument.html"
         page_faces = min(_PAGE_FACES, faces // 4)
-        write_page(Path(out) / "instrument.html", calibration, rigs, reader, faces=page_faces, seed=seed)
+        write_page(page, calibration, rigs, reader, figures=figures, faces=page_faces, seed=seed)
     misses = int((~sample.has_face).sum())
     figures = {"name": name, **figures, "absent": list(target.missing), "not found": misses, **about}
     path = Path(out) / f"{name}.safetensors"
-    tables = {key: json.dumps(figures[key]) for key in ("weights", "readings", "round trip")}
+    tables = {key: json.dumps(figures[key]) for key in ("weights", "at rest", "readings", "round trip")}
     replace(calibration, about={**calibration.about, **tables}).save(path)
     path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return path, figures
@@ -115,12 +109,12 @@ def _check_visible(rig: FaceRig, weights: np.ndarray, setup: Setup) -> None:
 
 
 def _check_better(row: str, figures: Mapping[str, Any], faces: int) -> None:
-    """Raise a ValueError where a method is no better than readings as weights."""
+    """Raise a ValueError where a method, or the network that sees pictures, is no better than readings as weights."""
     raw = figures[row]["none"]
-    for method in METHODS:
-        if method != "none" and not figures[row][method] < raw:  # NaN, too
+    for method in (*METHODS, "picture"):
+        if method != "none" and method in figures[row] and not figures[row][method] < raw:  # NaN, too
             raise ValueError(
-                f"the fit does not beat readings taken as weights, so it is not written: mean squared error of {row} "
+                f"the fit does not beat readings taken as weights, so it is not written: {MEASURES[row]} "
                 f"{figures[row][method]:.4f} by {method}, {raw:.4f} raw; measure more than {faces} faces, in a new "
                 "folder"
             )
@@ -142,6 +136,7 @@ def fit(
     epochs: int = _EPOCHS,
     absent: Collection[str] = (),
     about: Mapping[str, str] | None = None,
+    num_proc: int = 1,
 ) -> tuple[Calibration, dict[str, Any]]:
     """Fit a calibration.
 
@@ -152,6 +147,7 @@ def fit(
         epochs: passes over the faces.
         absent: units that the rig lacks.
         about: strings for the file's metadata.
+        num_proc: processes; three networks are fitted.
 
     Returns:
         The calibration, and figures of held-out faces: see `held_out_figures`.
@@ -163,8 +159,7 @@ def fit(
     train, test = faces[~faces.held_out], faces[faces.held_out]
     if not len(train) or not len(test):
         raise ValueError(f"expected faces to fit and faces held out, got {len(train)} and {len(test)}")
-    forward = _forward(train, seed, epochs)
-    arrays = {**_inverse(train, Calibration(name, forward), seed, epochs), **forward}
+    arrays = fit_networks(train, seed=seed, epochs=epochs, absent=absent, num_proc=num_proc)
     estimates = Calibration(name, arrays).to_weights(test.readings, "network")
     mixtures = test.kind == KINDS.index("mixture")
     r2_of_mixtures = determination(test[mixtures], estimates[mixtures])
@@ -189,13 +184,25 @@ def determination(faces: Faces, estimates: np.ndarray) -> np.ndarray:
 
 
 def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
-    """Mean squared errors on faces: of weights by each method, and of the forward network's readings."""
-    readings = faces.readings
-    mean = faces.weights.mean(axis=0)
+    """Figures of faces.
+
+    Returns:
+        Mean squared errors of `"weights"`, by each method, from pictures, and of their mean; the largest mean weight of
+        a unit `"at rest"`, by the same; mean squared errors of `"readings"` by the forward network, and of their mean.
+    """
+    readings, mean = faces.readings, faces.weights.mean(axis=0)
+    estimates: dict[str, np.ndarray] = {method: calibration.to_weights(readings, method) for method in METHODS}
+    estimates["picture"] = weigh(calibration, readings, faces.landmarks)
+    rest = faces.kind == KINDS.index("neutral")
     return {
         "faces": len(faces),
-        "weights": {method: _error(calibration.to_weights(readings, method), faces.weights) for method in METHODS}
+        "weights": {method: _error(weights, faces.weights) for method, weights in estimates.items()}
         | {"mean": _error(np.broadcast_to(mean, faces.weights.shape), faces.weights)},
+        "at rest": {
+            method: round(float(weights[rest].mean(axis=0).max()), 4)
+            for method, weights in estimates.items()
+            if rest.any()
+        },
         "readings": {
             "forward": _error(calibration.to_readings(faces.weights), readings),
             "mean": _error(np.broadcast_to(readings.mean(axis=0), readings.shape), readings),
@@ -205,78 +212,3 @@ def held_out_figures(calibration: Calibration, faces: Faces) -> dict[str, Any]:
 
 def _error(values: np.ndarray, truth: np.ndarray) -> float:
     return round(mean_squared_error(values, truth), 6)
-
-
-def _forward(faces: Faces, seed: int, epochs: int) -> dict[str, np.ndarray]:
-    """Fit weights -> readings of the rig to render on, from the faces of all identities.
-
-    Identity, pose and light move readings as much as many a unit does. They are inputs beside the weights while the
-    network is fitted; then those of the rig to render on (person 0, no turn, scoring's camera) go into the biases.
-    """
-    persons = np.eye(faces.person.max() + 1, dtype=np.float32)[faces.person]
-    turns = np.stack([faces.yaw / 20, faces.light_yaw / 60], axis=1)
-    zoom = faces.field_of_view[:, None] / RenderSettings.field_of_view - 1
-    context = np.concatenate([persons, turns, turns**2, zoom], axis=1)
-    arrays = _train("forward", np.concatenate([faces.weights, context], axis=1), faces.readings, seed, epochs)
-    weight, bias = arrays["forward.0.weight"], arrays["forward.0.bias"]
-    units = faces.weights.shape[1]
-    return {**arrays, "forward.0.weight": weight[:, :units].copy(), "forward.0.bias": bias + weight[:, units]}
-
-
-def _inverse(faces: Faces, calibration: Calibration, seed: int, epochs: int) -> dict[str, np.ndarray]:
-    """Fit readings -> weights of any identity, so that the rig to render on has the same readings."""
-    pairs = [(left, right) for left, right in SIDES if BLENDSHAPES[left].startswith(("brow", "eye"))]
-    lefts, rights = map(list, zip(*pairs, strict=True))
-
-    def penalty(weights: torch.Tensor, readings: torch.Tensor) -> torch.Tensor:
-        round_trip = (calibration.forward(weights) - readings).square().mean()
-        return _RETURN * round_trip + _UNEVEN * (weights[:, lefts] - weights[:, rights]).square().mean()
-
-    return _train("inverse", faces.readings, faces.weights, seed, epochs, _NOISE, penalty)
-
-
-def _train(
-    name: str,
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    seed: int,
-    epochs: int,
-    noise: float = 0.0,
-    penalty: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
-) -> dict[str, np.ndarray]:
-    """Fit one network to the mean squared error and a penalty (of outputs and inputs); its arrays in float16."""
-    import torch
-    from torch import nn
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # steps are too small to share, and threads that wait for each other add up differently
-    dice = torch.Generator().manual_seed(seed)
-    torch.set_flush_denormal(True)  # of rarely used inputs the optimizer's averages decay to numbers that cost 8 x
-    sizes = (inputs.shape[1], HIDDEN, HIDDEN, targets.shape[1])
-    layers = [nn.utils.skip_init(nn.Linear, before, after) for before, after in pairwise(sizes)]
-    for layer in layers:
-        nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=dice)
-        nn.init.zeros_(layer.bias)
-    network = nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2], nn.Sigmoid())
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
-    steps = -(-len(x) // _BATCH)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=epochs * steps, pct_start=0.1)
-    for _ in tqdm(range(epochs), desc=f"Fitting {name}", unit=" epochs", delay=1):
-        for rows in torch.randperm(len(x), generator=dice).split(_BATCH):
-            blur = noise * torch.randn(len(rows), x.shape[1], generator=dice) if noise else 0.0
-            outputs = network(x[rows] + blur)
-            loss = nn.functional.mse_loss(outputs, y[rows])
-            if penalty is not None:
-                loss = loss + penalty(outputs, x[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    torch.set_flush_denormal(False)
-    torch.set_num_threads(threads)
-    return {
-        f"{name}.{index}.{part}": getattr(layer, part).detach().numpy().astype(np.float16)
-        for index, layer in enumerate(layers)
-        for part in ("weight", "bias")
-    }

@@ -24,7 +24,7 @@ from emo3d.face.rig import FaceRig
 from emo3d.names import read_names
 from emo3d_lab.calibrate.sample import Sitting, sample_sittings
 from emo3d_lab.engines import ProcessPool
-from emo3d_lab.landmarker import MODEL_SHA256, FaceReader
+from emo3d_lab.landmarker import LANDMARKS, MODEL_SHA256, FaceReader
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Faces:
     Attributes:
         weights: (N, 51) float32 of the rig.
         readings: (N, 51) float32 of the pictures; NaN where the instrument finds no face.
+        landmarks: (N, 478, 3) float32, see `emo3d_lab.landmarker.Face`; NaN where there are no readings.
         kind: (N,) int64, index of `emo3d_lab.calibrate.sample.KINDS`.
         person: (N,) int64, see `Sitting`.
         held_out: (N,) bool, of an identity that is not fitted on.
@@ -49,6 +50,7 @@ class Faces:
 
     weights: np.ndarray
     readings: np.ndarray
+    landmarks: np.ndarray
     kind: np.ndarray
     person: np.ndarray
     held_out: np.ndarray
@@ -145,9 +147,11 @@ def measure_sitting(sitting: Sitting, rig: FaceRig, reader: FaceReader) -> Faces
     angles = ("yaw", "light_yaw", "field_of_view")
     shots = [shot for shot in sitting.shots for _ in shot.weights]
     settings = [RenderSettings(size=SIZE, **{name: getattr(shot, name) for name in angles}) for shot in shots]
+    readings, landmarks = look_at_faces(weights, [rig] * len(weights), reader, settings)
     return Faces(
         weights=weights,
-        readings=read_faces(weights, [rig] * len(weights), reader, settings),
+        readings=readings,
+        landmarks=landmarks,
         kind=np.concatenate([shot.kinds for shot in sitting.shots]),
         person=np.full(len(weights), sitting.person),
         held_out=np.full(len(weights), sitting.held_out),
@@ -161,11 +165,22 @@ def read_faces(
     reader: FaceReader,
     settings: Sequence[RenderSettings] | None = None,
 ) -> np.ndarray:
-    """Readings (N, 51) of weights (N, 51) on N rigs with N settings (by default the portrait); NaN without a face.
+    """Readings (N, 51) of weights (N, 51): see `look_at_faces`."""
+    return look_at_faces(weights, rigs, reader, settings)[0]
 
-    Faces of one rig and setting are rendered together; the order of the readings is that of the weights.
+
+def look_at_faces(
+    weights: np.ndarray,
+    rigs: Sequence[FaceRig],
+    reader: FaceReader,
+    settings: Sequence[RenderSettings] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Readings (N, 51) and landmarks (N, 478, 3) of weights (N, 51) on N rigs with N settings, by default the portrait.
+
+    NaN where no face is found. Faces of one rig and setting are rendered together; the order is that of the weights.
     """
     readings = np.full((len(weights), len(BLENDSHAPES)), np.nan, np.float32)
+    landmarks = np.full((len(weights), LANDMARKS, 3), np.nan, np.float32)
     groups: dict[tuple[int, RenderSettings], list[int]] = {}
     for row, rig in enumerate(rigs):
         groups.setdefault((id(rig), settings[row] if settings else RenderSettings()), []).append(row)
@@ -173,11 +188,11 @@ def read_faces(
         for (_, setting), rows in groups.items():
             batches = render_batches(weights[rows], rig=rigs[rows[0]], settings=setting)
             for row, picture in zip(rows, chain.from_iterable(batches), strict=True):
-                reading = reader.read(picture)
-                if reading is not None:
-                    readings[row] = reading
+                face = reader.largest(picture)
+                if face is not None:
+                    readings[row], landmarks[row] = face.expression, face.landmarks
                 progress.update()
-    return readings
+    return readings, landmarks
 
 
 def _source(sittings: Sequence[Sitting], setup: Setup) -> dict[str, Any]:

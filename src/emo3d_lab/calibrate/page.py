@@ -14,7 +14,7 @@ from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import Calibration, Method
 from emo3d.pictures import encode_picture
 from emo3d_lab import pages
-from emo3d_lab.calibrate.bias import Bias, Trial, measure_bias, r_squared, run_trial
+from emo3d_lab.calibrate.bias import MEASURES, Bias, Trial, measure_bias, r_squared, run_trial
 from emo3d_lab.calibrate.measure import read_faces
 from emo3d_lab.calibrate.sample import KINDS, sample_weights
 from emo3d_lab.landmarker import FaceReader
@@ -31,6 +31,7 @@ def write_page(
     rigs: Sequence[FaceRig],
     reader: FaceReader,
     *,
+    figures: Mapping[str, Mapping[str, float]] | None = None,
     faces: int = 1000,
     seed: int = 0,
 ) -> None:
@@ -46,6 +47,7 @@ def write_page(
         calibration: of the instrument.
         rigs: the faces, at best of identities that the calibration is not fitted on.
         reader: the instrument.
+        figures: of the fit, on faces held out; see `emo3d_lab.calibrate.bias.MEASURES`.
         faces: random ones for the round trip and, the mixtures among them, for R^2.
         seed: of the draw.
     """
@@ -56,7 +58,7 @@ def write_page(
     r2 = {
         method: r_squared(trial.weights[mixtures], estimate[mixtures]) for method, estimate in trial.estimates.items()
     }
-    show(path, calibration, bias, r2, trial, _pictures(calibration, rigs[0], reader))
+    show(path, calibration, bias, r2, trial, _pictures(calibration, rigs[0], reader), figures or {})
 
 
 def show(
@@ -66,6 +68,7 @@ def show(
     r2: Mapping[Method, np.ndarray],
     trial: Trial,
     pictures: Mapping[str, Sequence[str]],
+    figures: Mapping[str, Mapping[str, float]] | None = None,
 ) -> None:
     """Write the page.
 
@@ -77,6 +80,7 @@ def show(
         trial: of the round trip.
         pictures: name of a face -> URIs of its pictures: with its weights, and with those that `none`, `network` and
             `refine` estimate.
+        figures: of the fit, see `write_page`.
     """
     own = bias.own
     neutral = sorted(zip(BLENDSHAPES, bias.neutral.T, strict=True), key=lambda item: -np.nanmean(item[1]))
@@ -101,6 +105,8 @@ def show(
         methods={"none": "readings as weights", "network": "network", "refine": "refine"},
         trial=trial,
         pictures=pictures,
+        figures={row: figures[row] for row in MEASURES if figures and row in figures},
+        measures=MEASURES,
     )
 
 

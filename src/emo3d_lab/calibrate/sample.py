@@ -108,7 +108,7 @@ def sample_sittings(faces: int, *, seed: int = 0, identities: bool = True) -> li
     for index in range(count):
         rng = np.random.default_rng([seed, index])  # a sitting does not depend on the others
         person = max(0, index - RENDERED + 1) if identities else 0
-        identity = (_identity(rng) if person else IDENTITIES["adult"]) if identities else None
+        identity = (sample_identity(rng) if person else IDENTITIES["adult"]) if identities else None
         rows = int(ends[index + 1] - ends[index])
         shots = tuple(_shot(min(_SHOT, rows - start), rng, still=index < RENDERED) for start in range(0, rows, _SHOT))
         sittings.append(Sitting(index, person, identity, index >= RENDERED + FITTED, shots))
@@ -137,7 +137,8 @@ def _shot(count: int, rng: np.random.Generator, still: bool) -> Shot:
     )
 
 
-def _identity(rng: np.random.Generator) -> Identity:
+def sample_identity(rng: np.random.Generator) -> Identity:
+    """Draw somebody: age from a child of school age on, gender, build, ancestry, colours, brows and hair."""
     ancestry = rng.dirichlet((3.0, 3.0, 3.0))
     shares = dict(zip(("african", "asian", "caucasian"), map(float, ancestry), strict=True))
     phenotype = {

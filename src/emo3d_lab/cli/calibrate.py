@@ -26,12 +26,13 @@ def calibrate(
     ] = None,
     names: Names = None,
     name: Annotated[str | None, typer.Option(help="Of the calibration.", show_default="that of the rig")] = None,
-    faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 76_800,
+    faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 61_440,
     model: Landmarker = None,
     num_proc: NumProc = None,
     seed: Annotated[int, typer.Option(help="Of sampling and fitting.")] = 0,
 ) -> None:
     """Measure what MediaPipe reads off a rig, and fit the way back from readings to weights (extra: extract)."""
+    from emo3d_lab.calibrate.bias import MEASURES
     from emo3d_lab.calibrate.fit import calibrate as run
 
     path, figures = run(
@@ -45,9 +46,10 @@ def calibrate(
         seed=seed,
         quiet=True,
     )
-    table = Table("mean squared error, held out", "raw", "network", "refine", box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in ("weights", "round trip"):
-        table.add_row(row, *(f"{figures[row][method]:.4f}" for method in ("none", "network", "refine")))
+    methods = ("none", "network", "refine", "picture")
+    table = Table("held out", "raw", *methods[1:], box=box.SIMPLE_HEAD, pad_edge=False)
+    for row, measure in MEASURES.items():
+        table.add_row(measure, *(f"{figures[row][method]:.4f}" if method in figures[row] else "" for method in methods))
     console.print(table)
     for label, units in (
         ("the rig lacks", figures["absent"]),

@@ -23,7 +23,7 @@ def extract(
     out: Annotated[Path, typer.Argument(help="Folder for Parquet files, card and report.")],
     model: Landmarker = None,
     weights: Annotated[
-        bool, typer.Option("--weights", help="Also write a column weights: the readings, calibrated for a rig.")
+        bool, typer.Option("--weights", help="Also write a column weights, for a rig: from readings and landmarks.")
     ] = False,
     num_proc: NumProc = None,
     max_pixels: MaxPixels = 4096 * 4096,

@@ -16,13 +16,13 @@ import emo3d
 from emo3d.dataset.archives import MAX_PIXELS, PictureError
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
-from emo3d.face.calibration import name_calibration, rig_weights
 from emo3d.files import check_output_folder
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_lab.building.card import folder_card
 from emo3d_lab.building.shards import Run, write_dataset
 from emo3d_lab.extract.imagefolder import Picture, read_image_folder
 from emo3d_lab.landmarker import LONGEST_SIDE, FaceReader, find_model
+from emo3d_lab.landmarks import name_picture_weights, picture_weights
 
 _SHARD_PICTURES = 1_000
 _SHARD_BYTES = 500 * 10**6
@@ -35,7 +35,7 @@ are 51 readings in 0..1, in the order of `emo3d.blendshapes.BLENDSHAPES`: null w
 largest where there were several. `build_report.json` lists what was left out.
 """
 _WEIGHTS = """
-`weights` are the 51 numbers that make a face read that way, in the same order (emo3d's calibration `{name}`): take
+`weights` are the 51 numbers of a rig that make this face, in the same order (emo3d's calibration `{name}`): take
 them to drive a rig, and `blendshapes` to compare with the published dataset.
 """
 
@@ -70,7 +70,7 @@ def extract(
         images: the folder.
         out: folder for `data/default/train-*.parquet`, `README.md` and `build_report.json`.
         model: path of a `face_landmarker.task`; see `emo3d_lab.landmarker.find_model`.
-        weights: also write a column `weights`: the readings, calibrated with `"network"`; `blendshapes` stay readings.
+        weights: also write a column `weights`, from readings and landmarks; `blendshapes` stay readings.
             A column rather than a config of its own, which would hold every picture twice; without it the columns are
             the published ones'.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
@@ -92,7 +92,7 @@ def extract(
     check_output_folder(out)
     folder, name = read_image_folder(images), Path(images).resolve().name
     path = find_model() if model is None else Path(model)
-    calibration = name_calibration("reading") if weights else None
+    calibration = name_picture_weights() if weights else None
     with FaceReader(path, quiet=quiet):  # before anything is written: it may be missing, or no model
         pass
     source = {
@@ -172,14 +172,6 @@ class PictureShard(Shard):
         """See `Shard`."""
         return {**super().about, **({"weights": self.weights} if self.weights else {})}
 
-    def complete(self, rows: list[dict[str, Any]]) -> None:
-        """Add the weights."""
-        if self.weights:
-            faces = [row for row in rows if row["blendshapes"] is not None]
-            expressions = rig_weights([row["blendshapes"] for row in faces], "reading") if faces else ()
-            for row, weights in zip(faces, expressions, strict=True):
-                row["weights"] = weights
-
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
         """Yield rows of the config "default"; in `tally`, rows_in is rows + problems' counts."""
         for problem in self.problems:
@@ -204,6 +196,7 @@ class PictureShard(Shard):
                     "intensities": picture.annotation.intensities,
                     "image": {"bytes": data, "path": picture.name},
                     "blendshapes": faces[0].expression if faces else None,
+                    **({"weights": picture_weights(faces[:1])[0] if faces else None} if self.weights else {}),
                 }
 
 

@@ -136,7 +136,7 @@ CORRECTIONS: dict[str, Correction] = {
         1.15,
         (
             Push((27, 77, 138), (5, 7, 12), (1.2, 1.6, -2.4)),
-            Push((38, 79, 130), (6, 9, 14), (1.0, 0.6, 2.6)),
+            Push((38, 79, 130), (9, 12, 18), (1.0, 0.6, 1.6)),
         ),
     ),
     # FACS 24, ARKit "upward compression of the lower lip": anny pulls the corners out and up, a smile. The red parts

@@ -8,6 +8,7 @@ from emo3d.face.identities import IDENTITIES
 from emo3d_lab.calibrate.fit import _check_better, determination, fit
 from emo3d_lab.calibrate.measure import Faces
 from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings, sample_weights
+from emo3d_lab.landmarks import weigh
 
 INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
 
@@ -65,9 +66,12 @@ def invented(count=1500, deaf=("noseSneerLeft", "noseSneerRight")):
     readings = (0.2 + 0.5 * weights).astype(np.float32)
     readings[:, [INDEX[name] for name in deaf]] = 0.3
     zeros = np.zeros(count, np.float32)
+    dice = np.random.default_rng(1)
+    face, moves = dice.random((478, 3)), 0.02 * dice.standard_normal((51, 478, 3))  # the landmarks go with all units
     return Faces(
         weights=weights,
         readings=readings,
+        landmarks=(face + np.einsum("nu,ulx->nlx", weights, moves)).astype(np.float32),
         kind=kinds,
         person=np.zeros(count, int),
         held_out=np.arange(count) % 5 == 0,
@@ -98,6 +102,27 @@ def test_what_readings_do_not_tell_is_named(fitted):
     assert "jawOpen" not in {*figures["inferred"], *calibration.unrecoverable}
 
 
+def test_landmarks_tell_what_readings_do_not(fitted):
+    """The instrument is deaf to a sneer, its landmarks move with it; a unit that the rig lacks stays exactly 0."""
+    calibration, figures = fitted
+    faces = invented()[np.arange(1500) % 5 == 0]
+    weights = weigh(calibration, faces.readings, faces.landmarks)
+    assert figures["weights"]["picture"] == pytest.approx(np.square(weights - faces.weights).mean(), abs=2e-6)
+    assert figures["weights"]["picture"] < 0.25 * figures["weights"]["none"]
+    sneer = INDEX["noseSneerLeft"]
+    r2 = 1 - np.square(weights - faces.weights)[:, sneer].mean() / faces.weights[:, sneer].var()
+    assert r2 > 0.5 > figures["determination"]["noseSneerLeft"]
+    assert not weights[:, INDEX["cheekPuff"]].any()
+
+
+def test_a_face_at_rest_stays_at_rest(fitted):
+    """Raw, each unit reads 0.2 at rest, and a sneer 0.3."""
+    at_rest = fitted[1]["at rest"]
+    assert at_rest["none"] == pytest.approx(0.3, abs=1e-4)
+    assert at_rest["network"] < 0.05
+    assert at_rest["picture"] < 0.05
+
+
 def test_the_same_faces_and_seed_give_the_same_bits():
     once, again, other = (fit(invented(), name="invented", seed=seed, epochs=3)[0].arrays for seed in (0, 0, 1))
     assert all(np.array_equal(once[name], again[name]) for name in once)
@@ -125,8 +150,8 @@ def test_determination_by_hand():
 
 
 def test_a_fit_that_does_not_beat_raw_is_refused():
-    good = {"none": 0.04, "network": 0.02, "refine": 0.03}
+    good = {"none": 0.04, "network": 0.02, "refine": 0.03, "picture": 0.01}
     _check_better("weights", {"weights": good}, 256)
-    for method, error in (("network", 0.05), ("refine", 0.04), ("network", float("nan"))):
+    for method, error in (("network", 0.05), ("refine", 0.04), ("network", float("nan")), ("picture", 0.06)):
         with pytest.raises(ValueError, match=f"{error:.4f} by {method}, 0.0400 raw; measure more than 256 faces"):
             _check_better("weights", {"weights": good | {method: error}}, 256)

@@ -22,6 +22,7 @@ from emo3d_lab.calibrate.fit import calibrate
 from emo3d_lab.calibrate.measure import Setup, measure
 from emo3d_lab.calibrate.sample import sample_sittings
 from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.landmarks import name_picture_weights
 
 MEASURE = """
 import sys
@@ -51,7 +52,9 @@ def test_faces_are_what_was_sampled_and_read(measured, head):
     assert faces.has_face.all()
     first = render(faces.weights[:1], space="weights", rig=FaceRig.from_glb(head))[0]
     with FaceReader(quiet=True) as reader:
-        assert np.array_equal(reader.read(first), faces.readings[0])
+        face = reader.largest(first)
+    assert np.array_equal(face.expression, faces.readings[0])
+    assert np.array_equal(face.landmarks, faces.landmarks[0])
 
 
 def test_a_kill_is_gone_on_from(measured, head, tmp_path):
@@ -87,7 +90,7 @@ def test_a_folder_of_something_else_is_left_alone(head, tmp_path):
 
 
 def test_a_face_that_is_not_found_is_counted(head, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(FaceReader, "read", lambda self, picture: None)
+    monkeypatch.setattr(FaceReader, "largest", lambda self, picture: None)
     faces = measure(tmp_path, Setup(rig=head, quiet=True), faces=256)
     assert not faces.has_face.any()
     assert "no face in 256 of 256 pictures" in caplog.text
@@ -110,11 +113,14 @@ def test_the_command_calibrates_a_rig_from_a_file(head, tmp_path, monkeypatch):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     figures = json.loads((tmp_path / "head.json").read_text(encoding="utf-8"))
-    assert {"weights", "readings", "round trip", "unrecoverable", "inferred", "absent"} <= set(figures)
+    assert {"weights", "at rest", "readings", "round trip", "unrecoverable", "inferred", "absent"} <= set(figures)
     assert figures["absent"] == []
     calibration = load_calibration(tmp_path / "head.safetensors")
     assert calibration.name == "head"
     assert calibration.to_weights(np.zeros((2, 51))).shape == (2, len(BLENDSHAPES))
+    assert name_picture_weights(calibration) == "picture/head"
+    page = (tmp_path / "instrument.html").read_text(encoding="utf-8")
+    assert all(f"{figures['weights'][method]:.4f}" in page for method in ("none", "network", "refine", "picture"))
     mine = FaceRig.from_glb(head, calibration=str(tmp_path / "head.safetensors"))
     assert render(np.zeros((1, 51)), space="reading", rig=mine).std() > 5
     with pytest.raises(

@@ -23,11 +23,11 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import read_release
 from emo3d.dataset.archives import PictureError
 from emo3d.face import RenderSettings, render
-from emo3d.face.calibration import load_calibration, to_weights
 from emo3d_lab.cli import extract as command
 from emo3d_lab.extract import run as module
 from emo3d_lab.extract.run import decode_picture, extract
 from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.landmarks import name_picture_weights, picture_weights
 from real_slice import REAL, real
 
 GOOD = ("1 neutral.png", "2/jaw ü ☺.WEBP", "3.jpg", "4 no face.jpeg", "4 two faces.png")
@@ -130,7 +130,7 @@ def test_datasets_loads_it(images, tmp_path):
 
 
 def test_weights_beside_the_readings(images, tmp_path):
-    """`blendshapes` and all other columns are what they are without; weights are those of `to_weights`."""
+    """`blendshapes` and all other columns are what they are without; weights are those of `picture_weights`."""
     plain, both = tmp_path / "plain", tmp_path / "both"
     extract(images, plain, quiet=True)
     with pytest.raises(ValueError, match="force"):
@@ -140,14 +140,15 @@ def test_weights_beside_the_readings(images, tmp_path):
     weights = rows["weights"][:]
     assert weights[3] is None  # no face
     found = [0, 1, 2, 4]
-    readings = np.array([rows[row]["blendshapes"] for row in found])
-    np.testing.assert_allclose([weights[row] for row in found], to_weights(readings, "network"), atol=1e-5)
+    with FaceReader(quiet=True) as reader:
+        faces = [reader.largest(np.asarray(rows[row]["image"].convert("RGB"))) for row in found]
+    np.testing.assert_allclose([weights[row] for row in found], picture_weights(faces), atol=1e-5)
     assert weights[1][BLENDSHAPES.index("jawOpen")] > 0.5  # the picture is a render of jawOpen at 1
     assert [{**row, "weights": None} for row in rows_of(both)] == [{**row, "weights": None} for row in rows_of(plain)]
 
     (path,) = both.rglob("*.parquet")
     about = pq.read_schema(path).metadata
-    name = f"network/{load_calibration().name}"
+    name = name_picture_weights()
     assert (about[b"space"], about[b"weights"]) == (b"reading", name.encode())
     assert report["source"]["weights"] == name
     assert name in (both / "README.md").read_text("utf-8")
