@@ -72,3 +72,12 @@ def nearest(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.nd
     depth, ids = np.full((side, side), np.inf, np.float32), np.full((side, side), -1, np.int32)
     fill_triangles(points, triangles, depth, ids, False)
     return depth, ids
+
+
+def unfold(rest: np.ndarray) -> np.ndarray:
+    """Where points (N, 3), metres, lie in the texture: (N, 2)."""
+    direction = rest - np.array([0.0, 0.115, 0.02])
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    radius = np.sqrt((1 - direction[:, 2]) / 2)  # sine of half the angle from the front: equal areas
+    across = np.maximum(np.linalg.norm(direction[:, :2], axis=1), 1e-9)
+    return 0.5 + 0.495 * np.stack([direction[:, 0], -direction[:, 1]], axis=1) * (radius / across)[:, None]
