@@ -23,8 +23,7 @@ from emo3d.face import FaceRig, Identity, RenderSettings, render
 from emo3d.face.identities import NAMED
 from emo3d_lab.calibrate.sample import _identity as sample_identity
 from emo3d_lab.landmarker import FaceReader
-from emo3d_lab.readers import FaceApiReader
-from emo3d_lab.readers import face_api
+from emo3d_lab.readers import FaceApiReader, face_api
 from emo3d_lab.sample.prototypes import VARIANTS
 
 CONSOLE = Console(width=140)

@@ -52,6 +52,8 @@ class Identity:
         if self.hair_style not in HAIR_STYLES:
             hint = did_you_mean(self.hair_style, HAIR_STYLES)
             raise ValueError(f"expected a hair style of {', '.join(HAIR_STYLES)}, got {self.hair_style!r}{hint}")
+        if not 0.0 <= self.beard <= 1.0:
+            raise ValueError(f"expected a beard of 0..1, got {self.beard}")
 
 
 _BLOND, _RED, _CHESTNUT, _BROWN, _DARK, _BLACK = (

@@ -1,4 +1,4 @@
-"""The hair on top of a head as a surface of its own: with locks, a fringe and a parting, for which the scalp is coarse."""
+"""Hair on top of a head as a surface of its own: with locks, a fringe and a parting, for which the scalp is coarse."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CAPS = {
 
 
 def make_cap(rest: np.ndarray, part: np.ndarray, style: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A cap on the default head: vertices (N, 3) metres, triangles, and the points of the scalp whose colours it has."""
+    """A cap on the default head: vertices (N, 3) metres, triangles, and the points (N, 3) whose colours it has."""
     cap = CAPS[style]
     scalp = _Scalp(rest, part)
     azimuth = np.radians(np.concatenate([np.linspace(-80, 80, _FRONT), np.linspace(80, 280, _BACK + 2)[1:-1]]))
@@ -119,7 +119,8 @@ class _Scalp:
         self.rest, self.part = rest, part
         eyes = rest[part == EYE]
         self.origin = np.array([0.0, eyes[:, 1].mean(), eyes[:, 2].max()])
-        known = (rest - self.origin)[(part == SKIN) & (rest[:, 1] > self.origin[1] - 0.03)] * 1000
+        ear = (np.abs(rest[:, 0]) > 0.0775) & (rest[:, 1] < self.origin[1] + 0.021)
+        known = (rest - self.origin)[(part == SKIN) & ~ear & (rest[:, 1] > self.origin[1] - 0.03)] * 1000
         x, up, front = (known - [0, _MIDDLE[0], -_MIDDLE[1]]).T
         radius = np.sqrt(x**2 + up**2 + front**2)
         polar, azimuth = np.arccos(up / radius), np.arctan2(x, front)

@@ -64,7 +64,7 @@ def _beard(positions: np.ndarray, over_mouth: np.ndarray) -> np.ndarray:
     """How much a short beard covers: moustache, chin and jaw up to the ears."""
     x, y, z = 1000 * np.abs(positions[:, 0]), 1000 * over_mouth, 1000 * positions[:, 2]
     hairs = _streaks(85 * np.arctan2(positions[:, 0], positions[:, 2] + 0.01), y, 6, (1.2, 4), 0.35)
-    cheek = np.interp(x, [0, 9, 26, 36, 46, 62, 74, 86], [13, 16, 13, 4, 1, 13, 32, 60])
+    cheek = np.interp(x, [0, 9, 26, 36, 46, 62, 74, 86], [16, 18, 14, 4, 1, 13, 32, 60])
     throat = -45 - np.interp(z, [20, 130], [-28, 22])
     region = smooth_step(cheek - y + 1.3 * hairs, -6, 10) * smooth_step(y - throat, -10, 14)
     lips = np.hypot(x / 27, (y + 1) / 12)
