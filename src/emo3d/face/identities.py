@@ -81,7 +81,7 @@ IDENTITIES: dict[str, Identity] = {
         {"gender": 1.0, "age": 0.83, "weight": 0.58}, hair=_BLOND, iris=(92, 106, 118), hair_style="bob"
     ),
     "middle-aged-man": Identity(
-        {"gender": 0.0, "age": 0.83, "weight": 0.58}, skin=(216, 166, 138), hair=_GREYING, iris=(80, 92, 98), beard=0.35
+        {"gender": 0.0, "age": 0.83, "weight": 0.58}, skin=(216, 166, 138), hair=_GREYING, iris=(80, 92, 98), beard=0.25
     ),
     "elderly-woman": Identity(
         {"gender": 1.0, "age": 1.0}, skin=(228, 186, 164), hair=_WHITE, iris=(88, 100, 112), hair_style="waves"
@@ -125,15 +125,15 @@ PANEL: dict[str, Identity] = {
     )
     for age, ancestry, gender, tone, hair, style, beard in (
         ("young", "caucasian", "woman", "monk-2", _BLOND, "long", 0.0),
-        ("old", "african", "man", "monk-5", _GREY, "buzz", 0.7),
+        ("old", "african", "man", "monk-5", _GREY, "buzz", 0.4),
         ("young", "asian", "woman", "monk-8", _BLACK, "bangs", 0.0),
-        ("old", "asian", "man", "monk-6", _GREY, "receding", 0.5),
+        ("old", "asian", "man", "monk-6", _GREY, "receding", 0.3),
         ("young", "african", "woman", "monk-6", _BLACK, "afro", 0.0),
         ("old", "caucasian", "man", "monk-8", _WHITE, "none", 0.8),
         ("young", "african", "man", "monk-2", _DARK, "curls", 0.0),
         ("old", "caucasian", "woman", "monk-5", _WHITE, "bob", 0.0),
         ("old", "asian", "woman", "monk-2", _GREY, "bun", 0.0),
-        ("young", "caucasian", "man", "monk-6", _BROWN, "short", 0.5),
+        ("young", "caucasian", "man", "monk-6", _BROWN, "short", 0.3),
         ("young", "asian", "man", "monk-5", _BLACK, "crop", 0.0),
         ("old", "african", "woman", "monk-8", _GREY, "afro", 0.0),
     )

@@ -45,7 +45,7 @@ def draw_brows(rest: np.ndarray, arrays: Mapping[str, np.ndarray], brow_height: 
     middle = root + 0.5 * length[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     bent = angle - np.radians(16)  # hairs bend down towards their tips
     tip = middle + 0.5 * length[:, None] * np.column_stack([np.cos(bent), np.sin(bent)])
-    strength = random.uniform(0.25, 0.65, count) * np.interp(along, [0, 0.15], [0.55, 1])
+    strength = random.uniform(0.25, 0.65, count) * np.interp(along, [0, 0.12], [0.7, 1])
 
     clear = np.ones(len(points))
     for k in range(count):
@@ -69,7 +69,7 @@ def _arch(along: np.ndarray) -> np.ndarray:
 
 
 def _half_height(along: np.ndarray, middle: float) -> np.ndarray:
-    return middle * np.interp(along, [0, 0.10, 0.3, 0.7, 1], [0.38, 0.75, 1.0, 0.72, 0.18])
+    return middle * np.interp(along, [0, 0.10, 0.3, 0.7, 1], [0.45, 0.80, 1.0, 0.72, 0.18])
 
 
 def _to_segment(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -69,6 +69,7 @@ def _beard(positions: np.ndarray, over_mouth: np.ndarray) -> np.ndarray:
     region = smooth_step(cheek - y + 1.3 * hairs, -6, 10) * smooth_step(y - throat, -10, 14)
     lips = np.hypot(x / 27, (y + 1) / 12)
     region *= smooth_step(lips, 0.88, 1.15) * (z > 15) * smooth_step(-x, -78, -74)
+    region *= 1 - 0.4 * smooth_step(y, -6, 4) * (x < 34)  # a thin moustache, so that lips are seen to move
     return region * np.clip(0.70 + 0.17 * hairs, 0, 1)
 
 
