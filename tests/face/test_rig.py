@@ -164,7 +164,7 @@ def test_a_beard_darkens_the_chin_and_neither_lips_nor_brow_nor_cheekbones():
         vertex = front[shaven.neutral[front, 2].argmax()]
         column, row = (shaven.uv[vertex] * len(change)).astype(int)
         darker[name] = change[row - 8 : row + 8, column - 8 : column + 8].mean()
-    assert min(darker[name] for name in ("chin", "jaw", "lip")) > 15  # of 255
+    assert min(darker["chin"], darker["jaw"]) > 2 * darker["lip"] > 15  # of 255; a thin moustache
     assert max(darker[name] for name in ("lips", "brow", "cheek")) < 5
 
 

@@ -82,8 +82,7 @@ def dress(arrays: Mapping[str, np.ndarray], hair_style: str) -> dict[str, np.nda
 def _frame(vertices: np.ndarray, chin: float, depth: float, unit: float) -> tuple[float, float, float, float]:
     """Centre and half the height, metres, that show a head from its hair to its open mouth's chin.
 
-    For a camera with the usual field of view, to which what lies further back looks smaller; very big hair is cut off,
-    so that faces stay large.
+    For a camera with the usual field of view, to which what lies further back looks smaller.
     """
     half = unit
     for _ in range(20):

@@ -65,8 +65,8 @@ def make_cap(rest: np.ndarray, part: np.ndarray, style: str) -> tuple[np.ndarray
     base = cap.side + (cap.front - cap.side) * smooth_step(np.cos(azimuth), 0.45, 0.9)
     thickness = cap.top + (base - cap.top) * smooth_step(row, cap.full, 0.95)
     if cap.parting is not None:
-        near = np.exp(-(((aside - cap.parting) / 9) ** 2)) * smooth_step(-behind, -125, -85)
-        thickness = thickness * (1 - 0.65 * near)
+        near = np.exp(-(((aside - cap.parting) / 11) ** 2)) * smooth_step(-behind, -125, -85)
+        thickness = thickness * (1 - 0.5 * near)
         if cap.parting > 20:  # fuller on the wider side
             thickness = thickness * (0.72 + 0.42 * smooth_step(cap.parting - aside, -4, 42))
     thickness = thickness + cap.tuft * _tufts(points, turned, cap.curly) * smooth_step(row, 0.05, 0.3)

@@ -125,9 +125,9 @@ def bun(rest: np.ndarray, part: np.ndarray, style: str) -> Shape:
     eyes = rest[part == EYE]
     x, height, behind, radius = np.array(_BUN) / 1000
     center = np.array([x, eyes[:, 1].mean() + height, eyes[:, 2].max() - behind])
-    rows, columns = 8, 12
+    rows, columns = 9, 16
     polar = np.linspace(0.02, np.pi - 0.02, rows)[:, None]
-    azimuth = np.linspace(0, 2 * np.pi, columns + 1)
+    azimuth = np.linspace(-np.pi, np.pi, columns + 1)
     shape = np.stack(
         np.broadcast_arrays(np.sin(polar) * np.sin(azimuth), 0.82 * np.cos(polar), np.sin(polar) * np.cos(azimuth)), -1
     )
@@ -137,7 +137,7 @@ def bun(rest: np.ndarray, part: np.ndarray, style: str) -> Shape:
         np.column_stack([corner, below, below + 1]),
         np.column_stack([corner, below + 1, corner + 1]),
     ])  # fmt: skip
-    places = np.stack(np.broadcast_arrays(polar / np.pi, np.abs(azimuth / np.pi - 1)), axis=-1).reshape(-1, 2)
+    places = np.stack(np.broadcast_arrays(polar / np.pi, np.abs(azimuth / np.pi)), axis=-1).reshape(-1, 2)
     return center + radius * shape.reshape(-1, 3), triangles, _in_tile(0.02 + 0.96 * places)
 
 
