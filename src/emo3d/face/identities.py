@@ -73,7 +73,9 @@ IDENTITIES: dict[str, Identity] = {
     "woman": Identity(
         {"gender": 1.0, "age": 0.7}, skin=(232, 184, 158), hair=_RED, iris=(92, 108, 74), hair_style="bob"
     ),
-    "man": Identity({"gender": 0.0, "age": 0.7, "muscle": 0.6}, skin=(214, 164, 134), hair=_BROWN, hair_style="crop"),
+    "man": Identity(
+        {"gender": 0.0, "age": 0.7, "muscle": 0.6}, skin=(214, 164, 134), hair=_BROWN, hair_style="buzz", beard=0.3
+    ),
     "bearded-man": Identity(
         {"gender": 0.0, "age": 0.75, "weight": 0.6}, skin=(206, 156, 126), hair=_DARK, iris=(70, 60, 44), beard=0.9
     ),
