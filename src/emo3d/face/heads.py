@@ -63,7 +63,7 @@ def dress(arrays: Mapping[str, np.ndarray], hair_style: str) -> dict[str, np.nda
     place, style = list(HAIR_STYLES).index(hair_style), HAIR_STYLES[hair_style]
     chin, depth, unit = map(float, arrays["size"])
     offsets = arrays["hair_offsets"][place].astype(np.float32)
-    triangles = arrays["triangles"][np.isin(arrays["piece"], (0, style.piece))]
+    triangles = arrays["triangles"][np.isin(arrays["piece"], (0, *style.pieces))]
     kept = np.zeros(len(offsets), bool)
     kept[triangles] = kept[arrays["welds"][triangles]] = True
     places = np.cumsum(kept, dtype=np.int32) - 1
@@ -84,15 +84,14 @@ def dress(arrays: Mapping[str, np.ndarray], hair_style: str) -> dict[str, np.nda
 def frame_head(vertices: np.ndarray, chin: float, depth: float, unit: float) -> tuple[float, float, float, float]:
     """Centre and half the height, metres, that show a head from its hair to its open mouth's chin.
 
-    For a camera with the usual field of view, to which what lies further back looks smaller; very big hair is cut off,
-    so that faces stay large.
+    For a camera with the usual field of view, to which what lies further back looks smaller.
     """
     half = unit
     for _ in range(20):
         height = chin - 0.15 * unit + 0.97 * half
         nearness = 1 / (1 - (vertices[:, 2] - depth) * np.tan(np.radians(10)) / half)
         top = ((vertices[:, 1] - height) * nearness).max()
-        half = float(np.clip(half + (top - 0.97 * half) / 2, 0.9 * unit, 1.09 * unit))
+        half = float(np.clip(half + (top - 0.97 * half) / 2, 0.9 * unit, 1.2 * unit))
     return 0.0, height, depth, half
 
 

@@ -25,10 +25,11 @@ PATCHES = {TONGUE: (0.03, 0.97), LASHES: (0.03, 0.92), SHIRT: (0.08, 0.97), HAIR
 TINTS = ("blush", "shadow", "beard", "mottle")
 """Smooth maps over the skin: redder, darker, where a beard grows, and unevenness about a half."""
 TINT_SIZE = 256
-HAIRLINES, STRANDS = ("round", "square", "horseshoe"), ("back", "parted", "curly")
-"""Maps of where hair grows, and of how bright each strand is, about a half."""
+HAIRLINES, STRANDS = ("round", "square", "fade", "horseshoe"), ("back", "parted", "swept", "curly")
+HAIR_MAPS = (*HAIRLINES, *STRANDS, "beard")
+"""Maps of where hair grows, of how bright each strand is, about a half, and of where a beard does."""
 HAIR_MAP_SIZE = 512
-_GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.3}  # skin: 0.2
+_GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.08}  # skin: 0.2
 _BLOOD = np.array([1.015, 0.955, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
 _AGE_DEPTH = 0.68  # how much lines of age differ in brightness
 _IN_MOUTH = 0.8  # what lips and cheeks leave of the light on teeth
@@ -59,7 +60,7 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
         brow *= np.float32(np.interp(base.mean(), [30, 120], [0.35, 1.0]))
     sparse = 0.75 if age > 0.9 else 1.0
     layers = (
-        ("lips", lip, 0.66 + 0.14 * gender - 0.20 * aged),
+        ("lips", lip, 0.55 + 0.27 * gender - 0.15 * aged),
         ("thick_brows", brow, (1 - gender) * sparse),
         ("fine_brows", brow, gender * sparse),
     )
@@ -67,9 +68,12 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
         if strength:
             share = np.float32(strength / 255) * arrays[mask][..., None]
             texture += (color - texture) * share
-    strand = np.float32(0.9 - 0.45 * hair.mean() / 255)  # how much strands differ in brightness
+    # How much strands differ in brightness: less where hair is light; what is darker is warmer.
+    strand = np.float32(0.3 + 2.2 * np.exp(-hair.mean() / 51)) * np.array([0.93, 1.0, 1.1], np.float32)
     style = HAIR_STYLES[identity.hair_style]
-    maps = dict(zip((*HAIRLINES, *STRANDS), arrays["hair_maps"], strict=True))
+    maps = dict(zip(HAIR_MAPS, arrays["hair_maps"], strict=True))
+    if identity.beard:
+        texture += (brow - texture) * (identity.beard * _enlarge(maps["beard"]))
     # A few corners at the back of the head lie in the hair's tile, of a bald head too.
     strands: Any = np.broadcast_to(base, (*arrays["strands"].shape, 3))
     if style.cover:
@@ -78,7 +82,7 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
         strands = hair * (1 + strand * (arrays["strands"][..., None] / np.float32(255) - 0.5))
     plain: dict[int, Any] = {
         TONGUE: (186, 92, 92),
-        LASHES: 0.45 * hair + (12, 8, 6),
+        LASHES: 0.45 * hair * (0.4 + 0.6 * gender) + (12, 8, 6) + 0.26 * (1 - gender) * base,
         SHIRT: (92, 100, 112),
     }
     for patch, paint_ in plain.items():

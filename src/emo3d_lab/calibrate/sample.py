@@ -26,7 +26,8 @@ KINDS: tuple[str, ...] = ("neutral", "unit", "prototype", "mixture")
 """Of faces, by the draw of their weights."""
 
 _SHARES = (0.04, 0.26, 0.45, 0.25)  # of the kinds
-_WOMEN, _MEN = ("bob", "long", "bun", "curls", "afro", "short"), ("crop", "short", "short", "receding", "curls", "none")
+_WOMEN = ("bob", "long", "bun", "bangs", "waves", "curls", "afro", "short")
+_MEN = ("crop", "short", "buzz", "receding", "curls", "none")
 _SHOT = 8  # faces rendered from one angle
 _INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
 
@@ -154,14 +155,11 @@ def sample_identity(rng: np.random.Generator) -> Identity:
     fair = ancestry[2] > 0.5  # the lighter colours go with the lighter skins
     skin, hair, iris = ancestry @ tones, hairs[rng.integers(5 if fair else 3)], irises[rng.integers(4 if fair else 2)]
     skin, brows = skin * rng.uniform(0.88, 1.06), float(rng.uniform(-0.003, 0.005))
-    style = draw_hair_style(rng, phenotype["gender"])
-    return Identity(phenotype, _colour(skin), _colour(hair), _colour(iris), brows, style)
-
-
-def draw_hair_style(rng: np.random.Generator, gender: float) -> str:
-    """A hair style, of those that are usual for a gender of 0 (a man) to 1 (a woman)."""
-    usual = _WOMEN if rng.uniform() < gender else _MEN
-    return usual[rng.integers(len(usual))]
+    usual = _WOMEN if rng.uniform() < phenotype["gender"] else _MEN
+    style = usual[rng.integers(len(usual))]
+    bearded = usual is _MEN and phenotype["age"] > 0.6 and rng.uniform() < 0.4
+    beard = float(rng.uniform()) if bearded else 0.0
+    return Identity(phenotype, _colour(skin), _colour(hair), _colour(iris), brows, style, beard)
 
 
 def _colour(values: np.ndarray) -> tuple[int, int, int]:

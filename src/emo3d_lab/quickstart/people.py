@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,8 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from tqdm.auto import tqdm
 
 from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, render_batches
-from emo3d.face.identities import ANCESTRIES
-from emo3d_lab.calibrate.sample import draw_hair_style
+from emo3d_lab.calibrate.sample import sample_identity
 from emo3d_lab.sample import SampleRow
 
 _SHARES = (0.5, 0.2, 0.3)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
@@ -30,16 +30,11 @@ def draw_people(rows: Sequence[SampleRow], seed: int) -> tuple[list[str | Identi
 
 
 def _stranger(rng: np.random.Generator) -> Identity:
-    """A random person from school age on: any tone of the scale goes with any shape of head."""
-    shares = dict(zip(ANCESTRIES, map(float, rng.dirichlet((0.7, 0.7, 0.7))), strict=True))
-    phenotype = {"gender": float(rng.uniform()), "age": float(rng.uniform(0.4, 1.0)), **shares}
+    """A random person, whose skin may have any tone of the scale, whatever the shape of the head."""
     tones = np.array(list(SKIN_TONES.values()), float)
-    place, hairs = rng.uniform(0, len(tones) - 1), [(38, 30, 26), (58, 42, 34), (112, 78, 50), (136, 126, 116)]
+    place = rng.uniform(0, len(tones) - 1)
     red, green, blue = (int(np.interp(place, range(len(tones)), channel)) for channel in tones.T)
-    iris = [(62, 42, 30), (92, 66, 44), (88, 100, 112)][rng.integers(3)]
-    brows = float(rng.uniform(-0.003, 0.005))
-    hair = hairs[rng.integers(len(hairs))]
-    return Identity(phenotype, (red, green, blue), hair, iris, brows, draw_hair_style(rng, phenotype["gender"]))
+    return replace(sample_identity(rng), skin=(red, green, blue))
 
 
 def render_small(

@@ -83,6 +83,7 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     "young-man": ("young man", "young fellow", "man in his twenties", "teenage boy", "male student"),
     "woman": ("woman", "lady", "woman in her thirties", "adult woman"),
     "man": ("man", "gentleman", "man in his thirties", "adult man"),
+    "bearded-man": ("bearded man", "man with a beard", "man in his forties", "man with a short beard"),
     "middle-aged-woman": ("middle-aged woman", "woman in her fifties", "middle-aged lady", "woman of fifty"),
     "middle-aged-man": ("middle-aged man", "man in his fifties", "middle-aged gentleman", "man of fifty"),
     "elderly-woman": ("elderly woman", "old woman", "elderly lady", "woman in her seventies", "grandmother"),

@@ -10,7 +10,8 @@ import numpy as np
 
 from emo3d.face import IDENTITIES, PANEL, TARGETS, FaceRig, Identity
 from emo3d.face.heads import OWN, head_arrays, packed_heads, spelling
-from emo3d.face.skin import SIZE
+from emo3d.face.identities import CAP, HAIR_STYLES
+from emo3d.face.skin import SIZE, SKIN
 from emo3d_lab.heads import own
 from emo3d_lab.heads.own import anny_vertices, own_arrays
 from emo3d_lab.heads.packing import common_arrays
@@ -39,6 +40,34 @@ def test_brows_of_ones_own_lie_higher_and_the_rest_stays():
         assert 4 < middles[0] - middles[1] < 16  # texels of about 0.4 mm
     assert heads[0]["fine_brows"].sum() < 0.75 * heads[0]["thick_brows"].sum()
     assert np.array_equal(heads[0]["neutral"], heads[1]["neutral"])
+
+
+def test_brows_leave_a_gap_between_them():
+    """They begin above the inner corners of the eyes, which are some 30 mm apart in adults, or a little further in."""
+    common, neutral = packed_heads().common, packed_heads().own["neutral"][0]
+    middle = (common["part"] == SKIN) & (np.abs(neutral[:, 0]) < 0.02) & (neutral[:, 2] > 0.11)
+    texels, _ = np.polyfit(neutral[middle, 0], common["uv"][middle, 0] * SIZE, 1)  # a metre
+    for kind in ("fine", "thick"):
+        columns = np.flatnonzero(common[f"{kind}_brows"].max(axis=0) > 80)
+        assert 0.022 < np.diff(columns).max() / texels < 0.032
+
+
+def test_caps_of_hair_lie_on_the_scalp():
+    """Of every style that has one: no more than its rim dips into the hair or skin under it."""
+    heads, shells = packed_heads(), {}
+    triangles, pieces = heads.common["triangles"], heads.common["piece"]
+    cap, bald = np.unique(triangles[pieces == CAP]), np.unique(triangles[pieces == 0])
+    for offsets, (style, looks) in zip(heads.common["hair_offsets"], HAIR_STYLES.items(), strict=True):
+        if CAP in looks.pieces:
+            moved = heads.own["neutral"][0] + np.float32(own.UNIT) * offsets
+            scalp = moved[bald][heads.common["part"][bald] == SKIN]
+            nearest = np.linalg.norm(moved[cap][:, None] - scalp, axis=2).argmin(axis=1)
+            outwards = moved[cap] - [0, moved[cap][:, 1].min(), moved[cap][:, 2].mean()]
+            outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
+            shells[style] = ((moved[cap] - scalp[nearest]) * outwards).sum(axis=1)
+    assert set(shells) == {"crop", "short", "curls", "afro", "bob", "bangs", "waves", "long"}
+    assert min((height > 0).mean() for height in shells.values()) > 0.8
+    assert max(height.max() for height in shells.values()) < 0.035
 
 
 def test_a_head_of_ones_own_is_cached_atomically(monkeypatch, tmp_path):
