@@ -62,7 +62,7 @@ def seeing(landmarks, axes=4, coordinates=1434):
         for part, shape in (("weight", sizes[layer : layer + 2][::-1]), ("bias", sizes[layer + 1 : layer + 2]))
     }
     extra = {"picture.mean": landmarks[0].reshape(-1)[:coordinates].astype(np.float32)}
-    extra["picture.axes"] = dice.normal(size=(axes, coordinates)).astype(np.float16) / 40
+    extra["picture.axes"] = dice.normal(size=(coordinates, axes)).astype(np.float16).T / 40  # laid out as in a fit
     return replace(load_calibration(), name="seeing", arrays={**load_calibration().arrays, **arrays, **extra})
 
 

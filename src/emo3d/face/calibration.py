@@ -105,7 +105,10 @@ class Calibration:
         from safetensors.numpy import save_file
 
         names = {name: json.dumps(getattr(self, name)) for name in _UNITS}
-        save_file(dict(self.arrays), path, metadata={**self.about, "name": self.name, **names})
+        arrays = {
+            name: np.ascontiguousarray(array) for name, array in self.arrays.items()
+        }  # it writes bytes as they lie
+        save_file(arrays, path, metadata={**self.about, "name": self.name, **names})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Calibration:
