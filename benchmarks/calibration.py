@@ -11,7 +11,7 @@
   scoring face and read again. The photograph's own row says how far the instrument's readings of the same pictures,
   here and now, are from those beside them.
 - seen: the emotion that an emotion reader, which nobody here trained, sees in the photographs and in renders of their
-  weights; `picture` weighs readings and landmarks. Of surprise, fear counts too: it sees it in three of the photographs.
+  weights; `picture` weighs readings and landmarks. Of surprise, fear counts too: so it sees three of these photographs.
 - emotions: mean KL from a row's emotion distribution to the one read off its render, by the descriptions of the
   embedded sample's train split that are nearest. The quickstart backbone has never seen a photograph.
 - speed: readings to weights, best of the rounds.

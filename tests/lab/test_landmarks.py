@@ -7,6 +7,7 @@ import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import Calibration, load_calibration, to_weights
+from emo3d_lab.calibrate.files import save_calibration
 from emo3d_lab.landmarker import Face
 from emo3d_lab.landmarks import _STABLE, align, name_picture_weights, picture_weights
 
@@ -69,7 +70,7 @@ def seeing(landmarks, axes=4, coordinates=1434):
 def test_weights_of_pictures(landmarks, tmp_path):
     """The network by hand, in float64; and after a round trip through a file."""
     calibration, seen = seeing(landmarks), faces(landmarks)
-    calibration.save(tmp_path / "seeing.safetensors")
+    save_calibration(calibration, tmp_path / "seeing.safetensors")
     weights = picture_weights(seen, Calibration.load(tmp_path / "seeing.safetensors"))
     assert name_picture_weights(calibration) == "picture/seeing"
     assert weights.shape == (5, 51)
