@@ -1,7 +1,7 @@
 """What calibration changes, measured with the real instrument on one machine in one run.
 
     python benchmarks/calibration.py [--calibration anny] [--faces 400] [--release ../shared/real_emo3d]
-        [--reader ../shared/readers/face-api]
+                                     [--reader ../shared/readers/face-api]
                                      [--backbone quickstart --backbone openai/clip-vit-base-patch32]
 
 - held out: faces of identities that took no part in fitting, turned and lit as they come. `weights` is how far the
@@ -11,8 +11,7 @@
   scoring face and read again. The photograph's own row says how far the instrument's readings of the same pictures,
   here and now, are from those beside them.
 - seen: the emotion that an emotion reader, which nobody here trained, sees in the photographs and in renders of their
-  weights; `picture` weighs readings and landmarks. Of surprise, fear counts too: that is what it sees in the
-  photographs.
+  weights; `picture` weighs readings and landmarks. Of surprise, fear counts too: so it sees three of these photographs.
 - emotions: mean KL from a row's emotion distribution to the one read off its render, by the descriptions of the
   embedded sample's train split that are nearest. The quickstart backbone has never seen a photograph.
 - speed: readings to weights, best of the rounds.

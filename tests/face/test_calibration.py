@@ -12,6 +12,7 @@ from emo3d import load_generator
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings, calibration, render
 from emo3d.face.calibration import METHODS, Calibration, load_calibration, to_readings, to_weights
+from emo3d_lab.calibrate.files import save_calibration
 
 REAL = Path(__file__).parents[2].parent / "shared" / "real_emo3d"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real slice of Emo3D is not beside the checkout")
@@ -100,7 +101,7 @@ def test_unknown_method():
 
 def test_saved_and_loaded(tmp_path):
     packaged = load_calibration()
-    packaged.save(tmp_path / "a.safetensors")
+    save_calibration(packaged, tmp_path / "a.safetensors")
     again = load_calibration(tmp_path / "a.safetensors")
     for said in ("name", "unrecoverable", "inferred", "about"):
         assert getattr(again, said) == getattr(packaged, said)
@@ -130,7 +131,7 @@ def test_what_is_no_calibration_is_refused(tmp_path):
         load_calibration(tmp_path / "text")
     packaged = load_calibration()
     arrays = {**packaged.arrays, "forward.2.weight": packaged.arrays["forward.2.weight"][:50]}
-    Calibration("cut", arrays).save(tmp_path / "cut.safetensors")
+    save_calibration(Calibration("cut", arrays), tmp_path / "cut.safetensors")
     with pytest.raises(ValueError, match="expected a network 'forward' from 51 to 51 scores"):
         load_calibration(tmp_path / "cut.safetensors")
 
@@ -141,7 +142,8 @@ def test_a_calibration_knows_its_rig(tmp_path):
     with pytest.raises(ValueError, match=r"'anny-\d' was made of anny .*, the rig 'head-.*' of a file with SHA-256"):
         FaceRig.from_glb(path, calibration="anny")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    replace(load_calibration(), name="own", about={"rig": digest}).save(tmp_path / "own.safetensors")
+    own = replace(load_calibration(), name="own", about={"rig": digest})
+    save_calibration(own, tmp_path / "own.safetensors")
     rig = FaceRig.from_glb(path, calibration=str(tmp_path / "own.safetensors"))
     assert render(anything(1), space="reading", rig=rig).shape == (1, 224, 224, 3)
     other = replace(FaceRig.from_anny("woman"), calibration=rig.calibration)

@@ -7,6 +7,7 @@ import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import Calibration, load_calibration, to_weights
+from emo3d_lab.calibrate.files import save_calibration
 from emo3d_lab.landmarker import Face
 from emo3d_lab.landmarks import _STABLE, align, name_picture_weights, picture_weights
 
@@ -62,14 +63,14 @@ def seeing(landmarks, axes=4, coordinates=1434):
         for part, shape in (("weight", sizes[layer : layer + 2][::-1]), ("bias", sizes[layer + 1 : layer + 2]))
     }
     extra = {"picture.mean": landmarks[0].reshape(-1)[:coordinates].astype(np.float32)}
-    extra["picture.axes"] = dice.normal(size=(axes, coordinates)).astype(np.float16) / 40
+    extra["picture.axes"] = dice.normal(size=(coordinates, axes)).astype(np.float16).T / 40  # laid out as in a fit
     return replace(load_calibration(), name="seeing", arrays={**load_calibration().arrays, **arrays, **extra})
 
 
 def test_weights_of_pictures(landmarks, tmp_path):
     """The network by hand, in float64; and after a round trip through a file."""
     calibration, seen = seeing(landmarks), faces(landmarks)
-    calibration.save(tmp_path / "seeing.safetensors")
+    save_calibration(calibration, tmp_path / "seeing.safetensors")
     weights = picture_weights(seen, Calibration.load(tmp_path / "seeing.safetensors"))
     assert name_picture_weights(calibration) == "picture/seeing"
     assert weights.shape == (5, 51)

@@ -9,7 +9,6 @@ A third, `picture`, is for whoever has the landmarks too: see `emo3d_lab.landmar
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,16 +99,9 @@ class Calibration:
         """Weights (N, 51) float32 in 0..1, with mouthClose <= jawOpen, that a network gives for inputs (N, D)."""
         return self._in_batches(inputs, lambda batch: _closed(self._apply(network, batch)))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a safetensors file that `load` reads."""
-        from safetensors.numpy import save_file
-
-        names = {name: json.dumps(getattr(self, name)) for name in _UNITS}
-        save_file(dict(self.arrays), path, metadata={**self.about, "name": self.name, **names})
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Calibration:
-        """Read a file that `save` wrote.
+        """Read a file that `emo3d calibrate` wrote.
 
         Raises:
             FileNotFoundError: no such file.

@@ -16,6 +16,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import METHODS, Calibration, Method
 from emo3d.face.rig import FaceRig
 from emo3d_lab.calibrate.bias import MEASURES, mean_squared_error, r_squared
+from emo3d_lab.calibrate.files import save_calibration
 from emo3d_lab.calibrate.measure import Faces, Setup, measure, read_faces
 from emo3d_lab.calibrate.networks import fit_networks
 from emo3d_lab.calibrate.page import write_page
@@ -92,7 +93,7 @@ def calibrate(
     figures = {"name": name, **figures, "absent": list(target.missing), "not found": misses, **about}
     path = Path(out) / f"{name}.safetensors"
     tables = {key: json.dumps(figures[key]) for key in ("weights", "at rest", "readings", "round trip")}
-    replace(calibration, about={**calibration.about, **tables}).save(path)
+    save_calibration(replace(calibration, about={**calibration.about, **tables}), path)
     path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return path, figures
 

@@ -101,7 +101,7 @@ def _mean_and_axes(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     flat -= mean.reshape(-1)
     variances, axes = np.linalg.eigh((flat.T @ flat / len(flat)).astype(np.float64))
     variances, axes = variances[: -AXES - 1 : -1], axes[:, : -AXES - 1 : -1]
-    axes = (axes / np.sqrt(variances.clip(1e-8))).T.astype(np.float16)
+    axes = np.ascontiguousarray((axes / np.sqrt(variances.clip(1e-8))).T, np.float16)
     return mean.reshape(-1).astype(np.float32), axes
 
 

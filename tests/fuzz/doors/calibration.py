@@ -7,6 +7,7 @@ import numpy as np
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
     from emo3d.face.calibration import Calibration
+    from emo3d_lab.calibrate.files import save_calibration
 
     dice = np.random.default_rng(0)
     sizes = (51, 8, 8, 51)
@@ -16,7 +17,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
             arrays[f"{network}.{layer}.weight"] = dice.normal(size=sizes[layer : layer + 2][::-1]).astype(np.float16)
             arrays[f"{network}.{layer}.bias"] = np.zeros(sizes[layer + 1], np.float16)
     about = {"rig": "anny 0.6.2", "faces": "256", "weights": '{"none": 0.1}'}
-    Calibration("small", arrays, ("cheekPuff",), ("jawOpen",), about).save(folder / "seed")
+    save_calibration(Calibration("small", arrays, ("cheekPuff",), ("jawOpen",), about), folder / "seed")
     return [{"calibration.safetensors": (folder / "seed").read_bytes()}]
 
 
