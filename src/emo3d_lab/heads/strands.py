@@ -67,7 +67,7 @@ def _beard(positions: np.ndarray, over_mouth: np.ndarray) -> np.ndarray:
     cheek = np.interp(x, [0, 9, 26, 36, 46, 62, 74, 86], [16, 18, 14, 4, 1, 13, 32, 60])
     throat = -45 - np.interp(z, [20, 130], [-28, 22])
     region = smooth_step(cheek - y + 1.3 * hairs, -6, 10) * smooth_step(y - throat, -10, 14)
-    lips = np.hypot(x / 27, (y + 1) / 12)
+    lips = np.hypot(x / 26.5, (y + 1) / 10.5)
     region *= smooth_step(lips, 0.88, 1.15) * (z > 15) * smooth_step(-x, -78, -74)
     region *= 1 - 0.4 * smooth_step(y, -6, 4) * (x < 34)  # a thin moustache, so that lips are seen to move
     return region * np.clip(0.70 + 0.17 * hairs, 0, 1)
