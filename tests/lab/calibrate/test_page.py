@@ -113,6 +113,9 @@ def test_errors_leave_out_what_was_not_found():
     assert trial.reading_error("none") == pytest.approx(0.01)
 
 
+FIGURES = {"weights": {"none": 0.0375, "network": 0.0112, "refine": 0.0173, "picture": 0.0087}, "faces": 400}
+
+
 @pytest.fixture(scope="module")
 def shown(bias, tmp_path_factory):
     path = tmp_path_factory.mktemp("calibration") / "page.html"
@@ -121,7 +124,7 @@ def shown(bias, tmp_path_factory):
     trial = Trial(
         np.ones(50, bool), told, told, dict.fromkeys(returned, told + 0.1), dict.fromkeys(returned, told + 0.2)
     )
-    show(path, Doubling(), bias, returned, trial, {"at rest": ["data:image/jpeg;base64,"] * 4})
+    show(path, Doubling(), bias, returned, trial, {"at rest": ["data:image/jpeg;base64,"] * 4}, FIGURES)
     return path
 
 
@@ -143,5 +146,6 @@ def test_the_page_names_what_cannot_be_told_back_and_asks_for_nothing(shown):
     assert page.count("0.34 · −0.50") == 51
     assert "0.0100" in page
     assert "0.0400" in page
+    assert "<td>0.0375</td><td>0.0112</td><td>0.0173</td><td>0.0087</td>" in page
     assert re.findall(r"(?:src|href|url)\W+(?!data:)[\w/:.]+", page) == []
     assert not re.search(r"\bnan\b", page)
