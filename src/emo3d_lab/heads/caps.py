@@ -40,9 +40,9 @@ CAPS = {
     "crop": Cap(8, 5, 1.5, 2, 3, 1.3, 6, low=70),
     "short": Cap(13, 12, 4, 0, 1.5, 1.5, 14, parting=31.0),
     "curls": Cap(17, 11, 4, 3, 4, 3.0, line="round", curly=True, low=80, full=0.5),
-    "afro": Cap(22, 22, 31, 0, 1.5, 1.8, line="round", curly=True, low=112, full=0.2, taper=0.3),
+    "afro": Cap(22.3, 22, 31, 0, 1.5, 1.8, line="round", curly=True, low=112, full=0.2, taper=0.3),
     "waves": Cap(16.5, 4, 8, 0, 1.5, 1.1, 8, line="round", low=88, full=0.45, flank=0.7),
-    "bob": Cap(11, 3.5, 8, 0, 1, 0.9, parting=0.0, line="round", low=86, flank=0.7),
+    "bob": Cap(11.35, 3.5, 8, 0, 1, 0.9, parting=0.0, line="round", low=86, flank=0.7),
     "long": Cap(11, 3.5, 8, 0, 1, 0.9, parting=12.0, line="round", low=86, flank=0.7),
     "bangs": Cap(11, 8, 8, 0, 0.9, 0.9, line="round", low=86, level=30, hem=0.7, flank=0.7),
 }

@@ -70,7 +70,7 @@ def _beard(positions: np.ndarray, over_mouth: np.ndarray) -> np.ndarray:
     throat = -45 - np.interp(z, [20, 130], [-28, 22])
     region = smooth_step(cheek - y + 1.3 * hairs, -6, 10) * smooth_step(y - throat, -10, 14)
     region *= (z > 15) * smooth_step(-x, -78, -74)
-    region *= 1 - 0.15 * smooth_step(y, -6, 4) * (x < 34)  # a thinner moustache, so that lips are seen to move
+    region *= 1 - 0.22 * smooth_step(y, -6, 4) * (x < 34)  # a thinner moustache, so that lips are seen to move
     return region * np.clip(0.70 + 0.17 * hairs, 0, 1)
 
 
