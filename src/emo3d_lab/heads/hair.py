@@ -40,7 +40,7 @@ _VOLUMES = {
     "bun": _Volume(9, 5, 7, 2, 15, 0.2),
 }
 # Of the curtains: heights of their rings, and how wide they are there.
-_CURTAINS = {
+_CURTAINS: dict[str, tuple[list[float], list[float]]] = {
     "waves": ([64, 48, 34, 20, 4, -14, -34, -54, -68], [73, 79, 82, 86, 89, 90, 89, 85, 75]),
     "bob": ([64, 48, 34, 20, 0, -24, -52, -76, -90], [73, 79, 81.5, 86, 90, 92, 92, 88, 80]),
     "long": ([64, 48, 34, 20, -2, -36, -86, -138, -190], [73, 79, 81.5, 86, 90, 93, 95, 98, 100]),
@@ -110,7 +110,7 @@ def curtain(rest: np.ndarray, part: np.ndarray, style: str) -> Shape:
             (0.0, edge + 126),
         ]
         place = np.linspace(0, len(section) - 1, _COLUMNS)
-        across, behind = (np.interp(place, np.arange(len(section)), values) for values in zip(*section, strict=True))
+        across, behind = (np.interp(place, np.arange(len(section)), values) for values in np.array(section).T)
         across, behind = np.concatenate([across, -across[-2::-1]]), np.concatenate([behind, behind[-2::-1]])
         swell = 1 + (wavy * np.sin(height / 7 + 5 * np.abs(lock)) + 0.8 * np.sin(40 * lock)) / 90 * (height < 30)
         low = height + 3.5 * ends * np.clip((step - len(heights) + 3) / 2, 0, 1)
