@@ -11,8 +11,8 @@ from emo3d.face.skin import EYE, SKIN
 from emo3d_lab.heads.hairlines import hairline_distance, smooth_step
 
 _MIDDLE = (30.0, 90.0)  # height and distance behind the eyes' front of the point around which caps lie, millimetres
-_ROWS = np.array([0.0, 0.20, 0.40, 0.56, 0.70, 0.82, 0.91, 0.97, 1.0])  # from the crown to the rim
-_FRONT, _BACK = 46, 12  # columns
+_ROWS = np.array([0.0, 0.18, 0.36, 0.52, 0.66, 0.78, 0.87, 0.93, 0.97, 1.0])  # from the crown to the rim
+_FRONT, _BACK = 54, 14  # columns
 
 
 class Cap(NamedTuple):
@@ -31,17 +31,20 @@ class Cap(NamedTuple):
     curly: bool = False
     level: float | None = None  # height above the eyes at which a fringe is cut, if not along the hairline
     full: float = 0.4  # share of the way from the crown over which it stands off as far as there
+    taper: float | None = None  # share of the way from which it rounds off towards the rim; None for a thin rim
+    hem: float = 0.0  # share of the thickness that is left at the rim over the forehead,
+    flank: float = 0.0  # and at the sides and behind, where a curtain goes on
 
 
 CAPS = {
-    "crop": Cap(8, 5, 1.5, 4, 4, 1.3, 12, low=70),
-    "short": Cap(13, 12, 4, 1, 3, 1.8, 26, parting=31.0),
+    "crop": Cap(8, 5, 1.5, 2, 3, 1.3, 6, low=70),
+    "short": Cap(13, 12, 4, 0, 1.5, 1.5, 14, parting=31.0),
     "curls": Cap(17, 11, 4, 3, 4, 3.0, line="round", curly=True, low=80, full=0.5),
-    "afro": Cap(22, 12, 11, 2, 2, 1.8, line="round", curly=True, low=106, full=0.8),
-    "waves": Cap(15, 8, 10, 2, 3, 2.4, 10, line="round", curly=True, low=92, full=0.6),
-    "bob": Cap(11, 3.5, 6, 0, 1, 0.9, parting=0.0, line="round", low=84),
-    "long": Cap(11, 3.5, 6, 0, 1, 0.9, parting=12.0, line="round", low=84),
-    "bangs": Cap(11, 6, 6, 0, 3, 0.9, line="round", low=84, level=41),
+    "afro": Cap(22.3, 22, 31, 0, 1.5, 1.8, line="round", curly=True, low=112, full=0.2, taper=0.3),
+    "waves": Cap(16.5, 4, 8, 0, 1.5, 1.1, 8, line="round", low=88, full=0.45, flank=0.7),
+    "bob": Cap(11.35, 3.5, 8, 0, 1, 0.9, parting=0.0, line="round", low=86, flank=0.7),
+    "long": Cap(11, 3.5, 8, 0, 1, 0.9, parting=12.0, line="round", low=86, flank=0.7),
+    "bangs": Cap(11, 8, 8, 0, 0.9, 0.9, line="round", low=86, level=30, hem=0.7, flank=0.7),
 }
 
 
@@ -52,13 +55,14 @@ def make_cap(rest: np.ndarray, part: np.ndarray, style: str) -> tuple[np.ndarray
     azimuth = np.radians(np.concatenate([np.linspace(-80, 80, _FRONT), np.linspace(80, 280, _BACK + 2)[1:-1]]))
     ahead = smooth_step(np.cos(azimuth), 0.15, 0.7)
     limit = np.radians(cap.low + 6 * np.sin(azimuth) ** 2)
-    line = scalp.find_line(azimuth, cap.line)
-    fringe = line if cap.level is None else scalp.find_level(azimuth, cap.level)
+    combed = np.radians(cap.sweep) * ahead
+    line = scalp.find_line(azimuth + combed, cap.line)
+    fringe = line if cap.level is None else np.maximum(line + 0.04, scalp.find_level(azimuth, cap.level))
     rim = fringe + (cap.fringe + cap.jag * _locks(95 * azimuth)) / 95
-    rim = ahead * rim + (1 - ahead) * np.minimum(limit, line + 0.022 * cap.side)
+    rim = ahead * rim + (1 - ahead) * np.minimum(limit, line + 0.13)
     row, column = _ROWS[:, None], azimuth[None]
     polar = row * rim
-    turned = column + np.radians(cap.sweep) * ahead * smooth_step(row, 0.55, 1.05)
+    turned = column + combed * smooth_step(row, 0.5, 1.0)
     points = scalp.points(polar, turned)
     aside, behind = points[..., 0], points[..., 2]
 
@@ -66,15 +70,15 @@ def make_cap(rest: np.ndarray, part: np.ndarray, style: str) -> tuple[np.ndarray
     thickness = cap.top + (base - cap.top) * smooth_step(row, cap.full, 0.95)
     if cap.parting is not None:
         near = np.exp(-(((aside - cap.parting) / 11) ** 2)) * smooth_step(-behind, -125, -85)
-        thickness = thickness * (1 - 0.5 * near)
+        thickness = thickness * (1 - (0.5 if cap.parting < 20 else 0.2) * near)
         if cap.parting > 20:  # fuller on the wider side
-            thickness = thickness * (0.72 + 0.42 * smooth_step(cap.parting - aside, -4, 42))
+            thickness = thickness * (0.80 + 0.34 * smooth_step(cap.parting - aside, -4, 42))
     thickness = thickness + cap.tuft * _tufts(points, turned, cap.curly) * smooth_step(row, 0.05, 0.3)
-    thickness = np.maximum(thickness, 0.8) * np.interp(row, [0.82, 0.91, 0.97, 1.0], [1.0, 0.85, 0.5, 0.0]) + 0.4
+    thickness = np.maximum(thickness, 0.8) * _fall(cap, row, ahead) + 0.4
     vertices = scalp.points(polar, turned, thickness)
     # Behind every hairline, so that all styles can share the places; tips of locks are drawn by the line's raggedness.
     line = np.min([scalp.find_line(azimuth, name) for name in ("round", "square")], axis=0)
-    behind_line = np.minimum(line, rim) - ahead * np.interp(row, [0.85, 1.0], [9.0, 0.5]) / 95 - (1 - ahead) * 9 / 95
+    behind_line = np.minimum(line, rim) - ahead * np.interp(row, [0.85, 1.0], [9.0, 5.0]) / 95 - (1 - ahead) * 9 / 95
     under = scalp.points(row * behind_line, column)
     count = len(azimuth)
     first = np.arange(len(_ROWS) - 1)[:, None] * count + np.arange(count)
@@ -85,6 +89,15 @@ def make_cap(rest: np.ndarray, part: np.ndarray, style: str) -> tuple[np.ndarray
         np.column_stack([first, after + count, after]),
     ])  # fmt: skip
     return scalp.metres(vertices), triangles, scalp.metres(under)
+
+
+def _fall(cap: Cap, row: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """Which share of its thickness a cap has on the way to its rim."""
+    if cap.taper is not None:
+        return (1 - np.clip((row - cap.taper) / (1 - cap.taper), 0, 1) ** 2) ** 0.85
+    thin = np.interp(row, [0.82, 0.91, 0.97, 1.0], [1.0, 0.85, 0.5, 0.0])
+    left = ahead * cap.hem + (1 - ahead) * cap.flank
+    return left + (1 - left) * thin
 
 
 def _locks(around: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ _VOLUMES = {
     "buzz": _Volume(1, 0.5, 1, 0, 12),
     "crop": _Volume(3, 1.5, 3, 0, 16),
     "short": _Volume(4, 5, 7, 0, 14),
-    "receding": _Volume(4, 12, 13, 0, 14),
+    "receding": _Volume(8, 15, 16, 0, 14),
     "curls": _Volume(7, 6, 11, 0, 15),
     "afro": _Volume(8, 8, 18, 0, 17),
     "bob": _Volume(4, 4, 10, 0, 15),
@@ -40,12 +40,14 @@ _VOLUMES = {
     "bun": _Volume(9, 5, 7, 2, 15, 0.2),
 }
 # Of the curtains: heights of their rings, and how wide they are there.
-_CURTAINS = {
-    "waves": ([66, 50, 30, 8, -15, -36, -54, -66], [68, 78, 86, 92, 95, 95, 92, 84]),
-    "bob": ([66, 48, 22, -8, -38, -64, -84, -92], [72, 82, 90, 97, 101, 102, 98, 90]),
-    "long": ([66, 48, 22, -10, -50, -95, -140, -190], [72, 81, 88, 93, 96, 99, 102, 104]),
+_CURTAINS: dict[str, tuple[list[float], list[float]]] = {
+    "waves": ([64, 48, 34, 20, 4, -14, -34, -54, -68], [73, 79, 82, 86, 89, 90, 89, 85, 75]),
+    "bob": ([64, 48, 34, 20, 0, -24, -52, -76, -90], [73, 79, 81.5, 86, 90, 92, 92, 88, 80]),
+    "long": ([64, 48, 34, 20, -2, -36, -86, -138, -190], [73, 79, 81.5, 86, 90, 93, 95, 98, 100]),
 }
-_BUN = (0.0, 118.0, 132.0, 30.0)  # x, height, distance behind the eyes, radius
+_COLUMNS = 11  # of half a curtain
+_WAVY = {"waves": 2.0}  # by how much they go in and out, millimetres
+_BUN = (0.0, 120.5, 128.0, 23.0)  # x, height, distance behind the eyes, radius
 
 
 def hair_offsets(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -90,24 +92,29 @@ def curtain(rest: np.ndarray, part: np.ndarray, style: str) -> Shape:
     heights, widths = _CURTAINS[style if style in _CURTAINS else "bob"]
     eyes = rest[part == EYE]
     level, front = eyes[:, 1].mean(), eyes[:, 2].max()
+    wavy, lock = _WAVY.get(style, 0.0), np.linspace(-1, 1, 2 * _COLUMNS - 1)
+    ends = np.abs(np.sin(9.3 * lock + 0.4)) + 0.6 * np.sin(23.0 * lock + 1.1)  # some locks are shorter
     rings = []
-    for height, width in zip(heights, widths, strict=True):
-        inner = np.interp(height, [-95, -60, -30, 0, 30, 66], [36, 46, 58, 66, 67, 60])
-        edge = np.interp(height, [-190, -90, -30, 30, 66], [66, 74, 71, 66, 64])  # behind the eyes
+    for step, (height, width) in enumerate(zip(heights, widths, strict=True)):
+        inner = np.interp(height, [-95, -60, -30, 0, 30, 66], [40, 47, 58, 66, 66, 60])
+        edge = np.interp(height, [-190, -90, -50, 30, 66], [66, 70, 66, 64, 62])  # behind the eyes
         section = [
             (inner, edge + 16),
-            (inner + 0.35 * (width - inner), edge + 1),
-            (inner + 0.75 * (width - inner), edge),
-            (width - 1, edge + 12),
-            (width, edge + 34),
-            (0.97 * width, edge + 62),
-            (0.82 * width, edge + 96),
-            (0.48 * width, edge + 124),
-            (0.0, edge + 134),
+            (inner + 0.35 * (width - inner), edge + 2),
+            (inner + 0.75 * (width - inner), edge + 1),
+            (width - 2, edge + 10),
+            (width, edge + 32),
+            (0.97 * width, edge + 60),
+            (0.82 * width, edge + 93),
+            (0.48 * width, edge + 117),
+            (0.0, edge + 126),
         ]
-        across, behind = np.array(section).T
+        place = np.linspace(0, len(section) - 1, _COLUMNS)
+        across, behind = (np.interp(place, np.arange(len(section)), values) for values in np.array(section).T)
         across, behind = np.concatenate([across, -across[-2::-1]]), np.concatenate([behind, behind[-2::-1]])
-        rings.append(np.column_stack([across, np.full(len(across), height), -behind]) / 1000 + [0, level, front])
+        swell = 1 + (wavy * np.sin(height / 7 + 5 * np.abs(lock)) + 0.8 * np.sin(40 * lock)) / 90 * (height < 30)
+        low = height + 3.5 * ends * np.clip((step - len(heights) + 3) / 2, 0, 1)
+        rings.append(np.column_stack([swell * across, low, -behind]) / 1000 + [0, level, front])
     count = len(rings[0])
     corner = (np.arange(len(rings) - 1)[:, None] * count + np.arange(count - 1)).ravel()
     triangles = np.concatenate([
@@ -129,7 +136,7 @@ def bun(rest: np.ndarray, part: np.ndarray, style: str) -> Shape:
     polar = np.linspace(0.02, np.pi - 0.02, rows)[:, None]
     azimuth = np.linspace(-np.pi, np.pi, columns + 1)
     shape = np.stack(
-        np.broadcast_arrays(np.sin(polar) * np.sin(azimuth), 0.82 * np.cos(polar), np.sin(polar) * np.cos(azimuth)), -1
+        np.broadcast_arrays(np.sin(polar) * np.sin(azimuth), 0.95 * np.cos(polar), np.sin(polar) * np.cos(azimuth)), -1
     )
     corner = (np.arange(rows - 1)[:, None] * (columns + 1) + np.arange(columns)).ravel()
     below = corner + columns + 1

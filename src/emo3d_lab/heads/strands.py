@@ -16,7 +16,8 @@ _PARTING = 31.0  # of hair that is swept aside, millimetres left of the middle
 def draw_hair(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """The maps `HAIR_MAPS`: how much hair covers the skin, how bright each strand is, about a half, and a beard.
 
-    Args as for `locate_texels`; returns (len(HAIR_MAPS), HAIR_MAP_SIZE, HAIR_MAP_SIZE) uint8.
+    Args as for `locate_texels`, and lips, on which no beard grows.
+    Returns (len(HAIR_MAPS), HAIR_MAP_SIZE, HAIR_MAP_SIZE) uint8.
     """
     row, column, triangle, weights = locate_texels(rest, arrays)
     positions = (rest[arrays["triangles"][triangle]] * weights).sum(axis=1)
@@ -31,16 +32,17 @@ def draw_hair(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         "swept": _strands(tilt + 0.55 * np.abs(aside), np.abs(aside) + 0.7 * np.abs(height), 3),
         "curly": _curls(positions),
     }
-    for name, place in (("parted", x), ("swept", aside)):
-        strands[name] -= 0.40 * np.exp(-((place / 1.3) ** 2)) * smooth_step(height, 45, 60) * (behind < 130)
+    for name, place, depth in (("parted", x, 0.40), ("swept", aside, 0.22)):
+        strands[name] -= depth * np.exp(-((place / 1.3) ** 2)) * smooth_step(height, 45, 60) * (behind < 130)
     ends = _streaks(turn + 0.3 * x, behind, 5, (1.6, 6), 0.1)  # some hairs begin before others
     maps = {}
     for line in HAIRLINES:
         ragged = hairline_distance(positions, rest, arrays["part"], line) + 1.6 * ends
-        maps[line] = np.clip(ragged / 7 + 0.4, 0, 1) * np.clip(0.8 + ragged / 60, 0, 1)
+        maps[line] = np.clip(ragged / 7 + 0.4, 0, 1) * np.clip(0.92 + ragged / 60, 0, 1)
     maps["fade"] *= 0.40 + 0.60 * smooth_step(height + 2 * ends, 8, 58)
     maps |= {name: strands[name] for name in STRANDS}
     maps["beard"] = _beard(positions, positions[:, 1] - rest[arrays["part"] == TEETH, 1].mean())
+    maps["beard"] *= 1 - arrays["lips"][row, column] / 255
     pictures = np.zeros((len(maps), SIZE, SIZE), np.float32)
     down, across = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE - 0.5
     behind_head = np.hypot(down, across) > 0.47  # where triangles are torn, no texel is found
@@ -67,9 +69,8 @@ def _beard(positions: np.ndarray, over_mouth: np.ndarray) -> np.ndarray:
     cheek = np.interp(x, [0, 9, 26, 36, 46, 62, 74, 86], [16, 18, 14, 4, 1, 13, 32, 60])
     throat = -45 - np.interp(z, [20, 130], [-28, 22])
     region = smooth_step(cheek - y + 1.3 * hairs, -6, 10) * smooth_step(y - throat, -10, 14)
-    lips = np.hypot(x / 26.5, (y + 1) / 10.5)
-    region *= smooth_step(lips, 0.88, 1.15) * (z > 15) * smooth_step(-x, -78, -74)
-    region *= 1 - 0.4 * smooth_step(y, -6, 4) * (x < 34)  # a thin moustache, so that lips are seen to move
+    region *= (z > 15) * smooth_step(-x, -78, -74)
+    region *= 1 - 0.22 * smooth_step(y, -6, 4) * (x < 34)  # a thinner moustache, so that lips are seen to move
     return region * np.clip(0.70 + 0.17 * hairs, 0, 1)
 
 

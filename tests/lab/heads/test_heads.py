@@ -11,7 +11,7 @@ import numpy as np
 from emo3d.face import IDENTITIES, PANEL, TARGETS, FaceRig, Identity
 from emo3d.face.heads import OWN, head_arrays, packed_heads, spelling
 from emo3d.face.identities import CAP, HAIR_STYLES
-from emo3d.face.skin import SIZE, SKIN
+from emo3d.face.skin import HAIR, SIZE, SKIN
 from emo3d_lab.heads import own
 from emo3d_lab.heads.own import anny_vertices, own_arrays
 from emo3d_lab.heads.packing import common_arrays
@@ -68,6 +68,19 @@ def test_caps_of_hair_lie_on_the_scalp():
     assert set(shells) == {"crop", "short", "curls", "afro", "bob", "bangs", "waves", "long"}
     assert min((height > 0).mean() for height in shells.values()) > 0.8
     assert max(height.max() for height in shells.values()) < 0.035
+
+
+def test_raised_brows_show_below_a_fringe():
+    """A brow hidden by hair would say nothing: surprise is read from it (action units 1 and 2)."""
+    for identity in (IDENTITIES["girl"], PANEL["young-asian-woman"]):
+        assert identity.hair_style == "bangs"
+        head = head_arrays(identity)
+        column, row = (head["uv"] * SIZE).astype(int).T
+        brow = (head["part"] == SKIN) & (head["fine_brows"][row.clip(0, SIZE - 1), column.clip(0, SIZE - 1)] > 100)
+        raised = [TARGETS.index(name) for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")]
+        up = (head["neutral"] + head["deltas"][raised].sum(axis=0))[brow]
+        fringe = head["neutral"][(head["part"] == HAIR) & (head["neutral"][:, 2] > up[:, 2].min())]
+        assert fringe[np.abs(fringe[:, 0]) < 0.04, 1].min() > up[:, 1].max()
 
 
 def test_a_head_of_ones_own_is_cached_atomically(monkeypatch, tmp_path):
