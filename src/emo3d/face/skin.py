@@ -32,7 +32,7 @@ HAIR_MAP_SIZE = 512
 _GLOSS = {EYE: 1.0, TEETH: 0.6, TEETH_BACK: 0.2, TONGUE: 0.5, LASHES: 0.0, SHIRT: 0.0, HAIR: 0.08}  # skin: 0.2
 _BLOOD = np.array([1.015, 0.955, 0.94], np.float32)  # shines through skin, whose tones were measured in pale light
 _AGE_DEPTH = 0.68  # how much lines of age differ in brightness
-_IN_MOUTH = 0.8  # what lips and cheeks leave of the light on teeth
+_IN_MOUTH = 0.85  # what lips and cheeks leave of the light on teeth
 _IRIS = 0.36  # radius of the iris, in radii of the eyeball
 
 
@@ -60,7 +60,7 @@ def paint(arrays: Mapping[str, np.ndarray], identity: Identity) -> tuple[np.ndar
         brow *= np.float32(np.interp(base.mean(), [30, 120], [0.35, 1.0]))
     sparse = 0.75 if age > 0.9 else 1.0
     layers = (
-        ("lips", lip, 0.55 + 0.27 * gender - 0.15 * aged),
+        ("lips", lip, 0.60 + 0.25 * gender - 0.15 * aged),
         ("thick_brows", brow, (1 - gender) * sparse),
         ("fine_brows", brow, gender * sparse),
     )
