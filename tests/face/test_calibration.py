@@ -198,33 +198,30 @@ def test_strangers_at_rest_stay_at_rest(reader, strangers):
         assert weights.mean(axis=0).max() <= 0.05
 
 
-def test_weights_from_pictures_meet_the_bar_of_issue_18(reader):
-    """Faces of the trial, all kinds and poses; its bar is 0.0085, and four of its sixteen people are asked here."""
+@pytest.fixture(scope="module")
+def measured(reader, strangers):
+    """What the instrument gives of the strangers' faces, all kinds and poses."""
     from emo3d_lab.calibrate.measure import Faces, measure_sitting
-    from emo3d_lab.calibrate.sample import sample_sittings
+
+    parts = [measure_sitting(sitting, rig, reader) for sitting, rig in zip(*strangers, strict=True)]
+    return Faces(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+def test_weights_from_pictures_meet_the_bar_of_issue_18(measured):
     from emo3d_lab.landmarks import weigh
 
-    sittings = [sitting for sitting in sample_sittings(256 * 40) if sitting.held_out][::4]
-    measured = [
-        measure_sitting(sitting, FaceRig.from_anny(sitting.identity, cache=False), reader) for sitting in sittings
-    ]
-    faces = Faces(**{name: np.concatenate([vars(part)[name] for part in measured]) for name in vars(measured[0])})
-    weights = weigh(load_calibration(), faces.readings, faces.landmarks)
-    assert squared_error(weights, faces.weights) <= 0.0085
+    weights = weigh(load_calibration(), measured.readings, measured.landmarks)
+    assert squared_error(weights, measured.weights) <= 0.0085
 
 
-def test_held_out_faces_meet_the_bars_of_issue_4(reader, strangers):
+def test_held_out_faces_meet_the_bars_of_issue_4(reader, measured):
     """Kinds of faces and bars are the issue's."""
-    from emo3d_lab.calibrate.measure import measure_sitting
     from emo3d_lab.calibrate.sample import KINDS
 
-    measured = [measure_sitting(sitting, rig, reader) for sitting, rig in zip(*strangers, strict=True)]
-    measured = [faces[faces.kind != KINDS.index("mixture")] for faces in measured]
-    truth = np.concatenate([faces.weights for faces in measured])
-    readings = np.concatenate([faces.readings for faces in measured])
-    weights = {method: to_weights(readings, method) for method in METHODS}
-    assert squared_error(weights["network"], truth) <= 0.25 * squared_error(readings, truth)
-    errors = {method: squared_error(reread(weights[method], reader), readings) for method in ("none", "refine")}
+    faces = measured[measured.kind != KINDS.index("mixture")]
+    weights = {method: to_weights(faces.readings, method) for method in METHODS}
+    assert squared_error(weights["network"], faces.weights) <= 0.25 * squared_error(faces.readings, faces.weights)
+    errors = {method: squared_error(reread(weights[method], reader), faces.readings) for method in ("none", "refine")}
     assert errors["refine"] <= 0.1 * errors["none"]
 
 
