@@ -170,11 +170,11 @@ def emotions(calibration: Calibration, rows: list[ReleaseRow], names: list[str])
         scores.append(score_distributions(prior, described, ScoreSettings()))
         cells = []
         for result in scores:
-            low, high = result.intervals["kl_divergence"]
-            cells.append(f"{result.kl_divergence:.2f} ({low:.2f}-{high:.2f})")
+            ends = result.intervals.get("kl_divergence")  # none of four rows' pictures: they are fewer than ten
+            cells.append(f"{result.kl_divergence:.2f}" + (f" ({ends[0]:.2f}-{ends[1]:.2f})" if ends else ""))
         made.add_row(name, *cells)
     CONSOLE.print(made)
-    CONSOLE.print("  in brackets: 95% bootstrap interval over the rows; lower is better", style="dim")
+    CONSOLE.print("  in brackets, of ten rows and more: 95% bootstrap interval over them; lower is better", style="dim")
 
 
 def speed(calibration: Calibration, rounds: int) -> None:
