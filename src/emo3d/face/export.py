@@ -103,7 +103,7 @@ def write_json(
     """Write expressions (N, 51) in 0..1 as `{"space": ..., "expressions": [{ARKit name: score, ...}, ...]}`.
 
     Beside the file's own `space` it has `source_space`, that of `expressions`, and `calibration`, how one became the
-    other: method and name (`"network/anny-1"`), `"none"` for readings as they are, null for weights.
+    other: method and name (`"network/anny-2"`), `"none"` for readings as they are, null for weights.
     `read_expressions` reads all of it back but the last two.
 
     Raises:

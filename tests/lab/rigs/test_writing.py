@@ -36,11 +36,11 @@ def pictures(content):
 
 @pytest.mark.parametrize(
     ("jaw", "level"),
-    [  # 0.5 of light, times 1 - depth * amount with a depth of 0.5, in sRGB by IEC 61966-2-1, by hand
+    [  # 0.5 of light, times 1 - depth * amount with a depth of 0.8, in sRGB by IEC 61966-2-1, by hand
         (0.0, 188),
-        (0.25, 165),  # half a fold: 0.375
-        (0.5, 137),  # a whole one: 0.25
-        (1.0, 137),  # never more than a whole one
+        (0.25, 149),  # half a fold: 0.3
+        (0.5, 89),  # a whole one: 0.1
+        (1.0, 89),  # never more than a whole one
     ],
 )
 def test_folds_of_the_expression_are_in_the_texture(rig, jaw, level):
