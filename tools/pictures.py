@@ -27,7 +27,7 @@ SENTENCES = {
     "Get out of my house right now!": "man",
     "He smirks at their clumsy attempt": "young-man",
 }
-ROWS = (50, 2000079, 2000106, 2000175, 2000147, 2000227, 89, 2000152)  # of the sample, in the order of EMOTIONS
+ROWS = (1000018, 2000079, 2000133, 2000027, 1000034, 1000045, 96, 2000017)  # of the sample, in the order of EMOTIONS
 PEOPLE = ("young-woman", "man", "young-african-woman", "old-caucasian-man", "old-asian-woman", "boy")
 BASELINES = ("bert", "clip", "vae-clip")
 SIZE, STRIP, GAP, LINE = 300, 62, 8, 17
