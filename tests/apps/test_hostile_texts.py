@@ -1,6 +1,7 @@
 """What visitors write, and what their files hold, is shown as text: no script runs, and no other server is asked."""
 
 import json
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -71,10 +72,14 @@ def metric(tmp_path_factory):
 
 
 def test_many_descriptions(demo, visit, texts, harmless):
+    from playwright.sync_api import expect
+
     page = visit(demo)
     page.get_by_text("Divergence").wait_for()
     page.get_by_role("tab", name="Many", exact=True).click()
-    page.get_by_label("Descriptions").fill("\n".join(texts))
+    lines = page.get_by_label("Descriptions")
+    expect(lines).to_have_value(re.compile("lottery"))  # which comes a moment after the tab, over what is typed before
+    lines.fill("\n".join(texts))
     page.get_by_role("button", name="Show all faces").click()
     sheet = page.locator(".gallery-item:visible")
     sheet.nth(len(texts) - 1).wait_for()

@@ -201,12 +201,12 @@ def test_results_can_be_read_and_reached(demo, visit, width, scheme):
 def test_labels_of_the_views_leave_room_for_their_buttons(demo, visit):
     page = visit(demo, 390)
     page.get_by_text("Divergence").wait_for()
-    page.locator("#views").get_by_role("button", name="Download").wait_for()
+    page.locator("#views").get_by_role("button", name="Fullscreen").wait_for()
     ends = """part => [...document.querySelectorAll(`#views > * ${part}`)].filter(one => one.checkVisibility())
         .map(one => one.getBoundingClientRect()).map(box => [box.left, box.right, box.top, box.bottom])"""
     labels, buttons = page.evaluate(ends, "label"), page.evaluate(ends, "button[aria-label]")
     assert len(labels) == 2
-    assert len(buttons) >= 3
+    assert len(buttons) >= 1
     for left, right, top, bottom in labels:
         over = [b for b in buttons if b[0] < right and b[1] > left and b[2] < bottom and b[3] > top]
         assert over == []
