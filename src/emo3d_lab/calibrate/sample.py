@@ -15,7 +15,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.emotions import EMOTIONS
-from emo3d.face.identities import IDENTITIES, Identity
+from emo3d.face.identities import ANCESTRIES, IDENTITIES, Identity
 from emo3d.face.render import RenderSettings
 from emo3d_lab.sample.prototypes import VARIANTS, compose, settle, vary
 
@@ -141,7 +141,7 @@ def _shot(count: int, rng: np.random.Generator, still: bool) -> Shot:
 def sample_identity(rng: np.random.Generator) -> Identity:
     """Draw somebody: age from a child of school age on, gender, build, ancestry, colours, brows and hair."""
     ancestry = rng.dirichlet((3.0, 3.0, 3.0))
-    shares = dict(zip(("african", "asian", "caucasian"), map(float, ancestry), strict=True))
+    shares = dict(zip(ANCESTRIES, map(float, ancestry), strict=True))
     phenotype = {
         "gender": float(rng.uniform()),
         "age": float(rng.uniform(0.4, 1.0)),  # from a child of school age on

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.random import default_rng
 
 from emo3d.face.skin import EYE, SKIN
-from emo3d_lab.heads.hairlines import hairline_distance, smooth_step
+from emo3d_lab.heads.hairlines import hairline_distance
+from emo3d_lab.heads.smooth import smooth_step
 
 _MIDDLE = (30.0, 90.0)  # height and distance behind the eyes' front of the point around which caps lie, millimetres
 _ROWS = np.array([0.0, 0.18, 0.36, 0.52, 0.66, 0.78, 0.87, 0.93, 0.97, 1.0])  # from the crown to the rim

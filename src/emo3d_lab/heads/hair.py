@@ -10,7 +10,8 @@ import numpy as np
 from emo3d.face.identities import BUN, CAP, CURTAIN, HAIR_STYLES
 from emo3d.face.skin import EYE, HAIR_TILE, SKIN
 from emo3d_lab.heads.caps import make_cap
-from emo3d_lab.heads.hairlines import hairline_distance, head_coordinates, smooth_step
+from emo3d_lab.heads.hairlines import hairline_distance, head_coordinates
+from emo3d_lab.heads.smooth import smooth_step
 from emo3d_lab.heads.texels import unfold
 
 

@@ -31,9 +31,3 @@ def head_coordinates(points: np.ndarray, rest: np.ndarray, part: np.ndarray) -> 
     """Heights above the eyes and distances behind their front, (N,) each, in millimetres."""
     eyes = rest[part == EYE]
     return 1000 * (points[:, 1] - eyes[:, 1].mean()), 1000 * (eyes[:, 2].max() - points[:, 2])
-
-
-def smooth_step(values: np.ndarray, start: float, end: float) -> np.ndarray:
-    """0 up to `start`, 1 from `end` on, and smooth between them."""
-    share = np.clip((values - start) / (end - start), 0, 1)
-    return share * share * (3 - 2 * share)

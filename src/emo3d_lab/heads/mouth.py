@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from emo3d.face import TARGETS, skin
+from emo3d_lab.heads.smooth import smooth_step
 from emo3d_lab.heads.texels import nearest
 
 ARCH, CROWN = 45.0, 18.0  # millimetres of half an arch, and of the outer surface's height, that the teeth's tile shows
@@ -106,8 +107,7 @@ def shade_mouth(part: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     shade = np.zeros(len(neutral))
     for name, (bright, dark, start, depth) in MOUTH.items():
         chosen = part == name
-        share = np.clip((front - start - neutral[chosen, 2]) / depth, 0, 1)
-        shade[chosen] = bright + (dark - bright) * share * share * (3 - 2 * share)
+        shade[chosen] = bright + (dark - bright) * smooth_step(front - start - neutral[chosen, 2], 0, depth)
     return shade
 
 

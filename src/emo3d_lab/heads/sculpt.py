@@ -19,6 +19,7 @@ import numpy as np
 
 from emo3d.face import TARGETS
 from emo3d.face.skin import LASHES, SKIN
+from emo3d_lab.heads.smooth import smooth_step
 
 _MIDDLE = 7.0  # mm to each side of the nose over which the left half of a face turns into the right one
 
@@ -196,8 +197,7 @@ def _push(points: np.ndarray, push: Push) -> np.ndarray:
 
 def _share_of_left(x: np.ndarray) -> np.ndarray:
     """1 on the person's left, 0 on the right, smooth between; the shares of x and -x add up to 1."""
-    t = np.clip(0.5 + x / (2 * _MIDDLE), 0, 1)
-    return t * t * (3 - 2 * t)
+    return smooth_step(0.5 + x / (2 * _MIDDLE), 0, 1)
 
 
 def _share_of_lower(deltas: np.ndarray) -> np.ndarray:

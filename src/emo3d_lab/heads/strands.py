@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from emo3d.face.skin import HAIR_MAP_SIZE, HAIR_MAPS, HAIRLINES, SIZE, STRANDS, TEETH
-from emo3d_lab.heads.hairlines import hairline_distance, head_coordinates, smooth_step
+from emo3d_lab.heads.hairlines import hairline_distance, head_coordinates
+from emo3d_lab.heads.smooth import smooth_step
 from emo3d_lab.heads.texels import locate_texels
 
 _PARTING = 31.0  # of hair that is swept aside, millimetres left of the middle

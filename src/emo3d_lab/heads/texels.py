@@ -32,7 +32,7 @@ def locate_texels(rest: np.ndarray, arrays: Mapping[str, np.ndarray]) -> tuple[n
 
 
 def cover_texels(points: np.ndarray, triangles: np.ndarray, side: int) -> tuple[np.ndarray, ...]:
-    """Find the nearest triangle of every texel of a square that shows one; points (V, 3) as of `fill_triangles`.
+    """Find the nearest triangle of every texel of a square that shows one; points (V, 3) as of `nearest`.
 
     Returns:
         row and column (K,), index into the triangles (K,), weights of its corners (K, 3, 1).

@@ -17,6 +17,7 @@ import numpy as np
 from emo3d.face import TARGETS
 from emo3d.face.heads import WRINKLE_SIZE
 from emo3d.face.skin import SIZE
+from emo3d_lab.heads.smooth import smooth_step
 from emo3d_lab.heads.texels import locate_texels
 
 _UNIT = 80  # of a map, for a light of 1: there is room for more, which dark skin needs
@@ -270,7 +271,7 @@ def _light(positions: np.ndarray, part: Line | Spot) -> np.ndarray:
     d, offset = distance[rows, nearest], offset[rows, nearest]
     left = way[:, 0] * offset[:, 1] - way[:, 1] * offset[:, 0] > 0
     along = nearest / (len(curve) - 1)
-    taper = np.minimum(1.0 if start else along / 0.25, (1 - along) / 0.35).clip(0, 1)
+    taper = smooth_step(np.minimum(1.0 if start else along / 0.25, (1 - along) / 0.35), 0, 1)
     w = part.width
     # A narrow core in a wide hollow: without the hollow a line looks cut with a knife.
     crease = -0.6 * np.exp(-0.5 * (d / w) ** 2) - 0.4 * np.exp(-0.5 * (d / (2.2 * w)) ** 2)
@@ -279,7 +280,7 @@ def _light(positions: np.ndarray, part: Line | Spot) -> np.ndarray:
     )
     if start:
         taper = taper * (spots[:, 0] >= 0)
-    light[near] = part.depth * depths[nearest] * taper * taper * (3 - 2 * taper) * (crease + bulge)
+    light[near] = part.depth * depths[nearest] * taper * (crease + bulge)
     return light
 
 
