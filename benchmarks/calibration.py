@@ -43,7 +43,7 @@ from emo3d_lab.calibrate.measure import look_at_faces, read_faces
 from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.landmarks import picture_weights, weigh
-from emo3d_lab.readers import FaceApiReader, face_api
+from emo3d_lab.readers import FaceApiReader
 
 CONSOLE = Console(width=110)
 RAW_FIRST: tuple[Method, ...] = ("none", "network", "refine")
@@ -132,10 +132,7 @@ def seen(calibration: Calibration, rows: list[ReleaseRow], reader: FaceReader, f
         **{method: list(render(calibration.to_weights(readings, method), space="weights")) for method in RAW_FIRST},
         "picture": list(render(picture_weights(faces, calibration), space="weights")),
     }
-    answers = {}
-    for name, shots in pictures.items():
-        boxes = [found.box if (found := reader.largest(shot)) else (0.0, 0.0, *shot.shape[1::-1]) for shot in shots]
-        answers[name] = [face_api.EMOTIONS[place] for place in emotion_reader.read(shots, boxes).argmax(axis=1)]
+    answers = {name: emotion_reader.name_emotions(shots, reader)[0] for name, shots in pictures.items()}
     meant = [EMOTIONS[int(np.argmax(row.intensities))] for row, _ in pairs]
     made = table("real rows: photographs and renders in which the row's emotion is seen", "", *pictures)
     for emotion in dict.fromkeys(meant):

@@ -66,12 +66,9 @@ class Examiner:
         return self.pictures(list(render(weights, rig=rig, settings=RenderSettings(size=256))))
 
     def pictures(self, pictures: Sequence[np.ndarray]) -> list[str]:
-        boxes = []
-        for picture in pictures:
-            faces = self.landmarker.faces(picture)
-            self.lost += not faces
-            boxes.append(faces[0].box if faces else (0.0, 0.0, *map(float, picture.shape[1::-1])))
-        return [face_api.EMOTIONS[k] for k in self.reader.read(pictures, boxes).argmax(axis=1)]
+        names, lost = self.reader.name_emotions(pictures, self.landmarker)
+        self.lost += lost
+        return names
 
 
 def vector(weights: Mapping[str, float]) -> np.ndarray:

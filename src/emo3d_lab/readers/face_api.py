@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from PIL import Image
 from torch.nn.functional import conv2d, pad
 
 from emo3d.documents import read_json
+
+if TYPE_CHECKING:
+    from emo3d_lab.landmarker import FaceReader
 
 EMOTIONS = ("neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 """What it answers with, in its order; it does not know contempt."""
@@ -58,6 +62,19 @@ class FaceApiReader:
                 self._forward(torch.from_numpy(crops[k : k + batch_size])) for k in range(0, len(crops), batch_size)
             ]
         return torch.cat(answers).numpy()
+
+    def name_emotions(self, pictures: Sequence[np.ndarray], landmarker: FaceReader) -> tuple[list[str], int]:
+        """Name the likeliest emotion of the largest face in each picture, where the landmarker finds it.
+
+        Returns:
+            N of `EMOTIONS`; and in how many pictures no face was found, which are read as a whole.
+        """
+        faces = [landmarker.largest(picture) for picture in pictures]
+        boxes: list[Box] = [
+            face.box if face else (0.0, 0.0, picture.shape[1], picture.shape[0])
+            for face, picture in zip(faces, pictures, strict=True)
+        ]
+        return [EMOTIONS[place] for place in self.read(pictures, boxes).argmax(axis=1)], faces.count(None)
 
     def _forward(self, crops: torch.Tensor) -> torch.Tensor:
         features = (crops.float() - torch.tensor(_MEAN)).permute(0, 3, 1, 2) / 255

