@@ -11,7 +11,7 @@ import pygltflib
 import pytest
 from PIL import Image
 
-from emo3d import BLENDSHAPES, EMOTIONS, load_generator
+from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.expressions import read_expressions
 from hanging import wait_on_page
 from livelink import LIVELINK_HEADER
@@ -19,7 +19,7 @@ from livelink import LIVELINK_HEADER
 pytestmark = pytest.mark.browser
 
 PICTURE = 'img[alt="The face, seen from the front"]'
-HOSTILE = "utterly revolted 🤢 <img src=x onerror='window.ran = true'>"
+HOSTILE = "he is terrified 😱 <img src=x onerror='window.ran = true'>"
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "real_emo3d" / "data" / "prompt1_images_0_1000.zip"
 JAW = BLENDSHAPES.index("jawOpen")
 
@@ -93,8 +93,7 @@ def test_a_description_becomes_a_face(demo, visit, read, width, scheme):
     said = page.locator("#says").inner_text()
     assert set(EMOTIONS) <= set(said.split())
     assert {"picture", "description", "Divergence"} <= set(said.split())
-    leading = np.argsort(load_generator("quickstart").generate([HOSTILE])[0])[-2:]
-    assert {BLENDSHAPES[index] for index in leading} <= set(said.split())
+    assert {"eyeWideLeft", "mouthStretchLeft"} <= set(said.split())  # EMFACS 5 and 20
 
     wait_on_page(page, lambda: read(turned()) is not None, "the other face in the 3D view")
     assert pygltflib.GLTF2().load(take(page, "GLB")).asset.extras["description"] == HOSTILE
