@@ -68,7 +68,10 @@ class Check:
         return self.kind in ("strongest", "more-emotion", "alike")
 
     def measure(self, faces: Any) -> tuple[bool, float]:
-        """Whether it holds, and the number that decides: a difference, a ratio of norms, a cosine or a distance.
+        """Whether it holds, and a number: a difference, a ratio of norms, a cosine or a distance.
+
+        Of `strongest` it is the lead over all other emotions, below 0 where the face is read as neutral in the first
+        place.
 
         Args:
             faces: `first`, `second` (51,) and, where it is of emotions, `first_shares`, `second_shares` and
@@ -84,8 +87,9 @@ class Check:
 
     def _strongest(self, faces: Any) -> tuple[Any, Any]:
         (emotion,), shares = self.names, faces.first_shares
-        lead = shares[emotion] - max(share for name, share in shares.items() if name not in ("neutral", emotion))
-        return lead > 0 and shares[emotion] > faces.rest_shares[emotion], lead
+        share = shares[emotion]
+        others = [share for name, share in shares.items() if name not in ("neutral", emotion)]
+        return share > max(others) and share > faces.rest_shares[emotion], share - max(*others, shares["neutral"])
 
     def _more_emotion(self, faces: Any) -> tuple[Any, Any]:
         difference = faces.first_shares[self.names[0]] - faces.second_shares[self.names[0]]

@@ -19,6 +19,7 @@ class Tally:
     passed: int
     left_out: int  # of an emotion that the reader does not know
     median_ratio: float | None  # of the norms of first and second, where the pairs are `weaker`
+    outright: float | None = None  # share of the pairs that are `strongest` whose emotion is above neutral, too
 
     @property
     def share(self) -> float | None:
@@ -35,8 +36,10 @@ class Tally:
         """Count answers."""
         answers = list(answers)
         held = [answer.held for answer in answers if answer.held is not None]
-        ratios = [answer.value for answer in answers if answer.pair.check.kind == "weaker" and answer.value is not None]
-        return cls(len(held), sum(held), len(answers) - len(held), median(ratios) if ratios else None)
+        ratios = _values(answers, "weaker")
+        leads = _values(answers, "strongest")
+        outright = sum(lead > 0 for lead in leads) / len(leads) if leads else None
+        return cls(len(held), sum(held), len(answers) - len(held), median(ratios) if ratios else None, outright)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python that JSON can hold."""
@@ -51,6 +54,10 @@ class Answer:
     pair: Pair
     held: bool | None
     value: float | None
+
+
+def _values(answers: Iterable[Answer], kind: str) -> list[float]:
+    return [answer.value for answer in answers if answer.pair.check.kind == kind and answer.value is not None]
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,9 @@ def _print(tallies: dict[str, Tally], title: str, caption: str | None = None) ->
         share = "-" if tally.share is None else f"{tally.share:.0%}"
         ends = "{:.0%} to {:.0%}".format(*tally.interval) if tally.interval else "-"
         ratio = "-" if tally.median_ratio is None else f"{tally.median_ratio:.2f}"
-        rows.append((name, str(tally.n), str(tally.passed), share, ends, ratio, str(tally.left_out)))
-    headings = ["", "n", "held", "share", "interval", "norm ratio", "left out"]
+        outright = "-" if tally.outright is None else f"{tally.outright:.0%}"
+        rows.append((name, str(tally.n), str(tally.passed), share, ends, ratio, outright, str(tally.left_out)))
+    headings = ["", "n", "held", "share", "interval", "norm ratio", "> neutral", "left out"]
     if not any(tally.left_out for tally in tallies.values()):
         headings.pop()
     print_table(headings, [row[: len(headings)] for row in rows], title=title, box=SIMPLE_HEAD, pad_edge=False)

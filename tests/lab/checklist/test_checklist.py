@@ -103,7 +103,7 @@ def test_movements_are_asked_of_either_side():
         ("more eyeBlinkLeft", WINK, MIRRORED, 0.9),
         ("more eyeBlinkLeft cheekSquintLeft", WINK, REST, 0.65),
         ("more mouthSmileLeft", {"mouthSmileLeft": 0.5}, {"mouthSmileLeft": 0.39}, 0.11),
-        ("strongest happiness", SMILE, None, 0.3),  # 0.4 against the 0.1 of fear
+        ("strongest happiness", SMILE, None, -0.1),  # 0.4, the 0.1 of fear and the 0.5 of neutral
         ("more-emotion sadness", FROWN, SMILE, 0.4),
         ("more-emotion neutral", REST, SMILE, 0.4),
         ("weaker", FAINT, SMILE, 0.25),
@@ -176,6 +176,19 @@ def test_the_ratio_of_a_tally_is_of_norms():
     assert plain["subfamilies"]["intensity/weak"]["passed"] == 2
     assert [row["held"] for row in plain["pairs"]] == [True, True, False]
     assert plain["reader"] == "none"
+
+
+def test_faces_that_are_neutral_in_the_first_place_are_counted():
+    """Corners up by 0.8 are 0.4 happiness beside 0.5 neutral, and by 1 they are 0.5 beside 0.4."""
+    pairs = parse_pairs("== happy : strongest happiness\na smile\na broad smile\na frown", "situations")
+    faces = {"a smile": SMILE, "a broad smile": {"mouthSmileLeft": 1.0}, "a frown": FROWN}
+    result = run_checklist(
+        lambda texts: as_expressions([{name: faces[text].get(name, 0.0) for name in BLENDSHAPES} for text in texts]),
+        pairs,
+        distributions=by_corners(),
+    )
+    tally = result.families["situations"]
+    assert (tally.n, tally.passed, tally.outright) == (3, 2, pytest.approx(1 / 3))
 
 
 def test_lines_are_expanded():
