@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
+from rich.table import Table
 
-from emo3d.cli.app import app, console, print_table
+from emo3d.cli.app import app, console
 from emo3d.files import check_output, whole_file
 from emo3d_lab.cli import options
 
@@ -71,9 +72,11 @@ def checklist(
     generate = _recorded(predictions) if predictions else _generated(generator, revision, device)
     result = run_checklist(generate, pairs, distributions=distributions)
     name = predictions.name if predictions else generator
-    _print(result.families, f"Checklist, {name}", f"emotions read by {result.reader}")
+    _print(result.families, f"Checklist, {name}", interval=True)
     if details:
-        _print(result.subfamilies, "Parts of the families")
+        _print(result.subfamilies, "Parts of the families", interval=False)
+    if distributions:
+        console.print(f"emotions read by {result.reader}", highlight=False, soft_wrap=True)
     if failures:
         _print_failures(result)
     if output:
@@ -110,20 +113,33 @@ def _recorded(path: Path) -> Any:
     return generate
 
 
-def _print(tallies: dict[str, Tally], title: str, caption: str | None = None) -> None:
-    rows = []
-    for name, tally in tallies.items():
-        share = "-" if tally.share is None else f"{tally.share:.0%}"
-        ends = "{:.0%} to {:.0%}".format(*tally.interval) if tally.interval else "-"
-        ratio = "-" if tally.median_ratio is None else f"{tally.median_ratio:.2f}"
-        outright = "-" if tally.outright is None else f"{tally.outright:.0%}"
-        rows.append((name, str(tally.n), str(tally.passed), share, ends, ratio, outright, str(tally.left_out)))
-    headings = ["", "n", "held", "share", "interval", "norm ratio", "> neutral", "left out"]
-    if not any(tally.left_out for tally in tallies.values()):
-        headings.pop()
-    print_table(headings, [row[: len(headings)] for row in rows], title=title, box=SIMPLE_HEAD, pad_edge=False)
-    if caption:
-        console.print(caption, highlight=False, soft_wrap=True)
+def _print(tallies: dict[str, Tally], title: str, *, interval: bool) -> None:
+    """Print tallies by name, without columns that would be empty."""
+    columns: dict[str, list[str]] = {
+        "": list(tallies),
+        "n": [str(tally.n) for tally in tallies.values()],
+        "held": [str(tally.passed) for tally in tallies.values()],
+        "share": [_percent(tally.share) for tally in tallies.values()],
+        "norm ratio": [
+            "-" if tally.median_ratio is None else f"{tally.median_ratio:.2f}" for tally in tallies.values()
+        ],
+        "> neutral": [_percent(tally.outright) for tally in tallies.values()],
+        "left out": [str(tally.left_out or "-") for tally in tallies.values()],
+    }
+    if interval:
+        ends = ["{:.0%} to {:.0%}".format(*tally.interval) if tally.interval else "-" for tally in tallies.values()]
+        columns["interval"] = ends
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    columns = {heading: cells for heading, cells in columns.items() if set(cells) != {"-"}}
+    for heading in columns:
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    console.print(table)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
 
 
 def _print_failures(result: ChecklistResult) -> None:
