@@ -194,8 +194,9 @@ def _spell_symbols(description: str) -> tuple[str, list[tuple[int, int]], list[s
         symbol, before = match[0], (text + plain[end : match.start()]).rstrip()
         name = re.sub("^(white|black|heavy) ", "", unicodedata.name(symbol, "").lower()) if len(symbol) == 1 else ""
         name = _table()["emoji"].get(symbol, name)
-        text, end = before + (", " if before[-1:].isalnum() else " " if before else ""), match.end()
+        text, end = before, match.end()
         if symbol not in names:  # once, however often it is there
+            text += ", " if before[-1:].isalnum() else " " if before else ""
             spans.append((len(text), len(text) + len(name)))
             text += name
         names[symbol] = name
@@ -219,7 +220,8 @@ def _phrase(words: Sequence[str], place: int) -> tuple[int, str, str] | None:
         at = place
         for choice in choices:
             if choice == ["_"]:
-                at += at < len(words) and _table()["tags"].get(words[at]) == "d"
+                while at < len(words) and _table()["tags"].get(words[at], "") in ("d", "S"):
+                    at += 1
             elif at < len(words) and (words[at] in choice or _base(words[at]) in choice):
                 at += 1
             elif choice == ["&"] and _table()["tags"].get(_base(words[place]), "x") in "xpw":
@@ -233,7 +235,7 @@ def _phrase(words: Sequence[str], place: int) -> tuple[int, str, str] | None:
 
 def _cut(text: str) -> list[_Token]:
     """Words and phrases with their tags."""
-    spans = [(match[0].lower(), *match.span()) for match in _TOKEN.finditer(text)]
+    spans = [(match[0].lower(), *match.span()) for match in _TOKEN.finditer(re.sub("[\"'“](\\w)[\"'”]", r" \1 ", text))]
     words, tokens, place, tags = [span[0] for span in spans], [], 0, _table()["tags"]
     while place < len(words):
         word = words[place]
@@ -245,7 +247,8 @@ def _cut(text: str) -> list[_Token]:
             tokens.append(_Token(*spans[place], "G", str(int(re.sub(r"\D", "", word)) / 100)))
         else:
             tag = tags.get(value, "y" if word.endswith("ly") else "x") if kind == "word" else _TAGS[kind]
-            tokens.append(_Token(" ".join(words[place:end]), spans[place][1], spans[end - 1][2], tag, value))
+            side = next((word for word in words[place:end] if length > 1 and word in ("left", "right", "both")), "")
+            tokens.append(_Token(" ".join(words[place:end]), spans[place][1], spans[end - 1][2], tag, value, side=side))
         place = end
     return tokens
 
