@@ -24,7 +24,7 @@ from emo3d.blendshapes import BLENDSHAPES, limit_mouth_close
 
 _TABLE = Path(__file__).parent.parent / "assets" / "instructions.yaml"
 _TAGS = dict(plain="p", manner="l", who="w", det="d", aux="a", neg="n", sep="c", stop=".", to="t", on="o", verb="V", part="P")
-_TAGS |= dict(side="S", direction="D", degrees="G", parts="P", verbs="V", sideways="D", word="x")
+_TAGS |= dict(side="S", direction="D", degrees="G", parts="P", verbs="V", word="x")
 _TOKEN = re.compile(r"[a-z]+(?=n't\b)|n't\b|'[a-z]+\b|[^\W\d_]+|\d+\s?(?:%|percent\b)|\d+|(?<=\s)-(?=\s)|[^\w\s-]", re.I)
 _SYMBOL = re.compile(r"[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|(?<!\S)[:;]-?'?[()DO](?!\w)")
 _INVISIBLE = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # joiner, variants, skin tones
@@ -107,7 +107,7 @@ def _table() -> dict[str, Any]:
     words["verb"] = [*words["move"], *words["look"], *(v for part in rows.values() for row in part for v in row.verbs)]
     tags = {word: _TAGS[kind] for kind in _TAGS for word in words.get(kind, ())}
     listed = [(kind, value, text) for kind in ("degrees", "parts", "verbs") for value, text in table[kind].items()]
-    listed += [("sideways", "aside", ", ".join(table["sideways"])), ("", "", table["idioms"])]
+    listed += [("direction", value, text) for value, text in table["directions"].items()] + [("", "", table["idioms"])]
     phrases = [(p.split(), kind, value) for kind, value, text in listed for p in re.split(r",\s*", text) if p]
     first: dict[str, list] = {}
     for words_, kind, value in sorted(phrases, key=lambda phrase: (bool(phrase[1]), -len(phrase[0]))):
@@ -272,7 +272,7 @@ def _tell_sides(tokens: list[_Token]) -> None:
             elif not _NOUN.match(after) and not on:
                 token.tag = "D" if sided and (to or not pronoun) else "P" if pronoun and part else "p"
             if token.tag in "SP":
-                side = {"one": "left", "other": _OTHER.get(side, "both"), "either": "both"}.get(token.value, token.value)
+                side = {"one": "left", "other": _OTHER.get(side, "both"), "opposite": _OTHER.get(side, "both"), "either": "both"}.get(token.value, token.value)
                 token.side = token.value = side
             if token.tag == "P":
                 token.value = part
@@ -287,14 +287,14 @@ def _read_tokens(text: str) -> list[_Token]:
     tokens = _cut(text)
     _tell_sides(tokens)
     tags = "".join(token.tag for token in tokens)
-    inner = {place for match in re.finditer("d[SGV]*(x{1,2})[SGVy]*P", tags) for place in range(*match.span(1))}
+    inner = {place for match in re.finditer("d[SGV]*(x{1,2})(?=[SGVy]*P)|P(x)(?=[VD])", tags) for place in range(*match.span(match.lastindex or 0))}
     segment = run = 0
     for place, token in enumerate(tokens):
         segment += token.tag in "c."
         run += token.tag == "." or (token.tag == "x" and place not in inner)
         token.place, token.segment, token.run = place, segment, run
     # "opens the door", "the raised hand": a verb of something else; "he eyes the door": no part
-    for match in re.finditer("V(?=D?d[SGpl]*x+(?![xP]))|(?<![Paly])V(?=x+(?![xP]))|(?<=w)P", tags):
+    for match in re.finditer("V(?=D?d[SGpl]*x+(?![xP]))|(?<![Paly])V(?=x+(?![xP]))|(?<=w)P|(?<=t)P|(?<=t[dSGpl])P|(?<=t[dSGpl]{2})P", tags):
         tokens[match.start()].tag = "x"
     for token in tokens:
         own = [other for other in tokens if other.segment == token.segment and other is not token]
@@ -310,7 +310,9 @@ def _read_tokens(text: str) -> list[_Token]:
     for token in tokens:
         own = [other for other in tokens if other.run == token.run and other is not token]
         verbs = [other for other in own if other.tag == "V" and other.segment == token.segment]
-        if token.tag == "G" and verbs:
+        if token.tag == "G" and not verbs:  # "lips tight"
+            token.tag, token.value = "V", token.text
+        elif token.tag == "G":
             verb = min(verbs, key=lambda verb: abs(verb.place - token.place))
             verb.strength = min(float(token.value), verb.strength or 1)
             verb.around.append(token)
