@@ -1,7 +1,7 @@
 """Physical instructions: what must move.
 
-Which blendshape a movement is follows Apple's documentation of `ARFaceAnchor.BlendShapeLocation` and FACS, not the answers
-of the code; left and right are the person's own.
+Which blendshape a movement is follows Apple's documentation of `ARFaceAnchor.BlendShapeLocation` and FACS, not the
+answers of the code; left and right are the person's own.
 """
 
 import re
@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
+from emo3d.descriptions import warn_of_notes
 from emo3d.generation.instructions import Instruction, apply_instructions, read_instructions
+from emo3d.generation.vocabulary import vocabulary
+from emo3d_lab.sample.lexicon import entries
+from emo3d_lab.sample.prototypes import units_to_weights
 
 REST = np.zeros(51, np.float32)
 
@@ -420,7 +424,10 @@ def test_what_cannot_move_is_noted():
         ("???", "", "no words"),
         ("12345", "", "no words"),
         ("…", "", "no words"),
-        ("她非常高兴", "她非常高兴", None),
+        ("她非常高兴", "她非常高兴", "Cjk"),
+        ("Она смеётся", "Она смеётся", "Cyrillic"),
+        ("🇫🇷", "", "no words"),
+        ("Élise est très contente", "Élise est très contente", None),
     ],
 )
 def test_symbols_are_read_and_said(description, rest, note):
@@ -456,3 +463,36 @@ def test_hostile_texts_are_read_in_linear_time():
         start = time.process_time()
         read_instructions(text)
         assert time.process_time() - start < 2
+
+
+def test_notes_become_few_warnings(caplog):
+    notes = [read_instructions(text).notes for text in ("She smiles", "???", "😱", "???", *"😀😁😂🤣🥰")]
+    warn_of_notes(notes)
+    assert len(caplog.messages) == 6
+    assert "no words" in caplog.messages[0]
+    assert "row 1" in caplog.messages[0]
+    assert "2 more" in caplog.messages[-1]
+
+
+def test_every_target_of_the_table_is_a_blendshape():
+    for row in (row for rows in vocabulary()["rows"].values() for row in rows):
+        assert {name.replace("*", side) for name, *_ in row.targets for side in ("Left", "Right")} <= {*BLENDSHAPES}
+        assert row.targets or "!" in row.flags
+    assert {name for pair in vocabulary()["opposed"] for name in pair} <= {*BLENDSHAPES}
+
+
+def test_details_of_the_sample_move_what_their_units_move():
+    read = 0
+    details = [entry for entry in entries() if entry.kind in ("detail", "physical") and not entry.held_out]
+    for entry in details:
+        units = units_to_weights(entry.units.replace("6XX", "61").replace("X:", "L:"))
+        for instruction in read_instructions("Her " + entry.forms[0].replace("SIDE", "left")).instructions:
+            read += 1
+            assert {name for name, weight in instruction.weights.items() if weight} <= {*units}, entry.forms[0]
+    assert read > 0.75 * len(details)
+
+
+def test_words_of_feeling_and_situations_are_left_alone():
+    listed = [entry for entry in entries() if entry.kind in ("word", "situation", "quote") and not entry.held_out]
+    read = [entry for entry in listed if any(read_instructions(form).instructions for form in entry.forms if form)]
+    assert len(read) < 0.01 * len(listed), [entry.forms[0] for entry in read]  # "open-mouthed" and the like

@@ -21,7 +21,9 @@ _LONGEST = 2_000  # characters of a description that is looked into
 _FAR, _NEXT = 12, 20  # tokens between a part and its verb at most; what a segment between them counts as
 _SUBJECT = re.compile("(?:d[pS]*|^|(?<=[c.]))x(?=d|[anGyl]*U)")  # "the baker", "Anna" before a verb that was read (U)
 _SYMBOL = re.compile(r"[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|(?<!\S)[:;]-?'?[()DO](?!\w)")
-_INVISIBLE = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # joiner, variants, skin tones
+_INVISIBLE = re.compile(
+    "[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]"
+)  # joiner, variants, skin, flags
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,12 @@ def read_instructions(description: str) -> Interpretation:
     if len(description) > _LONGEST:
         return Interpretation(description, description)
     text, symbols, notes = _spell_symbols(description)
-    if not any(char.isalpha() for char in text):
+    letters = [unicodedata.name(char, "unknown letters") for char in text if char.isalpha()]
+    if not letters:
         return Interpretation(description, "", (), (*notes, f"no words in {description.strip()!r:.40}: a face at rest"))
+    scripts = [name.split()[0].title() for name in letters if not name.startswith("LATIN")]
+    if 2 * len(scripts) > len(letters):
+        notes.append(f"letters of {scripts[0]}: instructions are read in English only")
     tokens = read_tokens(text)
     for token in tokens:
         token.kept = any(start <= token.start < end for start, end in symbols)
@@ -152,11 +158,11 @@ def _pairs(tokens: Sequence[Token]) -> list[_Pair]:
         if not rows and last and {*lead} <= {*"clyntdo"}:  # "her eyes widen, then close"
             found += [(last[0], *entry) for entry in _rows(last[0].value, verb)]
     pairs = []
-    for part, verb, row, side in sorted(found, key=lambda entry: entry[1].place):
-        single = part.single if part else "1" in row.flags and not verb.negated
-        pairs.append(_Pair(part, verb, row, (part.side if part else "") or verb.side or side or "left" * single))
+    for owner, verb, row, side in sorted(found, key=lambda entry: entry[1].place):
+        single = owner.single if owner else "1" in row.flags and not verb.negated
+        pairs.append(_Pair(owner, verb, row, (owner.side if owner else "") or verb.side or side or "left" * single))
         verb.kept |= "+" in row.flags
-        for token in (verb, *verb.around, *((part, *part.around) if part else ())):
+        for token in (verb, *verb.around, *((owner, *owner.around) if owner else ())):
             token.used = True
     return pairs
 

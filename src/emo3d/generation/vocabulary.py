@@ -179,7 +179,8 @@ def _tell_sides(tokens: list[Token]) -> None:
         if token.tag == "P":
             part = token.value
             article = token.text in ("brow", "lid") and any(other.text in ("a", "an") for other in near)
-            token.single = article or bool(_ONE.fullmatch(token.text))
+            rolling = "".join(other.text for other in tokens[place + 1 : place + 2]).endswith("ing")  # "eye-rolling"
+            token.single = article or (bool(_ONE.fullmatch(token.text)) and not rolling)
         elif token.tag == "S":
             sided, on, to = token.value in OTHER, re.search("o[dwp]*$", before), re.search("t[dwp]*$", before)
             if sided and any(other.text in _VIEWERS for other in near[-2:]):
