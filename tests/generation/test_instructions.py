@@ -356,6 +356,9 @@ def test_strengths_are_in_their_order(weak, plain, strong, name):
         ("eyes half closed", "eyeBlinkLeft", 0.5),
         ("eyes fully closed", "eyeBlinkRight", 1),
         ("closes the eyes 70%", "eyeBlinkRight", 0.7),
+        ("jaw open: 37.5 %", "jawOpen", 0.375),
+        ("Left eyebrow up 0%", "browOuterUpLeft", 0),
+        ("jaw open 400%", "jawOpen", 1),
     ],
 )
 def test_a_strength_that_is_said_is_the_weight(description, name, weight):

@@ -195,7 +195,8 @@ def _rows(part: str, verb: Token) -> list[tuple[Token, Row, str]]:
 def _weights(pair: _Pair) -> tuple[dict[str, float], set[str]]:
     """Blendshape -> weight, and those that are off only if no other instruction needs them."""
     verb, row = pair.verb, pair.row
-    strength = verb.strength or (1 if "wide" in verb.directions else row.strength)
+    stated = [token.strength for token in (pair.part, verb) if token and token.strength is not None]
+    strength = stated[0] if stated else 1 if "wide" in verb.directions else row.strength
     sides = [side for side in BOTH if pair.side in ("", "both", side.lower())]
     weights: dict[str, float] = {}
     yielding: set[str] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ _FILE = Path(__file__).parent.parent / "assets" / "instructions.yaml"
 # Beside these, x is an unknown word, and y one that ends in -ly.
 _TAGS = dict(plain="p", manner="l", who="w", det="d", aux="a", neg="n", sep="c", stop=".", to="t", on="o", verb="V")
 _TAGS |= dict(side="S", direction="D", degrees="G", parts="P", verbs="V")
-_WORD = re.compile(r"[a-z]+(?=n't\b)|n't\b|'[a-z]+\b|[^\W\d_]+|\d+\s?(?:%|percent\b)|\d+|(?<=\s)-(?=\s)|[^\w\s-]", re.I)
+_WORD = re.compile(
+    r"[a-z]+(?=n't\b)|n't\b|'[a-z]+\b|[^\W\d_]+|\d+(?:\.\d+)?\s?(?:%|percent\b)|\d+|(?<=\s)-(?=\s)|[^\w\s-]", re.I
+)
 _QUOTED = re.compile("[\"'“](\\w)[\"'”]")  # "O" is a shape
 _NOUN = re.compile("[plGVxy]{0,3}(od?)?[plGVxy]{0,2}P")  # after a side: up to the part that it is the side of
 _ADJECTIVES = re.compile("d[SGV]*(x{1,2})(?=[SGVy]*P)|P(x)(?=[VD])")  # "her tired eyes"; also "her eyes fluttered shut"
@@ -101,6 +103,7 @@ def vocabulary() -> dict[str, Any]:
     ]
     return table | dict(
         rows=rows,
+        verbs={*words["verb"]},
         tags=tags,
         phrases=phrases,
         forms=forms,
@@ -111,7 +114,7 @@ def vocabulary() -> dict[str, Any]:
     )
 
 
-@cache
+@lru_cache(10_000)
 def _base(word: str) -> str:
     """The form in which the table has a word; the word itself if it has none."""
     stems = [word, *(word[: -len(end)] for end in ("s", "es", "d", "ed", "ing", "n", "er") if word.endswith(end))]
@@ -136,8 +139,8 @@ def _phrase(words: Sequence[str], place: int) -> tuple[int, str, str]:
                 break
         else:
             return at - place, tag, value
-    if re.fullmatch(r"\d+\D+", words[place]):
-        return 1, "G", str(int(re.sub(r"\D", "", words[place])) / 100)
+    if percent := re.fullmatch(r"([\d.]+)\s?(%|percent)", words[place]):
+        return 1, "G", str(min(float(percent[1]) / 100, 1))
     return 1, tags.get(base, "y" if words[place].endswith("ly") else "x"), base
 
 
@@ -189,7 +192,8 @@ def _tell_sides(tokens: list[Token]) -> None:
             if sided and after.startswith("d") and not (on or to):  # "left her mouth open"
                 token.tag = "p"
             elif not _NOUN.match(after) and not on:
-                token.tag = "D" if sided and (to or not pronoun) else "P" if pronoun and part else "p"
+                turns = sided and (to or not before.endswith("d"))
+                token.tag = "D" if turns else "P" if pronoun and part else "p"
             if token.tag in "SP":
                 other = OTHER.get(side, "both")
                 names = {"one": "left", "other": other, "opposite": other, "either": "both"}
@@ -209,11 +213,14 @@ def _attach(tokens: Sequence[Token], token: Token, tag: str) -> None:
         (owners or [token])[0].directions.append(token.value)
         if not owners:
             token.tag, token.value = "V", ""  # "eyes up"
-    elif tag == "G" and not verbs:  # "lips tight"
+    elif tag == "G" and not verbs and token.text in vocabulary()["verbs"]:  # "lips tight"
         token.tag, token.value = "V", token.text
-    elif tag == "G":
-        owners = [min(verbs, key=lambda verb: abs(verb.place - token.place))]
-        owners[0].strength = min(float(token.value), owners[0].strength or 1)
+    elif tag == "G":  # of a part where there is no verb: "right eyebrow 50%"
+        parts = [other for other in own if other.tag == "P" and other.segment == token.segment]
+        earlier = [other for other in own if other.tag == "V"]  # "jaw open: 50%"
+        owners = sorted(verbs or parts or earlier, key=lambda other: abs(other.place - token.place))[:1]
+        for owner in owners:
+            owner.strength = min(float(token.value), 1 if owner.strength is None else owner.strength)
     elif tag == "S":
         noun = _NOUN.match("".join(other.tag for other in tokens[token.place + 1 :][:9]))
         parts = [other for other in own if other.tag == "P" and other.place < token.place]
