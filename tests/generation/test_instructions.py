@@ -499,3 +499,30 @@ def test_words_of_feeling_and_situations_are_left_alone():
     listed = [entry for entry in entries() if entry.kind in ("word", "situation", "quote") and not entry.held_out]
     read = [entry for entry in listed if any(read_instructions(form).instructions for form in entry.forms if form)]
     assert len(read) < 0.01 * len(listed), [entry.forms[0] for entry in read]  # "open-mouthed" and the like
+
+
+def test_any_words_in_any_order_give_a_face():
+    rng = np.random.default_rng(0)
+    words = sorted(word for word in vocabulary()["bases"] if word.isalpha())
+    words += [
+        "left",
+        "right",
+        "the",
+        "her",
+        ",",
+        "and",
+        "not",
+        "eye",
+        "lips",
+        "brow",
+        "zebra",
+        "😱",
+        "50%",
+        ".",
+        ":",
+    ] * 20
+    for _ in range(500):
+        reading = read_instructions(" ".join(rng.choice(words, rng.integers(1, 14))))
+        once = apply_instructions(rng.random(51), reading.instructions)
+        assert ((once >= 0) & (once <= 1)).all()
+        np.testing.assert_array_equal(apply_instructions(once, reading.instructions), once)

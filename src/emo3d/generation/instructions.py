@@ -99,7 +99,8 @@ def read_instructions(description: str) -> Interpretation:
         if "jawOpen" not in on:  # mouthClose only keeps the lips together over an open jaw
             instruction.weights.pop("mouthClose", None)
     instructions = [instruction for instruction in instructions if instruction.weights]
-    return Interpretation(description, _rest(text, tokens) if instructions else text, tuple(instructions), tuple(notes))
+    rest = _rest(text, tokens) if instructions else text if symbols else description
+    return Interpretation(description, rest, tuple(instructions), tuple(notes))
 
 
 def apply_instructions(weights: np.ndarray, instructions: Iterable[Instruction]) -> np.ndarray:

@@ -79,39 +79,28 @@ def vocabulary() -> dict[str, Any]:
     words["verb"] = [
         *words["move"],
         *words["look"],
-        *(verb for listed in rows.values() for row in listed for verb in row.verbs),
+        *(v for listed in rows.values() for row in listed for v in row.verbs),
     ]
-    tags = {word: _TAGS[kind] for kind in _TAGS for word in words.get(kind, ())}
-    listed = [
-        (_TAGS[kind], *entry) for kind in ("degrees", "parts", "verbs", "direction") for entry in table[kind].items()
-    ]
+    tags = {word: tag for kind, tag in _TAGS.items() for word in words.get(kind, ())}
     phrases: dict[str, list] = {}
-    for tag, value, text in [("", "", table["idioms"]), *listed]:
+    kinds = [(_TAGS[kind], table[kind]) for kind in ("degrees", "parts", "verbs", "direction")]
+    for tag, value, text in [
+        ("", "", table["idioms"]),
+        *((tag, *entry) for tag, kind in kinds for entry in kind.items()),
+    ]:
         for phrase in re.split(r",\s*", text):
             choices = [word.split("/") for word in phrase.split()]
             for word in choices[0]:
                 phrases.setdefault(word, []).append((choices, tag, str(value)))
     for entries in phrases.values():
         entries.sort(key=lambda entry: (entry[1] != "", -len(entry[0])))  # idioms first, then the longest
-    forms = {form: base for base, listed in table["forms"].items() for form in listed.split()}
-    bases = {
-        *tags,
-        *(word for entries in phrases.values() for choices, *_ in entries for words in choices for word in words),
+    bases = {word for entries in phrases.values() for entry in entries for choice in entry[0] for word in choice} | {
+        *tags
     }
-    pairs = [
-        [name.replace("*", side) for name in pair.split("-")] for pair in table["opposed"].split() for side in BOTH
-    ]
-    return table | dict(
-        rows=rows,
-        verbs={*words["verb"]},
-        tags=tags,
-        phrases=phrases,
-        forms=forms,
-        bases=bases,
-        opposed=pairs,
-        move={"", *words["move"], *words["look"]},
-        look=words["look"],
-    )
+    forms = {form: base for base, listed in table["forms"].items() for form in listed.split()}
+    opposed = [[n.replace("*", side) for n in pair.split("-")] for pair in table["opposed"].split() for side in BOTH]
+    table |= dict(rows=rows, tags=tags, phrases=phrases, bases=bases, forms=forms, opposed=opposed, look=words["look"])
+    return table | dict(verbs={*words["verb"]}, move={"", *words["move"], *words["look"]})
 
 
 @lru_cache(10_000)
@@ -161,7 +150,7 @@ def read_tokens(text: str) -> list[Token]:
     inner = {place for match in _ADJECTIVES.finditer(tags) for place in range(*match.span(match.lastindex or 0))}
     segment = run = 0
     for place, token in enumerate(tokens):
-        segment += token.tag in "c."
+        segment += token.tag in "c." and not (token.text == ":" and tags[:place].endswith("P"))  # "mouth: open"
         run += token.tag == "." or (token.tag == "x" and place not in inner)
         token.place, token.segment, token.run = place, segment, run
     for match in _FOREIGN.finditer(tags):
