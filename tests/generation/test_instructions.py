@@ -12,8 +12,9 @@ import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.descriptions import warn_of_notes
-from emo3d.generation.instructions import Instruction, apply_instructions, read_instructions
-from emo3d.generation.vocabulary import vocabulary
+from emo3d.generation import instructions as module
+from emo3d.generation.instructions import OPPOSED, Instruction, apply_instructions, read_instructions
+from emo3d_lab.instructions.vocabulary import vocabulary
 from emo3d_lab.sample.lexicon import entries
 from emo3d_lab.sample.prototypes import units_to_weights
 
@@ -481,7 +482,7 @@ def test_every_target_of_the_table_is_a_blendshape():
     for row in (row for rows in vocabulary()["rows"].values() for row in rows):
         assert {name.replace("*", side) for name, *_ in row.targets for side in ("Left", "Right")} <= {*BLENDSHAPES}
         assert row.targets or "!" in row.flags
-    assert {name for pair in vocabulary()["opposed"] for name in pair} <= {*BLENDSHAPES}
+    assert {name for pair in OPPOSED for name in pair} <= {*BLENDSHAPES}
 
 
 def test_details_of_the_sample_move_what_their_units_move():
@@ -526,3 +527,14 @@ def test_any_words_in_any_order_give_a_face():
         once = apply_instructions(rng.random(51), reading.instructions)
         assert ((once >= 0) & (once <= 1)).all()
         np.testing.assert_array_equal(apply_instructions(once, reading.instructions), once)
+
+
+def test_without_the_reader_a_note_says_so(monkeypatch):
+    def absent(name):
+        raise OSError(f"{name} is not installed")
+
+    monkeypatch.setattr(module, "workshop_part", absent)
+    module._reader.cache_clear()
+    reading = read_instructions("Close the left eye")
+    assert reading.rest == "Close the left eye"
+    assert "not installed" in reading.notes[0]

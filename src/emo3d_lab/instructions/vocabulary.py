@@ -67,7 +67,7 @@ class Token:
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    """The table: `rows` of each part, `tags` of words, `phrases` by first word, `forms`, `opposed` pairs, and more."""
+    """The table: `rows` of each part, `tags` of words, `phrases` by first word, `forms`, and more."""
     table = yaml.safe_load(_FILE.read_text("utf-8"))
     rows: dict[str, list[Row]] = {}
     for parts, verbs, strength, targets, flags in (re.split(r"\s*\|\s*", row) for row in table["rows"].splitlines()):
@@ -98,8 +98,7 @@ def vocabulary() -> dict[str, Any]:
         *tags
     }
     forms = {form: base for base, listed in table["forms"].items() for form in listed.split()}
-    opposed = [[n.replace("*", side) for n in pair.split("-")] for pair in table["opposed"].split() for side in BOTH]
-    table |= dict(rows=rows, tags=tags, phrases=phrases, bases=bases, forms=forms, opposed=opposed, look=words["look"])
+    table |= dict(rows=rows, tags=tags, phrases=phrases, bases=bases, forms=forms, look=words["look"])
     return table | dict(verbs={*words["verb"]}, move={"", *words["move"], *words["look"]})
 
 
