@@ -8,7 +8,7 @@ from itertools import islice, product
 
 from emo3d_lab.sample import lexicon
 
-_COMMON = frozenset(
+COMMON = frozenset(
     """a about above after again all alone along also always and any around as at away back be been before being below
     better big both but by can close cold come could day did do does doing done down each early else end enough even
     ever every far fast few find fine first for free from full get give go gone good great had half hard has have he
@@ -19,7 +19,8 @@ _COMMON = frozenset(
     sure take tell than that the their them then there they thing think this those time to together too try turn under
     until up us use very want warm was way we well went were what when where which while who why will with work would
     wrong year yet you young your""".split()
-)  # as words of their own they say nothing of a held-out entry
+)
+"""Words that, alone, say nothing of a held-out entry; in lower case."""
 _PLACEHOLDER = re.compile(
     r"\b(?:(?:ADJ|ATTR|NOUN|ADV)[23]?(?:BARE)?(?:/[\d.]+)?|SIT|BODY|QUOTE|IDIOM|DETAILBARE|DETAIL|FEATURE|"
     r"(?:THE |A )?WHO(?:'s)?|THEY|THEIR|THEMSELF|THEM|ARE|WERE|HAVE|SIDE)\b|\w+\+e?s\b"
@@ -60,10 +61,11 @@ def reserved() -> tuple[frozenset[str], tuple[str, ...]]:
     for template in lexicon.templates()[0]:
         if template.held_out:
             phrases |= _pieces(template.text, 3)
-    return frozenset(words - _COMMON), tuple(sorted(f" {phrase} " for phrase in phrases))
+    return frozenset(words - COMMON), tuple(sorted(f" {phrase} " for phrase in phrases))
 
 
 def _pieces(line: str, least: int) -> set[str]:
+    line = line.replace("SIDE", "[left|right]")
     alternatives = [
         part[1:-1].split("|") if part[0] == "[" else [part] for part in re.findall(r"\[[^\]]*\]|[^\[]+", line)
     ]
@@ -71,7 +73,8 @@ def _pieces(line: str, least: int) -> set[str]:
     for reading in islice(product(*alternatives), _MOST_READINGS):
         parts = [_normal(part) for part in _PLACEHOLDER.sub("\n", "".join(reading)).split("\n")]
         long = [part for part in parts if len(part.split()) >= least]
-        pieces.update(long or [part for part in parts if len(part.split()) == 3])
+        short = 2 if len(parts) == 1 else 3
+        pieces.update(long or [part for part in parts if len(part.split()) >= short])
     return pieces
 
 

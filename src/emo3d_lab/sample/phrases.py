@@ -79,10 +79,12 @@ class Texts:
         self.weights: dict[str, float] = {}
         self.people: list[Person] = []
         self.degrees: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        words = [entry for entry in lexicon.entries() if entry.kind == "word" and not entry.held_out]
+        self.known = {form for entry in words for form in entry.forms}
         if not held_out:
-            for entry in lexicon.entries():
-                if entry.kind == "word" and not entry.held_out:
-                    self._add_word(entry.shade, entry.forms)
+            self.known = set()
+            for entry in words:
+                self._add_word(entry.shade, entry.forms)
         for name in ("words", *EMOTIONS, "mixed", "faces", "emoji"):
             self._read_phrases(name)
         self._read_patterns()
@@ -116,7 +118,9 @@ class Texts:
 
     def _add_word(self, shade: Shade, forms: tuple[str, ...]) -> None:
         for kind, form in zip(_FORMS, forms, strict=True):
-            if form.strip(" -"):
+            if form.strip() in self.known:
+                self.dropped += 1
+            elif form.strip(" -"):
                 self.phrases[kind, shade.emotion].append(Phrase(form.strip(), shade))
 
     def _read_phrases(self, name: str) -> None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 _PRONOUNS = {
-    "I": ("I", "my", "me", "myself"),
-    "you": ("you", "your", "you", "yourself"),
-    "he": ("he", "his", "him", "himself"),
-    "she": ("she", "her", "her", "herself"),
-    "they": ("they", "their", "them", "themself"),
+    "I": ("I", "my", "me", "myself", "mine"),
+    "you": ("you", "your", "you", "yourself", "yours"),
+    "he": ("he", "his", "him", "himself", "his"),
+    "she": ("she", "her", "her", "herself", "hers"),
+    "they": ("they", "their", "them", "themself", "theirs"),
 }
 _TOKEN = re.compile(
-    r"\b(A WHO|WHO|THEY|THEIR|THEMSELF|THEM|AREN'T|HAVEN'T|DON'T|ARE|WERE|HAVE|DO)\b('s)?|"
+    r"\b(A WHO|WHO|THEY|THEIRS|THEIR|THEMSELF|THEM|AREN'T|HAVEN'T|DON'T|ARE|WERE|HAVE|DO)\b('s)?|"
     r"\b([a-z']+)(//?)([a-z'-]+)\b|\b([a-z']+)\+s\b"
 )
 _FORMS = {  # of "I", of one other, of several or you
@@ -50,7 +50,7 @@ class Voice:
             text: with THEY, THEIR, THEM, THEMSELF, WHO, ARE, HAVE, DO, `find/found`, `barks//barked`, `look+s`.
             introduced: a name follows its pronoun at once where the text does not ask for it (`WHO`).
         """
-        forms = dict(zip(("THEY", "THEIR", "THEM", "THEMSELF"), _PRONOUNS[self.pronoun], strict=True))
+        forms = dict(zip(("THEY", "THEIR", "THEM", "THEMSELF", "THEIRS"), _PRONOUNS[self.pronoun], strict=True))
         tense = "present" if self.tense == "future" and ("//" in text or "/" not in text) else self.tense
         known = (
             not self.name or "WHO" in text or (introduced and self.pronoun != "they" and not self.name[:1].isupper())
@@ -73,11 +73,13 @@ class Voice:
             if token in forms:
                 if not known and token != "THEMSELF":
                     known, person = True, 1
-                    return self.name + ("'s" if token == "THEIR" else genitive or "")
+                    return self.name + ("'s" if token in ("THEIR", "THEIRS") else genitive or "")
                 if token == "THEY":
                     person = {"I": 0, "he": 1, "she": 1}.get(self.pronoun, 2)
                 return forms[token] + (genitive or "")
-            if tense == "future" and token in ("ARE", "HAVE"):
+            if text.startswith(" THEY", match.end()):  # "is she", "is Amara"
+                person = 1 if self.pronoun in ("he", "she") or not known else 0 if self.pronoun == "I" else 2
+            if tense == "future" and token in ("ARE", "HAVE") and "?" not in text:
                 return "will be" if token == "ARE" else "will have"
             key = (token, tense if (token, tense) in _FORMS else "present")
             return _FORMS[key][person]
@@ -117,6 +119,8 @@ def scribble(text: str, rng: np.random.Generator) -> str:
 
 
 def _third(verb: str) -> str:
+    if verb == "have":
+        return "has"
     if verb.endswith(("s", "sh", "ch", "x", "z", "o")):
         return f"{verb}es"
     return f"{verb[:-1]}ies" if verb.endswith("y") and verb[-2:-1] not in "aeou" else f"{verb}s"

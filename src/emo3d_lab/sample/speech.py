@@ -49,6 +49,10 @@ _GROWN_UP = re.compile(
     r"project|fired|hired|pregnan\w*|customers?|company|career|meeting|business|drove|patients?|students|shift|girlfriend|"
     r"boyfriend|date|wedding|proposed|court|lawyer|war|factory|house|kids|children|password|spreadsheet|deadline)\b"
 )
+_AGES = (
+    ("nineteen", "twenty-six", "thirty-four", "forty", "fifty-two", "sixty-seven", "eighty", "ninety-one"),
+    ("five", "six", "seven", "eight", "nine"),
+)  # of others, of children
 _YOUNG = re.compile(
     r"\b(teddy|kindergarten|playground|homework|school bus|recess|classmates?|mum|mom|dad|tooth fairy)\b"
 )
@@ -56,11 +60,12 @@ _YOUNG = re.compile(
 
 @dataclass
 class Spoken(Scene):
-    """A scene with the construction of its sentence, and the number of the series whose sentences differ in degree."""
+    """A scene with the construction of its sentence, the person, and the phrases said of the face or denied of it."""
 
     construction: str = "sample"
-    series: int = -1
     person: str = field(default="", repr=False)
+    affirmed: list[str] = field(default_factory=list, repr=False)
+    denied: list[str] = field(default_factory=list, repr=False)
 
 
 def speak(rng: np.random.Generator, held_out: bool = False, construction: str | None = None) -> list[Spoken]:
@@ -110,12 +115,13 @@ class _Speaker:
         self.side = self.choose(("left", "right"))
         person, self.scene.identity = self.draw_person(text)
         self.child = person.child
+        text = text.replace("AGE", self.choose(_AGES[person.child])).replace("ROLE", person.text.removeprefix("the "))
         self.scene.person = person.text
         for kind in ("ADVERB", "AFTER", "AMOUNT", "PERCENT", "SCALE", "BY", "OFTEN"):
             if re.search(rf"\b{kind}\b", text):
                 self.cap = _CAP.get(kind, 1.0)
         text = _SLOT.sub(self.fill, text)
-        voice = Voice(person.text, person.pronoun, self.choose(("present", "past", "past", "present", "future")))
+        voice = Voice(person.text, person.pronoun, self.choose(("present", "past") * 4 + ("future",)))
         text = tidy(voice.speak(text, introduced=self.chance(0.5)))
         self.scene.description = scribble(text, self.rng) if self.scene.construction != "degree" else text
         self.scene.bare = self.moved
@@ -137,19 +143,23 @@ class _Speaker:
         for rank in (1, 2, 3):
             free = [e for e in limits.get(rank, EMOTIONS) if e not in emotions]
             rest = [e for e in free if e != "neutral"]
-            neutral = "neutral" in free and (not rest or self.chance(NEUTRAL_SHARE))
+            share = 0.02 if self.scene.construction == "degree" else NEUTRAL_SHARE
+            neutral = "neutral" in free and (not rest or self.chance(share))
             emotions.append("neutral" if neutral else self.choose(rest))
         return emotions
 
     def draw_person(self, text: str) -> tuple[Person, str]:
         """Somebody, and an identity for the face: nothing here depends on the emotion."""
         mark = self.rng.random()
-        if "A WHO" in text or (mark < 0.13 and re.search("WHO|TEXT", text)):
+        role = "ROLE" in text
+        if (role and mark < 0.5) or (not role and ("A WHO" in text or (mark < 0.13 and re.search("WHO|TEXT", text)))):
             identity = self.choose(list(lexicon.PEOPLE))
             noun = self.choose(lexicon.PEOPLE[identity])
             pronoun = {"girl": "she", "woman": "she", "boy": "he", "man": "he"}.get(identity.rsplit("-", 1)[-1], "they")
             return Person(f"the {noun}", pronoun, False, identity in ("girl", "boy")), identity
-        if not re.search("WHO|TEXT", text) and mark < 0.4:
+        if role:
+            person = self.choose([p for p in self.pool.people if p.text.startswith("the ")])
+        elif not re.search("WHO|TEXT", text) and mark < 0.4:
             person = Person("", self.choose(("I", "I", "you", "he", "she", "they")), False, False)
         else:
             name = self.chance(0.65)
@@ -175,7 +185,9 @@ class _Speaker:
         silent = sign == "-" or "\x01" in before[max(before.rfind(stop) for stop in ".;:\x02") + 1 :]
         if silent:
             self.denied.append(phrase.shade)
+            self.scene.denied.append(phrase.text)
         elif sign != "0" and kind not in _SILENT:
+            self.scene.affirmed.append(phrase.text)
             self.moved = kind == "MOVE" and (self.moved or not self.said)
             self.said.append((phrase.shade, float(factor or 1) * (self.factor if (rank or "1") == "1" else 1.0)))
             if phrase.units:
@@ -188,7 +200,9 @@ class _Speaker:
         phrases = self.pool.phrases["ADJ" if kind == "ATTR" else kind, emotion]
         if kind == "ATTR":
             phrases = [p for p in phrases if " " not in p.text]
-        if kind in ("ADJ", "NOUN") and self.scene.construction == "degree":
+        if kind == "ADJ" and self.scene.construction == "comparison":
+            phrases = [p for p in phrases if p.text[-3:] != "ing"]
+        elif kind in ("ADJ", "NOUN") and self.scene.construction == "degree":
             fitting = [
                 p for p in phrases if " " not in p.text and p.shade.strength <= self.cap and p.text[-3:] != "ing"
             ]
@@ -213,8 +227,9 @@ class _Speaker:
         intensities = dict.fromkeys(EMOTIONS, 0.0) | extra
         for shade, factor in self.said:
             factor = factor * self.factor if len(self.said) == 1 and factor == 1 else factor
+            calm = 0.5 if shade.emotion == "neutral" and any(s.emotion != "neutral" for s, _ in self.said) else 1.0
             for emotion, value in shade.intensities:
-                value = min(value * factor, 1.0) if emotion != "neutral" else value
+                value = min(value * factor, 1.0) if emotion != "neutral" else value * calm
                 intensities[emotion] = max(intensities[emotion], value)
             if shade.variant:
                 self.scene.variants.setdefault(shade.emotion, shade.variant)
