@@ -57,7 +57,7 @@ def reserved() -> tuple[frozenset[str], tuple[str, ...]]:
                 else:
                     phrases.add(" ".join(tokens))
             else:
-                phrases |= _pieces(form, 4)
+                phrases |= _pieces(form, 4) | _pieces(re.sub(" (is|are) ", " ", form, count=1), 4)
     for template in lexicon.templates()[0]:
         if template.held_out:
             phrases |= _pieces(template.text, 3)

@@ -29,6 +29,7 @@ from emo3d_lab.sample.prototypes import VARIANTS
 _FILES = lexicon.FILES / "speech"
 CHOICE = re.compile(r"\[([^\]\[]*)\]")
 _FORMS = ("ADJ", "NOUN", "ADV")
+_COMMON_WEIGHT = 6  # of common words in the draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,11 @@ class Texts:
                 self._add_word(entry.shade, entry.forms)
         for name in ("words", *EMOTIONS, "mixed", "faces", "emoji"):
             self._read_phrases(name)
+        lines = (_FILES / "common.txt").read_text("utf-8").splitlines()
+        common = {word for line in lines if line[:1] != "#" for word in line.split(", ")}
+        for phrases in self.phrases.values():
+            weights = [_COMMON_WEIGHT if phrase.text in common else 1 for phrase in phrases]
+            phrases[:] = [p for p, weight in zip(phrases, weights, strict=True) for _ in range(weight)]
         self._read_patterns()
         self._read_people()
         self._read_degrees()

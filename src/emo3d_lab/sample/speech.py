@@ -43,6 +43,7 @@ _DENIED: dict[str, dict[str, float]] = {
     "sadness": {"neutral": 0.9, "happiness": 0.1},
     "fear": {"neutral": 0.9, "happiness": 0.1},
 }
+_FIRM = re.compile(r"far from|further|anything but|at all|in the least|opposite|by no means|never", re.IGNORECASE)
 _GROWN_UP = re.compile(
     r"\b(jobs?|boss|wife|husband|married|divorc\w+|mortgage|rent|landlord|salary|promotion|colleagues?|pension|beer|wine|"
     r"car|daughter|son|grandchild\w*|baby|my ex|ex|office|client|manager|tax\w*|driving|thesis|loan|bank|invoice|"
@@ -104,6 +105,7 @@ class _Speaker:
         self.denied: list[Shade] = []
         self.factor = 1.0
         self.cap = 1.0
+        self.firm = 1.0  # factor on what is shown instead of what is denied
         self.moved = False  # nothing is said but movements
         self.used: set[Phrase] = set()
 
@@ -135,7 +137,8 @@ class _Speaker:
         return bool(self.rng.random() < probability)
 
     def deny(self, match: re.Match[str]) -> str:
-        """Of `<not |>` take either side; on the first the slots after it, up to the next stop, are denied."""
+        """Of `<not|very>` take either side; on the first, the slots after it up to the next stop are denied."""
+        self.firm = 1.6 if _FIRM.search(match[1]) else 1.0
         return f"\x01{match[1]}" if self.chance(0.5) else match[2]
 
     def draw_emotions(self, limits: dict[int, tuple[str, ...]]) -> list[str]:
@@ -235,7 +238,8 @@ class _Speaker:
                 self.scene.variants.setdefault(shade.emotion, shade.variant)
         if not self.said and not extra:
             rests = [_DENIED.get(s.name) or _DENIED.get(s.emotion) for s in self.denied]
-            intensities |= next(filter(None, rests), {"neutral": 1.0})
+            rest = next(filter(None, rests), {"neutral": 1.0})
+            intensities |= {e: value * self.firm for e, value in rest.items() if e != "neutral"} or rest
             self.scene.variants.clear()
         strongest = max(value for emotion, value in intensities.items() if emotion != "neutral")
         intensities["neutral"] = max(intensities["neutral"], 1 - strongest) if strongest < 0.95 else 0.0
