@@ -196,8 +196,7 @@ class _Speaker:
             if phrase.units:
                 self.scene.units.append(_on_side(phrase.units, self.side))
                 self.scene.side = self.side if "SIDE" in phrase.text else self.scene.side
-        text = CHOICE.sub(lambda m: self.choose(m[1].split("|")), phrase.text)
-        return text.replace("SIDE", self.side)
+        return CHOICE.sub(lambda m: self.choose(m[1].split("|")), phrase.text).replace("SIDE", self.side)
 
     def pick(self, kind: str, emotion: str) -> Phrase:
         phrases = self.pool.phrases["ADJ" if kind == "ATTR" else kind, emotion]
