@@ -91,7 +91,7 @@ class Texts:
         lines = (_FILES / "common.txt").read_text("utf-8").splitlines()
         common = {word for line in lines if line[:1] != "#" for word in line.split(", ")}
         for phrases in self.phrases.values():
-            weights = [_COMMON_WEIGHT if phrase.text in common else 1 for phrase in phrases]
+            weights = [_COMMON_WEIGHT if phrase.text in common else _readings(phrase.text) for phrase in phrases]
             phrases[:] = [p for p, weight in zip(phrases, weights, strict=True) for _ in range(weight)]
         self._read_patterns()
         self._read_people()
@@ -196,6 +196,11 @@ def texts(held_out: bool) -> Texts:
         ValueError: a heading that cannot be read.
     """
     return Texts(held_out)
+
+
+def _readings(text: str) -> int:
+    """How often a text is drawn: once per reading of its alternatives, up to three times."""
+    return min(1 + text.count("|"), 3)
 
 
 def _shade(line: str, name: str) -> Shade:

@@ -46,7 +46,7 @@ _DENIED: dict[str, dict[str, float]] = {
 _FIRM = re.compile(r"far from|further|anything but|at all|in the least|opposite|by no means|never", re.IGNORECASE)
 _GROWN_UP = re.compile(
     r"\b(jobs?|boss|wife|husband|married|divorc\w+|mortgage|rent|landlord|salary|promotion|colleagues?|pension|beer|wine|"
-    r"car|daughter|son|grandchild\w*|baby|my ex|ex|office|client|manager|tax\w*|driving|thesis|loan|bank|invoice|"
+    r"car|daughter|son|grandchild\w*|baby|ex|office|client|manager|tax\w*|driving|thesis|loan|bank|invoice|"
     r"project|fired|hired|pregnan\w*|customers?|company|career|meeting|business|drove|patients?|students|shift|girlfriend|"
     r"boyfriend|date|wedding|proposed|court|lawyer|war|factory|house|kids|children|password|spreadsheet|deadline)\b"
 )
