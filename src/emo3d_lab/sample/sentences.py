@@ -94,6 +94,7 @@ def tidy(text: str) -> str:
     text = re.sub(r" ([,.!?;:])", r"\1", text)
     text = re.sub(r"\b([Aa]) (?=[aeio]\w|un[^i]|u[^ns]|hour|honest)", r"\1n ", text)
     text = re.sub(r"([.!?])([\"')]*)\.", r"\1\2", text)
+    text = re.sub(r"\.?,\"|([!?]),\"", lambda m: (m[1] or ",") + '"', text)
     text = re.sub(
         r"([.!?])([\"'”]?), ", lambda m: f"{'' if m[1] == '.' else m[1]}{',' if m[1] == '.' else ''}{m[2]} ", text
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.sample import lexicon
-from emo3d_lab.sample.grammar import Scene
+from emo3d_lab.sample.grammar import Scene, on_side
 from emo3d_lab.sample.lexicon import Shade
 from emo3d_lab.sample.phrases import CHOICE, Pattern, Person, Phrase, Texts, texts
 from emo3d_lab.sample.sentences import Voice, scribble, tidy
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 NEUTRAL_SHARE = 0.1  # of the emotions drawn; the other seven share the rest evenly
 _PHRASE = "ADJ|ATTR|NOUN|ADV|SIT|QUOTE|TEXT|MOVE|LOOK|IRRELEVANT|EMOJI|PLAIN|TODAY"
+_WORDS = ("ADJ", "ATTR", "NOUN", "ADV")
 _SILENT = ("IRRELEVANT", "PLAIN", "TODAY")  # say nothing of the face
 _SLOT = re.compile(
     rf"(?<![A-Z])([-0]?)({_PHRASE})([23]?)(?:/([\d.]+\d))?(?![A-Z])|"
@@ -101,7 +102,7 @@ class _Speaker:
     def __init__(self, rng: np.random.Generator, pool: Texts, construction: str, level: float | None = None) -> None:
         self.rng, self.pool, self.level = rng, pool, level
         self.scene = Spoken(construction=construction)
-        self.said: list[tuple[Shade, float]] = []
+        self.said: list[tuple[Shade, float, bool]] = []  # with a factor, and whether a word names the emotion
         self.denied: list[Shade] = []
         self.factor = 1.0
         self.cap = 1.0
@@ -192,9 +193,10 @@ class _Speaker:
         elif sign != "0" and kind not in _SILENT:
             self.scene.affirmed.append(phrase.text)
             self.moved = kind == "MOVE" and (self.moved or not self.said)
-            self.said.append((phrase.shade, float(factor or 1) * (self.factor if (rank or "1") == "1" else 1.0)))
+            scale = float(factor or 1) * (self.factor if (rank or "1") == "1" else 1.0)
+            self.said.append((phrase.shade, scale, kind in _WORDS))
             if phrase.units:
-                self.scene.units.append(_on_side(phrase.units, self.side))
+                self.scene.units.append(on_side(phrase.units, self.side))
                 self.scene.side = self.side if "SIDE" in phrase.text else self.scene.side
         return CHOICE.sub(lambda m: self.choose(m[1].split("|")), phrase.text).replace("SIDE", self.side)
 
@@ -205,10 +207,8 @@ class _Speaker:
         if kind == "ADJ" and self.scene.construction == "comparison":
             phrases = [p for p in phrases if p.text[-3:] != "ing"]
         elif kind in ("ADJ", "NOUN") and self.scene.construction == "degree":
-            fitting = [
-                p for p in phrases if " " not in p.text and p.shade.strength <= self.cap and p.text[-3:] != "ing"
-            ]
-            phrases = fitting or phrases
+            phrases = [p for p in phrases if " " not in p.text and p.text[-3:] != "ing"]
+            phrases = [p for p in phrases if p.shade.strength <= self.cap] or phrases
         phrase = self.choose(phrases)
         for _ in range(6):  # another clause for this person, never another person for this clause
             odd = kind in ("SIT", "QUOTE", "TEXT") and (_GROWN_UP if self.child else _YOUNG).search(phrase.text)
@@ -227,9 +227,12 @@ class _Speaker:
     def mix(self, extra: dict[str, float]) -> dict[str, float]:
         """Intensities in steps of 0.1: the largest of what is said, or what is left where all is denied."""
         intensities = dict.fromkeys(EMOTIONS, 0.0) | extra
-        for shade, factor in self.said:
+        named = {shade.emotion for shade, _, word in self.said if word}
+        for shade, factor, word in self.said:
+            if not word and shade.emotion in named:
+                continue  # it is as strong as the words say
             factor = factor * self.factor if len(self.said) == 1 and factor == 1 else factor
-            calm = 0.5 if shade.emotion == "neutral" and any(s.emotion != "neutral" for s, _ in self.said) else 1.0
+            calm = 0.5 if shade.emotion == "neutral" and any(s.emotion != "neutral" for s, *_ in self.said) else 1.0
             for emotion, value in shade.intensities:
                 value = min(value * factor, 1.0) if emotion != "neutral" else value * calm
                 intensities[emotion] = max(intensities[emotion], value)
@@ -244,7 +247,3 @@ class _Speaker:
         intensities["neutral"] = max(intensities["neutral"], 1 - strongest) if strongest < 0.95 else 0.0
         steps = {emotion: round(value * 10 + 1e-6) / 10 for emotion, value in intensities.items()}
         return {emotion: value for emotion, value in steps.items() if value}
-
-
-def _on_side(units: str, side: str) -> str:
-    return units.replace("6XX", "61" if side == "left" else "62").replace("X:", side[0].upper() + ":")
