@@ -46,7 +46,7 @@ class Interpretation:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"instructions": [asdict(step) for step in self.instructions], "notes": list(self.notes)}
 
 
 def read_instructions(description: str) -> Interpretation:
