@@ -107,7 +107,9 @@ def test_errors_against_other_reference_expressions_are_not_compared():
     assert a.references == b.references
     found = compare(a, b)
     assert list(found.differences) == ["emo3d", "kl_divergence", "recall_at_k"]
-    assert found.left_out.startswith("no mse and mae: the expressions of the references are not known to be the same")
+    assert found.left_out.startswith(
+        "no mse, mae and amplitude: the references' expressions are not known to be the same"
+    )
     assert a.reference_expressions in found.left_out
     assert "mse" in compare(a, made(seed=2)).differences
     assert compare(a, made(seed=2)).left_out is None

@@ -189,7 +189,7 @@ def test_files_say_the_space_of_predictions(app, client, choices, tmp_path):
     values = values_of(*files, space=app.FROM_FILES)
     assert (values["MSE"], "space:reading" in values["signature"]) == ("0.0000", True)
     values = values_of(*files, space="weights")
-    assert values["MSE and MAE"] == "none: the references' blendshapes are reading"
+    assert values["MSE, MAE, amplitude"] == "none: the references' blendshapes are reading"
     assert "MSE" not in values
 
 

@@ -208,7 +208,7 @@ def test_references_in_another_space_are_not_compared_with(files, tmp_path, capl
     result = score_corpus(expressions[:12], tmp_path / "references.parquet", tmp_path / "out", **SMALL)
     assert result.mse is None
     assert [record.getMessage() for record in caplog.records] == [
-        "no MSE and MAE: the references are reading, the predictions weights"
+        "no MSE, MAE and amplitude: the references are reading, the predictions weights"
     ]
 
 

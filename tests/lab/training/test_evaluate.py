@@ -141,7 +141,7 @@ def test_spaces(tmp_path, model, dataset, clip_folder, caplog):
     result = evaluate_model(readings, dataset, settings=settings).result
     assert (result.mse, result.mae) == (None, None)
     assert "|space:reading|" in result.signature
-    assert "no MSE and MAE" in caplog.text
+    assert "no MSE, MAE and amplitude" in caplog.text
 
     datasets.Dataset.from_dict(ROWS).to_parquet(tmp_path / "silent.parquet")
     silent = str(tmp_path / "silent.parquet")
