@@ -75,7 +75,8 @@ def amplitudes(predicted: np.ndarray, expressions: np.ndarray) -> np.ndarray:
         >>> amplitudes(np.array([[0.5, 0.2], [0.5, 0.2]]), np.array([[1.0, 0.0], [0.9, 0.0]]))
         array([0.5, nan])
     """
-    p, y = np.asarray(predicted, np.float64), np.asarray(expressions, np.float64)
+    # Rows in C order are added up alike, whatever lies around them.
+    p, y = (np.ascontiguousarray(rows, np.float64) for rows in (predicted, expressions))
     squares = (y * y).sum(axis=1)
     return np.divide((p * y).sum(axis=1), squares, out=np.full(len(y), np.nan), where=squares >= STRONG**2)
 
@@ -125,7 +126,7 @@ def _draw(n: int, n_bootstrap: int, seed: int) -> Iterator[np.ndarray]:
 def median_interval(
     values: np.ndarray, clusters: np.ndarray, n_bootstrap: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Percentile bootstrap of the median of values (N,) whose clusters (N,) stay whole; None below `SMALLEST` of them."""
+    """Percentile bootstrap of the median of values (N,), by whole clusters (N,); None below `SMALLEST` of them."""
     order = np.argsort(values)
     numbers, places = np.unique(clusters[order], return_inverse=True)
     if len(numbers) < SMALLEST:
