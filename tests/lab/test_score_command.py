@@ -255,4 +255,4 @@ def test_baselines(tmp_path):
         assert f"{result.emo3d:.4f}" in line
         assert f"{result.kl_divergence:.4f}" in line
         assert ("-" if result.mse is None else f"{result.mse:.4f}") in line
-        assert line.split()[-1] == ("-" if result.amplitude is None else f"{result.amplitude:.4f}")
+        assert line.strip(" │").split()[-1] == ("-" if result.amplitude is None else f"{result.amplitude:.4f}")

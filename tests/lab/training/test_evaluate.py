@@ -184,7 +184,7 @@ def test_a_trained_folder_gets_its_card(tmp_path, model, dataset, clip_folder):
     assert "No published figures" not in card.text
     assert "Measured: none" not in card.text
     assert emo3d("evaluate", **given | {"k": 2}).exit_code == 0  # now there is one
-    assert len(ModelCard.load(readme).data.eval_results) == 10
+    assert len(ModelCard.load(readme).data.eval_results) == 12
 
     arguments = [str(tmp_path / "tiny-model" / "recipe.yaml"), str(readme), "--results", str(tmp_path / "out.json")]
     assert emo3d("evaluate", **given).exit_code == 0
