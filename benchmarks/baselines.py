@@ -45,7 +45,7 @@ from emo3d_lab.training import load_recipe
 from emo3d_lab.training.train import train
 
 BAR = "nearest-neighbour"
-COLUMNS = ("mse", "kl_divergence", "emo3d", "recall_at_k")
+COLUMNS = ("mse", "amplitude", "kl_divergence", "emo3d", "recall_at_k")
 ON_QUICKSTART = [f"model.backbone={QUICKSTART}", "model.normalize=true"]
 MODELS: dict[str, tuple[str, list[str]]] = {
     "minilm": ("minilm", []),
@@ -122,8 +122,8 @@ def cell(result: Emo3DResult, column: str) -> str:
 
 def table(results: dict[str, Emo3DResult], seconds: dict[str, float]) -> str:
     lines = [
-        "| system | MSE | mean KL | Emo3D | recall@10 | seconds of training |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| system | MSE | amplitude | mean KL | Emo3D | recall@10 | seconds of training |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, result in sorted(results.items(), key=lambda item: item[1].kl_divergence):
         cells = [name + " (circular)" * (name in CIRCULAR), *(cell(result, column) for column in COLUMNS)]

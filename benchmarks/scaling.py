@@ -80,7 +80,7 @@ def data_stages(folder: Path, clock: Callable[..., Stage]) -> Iterator[Stage]:
     rows = make_rows("train", ROWS)
     described = {"description": [row.description for row in rows], "intensities": [row.intensities for row in rows]}
     columns = described | {"blendshapes": [row.blendshapes for row in rows]}
-    values = {name: rng.random(ROWS) for name in ("kl_divergence", "match", "mse", "mae")}
+    values = {name: rng.random(ROWS) for name in ("kl_divergence", "match", "mse", "mae", "amplitude")}
     scored = described | values | {"row": np.arange(ROWS), "distribution": list(rng.random((ROWS, 8)))}
     faces = render(np.stack(columns["blendshapes"][:PICTURES]), settings=RenderSettings(size=1024))
     files = [jpeg(face, rng) for face in faces]
@@ -139,7 +139,8 @@ def summing_up(clock: Callable[..., Stage]) -> Iterator[Stage]:
 
     def values() -> tuple[dict[str, np.ndarray], list[str], np.ndarray]:
         per_sample = {
-            name: np.random.default_rng(0).random(SUMMED) for name in ("kl_divergence", "match", "mse", "mae")
+            name: np.random.default_rng(0).random(SUMMED)
+            for name in ("kl_divergence", "match", "mse", "mae", "amplitude")
         }
         per_sample["distribution"] = np.random.default_rng(0).random((SUMMED, 8))
         texts = [f"{row.description} {copy}" for copy in range(times) for row in rows]

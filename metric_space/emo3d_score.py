@@ -34,7 +34,8 @@ Args:
     join (str): column by which predictions and references of a call are joined, instead of by their order:
         "description", "sample_id" or "sample_id,description"; `add_batch` takes it too.
     references_space (str): of the references' blendshapes, "weights" or "reading". That of the predictions when left
-        out; where it is another, mse and mae are None. It is that of the predictions too, unless `space` is given.
+        out; where it is another, mse, mae and amplitude are None. It is that of the predictions too, unless `space` is
+        given.
     bank_folder (str): of a bank written by `emo3d.scoring.Bank.save`, for faces to look up instead of the references.
     per_sample (bool): also return the values of every sample. False by default.
     device (str): where the backbone runs, "cpu" by default.
@@ -52,16 +53,19 @@ Returns:
     kl_divergence: mean divergence in nats, lower is better.
     recall_at_k: share of faces that retrieved their own description, higher is better.
     mse, mae: errors of the expressions as they are given, None where the references hold none.
-    intervals: of these five, as [lower, upper]: Wilson's of recall_at_k, bootstrap-t of the others, which have none
-        below 10 faces.
+    amplitude: how strong they are in the direction of the references' own, 1 is best: the median over references of a
+        norm of at least 1, None where there are none.
+    intervals: of these six, as [lower, upper]: Wilson's of recall_at_k, bootstrap percentiles of amplitude, bootstrap-t
+        of the others; all but Wilson's have none below 10 faces.
     per_emotion: n, kl_divergence, emo3d and intervals of the latter two, if any, by strongest emotion described.
     per_band: the same by how strong that emotion is, in fifths: "0.0-0.2" to "0.8-1.0".
     per_sample: where asked for, kl_divergence, distribution (the eight emotions retrieved), reference (place of its
-        reference among all, sorted), match, mse, mae, in the order in which rows were added, those of process 0 first.
+        reference among all, sorted), match, mse, mae, amplitude (None of weak references), in the order in which rows
+        were added, those of process 0 first.
     n, truncated: number of faces, and of descriptions cut by the tokenizer.
     references: content hash of the references; only results with the same one are of the same test set.
-    reference_expressions: content hash of the blendshapes that mse and mae compare with; only results with the same
-        one can be compared by these. None where nothing was compared.
+    reference_expressions: content hash of the blendshapes that mse, mae and amplitude compare with; only results with
+        the same one can be compared by these. None where nothing was compared.
     signature: everything that moves the number; only results with the same one can be compared.
 
 Examples:

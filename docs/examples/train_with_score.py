@@ -67,7 +67,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         _, history = train(arguments.epochs, arguments.out or temporary)
-    names = ("emo3d", "kl_divergence", "recall_at_k", "mse")
+    names = ("emo3d", "kl_divergence", "recall_at_k", "mse", "amplitude")
     print("epoch", *names, sep="\t")
     for entry in history:
         print(f"{entry['epoch']:.0f}", *(f"{entry[f'eval_{name}']:.4f}" for name in names), sep="\t")

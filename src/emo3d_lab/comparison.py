@@ -49,7 +49,8 @@ class Comparison:
     seed: int
     confidence: float
     signature: str
-    left_out: str | None = None  # why `mse` and `mae` are not among the differences although both systems have them
+    left_out: str | None = None  # why errors and amplitudes are not compared although both systems have them
+    amplitudes: tuple[float, float] | None = None  # of A and B, 1 is best; of medians nothing is tested
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python that JSON can hold."""
@@ -85,7 +86,7 @@ def compare(
     left_out = None
     if "mse" in columns and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
-        left_out = f"no mse and mae: the expressions of the references are not known to be the same ({hashes})"
+        left_out = f"no mse, mae and amplitude: the references' expressions are not known to be the same ({hashes})"
         del columns["mse"], columns["mae"]
     # (N, M) float64 by reference; those of equal references stay in the order they came in.
     orders = [np.argsort(result.per_sample["reference"], kind="stable") for result in (a, b)]
@@ -114,7 +115,10 @@ def compare(
         interval = tuple(intervals[name]) if name in intervals else None
         x, y = getattr(a, name), getattr(b, name)
         by_name[name] = Difference(x, y, y - x, interval, p_values[name])
-    return Comparison(by_name, a.n, n_resamples, seed, confidence, a.signature, left_out)
+    amplitudes = None
+    if left_out is None and a.amplitude is not None and b.amplitude is not None:
+        amplitudes = a.amplitude, b.amplitude
+    return Comparison(by_name, a.n, n_resamples, seed, confidence, a.signature, left_out, amplitudes)
 
 
 def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:

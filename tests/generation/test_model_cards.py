@@ -66,6 +66,7 @@ def test_figures_in_the_card_are_the_measured_ones(card, tmp_path):
     expected |= {f"{value:.0%}" for name, value in quality.items() if name.startswith("recall")}
     if card.stem == "quickstart-generator":
         expected |= {f"{value:.4f}" for name, value in quality.items() if name.startswith("mse")}
+        expected |= {f"{value:.2f}" for name, value in quality.items() if name.startswith("amplitude")}
     assert set(re.findall(r"\d+\.\d+|\d+%", table)) == expected
 
 

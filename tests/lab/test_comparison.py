@@ -41,6 +41,7 @@ def pair(n=40, apart=0.2):
             match=rng.random(n) < 0.4,
             mse=rng.random(n) / 10,
             mae=rng.random(n) / 4,
+            amplitude=np.where(np.arange(n) % 4 == 0, np.nan, np.random.default_rng(n).random(n) + shift),
         )
         for shift in (0, apart)
     ]
@@ -146,7 +147,9 @@ def test_rows_are_paired_by_reference_not_by_place():
 
 def test_only_what_both_have():
     a, b = pair()
-    without = replace(b, mse=None, mae=None, per_sample={"kl_divergence": 0, "match": 0, "reference": 0})
+    without = replace(
+        b, mse=None, mae=None, amplitude=None, per_sample={"kl_divergence": 0, "match": 0, "reference": 0}
+    )
     without = replace(without, per_sample={name: b.per_sample[name] for name in without.per_sample})
     assert list(compare(a, without).differences) == ["emo3d", "kl_divergence", "recall_at_k"]
     assert list(compare(without, a).differences) == ["emo3d", "kl_divergence", "recall_at_k"]
@@ -213,8 +216,11 @@ def test_command(tmp_path, monkeypatch, capsys):
         f"{b.mse:.4f}",
         "{:+.4f} to {:+.4f}".format(*found.interval),
         f"{found.p_value:.4f}",
+        "Of amplitudes 1 is best; they are medians, whose difference is not tested.",
     ):
         assert number in printed
+    (line,) = [line for line in printed.splitlines() if "amplitude " in line]
+    assert line.replace("│", " ").split() == ["amplitude", f"{a.amplitude:.4f}", f"{b.amplitude:.4f}", "-", "-", "-"]
     assert a.signature in printed
     assert run("a", "k") == (1, "", "error: signatures differ in k: 10, 5\n")
     code, _, said = run("a", "missing")

@@ -172,7 +172,7 @@ def test_the_space_is_the_files_or_the_users_or_the_references(readings, clip_fo
         assert written.mse == pytest.approx(((faces - faces[::-1]) ** 2).mean(), abs=1e-6)
     else:
         assert written.mse is None
-        assert "no mse and mae: the references' blendshapes are reading, not weights" in done.output
+        assert "no mse, mae and amplitude: the references' blendshapes are reading, not weights" in done.output
     assert ("they are taken as reading, as the references are" in caplog.text) == (file == "faces.npy" and not option)
 
 
@@ -255,3 +255,4 @@ def test_baselines(tmp_path):
         assert f"{result.emo3d:.4f}" in line
         assert f"{result.kl_divergence:.4f}" in line
         assert ("-" if result.mse is None else f"{result.mse:.4f}") in line
+        assert line.strip(" │").split()[-1] == ("-" if result.amplitude is None else f"{result.amplitude:.4f}")

@@ -22,7 +22,8 @@ def made(references=REFERENCES, seed=0, **columns):
     described, rng, n = read_references(references), np.random.default_rng(seed), len(references)
     per_sample = {"kl_divergence": rng.random(n), "distribution": np.eye(8)[rng.integers(8, size=n)]}
     per_sample |= {"reference": described.ranks, "match": rng.random(n) < 0.5, "mse": rng.random(n) / 9}
-    per_sample |= {"mae": rng.random(n) / 3, **columns}
+    amplitude = np.where(np.arange(n) == 4, np.nan, 2 * rng.random(n))  # one reference is weak
+    per_sample |= {"mae": rng.random(n) / 3, "amplitude": amplitude, **columns}
     settings = ScoreSettings(n_bootstrap=50, bank="0123456789ab")
     return summarise(per_sample, described, settings, settings.signature, 0, row_digests(described))
 
@@ -42,8 +43,15 @@ def test_a_whole_result_comes_back(tmp_path):
     made().save(tmp_path / "a.json")
     assert Emo3DResult.load(tmp_path / "a.json").to_dict(per_sample=True) == made().to_dict(per_sample=True)
     older = made().to_dict()
-    del older["reference_expressions"]
+    del older["reference_expressions"], older["amplitude"], older["intervals"]["amplitude"]
     assert Emo3DResult.from_dict(older).reference_expressions is None
+    older = made().to_dict(per_sample=True)
+    del older["amplitude"], older["intervals"]["amplitude"], older["per_sample"]["amplitude"]
+    (tmp_path / "older.json").write_text(json.dumps(older))
+    earlier = Emo3DResult.load(tmp_path / "older.json")
+    assert (earlier.amplitude, earlier.mse) == (None, made().mse)
+    assert compare(made(seed=1), earlier).amplitudes is None
+    older = made().to_dict() | {"reference_expressions": None}
     with pytest.raises(ValueError, match="expected per-sample values in both results, the second has none"):
         compare(made(), Emo3DResult.from_dict(older))
 
@@ -82,6 +90,17 @@ def test_a_whole_result_comes_back(tmp_path):
         (changed("per_sample", "distribution", to=lambda v: [[0.5] * 8] * 12), "distributions that sum to 1"),
         (changed("per_sample", "reference", to=[0] * 11 + [2]), "as places from 0 on, none left out"),
         (changed("per_sample", "mse", to=["x"] * 12), "expected finite numbers as per-sample values of mse"),
+        (changed("amplitude", to=0.4), "expected amplitude as the median of its per-sample values"),
+        (changed("amplitude", to=-0.1), "expected amplitude in 0..7.14, got -0.1"),
+        (changed("amplitude", to=True), "expected 'amplitude' as a result has it, got True"),
+        (changed("amplitude", to=None), "expected intervals of numbers that are there, got one of 'amplitude'"),
+        (
+            changed("per_sample", "amplitude", to=[None] * 12),
+            "expected amplitude and per-sample values of amplitude, or neither of them",
+        ),
+        (changed("per_sample", "amplitude", to=["1"] * 12), "finite numbers as per-sample values of amplitude"),
+        (changed("per_sample", "amplitude", to=[9.0] * 12), "expected per-sample values of amplitude in 0..7.14"),
+        (changed("per_sample", "mae", to=[None] * 12), "expected finite numbers as per-sample values of mae"),
         (changed("per_sample", "match", to=lambda v: [3 * x for x in v]), "per-sample values of match in 0..1"),
         (
             changed("per_sample", to=lambda v: {"kl_divergence": v["kl_divergence"]}),
@@ -107,10 +126,16 @@ def test_errors_against_other_reference_expressions_are_not_compared():
     assert a.references == b.references
     found = compare(a, b)
     assert list(found.differences) == ["emo3d", "kl_divergence", "recall_at_k"]
-    assert found.left_out.startswith("no mse and mae: the expressions of the references are not known to be the same")
+    assert found.left_out.startswith(
+        "no mse, mae and amplitude: the references' expressions are not known to be the same"
+    )
     assert a.reference_expressions in found.left_out
     assert "mse" in compare(a, made(seed=2)).differences
-    assert compare(a, made(seed=2)).left_out is None
+    assert found.amplitudes is None
+    same = compare(a, made(seed=2))
+    assert same.left_out is None
+    assert same.amplitudes == (a.amplitude, made(seed=2).amplitude)
+    assert "amplitude" not in same.differences  # a median is shown, and not tested
     older = replace(made(seed=2), reference_expressions=None)
     assert "mse" not in compare(a, older).differences
 
@@ -159,6 +184,8 @@ def test_a_line_and_a_row_by_hand():
         r"my\_model \& 50\% & $0.622$ $[0.600, 0.650]$ & $0.500$ $[0.405, 0.619]$ & $0.250$ & "
         r"$0.0312$ $[0.0300, 0.0400]$ & 250 \\"
     )
+    assert "MSE 0.0312 [0.0300, 0.0400], amplitude 0.641, n=250" in str(replace(result, amplitude=0.6412))
+    assert replace(result, amplitude=0.6412).to_latex("x") == result.to_latex("x")
     assert replace(result, mse=None, kl_divergence=-0.01, intervals={}).to_latex("{x}") == (
         r"\{x\} & $0.622$ & $-0.010$ & $0.250$ & -- & 250 \\"
     )

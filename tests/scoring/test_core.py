@@ -9,7 +9,7 @@ from oracle import divergence as oracle_divergence
 
 from emo3d.emotions import distribution
 from emo3d.scoring import bootstrap_intervals, divergence, emo3d_score, retrieved_distribution
-from emo3d.scoring.core import cluster_values, effective_size, wilson_interval
+from emo3d.scoring.core import amplitudes, cluster_values, effective_size, median_interval, wilson_interval
 
 HAPPY = [0, 1, 0, 0, 0, 0, 0, 0]
 SAD = [0, 0, 0, 1, 0, 0, 0, 0]
@@ -152,6 +152,53 @@ def test_samples_of_few_values_have_ends():
     low, high = bootstrap_intervals(rare[:, None])[0]
     assert low <= 0.1 < 0.3 < high < 2  # many resamples are all zeros, and have no spread of their own
     assert bootstrap_intervals(np.full((10, 1), 0.7))[0] == pytest.approx([0.7, 0.7])
+
+
+def test_amplitudes_by_hand():
+    """y = (0.8, 0.6) has the norm 1: p = (1, 0.5) has 0.8 + 0.3 of it. (0.8, 0.59) is weaker than that."""
+    references = np.array([[0.8, 0.6, 0], [1, 1, 0], [1, 1, 0], [1, 1, 1], [0.8, 0.59, 0], [0, 0, 0]])
+    predicted = np.array([[1, 0.5, 1], [0.5, 0.5, 1], [0, 0, 1], [1, 1, 1], [0.8, 0.59, 0], [1, 1, 1]])
+    expected = [1.1, 0.5, 0, 1, np.nan, np.nan]
+    assert amplitudes(predicted, references) == pytest.approx(expected, nan_ok=True)
+
+
+def test_median_interval_agrees_with_scipy():
+    values = np.random.default_rng(3).exponential(size=101)
+    low, high = median_interval(values, np.arange(101), n_bootstrap=9999)
+    options = {"n_resamples": 9999, "method": "percentile", "rng": np.random.default_rng(0)}
+    theirs = scipy.stats.bootstrap((values,), np.median, vectorized=True, **options).confidence_interval
+    # Ends are places in a sorted sample: theirs, or the next one.
+    places = np.searchsorted(np.sort(values), [low, high, theirs.low, theirs.high])
+    assert np.abs(places[:2] - places[2:]).max() <= 1
+    assert low < np.median(values) < high
+    assert median_interval(values, np.arange(101), n_bootstrap=9999) == (low, high)
+    assert median_interval(values, np.arange(101), n_bootstrap=99, seed=1) != median_interval(
+        values, np.arange(101), n_bootstrap=99
+    )
+    narrow = median_interval(values, np.arange(101), n_bootstrap=9999, confidence=0.5)
+    assert low < narrow[0] < narrow[1] < high
+
+
+@pytest.mark.parametrize("n", [13, 14])
+def test_median_interval_of_whole_clusters(n):
+    """Copies of every row, as one cluster, say no more; of clusters of many sizes, every resample is written out."""
+    rng = np.random.default_rng(n)
+    values, sizes = rng.random(n), rng.integers(1, 5, size=n)
+    once = median_interval(values, np.arange(n), n_bootstrap=200)
+    assert median_interval(np.repeat(values, 3), np.repeat(np.arange(n), 3), n_bootstrap=200) == pytest.approx(once)
+    rows, clusters = rng.random(sizes.sum()), np.repeat(np.arange(n), sizes)
+    drawn = np.random.default_rng(0).integers(n, size=(200, n))
+    medians = [np.median(np.concatenate([rows[clusters == number] for number in draw])) for draw in drawn]
+    expected = np.quantile(medians, [0.025, 0.975])
+    assert median_interval(rows, clusters, n_bootstrap=200) == pytest.approx(expected)
+    order = rng.permutation(len(rows))
+    assert median_interval(rows[order], clusters[order], n_bootstrap=200) == pytest.approx(expected, abs=0)
+
+
+def test_there_is_no_median_interval_of_few():
+    assert median_interval(np.arange(9.0), np.arange(9)) is None
+    assert median_interval(np.arange(18.0), np.arange(18) // 2) is None
+    assert median_interval(np.arange(10.0), np.arange(10)) is not None
 
 
 @pytest.mark.parametrize(("ones", "n"), [(0, 1), (2, 2), (6, 20), (105, 250)])

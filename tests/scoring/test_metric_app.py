@@ -101,9 +101,20 @@ def test_every_kind_of_predictions_has_the_same_score(client, choices, tmp_path,
     path = write_take(tmp_path / name) if name == "take.csv" else write(tmp_path / name, wide=name == "a.csv")
     numbers, *_, signature, _ = client.predict(handle_file(str(path)), **choices, api_name="/score")
     values = {row[0]: row[1] for row in numbers["data"]}
-    shown = ["faces", "references", "Emo3D", "KL divergence", "recall@k", "MSE", "MAE", "descriptions truncated"]
+    shown = [
+        "faces",
+        "references",
+        "Emo3D",
+        "KL divergence",
+        "recall@k",
+        "MSE",
+        "MAE",
+        "amplitude (1 is best)",
+        "descriptions truncated",
+    ]
     assert list(values) == shown  # one description is longer than the small tokenizer's window
     assert (values["faces"], values["MSE"]) == ("12", "0.0000")
+    assert values["amplitude (1 is best)"] == "1.0000"
     assert "variant:paper|k:2|" in signature
 
 
@@ -133,7 +144,7 @@ def test_the_parts_of_a_score(app, client, choices, tmp_path):
     card = yaml.safe_load(Path(next(path for path in files if path.endswith(".yml"))).read_text())
     name, results = model_index_to_eval_results(card["model-index"])
     assert name == "a: model"
-    assert {one.metric_type for one in results} == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert {one.metric_type for one in results} == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae", "amplitude"}
     for one in results:
         assert one.metric_value == pytest.approx(getattr(result, one.metric_type), abs=1e-6)
         assert one.metric_args["signature"] == signature
@@ -189,7 +200,7 @@ def test_files_say_the_space_of_predictions(app, client, choices, tmp_path):
     values = values_of(*files, space=app.FROM_FILES)
     assert (values["MSE"], "space:reading" in values["signature"]) == ("0.0000", True)
     values = values_of(*files, space="weights")
-    assert values["MSE and MAE"] == "none: the references' blendshapes are reading"
+    assert values["MSE, MAE, amplitude"] == "none: the references' blendshapes are reading"
     assert "MSE" not in values
 
 

@@ -219,15 +219,90 @@ def test_errors_of_expressions_by_hand(clip_folder):
     assert set(result.intervals) == {"recall_at_k"}  # of three faces; Wilson's holds for any number
 
 
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([0.2, 0.6, 0.9], 0.6),
+        ([0.2, 0.6, 0.9, 0.5], 0.55),  # between the two in the middle
+        ([0.2, None, 0.4, None], 0.3),  # of weak references there is none
+        ([None, None], None),
+    ],
+)
+def test_amplitude_by_hand(clip_folder, tmp_path, shares, expected):
+    """References are (0.6, 0.8) and nothing else, of norm 1, or half of that; predictions are a share of them."""
+    reference = np.zeros(51)
+    reference[[3, 30]] = 0.6, 0.8
+    references = [
+        {
+            "description": f"face {row}",
+            "intensities": [1] + [0] * 7,
+            "blendshapes": reference / 2 if share is None else reference,
+        }
+        for row, share in enumerate(shares)
+    ]
+    predicted = [(1 if share is None else share) * reference for share in shares]
+    settings = ScoreSettings(backbone=clip_folder, k=2)
+    result = score(predicted, references, settings=settings)
+    assert result.amplitude == (None if expected is None else pytest.approx(expected, abs=1e-6))
+    by_hand = [np.nan if share is None else share for share in shares]
+    assert result.per_sample["amplitude"] == pytest.approx(by_hand, abs=1e-6, nan_ok=True)
+    assert ("amplitude" in result.numbers) == (expected is not None)
+    assert "amplitude" not in result.intervals  # of so few
+    turned = score(predicted[::-1], references[::-1], settings=settings)
+    assert turned.amplitude == result.amplitude
+
+    result.save(tmp_path / "result.json")
+    plain = json.loads((tmp_path / "result.json").read_text())
+    assert plain["per_sample"]["amplitude"] == [None if share is None else pytest.approx(share) for share in shares]
+    loaded = Emo3DResult.load(tmp_path / "result.json")
+    assert loaded.to_dict(per_sample=True) == result.to_dict(per_sample=True)
+    assert loaded.per_sample["amplitude"].dtype == np.float64
+    np.testing.assert_array_equal(loaded.per_sample["amplitude"], result.per_sample["amplitude"])
+
+
+def test_no_amplitude_without_expressions_to_compare(clip_folder):
+    references = [{"description": f"face {row}", "intensities": [1] + [0] * 7} for row in range(3)]
+    result = score(np.ones((3, 51)), references, settings=ScoreSettings(backbone=clip_folder, k=2))
+    assert result.amplitude is None
+    assert "amplitude" not in result.per_sample
+    assert "amplitude" not in str(result).partition("|")[0]
+
+
+def test_the_interval_of_the_amplitude_is_one_of_strong_references(clip_folder):
+    """Eleven of norm 1 and as many weak ones; the order of the rows moves nothing, the seed does."""
+    rng = np.random.default_rng(0)
+    reference = np.zeros(51)
+    reference[[3, 30]] = 0.6, 0.8
+    references = [
+        {"description": f"face {row}", "intensities": [1] + [0] * 7, "blendshapes": reference / (1 + row % 2)}
+        for row in range(22)
+    ]
+    predicted = rng.random((22, 1)) * reference
+    settings = ScoreSettings(backbone=clip_folder, k=2, n_bootstrap=200)
+    result = score(predicted, references, settings=settings)
+    shares = (predicted @ reference)[::2]
+    assert result.amplitude == pytest.approx(np.median(shares), abs=1e-6)
+    low, high = result.intervals["amplitude"]
+    assert shares.min() <= low < result.amplitude < high <= shares.max() + 1e-6
+    order = rng.permutation(22)
+    turned = score(predicted[order], [references[row] for row in order], settings=settings)
+    assert (turned.amplitude, turned.intervals["amplitude"]) == (result.amplitude, (low, high))
+    narrow = score(predicted, references, settings=replace(settings, confidence=0.5))
+    assert low < narrow.intervals["amplitude"][0] < narrow.intervals["amplitude"][1] < high
+    few = score(predicted[:18], references[:18], settings=settings)  # nine of them are strong
+    assert few.amplitude is not None
+    assert "amplitude" not in few.intervals
+
+
 def test_every_number_has_an_interval(clip_folder):
     references = [
-        {"description": f"a {word} face {row}", "intensities": [1] + [0] * 7, "blendshapes": [0.0] * 51}
+        {"description": f"a {word} face {row}", "intensities": [1] + [0] * 7, "blendshapes": [0.2] * 51}
         for row, word in enumerate(["happy", "sad"] * 5)
     ]
-    predicted = np.zeros((10, 51))
-    predicted[0, :2] = 0.5
+    predicted = np.full((10, 51), 0.2)
+    predicted[0, :2] = 0.7
     result = score(predicted, references, settings=ScoreSettings(backbone=clip_folder, k=2))
-    assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert set(result.intervals) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae", "amplitude"}
     assert result.intervals["mse"][0] == 0  # errors are not negative, whatever the resamples say
     found = scipy.stats.binomtest(round(10 * result.recall_at_k), 10).proportion_ci(method="wilson")
     assert result.intervals["recall_at_k"] == pytest.approx((found.low, found.high))

@@ -35,7 +35,7 @@ def made_up(n=30, seed=0, expressions=False):
 def flat(result):
     """All numbers of a result by name, but those of single faces; and its words."""
     plain = result.to_dict()
-    numbers = {name: plain[name] for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae")}
+    numbers = {name: plain[name] for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae", "amplitude")}
     for table in ("per_emotion", "per_band"):
         for group, values in plain[table].items():
             numbers |= {f"{table} {group} {name}": value for name, value in values.items() if name != "intervals"}

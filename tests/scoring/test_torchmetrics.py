@@ -24,7 +24,7 @@ REFERENCES = [
 BARE = [{name: row[name] for name in ("description", "intensities")} for row in REFERENCES]
 EXPRESSIONS = (RNG.random((N, 51)) / 2).astype(np.float32)
 SETTINGS = ScoreSettings(backbone="quickstart", k=3, n_bootstrap=20)
-NUMBERS = ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae")
+NUMBERS = ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae", "amplitude")
 
 
 def fake():
@@ -58,6 +58,8 @@ def test_updates_in_parts(expected):
     metric = fed(Emo3DMetric(SETTINGS), (0, 5), (5, 6), (6, N))
     assert_same(metric, expected)
     assert metric.result.per_sample["mse"] == pytest.approx(expected.per_sample["mse"], abs=1e-12)
+    np.testing.assert_array_equal(metric.result.per_sample["amplitude"], expected.per_sample["amplitude"])
+    assert metric.result.intervals["amplitude"] == expected.intervals["amplitude"]
     assert_same(pickle.loads(pickle.dumps(metric)), expected)
     assert_same(fed(Emo3DMetric(SETTINGS), (0, N), references=BARE), score(EXPRESSIONS, BARE, settings=SETTINGS))
 

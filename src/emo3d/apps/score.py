@@ -48,6 +48,7 @@ picture of a face, as in the published Emo3D. They are turned into weights (cali
 are weights."""
 
 NUMBERS = {"emo3d": "Emo3D", "kl_divergence": "KL divergence", "recall_at_k": "recall@k", "mse": "MSE", "mae": "MAE"}
+NUMBERS["amplitude"] = "amplitude (1 is best)"
 HEADINGS = ["", "value", "95% interval"]
 PLOTTED = ["main emotion", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
@@ -148,7 +149,7 @@ def table(result: Emo3DResult, references: References) -> list[list[str]]:
     for name, value in result.numbers.items():
         rows.append([NUMBERS[name], f"{value:.4f}", interval(result.intervals.get(name))])
     if references.expressions is not None and result.mse is None:
-        rows.append(["MSE and MAE", f"none: the references' blendshapes are {references.space}", ""])
+        rows.append(["MSE, MAE, amplitude", f"none: the references' blendshapes are {references.space}", ""])
     if result.truncated:
         rows.append(["descriptions truncated", str(result.truncated), ""])
     return rows

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import EMOTIONS
 from emo3d.scoring.core import emo3d_score
 from emo3d.scoring.settings import signature_fields
@@ -21,9 +22,11 @@ BANDS: tuple[str, ...] = ("0.0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1.0")
 """Intensities in fifths; a number on an edge belongs to the upper one."""
 
 COLUMNS = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse", "mae": "mae"}
-"""Numbers of a result -> the per-sample values whose means they are."""
+"""Numbers of a result -> the per-sample values whose means they are; `amplitude` is a median."""
+_SAMPLES = COLUMNS | {"amplitude": "amplitude"}
 
-_SHARES = ("emo3d", "recall_at_k", "mse", "mae")  # numbers in 0..1
+_MOST = dict.fromkeys(("emo3d", "recall_at_k", "mse", "mae"), 1.0)  # of numbers that are at least 0
+_MOST["amplitude"] = len(BLENDSHAPES) ** 0.5 + 1e-6  # all weights 1, of a reference of norm 1 with all weights alike
 _CLOSE = 1e-6  # of means that were added up in another order
 
 
@@ -56,7 +59,7 @@ def check_result(result: Emo3DResult) -> None:
             raise ValueError(f"expected {name} as a hash of 12 hexadecimal digits, got {value!r:.60}")
     if result.n < 1 or result.truncated < 0:
         raise ValueError(f"expected n of at least 1 and truncated of at least 0, got {result.n} and {result.truncated}")
-    _check_numbers({name: getattr(result, name) for name in ("emo3d", *COLUMNS)}, result.intervals, alpha, "")
+    _check_numbers({name: getattr(result, name) for name in ("emo3d", *_SAMPLES)}, result.intervals, alpha, "")
     for table, names in (("per_emotion", EMOTIONS), ("per_band", BANDS)):
         _check_groups(table, names, result, alpha)
     if result.per_sample:
@@ -67,8 +70,8 @@ def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alp
     for name, value in numbers.items():
         if value is not None and not math.isfinite(value):
             raise ValueError(f"expected a finite {name}{of}, got {value}")
-        if value is not None and name in _SHARES and not 0 <= value <= 1:
-            raise ValueError(f"expected {name} in 0..1{of}, got {value:g}")
+        if value is not None and name in _MOST and not 0 <= value <= _MOST[name]:
+            raise ValueError(f"expected {name} in 0..{_MOST[name]:.3g}{of}, got {value:g}")
     for name, (low, high) in intervals.items():
         if numbers.get(name) is None:
             raise ValueError(f"expected intervals of numbers that are there, got one of {name!r:.60}{of}")
@@ -103,12 +106,12 @@ def _check_groups(table: str, names: tuple[str, ...], result: Emo3DResult, alpha
     if total != result.n:
         raise ValueError(f"expected groups of {result.n} faces in {table}, got {total}")
     mean = sum(group["n"] / total * group["kl_divergence"] for group in groups.values())
-    _check_mean("kl_divergence", result.kl_divergence, mean, f"the groups of {table}")
+    _check_close("kl_divergence", result.kl_divergence, mean, f"the mean of the groups of {table}")
 
 
-def _check_mean(name: str, value: float, mean: float, source: str) -> None:
-    if not abs(value - mean) <= _CLOSE * max(1, abs(mean)):
-        raise ValueError(f"expected {name} as the mean of {source}, {mean:.6f}, got {value:.6f}")
+def _check_close(name: str, value: float, expected: float, source: str) -> None:
+    if not abs(value - expected) <= _CLOSE * max(1, abs(expected)):
+        raise ValueError(f"expected {name} as {source}, {expected:.6f}, got {value:.6f}")
 
 
 def _check_samples(result: Emo3DResult) -> None:
@@ -120,19 +123,21 @@ def _check_samples(result: Emo3DResult) -> None:
         shape = (result.n, len(EMOTIONS)) if name == "distribution" else (result.n,)
         if values.shape != shape:
             raise ValueError(f"expected per-sample values of {name} of shape {shape}, got {values.shape}")
-        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        is_weak = name == "amplitude"  # may be, and then has none
+        if not np.all(values.dtype.kind in "biuf" and np.isfinite(values) | (is_weak & np.isnan(values))):
             raise ValueError(f"expected finite numbers as per-sample values of {name}")
     distributions, places = samples["distribution"], samples["reference"]
     if distributions.min() < 0 or np.abs(distributions.sum(axis=1) - 1).max() > _CLOSE:
         raise ValueError("expected per-sample distributions that sum to 1")
     if places.dtype.kind not in "iu" or not np.array_equal(np.unique(places), np.arange(places.max() + 1)):
         raise ValueError("expected per-sample references as places from 0 on, none left out")
-    for name, column in COLUMNS.items():
-        value = getattr(result, name)
-        if (value is None) != (column not in samples):
+    for name, column in _SAMPLES.items():
+        value, values = getattr(result, name), samples.get(column, np.empty(0)).astype(np.float64)
+        values = values[~np.isnan(values)]  # weak references have no amplitude
+        if (value is None) != (not len(values)):
             raise ValueError(f"expected {name} and per-sample values of {column}, or neither of them")
         if value is not None:
-            values = samples[column].astype(np.float64)
-            if name != "kl_divergence" and not (values.min() >= 0 and values.max() <= 1):
-                raise ValueError(f"expected per-sample values of {column} in 0..1")
-            _check_mean(name, value, float(values.mean()), "its per-sample values")
+            if name in _MOST and not (values.min() >= 0 and values.max() <= _MOST[name]):
+                raise ValueError(f"expected per-sample values of {column} in 0..{_MOST[name]:.3g}")
+            average, middle = ("median", np.median) if name == "amplitude" else ("mean", np.mean)
+            _check_close(name, value, float(middle(values)), f"the {average} of its per-sample values")

@@ -10,6 +10,7 @@ differ, so there are two variants:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Literal
 
@@ -25,6 +26,8 @@ variant with an alpha of about 20, which is an inference from the size of its di
 
 SMALLEST = 10
 """No interval of a mean is made of fewer values: down to here it was measured to hold (docs/validity.md)."""
+STRONG = 1.0
+"""Least norm of a reference's expression to measure amplitudes by; a face nearly at rest has no direction."""
 _LEAST_SPREAD = 0.1  # of the sample's own: a resample of nearly equal values says little of how far means go
 CHUNK = 2**21  # numbers drawn at once; fixed, so that memory is flat and a seed always gives one answer
 
@@ -63,6 +66,21 @@ def squash(kl: np.ndarray | float, alpha: float) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * np.asarray(kl) / alpha)  # the same function, without overflow
 
 
+def amplitudes(predicted: np.ndarray, expressions: np.ndarray) -> np.ndarray:
+    """How strong predicted expressions (N, 51) are in the direction of the references' own: <p, y> / <y, y>.
+
+    (N,) float64: 1 is as strong, 0 nothing of it; NaN where the reference's norm is below `STRONG`.
+
+    Example:
+        >>> amplitudes(np.array([[0.5, 0.2], [0.5, 0.2]]), np.array([[1.0, 0.0], [0.9, 0.0]]))
+        array([0.5, nan])
+    """
+    # Rows in C order are added up alike, whatever lies around them.
+    p, y = (np.ascontiguousarray(rows, np.float64) for rows in (predicted, expressions))
+    squares = (y * y).sum(axis=1)
+    return np.divide((p * y).sum(axis=1), squares, out=np.full(len(y), np.nan), where=squares >= STRONG**2)
+
+
 def cluster_values(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Rows (N, M) as one independent value per cluster, (C, M) in the order of their numbers, of the same means.
 
@@ -91,17 +109,36 @@ def effective_size(values: np.ndarray, clusters: np.ndarray) -> float:
 
 def bootstrap_means(values: np.ndarray, *, n_bootstrap: int = 1000, seed: int = 0) -> np.ndarray:
     """Column means (B, M) float64 of the rows of values (N, M), drawn with replacement n_bootstrap (B) times."""
-    n = len(values)
     values = np.asarray(values, np.float64)
+    return np.concatenate([times @ values / len(values) for times in _draw(len(values), n_bootstrap, seed)])
+
+
+def _draw(n: int, n_bootstrap: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each of n is drawn in n_bootstrap resamples, (B, n) int64, some of them at a time."""
     rng = np.random.default_rng(seed)
     chunk = max(1, CHUNK // n)
-    means = []
     for start in range(0, n_bootstrap, chunk):
         count = min(chunk, n_bootstrap - start)
         rows = rng.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
-        times = np.bincount(rows.ravel(), minlength=count * n).reshape(count, n)
-        means.append(times @ values / n)
-    return np.concatenate(means)
+        yield np.bincount(rows.ravel(), minlength=count * n).reshape(count, n)
+
+
+def median_interval(
+    values: np.ndarray, clusters: np.ndarray, n_bootstrap: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Percentile bootstrap of the median of values (N,), by whole clusters (N,); None below `SMALLEST` of them."""
+    order = np.argsort(values)
+    numbers, places = np.unique(clusters[order], return_inverse=True)
+    if len(numbers) < SMALLEST:
+        return None
+    medians = []
+    for times in _draw(len(numbers), n_bootstrap, seed):
+        for drawn in times:
+            ends = drawn[places].cumsum()
+            middle = [(ends[-1] - 1) // 2, ends[-1] // 2]  # one place twice where their number is odd
+            medians.append(values[order[np.searchsorted(ends, middle, side="right")]].mean())
+    low, high = np.quantile(medians, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def bootstrap_intervals(

@@ -14,13 +14,20 @@ from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
 from emo3d.markup import latex_text
 from emo3d.scoring.consistency import BANDS, COLUMNS, check_result
-from emo3d.scoring.core import bootstrap_intervals, cluster_values, effective_size, emo3d_score, wilson_interval
+from emo3d.scoring.core import (
+    bootstrap_intervals,
+    cluster_values,
+    effective_size,
+    emo3d_score,
+    median_interval,
+    wilson_interval,
+)
 from emo3d.scoring.references import References, content_hash, hash_rows
 from emo3d.scoring.settings import ScoreSettings, signature_fields
 
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("emo3d", "kl_divergence"), (int, float)),
-    **dict.fromkeys(("recall_at_k", "mse", "mae"), (int, float, type(None))),
+    **dict.fromkeys(("recall_at_k", "mse", "mae", "amplitude"), (int, float, type(None))),
     **dict.fromkeys(("references", "signature"), str),
     **dict.fromkeys(("n", "truncated"), int),
     "reference_expressions": (str, type(None)),
@@ -31,8 +38,9 @@ _FORMS = {  # label, and digits
     "recall_at_k": ("recall@{k}", ".3f"),
     "mse": ("MSE", ".4f"),
     "mae": ("MAE", ".4f"),
+    "amplitude": ("amplitude", ".3f"),
 }
-_LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None}  # an earlier version's may lack them
+_LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None, "amplitude": None}  # earlier ones lack them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,17 +56,18 @@ class Emo3DResult:
     # expressions in one space.
     mse: float | None
     mae: float | None
-    # (lower, upper) by name of the numbers above: Wilson's of `recall_at_k`, bootstrap-t of the others, which have none
-    # below `emo3d.scoring.core.SMALLEST` references. Several faces of one reference (description and intensities) are
-    # not independent: they are resampled together.
+    # (lower, upper) by name of the numbers: Wilson's of `recall_at_k`, resamples' percentiles of `amplitude`,
+    # bootstrap-t of the others. All but Wilson's have none below `emo3d.scoring.core.SMALLEST` references. Several
+    # faces of one reference (description and intensities) are not independent: they are resampled together.
     intervals: dict[str, tuple[float, float]]
     # By the strongest emotion of the description, the first of `EMOTIONS` among equals: `n`, `kl_divergence` and
     # `emo3d` of those samples, and `intervals` of the latter two, if any.
     per_emotion: dict[str, dict[str, Any]]
     per_band: dict[str, dict[str, Any]]  # the same by how strong that emotion is, one of `BANDS`
     # `kl_divergence` (N,) float64, `distribution` (N, 8) float64 retrieved, `reference` (N,) int64, the place of its
-    # description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool, `mse` and
-    # `mae` (N,) float64. With several identities the first two are means over them, and `match` a share.
+    # description and intensities among the distinct ones, sorted, and, where they exist, `match` (N,) bool, `mse`,
+    # `mae` and `amplitude` (N,) float64, the last NaN of weak references. With several identities the first two are
+    # means over them, and `match` a share.
     per_sample: dict[str, np.ndarray]
     n: int
     truncated: int  # distinct descriptions of the bank that were longer than the backbone's window
@@ -67,10 +76,13 @@ class Emo3DResult:
     # Content hash of the references' expressions that `mse` and `mae` compare with, the same in any order of them; None
     # where nothing was compared, and in a result of an earlier version.
     reference_expressions: str | None = None
+    # Median strength in the direction of the references' expressions, 1 is best, of those of a norm of at least
+    # `emo3d.scoring.core.STRONG`; None where there are none, and in a result of an earlier version.
+    amplitude: float | None = None
 
     @property
     def numbers(self) -> dict[str, float]:
-        """Those of `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and `mae` that there are."""
+        """Those of `emo3d`, `kl_divergence`, `recall_at_k`, `mse`, `mae` and `amplitude` that there are."""
         return {name: value for name in _FORMS if (value := getattr(self, name)) is not None}
 
     def __str__(self) -> str:
@@ -108,7 +120,10 @@ class Emo3DResult:
             group["intervals"] = {name: list(ends) for name, ends in group["intervals"].items()}
         samples = plain.pop("per_sample")
         if per_sample:
-            plain["per_sample"] = {name: values.tolist() for name, values in samples.items()}
+            plain["per_sample"] = {  # JSON has no NaN, which alone differs from itself
+                name: [None if value != value else value for value in values.tolist()]
+                for name, values in samples.items()
+            }
         return plain
 
     @classmethod
@@ -123,7 +138,10 @@ class Emo3DResult:
             if not isinstance(value, _KINDS.get(name, object)) or isinstance(value, bool):
                 raise ValueError(f"expected {name!r} as a result has it, got {value!r:.60}")
         try:
-            entries["per_sample"] = {name: np.array(values) for name, values in entries["per_sample"].items()}
+            entries["per_sample"] = {
+                name: np.array([np.nan if value is None else value for value in values])
+                for name, values in entries["per_sample"].items()
+            }
             entries["intervals"] = _ends(entries["intervals"])
             for table in ("per_emotion", "per_band"):
                 groups = entries[table].items()
@@ -177,6 +195,12 @@ def summarise(
     values = np.stack(list(columns.values()), axis=1)[order]
     ranks = references.ranks[order]
     means, intervals = _mean(values, ranks, list(columns), settings)
+    strong = ~np.isnan(per_sample.get("amplitude", np.empty(0)))
+    if strong.any():
+        amplitudes, clusters = per_sample["amplitude"][strong], references.ranks[strong]
+        means["amplitude"] = float(np.median(amplitudes))
+        if interval := median_interval(amplitudes, clusters, settings.n_bootstrap, settings.seed, settings.confidence):
+            intervals["amplitude"] = interval
 
     intensities = references.intensities[order]
     tables: list[dict[str, dict[str, Any]]] = []

@@ -47,9 +47,9 @@ def score(
         predictions: N expressions, anything that `as_expressions` reads as 51 scores, in `settings.space`; or a table
             or rows with such `blendshapes`; or N pictures: (N, H, W, 3) uint8, or a sequence of arrays, PIL images or
             paths of RGB pictures of one size.
-        references: N rows, or a table, with `description` and `intensities` and, for `mse` and `mae`, `blendshapes` in
-            the space of the predictions; see `read_references`. Where both sides have a `sample_id` or a `description`,
-            they must be in one order.
+        references: N rows, or a table, with `description`, `intensities` and, for errors and amplitude, `blendshapes`
+            in the space of the predictions; see `read_references`. Where both sides have a `sample_id` or a
+            `description`, they must be in one order.
         bank: what the faces look up. None takes the references themselves, as published, in an order of their own;
             scores are comparable only under the same bank.
         settings: `ScoreSettings()` by default, in the space that the references say, if they do.

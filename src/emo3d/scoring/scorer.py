@@ -15,6 +15,7 @@ from emo3d.backbones import Backbone, load_backbone
 from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.face.calibration import name_calibration
 from emo3d.scoring.bank import Bank, full_name
+from emo3d.scoring.core import amplitudes
 from emo3d.scoring.predictions import Pictures, read_batch
 from emo3d.scoring.references import References, read_references, row_digests
 from emo3d.scoring.result import Emo3DResult, summarise
@@ -206,16 +207,16 @@ class Emo3DScorer:
         return bank
 
     def _errors(self, faces: np.ndarray | Pictures, references: References) -> dict[str, np.ndarray]:
-        """Of expressions, where there are two of one space to compare, with digests of those of the references."""
+        """Of expressions, and amplitudes, where there are two of one space to compare; digests of the references'."""
         if isinstance(faces, Pictures) or references.expressions is None:
             return {}
         if references.space not in (None, self.settings.space):
             spaces = f"the references' blendshapes are {references.space}, the predictions {self.settings.space}"
-            logger.warning("no MSE and MAE: %s", spaces)
+            logger.warning("no MSE, MAE and amplitude: %s", spaces)
             return {}
         difference = faces.astype(np.float64) - references.expressions
         errors = {"mse": (difference**2).mean(axis=1), "mae": np.abs(difference).mean(axis=1)}
-        return errors | {"digests": row_digests(references)}
+        return errors | {"amplitude": amplitudes(faces, references.expressions), "digests": row_digests(references)}
 
     def _encode(self, rows: Any, count: int) -> Iterator[torch.Tensor]:
         """Embeddings of the first `count` rows, a batch at a time: (n, K, D) float32; see `ScoreState`."""

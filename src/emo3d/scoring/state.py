@@ -25,7 +25,7 @@ class ScoreState:
     """Faces that were added, in the order in which they came."""
 
     references: tuple[References, ...] = ()  # of each update, without expressions
-    errors: tuple[dict[str, np.ndarray], ...] = ()  # of each update: `mse`, `mae` and `digests`, each (n,), or nothing
+    errors: tuple[dict[str, np.ndarray], ...] = ()  # of each: `mse`, `mae`, `amplitude`, `digests` (n,), or none
     embeddings: tuple[torch.Tensor, ...] = ()  # of each batch, (n, K, D) float32; K identities, or 1 for pictures
     waiting: np.ndarray | None = None  # (W, 51) float32 or (W, H, W, 3) uint8, fewer than a batch, not encoded yet
     shape: tuple[int, ...] | None = None  # of a face, (51,) or (H, W, 3); None where there are none

@@ -28,16 +28,19 @@ _STATES = {
     "shapes": torch.int64,  # three numbers for each update
     "mse": torch.float64,
     "mae": torch.float64,
+    "amplitude": torch.float64,
     "digests": torch.uint8,
 }
+_ERRORS = ("mse", "mae", "amplitude", "digests")
 
 
 class Emo3DMetric(Metric):
     """`Emo3DScorer` with the life of torchmetrics: `update`, `compute`, `forward`, `reset`, `merge_state`, and syncing.
 
-    `compute` returns a tensor for each of `emo3d` (lower is better), `kl_divergence`, `recall_at_k`, `mse` and `mae`,
-    as far as there are, with the numbers of `score`; `result` is then the whole `Emo3DResult`. Updates of whole batches
-    are the fastest. `forward` scores a batch by itself, which needs a `bank`, or at least k rows in every batch.
+    `compute` returns a tensor for each of `emo3d` (lower is better), `kl_divergence`, `recall_at_k`, `mse`, `mae` and
+    `amplitude` (1 is best), as far as there are, with the numbers of `score`; `result` is then the whole `Emo3DResult`.
+    Updates of whole batches are the fastest. `forward` scores a batch by itself, which needs a `bank`, or at least k
+    rows in every batch.
 
     Args:
         bank: a `Bank`, or references; None takes the references that were added.
@@ -113,7 +116,7 @@ class Emo3DMetric(Metric):
         content = values["texts"].numpy().tobytes()
         texts = [content[end - length : end].decode() for end, length in zip(ends, values["lengths"], strict=True)]
         references = References(texts, values["intensities"].view(len(texts), -1).numpy())
-        errors = {name: values[name].numpy() for name in ("mse", "mae", "digests") if len(values.get(name, ()))}
+        errors = {name: values[name].numpy() for name in _ERRORS if len(values.get(name, ()))}
         if errors:
             errors["digests"] = errors["digests"].view("V16")
             if len(errors["mse"]) < len(texts):

@@ -31,6 +31,7 @@ FEATURES: dict[str, Features] = {
             "match": Value("float64"),
             "mse": Value("float64"),
             "mae": Value("float64"),
+            "amplitude": Value("float64"),
         }
     ),
 }

@@ -32,11 +32,16 @@ def compare(
         ends = "{:+.4f} to {:+.4f}".format(*paired.interval) if paired.interval else "-"
         numbers = (f"{paired.a:.4f}", f"{paired.b:.4f}", f"{paired.difference:+.4f}", ends, f"{paired.p_value:.4f}")
         rows.append((name, *numbers))
+    if comparison.amplitudes:
+        a_amplitude, b_amplitude = map("{:.4f}".format, comparison.amplitudes)
+        rows.append(("amplitude", a_amplitude, b_amplitude, "-", "-", "-"))
     headings = ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p")
     print_table(headings, rows, title=f"B against A, n = {comparison.n}")
     console.print(
         "Lower is better, but for recall_at_k. Pairs are resampled for the interval, swapped at random for p."
     )
+    if comparison.amplitudes:
+        console.print("Of amplitudes 1 is best; they are medians, whose difference is not tested.")
     if comparison.left_out:
         console.print(comparison.left_out, highlight=False, soft_wrap=True)
     console.print(comparison.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)

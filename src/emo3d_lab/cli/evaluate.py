@@ -58,7 +58,7 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Score a generator on a dataset's split: MSE, and the Emo3D metric with intervals. Lower is better."""
+    """Score a generator on a dataset's split: MSE, amplitude (1 is best), and the Emo3D metric (lower is better)."""
     from emo3d.blendshapes import check_space
     from emo3d.files import check_output
     from emo3d.scoring import ScoreSettings

@@ -73,9 +73,9 @@ def retrain(
 
 def _table(rows: list[Row]) -> Table:
     title = "Synthetic sample, test split, quickstart backbone"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("expressions", no_wrap=True)
-    for heading in ("n", "MSE", "KL", "Emo3D [95%]", "R@10"):
+    for heading in ("n", "MSE", "ampl.", "KL", "Emo3D [95%]", "R@10"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         ends = " [{:.3f}, {:.3f}]".format(*row.emo3d_interval) if row.emo3d_interval else ""
@@ -83,6 +83,7 @@ def _table(rows: list[Row]) -> Table:
             row.name,
             str(row.n),
             "-" if row.mse is None else f"{row.mse:.4f}",
+            "-" if row.amplitude is None else f"{row.amplitude:.2f}",
             f"{row.kl:.3f}",
             f"{row.emo3d:.3f}{ends}",
             "-" if row.recall is None else f"{row.recall:.0%}",

@@ -166,7 +166,8 @@ def score(
         return
     print_result(result, settings.confidence)
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
-        console.print(f"no mse and mae: the references' blendshapes are {reference_rows.space}, not {settings.space}")
+        spaces = f"{reference_rows.space}, not {settings.space}"
+        console.print(f"no mse, mae and amplitude: the references' blendshapes are {spaces}")
     if baselines:
         from emo3d_lab.baselines import score_baselines, training_references
 
@@ -221,12 +222,12 @@ def print_result(result: Emo3DResult, confidence: float) -> None:
 def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DResult], has_training: bool) -> None:
     rows = []
     for label, row in {Path(name).name: result, **baselines}.items():
-        mse = "-" if row.mse is None else f"{row.mse:.4f}"
+        errors = ("-" if value is None else f"{value:.4f}" for value in (row.mse, row.amplitude))
         ends = _ends(row.intervals.get("emo3d"))
-        rows.append((escape(label), f"{row.emo3d:.4f}", ends, f"{row.kl_divergence:.4f}", mse))
+        rows.append((escape(label), f"{row.emo3d:.4f}", ends, f"{row.kl_divergence:.4f}", *errors))
     caption = "there is no split to learn from: prior and mean are those of the references themselves"
     print_table(
-        ("", "emo3d", "interval", "kl_divergence", "mse"),
+        ("", "emo3d", "interval", "kl_divergence", "mse", "amplitude"),
         rows,
         title="Beside what learns nothing",
         caption=None if has_training else caption,

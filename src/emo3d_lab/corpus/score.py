@@ -186,7 +186,7 @@ def _open(predictions: Any, references: Any, space: Space, options: CorpusOption
     if options.join is None:
         check_lengths(len(faces), len(rows))
     if rows.space not in (None, space):
-        logger.warning("no MSE and MAE: the references are %s, the predictions %s", rows.space, space)
+        logger.warning("no MSE, MAE and amplitude: the references are %s, the predictions %s", rows.space, space)
         if isinstance(rows, References):
             rows = replace(rows, expressions=None, space=None)
         else:
@@ -242,7 +242,7 @@ class Block(Shard):
         except ValueError as error:
             message = str(error).partition("; clip=True")[0]  # parts of a corpus are not clipped
             raise ValueError(f"{message} (rows counted from row {start} of the corpus)") from error
-        columns = {name: values.tolist() for name, values in scorer.compute().per_sample.items()}
+        columns = scorer.compute().to_dict(per_sample=True)["per_sample"]
         for place in range(stop - start):
             yield {
                 "row": start + place,
@@ -282,6 +282,8 @@ def _read_samples(files: list[Path], is_one_face: bool) -> dict[str, np.ndarray]
     if 0 < missing["mse"] < len(table):
         raise ValueError(f"expected blendshapes in every reference or in none, {missing['mse']} have none")
     per_sample |= {name: table[name].to_numpy() for name, count in missing.items() if not count}
+    if "mse" in per_sample:  # null where the reference is weak
+        per_sample["amplitude"] = table["amplitude"].to_numpy()
     if is_one_face and "match" in per_sample:
         per_sample["match"] = per_sample["match"] > 0
     return per_sample

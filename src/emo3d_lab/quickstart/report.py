@@ -14,11 +14,12 @@ from emo3d_lab.pages import write_page
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; intervals are 95%, None of few rows; MSE and recall None without expressions or faces."""
+    """One line of the table; intervals are 95%, None of few rows; errors, recall None without expressions or faces."""
 
     name: str
     n: int
     mse: float | None
+    amplitude: float | None
     kl: float
     kl_interval: tuple[float, float] | None
     emo3d: float

@@ -118,6 +118,7 @@ def _row(name: str, result: Mapping[str, Any]) -> Row:
         name=name,
         n=result["n"],
         mse=result["mse"],
+        amplitude=result["amplitude"],
         kl=result["kl_divergence"],
         kl_interval=intervals.get("kl_divergence"),
         emo3d=result["emo3d"],

@@ -60,8 +60,8 @@ def retrain(
         test_rows: descriptions of the test split to measure on; they are also the bank.
 
     Returns:
-        Quality by name, as it is also written into both `config.json`: mean squared errors, mean divergences (variant
-        `paper`), recall@10.
+        Quality by name, as it is also written into both `config.json`: mean squared errors, amplitudes, mean
+        divergences (variant `paper`), recall@10.
 
     Raises:
         ValueError: fewer rows than one batch.
@@ -135,11 +135,12 @@ def measure(
         quality[f"kl_{name}"] = result.kl_divergence
         if name != "references":
             quality[f"mse_{name}"] = result.mse
+            quality[f"amplitude_{name}"] = result.amplitude
         if name != "mean_expression":
             quality[f"recall_{name}"] = result.recall_at_k
     prior = distribution([row.intensities for row in train]).mean(axis=0)
     quality["kl_prior"] = score_distributions(prior, references).kl_divergence
-    return {name: round(float(value), 4) for name, value in sorted(quality.items())}
+    return {name: round(float(value), 4) for name, value in sorted(quality.items()) if value is not None}
 
 
 def _expressions(rows: Sequence[SampleRow]) -> torch.Tensor:

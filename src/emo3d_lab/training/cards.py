@@ -32,6 +32,7 @@ _METRICS = {
     "recall_at_k": "recall@{k}",
     "mse": "mean squared error of the expressions",
     "mae": "mean absolute error of the expressions",
+    "amplitude": "median amplitude of the expressions on that of the references (1 is best)",
 }
 
 

@@ -91,11 +91,13 @@ def evaluate_model(
 
     Args:
         model: what `load_generator` takes, or a generator.
-        dataset: what `open_references` takes; its `blendshapes`, where it has them, are what MSE and MAE compare with.
+        dataset: what `open_references` takes; its `blendshapes`, where it has them, are what MSE, MAE and
+            amplitude compare with.
         config, split: of the dataset.
         revision: of the model.
         space: of the dataset's blendshapes, where it does not say it; then they are taken to be in the model's.
-        settings: of the score; their `space` is the model's. Where the dataset's is another, there is no MSE and MAE.
+        settings: of the score; their `space` is the model's. Where the dataset's is another, there is no MSE, MAE and
+            amplitude.
         device: where the model and the backbone run.
         batch_size: descriptions, and faces, encoded at a time.
         predictions: a .parquet file for the expressions, as `write_predictions` writes it.

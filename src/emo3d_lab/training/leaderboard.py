@@ -14,7 +14,12 @@ from emo3d_lab.markup import markdown_code, markdown_text
 from emo3d_lab.pages import write_page
 from emo3d_lab.training.evaluate import Evaluation
 
-_MEASURES = {"emo3d": ("Emo3D ↓", ".3f"), "kl_divergence": ("KL ↓", ".3f"), "mse": ("MSE ↓", ".4f")}
+_MEASURES = {
+    "emo3d": ("Emo3D ↓", ".3f"),
+    "kl_divergence": ("KL ↓", ".3f"),
+    "mse": ("MSE ↓", ".4f"),
+    "amplitude": ("amplitude → 1", ".2f"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,10 @@ class Table:
 
     @property
     def note(self) -> str | None:
-        """The reason why mean squared errors are missing, or None."""
+        """The reason why mean squared errors and amplitudes are missing, or None."""
         hashes = {entry.result.reference_expressions for entry in self.entries if entry.result.mse is not None}
         if len(hashes - {None}) > 1:
-            return "no MSE: the expressions of the references, which it compares with, are not the same for all"
+            return "no MSE and amplitude: the references' expressions, which they compare with, are not all the same"
         return None
 
     @property
@@ -49,7 +54,7 @@ class Table:
             [
                 (entry.model, ""),
                 *(
-                    ("–", "") if name == "mse" and self.note else _cell(entry, name, form)
+                    ("–", "") if name in ("mse", "amplitude") and self.note else _cell(entry, name, form)
                     for name, (_, form) in _MEASURES.items()
                 ),
                 _cell(entry, "recall_at_k", ".0%"),

@@ -173,15 +173,15 @@ def score_metrics(scorer: Emo3DScorer, references: Any) -> Callable[[EvalPredict
         references: of the evaluated rows, in their order, as for `Emo3DScorer.update`.
 
     Returns:
-        A function of a Trainer's predictions (N, 51), which gives `emo3d`, `kl_divergence`, `recall_at_k` and `mse`.
+        A function of a Trainer's predictions (N, 51), which gives `emo3d`, `kl_divergence`, `recall_at_k`, `mse` and
+        `amplitude`.
     """
 
     def score(predictions: Any) -> dict[str, float]:
         scorer.reset()
         scorer.update(predictions, references)  # the Trainer keeps the order of the rows
         result = scorer.compute()
-        values = {name: getattr(result, name) for name in ("emo3d", "kl_divergence", "recall_at_k", "mse")}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in result.numbers.items() if name != "mae"}
 
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         from accelerate import PartialState

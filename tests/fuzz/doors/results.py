@@ -21,13 +21,14 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
     for name in ("a", "b"):
         per_sample = {"kl_divergence": rng.random(3), "distribution": np.eye(8)[:3], "reference": described.ranks}
         per_sample |= {"match": rng.random(3) < 0.5, "mse": rng.random(3), "mae": rng.random(3)}
+        per_sample["amplitude"] = np.where([True, True, False], rng.random(3), np.nan)
         settings = ScoreSettings(n_bootstrap=10)
         result = summarise(per_sample, described, settings, settings.signature, 0, row_digests(described))
         evaluation = Evaluation(result, f"model {name}", dataset="sample", split="test", date="2026-11-23")
         evaluation.save(folder / name)
         files[f"{name}.json"] = (folder / name).read_bytes()
     older = json.loads(files["b.json"])
-    del older["reference_expressions"], older["per_sample"]
+    del older["reference_expressions"], older["per_sample"], older["amplitude"]
     return [files, files | {"b.json": json.dumps(older).encode()}]
 
 

@@ -68,7 +68,7 @@ def check_same(result, expected):
     assert list(one) == list(other)
     for name in ("signature", "references", "reference_expressions", "n", "truncated"):
         assert one[name] == other[name]
-    for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae"):
+    for name in ("emo3d", "kl_divergence", "recall_at_k", "mse", "mae", "amplitude"):
         assert one[name] == pytest.approx(other[name], abs=1e-6)
     assert one["intervals"].keys() == other["intervals"].keys()
     for name, ends in one["intervals"].items():
@@ -81,7 +81,7 @@ def check_same(result, expected):
     assert one["per_sample"].keys() == other["per_sample"].keys()
     for name, values in result.per_sample.items():
         assert values.dtype == expected.per_sample[name].dtype
-        assert values == pytest.approx(expected.per_sample[name], abs=1e-6)
+        assert values == pytest.approx(expected.per_sample[name], abs=1e-6, nan_ok=True)
 
 
 def check_rows(out, rows):
@@ -208,7 +208,7 @@ def test_references_in_another_space_are_not_compared_with(files, tmp_path, capl
     result = score_corpus(expressions[:12], tmp_path / "references.parquet", tmp_path / "out", **SMALL)
     assert result.mse is None
     assert [record.getMessage() for record in caplog.records] == [
-        "no MSE and MAE: the references are reading, the predictions weights"
+        "no MSE, MAE and amplitude: the references are reading, the predictions weights"
     ]
 
 

@@ -61,7 +61,7 @@ def test_a_face_is_written(finished):
 
 
 def rows(**kl):
-    base = Row("", 1, None, 0.0, (0, 0), 0.5, (0, 0), None)
+    base = Row("", 1, None, None, 0.0, (0, 0), 0.5, (0, 0), None)
     names = {"references": REFERENCES, "generator": GENERATOR, "prior": PRIOR, "neutral": "neutral face"}
     return [replace(base, name=names[name], kl=value) for name, value in kl.items()]
 

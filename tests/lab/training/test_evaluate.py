@@ -90,7 +90,8 @@ def test_the_command(tmp_path, model, dataset, clip_folder):
     assert entry["task"]["type"] == "text-to-expression"
     assert entry["dataset"] == {"name": "rows.parquet", "type": "rows.parquet", "split": "test"}
     metrics = {metric["type"]: metric for metric in entry["metrics"]}
-    assert set(metrics) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae"}
+    assert set(metrics) == {"emo3d", "kl_divergence", "recall_at_k", "mse", "mae", "amplitude"}
+    assert metrics["amplitude"]["value"] == pytest.approx(expected.amplitude, abs=1e-6)
     assert metrics["emo3d"]["value"] == pytest.approx(expected.emo3d, abs=1e-6)
     assert metrics["recall_at_k"]["name"] == "recall@3"
     assert metrics["emo3d"]["args"]["signature"] == expected.signature
@@ -110,7 +111,7 @@ def test_figures_are_replaced_under_one_signature_and_kept_beside_another(tmp_pa
     assert card.read_text() == once
     update_card(card, other)
     names = [result.metric_name for result in ModelCard.load(card).data.eval_results]
-    assert len(names) == 10
+    assert len(names) == 12
     assert {"recall@2", "recall@3"} <= set(names)
 
 
@@ -141,7 +142,7 @@ def test_spaces(tmp_path, model, dataset, clip_folder, caplog):
     result = evaluate_model(readings, dataset, settings=settings).result
     assert (result.mse, result.mae) == (None, None)
     assert "|space:reading|" in result.signature
-    assert "no MSE and MAE" in caplog.text
+    assert "no MSE, MAE and amplitude" in caplog.text
 
     datasets.Dataset.from_dict(ROWS).to_parquet(tmp_path / "silent.parquet")
     silent = str(tmp_path / "silent.parquet")
@@ -183,7 +184,7 @@ def test_a_trained_folder_gets_its_card(tmp_path, model, dataset, clip_folder):
     assert "No published figures" not in card.text
     assert "Measured: none" not in card.text
     assert emo3d("evaluate", **given | {"k": 2}).exit_code == 0  # now there is one
-    assert len(ModelCard.load(readme).data.eval_results) == 10
+    assert len(ModelCard.load(readme).data.eval_results) == 12
 
     arguments = [str(tmp_path / "tiny-model" / "recipe.yaml"), str(readme), "--results", str(tmp_path / "out.json")]
     assert emo3d("evaluate", **given).exit_code == 0

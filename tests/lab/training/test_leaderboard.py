@@ -47,14 +47,14 @@ def test_markdown_by_hand():
 
     The divergence of a score s is ln(s / (1 - s)): ln 1.5 = 0.405, ln(59/41) = 0.364, ln(62/38) = 0.490, and so on.
     """
-    best = made("mine|own", 0.6, mse=0.03125)
+    best = made("mine|own", 0.6, mse=0.03125, amplitude=0.6412)
     tables = rank([made("theirs", 0.7), best])
     signature = best.result.signature
     assert to_markdown(tables) == (
-        "| model | Emo3D ↓ | KL ↓ | MSE ↓ | recall@10 ↑ | n | date |\n"
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| mine\\|own | 0.600 [0.590–0.620] | 0.405 [0.364–0.490] | 0.0312 | – | 20 | 2026-11-23 |\n"
-        "| theirs | 0.700 [0.690–0.720] | 0.847 [0.800–0.944] | – | – | 20 | 2026-11-23 |\n"
+        "| model | Emo3D ↓ | KL ↓ | MSE ↓ | amplitude → 1 | recall@10 ↑ | n | date |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| mine\\|own | 0.600 [0.590–0.620] | 0.405 [0.364–0.490] | 0.0312 | 0.64 | – | 20 | 2026-11-23 |\n"
+        "| theirs | 0.700 [0.690–0.720] | 0.847 [0.800–0.944] | – | – | – | 20 | 2026-11-23 |\n"
         "\n"
         f"Signature: `{signature}`\n"
     )
@@ -82,11 +82,14 @@ def test_names_of_others_are_shown_as_text(tmp_path):
 
 
 def test_errors_against_other_reference_expressions_are_no_column():
-    first, second = (made(name, 0.6, mse=0.03125, reference_expressions=name * 12) for name in "ab")
+    first, second = (made(name, 0.6, mse=0.03125, amplitude=0.6412, reference_expressions=name * 12) for name in "ab")
     markdown = to_markdown(rank([first, second]))
     assert "0.0312" not in markdown
-    assert "no MSE: the expressions of the references, which it compares with, are not the same for all" in markdown
-    assert "0.0312" in to_markdown(rank([first, first]))
+    assert "0.64" not in markdown
+    assert (
+        "no MSE and amplitude: the references' expressions, which they compare with, are not all the same" in markdown
+    )
+    assert "0.0312 | 0.64" in to_markdown(rank([first, first]))
 
 
 @pytest.mark.parametrize(("emo3d", "message"), [(-0.5, "expected emo3d in 0..1"), (float("nan"), "a finite emo3d")])
