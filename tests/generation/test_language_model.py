@@ -1,4 +1,4 @@
-"""Chat models as generators: recorded answers, transformers' pipeline, and huggingface_hub's client on a server here."""
+"""Chat models as generators: recorded answers, transformers' pipeline, and huggingface_hub's client on a server."""
 
 import json
 import re
