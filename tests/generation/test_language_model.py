@@ -446,22 +446,52 @@ def test_a_client_of_a_model_has_its_name_and_one_of_an_address_needs_one():
 # Beside other generators
 
 
-def test_it_is_evaluated_and_compared_as_others_are(tmp_path):
-    from emo3d.scoring import QUICKSTART, ScoreSettings
-    from emo3d_lab.training import evaluate_model
-    from emo3d_lab.training.leaderboard import rank, to_markdown
-
+@pytest.fixture
+def references(tmp_path):
+    """A file of three rows."""
     rows = [
         {"description": text, "intensities": np.eye(8)[number].tolist(), "blendshapes": [0.1 * number] * 51}
         for number, text in enumerate(["a smile", "a frown", "calm"])
     ]
-    data = tmp_path / "rows.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    model = LanguageModelGenerator(Recorded(SMILE, "{}", '{"jawOpen": 0.5}'), "org/chat")
-    settings = ScoreSettings(backbone=QUICKSTART, k=2)
-    files = {"space": "weights", "settings": settings}
-    evaluation = evaluate_model(model, str(data), predictions=tmp_path / "chat.parquet", **files)
-    assert evaluation.result.n == 3
-    other = evaluate_model("quickstart", str(data), **files)
-    assert {"org/chat", "quickstart"} == {entry.model for entry in rank([evaluation, other])[0].entries}
-    assert "| org/chat |" in to_markdown(rank([evaluation, other]))
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def chat_model():
+    return LanguageModelGenerator(Recorded(SMILE, "{}", '{"jawOpen": 0.5}'), "org/chat")
+
+
+def test_it_is_evaluated_and_compared_as_others_are(references):
+    from emo3d.scoring import QUICKSTART, ScoreSettings
+    from emo3d_lab.training import evaluate_model
+    from emo3d_lab.training.leaderboard import rank, to_markdown
+
+    options = {"space": "weights", "settings": ScoreSettings(backbone=QUICKSTART, k=2)}
+    evaluation = evaluate_model(chat_model(), str(references), **options)
+    other = evaluate_model("quickstart", str(references), **options)
+    (table,) = rank([evaluation, other])
+    assert {entry.model: entry.result.n for entry in table.entries} == {"org/chat": 3, "quickstart": 3}
+    assert "| org/chat |" in to_markdown([table])
+
+
+def test_its_predictions_are_a_file_that_is_scored(references, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from emo3d.cli import app
+    from emo3d.scoring import Emo3DResult
+    from emo3d_lab.training.predictions import save_predictions
+
+    monkeypatch.chdir(tmp_path)
+    descriptions = ["a smile", "a frown", "calm"]
+    save_predictions(
+        tmp_path / "chat.parquet", descriptions, chat_model().generate(descriptions), "weights", "org/chat"
+    )
+    for command in (
+        "score chat.parquet --references rows.jsonl --backbone quickstart --k 2 --out chat.json",
+        "leaderboard chat.json --out board.md",
+    ):
+        done = CliRunner().invoke(app, command.split())
+        assert done.exit_code == 0, done.output
+    assert Emo3DResult.load("chat.json").n == 3
+    assert "| chat |" in (tmp_path / "board.md").read_text()
