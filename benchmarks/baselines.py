@@ -6,14 +6,14 @@ Test descriptions are made of words, situations and templates that no training d
 `nearest-neighbour`: the expression of the training description whose MiniLM embedding is most similar.
 
 - minilm: the recipe as it is, a head on frozen all-MiniLM-L6-v2.
-- bag-of-words: ridge regression on the words of the training descriptions, and nothing else; its penalty is chosen on the
-  validation split.
+- bag-of-words: ridge regression on the words of the training descriptions; its penalty is chosen on the validation
+  split.
 - clip, vae-clip: the published heads and losses, on the quickstart backbone instead of CLIP, whose weights are in no
   package. Its embeddings have unit length, CLIP's a larger one: the head learns faster (1e-3), and embeddings are
   brought to about the length of the latents before they are decoded.
 - vae-clip-decoded: the same, with a term that is not published: the error of expressions decoded from embeddings.
-- NAME x 1.50: the expressions of a model times one number, fitted on the validation split so that they are as strong
-  as the references (`fit_gain`), the cheapest cure of faces that are too weak.
+- NAME x 1.50: the expressions of a model times one number, fitted on the validation split for an amplitude of 1
+  (`fit_gain`), the cheapest cure of faces that are too weak.
 - the others are no models; `reference-expressions` is what is to be met, and `constant-prior` no face but the mean
   emotion distribution of the training descriptions, since the score rewards hedging.
 

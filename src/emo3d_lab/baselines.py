@@ -114,11 +114,11 @@ def constant_prior(references: References) -> np.ndarray:
 
 
 def fit_gain(predictions: np.ndarray, references: np.ndarray) -> float:
-    """Fit the number by which a generator's expressions are as strong as the references, by the median.
+    """Fit the number that gives a generator's expressions the amplitude of their references.
 
-    A prediction's strength is its projection on the reference, <p, y> / <y, y>, over rows whose reference has a norm of
-    1 or more. Least squares would not find this number: what was trained on squared errors is too weak where it is not
-    sure, and a gain near 1 is then the best of all.
+    The amplitude is the median projection on the reference, <p, y> / <y, y>, over rows whose reference has a norm of 1
+    or more. Least squares would not find this number: a generator that was trained on squared errors is weak where it
+    is not sure, and its best gain by squared errors is near 1.
 
     Args:
         predictions: (N, 51) in 0..1, of a validation split; the number is then for other rows.
@@ -128,23 +128,25 @@ def fit_gain(predictions: np.ndarray, references: np.ndarray) -> float:
         The gain, 0 or more, for `with_gain`.
 
     Raises:
-        ValueError: no reference of norm 1, or predictions that no gain makes as strong.
+        ValueError: no reference of norm 1, or predictions that reach no amplitude of 1 by any gain.
     """
     squares = np.square(references).sum(axis=1)
     strong = squares >= 1
     if not strong.any():
         raise ValueError(f"expected a reference of norm 1 or more, got norms up to {np.sqrt(squares.max()):.3f}")
 
-    def strength(gain: float) -> float:
+    def amplitude(gain: float) -> float:
         projections = (with_gain(predictions, gain) * references).sum(axis=1)
         return float(np.median(projections[strong] / squares[strong]))
 
     low, high = 0.0, _MOST_GAIN
-    if strength(high) < 1:
-        raise ValueError(f"expected predictions that a gain makes as strong as the references, got {strength(1):.3f}")
-    for _ in range(50):  # the strength never falls as the gain grows
+    if amplitude(high) < 1:
+        raise ValueError(
+            f"expected predictions to which a gain can give an amplitude of 1, got one of {amplitude(1):.3f}"
+        )
+    for _ in range(50):  # the amplitude never falls as the gain grows
         middle = (low + high) / 2
-        low, high = (middle, high) if strength(middle) < 1 else (low, middle)
+        low, high = (middle, high) if amplitude(middle) < 1 else (low, middle)
     return high
 
 
