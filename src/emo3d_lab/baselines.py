@@ -142,7 +142,7 @@ def fit_gain(predictions: np.ndarray, references: np.ndarray) -> float:
     low, high = 0.0, _MOST_GAIN
     if amplitude(high) < 1:
         raise ValueError(
-            f"expected predictions to which a gain can give an amplitude of 1, got one of {amplitude(1):.3f}"
+            f"expected predictions to which a gain can give an amplitude of 1, theirs is {amplitude(1):.3f}"
         )
     for _ in range(50):  # the amplitude never falls as the gain grows
         middle = (low + high) / 2
