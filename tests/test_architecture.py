@@ -16,7 +16,7 @@ FLOORS = [
     {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones"},
     {"face", "dataset"},
     {"generation", "scoring"},
-    {"apps", "cli"},
+    {"cli"},
 ]
 """Rooms of `emo3d`; each imports from its own floor and from those below."""
 

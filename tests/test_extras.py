@@ -117,7 +117,7 @@ def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared)
     extras = dict(re.findall(pattern, said, re.MULTILINE))
     assert len(extras) == len(said.splitlines()), said
     assert extras == {
-        "emo3d.apps": "demo",
+        "emo3d_lab.apps": "demo",
         "emo3d.scoring.torchmetrics": "torchmetrics",
         "emo3d_lab.judging": "demo",
         "emo3d_lab.training.suite": "metric",

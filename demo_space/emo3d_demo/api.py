@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from emo3d.apps.look import in_words
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
 from emo3d_demo import faces
 from emo3d_demo.emotions import emotions_of
 from emo3d_demo.faces import AS_DESCRIBED, Face, strengthen, write_files
 from emo3d_demo.links import by_name, parse_weights
+from emo3d_lab.apps.look import in_words
 
 
 def endpoints(trusted: str) -> None:

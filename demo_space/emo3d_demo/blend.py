@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from emo3d.apps.look import in_words
 from emo3d_demo.faces import Face, generate, write_animation
 from emo3d_demo.panel import Panel
+from emo3d_lab.apps.look import in_words
 
 
 def blend_tab(panel: Panel, models: list[str]) -> None:

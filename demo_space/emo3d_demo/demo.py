@@ -7,9 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from emo3d.apps import look, score
-from emo3d.apps.look import KEPT_SECONDS, shown_as_text
-from emo3d.apps.score import score_tab
 from emo3d.scoring import QUICKSTART
 from emo3d_demo import bars, compare, explore, judge, panel, viewer
 from emo3d_demo.adjust import adjust_tab
@@ -25,6 +22,9 @@ from emo3d_demo.links import parse_link
 from emo3d_demo.many import many_tab
 from emo3d_demo.panel import Panel
 from emo3d_demo.picture import picture_tab
+from emo3d_lab.apps import look, score
+from emo3d_lab.apps.look import KEPT_SECONDS, shown_as_text
+from emo3d_lab.apps.score import score_tab
 
 INTRODUCTION = """# Emo3D
 Describe a feeling and see it on a 3D face. Turn it, adjust it, measure it, download it."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from emo3d.apps.look import in_words
 from emo3d.blendshapes import Space
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import IDENTITIES
@@ -19,6 +18,7 @@ from emo3d_demo.browse import SAMPLE, Page, Row, open_dataset
 from emo3d_demo.faces import LONGEST, Face, portrait
 from emo3d_demo.panel import Panel
 from emo3d_demo.picture import MOST_PIXELS
+from emo3d_lab.apps.look import in_words
 
 ANY = "any"
 SIDE = 224  # pixels of a picture on the page

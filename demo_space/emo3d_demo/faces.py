@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from emo3d.apps.look import own_folder
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import rig_weights
@@ -20,6 +19,7 @@ from emo3d.scoring import QUICKSTART
 from emo3d_demo.animation import transition, write_gif
 from emo3d_demo.blender import write_blender_script
 from emo3d_demo.visitors import load_public_generator
+from emo3d_lab.apps.look import own_folder
 from emo3d_lab.sample import lexicon
 
 LONGEST = 2000

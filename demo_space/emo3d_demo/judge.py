@@ -12,12 +12,12 @@ import gradio as gr
 import numpy as np
 from huggingface_hub import cached_assets_path, constants, get_token
 
-from emo3d.apps.look import in_words
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.generation import load_generator
 from emo3d.scoring import QUICKSTART, ScoreSettings
 from emo3d_demo.bars import bars
 from emo3d_demo.faces import fitting_identity
+from emo3d_lab.apps.look import in_words
 from emo3d_lab.judging import Answer, Answers, Study, make_study, measure_agreement
 from emo3d_lab.judging.agreement import PUBLISHED_AGREEMENT
 from emo3d_lab.judging.study import Kind

@@ -12,10 +12,10 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from emo3d.apps.look import in_words, own_folder
 from emo3d.face.export import write_json
 from emo3d_demo.faces import Face, check_description, file_stem, generate_all, portrait
 from emo3d_demo.panel import Panel
+from emo3d_lab.apps.look import in_words, own_folder
 
 MOST = 48
 """Descriptions at once; they take a few seconds."""

@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from emo3d.apps.look import in_words
 from emo3d.pictures import LargePictureError, open_picture
 from emo3d_demo.faces import Face, portrait
 from emo3d_demo.panel import Panel
 from emo3d_lab import landmarker
+from emo3d_lab.apps.look import in_words
 from emo3d_lab.landmarks import picture_weights
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # none that starts another program

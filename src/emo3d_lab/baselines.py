@@ -27,6 +27,8 @@ REFERENCES, MEAN, RETRIEVAL, PRIOR = (
     "constant prior",
 )
 
+_MOST_GAIN = 100.0
+
 
 def training_references(name: str, config: str | None = None) -> References | None:
     """Read the split "train" of a dataset by its name; None where it has no such split, as files and the release."""
@@ -109,3 +111,45 @@ def score_baselines(
 def constant_prior(references: References) -> np.ndarray:
     """Mean emotion distribution (8,) of references."""
     return distribution(references.intensities).mean(axis=0)
+
+
+def fit_gain(predictions: np.ndarray, references: np.ndarray) -> float:
+    """Fit the number that gives a generator's expressions the amplitude of their references.
+
+    The amplitude is the median projection on the reference, <p, y> / <y, y>, over rows whose reference has a norm of 1
+    or more. Least squares would not find this number: a generator that was trained on squared errors is weak where it
+    is not sure, and its best gain by squared errors is near 1.
+
+    Args:
+        predictions: (N, 51) in 0..1, of a validation split; the number is then for other rows.
+        references: (N, 51) in 0..1, their expressions.
+
+    Returns:
+        The gain, 0 or more, for `with_gain`.
+
+    Raises:
+        ValueError: no reference of norm 1, or predictions that reach no amplitude of 1 by any gain.
+    """
+    squares = np.square(references).sum(axis=1)
+    strong = squares >= 1
+    if not strong.any():
+        raise ValueError(f"expected a reference of norm 1 or more, got norms up to {np.sqrt(squares.max()):.3f}")
+
+    def amplitude(gain: float) -> float:
+        projections = (with_gain(predictions, gain) * references).sum(axis=1)
+        return float(np.median(projections[strong] / squares[strong]))
+
+    low, high = 0.0, _MOST_GAIN
+    if amplitude(high) < 1:
+        raise ValueError(
+            f"expected predictions to which a gain can give an amplitude of 1, theirs is {amplitude(1):.3f}"
+        )
+    for _ in range(50):  # the amplitude never falls as the gain grows
+        middle = (low + high) / 2
+        low, high = (middle, high) if amplitude(middle) < 1 else (low, middle)
+    return high
+
+
+def with_gain(expressions: np.ndarray, gain: float) -> np.ndarray:
+    """Multiply expressions (N, 51) by a gain, and clip what then is above 1."""
+    return np.minimum(gain * expressions, 1)

@@ -202,7 +202,7 @@ def test_without_a_network_the_sample_is_there(hub, tmp_path, variables):
 BOMB = """
 import resource, sys
 from emo3d_demo.browse import Dataset
-from emo3d.apps.score import read_references_file
+from emo3d_lab.apps.score import read_references_file
 from pathlib import Path
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for use in (lambda: Dataset({"a": {"train": [sys.argv[1]]}}, lambda name: open(name, "rb")).look("a", "train"),

@@ -22,7 +22,7 @@ PAGE = """
 import sys
 from pathlib import Path
 import gradio as gr
-from emo3d.apps import look
+from emo3d_lab.apps import look
 from emo3d_demo import bars, explore, panel
 with gr.Blocks() as page, gr.Tabs(selected="make") as tabs:
     with gr.Tab("Make a face", id="make"):

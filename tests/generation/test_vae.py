@@ -36,6 +36,23 @@ def test_the_loss_by_hand():
     assert model(torch.zeros(1, 51)).loss.item() == pytest.approx(0.25)
 
 
+def test_the_term_of_decoded_embeddings_by_hand():
+    model = VaeClipModel(VaeClipConfig(embedding_size=1, hidden_size=1, embedding_scale=3.0, decoded_weight=0.5)).eval()
+    first, _, _, last, _ = model.decoder
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        first.weight.fill_(1.0)
+        last.weight.fill_(1.0)
+    # Latents are 0, so sigmoid(0) = 0.5 is decoded from them; from the embeddings sigmoid(3 * 2) and, below 0, 0.5.
+    output = model(torch.ones(1, 51), torch.tensor([[2.0]]), torch.tensor([[-1.0]]))
+    text = (1 - 1 / (1 + np.exp(-6.0))) ** 2
+    assert output.terms["text_decoded"].item() == pytest.approx(text, rel=1e-3)
+    assert output.terms["picture_decoded"].item() == pytest.approx(0.25)
+    # The cosine with a latent of 0 is 0.
+    assert output.loss.item() == pytest.approx(0.25 + 0.004 + 0.002 + 0.5 * (text + 0.25))
+
+
 def test_latents_are_sampled_in_training_only():
     model = VaeClipModel(VaeClipConfig(embedding_size=4))
     with torch.no_grad():

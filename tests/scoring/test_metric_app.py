@@ -29,7 +29,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def app():
-    from emo3d.apps import score
+    from emo3d_lab.apps import score
 
     return score
 

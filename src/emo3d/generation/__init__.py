@@ -3,6 +3,10 @@
 Importing this registers them with transformers: with the Auto classes, and the task `text-to-expression` of `pipeline`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from transformers import AutoConfig, AutoModel
 
 from emo3d.generation.base import ExpressionOutput
@@ -12,6 +16,9 @@ from emo3d.generation.model import ExpressionConfig, ExpressionModel
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
 from emo3d.generation.vae import VaeClipConfig, VaeClipModel, VaeClipOutput
 
+if TYPE_CHECKING:
+    from emo3d.generation.language_model import LanguageModelGenerator
+
 __all__ = [
     "TASK",
     "ClipExpressionConfig",
@@ -20,6 +27,7 @@ __all__ = [
     "ExpressionModel",
     "ExpressionOutput",
     "ExpressionPipeline",
+    "LanguageModelGenerator",
     "VaeClipConfig",
     "VaeClipModel",
     "VaeClipOutput",
@@ -30,3 +38,11 @@ for _model in (ExpressionModel, ClipExpressionModel, VaeClipModel):
     AutoConfig.register(_model.config_class.model_type, _model.config_class)
     AutoModel.register(_model.config_class, _model)
 register_task()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "LanguageModelGenerator":  # no part of generating by a model of ours
+        from importlib import import_module
+
+        return import_module("emo3d.generation.language_model").LanguageModelGenerator
+    raise AttributeError(f"module 'emo3d.generation' has no attribute {name!r}")

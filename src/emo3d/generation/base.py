@@ -92,7 +92,7 @@ class GeneratorModel(PreTrainedModel):
             self.eval()
         try:
             with torch.inference_mode(), fixed_numerics(next(self.parameters()).device):
-                yield functools.partial(_answer, space=self.config.space, target=target)
+                yield functools.partial(to_space, space=self.config.space, target=target)
         finally:
             with _MODES:
                 calls, training = _GENERATING.pop(self)
@@ -118,7 +118,8 @@ def embeddings_of(texts: TextEmbeddings) -> torch.Tensor:
     return texts.embeddings
 
 
-def _answer(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
+def to_space(expressions: torch.Tensor, space: Space, target: Space) -> np.ndarray:
+    """Make what a model of one space answers, (N, 51), an answer in another, (N, 51) float32."""
     scores = expressions.float().cpu().numpy()
     if space == "weights":
         limit_mouth_close(scores)

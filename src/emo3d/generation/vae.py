@@ -21,7 +21,8 @@ class VaeClipConfig(BackboneConfig):
 
     The latent is as wide as the backbone's embeddings, `embedding_size`, since embeddings are decoded. The loss binds
     the direction of latents, not their length, so embeddings much shorter than latents (of unit length, say) give faces
-    that hardly differ, unless `embedding_scale` multiplies them before they are decoded.
+    that hardly differ, unless `embedding_scale` multiplies them before they are decoded. Nor does it ever decode an
+    embedding: `decoded_weight` adds that term, which is not published.
     """
 
     model_type = "emo3d-vae-clip"
@@ -33,6 +34,7 @@ class VaeClipConfig(BackboneConfig):
         text_weight: float = 0.004,  # of the term that turns latents towards the embeddings of descriptions
         picture_weight: float = 0.002,  # of the term that turns them towards those of pictures
         embedding_scale: float = 1.0,
+        decoded_weight: float = 0.0,  # of the errors of expressions decoded from embeddings
         **kwargs: Any,
     ) -> None:
         self.hidden_size = hidden_size
@@ -40,6 +42,7 @@ class VaeClipConfig(BackboneConfig):
         self.text_weight = text_weight
         self.picture_weight = picture_weight
         self.embedding_scale = embedding_scale
+        self.decoded_weight = decoded_weight
         super().__init__(**kwargs)
 
 
@@ -48,14 +51,14 @@ class VaeClipOutput(ExpressionOutput):
     """What `VaeClipModel.forward` returns; `loss` is the weighted sum of the terms."""
 
     latent: torch.Tensor | None = None  # (N, D), sampled while training, the mean otherwise
-    terms: dict[str, torch.Tensor] | None = None  # "mse", and "text" and "picture" (1 - mean cosine), before weighting
+    terms: dict[str, torch.Tensor] | None = None  # before weighting: "mse", "text" ..., "text_decoded" ...
 
 
 class VaeClipModel(BackboneModel):
     """Expression -> latent -> expression in training; the embedding of a description or picture -> expression in use.
 
     VAE-CLIP of Dehghani et al. 2025 (arXiv 2410.02049), with the names of its released state dict and its loss,
-    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term.
+    MSE + 0.004 (1 - cos(z, text)) + 0.002 (1 - cos(z, picture)); there is no KL term. `decoded_weight` is ours.
 
     Example:
         >>> model = VaeClipModel(VaeClipConfig()).eval()
@@ -107,6 +110,10 @@ class VaeClipModel(BackboneModel):
                 self._check_width(embeddings)
                 terms[name] = 1 - cosine_similarity(latent, embeddings.to(latent)).mean()
                 loss = loss + weight * terms[name]
+                if self.config.decoded_weight:
+                    decoded = self.decoder(self.config.embedding_scale * embeddings.to(latent))
+                    terms[f"{name}_decoded"] = mse_loss(decoded, labels)
+                    loss = loss + self.config.decoded_weight * terms[f"{name}_decoded"]
         return VaeClipOutput(loss=loss, expressions=expressions, latent=latent, terms=terms)
 
     def generate(

@@ -12,8 +12,6 @@ import pandas as pd
 from huggingface_hub import EvalResult, ModelCardData
 from pyarrow import parquet
 
-from emo3d.apps import look
-from emo3d.apps.look import KEPT_SECONDS, in_words, own_folder
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.expressions import SUFFIXES
@@ -25,6 +23,8 @@ from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References,
 from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import open_predictions, space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
+from emo3d_lab.apps import look
+from emo3d_lab.apps.look import KEPT_SECONDS, in_words, own_folder
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"
