@@ -92,11 +92,13 @@ def test_what_is_not_there_is_said(tmp_path):
 def test_configs_of_the_card():
     configs = {config["config_name"]: config for config in CARD.data.configs}
     # `datasets` looks for the files of the first config, whichever is asked for: these are always there
-    assert list(configs) == ["sample", "default", "pairs", "primitive"]
+    assert list(configs) == ["sample", "checklist", "default", "pairs", "primitive"]
     assert [name for name, config in configs.items() if config.get("default")] == ["default"]
     for name, config in configs.items():
-        ending = ".parquet" if name == "sample" else "-*.parquet"  # as in `emo3d_lab.building.shards.Shard.path`
-        splits = ["train"] if name == "primitive" else ["train", "validation", "test"]
+        ending = (
+            ".parquet" if name in ("sample", "checklist") else "-*.parquet"
+        )  # as in `emo3d_lab.building.shards.Shard.path`
+        splits = {"primitive": ["train"], "checklist": ["test"]}.get(name, ["train", "validation", "test"])
         assert config["data_files"] == [{"split": of, "path": f"data/{name}/{of}{ending}"} for of in splits]
 
 

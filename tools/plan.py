@@ -123,13 +123,14 @@ def _quickstart(tree: Path, name: str) -> Path:
 
 
 def _keep_sample(path: Path) -> None:
-    """Have the dataset's card speak of the synthetic sample only: no configs that are not there."""
-    card = DatasetCard.load(path)
-    card.data.size_categories = ["n<1K"]
+    """Have the dataset's card speak of the synthetic sample and the checklist only: no configs that are not there."""
+    card, kept = DatasetCard.load(path), ("sample", "checklist")
+    card.data.size_categories = ["1K<n<10K"]
     for key in ("configs", "dataset_info"):
-        setattr(card.data, key, [entry for entry in card.data.get(key) if entry["config_name"] == "sample"])
+        setattr(card.data, key, [entry for entry in card.data.get(key) if entry["config_name"] in kept])
     card.save(path)
-    notice = "This copy holds the config `sample` only: 500 synthetic rows. For the others, [build it](#building).\n\n"
+    notice = "This copy holds the configs `sample`, 500 synthetic rows, and `checklist` only. For the others, "
+    notice += "[build it](#building).\n\n"
     _replace(path, r"(?s)A copy that was not built yet.*?\n\n", notice)
     _replace(path, 'emo3d", split="train"', 'emo3d", "sample", split="train"')
     _replace(path, r'train\[0\]\["descriptions"\]', 'train[0]["description"]')

@@ -116,3 +116,12 @@ def warn_of(
         )
         place = f"the first in row {foreign[0]}" if example is None else f"such as {example!r:.80}"
         logger.warning(message, len(foreign), count, place, advice)
+
+
+def warn_of_notes(notes: Sequence[Sequence[str]]) -> None:
+    """Warn of what was understood of symbols, scripts and movements (notes of each row): each once, at most five."""
+    rows = {note: row for row, listed in reversed([*enumerate(notes)]) for note in listed}
+    for note in sorted(rows, key=rows.__getitem__)[:5]:
+        logger.warning("%s, in row %d", note, rows[note])
+    if len(rows) > 5:
+        logger.warning("and %d more such notes: `explain=True` gives them all", len(rows) - 5)

@@ -106,8 +106,10 @@ class GeneratorModel(PreTrainedModel):
 class ExpressionOutput(ModelOutput):
     """What a generator's `forward` returns."""
 
-    loss: torch.Tensor | None = None  # mean squared error against the labels, a scalar; None without labels
+    loss: torch.Tensor | None = None  # a scalar: the squared error, or the likelihood of proposals; None without labels
     expressions: torch.Tensor | None = None  # (N, 51) in 0..1, order BLENDSHAPES
+    proposals: torch.Tensor | None = None  # (N, K, 51) likewise, where the head makes several
+    shares: torch.Tensor | None = None  # (N, K) of the proposals, each row adds up to 1
 
 
 def embeddings_of(texts: TextEmbeddings) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The generator as a transformers model: a text encoder, and a head that ends in 51 sigmoid scores."""
+"""The generator as a transformers model: a text encoder, and a head that ends in 51 sigmoid scores, or in proposals."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
+_STRENGTH_SCALE = 0.2  # beside the numbers of an embedding of unit length
 _DTYPES = ("dtype", "torch_dtype")  # what transformers 5 and 4 call it in a configuration
 
 
@@ -46,6 +47,11 @@ class ExpressionConfig(GeneratorConfig):
         embedding_size: int = 384,  # D, the width of the encoder's embedding
         hidden_sizes: Sequence[int] = (512, 256),  # widths of the head's hidden layers
         dropout: float = 0.1,  # before every linear layer of the head, in 0..1
+        proposals: int = 1,  # K expressions that the head proposes; of several, each has a share
+        spread: float = 0.3,  # standard deviation of the weights around a proposal, by which several are learnt
+        focus: float = 1.0,  # exponent of the shares: 1 answers with the mean of the proposals, more with the likeliest
+        gain: float = 1.0,  # of the answer's length, fitted after training
+        takes_strength: bool = False,  # whether the head knows how strongly the description is to be acted
         space: Space = "weights",  # of the 51 scores
         **kwargs: Any,
     ) -> None:
@@ -58,12 +64,20 @@ class ExpressionConfig(GeneratorConfig):
         self.embedding_size = embedding_size
         self.hidden_sizes = list(hidden_sizes)
         self.dropout = dropout
+        self.proposals = proposals
+        self.spread = spread
+        self.focus = focus
+        self.gain = gain
+        self.takes_strength = takes_strength
         self.space = check_space(space)
         super().__init__(**kwargs)
 
 
 class ExpressionModel(GeneratorModel):
     """Description -> expression: encoder, pooling, and a head of linear layers with a sigmoid at its end.
+
+    A head of K proposals is a mixture density network (Bishop 1994): where a description leaves a choice, a mean of all
+    faces would be a bland one. The answer has the direction of the proposals' mean and the mean of their lengths.
 
     A frozen encoder is loaded by its id when first needed and never saved; a fine-tuned one is the submodule `encoder`.
 
@@ -119,6 +133,7 @@ class ExpressionModel(GeneratorModel):
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        strength: torch.Tensor | None = None,
     ) -> ExpressionOutput:
         """Map embeddings or tokens to expressions.
 
@@ -127,6 +142,7 @@ class ExpressionModel(GeneratorModel):
             input_ids: (N, L) tokens of the encoder, instead of embeddings.
             attention_mask: (N, L), 1 for a token and 0 for padding.
             labels: (N, 51) expressions to learn, in the model's space.
+            strength: (N,) how strongly to act, 0..1.5, 1 by default; for a head that takes it.
 
         Raises:
             ValueError: neither or both of embeddings and tokens, or embeddings of a wrong width.
@@ -139,9 +155,26 @@ class ExpressionModel(GeneratorModel):
         elif embeddings is None or input_ids is not None:
             raise ValueError("expected either embeddings or input_ids")
         self._check_width(embeddings)
-        expressions = torch.sigmoid(self.head(embeddings.to(self.dtype)))
-        loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
-        return ExpressionOutput(loss=loss, expressions=expressions)
+        features = embeddings.to(self.dtype)
+        if config.takes_strength:
+            strength = torch.ones(len(features)) if strength is None else strength
+            features = torch.cat([features, _STRENGTH_SCALE * (strength.to(features)[:, None] - 1)], dim=1)
+        scores = self.head(features)
+        if config.proposals == 1:
+            expressions = torch.sigmoid(scores)
+            loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
+            return ExpressionOutput(loss=loss, expressions=expressions)
+        shares = scores[:, : config.proposals].log_softmax(dim=1)
+        proposals = scores[:, config.proposals :].unflatten(1, (config.proposals, -1)).sigmoid()
+        loss = None
+        if labels is not None:
+            distances = (proposals - labels.to(proposals)[:, None]).square().sum(dim=2)
+            loss = -torch.logsumexp(shares - distances / (2 * config.spread**2), dim=1).mean()
+        shares = (config.focus * shares).softmax(dim=1)
+        mean = (shares[:, :, None] * proposals).sum(dim=1)
+        length = config.gain * (shares * proposals.norm(dim=2)).sum(dim=1) / mean.norm(dim=1)
+        expressions = (length[:, None] * mean).clamp(max=1)
+        return ExpressionOutput(loss=loss, expressions=expressions, proposals=proposals, shares=shares)
 
     def text_encoder(self) -> TextEncoder:
         """The encoder with its tokenizer, on the model's device; see `load_text_encoder`."""
@@ -160,8 +193,17 @@ class ExpressionModel(GeneratorModel):
                     raise EncoderUnavailableError(unwritable_cache(error) or str(error)) from error
         return TextEncoder(self.encoder, self._tokenizer, pooling=config.pooling, normalize=config.normalize)
 
-    def generate(self, descriptions: Sequence[str], batch_size: int = 64, *, space: Space | None = None) -> np.ndarray:
-        """Generate one expression for every description.
+    def generate(
+        self,
+        descriptions: Sequence[str],
+        batch_size: int = 64,
+        *,
+        strength: float = 1.0,
+        num_return_sequences: int = 1,
+        seed: int = 0,
+        space: Space | None = None,
+    ) -> np.ndarray:
+        """Generate one expression for every description, or several.
 
         In the space of weights mouthClose is limited to jawOpen: the unit only corrects an open jaw, and alone pulls
         the lips through each other. `forward` is left as the head says, so that losses and converted models are exact.
@@ -169,19 +211,39 @@ class ExpressionModel(GeneratorModel):
         Args:
             descriptions: N texts; one beyond the encoder's window loses its end, with a warning.
             batch_size: descriptions per pass.
+            strength: how strongly to act, from 0 (at rest) to 1.5; other than 1 for a model that learnt it.
+            num_return_sequences: S expressions of each. The first is the answer of a single one, the others are drawn
+                from what the model proposes; all rows are drawn by the same numbers.
+            seed: of the draw.
             space: of the answer, that of the model by default. Otherwise weights become the readings expected of anny's
                 "adult", or readings become weights; see `emo3d.face.calibration`.
 
         Returns:
-            (N, 51) float32 in 0..1, order `BLENDSHAPES`, in `space`.
+            (N, 51) for one expression of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`.
 
         Raises:
-            ValueError: no descriptions, or one that is blank; the message names the row. An unknown space.
+            ValueError: no descriptions, or one that is blank; the message names the row. An unknown space, a strength
+                out of range, or several expressions of a model that knows one.
             EncoderUnavailableError: the encoder cannot be loaded.
         """
+        config = self.config
+        if not 0 <= strength <= 1.5 or (strength != 1 and not config.takes_strength):
+            expected = "of 0 to 1.5" if config.takes_strength else "of 1, since this model learnt no other"
+            raise ValueError(f"expected a strength {expected}, got {strength}")
+        if num_return_sequences < 1 or (num_return_sequences > 1 and config.proposals == 1):
+            expected = "of 1 or more" if num_return_sequences < 1 else "of 1, since this model proposes one expression"
+            raise ValueError(f"expected num_return_sequences {expected}, got {num_return_sequences}")
         with self._generating(space) as answer:
             embeddings = embeddings_of(self.text_encoder().encode(descriptions, batch_size))
-            return answer(self(embeddings=embeddings).expressions)
+            output = self(embeddings=embeddings, strength=torch.full((len(embeddings),), float(strength)))
+            if num_return_sequences == 1:
+                return answer(output.expressions)
+            draws = torch.rand(num_return_sequences - 1, generator=torch.Generator().manual_seed(seed))
+            ends = output.shares.cpu().float().cumsum(dim=1)
+            places = torch.searchsorted(ends, draws.expand(len(ends), -1).contiguous()).clamp(max=config.proposals - 1)
+            drawn = output.proposals[torch.arange(len(ends))[:, None], places]
+            faces = torch.cat([output.expressions[:, None], drawn], dim=1)
+            return answer(faces.flatten(end_dim=1)).reshape(*faces.shape)
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
@@ -191,8 +253,10 @@ def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
 
 
 def _head(config: ExpressionConfig) -> nn.Sequential:
-    widths = [config.embedding_size, *config.hidden_sizes]
-    layers: list[nn.Module] = [nn.LayerNorm(config.embedding_size)]  # unit-length embeddings are tiny per component
-    for before, after in pairwise(widths):
+    features = config.embedding_size + config.takes_strength
+    scores = len(BLENDSHAPES) if config.proposals == 1 else config.proposals * (1 + len(BLENDSHAPES))
+    layers: list[nn.Module] = [nn.LayerNorm(features)]  # unit-length embeddings are tiny per component
+    for before, after in pairwise([features, *config.hidden_sizes]):
         layers += [nn.Dropout(config.dropout), nn.Linear(before, after), nn.GELU()]
-    return nn.Sequential(*layers, nn.Dropout(config.dropout), nn.Linear(widths[-1], len(BLENDSHAPES)))
+    width = config.hidden_sizes[-1] if config.hidden_sizes else features
+    return nn.Sequential(*layers, nn.Dropout(config.dropout), nn.Linear(width, scores))

@@ -10,15 +10,20 @@ from typing import Any
 import emo3d
 from emo3d.dataset.archives import MAX_PIXELS
 from emo3d.dataset.builder import SHARD_SIZE, Emo3D
+from emo3d.dataset.plan import Shard
 from emo3d.dataset.release import PRIMITIVE, ReleaseFiles, data_folder, download_release
 from emo3d.files import check_output_folder
 from emo3d.hints import did_you_mean
 from emo3d_lab.building.card import release_card
 from emo3d_lab.building.reports import describe_file
 from emo3d_lab.building.shards import Run, write_dataset
+from emo3d_lab.checklist.table import ChecklistShard
 
-CONFIGS = ("default", "pairs", "primitive", "sample")
-"""What can be built; `sample` is the embedded synthetic one, for a folder that holds all that is published."""
+CONFIGS = ("default", "pairs", "primitive", "sample", "checklist")
+"""What can be built; `sample`, the embedded synthetic one, and `checklist` are for a folder that holds all that is
+published."""
+
+_OURS = ("sample", "checklist")  # not of the release
 
 
 def build(
@@ -77,7 +82,7 @@ def build(
     folder, origin = _locate(release, revision, configs or CONFIGS)
     data = data_folder(folder)
     configs = tuple(configs or ("default", "pairs", *["primitive"] * (data / PRIMITIVE).is_file()))
-    files = {name: ReleaseFiles.of_folder(data, name) for name in configs if name != "sample"}
+    files = {name: ReleaseFiles.of_folder(data, name) for name in configs if name not in _OURS}
     for name, of in files.items():
         if name != "pairs" and not of.archives:
             raise FileNotFoundError(f"expected the release's ZIP archives in {data} for config {name}, found none")
@@ -91,7 +96,12 @@ def build(
         "columns": columns,
         "emo3d": emo3d.__version__,
     }
-    shards = [shard for name in configs for shard in _builder(name, data, size, max_pixels, columns).shards()]
+    shards: list[Shard] = []
+    for name in configs:
+        if name == "checklist":
+            shards.append(ChecklistShard(name, "test", 0, 1, "weights"))
+        else:
+            shards += _builder(name, data, size, max_pixels, columns).shards()
     return write_dataset(
         out,
         shards,

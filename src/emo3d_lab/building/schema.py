@@ -18,6 +18,9 @@ _EXACT = Sequence(Value("float64"), length=len(EMOTIONS))
 FEATURES: dict[str, Features] = {
     **CONFIGS,
     "extracted": Features({**_PICTURES, "weights": _PICTURES["blendshapes"]}),
+    "checklist": Features(
+        {name: Value("string") for name in ("id", "family", "subfamily", "first", "second", "check")}
+    ),
     "scored": Features(
         {
             "row": Value("int64"),
@@ -33,8 +36,9 @@ FEATURES: dict[str, Features] = {
 }
 """Columns of the dataset's configs, and of what else is written.
 
-`extracted` is what the config "default" of an extracted folder has when its readings were calibrated, too; `scored` are
-the per-sample values of a score (`Emo3DResult.per_sample`), null where there are none.
+`checklist` are the pairs of `emo3d_lab.checklist`; `extracted` is what the config "default" of an extracted folder has
+when its readings were calibrated, too; `scored` are the per-sample values of a score (`Emo3DResult.per_sample`), null
+where there are none.
 """
 
 _NULLABLE = {  # no face found; and of an extracted picture nobody may say what it shows

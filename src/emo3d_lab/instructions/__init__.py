@@ -1,0 +1,5 @@
+"""The reader of physical instructions, which `emo3d.generation.instructions` finds by its entry point."""
+
+from emo3d_lab.instructions.reading import read
+
+__all__ = ["read"]
