@@ -1,7 +1,7 @@
 """Physical instructions in English descriptions ("winks with her left eye"), read by rule in front of the encoder.
 
-The reader is `emo3d_lab.instructions`, found by its entry point; what it gives, and how a face takes it, is here. Left and
-right are the person's own. docs/instructions.md says what is read.
+The reader is `emo3d_lab.instructions`, found by its entry point; what it gives, and how a face takes it, is here. Left
+and right are the person's own. docs/instructions.md says what is read.
 """
 
 from __future__ import annotations
@@ -76,17 +76,19 @@ def _reader() -> Callable[[str], Interpretation]:
     return workshop_part("instructions").read
 
 
-def apply_instructions(weights: np.ndarray, instructions: Iterable[Instruction]) -> np.ndarray:
+def apply_instructions(weights: np.ndarray, instructions: Iterable[Instruction], strength: float = 1.0) -> np.ndarray:
     """Give a face what its instructions ask for; of two that contradict each other the later one holds.
 
     Args:
         weights: (51,) in 0..1, order `BLENDSHAPES`, in the space of weights.
         instructions: of `read_instructions`.
+        strength: 0 or more, by which what is asked for is multiplied, up to 1.
 
     Returns:
         A new array (51,). What is opposed to something asked for is at most 1 minus it, and mouthClose <= jawOpen.
     """
-    targets = {name: weight for instruction in instructions for name, weight in instruction.weights.items()}
+    asked = {name: weight for instruction in instructions for name, weight in instruction.weights.items()}
+    targets = {name: min(strength * weight, 1.0) for name, weight in asked.items()}
     scores = dict(zip(BLENDSHAPES, map(float, weights), strict=True))
     for pair in OPPOSED:
         for name, other in (pair, pair[::-1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
+from emo3d.descriptions import check_descriptions, warn_of_notes
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -23,6 +25,7 @@ from emo3d.encoders import (
     load_text_encoder,
 )
 from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, embeddings_of
+from emo3d.generation.instructions import Interpretation, apply_instructions, read_instructions
 from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED
 
@@ -52,6 +55,7 @@ class ExpressionConfig(GeneratorConfig):
         focus: float = 1.0,  # exponent of the shares: 1 answers with the mean of the proposals, more with the likeliest
         gain: float = 1.0,  # of the answer's length, fitted after training
         takes_strength: bool = False,  # whether the head knows how strongly the description is to be acted
+        reads_instructions: bool = False,  # whether movements that a description names are read by rule
         space: Space = "weights",  # of the 51 scores
         **kwargs: Any,
     ) -> None:
@@ -69,6 +73,7 @@ class ExpressionConfig(GeneratorConfig):
         self.focus = focus
         self.gain = gain
         self.takes_strength = takes_strength
+        self.reads_instructions = reads_instructions
         self.space = check_space(space)
         super().__init__(**kwargs)
 
@@ -233,17 +238,66 @@ class ExpressionModel(GeneratorModel):
         if num_return_sequences < 1 or (num_return_sequences > 1 and config.proposals == 1):
             expected = "of 1 or more" if num_return_sequences < 1 else "of 1, since this model proposes one expression"
             raise ValueError(f"expected num_return_sequences {expected}, got {num_return_sequences}")
+        readings = self._interpret(descriptions)
+        warn_of_notes([reading.notes for reading in readings])
+        spoken = [row for row, reading in enumerate(readings) if reading.rest]
+        faces = torch.zeros(len(readings), num_return_sequences, len(BLENDSHAPES))
         with self._generating(space) as answer:
-            embeddings = embeddings_of(self.text_encoder().encode(descriptions, batch_size))
-            output = self(embeddings=embeddings, strength=torch.full((len(embeddings),), float(strength)))
-            if num_return_sequences == 1:
-                return answer(output.expressions)
-            draws = torch.rand(num_return_sequences - 1, generator=torch.Generator().manual_seed(seed))
-            ends = output.shares.cpu().float().cumsum(dim=1)
-            places = torch.searchsorted(ends, draws.expand(len(ends), -1).contiguous()).clamp(max=config.proposals - 1)
-            drawn = output.proposals[torch.arange(len(ends))[:, None], places]
-            faces = torch.cat([output.expressions[:, None], drawn], dim=1)
-            return answer(faces.flatten(end_dim=1)).reshape(*faces.shape)
+            if spoken:
+                texts = self.text_encoder().encode([readings[row].rest for row in spoken], batch_size)
+                embeddings = embeddings_of(replace(texts, foreign=tuple(spoken[row] for row in texts.foreign)))
+                output = self(embeddings=embeddings, strength=torch.full((len(spoken),), float(strength)))
+                faces[spoken] = _draw(output, num_return_sequences, seed).float().cpu()
+            for row, reading in enumerate(readings):
+                for face in faces[row] if reading.instructions else ():
+                    face[:] = torch.from_numpy(apply_instructions(face.numpy(), reading.instructions, strength))
+            expressions = answer(faces.flatten(end_dim=1)).reshape(*faces.shape)
+        return expressions[:, 0] if num_return_sequences == 1 else expressions
+
+    def explain(self, descriptions: Sequence[str], least: float = 0.1) -> list[dict[str, Any]]:
+        """Say which words of each description moved which blendshapes.
+
+        Args:
+            descriptions: N texts.
+            least: change of a weight from which on it is listed.
+
+        Returns:
+            For each description its `Interpretation` as a dictionary (`instructions`, `rest`, `notes`), and `words`:
+            for every word of the rest, blendshape -> by how much the answer is higher than without the word.
+        """
+        readings = self._interpret(descriptions)
+        explanations: list[dict[str, Any]] = [reading.to_dict() | {"words": []} for reading in readings]
+        words = [(row, place) for row, reading in enumerate(readings) for place in range(len(reading.rest.split()))]
+        texts = [" ".join((rest := readings[row].rest.split())[:place] + rest[place + 1 :]) for row, place in words]
+        with self._generating(None) as answer:
+            spoken = list(dict.fromkeys([*(readings[row].rest for row, _ in words), *filter(None, texts)]))
+            if not spoken:
+                return explanations
+            faces = answer(self(embeddings=self.text_encoder().encode(spoken).embeddings).expressions)
+        face_of = {"": np.zeros(len(BLENDSHAPES))} | dict(zip(spoken, faces, strict=True))
+        for (row, place), text in zip(words, texts, strict=True):
+            change = face_of[readings[row].rest] - face_of[text]
+            moved = [index for index in np.argsort(-abs(change)) if abs(change[index]) >= least]
+            weights = {BLENDSHAPES[index]: round(float(change[index]), 3) for index in moved}
+            explanations[row]["words"].append({"word": readings[row].rest.split()[place], "weights": weights})
+        return explanations
+
+    def _interpret(self, descriptions: Sequence[str]) -> list[Interpretation]:
+        descriptions = check_descriptions(descriptions)
+        if not self.config.reads_instructions:
+            return [Interpretation(description, description) for description in descriptions]
+        return [read_instructions(description) for description in descriptions]
+
+
+def _draw(output: ExpressionOutput, count: int, seed: int) -> torch.Tensor:
+    """The answers (N, 51) and proposals drawn by their shares: (N, count, 51)."""
+    answers = output.expressions[:, None]  # type: ignore[index]
+    if count == 1:
+        return answers
+    ends = output.shares.float().cumsum(dim=1)  # type: ignore[union-attr]
+    draws = torch.rand(count - 1, generator=torch.Generator().manual_seed(seed)).to(ends)
+    places = torch.searchsorted(ends, draws.expand(len(ends), -1).contiguous()).clamp(max=ends.shape[1] - 1)
+    return torch.cat([answers, output.proposals[torch.arange(len(ends))[:, None], places]], dim=1)  # type: ignore[index]
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

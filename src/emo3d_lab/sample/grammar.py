@@ -116,7 +116,7 @@ class _Writer:
         self.draw_person()
         text = _SLOT.sub(self.fill, self.template.text)
         self.scene.description = _polish(self.refer(text))
-        self.scene.units = [_on_side(units, self.scene.side) for units in self.scene.units]
+        self.scene.units = [on_side(units, self.scene.side) for units in self.scene.units]
         self.scene.intensities = self.mix()
         return self.scene
 
@@ -273,7 +273,8 @@ class _Writer:
         return {emotion: value for emotion, value in steps.items() if value}
 
 
-def _on_side(units: str, side: str) -> str:
+def on_side(units: str, side: str) -> str:
+    """Action units with X for a side, on the left or the right."""
     return units.replace("6XX", "61" if side == "left" else "62").replace("X:", side[0].upper() + ":")
 
 

@@ -25,7 +25,7 @@ from emo3d.emotions import EMOTIONS
 from emo3d_lab.sample.prototypes import AU_BLENDSHAPES, VARIANTS
 
 KINDS = {"w": "word", "i": "idiom", "s": "situation", "b": "body", "q": "quote"}
-_FILES = resources.files("emo3d_lab") / "assets" / "lexicon"
+FILES = resources.files("emo3d_lab") / "assets" / "lexicon"
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def templates() -> tuple[tuple[Template, ...], dict[str, float]]:
 
 
 def _lines(name: str) -> list[str]:
-    lines = (_FILES / name).read_text("utf-8").splitlines()
+    lines = (FILES / name).read_text("utf-8").splitlines()
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 

@@ -77,7 +77,7 @@ def make_rows(split: str, n: int | None = None, seed: int = 0) -> list[SampleRow
     failures = 0
     while len(rows) < n:
         scene = describe(rng, held_out=split == "test")
-        if scene.description in seen or not _belongs(scene.description, split):
+        if scene.description in seen or not belongs(scene.description, split):
             failures += 1
             if failures > _MOST_FAILURES:
                 raise ValueError(
@@ -123,7 +123,8 @@ def _with_detail(weights: np.ndarray, detail: dict[str, float]) -> np.ndarray:
     return weights
 
 
-def _belongs(description: str, split: str) -> bool:
+def belongs(description: str, split: str) -> bool:
+    """Whether a hash puts a description of the sample's grammar into this split."""
     if split == "test":
         return True
     tenth = hashlib.sha256(description.encode()).digest()[0] % 10 == 0
