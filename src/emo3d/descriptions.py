@@ -72,10 +72,39 @@ def foreign_rows(descriptions: Sequence[str], tokens: Iterable[Sequence[int]], t
     return tuple(row for row, (text, ids) in rows if is_foreign(text, ids, tokenizer))
 
 
-def warn_of(count: int, truncated: int, foreign: Sequence[int], example: str | None = None) -> None:
+_SIXTEEN = "ar, de, en, es, fr, it, ja, ko, nl, pl, pt, ru, th, tr, zh"
+_HUB = "others need an encoder of the Hub (XLM-RoBERTa, Glot500; see docs/languages.md)"
+SIXTEEN_EXPECTED = f"expected are {_SIXTEEN}; {_HUB}"
+# Letters that none of these has: Persian has some that Arabic has not, Ukrainian some that Russian has not.
+_STRANGE = re.compile(
+    r"[^\W\d_a-zßàáâãäçèéêëìíîïñòóôõöùúûüÿœąćęłńśźżğışа-яёء-يก-๛\u1100-\u11ffぁ-ヿ々가-힣㐀-鿿\U00020000-\U0003ffff]"
+)
+
+
+def is_of_sixteen(description: str) -> bool:
+    """Whether a description may be in a language of the multilingual encoder, by its letters.
+
+    It is not where it has none, or where a tenth of its words have one that no such language has; of Latin letters, a
+    fifth and two words. Languages whose letters these share go unnoticed, as Swedish does mostly.
+    """
+    words = re.findall(r"\S*[^\W\d_]\S*", unicodedata.normalize("NFKC", description).lower())
+    letters = [match[0] for match in map(_STRANGE.search, words) if match]
+    strange = sum(1 if "LATIN" in unicodedata.name(letter, "") else 2 for letter in letters)
+    return strange < max(0.2 * len(words), min(2, len(words)))
+
+
+def advise(descriptions: Iterable[str]) -> str:
+    """What a warning advises about descriptions that an encoder of English hardly knows."""
+    multilingual = f'load_generator("quickstart-multilingual") (extra multilingual) reads {_SIXTEEN}'
+    return f"English is expected; {multilingual if any(map(is_of_sixteen, descriptions)) else _HUB}"
+
+
+def warn_of(
+    count: int, truncated: int, foreign: Sequence[int], example: str | None = None, advice: str = "English is expected"
+) -> None:
     """Warn of the descriptions out of `count` that an encoder truncated, and of the rows that are foreign to it.
 
-    Where the user does not know these rows, the warning shows an example instead.
+    Where the user does not know these rows, the warning shows an example instead. It ends in `advice`.
     """
     if truncated:
         message = "%d of %d descriptions were longer than the encoder's window and lost their end"
@@ -83,10 +112,10 @@ def warn_of(count: int, truncated: int, foreign: Sequence[int], example: str | N
     if foreign:
         message = (
             "%d of %d descriptions are of words or a script that the encoder hardly knows, %s: "
-            "what comes of them means little, English is expected"
+            "what comes of them means little, %s"
         )
         place = f"the first in row {foreign[0]}" if example is None else f"such as {example!r:.80}"
-        logger.warning(message, len(foreign), count, place)
+        logger.warning(message, len(foreign), count, place, advice)
 
 
 def warn_of_notes(notes: Sequence[Sequence[str]]) -> None:

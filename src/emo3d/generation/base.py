@@ -114,7 +114,7 @@ class ExpressionOutput(ModelOutput):
 
 def embeddings_of(texts: TextEmbeddings) -> torch.Tensor:
     """Embeddings (N, D) of descriptions; a warning says how many lost their end or are hardly known."""
-    warn_of(len(texts.embeddings), texts.truncated, texts.foreign)
+    warn_of(len(texts.embeddings), texts.truncated, texts.foreign, advice=texts.advice)
     return texts.embeddings
 
 

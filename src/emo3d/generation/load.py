@@ -24,6 +24,10 @@ from emo3d.loading import FROM_PRETRAINED, loaded_once
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
+PACKAGED = {
+    QUICKSTART: QUICKSTART_FOLDER,
+    f"{QUICKSTART}-multilingual": QUICKSTART_FOLDER.parent / "quickstart-multilingual-generator",
+}
 
 Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
 MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
@@ -40,14 +44,15 @@ def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> 
     """Load a generator of any kind, once per id and revision, ready for `generate`.
 
     Args:
-        id: `"quickstart"` (packaged), a folder written by `save_pretrained`, or a model on the Hub.
+        id: `"quickstart"` or `"quickstart-multilingual"` (packaged), a folder written by `save_pretrained`, or a model
+            on the Hub.
         revision: branch, tag or commit on the Hub.
 
     Raises:
         GeneratorUnavailableError: the Hub cannot be reached or has no such model. An OSError.
         ValueError: a revision of what is on disk, a model that is no generator, or a checkpoint that lacks weights.
     """
-    local = QUICKSTART_FOLDER if id == QUICKSTART else Path(id)
+    local = Path(_source(id))
     if not local.is_dir():
         return _from_hub(str(id), revision)
     if revision is not None:
@@ -118,7 +123,7 @@ def _check_kind(kind: Any, source: str) -> None:
 
 
 class NamedGenerator(AutoModel):
-    """`AutoModel`, which also knows the packaged generator by its name, `"quickstart"`."""
+    """`AutoModel`, which also knows the packaged generators by their names."""
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -144,4 +149,4 @@ def register_task() -> None:
 
 
 def _source(name: Any) -> Any:
-    return str(QUICKSTART_FOLDER) if name == QUICKSTART else name
+    return str(PACKAGED[name]) if name in PACKAGED else name

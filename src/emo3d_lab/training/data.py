@@ -24,10 +24,11 @@ from transformers import PreTrainedModel
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import as_expressions, mirror
 from emo3d.descriptions import check_descriptions
-from emo3d.encoders import SAVER_KEYS, TextEmbeddings, TextEncoder, weights_digest
+from emo3d.encoders import SAVER_KEYS, MultilingualEncoder, TextEmbeddings, TextEncoder, weights_digest
 from emo3d.files import whole_file
 from emo3d.generation import ExpressionModel, VaeClipModel
 from emo3d.hints import warn_not_kept
+from emo3d.minilm import MULTILINGUAL_SHA256
 from emo3d_lab.training.pictures import Pictures
 
 logger = logging.getLogger(__name__)
@@ -242,6 +243,8 @@ def _file(digest: str) -> Path:
 
 def encoder_digest(encoder: TextEncoder) -> str:
     """Twelve hexadecimal digits of a SHA-256 over a text encoder as it is: weights, configuration and tokenizer."""
+    if isinstance(encoder, MultilingualEncoder):
+        return MULTILINGUAL_SHA256["weights.npz"][:12]
     config = {name: value for name, value in encoder.model.config.to_dict().items() if name not in SAVER_KEYS}
     tokenizer = encoder.tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
