@@ -11,7 +11,8 @@ Test descriptions are made of words, situations and templates that no training d
 - clip, vae-clip: the published heads and losses, on the quickstart backbone instead of CLIP, whose weights are in no
   package. Its embeddings have unit length, CLIP's a larger one: the head learns faster (1e-3), and embeddings are
   brought to about the length of the latents before they are decoded.
-- vae-clip-decoded: the same, with a term that is not published: the error of expressions decoded from embeddings.
+- vae-clip-decoded: the same of descriptions alone, with a term that is not published: the error of expressions decoded
+  from embeddings, which are made 8 long.
 - NAME x 1.50: the expressions of a model times one number, fitted on the validation split for an amplitude of 1
   (`fit_gain`), the cheapest cure of faces that are too weak.
 - the others are no models; `reference-expressions` is what is to be met, and `constant-prior` no face but the mean
@@ -55,7 +56,10 @@ MODELS: dict[str, tuple[str, list[str]]] = {
     "minilm": ("minilm", []),
     "clip": ("clip", [*ON_QUICKSTART, "training.learning_rate=1e-3"]),
     "vae-clip": ("vae-clip", [*ON_QUICKSTART, "model.embedding_scale=25"]),
-    "vae-clip-decoded": ("vae-clip", [*ON_QUICKSTART, "model.embedding_scale=25", "model.decoded_weight=1"]),
+    "vae-clip-decoded": (
+        "vae-clip",
+        [*ON_QUICKSTART, "model.embedding_scale=8", "model.decoded_weight=1", "data.inputs=descriptions"],
+    ),
 }
 """Name -> recipe, and what of it is overridden."""
 CIRCULAR = {BAR, *MODELS}
