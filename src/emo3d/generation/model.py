@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -28,6 +29,7 @@ from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorMo
 from emo3d.generation.instructions import Interpretation, apply_instructions, read_instructions
 from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED
+from emo3d.proposals import draw_proposals, join_proposals, mixture_loss, read_proposals
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
 _STRENGTH_SCALE = 0.2  # beside the numbers of an embedding of unit length
@@ -47,6 +49,8 @@ class ExpressionConfig(GeneratorConfig):
         pooling: Pooling = "mean",
         normalize: bool = True,  # whether embeddings are scaled to unit length before the head
         freeze_encoder: bool = True,  # a frozen one is not part of the checkpoint and comes by its id
+        # Layer of a frozen encoder -> outputs, rank and inputs of a low-rank change to it, which the checkpoint holds.
+        adapter: dict[str, list[int]] | None = None,
         embedding_size: int = 384,  # D, the width of the encoder's embedding
         hidden_sizes: Sequence[int] = (512, 256),  # widths of the head's hidden layers
         dropout: float = 0.1,  # before every linear layer of the head, in 0..1
@@ -65,6 +69,7 @@ class ExpressionConfig(GeneratorConfig):
         self.pooling = check_pooling(pooling)
         self.normalize = normalize
         self.freeze_encoder = freeze_encoder
+        self.adapter = adapter
         self.embedding_size = embedding_size
         self.hidden_sizes = list(hidden_sizes)
         self.dropout = dropout
@@ -81,8 +86,8 @@ class ExpressionConfig(GeneratorConfig):
 class ExpressionModel(GeneratorModel):
     """Description -> expression: encoder, pooling, and a head of linear layers with a sigmoid at its end.
 
-    A head of K proposals is a mixture density network (Bishop 1994): where a description leaves a choice, a mean of all
-    faces would be a bland one. The answer has the direction of the proposals' mean and the mean of their lengths.
+    A head of K proposals is a mixture density network (Bishop 1994); `emo3d.proposals` says what it answers. An adapter
+    changes the layers of a frozen encoder by products of two thin matrices (LoRA; Hu et al. 2021).
 
     A frozen encoder is loaded by its id when first needed and never saved; a fine-tuned one is the submodule `encoder`.
 
@@ -108,6 +113,15 @@ class ExpressionModel(GeneratorModel):
             # In the dtype in which this model is built, not in that of the encoder as it was before.
             settings = {name: value for name, value in config.encoder_config.items() if name not in _DTYPES}
             self.encoder = AutoModel.from_config(AutoConfig.for_model(**settings))
+        # By layer: outputs x rank, and rank x inputs.
+        self.adapter = nn.ParameterDict(
+            {
+                f"{name.replace('.', '-')}-{side}": nn.Parameter(torch.zeros(shape))
+                for name, (outputs, rank, inputs) in (config.adapter or {}).items()
+                for side, shape in (("out", (outputs, rank)), ("in", (rank, inputs)))
+            }
+        )
+        self._adapted: tuple[TextEncoder, TextEncoder] | None = None  # the frozen encoder, and what became of it
         self.head = _head(config)
         self.post_init()
 
@@ -169,22 +183,16 @@ class ExpressionModel(GeneratorModel):
             expressions = torch.sigmoid(scores)
             loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
             return ExpressionOutput(loss=loss, expressions=expressions)
-        shares = scores[:, : config.proposals].log_softmax(dim=1)
-        proposals = scores[:, config.proposals :].unflatten(1, (config.proposals, -1)).sigmoid()
-        loss = None
-        if labels is not None:
-            distances = (proposals - labels.to(proposals)[:, None]).square().sum(dim=2)
-            loss = -torch.logsumexp(shares - distances / (2 * config.spread**2), dim=1).mean()
-        shares = (config.focus * shares).softmax(dim=1)
-        mean = (shares[:, :, None] * proposals).sum(dim=1)
-        length = config.gain * (shares * proposals.norm(dim=2)).sum(dim=1) / mean.norm(dim=1)
-        expressions = (length[:, None] * mean).clamp(max=1)
+        log_shares, proposals = read_proposals(scores, config.proposals)
+        loss = None if labels is None else mixture_loss(log_shares, proposals, labels.to(proposals), config.spread)
+        expressions, shares = join_proposals(log_shares, proposals, config.focus, config.gain)
         return ExpressionOutput(loss=loss, expressions=expressions, proposals=proposals, shares=shares)
 
     def text_encoder(self) -> TextEncoder:
         """The encoder with its tokenizer, on the model's device; see `load_text_encoder`."""
         if self.encoder is None:
-            return _text_encoder(self.config, str(self.device))
+            encoder = _text_encoder(self.config, str(self.device))
+            return self._adapt(encoder) if self.config.adapter else encoder
         config = self.config
         with FROM_PRETRAINED:
             if self._tokenizer is None:
@@ -197,6 +205,18 @@ class ExpressionModel(GeneratorModel):
                 except OSError as error:
                     raise EncoderUnavailableError(unwritable_cache(error) or str(error)) from error
         return TextEncoder(self.encoder, self._tokenizer, pooling=config.pooling, normalize=config.normalize)
+
+    def _adapt(self, encoder: TextEncoder) -> TextEncoder:
+        if self._adapted is None or self._adapted[0] is not encoder:
+            model = copy.deepcopy(encoder.model)
+            with torch.no_grad():
+                for name in self.config.adapter or ():
+                    key = name.replace(".", "-")
+                    change = self.adapter[f"{key}-out"].float() @ self.adapter[f"{key}-in"].float()
+                    model.get_submodule(name).weight += change
+            adapted = TextEncoder(model, encoder.tokenizer, pooling=encoder.pooling, normalize=encoder.normalize)
+            self._adapted = encoder, adapted
+        return self._adapted[1]
 
     def generate(
         self,
@@ -247,7 +267,8 @@ class ExpressionModel(GeneratorModel):
                 texts = self.text_encoder().encode([readings[row].rest for row in spoken], batch_size)
                 embeddings = embeddings_of(replace(texts, foreign=tuple(spoken[row] for row in texts.foreign)))
                 output = self(embeddings=embeddings, strength=torch.full((len(spoken),), float(strength)))
-                faces[spoken] = _draw(output, num_return_sequences, seed).float().cpu()
+                answers = (output.expressions, output.proposals, output.shares)
+                faces[spoken] = draw_proposals(*answers, num_return_sequences, seed).float().cpu()
             for row, reading in enumerate(readings):
                 for face in faces[row] if reading.instructions else ():
                     face[:] = torch.from_numpy(apply_instructions(face.numpy(), reading.instructions, strength))
@@ -287,17 +308,6 @@ class ExpressionModel(GeneratorModel):
         if not self.config.reads_instructions:
             return [Interpretation(description, description) for description in descriptions]
         return [read_instructions(description) for description in descriptions]
-
-
-def _draw(output: ExpressionOutput, count: int, seed: int) -> torch.Tensor:
-    """The answers (N, 51) and proposals drawn by their shares: (N, count, 51)."""
-    answers = output.expressions[:, None]  # type: ignore[index]
-    if count == 1:
-        return answers
-    ends = output.shares.float().cumsum(dim=1)  # type: ignore[union-attr]
-    draws = torch.rand(count - 1, generator=torch.Generator().manual_seed(seed)).to(ends)
-    places = torch.searchsorted(ends, draws.expand(len(ends), -1).contiguous()).clamp(max=ends.shape[1] - 1)
-    return torch.cat([answers, output.proposals[torch.arange(len(ends))[:, None], places]], dim=1)  # type: ignore[index]
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

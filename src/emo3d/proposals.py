@@ -1,0 +1,44 @@
+"""Several proposals of one face, and the answer that they make together."""
+
+from __future__ import annotations
+
+import torch
+
+
+def read_proposals(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Split what a head ends in, (N, K * (1 + 51)): log shares (N, K), and proposals (N, K, 51) in 0..1."""
+    return scores[:, :count].log_softmax(dim=1), scores[:, count:].unflatten(1, (count, -1)).sigmoid()
+
+
+def join_proposals(
+    log_shares: torch.Tensor, proposals: torch.Tensor, focus: float, gain: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The answer (N, 51) in 0..1 to log shares (N, K) and proposals (N, K, 51), and the shares (N, K) that made it.
+
+    It has the direction of the proposals' mean and the mean of their lengths, times `gain`: where they disagree the
+    mean alone would be a bland face. `focus` is the exponent of the shares.
+    """
+    shares = (focus * log_shares).softmax(dim=1)
+    mean = (shares[:, :, None] * proposals).sum(dim=1)
+    length = gain * (shares * proposals.norm(dim=2)).sum(dim=1) / mean.norm(dim=1)
+    return (length[:, None] * mean).clamp(max=1), shares
+
+
+def mixture_loss(
+    log_shares: torch.Tensor, proposals: torch.Tensor, labels: torch.Tensor, spread: float
+) -> torch.Tensor:
+    """Mean negative log likelihood of labels (N, 51) under normal densities of one `spread` around the proposals."""
+    distances = (proposals - labels[:, None]).square().sum(dim=2)
+    return -torch.logsumexp(log_shares - distances / (2 * spread**2), dim=1).mean()
+
+
+def draw_proposals(
+    answers: torch.Tensor, proposals: torch.Tensor | None, shares: torch.Tensor | None, count: int, seed: int
+) -> torch.Tensor:
+    """Answers (N, 51) and proposals drawn by their shares: (N, count, 51). All rows are drawn by the same numbers."""
+    if proposals is None or shares is None or count == 1:
+        return answers[:, None].expand(-1, count, -1)
+    ends = shares.float().cumsum(dim=1)
+    draws = torch.rand(count - 1, generator=torch.Generator().manual_seed(seed)).to(ends)
+    places = torch.searchsorted(ends, draws.expand(len(ends), -1).contiguous()).clamp(max=ends.shape[1] - 1)
+    return torch.cat([answers[:, None], proposals[torch.arange(len(ends))[:, None], places]], dim=1)
