@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -113,15 +113,12 @@ class ExpressionModel(GeneratorModel):
             # In the dtype in which this model is built, not in that of the encoder as it was before.
             settings = {name: value for name, value in config.encoder_config.items() if name not in _DTYPES}
             self.encoder = AutoModel.from_config(AutoConfig.for_model(**settings))
-        # By layer: outputs x rank, and rank x inputs.
-        self.adapter = nn.ParameterDict(
-            {
-                f"{name.replace('.', '-')}-{side}": nn.Parameter(torch.zeros(shape))
-                for name, (outputs, rank, inputs) in (config.adapter or {}).items()
-                for side, shape in (("out", (outputs, rank)), ("in", (rank, inputs)))
-            }
-        )
-        self._adapted: tuple[TextEncoder, TextEncoder] | None = None  # the frozen encoder, and what became of it
+        self.adapter = nn.ParameterDict()
+        for name, (outputs, rank, inputs) in (config.adapter or {}).items():
+            key = name.replace(".", "-")
+            self.adapter[f"{key}-out"] = nn.Parameter(torch.zeros(outputs, rank))  # so that nothing is changed at first
+            self.adapter[f"{key}-in"] = nn.Parameter(torch.randn(rank, inputs) / inputs**0.5)
+        self._adapted: tuple[Any, TextEncoder] | None = None
         self.head = _head(config)
         self.post_init()
 
@@ -168,8 +165,9 @@ class ExpressionModel(GeneratorModel):
         """
         config = self.config
         if embeddings is None and input_ids is not None:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not config.freeze_encoder):
-                encoder = self.text_encoder().model if self.encoder is None else self.encoder
+            learns = not config.freeze_encoder or bool(config.adapter)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
+                encoder = self._adapted_encoder() if self.encoder is None else self.encoder
                 embeddings = embed_tokens(encoder, input_ids, attention_mask, config.pooling, config.normalize)
         elif embeddings is None or input_ids is not None:
             raise ValueError("expected either embeddings or input_ids")
@@ -206,16 +204,29 @@ class ExpressionModel(GeneratorModel):
                     raise EncoderUnavailableError(unwritable_cache(error) or str(error)) from error
         return TextEncoder(self.encoder, self._tokenizer, pooling=config.pooling, normalize=config.normalize)
 
+    def _adapter_weights(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """Weights of the layers that the adapter changes, by their names in the encoder's model."""
+        weights = {}
+        for name in self.config.adapter or ():
+            out, into = (self.adapter[f"{name.replace('.', '-')}-{side}"].float() for side in ("out", "in"))
+            weights[f"{name}.weight"] = model.get_submodule(name).weight + out @ into
+        return weights
+
+    def _adapted_encoder(self) -> Callable[..., Any]:
+        """The frozen encoder's model with the adapter, which gets gradients."""
+        model = _text_encoder(self.config, str(self.device)).model
+        weights = self._adapter_weights(model)
+        return lambda **tokens: torch.func.functional_call(model, weights, (), tokens)
+
     def _adapt(self, encoder: TextEncoder) -> TextEncoder:
-        if self._adapted is None or self._adapted[0] is not encoder:
+        """A copy of the frozen encoder with the adapter in it, kept as long as neither changes."""
+        key = (id(encoder), sum(matrix._version for matrix in self.adapter.values()))
+        if self._adapted is None or self._adapted[0] != key:
             model = copy.deepcopy(encoder.model)
             with torch.no_grad():
-                for name in self.config.adapter or ():
-                    key = name.replace(".", "-")
-                    change = self.adapter[f"{key}-out"].float() @ self.adapter[f"{key}-in"].float()
-                    model.get_submodule(name).weight += change
-            adapted = TextEncoder(model, encoder.tokenizer, pooling=encoder.pooling, normalize=encoder.normalize)
-            self._adapted = encoder, adapted
+                model.load_state_dict(self._adapter_weights(model), strict=False)
+            copied = TextEncoder(model, encoder.tokenizer, pooling=encoder.pooling, normalize=encoder.normalize)
+            self._adapted = key, copied
         return self._adapted[1]
 
     def generate(
