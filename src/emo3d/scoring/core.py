@@ -75,8 +75,7 @@ def amplitudes(predicted: np.ndarray, expressions: np.ndarray) -> np.ndarray:
         >>> amplitudes(np.array([[0.5, 0.2], [0.5, 0.2]]), np.array([[1.0, 0.0], [0.9, 0.0]]))
         array([0.5, nan])
     """
-    # Rows in C order are added up alike, whatever lies around them.
-    p, y = (np.ascontiguousarray(rows, np.float64) for rows in (predicted, expressions))
+    p, y = (np.ascontiguousarray(rows, np.float64) for rows in (predicted, expressions))  # for one order of additions
     squares = (y * y).sum(axis=1)
     return np.divide((p * y).sum(axis=1), squares, out=np.full(len(y), np.nan), where=squares >= STRONG**2)
 

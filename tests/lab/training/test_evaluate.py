@@ -191,7 +191,7 @@ def test_a_trained_folder_gets_its_card(tmp_path, model, dataset, clip_folder):
     done = CliRunner().invoke(app, ["card", *arguments, "--picture", "faces.jpg"])
     assert done.exit_code == 0, done.output
     card, result = ModelCard.load(readme), Evaluation.load(tmp_path / "out.json").result
-    assert len(card.data.eval_results) == 5
+    assert len(card.data.eval_results) == 6
     assert f"| tiny-model | {result.emo3d:.3f} [" in card.text
     assert model not in readme.read_text()
     assert f"`{result.signature}`" in card.text
