@@ -60,15 +60,20 @@ def sample(
 
 @app.command()
 def retrain(
-    out: Annotated[Path, typer.Argument(help="Folder for quickstart-generator and quickstart-backbone.")],
-    seed: Annotated[int, typer.Option(help="Decides the sample, the first weights and the batches.")] = 0,
+    out: Annotated[Path, typer.Argument(help="Folder that receives a folder for each part.")],
+    part: Annotated[
+        list[str] | None, typer.Option(help="generator, multilingual or backbone; repeatable. All by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the descriptions, the first weights and the batches.")] = 0,
 ) -> None:
-    """Train the packaged quickstart parts again from nothing (synthetic sample, generator, picture tower)."""
+    """Train the packaged quickstart parts again from nothing (descriptions, generators, picture tower)."""
     check_output_folder(out)  # before what takes seconds to import
+    from emo3d_lab.quickstart.train import PARTS
     from emo3d_lab.quickstart.train import retrain as train_parts
 
-    for name, value in train_parts(out, seed=seed).items():
-        console.print(f"{name}: {value}")
+    for name, quality in train_parts(out, seed=seed, parts=part or PARTS).items():
+        for measure, value in quality.items():
+            console.print(f"{name} {measure}: {value}")
 
 
 def _table(rows: list[Row]) -> Table:

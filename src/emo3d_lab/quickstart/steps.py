@@ -9,15 +9,26 @@ from tqdm.auto import tqdm
 
 
 def take_steps(
-    parameters: Iterable[torch.nn.Parameter], count: int, epochs: int, batch_size: int, rate: float, title: str
+    parameters: Iterable[torch.nn.Parameter],
+    lengths: torch.Tensor,
+    epochs: int,
+    batch_size: int,
+    rate: float,
+    title: str,
 ) -> Iterator[torch.Tensor]:
-    """Yield the rows of each batch; step the optimiser with the gradients that the caller leaves."""
+    """Yield the rows of each batch, of about one length; step the optimiser with the gradients that the caller leaves.
+
+    `lengths` (N,) are those of the rows, in any unit; rows of equal length are batched at random.
+    """
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.02)
-    batches = count // batch_size
+    batches = len(lengths) // batch_size
+    spread = 0.1 * lengths.float().std() + 1e-6  # by which lengths are blurred, so that no two batches are alike
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches, pct_start=0.1)
     with tqdm(total=epochs * batches, desc=title, delay=1, leave=False) as bar:
         for _ in range(epochs):
-            for batch in torch.randperm(count)[: batches * batch_size].split(batch_size):
+            order = torch.randperm(len(lengths))[: batches * batch_size]
+            order = order[torch.argsort(lengths[order] + spread * torch.randn(len(order)))].view(batches, batch_size)
+            for batch in order[torch.randperm(batches)]:
                 optimizer.zero_grad()
                 yield batch
                 optimizer.step()

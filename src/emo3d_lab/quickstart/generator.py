@@ -1,0 +1,95 @@
+"""Train the packaged generators: an adapter of MiniLM with a head, and a head on the encoder of sixteen languages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from emo3d.documents import read_json
+from emo3d.encoders import MINILM, MULTILINGUAL, load_text_encoder, no_bars
+from emo3d.generation import ExpressionConfig, ExpressionModel
+from emo3d.generation.instructions import read_instructions
+from emo3d_lab.quickstart.steps import add_noise, take_steps
+from emo3d_lab.sample import STRONGEST, SampleRow, TrainingRow, expression_at, make_multilingual_rows
+
+_RANK = 8  # of the adapter
+# Chosen on held-out words and templates of the training grammar (`make_training_rows(held_out=True)`).
+_HEAD: dict[str, Any] = {
+    "hidden_sizes": (512, 256),
+    "dropout": 0.3,
+    "proposals": 8,
+    "spread": 0.3,
+    "focus": 1.5,
+    "takes_strength": True,
+    "reads_instructions": True,
+}
+_TEXT_NOISE = 0.6  # of embeddings that are not learnt
+_VARIED = 0.4  # of the rows are learnt at another strength than 1
+
+
+def vary_strength(rows: Sequence[TrainingRow], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Strengths (N,) and the expressions (N, 51) of rows at them; 1 for most rows, which keep their expression."""
+    rng = np.random.default_rng([seed, 5])
+    varied = rng.random(len(rows)) < _VARIED
+    strengths = np.where(varied, rng.uniform(0, STRONGEST, len(rows)), 1.0)
+    expressions = [
+        expression_at(row, float(strength), rng) if changed else row.blendshapes
+        for row, strength, changed in zip(rows, strengths, varied, strict=True)
+    ]
+    return torch.from_numpy(strengths).float(), torch.from_numpy(np.stack(expressions))
+
+
+def train_generator(rows: Sequence[TrainingRow], seed: int, epochs: int, batch_size: int) -> ExpressionModel:
+    """Fit an adapter and a head on what the reader of instructions leaves of the descriptions."""
+    readings = [read_instructions(row.description).rest for row in rows]
+    rows, texts = [row for row, text in zip(rows, readings, strict=True) if text], [text for text in readings if text]
+    strengths, expressions = vary_strength(rows, seed)
+    encoder = load_text_encoder(MINILM)
+    layers = {
+        name: [layer.out_features, _RANK, layer.in_features]
+        for name, layer in encoder.model.named_modules()
+        if isinstance(layer, torch.nn.Linear) and name.startswith("encoder.")
+    }
+    config = ExpressionConfig(adapter=layers, **_HEAD)
+    model = ExpressionModel(config).train()
+    lengths = torch.tensor([len(text) for text in texts])
+    title = "Training the generator"
+    for batch in take_steps(model.parameters(), lengths, epochs, batch_size, 1e-3, title):
+        tokens = encoder.tokenize([texts[row] for row in batch])
+        model(**tokens, labels=expressions[batch], strength=strengths[batch]).loss.backward()
+    return model.eval()
+
+
+def train_multilingual(
+    english: Sequence[TrainingRow], others: int, seed: int, epochs: int, batch_size: int
+) -> ExpressionModel:
+    """Fit a head on descriptions in sixteen languages (`others` of them) and on English ones."""
+    strengths, expressions = vary_strength(english, seed)
+    rows: list[SampleRow] = make_multilingual_rows(others, seed)
+    expressions = torch.cat([expressions, torch.from_numpy(np.stack([row.blendshapes for row in rows]))])
+    strengths = torch.cat([strengths, torch.ones(len(rows))])
+    texts = [row.description for row in (*english, *rows)]
+    embeddings = load_text_encoder(MULTILINGUAL).encode(texts).embeddings
+    model = ExpressionModel(ExpressionConfig(MULTILINGUAL, embedding_size=embeddings.shape[1], **_HEAD)).train()
+    lengths = torch.zeros(len(texts))
+    for batch in take_steps(model.parameters(), lengths, epochs, batch_size, 2e-3, "Training sixteen languages"):
+        noisy = add_noise(embeddings[batch], _TEXT_NOISE)
+        model(embeddings=noisy, labels=expressions[batch], strength=strengths[batch]).loss.backward()
+    return model.eval()
+
+
+def save_generator(model: ExpressionModel, folder: Path, about: dict[str, Any]) -> None:
+    """Write a generator as the package carries it: without the code that lets it run where there is no package."""
+    model.config.trained = about
+    with no_bars():
+        model.save_pretrained(folder)
+    for code in folder.glob("emo3d_*.py"):
+        code.unlink()
+    config = read_json(folder / "config.json")
+    plain = {name: value for name, value in config.items() if name not in ("auto_map", "custom_pipelines")}
+    (folder / "config.json").write_text(json.dumps(plain, indent=2) + "\n")
