@@ -219,7 +219,7 @@ def test_every_blendshape_can_be_asked_for_alone_on_its_side():
     assert sided <= alone
 
 
-# description | blendshapes that must be off although the face has them | what is left
+# description | blendshapes that must be off although the face has them | *, where more is said than that
 OFF = """
 She does not smile. | mouthSmile* |
 He doesn't smile | mouthSmile* |
@@ -234,15 +234,15 @@ She doesn't wink or squint | eyeBlink* eyeSquint* |
 no raised eyebrows | browInnerUp browOuterUp* |
 He does not wrinkle his nose | noseSneer* |
 not showing her teeth | mouthUpperUp* mouthLowerDown* |
-She is happy but does not open her mouth | jawOpen | She is happy
-angry, without frowning | browDown* mouthFrown* | angry
+She is happy but does not open her mouth | jawOpen | *
+angry, without frowning | browDown* mouthFrown* | *
 """
 
 
 @pytest.mark.parametrize("line", OFF.strip().splitlines())
 def test_negation_turns_off(line):
     description, off, rest = (part.strip() for part in line.split("|"))
-    assert read_instructions(description).rest == rest
+    assert read_instructions(description).rest == (description if rest == "*" else "")
     result = dict(zip(BLENDSHAPES, face(description, np.full(51, 0.6, np.float32)), strict=True))
     assert not any(result[name] for name in names(off))
 
@@ -314,24 +314,36 @@ def test_no_instruction(description):
     assert reading.rest == description
 
 
-REMAINDERS = {
-    "She is furious and winks with her left eye.": "She is furious",
-    "A furious man closes his eyes": "A furious man",
-    "With the left eyebrow raised, he looks disgusted": "he looks disgusted",
-    "He opened the door with his eyes closed": "He opened the door",
-    "Her lips are pursed, but she is happy": "she is happy",
-    "She squints at the tiny letters": "She squints at the tiny letters",  # goes on: the encoder reads it as well
-    "The baker winks": "",
-    "Maria winks": "",
-    "She smiles with her eyes closed": "She smiles",
-}
+MORE = """
+She is furious and winks with her left eye.
+A furious man closes his eyes
+With the left eyebrow raised, he looks disgusted
+He opened the door with his eyes closed
+Her lips are pursed, but she is happy
+She squints at the tiny letters
+She smiles with her eyes closed
+"""
 
 
-@pytest.mark.parametrize("description", REMAINDERS)
-def test_what_is_left_for_the_encoder(description):
+@pytest.mark.parametrize("description", MORE.strip().splitlines())
+def test_the_encoder_reads_all_where_more_is_said(description):
     reading = read_instructions(description)
     assert reading.instructions
-    assert reading.rest == REMAINDERS[description]
+    assert reading.rest == description
+
+
+@pytest.mark.parametrize("description", ["The baker winks", "Maria winks", "She closes her eyes, please"])
+def test_the_encoder_reads_nothing_where_nothing_more_is_said(description):
+    reading = read_instructions(description)
+    assert reading.instructions
+    assert reading.rest == ""
+
+
+@pytest.mark.parametrize("text", ["He pulls down the {} {} of his lower lip", "The {} {} of her mouth smiles"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_half_is_a_side(text, side):
+    half, whole = (read_instructions(text.format(side, word)).instructions[0].weights for word in ("half", "side"))
+    assert half == whole
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from emo3d_lab.instructions.vocabulary import BOTH, OTHER, Row, Token, read_toke
 _LONGEST = 2_000  # characters of a description that is looked into
 _FAR, _NEXT = 12, 20  # tokens between a part and its verb at most; what a segment between them counts as
 _SUBJECT = re.compile("(?:d[pS]*|^|(?<=[c.]))x(?=d|[anGyl]*U)")  # "the baker", "Anna" before a verb that was read (U)
+_HALF = re.compile(r"(?<=left )half of\b|(?<=right )half of\b", re.I)  # a side, no degree; as long as "side of"
 _SYMBOL = re.compile(r"[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|(?<!\S)[:;]-?'?[()DO](?!\w)")
 # Joiner, variants, skin tones, letters of flags.
 _INVISIBLE = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]")
@@ -40,7 +41,7 @@ def read(description: str) -> Interpretation:
     scripts = [name.split()[0].title() for name in letters if not name.startswith("LATIN")]
     if 2 * len(scripts) > len(letters):
         notes.append(f"letters of {scripts[0]}: instructions are read in English only")
-    tokens = read_tokens(text)
+    tokens = read_tokens(_HALF.sub("side of", text))
     for token in tokens:
         token.kept = any(start <= token.start < end for start, end in symbols)
     instructions, soft = [], []
@@ -61,7 +62,7 @@ def read(description: str) -> Interpretation:
         if "jawOpen" not in on:  # mouthClose only keeps the lips together over an open jaw
             instruction.weights.pop("mouthClose", None)
     instructions = [instruction for instruction in instructions if instruction.weights]
-    rest = _rest(text, tokens) if instructions else text if symbols else description
+    rest = "" if instructions and not _says_more(tokens) else text if symbols else description
     return Interpretation(description, rest, tuple(instructions), tuple(notes))
 
 
@@ -158,23 +159,17 @@ def _weights(pair: _Pair) -> tuple[dict[str, float], set[str]]:
     return weights, yielding
 
 
-def _rest(text: str, tokens: Sequence[Token]) -> str:
-    """The text without the segments, or their ends, that are instructions and nothing else; "" if nothing is left."""
-    rest, meaning, end, moves = "", False, 0, vocabulary()["move"]
+def _says_more(tokens: Sequence[Token]) -> bool:
+    """Whether there is anything of meaning beside what is an instruction and nothing else."""
+    moves = vocabulary()["move"]
     tags = "".join("U" if token.used and token.tag == "V" else token.tag for token in tokens)
     subjects = {match.end() - 1 for match in _SUBJECT.finditer(tags)}
     for segment in range(tokens[-1].segment + 1):
-        own = [token for token in tokens if token.segment == segment]
-        inner = [token for token in own if token.tag not in "c."]
+        inner = [token for token in tokens if token.segment == segment and token.tag not in "c."]
         used = [token.place for token in inner if token.used]
         words = {token.place for token in inner if token.kept or token.tag in "xy"}
         idle = [token for token in inner if not token.used and (token.tag == "V" or (token.tag == "P" and not used))]
         words |= {token.place for token in idle if token.tag == "P" or token.value not in moves}
-        goes_on = any(place > used[0] for place in words) if used else True
-        if used and not goes_on and not any(token.kept for token in inner):
-            inner = [token for token in inner if token.place < used[0]] if words - subjects else []
-        if inner:
-            rest += text[end if rest else inner[0].start : inner[-1].end]
-            meaning = meaning or bool(words - subjects)
-        end = own[-1].end if own else end
-    return rest if meaning else ""
+        if words - subjects:
+            return True
+    return False
