@@ -52,7 +52,7 @@ def signatures():
     for page, rows in references.items():
         bank = read_references(rows).canonical()
         signed[page] = replace(settings, bank=content_hash(bank.descriptions, bank.intensities)).signature
-    for part in ("backbone", "generator"):
+    for part in ("backbone", "generator", "multilingual-generator"):
         for kind in ("md", "audit.json"):
             signed[f"model_cards/quickstart-{part}.{kind}"] = signed["docs/audit.md"]
     return signed

@@ -22,6 +22,7 @@ PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they ar
 
 # Files of each artifact. Whatever else lies in a folder stays at home.
 CARD, SCRIPT = "README.md", "emo3d.py"
+PACKAGED = ("generator", "multilingual-generator", "backbone")  # the packaged models
 DATASET = (CARD, "data/*/*.parquet", "build_report.json", "faces.jpg")
 DEMO = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*DEMO, "emo3d_score.py")
@@ -62,7 +63,7 @@ def plan(
     if unknown := set(parts) - set(PARTS):
         raise ValueError(f"expected {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     if "models" in parts:
-        for folder in (_quickstart(tree, "generator"), _quickstart(tree, "backbone"), *models):
+        for folder in (*(_quickstart(tree, part) for part in PACKAGED), *models):
             repo = f"{namespace}/{folder.resolve().name}"
             yield Artifact("model", repo, tag, _gather(tree, folder, MODEL, namespace), MODEL)
     if "dataset" in parts:
@@ -110,10 +111,11 @@ def _quickstart(tree: Path, name: str) -> Path:
     folder = (tree / "src" / "emo3d" / "assets" / f"quickstart-{name}").rename(tree / f"emo3d-quickstart-{name}")
     for path in tree.glob(f"model_cards/quickstart-{name}.*"):
         path.rename(folder / (CARD if path.suffix == ".md" else path.name))
-    if name == "generator":
+    if name.endswith("generator"):
         from emo3d.generation import ExpressionConfig  # here, as it takes seconds
 
-        _replace(folder / CARD, r'load_generator\("quickstart"\)', f'load_generator("NAMESPACE/{folder.name}")')
+        own = f"quickstart-{name}".removesuffix("-generator")
+        _replace(folder / CARD, rf'load_generator\("{own}"\)', f'load_generator("NAMESPACE/{folder.name}")')
         config = folder / "config.json"
         content = json.loads(config.read_text())
         ExpressionConfig.from_pretrained(folder).save_pretrained(folder)

@@ -16,6 +16,7 @@ WHEEL = f"emo3d-{emo3d.__version__}-py3-none-any.whl"
 TAG = f"v{emo3d.__version__}"
 REPOSITORIES = {
     ("models", "me/emo3d-quickstart-generator"),
+    ("models", "me/emo3d-quickstart-multilingual-generator"),
     ("models", "me/emo3d-quickstart-backbone"),
     ("datasets", "me/emo3d"),
     ("spaces", "me/emo3d_score"),

@@ -18,7 +18,7 @@ def card(
         str,
         typer.Argument(
             help="Name of a recipe of `emo3d train`, the recipe.yaml that it writes beside a model, "
-            "quickstart-generator, or quickstart-backbone."
+            "quickstart-generator, quickstart-multilingual-generator or quickstart-backbone."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="The card, a .md file; README.md is that of the folder it lies in.")],

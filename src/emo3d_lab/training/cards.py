@@ -14,16 +14,17 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard
 
-from emo3d.encoders import MINILM
+from emo3d.encoders import MINILM, MULTILINGUAL
 from emo3d.generation import TASK
 from emo3d_lab.building.card import citation
 from emo3d_lab.markup import markdown_code
 from emo3d_lab.pages import CARD_TAGS, render_card
+from emo3d_lab.sample.languages import LANGUAGES
 from emo3d_lab.training.evaluate import Evaluation
 from emo3d_lab.training.leaderboard import rank, to_markdown
 from emo3d_lab.training.recipe import RECIPES, RECIPES_FOLDER, Recipe, load_recipe
 
-PARTS = ("quickstart-backbone", "quickstart-generator")
+PARTS = ("quickstart-backbone", "quickstart-generator", "quickstart-multilingual-generator")
 """Models in the package, by the names of their folders in its assets."""
 
 _METRICS = {
@@ -106,8 +107,11 @@ def _part_card(part: str, extras: dict[str, Any]) -> str:
     header: dict[str, Any] = {"license": "apache-2.0", "tags": [*CARD_TAGS, "synthetic"]}
     if part == "quickstart-backbone":
         header |= {"library_name": None, "tags": ["emo3d", "facial-expression", "contrastive", "synthetic"]}
-    rows, quality = training["test_rows"], training["test_quality"]
-    return render_card(f"cards/{part}.md.jinja", base_model=MINILM, header=header, rows=rows, quality=quality, **extras)
+    measured = {"rows": training["test_rows"], "quality": training["test_quality"]}
+    encoder = MINILM
+    if "multilingual" in part:
+        encoder, header["language"] = MULTILINGUAL, sorted({language[:2] for language in LANGUAGES})
+    return render_card(f"cards/{part}.md.jinja", base_model=encoder, header=header, **measured, **extras)
 
 
 def converted_card(model: Any, kind: str, checkpoint: Path, name: str) -> str:
