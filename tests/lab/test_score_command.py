@@ -12,6 +12,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from emo3d.cli import app
+from emo3d.cli.app import console
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face.export import write_json
 from emo3d.scoring import (
@@ -232,12 +233,13 @@ def test_references_from_csv_and_json_lines(files, clip_folder):
         assert (written.references, written.signature) == (expected.references, expected.signature)
 
 
-def test_baselines(tmp_path):
+def test_baselines(tmp_path, monkeypatch):
     """Of the sample: the four rows, worked out here without `emo3d_lab.baselines`."""
     test, train = (open_references("sample", split=split) for split in ("test", "train"))
     write_json(tmp_path / "faces.json", np.zeros((len(test), 51)))
     arguments = ["--references", "sample", "--backbone", "quickstart", "--baselines"]
-    done = CliRunner().invoke(app, ["score", str(tmp_path / "faces.json"), *arguments], env={"COLUMNS": "120"})
+    monkeypatch.setattr(console, "width", 120)  # made before the test, it would not ask COLUMNS again
+    done = CliRunner().invoke(app, ["score", str(tmp_path / "faces.json"), *arguments])
     assert done.exit_code == 0, done.output
     prior = distribution(train.intensities).mean(axis=0)
     mean = np.tile(train.expressions.mean(axis=0), (len(test), 1))

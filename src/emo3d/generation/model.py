@@ -272,7 +272,7 @@ class ExpressionModel(GeneratorModel):
         readings = self._interpret(descriptions)
         warn_of_notes([reading.notes for reading in readings])
         spoken = [row for row, reading in enumerate(readings) if reading.rest]
-        faces = torch.zeros(len(readings), num_return_sequences, len(BLENDSHAPES))
+        faces = torch.zeros(len(readings), num_return_sequences, len(BLENDSHAPES), dtype=torch.float32)
         with self._generating(space) as answer:
             if spoken:
                 texts = self.text_encoder().encode([readings[row].rest for row in spoken], batch_size)
