@@ -137,4 +137,6 @@ def test_an_explanation_names_words_and_what_they_move(build):
     plain = build()  # of the same weights: what the encoder makes of the whole, without the instruction
     with_both, without = plain.generate([told, told.replace("furious ", "")])
     expected = dict(zip(BLENDSHAPES, (with_both - without).round(3).tolist(), strict=True))
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):  # which the instruction sets, whatever the words would do
+        del expected[name]
     assert explanation["words"][1]["weights"] == pytest.approx(expected, abs=2e-3)

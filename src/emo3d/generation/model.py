@@ -295,7 +295,8 @@ class ExpressionModel(GeneratorModel):
 
         Returns:
             For each description its `Interpretation` as a dictionary (`instructions`, `rest`, `notes`), and `words`:
-            for every word of the rest, blendshape -> by how much the answer is higher than without the word.
+            for every word of the rest, blendshape -> by how much the answer is higher than without the word, but for
+            those that an instruction sets.
         """
         readings = self._interpret(descriptions)
         explanations: list[dict[str, Any]] = [reading.to_dict() | {"words": []} for reading in readings]
@@ -309,7 +310,8 @@ class ExpressionModel(GeneratorModel):
         face_of = {"": np.zeros(len(BLENDSHAPES))} | dict(zip(spoken, faces, strict=True))
         for (row, place), text in zip(words, texts, strict=True):
             change = face_of[readings[row].rest] - face_of[text]
-            moved = [index for index in np.argsort(-abs(change)) if abs(change[index]) >= least]
+            told = {name for instruction in readings[row].instructions for name in instruction.weights}
+            moved = [i for i in np.argsort(-abs(change)) if abs(change[i]) >= least and BLENDSHAPES[i] not in told]
             weights = {BLENDSHAPES[index]: round(float(change[index]), 3) for index in moved}
             explanations[row]["words"].append({"word": readings[row].rest.split()[place], "weights": weights})
         return explanations
