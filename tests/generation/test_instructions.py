@@ -234,6 +234,11 @@ She doesn't wink or squint | eyeBlink* eyeSquint* |
 no raised eyebrows | browInnerUp browOuterUp* |
 He does not wrinkle his nose | noseSneer* |
 not showing her teeth | mouthUpperUp* mouthLowerDown* |
+Her nose is smooth. | noseSneer* |
+His forehead smooths | browDown* browInnerUp browOuterUp* |
+His cheeks are flat | cheekPuff cheekSquint* |
+The corners of his mouth relax | mouthSmile* mouthFrown* mouthDimple* mouthStretch* |
+Her lower lip is loose | mouthLowerDown* mouthRollLower mouthShrugLower |
 She is happy but does not open her mouth | jawOpen | *
 angry, without frowning | browDown* mouthFrown* | *
 """
