@@ -124,4 +124,4 @@ def warn_of_notes(notes: Sequence[Sequence[str]]) -> None:
     for note in sorted(rows, key=rows.__getitem__)[:5]:
         logger.warning("%s, in row %d", note, rows[note])
     if len(rows) > 5:
-        logger.warning("and %d more such notes: `explain=True` gives them all", len(rows) - 5)
+        logger.warning("and %d more such notes: `explain` gives them all", len(rows) - 5)

@@ -19,6 +19,7 @@ from emo3d.scoring import (
     score,
     score_distributions,
 )
+from emo3d.scoring.core import STRONG, amplitudes
 
 REFERENCES, MEAN, RETRIEVAL, PRIOR = (
     "reference expressions",
@@ -130,14 +131,12 @@ def fit_gain(predictions: np.ndarray, references: np.ndarray) -> float:
     Raises:
         ValueError: no reference of norm 1, or predictions that reach no amplitude of 1 by any gain.
     """
-    squares = np.square(references).sum(axis=1)
-    strong = squares >= 1
-    if not strong.any():
-        raise ValueError(f"expected a reference of norm 1 or more, got norms up to {np.sqrt(squares.max()):.3f}")
+    norms = np.linalg.norm(references, axis=1)
+    if norms.max() < STRONG:
+        raise ValueError(f"expected a reference of norm 1 or more, got norms up to {norms.max():.3f}")
 
     def amplitude(gain: float) -> float:
-        projections = (with_gain(predictions, gain) * references).sum(axis=1)
-        return float(np.median(projections[strong] / squares[strong]))
+        return float(np.nanmedian(amplitudes(with_gain(predictions, gain), references)))
 
     low, high = 0.0, _MOST_GAIN
     if amplitude(high) < 1:

@@ -112,6 +112,12 @@ class ExpressionOutput(ModelOutput):
     shares: torch.Tensor | None = None  # (N, K) of the proposals, each row adds up to 1
 
 
+def check_sequences(count: int) -> None:
+    """Refuse a number of expressions to generate of each description below 1."""
+    if count < 1:
+        raise ValueError(f"expected num_return_sequences of 1 or more, got {count}")
+
+
 def embeddings_of(texts: TextEmbeddings) -> torch.Tensor:
     """Embeddings (N, D) of descriptions; a warning says how many lost their end or are hardly known."""
     warn_of(len(texts.embeddings), texts.truncated, texts.foreign, advice=texts.advice)

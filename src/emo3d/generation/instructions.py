@@ -56,9 +56,9 @@ def read_instructions(description: str) -> Interpretation:
         description: English; of other languages only emoji are read. One beyond 2,000 characters is all rest.
 
     Returns:
-        The instructions in the order of their verbs, and the rest: the description without them, symbols spelt out. A
-        segment that says more than its instruction ("squints at the letter") stays in the rest. Where code of a saved
-        model runs without this package there is no reader: a note says so.
+        The instructions in the order of their verbs, and the rest: the whole description, symbols spelt out, or ""
+        where it says nothing of meaning beside them. Where code of a saved model runs without this package there is no
+        reader: a note says so.
 
     Example:
         >>> read_instructions("He winks with his left eye.").instructions[0].weights

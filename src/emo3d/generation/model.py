@@ -25,7 +25,7 @@ from emo3d.encoders import (
     embed_tokens,
     load_text_encoder,
 )
-from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, embeddings_of
+from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, check_sequences, embeddings_of
 from emo3d.generation.instructions import Interpretation, apply_instructions, read_instructions
 from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED
@@ -266,8 +266,9 @@ class ExpressionModel(GeneratorModel):
         if not 0 <= strength <= 1.5 or (strength != 1 and not config.takes_strength):
             expected = "of 0 to 1.5" if config.takes_strength else "of 1, since this model learnt no other"
             raise ValueError(f"expected a strength {expected}, got {strength}")
-        if num_return_sequences < 1 or (num_return_sequences > 1 and config.proposals == 1):
-            expected = "of 1 or more" if num_return_sequences < 1 else "of 1, since this model proposes one expression"
+        check_sequences(num_return_sequences)
+        if num_return_sequences > 1 and config.proposals == 1:
+            expected = "of 1, since this model proposes one expression"
             raise ValueError(f"expected num_return_sequences {expected}, got {num_return_sequences}")
         readings = self._interpret(descriptions)
         warn_of_notes([reading.notes for reading in readings])

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cosine_similarity, mse_loss
 
 from emo3d.blendshapes import BLENDSHAPES, Space
-from emo3d.generation.base import ExpressionOutput
+from emo3d.generation.base import ExpressionOutput, check_sequences
 from emo3d.generation.clip import BackboneConfig, BackboneModel
 
 
@@ -144,8 +144,7 @@ class VaeClipModel(BackboneModel):
         Returns:
             (N, 51) for one sample of each, (N, S, 51) for several; float32 in 0..1, order `BLENDSHAPES`.
         """
-        if num_return_sequences < 1:
-            raise ValueError(f"expected num_return_sequences of 1 or more, got {num_return_sequences}")
+        check_sequences(num_return_sequences)
         if not temperature >= 0:
             raise ValueError(f"expected a temperature of 0 or more, got {temperature}")
         with self._generating(space) as answer:

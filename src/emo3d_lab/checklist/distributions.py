@@ -67,9 +67,7 @@ def by_reader(folder: str | os.PathLike[str]) -> Distributions:
         shares = []
         with FaceReader(quiet=True) as landmarker:
             for pictures in render_batches(weights, space="weights", settings=RenderSettings(size=256), batch_size=64):
-                faces = [landmarker.largest(picture) for picture in pictures]
-                whole = (0.0, 0.0, 256.0, 256.0)  # of a picture in which no face is found
-                shares.append(reader.read(list(pictures), [face.box if face else whole for face in faces]))
+                shares.append(reader.read_faces(list(pictures), landmarker)[0])
         return np.concatenate(shares)
 
     return Distributions("face-api", face_api.EMOTIONS, read)

@@ -89,10 +89,10 @@ def retrain(
                 backbone = TowerBackbone(tower, encoder)
         logger.info("%s trained after %.0f s", part, time.monotonic() - start)
     backbone = backbone or load_backbone(QUICKSTART)
-    generators.setdefault("generator", load_generator(QUICKSTART))
-    test = make_rows("test", test_rows, seed)
-    measured = {part: measure(model, backbone, test, seed) for part, model in generators.items()}
-    qualities = {part: measured.get(part, measured["generator"]) for part in parts}
+    if "generator" not in generators and "backbone" in parts:  # beside whose figures stand those of a generator
+        generators["generator"] = load_generator(QUICKSTART)
+    measured = measure(generators, backbone, make_rows("test", test_rows, seed), seed)
+    qualities = {part: measured["generator" if part == "backbone" else part] for part in parts}
     for part, quality in qualities.items():
         about = {
             "training_data": f"synthetic descriptions of emo3d, {rows[part]}, seed {seed}",
@@ -110,32 +110,40 @@ def retrain(
     return qualities
 
 
-def measure(generator: ExpressionModel, backbone: Backbone, test: Sequence[SampleRow], seed: int) -> dict[str, float]:
-    """Score the references, a generator and two constants on the test rows, which are also the bank."""
+def measure(
+    generators: Mapping[str, ExpressionModel], backbone: Backbone, test: Sequence[SampleRow], seed: int
+) -> dict[str, dict[str, float]]:
+    """Score generators, each beside the references and two constants, on the test rows, which are also the bank."""
     train = make_rows("train", 2_000, seed)
     references = [
         {"description": row.description, "intensities": row.intensities, "blendshapes": row.blendshapes} for row in test
     ]
     descriptions = [row.description for row in test]
     bank = Bank.encode(descriptions, [row.intensities for row in test], backbone)
-    systems: dict[str, np.ndarray] = {
-        "references": _expressions(test),
-        "generator": generator.generate(descriptions),
-        "mean_expression": np.tile(_expressions(train).mean(axis=0), (len(test), 1)),
-    }
-    quality: dict[str, Any] = {}
     settings = ScoreSettings(k=min(10, len(test)))
-    for name, expressions in systems.items():
+
+    def numbers(name: str, expressions: np.ndarray) -> dict[str, float | None]:
         result = score(expressions, references, bank=bank, backbone=backbone, settings=settings)
-        quality[f"kl_{name}"] = result.kl_divergence
+        quality: dict[str, float | None] = {f"kl_{name}": result.kl_divergence}
         if name != "references":
-            quality[f"mse_{name}"] = result.mse
-            quality[f"amplitude_{name}"] = result.amplitude
+            quality |= {f"mse_{name}": result.mse, f"amplitude_{name}": result.amplitude}
         if name != "mean_expression":
             quality[f"recall_{name}"] = result.recall_at_k
+        return quality
+
     prior = distribution([row.intensities for row in train]).mean(axis=0)
-    quality["kl_prior"] = score_distributions(prior, references).kl_divergence
-    return {name: round(float(value), 4) for name, value in sorted(quality.items()) if value is not None}
+    beside: dict[str, float | None] = {
+        **numbers("references", _expressions(test)),
+        **numbers("mean_expression", np.tile(_expressions(train).mean(axis=0), (len(test), 1))),
+        "kl_prior": score_distributions(prior, references).kl_divergence,
+    }
+    qualities = {
+        part: beside | numbers("generator", model.generate(descriptions)) for part, model in generators.items()
+    }
+    return {
+        part: {name: round(float(value), 4) for name, value in sorted(quality.items()) if value is not None}
+        for part, quality in qualities.items()
+    }
 
 
 def _expressions(rows: Sequence[SampleRow]) -> np.ndarray:

@@ -150,9 +150,7 @@ class _Writer:
         self.noun = self.choose([noun for noun in people if not (short and re.search(" (in|of) ", noun))])
         self.child = self.scene.identity in ("girl", "boy")
         person = self.template.person or (1 if self.chance(0.35) else 3)
-        ending = self.scene.identity.rsplit("-", 1)[-1]
-        pronoun = {"girl": "she", "woman": "she", "boy": "he", "man": "he"}.get(ending, "they")
-        self.pronoun = "I" if person == 1 else pronoun
+        self.pronoun = "I" if person == 1 else lexicon.pronoun_of(self.scene.identity)
 
     # --- slots --------------------------------------------------------------------------------------------------
     def fill(self, match: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.sample.grammar import NEUTRAL_SHARE, Scene
 from emo3d_lab.sample.prototypes import VARIANTS
-from emo3d_lab.sample.rows import SampleRow, expression_of
+from emo3d_lab.sample.rows import SampleRow, expression_of, intensities_of
 
 LANGUAGES = tuple("ar de en es fr it ja ko nl pl pt ru th tr zh zh-Hant".split())
 IDENTITIES = {"m": "man", "f": "woman", "om": "elderly-man", "b": "boy", "g": "girl"}
@@ -147,9 +147,8 @@ def make_multilingual_rows(
             continue
         failures = 0
         seen.add(scene.description)
-        intensities = np.array([scene.intensities.get(name, 0.0) for name in EMOTIONS], np.float32)
-        expression = expression_of(scene, rng)
-        rows.append(SampleRow(_FIRST_ID + len(rows), scene.description, intensities, expression, scene.identity))
+        parts = scene.description, intensities_of(scene), expression_of(scene, rng), scene.identity
+        rows.append(SampleRow(_FIRST_ID + len(rows), *parts))
     return rows
 
 

@@ -99,6 +99,12 @@ PRONOUNS = {
     "they": ("they", "their", "them", "themself"),
 }
 
+
+def pronoun_of(identity: str) -> str:
+    """The pronoun of a person, by a key of `PEOPLE`."""
+    return {"girl": "she", "woman": "she", "boy": "he", "man": "he"}.get(identity.rsplit("-", 1)[-1], "they")
+
+
 ADVERBS = {  # before an adjective: factor on the intensities
     "slightly": 0.45,
     "a little": 0.5,
@@ -188,10 +194,7 @@ def _entries(name: str) -> list[Entry]:
                 kind = "physical" if rest.startswith("physical ") else "detail"
                 shade = Shade(kind, _intensities(rest.removeprefix("physical ")))
             elif flag == "=":
-                label, intensities, variant = (part.strip() for part in rest.split("|"))
-                shade = Shade(label, _intensities(intensities), variant)
-                if variant not in VARIANTS[shade.emotion]:
-                    raise ValueError(f"no variant {variant!r} of {shade.emotion}")
+                shade = read_shade(rest)
             elif flag[0] == "d":
                 text, units = (part.strip() for part in rest.split("|"))
                 _check_units(units)
@@ -205,6 +208,15 @@ def _entries(name: str) -> list[Entry]:
         except (ValueError, KeyError) as error:
             raise ValueError(f"{name}: cannot read {line!r}: {error}") from None
     return entries
+
+
+def read_shade(text: str, needs_variant: bool = True) -> Shade:
+    """Read a shade as the files write it: `elation | happiness 1.0 | laugh`; a ValueError where that cannot be."""
+    label, intensities, variant = (part.strip() for part in text.split("|"))
+    shade = Shade(label, _intensities(intensities), variant)
+    if (variant or needs_variant) and variant not in VARIANTS[shade.emotion]:
+        raise ValueError(f"no variant {variant!r} of {shade.emotion}")
+    return shade
 
 
 def _intensities(text: str) -> tuple[tuple[str, float], ...]:

@@ -24,7 +24,6 @@ from emo3d.emotions import EMOTIONS
 from emo3d_lab.sample import lexicon
 from emo3d_lab.sample.guard import is_reserved
 from emo3d_lab.sample.lexicon import Shade
-from emo3d_lab.sample.prototypes import VARIANTS
 
 _FILES = lexicon.FILES / "speech"
 CHOICE = re.compile(r"\[([^\]\[]*)\]")
@@ -205,11 +204,6 @@ def _readings(text: str) -> int:
 
 def _shade(line: str, name: str) -> Shade:
     try:
-        label, values, variant = (part.strip() for part in line.split("|"))
-        pairs = [part.split() for part in values.split(",")]
-        shade = Shade(label, tuple((EMOTIONS[EMOTIONS.index(emotion)], float(v)) for emotion, v in pairs), variant)
-        if variant and variant not in VARIANTS[shade.emotion]:
-            raise ValueError(f"no variant {variant!r} of {shade.emotion}")
+        return lexicon.read_shade(line, needs_variant=False)
     except ValueError as error:
         raise ValueError(f"speech/{name}.txt: cannot read {line!r}: {error}") from None
-    return shade

@@ -90,12 +90,17 @@ def make_rows(split: str, n: int | None = None, seed: int = 0) -> list[SampleRow
             SampleRow(
                 sample_id=index * 1_000_000 + len(rows),
                 description=scene.description,
-                intensities=np.array([scene.intensities.get(name, 0.0) for name in EMOTIONS], np.float32),
+                intensities=intensities_of(scene),
                 blendshapes=expression_of(scene, rng),
                 identity=scene.identity,
             )
         )
     return rows
+
+
+def intensities_of(scene: Scene) -> np.ndarray:
+    """Intensities (8,) float32 of a described face, order `EMOTIONS`."""
+    return np.array([scene.intensities.get(name, 0.0) for name in EMOTIONS], np.float32)
 
 
 def expression_of(scene: Scene, rng: np.random.Generator) -> np.ndarray:

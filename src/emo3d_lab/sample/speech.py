@@ -159,7 +159,7 @@ class _Speaker:
         if (role and mark < 0.5) or (not role and ("A WHO" in text or (mark < 0.13 and re.search("WHO|TEXT", text)))):
             identity = self.choose(list(lexicon.PEOPLE))
             noun = self.choose(lexicon.PEOPLE[identity])
-            pronoun = {"girl": "she", "woman": "she", "boy": "he", "man": "he"}.get(identity.rsplit("-", 1)[-1], "they")
+            pronoun = lexicon.pronoun_of(identity)
             return Person(f"the {noun}", pronoun, False, identity in ("girl", "boy")), identity
         if role:
             person = self.choose([p for p in self.pool.people if p.text.startswith("the ")])

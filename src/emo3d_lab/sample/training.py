@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.emotions import EMOTIONS
 from emo3d_lab.sample.grammar import describe
 from emo3d_lab.sample.guard import is_reserved
-from emo3d_lab.sample.rows import SampleRow, belongs, expression_of
+from emo3d_lab.sample.rows import SampleRow, belongs, expression_of, intensities_of
 from emo3d_lab.sample.speech import Spoken, speak
 
 SAMPLE_SHARE = 0.3
@@ -78,7 +77,7 @@ def make_training_rows(n: int, seed: int = 0, *, held_out: bool = False) -> list
                 TrainingRow(
                     sample_id=_FIRST_ID + len(rows),
                     description=scene.description,
-                    intensities=np.array([scene.intensities.get(name, 0.0) for name in EMOTIONS], np.float32),
+                    intensities=intensities_of(scene),
                     blendshapes=expression_of(scene, rng),
                     identity=scene.identity,
                     scene=scene,
