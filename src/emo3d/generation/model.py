@@ -165,10 +165,7 @@ class ExpressionModel(GeneratorModel):
         """
         config = self.config
         if embeddings is None and input_ids is not None:
-            learns = not config.freeze_encoder or bool(config.adapter)
-            with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
-                encoder = self._adapted_encoder() if self.encoder is None else self.encoder
-                embeddings = embed_tokens(encoder, input_ids, attention_mask, config.pooling, config.normalize)
+            embeddings = self.embed(input_ids, attention_mask)
         elif embeddings is None or input_ids is not None:
             raise ValueError("expected either embeddings or input_ids")
         self._check_width(embeddings)
@@ -185,6 +182,14 @@ class ExpressionModel(GeneratorModel):
         loss = None if labels is None else mixture_loss(log_shares, proposals, labels.to(proposals), config.spread)
         expressions, shares = join_proposals(log_shares, proposals, config.focus, config.gain)
         return ExpressionOutput(loss=loss, expressions=expressions, proposals=proposals, shares=shares)
+
+    def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Embed tokens (N, L) of the encoder: (N, D), with gradients where the encoder or its adapter learns."""
+        config = self.config
+        learns = not config.freeze_encoder or bool(config.adapter)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
+            encoder = self._adapted_encoder() if self.encoder is None else self.encoder
+            return embed_tokens(encoder, input_ids, attention_mask, config.pooling, config.normalize)
 
     def text_encoder(self) -> TextEncoder:
         """The encoder with its tokenizer, on the model's device; see `load_text_encoder`."""

@@ -13,14 +13,13 @@ import torch
 from emo3d.documents import read_json
 from emo3d.encoders import MINILM, MULTILINGUAL, load_text_encoder, no_bars
 from emo3d.generation import ExpressionConfig, ExpressionModel
-from emo3d.generation.instructions import read_instructions
-from emo3d_lab.quickstart.steps import add_noise, take_steps
+from emo3d_lab.quickstart.steps import add_noise, half_precision, take_steps
 from emo3d_lab.sample import STRONGEST, SampleRow, TrainingRow, expression_at, make_multilingual_rows
 
 _RANK = 8  # of the adapter
 # Chosen on held-out words and templates of the training grammar (`make_training_rows(held_out=True)`).
 _HEAD: dict[str, Any] = {
-    "hidden_sizes": (512, 256),
+    "hidden_sizes": (512, 512),
     "dropout": 0.3,
     "proposals": 8,
     "spread": 0.3,
@@ -28,7 +27,7 @@ _HEAD: dict[str, Any] = {
     "takes_strength": True,
     "reads_instructions": True,
 }
-_TEXT_NOISE = 0.6  # of embeddings that are not learnt
+_TEXT_NOISE, _FROZEN_NOISE = 0.3, 0.6  # of embeddings, of those that are not learnt
 _VARIED = 0.4  # of the rows are learnt at another strength than 1
 
 
@@ -45,9 +44,8 @@ def vary_strength(rows: Sequence[TrainingRow], seed: int) -> tuple[torch.Tensor,
 
 
 def train_generator(rows: Sequence[TrainingRow], seed: int, epochs: int, batch_size: int) -> ExpressionModel:
-    """Fit an adapter and a head on what the reader of instructions leaves of the descriptions."""
-    readings = [read_instructions(row.description).rest for row in rows]
-    rows, texts = [row for row, text in zip(rows, readings, strict=True) if text], [text for text in readings if text]
+    """Fit an adapter and a head on descriptions."""
+    texts = [row.description for row in rows]
     strengths, expressions = vary_strength(rows, seed)
     encoder = load_text_encoder(MINILM)
     layers = {
@@ -57,11 +55,19 @@ def train_generator(rows: Sequence[TrainingRow], seed: int, epochs: int, batch_s
     }
     config = ExpressionConfig(adapter=layers, **_HEAD)
     model = ExpressionModel(config).train()
+    adapter = {"params": list(model.adapter.parameters()), "lr": 1e-3, "weight_decay": 0.0}
+    groups = [adapter, {"params": list(model.head.parameters()), "lr": 2e-3}]
     lengths = torch.tensor([len(text) for text in texts])
-    title = "Training the generator"
-    for batch in take_steps(model.parameters(), lengths, epochs, batch_size, 1e-3, title):
-        tokens = encoder.tokenize([texts[row] for row in batch])
-        model(**tokens, labels=expressions[batch], strength=strengths[batch]).loss.backward()
+    encoder.model.train()  # for its dropout; the model is everybody's
+    try:
+        for batch in take_steps(groups, lengths, epochs, batch_size, 1e-3, "Training the generator"):
+            with half_precision():
+                embeddings = model.embed(**encoder.tokenize([texts[row] for row in batch]))
+            noisy = add_noise(embeddings.float(), _TEXT_NOISE)
+            model(embeddings=noisy, labels=expressions[batch], strength=strengths[batch]).loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.adapter.parameters(), 1.0)
+    finally:
+        encoder.model.eval()
     return model.eval()
 
 
@@ -78,7 +84,7 @@ def train_multilingual(
     model = ExpressionModel(ExpressionConfig(MULTILINGUAL, embedding_size=embeddings.shape[1], **_HEAD)).train()
     lengths = torch.zeros(len(texts))
     for batch in take_steps(model.parameters(), lengths, epochs, batch_size, 2e-3, "Training sixteen languages"):
-        noisy = add_noise(embeddings[batch], _TEXT_NOISE)
+        noisy = add_noise(embeddings[batch], _FROZEN_NOISE)
         model(embeddings=noisy, labels=expressions[batch], strength=strengths[batch]).loss.backward()
     return model.eval()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
 
 
 def take_steps(
-    parameters: Iterable[torch.nn.Parameter],
+    parameters: Iterable[Any],
     lengths: torch.Tensor,
     epochs: int,
     batch_size: int,
@@ -18,12 +19,14 @@ def take_steps(
 ) -> Iterator[torch.Tensor]:
     """Yield the rows of each batch, of about one length; step the optimiser with the gradients that the caller leaves.
 
-    `lengths` (N,) are those of the rows, in any unit; rows of equal length are batched at random.
+    `parameters` are those of the optimiser, or groups of them, which may have rates of their own. `lengths` (N,) are
+    those of the rows, in any unit; rows of equal length are batched at random.
     """
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.02)
+    rates = [group["lr"] for group in optimizer.param_groups]
     batches = len(lengths) // batch_size
     spread = 0.1 * lengths.float().std() + 1e-6  # by which lengths are blurred, so that no two batches are alike
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=epochs * batches, pct_start=0.1)
     with tqdm(total=epochs * batches, desc=title, delay=1, leave=False) as bar:
         for _ in range(epochs):
             order = torch.randperm(len(lengths))[: batches * batch_size]
@@ -39,3 +42,8 @@ def take_steps(
 def add_noise(embeddings: torch.Tensor, strength: float) -> torch.Tensor:
     """Add noise of about this length to every embedding."""
     return embeddings + strength * torch.randn_like(embeddings) / embeddings.shape[1] ** 0.5
+
+
+def half_precision() -> torch.autocast:
+    """Compute in bfloat16 where the processor knows it: twice as fast there."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu.get_capabilities().get("avx512_bf16", False))
