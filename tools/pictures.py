@@ -35,7 +35,15 @@ INK, FAINT, BAR = (40, 46, 56), (150, 156, 166), (70, 110, 180)
 
 
 def main() -> None:
-    """Write docs/{faces,panel,people,emotions}.jpg, dataset_script/faces.jpg and those of the cards."""
+    """Write docs/{faces,sentences,panel,people,emotions}.jpg, dataset_script/faces.jpg and those of the cards."""
+    lines = (ROOT / "tools" / "sentences.txt").read_text().splitlines()
+    told = [line.split(": ", 1) for line in lines if not line.startswith("#")]
+    expressions = load_generator("quickstart").generate([sentence for _, sentence in told])
+    faces = [
+        (_face(expression, person), sentence) for (person, sentence), expression in zip(told, expressions, strict=True)
+    ]
+    _sheet(faces, columns=5).save(ROOT / "docs" / "sentences.jpg", quality=75)
+
     expressions = load_generator("quickstart").generate(list(SENTENCES))
     faces = [
         (_face(expression, identity), sentence)

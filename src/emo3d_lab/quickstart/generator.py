@@ -13,8 +13,16 @@ import torch
 from emo3d.documents import read_json
 from emo3d.encoders import MINILM, MULTILINGUAL, load_text_encoder, no_bars
 from emo3d.generation import ExpressionConfig, ExpressionModel
+from emo3d_lab.baselines import fit_gain
 from emo3d_lab.quickstart.steps import add_noise, half_precision, take_steps
-from emo3d_lab.sample import STRONGEST, SampleRow, TrainingRow, expression_at, make_multilingual_rows
+from emo3d_lab.sample import (
+    STRONGEST,
+    SampleRow,
+    TrainingRow,
+    expression_at,
+    make_multilingual_rows,
+    make_training_rows,
+)
 
 _RANK = 8  # of the adapter
 # Chosen on held-out words and templates of the training grammar (`make_training_rows(held_out=True)`).
@@ -28,6 +36,7 @@ _HEAD: dict[str, Any] = {
     "reads_instructions": True,
 }
 _TEXT_NOISE, _FROZEN_NOISE = 0.3, 0.6  # of embeddings, of those that are not learnt
+_NEAR = 0.5  # least cosine of an answer that is of the described kind
 _VARIED = 0.4  # of the rows are learnt at another strength than 1
 
 
@@ -87,6 +96,18 @@ def train_multilingual(
         noisy = add_noise(embeddings[batch], _FROZEN_NOISE)
         model(embeddings=noisy, labels=expressions[batch], strength=strengths[batch]).loss.backward()
     return model.eval()
+
+
+def fit_reach(model: ExpressionModel, seed: int, count: int = 1_500) -> None:
+    """Fit the gain of answers to words that training never saw, where they are of the described kind.
+
+    Proposals stay short of what they are not sure of. Answers of another kind have no strength in the direction of
+    their references, and would call for any gain.
+    """
+    rows = make_training_rows(count, seed, held_out=True)
+    answers, truth = model.generate([row.description for row in rows]), np.stack([row.blendshapes for row in rows])
+    near = (answers * truth).sum(1) >= _NEAR * np.linalg.norm(answers, axis=1) * np.linalg.norm(truth, axis=1)
+    model.config.gain = round(fit_gain(answers[near], truth[near]), 3)
 
 
 def save_generator(model: ExpressionModel, folder: Path, about: dict[str, Any]) -> None:

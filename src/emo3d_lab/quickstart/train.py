@@ -19,7 +19,7 @@ from emo3d.encoders import MINILM, load_text_encoder
 from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionModel, load_generator
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, score, score_distributions
-from emo3d_lab.quickstart.generator import save_generator, train_generator, train_multilingual
+from emo3d_lab.quickstart.generator import fit_reach, save_generator, train_generator, train_multilingual
 from emo3d_lab.quickstart.tower import TowerBackbone, save_tower, train_backbone
 from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows, make_training_rows
 
@@ -87,6 +87,8 @@ def retrain(
                 embeddings = encoder.encode([row.description for row in train]).embeddings
                 tower = train_backbone(train, embeddings, seed, passes, size)
                 backbone = TowerBackbone(tower, encoder)
+        if part in generators:
+            fit_reach(generators[part], seed)
         logger.info("%s trained after %.0f s", part, time.monotonic() - start)
     backbone = backbone or load_backbone(QUICKSTART)
     if "generator" not in generators and "backbone" in parts:  # beside whose figures stand those of a generator
