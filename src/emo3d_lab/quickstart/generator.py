@@ -14,7 +14,7 @@ from emo3d.documents import read_json
 from emo3d.encoders import MINILM, MULTILINGUAL, load_text_encoder, no_bars
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d_lab.baselines import fit_gain
-from emo3d_lab.quickstart.steps import add_noise, half_precision, take_steps
+from emo3d_lab.quickstart.steps import add_noise, take_steps
 from emo3d_lab.sample import (
     STRONGEST,
     SampleRow,
@@ -42,7 +42,7 @@ _VARIED = 0.4  # of the rows are learnt at another strength than 1
 
 def vary_strength(rows: Sequence[TrainingRow], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Strengths (N,) and the expressions (N, 51) of rows at them; 1 for most rows, which keep their expression."""
-    rng = np.random.default_rng([seed, 5])
+    rng = np.random.default_rng(seed)
     varied = rng.random(len(rows)) < _VARIED
     strengths = np.where(varied, rng.uniform(0, STRONGEST, len(rows)), 1.0)
     expressions = [
@@ -66,13 +66,11 @@ def train_generator(rows: Sequence[TrainingRow], seed: int, epochs: int, batch_s
     model = ExpressionModel(config).train()
     adapter = {"params": list(model.adapter.parameters()), "lr": 1e-3, "weight_decay": 0.0}
     groups = [adapter, {"params": list(model.head.parameters()), "lr": 2e-3}]
-    lengths = torch.tensor([len(text) for text in texts])
+    lengths = encoder.tokenize(texts)["attention_mask"].sum(1).float()
     encoder.model.train()  # for its dropout; the model is everybody's
     try:
         for batch in take_steps(groups, lengths, epochs, batch_size, 1e-3, "Training the generator"):
-            with half_precision():
-                embeddings = model.embed(**encoder.tokenize([texts[row] for row in batch]))
-            noisy = add_noise(embeddings.float(), _TEXT_NOISE)
+            noisy = add_noise(model.embed(**encoder.tokenize([texts[row] for row in batch])), _TEXT_NOISE)
             model(embeddings=noisy, labels=expressions[batch], strength=strengths[batch]).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.adapter.parameters(), 1.0)
     finally:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+_BLUR = 3.0  # tokens by which rows of one batch differ, so that no two batches are alike
+
 
 def take_steps(
     parameters: Iterable[Any],
@@ -20,20 +22,18 @@ def take_steps(
     """Yield the rows of each batch, of about one length; step the optimiser with the gradients that the caller leaves.
 
     `parameters` are those of the optimiser, or groups of them, which may have rates of their own. `lengths` (N,) are
-    those of the rows, in any unit; rows of equal length are batched at random.
+    those of the rows, in tokens; rows of equal length are batched at random.
     """
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.02)
     rates = [group["lr"] for group in optimizer.param_groups]
-    batches = len(lengths) // batch_size
-    spread = 0.1 * lengths.float().std() + 1e-6  # by which lengths are blurred, so that no two batches are alike
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=epochs * batches, pct_start=0.1)
-    with tqdm(total=epochs * batches, desc=title, delay=1, leave=False) as bar:
+    steps = epochs * -(-len(lengths) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.1)
+    with tqdm(total=steps, desc=title, delay=1, leave=False) as bar:
         for _ in range(epochs):
-            order = torch.randperm(len(lengths))[: batches * batch_size]
-            order = order[torch.argsort(lengths[order] + spread * torch.randn(len(order)))].view(batches, batch_size)
-            for batch in order[torch.randperm(batches)]:
+            batches = torch.argsort(lengths + _BLUR * torch.rand(len(lengths))).split(batch_size)
+            for place in torch.randperm(len(batches)).tolist():
                 optimizer.zero_grad()
-                yield batch
+                yield batches[place]
                 optimizer.step()
                 schedule.step()
                 bar.update()
