@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
-from emo3d.descriptions import check_descriptions, warn_of_notes
+from emo3d.descriptions import warn_of_notes
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -26,13 +26,12 @@ from emo3d.encoders import (
     load_text_encoder,
 )
 from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, check_sequences, embeddings_of
-from emo3d.generation.instructions import Interpretation, apply_instructions, read_instructions
 from emo3d.hints import unwritable_cache
+from emo3d.instructions import apply_instructions, interpret
 from emo3d.loading import FROM_PRETRAINED
-from emo3d.proposals import draw_proposals, join_proposals, mixture_loss, read_proposals
+from emo3d.proposals import add_strength, check_strength, draw_proposals, join_proposals, mixture_loss, read_proposals
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
-_STRENGTH_SCALE = 0.2  # beside the numbers of an embedding of unit length
 _DTYPES = ("dtype", "torch_dtype")  # what transformers 5 and 4 call it in a configuration
 
 
@@ -174,8 +173,7 @@ class ExpressionModel(GeneratorModel):
         self._check_width(embeddings)
         features = embeddings.to(self.dtype)
         if config.takes_strength:
-            strength = torch.ones(len(features)) if strength is None else strength
-            features = torch.cat([features, _STRENGTH_SCALE * (strength.to(features)[:, None] - 1)], dim=1)
+            features = add_strength(features, torch.ones(len(features)) if strength is None else strength)
         scores = self.head(features)
         if config.proposals == 1:
             expressions = torch.sigmoid(scores)
@@ -263,14 +261,12 @@ class ExpressionModel(GeneratorModel):
             EncoderUnavailableError: the encoder cannot be loaded.
         """
         config = self.config
-        if not 0 <= strength <= 1.5 or (strength != 1 and not config.takes_strength):
-            expected = "of 0 to 1.5" if config.takes_strength else "of 1, since this model learnt no other"
-            raise ValueError(f"expected a strength {expected}, got {strength}")
+        check_strength(strength, config.takes_strength)
         check_sequences(num_return_sequences)
         if num_return_sequences > 1 and config.proposals == 1:
             expected = "of 1, since this model proposes one expression"
             raise ValueError(f"expected num_return_sequences {expected}, got {num_return_sequences}")
-        readings = self._interpret(descriptions)
+        readings = interpret(descriptions, config.reads_instructions)
         warn_of_notes([reading.notes for reading in readings])
         spoken = [row for row, reading in enumerate(readings) if reading.rest]
         faces = torch.zeros(len(readings), num_return_sequences, len(BLENDSHAPES), dtype=torch.float32)
@@ -299,7 +295,7 @@ class ExpressionModel(GeneratorModel):
             for every word of the rest, blendshape -> by how much the answer is higher than without the word, but for
             those that an instruction sets.
         """
-        readings = self._interpret(descriptions)
+        readings = interpret(descriptions, self.config.reads_instructions)
         explanations: list[dict[str, Any]] = [reading.to_dict() | {"words": []} for reading in readings]
         words = [(row, place) for row, reading in enumerate(readings) for place in range(len(reading.rest.split()))]
         texts = [" ".join((rest := readings[row].rest.split())[:place] + rest[place + 1 :]) for row, place in words]
@@ -316,12 +312,6 @@ class ExpressionModel(GeneratorModel):
             weights = {BLENDSHAPES[index]: round(float(change[index]), 3) for index in moved}
             explanations[row]["words"].append({"word": readings[row].rest.split()[place], "weights": weights})
         return explanations
-
-    def _interpret(self, descriptions: Sequence[str]) -> list[Interpretation]:
-        descriptions = check_descriptions(descriptions)
-        if not self.config.reads_instructions:
-            return [Interpretation(description, description) for description in descriptions]
-        return [read_instructions(description) for description in descriptions]
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:

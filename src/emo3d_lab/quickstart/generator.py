@@ -13,7 +13,7 @@ import torch
 from emo3d.documents import read_json
 from emo3d.encoders import MINILM, MULTILINGUAL, load_text_encoder, no_bars
 from emo3d.generation import ExpressionConfig, ExpressionModel
-from emo3d.generation.instructions import read_instructions
+from emo3d.instructions import read_instructions
 from emo3d_lab.quickstart.steps import add_noise, take_steps
 from emo3d_lab.sample import STRONGEST, SampleRow, TrainingRow, expression_at, make_multilingual_rows
 
