@@ -13,7 +13,17 @@ PACKAGES = ("emo3d", "emo3d_lab", "emo3d_demo")
 FLOORS = [
     {"files", "hints", "loading", "markup", "numerics", "ranges", "thrift"},
     {"documents", "pictures", "parquet", "containers", "blendshapes", "emotions", "names", "forms"},
-    {"captures", "descriptions", "expressions", "minilm", "encoders", "backbones", "proposals"},
+    {
+        "captures",
+        "descriptions",
+        "expressions",
+        "instructions",
+        "minilm",
+        "encoders",
+        "multilingual",
+        "backbones",
+        "proposals",
+    },
     {"face", "dataset"},
     {"generation", "scoring"},
     {"cli"},

@@ -23,12 +23,12 @@ from emo3d.encoders import (
     TextEncoder,
     check_pooling,
     embed_tokens,
-    load_text_encoder,
 )
 from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, check_sequences, embeddings_of
 from emo3d.hints import unwritable_cache
 from emo3d.instructions import apply_instructions, interpret
 from emo3d.loading import FROM_PRETRAINED
+from emo3d.multilingual import load_encoder
 from emo3d.proposals import add_strength, check_strength, draw_proposals, join_proposals, mixture_loss, read_proposals
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
@@ -185,7 +185,7 @@ class ExpressionModel(GeneratorModel):
         return ExpressionOutput(loss=loss, expressions=expressions, proposals=proposals, shares=shares)
 
     def text_encoder(self) -> TextEncoder:
-        """The encoder with its tokenizer, on the model's device; see `load_text_encoder`."""
+        """The encoder with its tokenizer, on the model's device; see `load_encoder`."""
         if self.encoder is None:
             encoder = _text_encoder(self.config, str(self.device))
             return self._adapt(encoder) if self.config.adapter else encoder
@@ -315,7 +315,7 @@ class ExpressionModel(GeneratorModel):
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
-    return load_text_encoder(
+    return load_encoder(
         config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize, device=device
     )
 
