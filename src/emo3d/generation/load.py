@@ -6,7 +6,7 @@ import functools
 import inspect
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import transformers
 from packaging.version import Version
@@ -24,7 +24,7 @@ from emo3d.loading import FROM_PRETRAINED, loaded_once, workshop_part
 if TYPE_CHECKING:
     from emo3d_lab.generators import ClipExpressionModel, VaeClipModel
 
-    Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
+    Generator: TypeAlias = ExpressionModel | ClipExpressionModel | VaeClipModel
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
