@@ -13,6 +13,7 @@ FORKS.set_forkserver_preload(
         "hypothesis",
         "emo3d.cli",
         "emo3d.generation.load",
+        "emo3d_lab.generators",
         "emo3d_lab.inspect",
     ]
 )

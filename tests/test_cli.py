@@ -17,7 +17,7 @@ from emo3d.expressions import read_expressions
 from emo3d.face import RenderSettings, render
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_json
-from emo3d.generation import ExpressionModel, VaeClipConfig, VaeClipModel
+from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d.generation.load import QUICKSTART_FOLDER
 from hanging import HANGS
 
@@ -64,6 +64,31 @@ def test_generate_writes_several_samples_from_a_picture(tmp_path, clip_folder):
         scores, space = read_expressions(tmp_path / f"face-{index}.json")
         assert scores[0] == pytest.approx(expected[index], abs=1e-6)
         assert space == "reading"
+
+
+def test_generate_draws_several_faces_of_one_strength(tmp_path, tiny_bert):
+    torch.manual_seed(0)
+    settings = {"hidden_sizes": [8], "proposals": 3, "takes_strength": True}
+    model = ExpressionModel.from_encoder(tiny_bert, **settings).eval()
+    for weights in model.parameters():
+        torch.nn.init.normal_(weights)  # so that all of them move its numbers
+    model.save_pretrained(tmp_path / "model")
+    chosen = ["--model", tmp_path / "model", "--samples", 2, "--seed", 3, "--strength", 0.5]
+    emo3d("generate", "angry", *chosen, "--out", tmp_path / "face.json")
+    expected = model.generate(["angry"], num_return_sequences=2, seed=3, strength=0.5)[0]
+    assert abs(expected - model.generate(["angry"], num_return_sequences=2, seed=3)[0]).max() > 1e-3
+    for index in range(2):
+        scores, _ = read_expressions(tmp_path / f"face-{index}.json")
+        assert scores[0] == pytest.approx(expected[index], abs=1e-6)
+
+
+def test_generate_says_what_a_generator_cannot(tmp_path, clip_folder):
+    model = ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8, hidden_sizes=[4]))
+    model.save_pretrained(tmp_path / "model")
+    chosen = ["generate", "angry", "--model", tmp_path / "model"]
+    for option, value in (("--samples", 2), ("--strength", 0.5)):
+        said = emo3d(*chosen, option, value, expect=2)
+        assert f"expected another kind of generator for {option} {value}, got ClipExpressionModel" in said
 
 
 def test_render_writes_every_row(tmp_path):
@@ -145,7 +170,7 @@ def test_score_runs_on_the_real_release(tmp_path):
         (["generate", "   "], "blank"),
         (["generate"], "expected either a description or --from-picture"),
         (["generate", "--from-picture", "face.png"], "a generator built on CLIP for --from-picture, got Expression"),
-        (["generate", "a smile", "--samples", "2"], "expected a VAE-CLIP model for --samples 2, got ExpressionModel"),
+        (["generate", "a smile", "--strength", "2"], "expected a strength of "),
         (["generate", "a smile", "--out", "face.obj"], "expected a file of .glb, .json, .csv, got face.obj"),
         (["generate", "a smile", "--identity", "martian"], "expected an identity of adult"),
         (["generate", "a smile", "--calibration", "raw"], "expected a calibration method of refine, network, none"),

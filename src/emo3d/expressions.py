@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emo3d.blendshapes import Layout, Space, as_expressions, check_space
+from emo3d.blendshapes import Layout, Space, as_expressions
 from emo3d.captures import Capture, frame_rate, read_document, read_lines, read_row, timecode_seconds
 from emo3d.containers import read_array, read_csv
 from emo3d.documents import read_json, read_json_lines, read_text
 from emo3d.names import Names, blendshape_columns, read_names
-from emo3d.parquet import open_parquet, read_columns
+from emo3d.parquet import read_columns, space_in
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +87,6 @@ def read_capture(
     return Expressions(scores, capture.space, capture.fps)
 
 
-def parquet_space(path: str | os.PathLike[str]) -> Space | None:
-    """Read the space of a Parquet file's blendshapes, as all that this package writes have it."""
-    with open_parquet(Path(path)) as file:
-        return _space(file.schema_arrow.metadata)
-
-
 def _ask_layout(path: Path, rows: Any) -> None:
     """Bare 51 are read in this project's order, unless the file is called after ARKit; a message says so either way."""
     first: Any = rows[0] if isinstance(rows, (list, np.ndarray)) and len(rows) else ""
@@ -153,7 +147,7 @@ def _from_parquet(path: Path, names: Names | None) -> Capture:
         return ["blendshapes"] if "blendshapes" in columns else list(blendshape_columns(columns, names).values())
 
     table = read_columns(path, pick)
-    return Capture(table_rows(table), _space(table.schema.metadata))
+    return Capture(table_rows(table), space_in(table.schema.metadata))
 
 
 def table_rows(table: Any) -> Any:
@@ -169,11 +163,6 @@ def table_rows(table: Any) -> Any:
         if len(lengths) == 1 and lengths[0] > 0 and not values.null_count and not column.null_count:
             return values.to_numpy(zero_copy_only=False).reshape(len(column), -1)
     return list(map(read_row, column.to_pylist()))
-
-
-def _space(metadata: dict[bytes, bytes] | None) -> Space | None:
-    space = (metadata or {}).get(b"space")
-    return check_space(space.decode("utf-8", "replace")) if space else None
 
 
 _READERS: dict[str, Callable[[Path, Names | None], Capture]] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from emo3d.blendshapes import Space, check_space
 from emo3d.thrift import read_struct
 
 if TYPE_CHECKING:
@@ -47,6 +48,18 @@ def open_parquet(source: Any, **options: Any) -> Iterator[parquet.ParquetFile]:
     except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise ValueError(f"expected a Parquet file, got a broken one or something else: {reason}") from error
+
+
+def parquet_space(path: str | Path) -> Space | None:
+    """Read the space of a Parquet file's blendshapes, as all that this package writes have it."""
+    with open_parquet(Path(path)) as file:
+        return space_in(file.schema_arrow.metadata)
+
+
+def space_in(metadata: dict[bytes, bytes] | None) -> Space | None:
+    """The space that the metadata of an Arrow schema say."""
+    space = (metadata or {}).get(b"space")
+    return check_space(space.decode("utf-8", "replace")) if space else None
 
 
 class _Chunk(NamedTuple):

@@ -1,8 +1,22 @@
-"""Several proposals of one face, and the answer that they make together."""
+"""What a generator's head takes and ends in: a strength, and several proposals that make one answer together."""
 
 from __future__ import annotations
 
 import torch
+
+_STRENGTH_SCALE = 0.2  # beside the numbers of an embedding of unit length
+
+
+def check_strength(strength: float, learnt: bool) -> None:
+    """Refuse a strength beyond 0..1.5, and any but 1 for a head that learnt no other."""
+    if not 0 <= strength <= 1.5 or (strength != 1 and not learnt):
+        expected = "of 0 to 1.5" if learnt else "of 1, since this model learnt no other"
+        raise ValueError(f"expected a strength {expected}, got {strength}")
+
+
+def add_strength(embeddings: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """What a head takes that knows strength, (N, D + 1), of embeddings (N, D) and strengths (N,)."""
+    return torch.cat([embeddings, _STRENGTH_SCALE * (strength.to(embeddings)[:, None] - 1)], dim=1)
 
 
 def read_proposals(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:

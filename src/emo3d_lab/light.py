@@ -1,4 +1,4 @@
-"""The packaged generator without transformers.
+"""A generator on packaged MiniLM without transformers.
 
 The import of transformers takes longer than all else that `emo3d generate` does. The encoder is BERT as transformers
 computes it: the numbers are the same to the bit, which a test keeps.
@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,70 +19,115 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 import emo3d
-from emo3d.blendshapes import limit_mouth_close
-from emo3d.descriptions import advise, check_descriptions, foreign_rows, warn_of
-from emo3d.minilm import packaged_minilm
+from emo3d.blendshapes import BLENDSHAPES, limit_mouth_close
+from emo3d.descriptions import advise, foreign_rows, warn_of, warn_of_notes
+from emo3d.instructions import apply_instructions, interpret
+from emo3d.minilm import MINILM, packaged_minilm
 from emo3d.numerics import fixed_numerics
+from emo3d.proposals import add_strength, check_strength, join_proposals, read_proposals
 
 # `QUICKSTART_FOLDER` of `emo3d.generation.load`, which imports transformers.
 _FOLDER = Path(emo3d.__file__).parent / "assets" / "quickstart-generator"
+_KIND = {"model_type": "emo3d-expression", "encoder": MINILM, "encoder_revision": None, "freeze_encoder": True}
+_KIND |= {"pooling": "mean", "normalize": True, "space": "weights"}
+_ABSENT = {"adapter": None, "proposals": 1, "focus": 1.0, "gain": 1.0}  # of a configuration saved before these fields
+_ABSENT |= {"takes_strength": False, "reads_instructions": False}
 
 
 class LightGenerator:
-    """The packaged generator, with the numbers of `load_generator().generate`, one description at a time.
+    """A generator of a folder, with the numbers of `load_generator(folder).generate`, one description at a time.
 
-    `folder` has MiniLM's configuration, tokenizer and weights.
+    Args:
+        encoder: folder of MiniLM's configuration, tokenizer and weights.
+        folder: of a generator on frozen MiniLM whose space is weights; see `load`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._weights = load_file(folder / "model.safetensors") | load_file(_FOLDER / "model.safetensors")
-        self._config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    def __init__(self, encoder: Path, folder: Path = _FOLDER) -> None:
+        self._weights = load_file(encoder / "model.safetensors") | load_file(folder / "model.safetensors")
+        self._encoder = SimpleNamespace(**_read(encoder))
+        self._config = SimpleNamespace(**(_ABSENT | _read(folder)))
+        self._tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        with fixed_numerics():
+            for name in self._config.adapter or ():
+                out, into = (
+                    self._weights[f"adapter.{name.replace('.', '-')}-{side}"].float() for side in ("out", "in")
+                )
+                self._weights[f"{name}.weight"] = self._weights[f"{name}.weight"] + out @ into
 
     @classmethod
-    def load(cls) -> LightGenerator | None:
-        """Load it; None where its encoder has to come from the Hub (extra `offline` is not installed)."""
-        folder = packaged_minilm()
-        return cls(folder) if folder else None
+    def load(cls, folder: Path = _FOLDER) -> LightGenerator | None:
+        """Load it; None for another kind of generator, or where the extra `offline` is not installed."""
+        encoder = packaged_minilm()
+        is_known = _KIND.items() <= _read(folder).items()
+        return cls(encoder, folder) if encoder and is_known else None
 
-    def generate(self, descriptions: Sequence[str]) -> np.ndarray:
-        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`."""
-        descriptions = check_descriptions(descriptions)
-        longest = self._config.max_position_embeddings
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(descriptions)]
-        truncated = sum(len(ids) > longest for ids in tokens)
-        foreign = foreign_rows(descriptions, tokens, _Vocabulary(self._tokenizer))
-        warn_of(len(tokens), truncated, foreign, advice=advise(descriptions[row] for row in foreign))
+    def generate(self, descriptions: Sequence[str], *, strength: float = 1.0) -> np.ndarray:
+        """Generate one expression for every description: (N, 51) float32, weights in 0..1, order `BLENDSHAPES`.
+
+        `ExpressionModel.generate` says more of the arguments and errors.
+        """
+        config = self._config
+        check_strength(strength, config.takes_strength)
+        readings = interpret(descriptions, config.reads_instructions)
+        warn_of_notes([reading.notes for reading in readings])
+        spoken = [row for row, reading in enumerate(readings) if reading.rest]
+        faces = np.zeros((len(readings), len(BLENDSHAPES)), np.float32)
+        if spoken:
+            with torch.inference_mode(), fixed_numerics():
+                embeddings = self._encode([readings[row].rest for row in spoken], spoken)
+                faces[spoken] = self._answer(embeddings, strength).float().numpy()
+        for row, reading in enumerate(readings):
+            if reading.instructions:
+                faces[row] = apply_instructions(faces[row], reading.instructions, strength)
+        limit_mouth_close(faces)
+        return faces
+
+    def _answer(self, embeddings: torch.Tensor, strength: float) -> torch.Tensor:
+        config = self._config
         norm, *layers, last = sorted({int(name.split(".")[1]) for name in self._weights if name.startswith("head.")})
-        with torch.inference_mode(), fixed_numerics():
-            rows = [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]
-            states = self._norm(torch.cat(rows), f"head.{norm}", 1e-5)
-            for layer in layers:
-                states = F.gelu(self._linear(states, f"head.{layer}"))
-            scores = torch.sigmoid(self._linear(states, f"head.{last}")).numpy()
-        limit_mouth_close(scores)
-        return scores
+        states = embeddings.to(self._weights[f"head.{norm}.weight"].dtype)
+        if config.takes_strength:
+            states = add_strength(states, torch.full((len(states),), float(strength)))
+        states = self._norm(states, f"head.{norm}", 1e-5)
+        for layer in layers:
+            states = F.gelu(self._linear(states, f"head.{layer}"))
+        scores = self._linear(states, f"head.{last}")
+        if config.proposals == 1:
+            return scores.sigmoid()
+        return join_proposals(*read_proposals(scores, config.proposals), config.focus, config.gain)[0]
+
+    def _encode(self, texts: Sequence[str], rows: Sequence[int]) -> torch.Tensor:
+        """Embed texts (N, 384), and warn of those that are cut or hardly known, by the rows that they come from."""
+        longest = self._encoder.max_position_embeddings
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        truncated = sum(len(ids) > longest for ids in tokens)
+        foreign = foreign_rows(texts, tokens, _Vocabulary(self._tokenizer))
+        advice = advise(texts[place] for place in foreign)
+        warn_of(len(tokens), truncated, [rows[place] for place in foreign], advice=advice)
+        return torch.cat(
+            [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]
+        )
 
     def _embed(self, ids: Sequence[int]) -> torch.Tensor:
         tokens = torch.tensor([ids])
         parts = {"word": tokens, "token_type": torch.zeros_like(tokens), "position": torch.arange(len(ids))[None]}
         weights = {name: self._weights[f"embeddings.{name}_embeddings.weight"] for name in parts}
         word, kind, position = (F.embedding(part, weights[name]) for name, part in parts.items())
-        states = self._norm(word + kind + position, "embeddings.LayerNorm", self._config.layer_norm_eps)
-        for layer in range(self._config.num_hidden_layers):
+        states = self._norm(word + kind + position, "embeddings.LayerNorm", self._encoder.layer_norm_eps)
+        for layer in range(self._encoder.num_hidden_layers):
             states = self._layer(states, f"encoder.layer.{layer}")
         mask = torch.ones(1, len(ids), 1)
         return F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
     def _layer(self, states: torch.Tensor, name: str) -> torch.Tensor:
-        shape = (1, states.shape[1], self._config.num_attention_heads, -1)
+        shape = (1, states.shape[1], self._encoder.num_attention_heads, -1)
         names = (f"{name}.attention.self.{part}" for part in ("query", "key", "value"))
         query, key, value = (self._linear(states, part).view(shape).transpose(1, 2) for part in names)
         context = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(states.shape)
         context = self._linear(context, f"{name}.attention.output.dense")
-        epsilon = self._config.layer_norm_eps
+        epsilon = self._encoder.layer_norm_eps
         states = self._norm(context + states, f"{name}.attention.output.LayerNorm", epsilon)
         inner = F.gelu(self._linear(states, f"{name}.intermediate.dense"))
         return self._norm(self._linear(inner, f"{name}.output.dense") + states, f"{name}.output.LayerNorm", epsilon)
@@ -92,6 +138,10 @@ class LightGenerator:
     def _norm(self, states: torch.Tensor, name: str, epsilon: float) -> torch.Tensor:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
         return F.layer_norm(states, weight.shape, weight, bias, epsilon)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
 
 
 class _Vocabulary:

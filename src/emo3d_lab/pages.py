@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import emo3d
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.markup import one_line
 from emo3d_lab.markup import markdown_code, markdown_text
 
@@ -24,6 +25,14 @@ NOT_FOR = (
 """For every card and the audit."""
 
 CARD_TAGS = ["emo3d", "blendshapes", "ARKit", "facial-expression"]
+
+
+def face_regions() -> list[list[tuple[str, int]]]:
+    """The blendshapes and their places, by region of the face: brow, cheek, eye, jaw, mouth, nose."""
+    regions: dict[str, list[tuple[str, int]]] = {}
+    for place, name in enumerate(BLENDSHAPES):
+        regions.setdefault(re.split("[A-Z]", name)[0], []).append((name, place))
+    return list(regions.values())
 
 
 def write_page(template: str, path: str | os.PathLike[str], **values: Any) -> None:

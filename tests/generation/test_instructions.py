@@ -10,10 +10,10 @@ import time
 import numpy as np
 import pytest
 
+from emo3d import instructions as module
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.descriptions import warn_of_notes
-from emo3d.generation import instructions as module
-from emo3d.generation.instructions import OPPOSED, Instruction, apply_instructions, read_instructions
+from emo3d.instructions import OPPOSED, Instruction, apply_instructions, read_instructions
 from emo3d_lab.instructions.vocabulary import vocabulary
 from emo3d_lab.sample.lexicon import entries
 from emo3d_lab.sample.prototypes import units_to_weights

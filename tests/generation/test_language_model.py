@@ -12,7 +12,7 @@ from huggingface_hub import InferenceClient
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.generation import LanguageModelGenerator
-from emo3d.generation.language_model import PROMPT, SCHEMA, make_messages, parse_answer
+from emo3d_lab.generators.language_model import PROMPT, SCHEMA, make_messages, parse_answer
 
 SMILE = '{"mouthSmileLeft": 0.8, "mouthSmileRight": 0.75, "jawOpen": 1}'
 GOOD = [  # written by hand, in the ways in which chat models answer: text, scores
@@ -221,7 +221,7 @@ def test_another_prompt_is_asked_anew(tmp_path, monkeypatch):
     assert ask(tmp_path, SMILE) == 1
     prompt = tmp_path / "prompt.yaml"
     prompt.write_text(PROMPT.read_text().replace("Rules:", "The rules:"))
-    monkeypatch.setattr("emo3d.generation.language_model.PROMPT", prompt)
+    monkeypatch.setattr("emo3d_lab.generators.language_model.PROMPT", prompt)
     assert ask(tmp_path, SMILE) == 1
 
 

@@ -6,7 +6,7 @@ import torch
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.generation import ExpressionConfig, ExpressionModel
-from emo3d.generation.instructions import Instruction, apply_instructions
+from emo3d.instructions import Instruction, apply_instructions
 
 TEXTS = ["a sad man", "a happy woman smiles", "angry"]
 BLINK, JAW = BLENDSHAPES.index("eyeBlinkLeft"), BLENDSHAPES.index("jawOpen")

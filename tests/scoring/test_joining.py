@@ -15,9 +15,9 @@ import emo3d
 from emo3d.cli import app
 from emo3d.scoring import Emo3DResult, ScoreSettings, score
 from emo3d.scoring.joining import order_of
-from emo3d.scoring.predictions import open_predictions
 from emo3d.scoring.references import read_references_file
 from emo3d_lab.corpus import score_corpus
+from emo3d_lab.opening import open_predictions
 
 WORDS = "happy sad angry calm afraid smile".split()
 TURNED = [3, 0, 5, 1, 4, 2]

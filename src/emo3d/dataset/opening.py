@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from emo3d.blendshapes import Space
-from emo3d.expressions import parquet_space
 from emo3d.hints import did_you_mean, unwritable_cache
-from emo3d.parquet import LARGEST, check_size, open_parquet
+from emo3d.parquet import LARGEST, check_size, open_parquet, parquet_space
 
 
 def sample_folder() -> Path:

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 from transformers import AutoConfig, AutoModel
 
 from emo3d.generation.base import ExpressionOutput
-from emo3d.generation.clip import ClipExpressionConfig, ClipExpressionModel
 from emo3d.generation.load import load_generator, register_task
 from emo3d.generation.model import ExpressionConfig, ExpressionModel
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
-from emo3d.generation.vae import VaeClipConfig, VaeClipModel, VaeClipOutput
+from emo3d.loading import workshop_part
 
 if TYPE_CHECKING:
-    from emo3d.generation.language_model import LanguageModelGenerator
+    from emo3d_lab.generators import (
+        ClipExpressionConfig,
+        ClipExpressionModel,
+        LanguageModelGenerator,
+        VaeClipConfig,
+        VaeClipModel,
+        VaeClipOutput,
+    )
 
 __all__ = [
     "TASK",
@@ -34,15 +40,12 @@ __all__ = [
     "load_generator",
 ]
 
-for _model in (ExpressionModel, ClipExpressionModel, VaeClipModel):
-    AutoConfig.register(_model.config_class.model_type, _model.config_class)
-    AutoModel.register(_model.config_class, _model)
+AutoConfig.register(ExpressionConfig.model_type, ExpressionConfig)
+AutoModel.register(ExpressionConfig, ExpressionModel)
 register_task()
 
 
 def __getattr__(name: str) -> Any:
-    if name == "LanguageModelGenerator":  # no part of generating by a model of ours
-        from importlib import import_module
-
-        return import_module("emo3d.generation.language_model").LanguageModelGenerator
+    if name in __all__:
+        return getattr(workshop_part("generators"), name)
     raise AttributeError(f"module 'emo3d.generation' has no attribute {name!r}")

@@ -51,7 +51,7 @@ class GeneratorConfig(PretrainedConfig):
         super().save_pretrained(save_directory, push_to_hub, **kwargs)
 
     def _is_packaged(self) -> bool:
-        return type(self).__module__.startswith("emo3d.")
+        return type(self).__module__.startswith(("emo3d.", "emo3d_lab."))
 
 
 class GeneratorModel(PreTrainedModel):

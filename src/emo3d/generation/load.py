@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import transformers
 from packaging.version import Version
@@ -15,12 +16,15 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from emo3d.documents import read_json
 from emo3d.encoders import no_bars
 from emo3d.generation.checks import check_numbers, check_weights, plan_weights
-from emo3d.generation.clip import ClipExpressionModel
 from emo3d.generation.model import ExpressionModel
 from emo3d.generation.pipeline import TASK, ExpressionPipeline
-from emo3d.generation.vae import VaeClipModel
 from emo3d.hints import unwritable_cache
-from emo3d.loading import FROM_PRETRAINED, loaded_once
+from emo3d.loading import FROM_PRETRAINED, loaded_once, workshop_part
+
+if TYPE_CHECKING:
+    from emo3d_lab.generators import ClipExpressionModel, VaeClipModel
+
+    Generator: TypeAlias = ExpressionModel | ClipExpressionModel | VaeClipModel
 
 QUICKSTART = "quickstart"
 QUICKSTART_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-generator"
@@ -29,15 +33,21 @@ PACKAGED = {
     f"{QUICKSTART}-multilingual": QUICKSTART_FOLDER.parent / "quickstart-multilingual-generator",
 }
 
-Generator = ExpressionModel | ClipExpressionModel | VaeClipModel
-MODELS = {model.config_class.model_type: model for model in (ExpressionModel, ClipExpressionModel, VaeClipModel)}
-
 # In the dtype of the checkpoint: transformers 5 does so by itself, and 4 renamed the option on its way there.
 _AS_SAVED = {"dtype" if Version(transformers.__version__) >= Version("4.56") else "torch_dtype": "auto"}
 
 
 class GeneratorUnavailableError(OSError):
     """A generator that is neither in the local cache nor comes from the Hub now."""
+
+
+@functools.cache
+def models() -> dict[str, Any]:
+    """`model_type` of a configuration -> the class of its model; that of the workshop are registered by this."""
+    known: dict[str, Any] = {ExpressionModel.config_class.model_type: ExpressionModel}
+    with suppress(OSError):  # not installed here
+        known |= workshop_part("generators").MODELS
+    return known
 
 
 def load_generator(id: str | Path = QUICKSTART, revision: str | None = None) -> Generator:
@@ -88,7 +98,7 @@ def _load(source: str, revision: str | None) -> Generator:
     else:
         config = AutoConfig.from_pretrained(source, revision=revision)
         _check_kind(config.model_type, source)
-    model_class: Any = MODELS[config.model_type]
+    model_class: Any = models()[config.model_type]
     try:
         with FROM_PRETRAINED:
             model, loading = model_class.from_pretrained(
@@ -112,14 +122,14 @@ def _check_folder(folder: Path) -> Any:
         config = AutoConfig.from_pretrained(folder)
     except Exception as error:  # a field of another type, or one that a configuration refuses
         raise ValueError(f"{folder / 'config.json'} is no configuration: {str(error)[:300]}") from error
-    model_class: Any = MODELS[config.model_type]
+    model_class: Any = models()[config.model_type]
     check_weights(folder, plan_weights(lambda: model_class(config), str(folder)))
     return config
 
 
 def _check_kind(kind: Any, source: str) -> None:
-    if not isinstance(kind, str) or kind not in MODELS:
-        raise ValueError(f"expected a generator of type {', '.join(MODELS)}; {source} is a {kind!s:.60} model")
+    if not isinstance(kind, str) or kind not in models():
+        raise ValueError(f"expected a generator of type {', '.join(models())}; {source} is a {kind!s:.60} model")
 
 
 class NamedGenerator(AutoModel):
@@ -138,11 +148,12 @@ def register_task() -> None:
         default = {"pt": default}
     PIPELINE_REGISTRY.register_pipeline(TASK, ExpressionPipeline, pt_model=NamedGenerator, default={"model": default})
     # `pipeline(TASK, model="quickstart")` asks for the configuration before it looks at the task: no other place is
-    # left to tell it where that model lies. No model on the Hub is called so.
+    # left to tell it where that model lies, or to register what comes late. No model on the Hub is called so.
     load_config = AutoConfig.from_pretrained
 
     @functools.wraps(load_config)
     def from_pretrained(pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
+        models()
         return load_config(_source(pretrained_model_name_or_path), **kwargs)
 
     AutoConfig.from_pretrained = staticmethod(from_pretrained)  # type: ignore[method-assign]

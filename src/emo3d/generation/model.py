@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from emo3d.blendshapes import BLENDSHAPES, Space, check_space
-from emo3d.descriptions import check_descriptions, warn_of_notes
+from emo3d.descriptions import warn_of_notes
 from emo3d.encoders import (
     MINILM,
     EncoderUnavailableError,
@@ -23,16 +23,15 @@ from emo3d.encoders import (
     TextEncoder,
     check_pooling,
     embed_tokens,
-    load_text_encoder,
 )
 from emo3d.generation.base import ExpressionOutput, GeneratorConfig, GeneratorModel, check_sequences, embeddings_of
-from emo3d.generation.instructions import Interpretation, apply_instructions, read_instructions
 from emo3d.hints import unwritable_cache
+from emo3d.instructions import apply_instructions, interpret
 from emo3d.loading import FROM_PRETRAINED
-from emo3d.proposals import draw_proposals, join_proposals, mixture_loss, read_proposals
+from emo3d.multilingual import load_encoder
+from emo3d.proposals import add_strength, check_strength, draw_proposals, join_proposals, mixture_loss, read_proposals
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
-_STRENGTH_SCALE = 0.2  # beside the numbers of an embedding of unit length
 _DTYPES = ("dtype", "torch_dtype")  # what transformers 5 and 4 call it in a configuration
 
 
@@ -171,8 +170,7 @@ class ExpressionModel(GeneratorModel):
         self._check_width(embeddings)
         features = embeddings.to(self.dtype)
         if config.takes_strength:
-            strength = torch.ones(len(features)) if strength is None else strength
-            features = torch.cat([features, _STRENGTH_SCALE * (strength.to(features)[:, None] - 1)], dim=1)
+            features = add_strength(features, torch.ones(len(features)) if strength is None else strength)
         scores = self.head(features)
         if config.proposals == 1:
             expressions = torch.sigmoid(scores)
@@ -192,7 +190,7 @@ class ExpressionModel(GeneratorModel):
             return embed_tokens(encoder, input_ids, attention_mask, config.pooling, config.normalize)
 
     def text_encoder(self) -> TextEncoder:
-        """The encoder with its tokenizer, on the model's device; see `load_text_encoder`."""
+        """The encoder with its tokenizer, on the model's device; see `load_encoder`."""
         if self.encoder is None:
             encoder = _text_encoder(self.config, str(self.device))
             return self._adapt(encoder) if self.config.adapter else encoder
@@ -268,14 +266,12 @@ class ExpressionModel(GeneratorModel):
             EncoderUnavailableError: the encoder cannot be loaded.
         """
         config = self.config
-        if not 0 <= strength <= 1.5 or (strength != 1 and not config.takes_strength):
-            expected = "of 0 to 1.5" if config.takes_strength else "of 1, since this model learnt no other"
-            raise ValueError(f"expected a strength {expected}, got {strength}")
+        check_strength(strength, config.takes_strength)
         check_sequences(num_return_sequences)
         if num_return_sequences > 1 and config.proposals == 1:
             expected = "of 1, since this model proposes one expression"
             raise ValueError(f"expected num_return_sequences {expected}, got {num_return_sequences}")
-        readings = self._interpret(descriptions)
+        readings = interpret(descriptions, config.reads_instructions)
         warn_of_notes([reading.notes for reading in readings])
         spoken = [row for row, reading in enumerate(readings) if reading.rest]
         faces = torch.zeros(len(readings), num_return_sequences, len(BLENDSHAPES), dtype=torch.float32)
@@ -304,7 +300,7 @@ class ExpressionModel(GeneratorModel):
             for every word of the rest, blendshape -> by how much the answer is higher than without the word, but for
             those that an instruction sets.
         """
-        readings = self._interpret(descriptions)
+        readings = interpret(descriptions, self.config.reads_instructions)
         explanations: list[dict[str, Any]] = [reading.to_dict() | {"words": []} for reading in readings]
         words = [(row, place) for row, reading in enumerate(readings) for place in range(len(reading.rest.split()))]
         texts = [" ".join((rest := readings[row].rest.split())[:place] + rest[place + 1 :]) for row, place in words]
@@ -322,15 +318,9 @@ class ExpressionModel(GeneratorModel):
             explanations[row]["words"].append({"word": readings[row].rest.split()[place], "weights": weights})
         return explanations
 
-    def _interpret(self, descriptions: Sequence[str]) -> list[Interpretation]:
-        descriptions = check_descriptions(descriptions)
-        if not self.config.reads_instructions:
-            return [Interpretation(description, description) for description in descriptions]
-        return [read_instructions(description) for description in descriptions]
-
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
-    return load_text_encoder(
+    return load_encoder(
         config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize, device=device
     )
 

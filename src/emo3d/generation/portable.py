@@ -47,7 +47,7 @@ def flat_code(module: str) -> tuple[str, tuple[str, ...]]:
     source = inspect.getsource(importlib.import_module(module))
     lines, modules = source.splitlines(keepends=True), []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "emo3d":
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("emo3d", "emo3d_lab"):
             name, rows = str(node.module), range(node.lineno - 1, node.end_lineno or node.lineno)
             if node.col_offset == 0:
                 lines[rows[0]] = lines[rows[0]].replace(name, f".{_flat(name)}", 1)

@@ -1,9 +1,8 @@
-"""Predictions: expressions from any container or file, or pictures a batch at a time, with whose faces they are."""
+"""Predictions: expressions from any container, or pictures a batch at a time, with whose faces they are."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, Layout, Space, as_expressions, check_space
-from emo3d.expressions import read_expressions
 from emo3d.names import blendshape_names
 from emo3d.pictures import is_picture, read_picture
-from emo3d.scoring.columns import column, column_names, first_names, missing_column, read_table
+from emo3d.scoring.columns import column, column_names, first_names, missing_column
 from emo3d.scoring.joining import KEYS, order_of
 from emo3d.scoring.references import References, read_references
 
@@ -78,29 +76,6 @@ def read_predictions(
     else:
         rows = [{name: score for name, score in row.items() if name not in KEYS} for row in predictions]
     return as_expressions(rows, layout), keys
-
-
-def open_predictions(
-    name: str | os.PathLike[str], layout: Layout | None = None, **options: Any
-) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
-    """Read expressions (N, 51) float32 of a file or the published release; their space and columns of `KEYS`, if any.
-
-    `layout`, `options` and errors are those of `read_expressions`.
-    """
-    from emo3d.dataset import as_pairs, is_release, read_release
-
-    path = Path(name)
-    if is_release(path):
-        pairs = list(as_pairs(read_release(path)))
-        keys = {name: [pair[name] for pair in pairs] for name in KEYS}
-        return np.stack([pair["blendshapes"] for pair in pairs]), "reading", keys
-    expressions, space = read_expressions(path, layout, **options)
-    columns = {} if path.suffix.lower() in (".npy", ".txt") else read_table(path, KEYS)
-    keys = {name: columns[name] for name in KEYS if name in columns}
-    for name, values in keys.items():
-        if len(values) != len(expressions):
-            raise ValueError(f"{path.name}: expected {len(expressions)} values of {name}, got {len(values)}")
-    return expressions, space, keys
 
 
 def space_of(option: Space | None, predictions: Space | None, references: References) -> Space:

@@ -16,7 +16,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES, Space, as_expressions, check_space
 from emo3d.descriptions import check_descriptions
 from emo3d.emotions import EMOTIONS, as_intensities, canonical_intensities
-from emo3d.expressions import parquet_space
+from emo3d.parquet import parquet_space
 from emo3d.scoring.columns import column, column_names, missing_column, read_table
 from emo3d.scoring.joining import KEYS
 

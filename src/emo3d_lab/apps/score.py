@@ -21,10 +21,11 @@ from emo3d.generation import load_generator
 from emo3d.pictures import encode_picture
 from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References, ScoreSettings, load_backbone, score
 from emo3d.scoring.joining import order_of
-from emo3d.scoring.predictions import open_predictions, space_of
+from emo3d.scoring.predictions import space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
 from emo3d_lab.apps import look
 from emo3d_lab.apps.look import KEPT_SECONDS, in_words, own_folder
+from emo3d_lab.opening import open_predictions
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"

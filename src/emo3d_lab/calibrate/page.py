@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from itertools import compress
 
@@ -96,9 +95,9 @@ def show(
         quiet=[unit for unit, values in neutral if np.nanmean(values) < 0.05],
         responses=[
             [(unit, _curve(bias.strengths, own[:, place]), *_spread(own[:, place, -1])) for unit, place in region]
-            for region in _regions()
+            for region in pages.face_regions()
         ],
-        regions=_regions(),
+        regions=pages.face_regions(),
         names=BLENDSHAPES,
         cross_talk=bias.cross_talk.tolist(),
         returned={method: values.tolist() for method, values in r2.items() if method != "none"},
@@ -108,14 +107,6 @@ def show(
         figures={row: figures[row] for row in MEASURES if figures and row in figures},
         measures=MEASURES,
     )
-
-
-def _regions() -> list[list[tuple[str, int]]]:
-    """The blendshapes and their places, by region of the face: brow, cheek, eye, jaw, mouth, nose."""
-    regions: dict[str, list[tuple[str, int]]] = {}
-    for place, name in enumerate(BLENDSHAPES):
-        regions.setdefault(re.split("[A-Z]", name)[0], []).append((name, place))
-    return list(regions.values())
 
 
 def _spread(values: np.ndarray) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,12 +55,15 @@ def generate(
     model: Model = "quickstart",
     calibration: Calibration = DEFAULT_METHOD,
     size: Annotated[int, typer.Option(help="Side of the picture, pixels.")] = 512,
-    samples: Annotated[int, typer.Option(help="How many faces, with VAE-CLIP; their files end in -0, -1, ...")] = 1,
+    strength: Annotated[float, typer.Option(help="How strongly to act: 0 (at rest) to 1.5; quickstart, say.")] = 1.0,
+    samples: Annotated[
+        int, typer.Option(help="How many faces, of a model that draws several; their files end in -0, -1, ...")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Of the samples after the first.")] = 0,
 ) -> None:
     """Generate a facial expression from a description; print its leading blendshapes."""
     if dataset is not None:
-        if description is not None or from_picture or picture or samples != 1:
+        if description is not None or from_picture or picture or samples != 1 or strength != 1:
             raise ValueError("expected --model and --out alone with --dataset, which gives the descriptions")
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
@@ -80,7 +84,7 @@ def generate(
 
     method, identity = check_method(calibration), check_identity(identity)
     description = description and utf8(description)
-    expressions, space = _generate(model, description, from_picture, samples, seed)
+    expressions, space = _generate(model, description, from_picture, samples, seed, strength)
     meaning: dict[str, Any] = {"space": space, "calibration": method}
     how = _spell(name_calibration(space, method))
     for index, expression in enumerate(expressions[:, None]):
@@ -137,22 +141,23 @@ def render(
 
 
 def _generate(
-    model: str, description: str | None, picture: Path | None, samples: int, seed: int
+    model: str, description: str | None, picture: Path | None, samples: int, seed: int, strength: float
 ) -> tuple[np.ndarray, Space]:
     """Samples of one description or picture, (S, 51) float32, and their space."""
     if model == "quickstart" and description is not None and samples == 1:
         from emo3d_lab.light import LightGenerator
 
         if light := LightGenerator.load():
-            return light.generate([description]), "weights"
-    from emo3d.generation import ExpressionModel, VaeClipModel, load_generator
+            return light.generate([description], strength=strength), "weights"
+    from emo3d.generation import ExpressionModel, load_generator
 
     generator: Any = load_generator(model)
-    options: dict[str, Any] = {}
-    if samples != 1:
-        if not isinstance(generator, VaeClipModel):
-            raise ValueError(f"expected a VAE-CLIP model for --samples {samples}, got {type(generator).__name__}")
-        options = {"num_return_sequences": samples, "seed": seed}
+    options: dict[str, Any] = {} if samples == 1 else {"num_return_sequences": samples, "seed": seed}
+    options |= {} if strength == 1 else {"strength": strength}
+    known = inspect.signature(generator.generate).parameters
+    for name, option in (("num_return_sequences", f"--samples {samples}"), ("strength", f"--strength {strength:g}")):
+        if name in options and name not in known:
+            raise ValueError(f"expected another kind of generator for {option}, got {type(generator).__name__}")
     if description is not None:
         expressions = generator.generate([description], **options)
     elif isinstance(generator, ExpressionModel):

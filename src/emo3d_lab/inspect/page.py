@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
-from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.inspect.figures import tabulate
 from emo3d_lab.inspect.result import TIED, Descriptions, Inspection, Intensities, Split
-from emo3d_lab.pages import write_page
+from emo3d_lab.pages import face_regions, write_page
 
 _BINS = 24  # of description lengths, at most
 _VALUES = 20  # of prompt_type and identity
@@ -40,7 +38,7 @@ def write_inspection(inspection: Inspection, path: str | os.PathLike[str]) -> No
         top_intensity=_tops(intensities.values()),
         dominant={name: _shares(counts.dominant) for name, counts in emotional.items()},
         distributions={name: counts.mean_distribution for name, counts in emotional.items()},
-        regions=_regions(),
+        regions=face_regions(),
         top_mean=max(chain.from_iterable(means), default=0),
         descriptions=descriptions,
         lengths=lengths,
@@ -59,14 +57,6 @@ def _tops(intensities: Collection[Intensities]) -> dict[str, float]:
 
 def _shares(counts: Mapping[str, int]) -> dict[str, float]:
     return {name: count / sum(counts.values()) for name, count in counts.items()}
-
-
-def _regions() -> list[list[tuple[str, int]]]:
-    """The blendshapes and their places, by region of the face: brow, cheek, eye, jaw, mouth, nose."""
-    regions: dict[str, list[tuple[str, int]]] = {}
-    for place, name in enumerate(BLENDSHAPES):
-        regions.setdefault(re.split("[A-Z]", name)[0], []).append((name, place))
-    return list(regions.values())
 
 
 def _lengths(descriptions: Mapping[str, Descriptions]) -> list[tuple[str, list[tuple[str, float]]]]:

@@ -1,4 +1,4 @@
-"""The reader of physical instructions, which `emo3d.generation.instructions` finds by its entry point."""
+"""The reader of physical instructions, which `emo3d.instructions` finds by its entry point."""
 
 from emo3d_lab.instructions.reading import read
 

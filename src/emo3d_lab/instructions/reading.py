@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from emo3d.generation.instructions import Instruction, Interpretation
+from emo3d.instructions import Instruction, Interpretation
 from emo3d_lab.instructions.vocabulary import BOTH, OTHER, Row, Token, read_tokens, vocabulary
 
 _LONGEST = 2_000  # characters of a description that is looked into
@@ -31,7 +31,7 @@ class _Pair(NamedTuple):
 
 
 def read(description: str) -> Interpretation:
-    """Read the physical instructions of a description; see `emo3d.generation.instructions.read_instructions`."""
+    """Read the physical instructions of a description; see `emo3d.instructions.read_instructions`."""
     if len(description) > _LONGEST:
         return Interpretation(description, description)
     text, symbols, notes = _spell_symbols(description)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from emo3d.documents import read_json
-from emo3d.encoders import MINILM, MULTILINGUAL, load_text_encoder, no_bars
+from emo3d.encoders import MINILM, load_text_encoder, no_bars
 from emo3d.generation import ExpressionConfig, ExpressionModel
+from emo3d.multilingual import MULTILINGUAL, load_encoder
 from emo3d_lab.baselines import fit_gain
 from emo3d_lab.quickstart.steps import add_noise, take_steps
 from emo3d_lab.sample import (
@@ -87,7 +88,7 @@ def train_multilingual(
     expressions = torch.cat([expressions, torch.from_numpy(np.stack([row.blendshapes for row in rows]))])
     strengths = torch.cat([strengths, torch.ones(len(rows))])
     texts = [row.description for row in (*english, *rows)]
-    embeddings = load_text_encoder(MULTILINGUAL).encode(texts).embeddings
+    embeddings = load_encoder(MULTILINGUAL).encode(texts).embeddings
     model = ExpressionModel(ExpressionConfig(MULTILINGUAL, embedding_size=embeddings.shape[1], **_HEAD)).train()
     lengths = torch.zeros(len(texts))
     for batch in take_steps(model.parameters(), lengths, epochs, batch_size, 2e-3, "Training sixteen languages"):

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard
 
-from emo3d.encoders import MINILM, MULTILINGUAL
+from emo3d.encoders import MINILM
 from emo3d.generation import TASK
+from emo3d.multilingual import MULTILINGUAL
 from emo3d_lab.building.card import citation
 from emo3d_lab.markup import markdown_code
 from emo3d_lab.pages import CARD_TAGS, render_card

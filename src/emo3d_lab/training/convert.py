@@ -15,7 +15,7 @@ from emo3d.backbones import DEFAULT_BACKBONE
 from emo3d.documents import parse_json
 from emo3d.encoders import no_bars
 from emo3d.files import check_output_folder
-from emo3d.generation.clip import BackboneModel
+from emo3d_lab.generators.clip import BackboneModel
 from emo3d_lab.training.cards import converted_card
 from emo3d_lab.training.recipe import MODELS
 

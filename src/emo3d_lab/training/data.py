@@ -24,11 +24,12 @@ from transformers import PreTrainedModel
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import as_expressions, mirror
 from emo3d.descriptions import check_descriptions
-from emo3d.encoders import SAVER_KEYS, MultilingualEncoder, TextEmbeddings, TextEncoder, weights_digest
+from emo3d.encoders import SAVER_KEYS, TextEmbeddings, TextEncoder, weights_digest
 from emo3d.files import whole_file
-from emo3d.generation import ExpressionModel, VaeClipModel
+from emo3d.generation import ExpressionModel
 from emo3d.hints import warn_not_kept
-from emo3d.minilm import MULTILINGUAL_SHA256
+from emo3d.multilingual import MULTILINGUAL_SHA256, MultilingualEncoder
+from emo3d_lab.generators import VaeClipModel
 from emo3d_lab.training.pictures import Pictures
 
 logger = logging.getLogger(__name__)

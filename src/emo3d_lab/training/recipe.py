@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 from transformers import PretrainedConfig, TrainingArguments
 
-from emo3d.generation.load import MODELS as GENERATORS
+from emo3d.generation import ExpressionModel
 from emo3d.scoring import ScoreSettings
+from emo3d_lab.generators import MODELS as GENERATORS
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "assets" / "recipes"
 RECIPES: tuple[str, ...] = tuple(sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml")))
@@ -32,7 +33,8 @@ _TRAINING = {
     "metric_for_best_model": "loss",
     "report_to": "none",
 }
-MODELS: dict[str, Any] = {name.removeprefix("emo3d-"): model for name, model in GENERATORS.items()}
+MODELS: dict[str, Any] = {"expression": ExpressionModel}
+MODELS |= {name.removeprefix("emo3d-"): model for name, model in GENERATORS.items()}
 """`type` of a recipe's model -> its class."""
 
 

@@ -27,10 +27,11 @@ from transformers.integrations import get_reporting_integration_callbacks
 
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
-from emo3d.encoders import load_text_encoder
 from emo3d.files import check_output_folder
-from emo3d.generation import ExpressionModel, VaeClipModel
+from emo3d.generation import ExpressionModel
+from emo3d.multilingual import load_encoder
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
+from emo3d_lab.generators import VaeClipModel
 from emo3d_lab.training.data import Pairs, prepare, read_pairs
 from emo3d_lab.training.recipe import MODELS, Recipe, load_recipe
 
@@ -237,7 +238,7 @@ def _build(recipe: Recipe, space: Space, seed: int) -> PreTrainedModel:
         set_seed(seed)
         return model_class(config)
     # Into the cache: the first loading of an encoder draws random numbers, later ones none.
-    load_text_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
+    load_encoder(config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize)
     set_seed(seed)
     fields = {name: value for name, value in recipe.model.items() if name != "type"}
     return ExpressionModel.from_encoder(**fields | {"space": space})

@@ -14,7 +14,7 @@ import emo3d_lab.cli.checklist  # noqa: F401, its entry point may be newer than 
 from emo3d.blendshapes import BLENDSHAPES, as_expressions
 from emo3d.cli import app
 from emo3d.emotions import EMOTIONS
-from emo3d.expressions import parquet_space
+from emo3d.parquet import parquet_space
 from emo3d_lab.building.build import build
 from emo3d_lab.checklist import FAMILIES, Pair, parse_check, read_checklist, run_checklist, write_checklist
 from emo3d_lab.checklist.distributions import Distributions, by_score

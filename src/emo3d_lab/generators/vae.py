@@ -13,7 +13,7 @@ from torch.nn.functional import cosine_similarity, mse_loss
 
 from emo3d.blendshapes import BLENDSHAPES, Space
 from emo3d.generation.base import ExpressionOutput, check_sequences
-from emo3d.generation.clip import BackboneConfig, BackboneModel
+from emo3d_lab.generators.clip import BackboneConfig, BackboneModel
 
 
 class VaeClipConfig(BackboneConfig):

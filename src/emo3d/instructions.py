@@ -6,7 +6,7 @@ and right are the person's own. docs/instructions.md says what is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES, limit_mouth_close
+from emo3d.descriptions import check_descriptions
 from emo3d.loading import workshop_part
 
 # What pulls the same skin in opposite directions, or needs the mouth shut: a * stands for each side.
@@ -69,6 +70,12 @@ def read_instructions(description: str) -> Interpretation:
     except OSError as error:
         return Interpretation(description, description, (), (f"physical instructions are not read: {error}",))
     return read(description)
+
+
+def interpret(descriptions: Sequence[str], by_rule: bool) -> list[Interpretation]:
+    """Check N descriptions and say what each is understood as: all of it rest, unless instructions are read by rule."""
+    descriptions = check_descriptions(descriptions)
+    return [read_instructions(text) if by_rule else Interpretation(text, text) for text in descriptions]
 
 
 @cache
