@@ -40,7 +40,7 @@ def test_each_language_has_words_of_every_emotion_and_sentences(code):
             assert slots & {s.slot for s in language.sentences if s.held_out == held_out}, emotion
     assert len(language.sentences) >= 10
     assert sum(word.slot == "situation" for word in language.words) == 24
-    assert 0.15 < np.mean([word.held_out for word in language.words]) < 0.35
+    assert 30 <= sum(word.held_out for word in language.words) < 0.25 * len(language.words)
     assert len({sentence.text for sentence in language.sentences}) == len(language.sentences)
 
 
@@ -74,21 +74,22 @@ def test_degrees_are_ordered(code):
     ],
 )
 def test_a_strong_degree_makes_a_stronger_face(code, weak, strong):
-    rows = make_multilingual_rows(300, 0, languages=[code])
+    rows = make_multilingual_rows(800, 0, languages=[code])
     lengths = [[np.linalg.norm(r.blendshapes) for r in rows if degree in r.description] for degree in (weak, strong)]
     assert min(map(len, lengths)) > 10
     assert np.median(lengths[0]) < 0.8 * np.median(lengths[1])
 
 
 def test_french_agrees_with_the_person_and_denies():
-    rows = make_multilingual_rows(600, 1, languages=["fr"])
+    rows = make_multilingual_rows(2500, 1, languages=["fr"])
     furious = [row for row in rows if "furieu" in row.description]
     assert {row.identity for row in furious} >= {"man", "woman"}
     for row in furious:
         assert ("furieuse" in row.description) is (row.identity in ("woman", "girl")), row.description
         assert row.intensities[EMOTIONS.index("anger")] == 1
-    (sad,) = (row for row in rows if row.description == "La femme semble triste.")
-    assert sad.intensities.tolist() == [0, 0, 0, np.float32(0.8), 0, 0, 0, 0]
+    sad = [row for row in rows if re.search(r"(est|semble|paraît|a l'air) triste\b", row.description)]
+    assert sad
+    assert all(row.intensities.tolist() == [0, 0, 0, np.float32(0.8), 0, 0, 0, 0] for row in sad)
     denials = [row for row in rows if "n'est pas" in row.description]
     assert len(denials) > 5
     assert all(row.intensities.tolist() == [1, *[0] * 7] and np.linalg.norm(row.blendshapes) < 0.3 for row in denials)
