@@ -104,13 +104,13 @@ def _pairs(tokens: Sequence[Token]) -> list[_Pair]:
         if not rows and last and {*lead} <= {*"clyntdo"}:  # "her eyes widen, then close"
             found += [(last[0], *entry) for entry in _rows(last[0], verb)]
         elif not rows:  # "her pursed lips move to the left": a part has more than one
-            near = sorted((abs(part.place - verb.place), part.place) for part in parts if _same(part, verb))
-            listed = ([(tokens[place], *entry) for entry in _rows(tokens[place], verb)] for _, place in near)
-            found += next(filter(None, listed), [])
+            order = sorted((abs(part.place - verb.place), part.place) for part in parts if _same(part, verb))
+            owner = next((tokens[place] for _, place in order if _rows(tokens[place], verb)), None)
+            found += [(owner, *entry) for entry in _rows(owner, verb)] if owner else []
     pairs = []
     tags = "".join(token.tag for token in tokens)
-    earlier = {match.start(1) for match in _OWN.finditer(tags)}  # how a part is, before what it does
-    for owner, verb, row, side in sorted(found, key=lambda entry: (entry[1].place not in earlier, entry[1].place)):
+    first = {match.start(1) for match in _OWN.finditer(tags)}  # how a part is, before what it does
+    for owner, verb, row, side in sorted(found, key=lambda entry: (entry[1].place not in first, entry[1].place)):
         single = (owner.single if owner else "1" in row.flags) and not (verb.negated or (owner and owner.negated))
         pairs.append(_Pair(owner, verb, row, (owner.side if owner else "") or verb.side or side or "left" * single))
         verb.kept |= "+" in row.flags
