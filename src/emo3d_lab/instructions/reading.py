@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emo3d.instructions import Instruction, Interpretation
-from emo3d_lab.instructions.vocabulary import BOTH, OTHER, Row, Token, read_tokens, vocabulary
+from emo3d_lab.instructions.sides import plain_sides
+from emo3d_lab.instructions.tokens import read_tokens
+from emo3d_lab.instructions.vocabulary import BOTH, OTHER, Row, Token, vocabulary
 
 _LONGEST = 2_000  # characters of a description that is looked into
 _FAR, _NEXT = 12, 20  # tokens between a part and its verb at most; what a segment between them counts as
 _SUBJECT = re.compile("(?:d[pS]*|^|(?<=[c.]))x(?=d|[anGyl]*U)")  # "the baker", "Anna" before a verb that was read (U)
-_HALF = re.compile(r"(?<=left )half of\b|(?<=right )half of\b", re.I)  # a side, no degree; as long as "side of"
+_OWN = re.compile("d[SGplx]*(VP)")  # "her closed eyes"
 _SYMBOL = re.compile(r"[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|(?<!\S)[:;]-?'?[()DO](?!\w)")
 # Joiner, variants, skin tones, letters of flags.
 _INVISIBLE = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]")
@@ -41,7 +43,7 @@ def read(description: str) -> Interpretation:
     scripts = [name.split()[0].title() for name in letters if not name.startswith("LATIN")]
     if 2 * len(scripts) > len(letters):
         notes.append(f"letters of {scripts[0]}: instructions are read in English only")
-    tokens = read_tokens(_HALF.sub("side of", text))
+    tokens = read_tokens(plain_sides(text))
     for token in tokens:
         token.kept = any(start <= token.start < end for start, end in symbols)
     instructions, soft = [], []
@@ -89,26 +91,36 @@ def _pairs(tokens: Sequence[Token]) -> list[_Pair]:
     found: list[tuple[Token | None, Token, Row, str]] = []
     for part in parts:
         near = [(distance, verb) for verb in verbs if (distance := _distance(tokens, part, verb)) is not None]
-        listed = (_rows(part.value, verb) for _, verb in sorted(near, key=lambda entry: entry[0]))
+        listed = (_rows(part, verb) for _, verb in sorted(near, key=lambda entry: entry[0]))
         found += [(part, *entry) for entry in next(filter(None, listed), [])]
     taken = {verb for _, verb, *_ in found}
     for verb in (verb for verb in verbs if verb not in taken):
         earlier = [other for other in verbs if other.run == verb.run and other.place < verb.place and not verb.value]
         looks = any(other.value in vocabulary()["look"] for other in [*earlier, verb])  # "looks up and to the left"
-        rows = _rows("gaze" if looks else "-", verb)
+        rows = _rows(Token("", 0, 0, value="gaze" if looks else "-"), verb)
         found += [(None, *e) for e in rows if "~" not in e[1].flags or verb.side or e[2] or verb.negated]
         last = [part for part in parts if part.run == verb.run and part.segment < verb.segment][-1:]
         lead = [other.tag for other in tokens[: verb.place] if other.segment == verb.segment]
         if not rows and last and {*lead} <= {*"clyntdo"}:  # "her eyes widen, then close"
-            found += [(last[0], *entry) for entry in _rows(last[0].value, verb)]
+            found += [(last[0], *entry) for entry in _rows(last[0], verb)]
+        elif not rows:  # "her pursed lips move to the left": a part has more than one
+            order = sorted((abs(part.place - verb.place), part.place) for part in parts if _same(part, verb))
+            owner = next((tokens[place] for _, place in order if _rows(tokens[place], verb)), None)
+            found += [(owner, *entry) for entry in _rows(owner, verb)] if owner else []
     pairs = []
-    for owner, verb, row, side in sorted(found, key=lambda entry: entry[1].place):
-        single = owner.single if owner else "1" in row.flags and not verb.negated
+    tags = "".join(token.tag for token in tokens)
+    first = {match.start(1) for match in _OWN.finditer(tags)}  # how a part is, before what it does
+    for owner, verb, row, side in sorted(found, key=lambda entry: (entry[1].place not in first, entry[1].place)):
+        single = (owner.single if owner else "1" in row.flags) and not (verb.negated or (owner and owner.negated))
         pairs.append(_Pair(owner, verb, row, (owner.side if owner else "") or verb.side or side or "left" * single))
         verb.kept |= "+" in row.flags
         for token in (verb, *verb.around, *((owner, *owner.around) if owner else ())):
             token.used = True
     return pairs
+
+
+def _same(part: Token, verb: Token) -> bool:
+    return part.run == verb.run and part.segment == verb.segment and abs(part.place - verb.place) <= _FAR
 
 
 def _distance(tokens: Sequence[Token], part: Token, verb: Token) -> float | None:
@@ -121,16 +133,28 @@ def _distance(tokens: Sequence[Token], part: Token, verb: Token) -> float | None
     # Of a list ("eyes and mouth closed"), or with no verb of its own ("winks with her left eye").
     own = [token for token in tokens if token.segment == part.segment]
     alone = {token.tag for token in own}.isdisjoint("Vax") and (verb.place < part.place or own[-1] is part)
-    return distance + _NEXT if alone else None
+    if part.value in ("mouth", "lip") and any(o.value == "corner" and o.segment == verb.segment for o in tokens):
+        return None  # "a mouth whose left corner droops"
+    object_ = any(o.tag == "P" and o.segment == verb.segment and o.place > verb.place for o in tokens)
+    return distance + _NEXT if alone and not (object_ and verb.place > part.place) else None
 
 
-def _rows(part: str, verb: Token) -> list[tuple[Token, Row, str]]:
+def _rows(part: Token, verb: Token) -> list[tuple[Token, Row, str]]:
     """The verb with its rows for a part, and the side where its direction turns out to be one ("the eyebrow left")."""
-    rows, found, side = vocabulary()["rows"].get(part, ()), [], ""
+    table, found, side = vocabulary()["rows"], [], ""
+    sided = part.side in OTHER
+    rows = [*(table["corner"] if sided and part.value == "mouth" else ()), *table.get(part.value, ())]
     own = [row for row in rows if verb.value in row.verbs][:1]
     moves = verb.value in vocabulary()["move"]
     for direction in verb.directions:
-        turns = [row for row in rows if f">{direction}" in row.verbs and (direction in OTHER or moves or not own)]
+        if sided and direction in (part.side, "aside"):  # a corner outwards, an eye to its own side
+            direction = "outward" if part.value in ("mouth", "lip", "corner") else part.side
+        turns = [
+            row
+            for row in rows
+            if {f">{direction}", f"{verb.value}>{direction}"} & {*row.verbs}
+            and (direction in OTHER or moves or not own)
+        ]
         found += turns[:1]
         side = direction if direction in OTHER and not turns else side
     return [(verb, row, side) for row in (found if found and moves else found + own)]
@@ -155,6 +179,8 @@ def _weights(pair: _Pair) -> tuple[dict[str, float], set[str]]:
         else:  # one eyebrow is not two
             weights |= dict.fromkeys(names, round(1 - strength if share < 0 else strength * share, 3))
             weights |= dict.fromkeys(others, 0.0)
+            if share < 0 and pair.part and pair.part.only:  # "only the left eye is open"
+                weights |= dict.fromkeys((pattern.replace("*", side) for side in BOTH if side not in sides), strength)
             yielding |= {*others, *(() if share else names)}
     return weights, yielding
 
