@@ -80,6 +80,7 @@ def retrain(
             torch.manual_seed(seed)
             if part == "generator":
                 generators[part] = train_generator(make_training_rows(count, seed), seed, passes, size)
+                fit_reach(generators[part], seed)
             elif part == "multilingual":
                 generators[part] = train_multilingual(make_training_rows(count, seed), count, seed, passes, size)
             else:
@@ -87,8 +88,6 @@ def retrain(
                 embeddings = encoder.encode([row.description for row in train]).embeddings
                 tower = train_backbone(train, embeddings, seed, passes, size)
                 backbone = TowerBackbone(tower, encoder)
-        if part in generators:
-            fit_reach(generators[part], seed)
         logger.info("%s trained after %.0f s", part, time.monotonic() - start)
     backbone = backbone or load_backbone(QUICKSTART)
     if "generator" not in generators and "backbone" in parts:  # beside whose figures stand those of a generator
