@@ -9,7 +9,7 @@ import torch
 from emo3d import EMOTIONS, as_expressions, render
 from emo3d.backbones.tower import TOWER_FOLDER, PictureTower, load_tower
 from emo3d.encoders import MINILM, load_text_encoder, packaged_minilm
-from emo3d_lab.quickstart.train import save_tower
+from emo3d_lab.quickstart.tower import save_tower
 from emo3d_lab.sample import PROTOTYPES
 
 
