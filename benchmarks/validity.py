@@ -2,6 +2,7 @@
 
     python benchmarks/validity.py [--references sample] [--split test] [--config NAME] [--faces 250]
                                   [--backbone quickstart --backbone openai/clip-vit-base-patch32] [--picture FILE.png]
+                                  [--reader FOLDER]
 
 - order: the references' expressions are degraded step by step, so that the emotions of what is left are known. JS is
   the Jensen-Shannon divergence (nats) between those and the ones described. Spearman's correlation with JS says how
@@ -9,6 +10,9 @@
   against the expressions they were made from, and against those of other references that are most alike in emotion: a
   generator never knows the very face that a reference holds. A perfect reader retrieves just the emotions shown: what
   it lacks of 1 is the formula's, the rest the backbone's and the bank's.
+- people: how much of the rise of the mean KL, from faces as described to faces at rest, is there at each quarter of the
+  way; what KL says of mirrored contempt; and how KL goes with that of an emotion reader that nobody here trained, where
+  a folder of it is given.
 - retest: the same expressions on other identities, turned, and lit otherwise.
 - sensitivity: to k, epsilon and the bank, and to how readings become weights.
 
@@ -25,6 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from datasets import load_dataset
+from people import CONTEMPT, START, System, agreement, resampled, rise, stranger_kls
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -53,7 +58,6 @@ from emo3d_lab.sample import make_rows
 CONSOLE = Console(width=150)
 STEPS = (0.25, 0.5, 0.75, 1.0)
 NOISE = 0.2  # standard deviation at the last step
-START = ("as described", 0.0)
 CHANGING = ("toward neutral", "toward another emotion", "shuffled share")
 KINDS = (*CHANGING, "noise", "mirrored")
 POOLED = {"all three": CHANGING, "these, noise and mirrored": KINDS}
@@ -67,7 +71,6 @@ CONDITIONS: dict[str, list[dict]] = {
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#999999", "#CC79A7")
 JAW, CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
-System = tuple[str, float]  # a degradation and its step
 Systems = dict[System, tuple[np.ndarray, np.ndarray]]
 Pictures = dict[System, torch.Tensor]  # embedded
 
@@ -197,6 +200,34 @@ def show_order(orders: dict[str, Order]) -> dict[tuple[str, str], np.ndarray]:
     return of_faces
 
 
+def show_people(order: Order, references: References, strangers: tuple[dict[System, np.ndarray], np.ndarray] | None):
+    """Print what people would see too: `strangers` are the KL of an emotion reader and the rows that it can judge."""
+    kls = dict(zip(order.systems, order.kl, strict=True))
+    columns = "of the way to neutral"
+    made = table("people: share of the rise of the mean KL", "", *(f"{t:.0%} {columns}" for t in STEPS[:-1]))
+    made.add_row(
+        "this backbone", *(between(*each) for each in resampled(lambda rows: rise(kls, rows), len(references)))
+    )
+    if strangers:
+        theirs, judged = strangers
+        found = resampled(lambda rows: rise(theirs, rows), len(judged))
+        made.add_row(f"the reader, {len(judged)} rows", *(between(*each) for each in found))
+    CONSOLE.print(made)
+    contempt = np.flatnonzero(references.intensities.argmax(axis=1) == CONTEMPT)
+    made = table(f"people: mean KL of {len(contempt)} rows that are mostly contempt", "", "KL")
+    for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items():
+        ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
+        made.add_row(name, between(*ends))
+    CONSOLE.print(made)
+    if strangers:
+        made = table("people: Spearman of KL with the reader's", "", "faces")
+        parts = {"references": [START], "all systems": list(kls)}
+        for name, systems in parts.items():
+            ours = np.stack([kls[system][judged] for system in systems])
+            made.add_row(name, between(*agreement(ours, np.stack([theirs[system] for system in systems]))))
+        CONSOLE.print(made)
+
+
 def show_retest(systems: Systems, references: References, bank: Bank, backbone: Backbone) -> None:
     exchanged = np.roll(np.arange(len(references)), len(references) // 2)
     straight, half = (systems[system][0] for system in (START, ("toward another emotion", 0.5)))
@@ -321,6 +352,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=250, help="at most, evenly spaced over the split")
     parser.add_argument("--backbone", action="append", help="any number of them; those not to be had are left out")
     parser.add_argument("--picture", type=Path, help="a .png to write")
+    parser.add_argument("--reader", type=Path, help="folder of an emotion reader, see emo3d_lab.readers.FaceApiReader")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -344,6 +376,7 @@ def main() -> None:
     targets = {SAME: np.arange(len(kept)), LIKE: between_rows.argmin(axis=1)}
     systems = degrade(weights, references.intensities)
     title = f"{len(kept)} references of {source}, {len(systems)} systems"
+    strangers = stranger_kls(systems, references.intensities, arguments.reader) if arguments.reader else None
 
     drawn = {}
     for name in arguments.backbone or ["quickstart", "openai/clip-vit-base-patch32"]:
@@ -357,6 +390,7 @@ def main() -> None:
         pictures = {system: embed(told, backbone) for system, (told, _) in tqdm(systems.items(), "faces", leave=False)}
         orders = {target: Order(systems, pictures, references, bank, rows) for target, rows in targets.items()}
         drawn[name] = orders[LIKE], show_order(orders)
+        show_people(orders[SAME], references, strangers)
         show_retest(systems, references, bank, backbone)
         elsewhere = Bank.encode(others.descriptions, others.intensities, backbone)
         show_sensitivity(systems, pictures, references, bank, elsewhere)

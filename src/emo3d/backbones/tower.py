@@ -1,10 +1,10 @@
-"""The picture side of the quickstart backbone: a small convolutional network that meets MiniLM's embeddings."""
+"""The quickstart backbone's two sides: a small convolutional network for pictures, a head on MiniLM's embeddings."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -13,11 +13,14 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from emo3d.loading import loaded_once
 
+_TEXTS = "texts."  # names of the text head's tensors, beside the tower's
+_Module = TypeVar("_Module", bound=nn.Module)
+
 TOWER_FOLDER = Path(__file__).parent.parent / "assets" / "quickstart-backbone"
 
 
 class PictureTower(nn.Module):
-    """Pictures of a face -> embeddings in the space of all-MiniLM-L6-v2.
+    """Pictures of a face -> embeddings in the space of the descriptions.
 
     Frontal faces fill the frame in one way, so where something moves tells what moved: the last feature map is
     flattened, not averaged.
@@ -35,7 +38,7 @@ class PictureTower(nn.Module):
         widths: tuple[int, ...] = (16, 32, 64, 128),  # channels after each halving of the picture
         bottleneck: int = 48,  # channels of the last feature map, before it is flattened
         dropout: float = 0.2,  # on the flattened map while training, in 0..1
-        dimension: int = 384,  # D, the width of the text encoder's embedding
+        dimension: int = 384,  # D, the width of an embedding
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = dict(
@@ -58,13 +61,60 @@ class PictureTower(nn.Module):
         return normalize(self.head(self.features(4 * pixels - 2)), dim=-1)
 
 
+class TextHead(nn.Module):
+    """Embeddings of all-MiniLM-L6-v2 -> the space of the pictures: turned, and moved by what a hidden layer finds.
+
+    MiniLM says what a description is about, and hardly how strongly: "slightly sad" lies next to "extremely sad".
+
+    Example:
+        >>> TextHead().eval()(torch.zeros(2, 384)).shape
+        torch.Size([2, 384])
+    """
+
+    def __init__(
+        self,
+        width: int = 384,  # of MiniLM's embedding
+        hidden: int = 256,  # width of the hidden layer
+        dropout: float = 0.2,  # on the hidden layer while training, in 0..1
+        dimension: int = 384,  # D, the width of an embedding
+    ) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = dict(width=width, hidden=hidden, dropout=dropout, dimension=dimension)
+        self.turn = nn.Linear(width, dimension, bias=False)
+        nn.init.orthogonal_(self.turn.weight)
+        self.move = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dimension)
+        )
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Embed embeddings (N, width) of unit length: (N, D) of unit length."""
+        return normalize(self.turn(embeddings) + self.move(8 * embeddings) / 4, dim=-1)
+
+
 @loaded_once(maxsize=2)
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
     """Load a picture tower, the packaged one by default, in evaluation mode; once per folder."""
-    tower = PictureTower(**json.loads((folder / "config.json").read_text())["settings"])
-    tower.load_state_dict(load_file(folder / "model.safetensors"))
-    return tower.eval()
+    return _load(PictureTower(**_read_config(folder)["settings"]), folder)
+
+
+@loaded_once(maxsize=2)
+@torch.inference_mode(False)
+def load_texts(folder: Path = TOWER_FOLDER) -> TextHead | None:
+    """Load the text head beside a picture tower, as `load_tower`; None where the tower meets MiniLM as it is."""
+    settings = _read_config(folder).get("texts")
+    return _load(TextHead(**settings), folder, _TEXTS) if settings else None
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "config.json").read_text())
+
+
+def _load(module: _Module, folder: Path, prefix: str = "") -> _Module:
+    tensors = load_file(folder / "model.safetensors")
+    own = {name for name in tensors if name.startswith(_TEXTS) == bool(prefix)}
+    module.load_state_dict({name.removeprefix(prefix): tensors[name] for name in own})
+    return module.eval()
 
 
 def _convolution(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from emo3d.backbones.tower import PictureTower
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, TextEncoder, load_text_encoder, no_bars
@@ -24,7 +23,7 @@ from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.scoring import Bank, ScoreSettings, score, score_distributions
 from emo3d_lab.quickstart.steps import add_noise, take_steps
-from emo3d_lab.quickstart.tower import TowerBackbone, save_tower, train_backbone
+from emo3d_lab.quickstart.tower import Sides, SidesBackbone, save_backbone, train_backbone
 from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows
 
 logger = logging.getLogger(__name__)
@@ -77,8 +76,8 @@ def retrain(
         torch.manual_seed(seed)
         generator = train_head(embeddings, _expressions(train), head_epochs, batch_size)
         logger.info("generator trained after %.0f s", time.monotonic() - start)
-        tower = train_backbone(train, embeddings, seed, tower_epochs, batch_size)
-    quality = measure(generator, tower, encoder, train, test)
+        sides = train_backbone(train, embeddings, seed, tower_epochs, batch_size)
+    quality = measure(generator, sides, encoder, train, test)
     logger.info("all trained after %.0f s: %s", time.monotonic() - start, quality)
     about = {
         "training_data": f"synthetic sample of emo3d, {rows} descriptions, seed {seed}",
@@ -91,7 +90,7 @@ def retrain(
     generator.config.trained = about
     with no_bars():
         generator.save_pretrained(Path(out) / "quickstart-generator")
-    save_tower(tower, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
+    save_backbone(sides, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
     return quality
 
 
@@ -110,13 +109,13 @@ def train_head(embeddings: torch.Tensor, expressions: torch.Tensor, epochs: int,
 
 def measure(
     generator: ExpressionModel,
-    tower: PictureTower,
+    sides: Sides,
     encoder: TextEncoder,
     train: Sequence[SampleRow],
     test: Sequence[SampleRow],
 ) -> dict[str, float]:
     """Score the references, the generator and two constants on the test rows, which are also the bank."""
-    backbone = TowerBackbone(tower, encoder)
+    backbone = SidesBackbone(sides, encoder)
     references = [
         {"description": row.description, "intensities": row.intensities, "blendshapes": row.blendshapes} for row in test
     ]

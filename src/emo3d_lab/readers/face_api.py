@@ -64,17 +64,22 @@ class FaceApiReader:
         return torch.cat(answers).numpy()
 
     def name_emotions(self, pictures: Sequence[np.ndarray], landmarker: FaceReader) -> tuple[list[str], int]:
-        """Name the likeliest emotion of the largest face in each picture, where the landmarker finds it.
+        """Name the likeliest emotion of the largest face in each picture, and count those without one: `read_faces`."""
+        answers, lost = self.read_faces(pictures, landmarker)
+        return [EMOTIONS[place] for place in answers.argmax(axis=1)], lost
+
+    def read_faces(self, pictures: Sequence[np.ndarray], landmarker: FaceReader) -> tuple[np.ndarray, int]:
+        """Read the largest face in each picture, where the landmarker finds it.
 
         Returns:
-            N of `EMOTIONS`; and in how many pictures no face was found, which are read as a whole.
+            (N, 7) probabilities; and in how many pictures no face was found, which are read as a whole.
         """
         faces = [landmarker.largest(picture) for picture in pictures]
         boxes: list[Box] = [
             face.box if face else (0.0, 0.0, picture.shape[1], picture.shape[0])
             for face, picture in zip(faces, pictures, strict=True)
         ]
-        return [EMOTIONS[place] for place in self.read(pictures, boxes).argmax(axis=1)], faces.count(None)
+        return self.read(pictures, boxes), faces.count(None)
 
     def _forward(self, crops: torch.Tensor) -> torch.Tensor:
         features = (crops.float() - torch.tensor(_MEAN)).permute(0, 3, 1, 2) / 255

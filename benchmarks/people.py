@@ -1,0 +1,64 @@
+"""What people see, for `validity`: fading faces read as weaker, mirror images, and the reading of a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from emo3d.emotions import EMOTIONS, distribution, kl_divergence
+from emo3d.face import FaceRig, RenderSettings, render_batches
+from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.readers import FaceApiReader, face_api
+
+System = tuple[str, float]  # a degradation and its step
+START: System = ("as described", 0.0)
+CONTEMPT = EMOTIONS.index("contempt")
+_PLACES = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
+
+
+def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """How much of the rise of the mean KL, from faces as described to faces at rest, is there at each quarter: (4,)."""
+    means = [kls[system][rows].mean() for system in (START, *(("toward neutral", t) for t in (0.25, 0.5, 0.75, 1.0)))]
+    return (np.array(means[1:]) - means[0]) / (means[-1] - means[0])
+
+
+def stranger_kls(
+    systems: Mapping[System, tuple[np.ndarray, np.ndarray]], intensities: np.ndarray, folder: Path
+) -> tuple[dict[System, np.ndarray], np.ndarray]:
+    """KL of an emotion reader that nobody here trained, of every face that it can judge.
+
+    It does not know contempt: descriptions that are contempt first of all are left out, and of the others its share is
+    taken out and the rest made to sum to one.
+
+    Returns:
+        System -> (M,) divergences; and the M rows.
+    """
+    described = distribution(intensities)
+    rows = np.flatnonzero(described.argmax(axis=1) != CONTEMPT)
+    known = described[rows][:, _PLACES]
+    known /= known.sum(axis=1, keepdims=True)
+    reader, rig, kls = FaceApiReader(folder), FaceRig.from_anny("adult"), {}
+    with FaceReader(quiet=True) as landmarker:
+        for system, (weights, _) in systems.items():
+            pictures = [
+                picture
+                for batch in render_batches(weights[rows], rig=rig, settings=RenderSettings(size=256))
+                for picture in batch
+            ]
+            kls[system] = kl_divergence(known, reader.read_faces(pictures, landmarker)[0])
+    return kls, rows
+
+
+def agreement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of divergences (S, M) over all faces, with its 95% bootstrap interval over the M rows."""
+    return resampled(lambda rows: spearmanr(ours[:, rows].ravel(), theirs[:, rows].ravel()).statistic, ours.shape[1])
+
+
+def resampled(estimate: Callable[[np.ndarray], float | np.ndarray], count: int, draws: int = 200) -> np.ndarray:
+    """What a function of rows says of all, and the ends of its 95% bootstrap interval: (..., 3)."""
+    rng = np.random.default_rng(0)
+    drawn = [estimate(rng.integers(count, size=count)) for _ in range(draws)]
+    return np.stack([estimate(np.arange(count)), *np.quantile(drawn, [0.025, 0.975], axis=0)], axis=-1)
