@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
+from tables import CONSOLE, between, table
 
 from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.face import FaceRig, RenderSettings, render_batches
@@ -15,13 +16,14 @@ from emo3d_lab.readers import FaceApiReader, face_api
 
 System = tuple[str, float]  # a degradation and its step
 START: System = ("as described", 0.0)
+STEPS = (0.25, 0.5, 0.75, 1.0)
 CONTEMPT = EMOTIONS.index("contempt")
 _PLACES = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
 
 
 def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
     """How much of the rise of the mean KL, from faces as described to faces at rest, is there at each quarter: (4,)."""
-    means = [kls[system][rows].mean() for system in (START, *(("toward neutral", t) for t in (0.25, 0.5, 0.75, 1.0)))]
+    means = [kls[system][rows].mean() for system in (START, *(("toward neutral", t) for t in STEPS))]
     return (np.array(means[1:]) - means[0]) / (means[-1] - means[0])
 
 
@@ -62,3 +64,40 @@ def resampled(estimate: Callable[[np.ndarray], float | np.ndarray], count: int, 
     rng = np.random.default_rng(0)
     drawn = [estimate(rng.integers(count, size=count)) for _ in range(draws)]
     return np.stack([estimate(np.arange(count)), *np.quantile(drawn, [0.025, 0.975], axis=0)], axis=-1)
+
+
+def show_people(
+    kls: Mapping[System, np.ndarray],
+    intensities: np.ndarray,
+    strangers: tuple[dict[System, np.ndarray], np.ndarray] | None,
+) -> None:
+    """Print what people would see too.
+
+    Args:
+        kls: (N,) divergences of each system, own expressions.
+        intensities: (N, 8) described.
+        strangers: what `stranger_kls` returns, if there is a reader.
+    """
+    columns = "of the way to neutral"
+    made = table("people: share of the rise of the mean KL", "", *(f"{t:.0%} {columns}" for t in STEPS[:-1]))
+    made.add_row(
+        "this backbone", *(between(*each) for each in resampled(lambda rows: rise(kls, rows), len(intensities)))
+    )
+    if strangers:
+        theirs, judged = strangers
+        found = resampled(lambda rows: rise(theirs, rows), len(judged))
+        made.add_row(f"the reader, {len(judged)} rows", *(between(*each) for each in found))
+    CONSOLE.print(made)
+    contempt = np.flatnonzero(intensities.argmax(axis=1) == CONTEMPT)
+    made = table(f"people: mean KL of {len(contempt)} rows that are mostly contempt", "", "KL")
+    for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items():
+        ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
+        made.add_row(name, between(*ends))
+    CONSOLE.print(made)
+    if strangers:
+        made = table("people: Spearman of KL with the reader's", "", "faces")
+        parts = {"references": [START], "all systems": list(kls)}
+        for name, systems in parts.items():
+            ours = np.stack([kls[system][judged] for system in systems])
+            made.add_row(name, between(*agreement(ours, np.stack([theirs[system] for system in systems]))))
+        CONSOLE.print(made)

@@ -29,12 +29,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from datasets import load_dataset
-from people import CONTEMPT, START, System, agreement, resampled, rise, stranger_kls
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from people import START, STEPS, System, show_people, stranger_kls
 from scipy.spatial.distance import cdist, jensenshannon
 from scipy.stats import spearmanr
+from tables import CONSOLE, between, table
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
@@ -55,8 +53,6 @@ from emo3d.scoring import (
 )
 from emo3d_lab.sample import make_rows
 
-CONSOLE = Console(width=150)
-STEPS = (0.25, 0.5, 0.75, 1.0)
 NOISE = 0.2  # standard deviation at the last step
 CHANGING = ("toward neutral", "toward another emotion", "shuffled share")
 KINDS = (*CHANGING, "noise", "mirrored")
@@ -166,17 +162,6 @@ class Order:
         return np.stack([estimate(np.arange(n)), *np.quantile(drawn, [0.025, 0.975], axis=0)], axis=1)
 
 
-def table(title: str, *columns: str) -> Table:
-    made = Table(title=title, title_justify="left", box=box.MARKDOWN)
-    for column in columns:
-        made.add_column(column, justify="right" if column else "left")
-    return made
-
-
-def between(value: float, low: float, high: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
 def show_order(orders: dict[str, Order]) -> dict[tuple[str, str], np.ndarray]:
     """Print how well faces and systems are ordered; returns the former's correlations by target and group."""
     of_faces = {}
@@ -198,34 +183,6 @@ def show_order(orders: dict[str, Order]) -> dict[tuple[str, str], np.ndarray]:
             made.add_row(f"{kind}, {step:g}", f"{js.mean():.3f}", f"{kl.mean():.3f}", f"{mse.mean():.4f}")
     CONSOLE.print(made)
     return of_faces
-
-
-def show_people(order: Order, references: References, strangers: tuple[dict[System, np.ndarray], np.ndarray] | None):
-    """Print what people would see too: `strangers` are the KL of an emotion reader and the rows that it can judge."""
-    kls = dict(zip(order.systems, order.kl, strict=True))
-    columns = "of the way to neutral"
-    made = table("people: share of the rise of the mean KL", "", *(f"{t:.0%} {columns}" for t in STEPS[:-1]))
-    made.add_row(
-        "this backbone", *(between(*each) for each in resampled(lambda rows: rise(kls, rows), len(references)))
-    )
-    if strangers:
-        theirs, judged = strangers
-        found = resampled(lambda rows: rise(theirs, rows), len(judged))
-        made.add_row(f"the reader, {len(judged)} rows", *(between(*each) for each in found))
-    CONSOLE.print(made)
-    contempt = np.flatnonzero(references.intensities.argmax(axis=1) == CONTEMPT)
-    made = table(f"people: mean KL of {len(contempt)} rows that are mostly contempt", "", "KL")
-    for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items():
-        ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
-        made.add_row(name, between(*ends))
-    CONSOLE.print(made)
-    if strangers:
-        made = table("people: Spearman of KL with the reader's", "", "faces")
-        parts = {"references": [START], "all systems": list(kls)}
-        for name, systems in parts.items():
-            ours = np.stack([kls[system][judged] for system in systems])
-            made.add_row(name, between(*agreement(ours, np.stack([theirs[system] for system in systems]))))
-        CONSOLE.print(made)
 
 
 def show_retest(systems: Systems, references: References, bank: Bank, backbone: Backbone) -> None:
@@ -390,7 +347,7 @@ def main() -> None:
         pictures = {system: embed(told, backbone) for system, (told, _) in tqdm(systems.items(), "faces", leave=False)}
         orders = {target: Order(systems, pictures, references, bank, rows) for target, rows in targets.items()}
         drawn[name] = orders[LIKE], show_order(orders)
-        show_people(orders[SAME], references, strangers)
+        show_people(dict(zip(systems, orders[SAME].kl, strict=True)), references.intensities, strangers)
         show_retest(systems, references, bank, backbone)
         elsewhere = Bank.encode(others.descriptions, others.intensities, backbone)
         show_sensitivity(systems, pictures, references, bank, elsewhere)

@@ -32,7 +32,7 @@ def test_a_batch_equals_its_parts(faces):
     with torch.no_grad():
         together = load_tower()(faces)
         apart = torch.cat([load_tower()(face[None]) for face in faces])
-    assert together.shape == (8, 384)
+    assert together.shape == (8, 392)
     torch.testing.assert_close(together, apart, atol=1e-5, rtol=0)
     torch.testing.assert_close(together.norm(dim=1), torch.ones(8), atol=1e-5, rtol=0)
 
@@ -47,12 +47,12 @@ def test_takes_pictures_of_any_size(size):
 def sides():
     torch.manual_seed(0)
     tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval()
-    return Sides(tower, TextHead(width=12, hidden=6, dimension=16).eval())
+    return Sides(tower, TextHead(width=8, hidden=6).eval())
 
 
 def test_round_trip(sides, tmp_path):
     save_backbone(sides, tmp_path, {"trained": {"seed": 0}})
-    picture, text = torch.rand(1, 3, 64, 64), torch.nn.functional.normalize(torch.rand(1, 12), dim=1)
+    picture, text = torch.rand(1, 3, 64, 64), torch.nn.functional.normalize(torch.rand(1, 8), dim=1)
     with torch.no_grad():  # stored in 16 bits
         torch.testing.assert_close(load_tower(tmp_path)(picture), sides.tower(picture), atol=2e-3, rtol=0)
         torch.testing.assert_close(load_texts(tmp_path)(text), sides.texts(text), atol=2e-3, rtol=0)

@@ -62,33 +62,37 @@ class PictureTower(nn.Module):
 
 
 class TextHead(nn.Module):
-    """Embeddings of all-MiniLM-L6-v2 -> the space of the pictures: turned, and moved by what a hidden layer finds.
+    """Embeddings of all-MiniLM-L6-v2 -> the space of the pictures: the same, and the emotions read off them beside it.
 
     MiniLM says what a description is about, and hardly how strongly: "slightly sad" lies next to "extremely sad".
 
     Example:
         >>> TextHead().eval()(torch.zeros(2, 384)).shape
-        torch.Size([2, 384])
+        torch.Size([2, 392])
     """
 
     def __init__(
         self,
         width: int = 384,  # of MiniLM's embedding
         hidden: int = 256,  # width of the hidden layer
-        dropout: float = 0.2,  # on the hidden layer while training, in 0..1
-        dimension: int = 384,  # D, the width of an embedding
+        dropout: float = 0.3,  # on the hidden layer while training, in 0..1
+        emotions: int = 8,  # emotions read; D is `width` and these
+        share: float = 1.0,  # length of what was read, beside an embedding of length 1
     ) -> None:
         super().__init__()
-        self.settings: dict[str, Any] = dict(width=width, hidden=hidden, dropout=dropout, dimension=dimension)
-        self.turn = nn.Linear(width, dimension, bias=False)
-        nn.init.orthogonal_(self.turn.weight)
-        self.move = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dimension)
+        self.settings: dict[str, Any] = dict(
+            width=width, hidden=hidden, dropout=dropout, emotions=emotions, share=share
+        )
+        self.dimension = width + emotions
+        self.read = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, emotions), nn.Softmax(dim=-1)
         )
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Embed embeddings (N, width) of unit length: (N, D) of unit length."""
-        return normalize(self.turn(embeddings) + self.move(8 * embeddings) / 4, dim=-1)
+        # Roots of a distribution are of length 1, and two are as alike as the distributions overlap.
+        emotions = self.read(8 * embeddings).clamp(min=1e-12).sqrt()
+        return normalize(torch.cat([embeddings, self.settings["share"] * emotions], dim=-1), dim=-1)
 
 
 @loaded_once(maxsize=2)

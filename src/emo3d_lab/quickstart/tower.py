@@ -27,7 +27,7 @@ from emo3d_lab.sample import SampleRow
 
 _Module = TypeVar("_Module", bound=torch.nn.Module)
 
-_TEXT_NOISE = 1.0  # chosen on words held out within the training lexicon
+_TEXT_NOISE, _HEAD_NOISE = 1.0, 0.6  # for the tower, for the text head; chosen on words held out
 _CONTRASTIVE = 0.3  # weight of the contrastive loss beside the divergence of the retrieval
 _SHIFT = 3  # pixels
 
@@ -75,16 +75,18 @@ def train_sides(
         epochs: passes over the pictures.
         batch_size: pictures, and descriptions to retrieve from, per step.
     """
-    tower, texts = PictureTower().train(), TextHead().train()
+    texts = train_texts(embeddings, intensities, 2 * epochs, batch_size)
+    tower = PictureTower(dimension=texts.dimension).train()
     tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     log_scale = torch.nn.Parameter(torch.tensor(3.5))  # of the similarities; only training needs it
-    parameters = [*tower.parameters(), *texts.parameters(), log_scale]
+    parameters = [*tower.parameters(), log_scale]
     seen, row, own = (torch.from_numpy(array) for array in (views.seen, views.row, views.own))
     noise = 0.02 * torch.randn(64, *pictures.shape[1:])
     half = torch.cpu.get_capabilities().get("avx512_bf16", False)
     for batch in take_steps(parameters, len(pictures), epochs, batch_size, 2e-3, "Training the backbone"):
         described = row[batch]
-        told = texts(normalize(add_noise(embeddings[described], _TEXT_NOISE), dim=1))
+        with torch.no_grad():
+            told = texts(normalize(add_noise(embeddings[described], _TEXT_NOISE), dim=1))
         with torch.autocast("cpu", torch.bfloat16, enabled=half):  # twice as fast where the processor knows it
             shown = tower(_augment(pictures[batch], noise))
         similarity = shown.float() @ told.T * log_scale.exp().clamp(max=100)
@@ -92,7 +94,21 @@ def train_sides(
         divergence = _divergence(seen[batch], retrieved / retrieved.sum(1, keepdim=True))
         contrast = _contrast(similarity, described, own[batch])
         (divergence + _CONTRASTIVE * contrast).backward()
-    return Sides(_round(tower).eval(), _round(texts).eval())
+    return Sides(_round(tower).eval(), texts)
+
+
+def train_texts(embeddings: torch.Tensor, intensities: torch.Tensor, epochs: int, batch_size: int) -> TextHead:
+    """Fit a text head on embeddings (N, 384) of descriptions and their intensities (N, 8).
+
+    It is fitted first and left alone then: fitted together with the tower, it learns the words of the training lexicon
+    by heart.
+    """
+    texts = TextHead(width=embeddings.shape[1]).train()
+    described = intensities / intensities.sum(1, keepdim=True)
+    for batch in take_steps(texts.parameters(), len(embeddings), epochs, batch_size, 1e-3, "Training the text head"):
+        emotions = texts.read(8 * add_noise(embeddings[batch], _HEAD_NOISE))
+        _divergence(described[batch], emotions).backward()
+    return _round(texts).eval()
 
 
 def save_backbone(sides: Sides, folder: Path, about: Mapping[str, Any]) -> None:
