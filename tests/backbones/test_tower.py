@@ -40,13 +40,13 @@ def test_a_batch_equals_its_parts(faces):
 @pytest.mark.parametrize("size", [112, 150, 448])
 def test_takes_pictures_of_any_size(size):
     with torch.no_grad():
-        assert load_tower()(torch.rand(2, 3, size, size)).shape == (2, 384)
+        assert load_tower()(torch.rand(2, 3, size, size)).shape == (2, 392)
 
 
 @pytest.fixture
 def sides():
     torch.manual_seed(0)
-    tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval()
+    tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=8, emotions=8).eval()
     return Sides(tower, TextHead(width=8, hidden=6).eval())
 
 
@@ -61,7 +61,22 @@ def test_round_trip(sides, tmp_path):
         load_tower(tmp_path / "nothing")
 
 
-def test_a_folder_without_a_text_head_still_loads(sides, tmp_path):
+def test_both_sides_are_as_alike_as_what_they_say_and_what_they_read(sides):
+    """By hand: half of the similarity is the cosine, half the overlap of emotions, at a share of 1."""
+    text = torch.nn.functional.normalize(torch.rand(1, 8), dim=1)
+    with torch.no_grad():
+        shown, told = sides.tower(torch.rand(1, 3, 64, 64)), sides.texts(text)
+        emotions = sides.texts.read(8 * text)
+    torch.testing.assert_close(told[:, :8], text / 2**0.5)
+    torch.testing.assert_close(2 * told[:, 8:] ** 2, emotions, atol=1e-5, rtol=0)
+    for side in (shown, told):
+        torch.testing.assert_close(side[:, :8].norm(), torch.tensor(0.5**0.5), atol=1e-4, rtol=0)
+        torch.testing.assert_close((2 * side[:, 8:] ** 2).sum(), torch.tensor(1.0), atol=1e-4, rtol=0)
+
+
+def test_a_folder_without_a_text_head_still_loads(tmp_path):
+    torch.manual_seed(0)
+    sides = Sides(PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval(), TextHead())
     save_file(
         {name: tensor.contiguous() for name, tensor in sides.tower.state_dict().items()}, tmp_path / "model.safetensors"
     )

@@ -38,12 +38,17 @@ class PictureTower(nn.Module):
         widths: tuple[int, ...] = (16, 32, 64, 128),  # channels after each halving of the picture
         bottleneck: int = 48,  # channels of the last feature map, before it is flattened
         dropout: float = 0.2,  # on the flattened map while training, in 0..1
-        dimension: int = 384,  # D, the width of an embedding
+        dimension: int = 384,  # of the embedding, without the emotions
+        emotions: int = 0,  # emotions read beside it; D is both
+        share: float = 1.0,  # length of what was read, beside an embedding of length 1
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = dict(
             pixels=pixels, widths=list(widths), bottleneck=bottleneck, dropout=dropout, dimension=dimension
         )
+        if emotions:
+            self.settings |= dict(emotions=emotions, share=share)
+        self.emotions, self.share = emotions, share
         layers: list[nn.Module] = []
         channels, side = 3, pixels
         for width in widths:
@@ -53,12 +58,18 @@ class PictureTower(nn.Module):
                 layers.append(_convolution(width, width))
         layers.append(_convolution(channels, bottleneck, kernel=1))
         self.features = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(bottleneck * side * side, dimension))
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Dropout(dropout), nn.Linear(bottleneck * side * side, dimension + emotions)
+        )
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Embed pictures (N, 3, H, W) in 0..1, sRGB, square, best of `image_size`: (N, D) of unit length."""
         pixels = adaptive_avg_pool2d(pictures, self.settings["pixels"])
-        return normalize(self.head(self.features(4 * pixels - 2)), dim=-1)
+        outputs = self.head(self.features(4 * pixels - 2)).float()
+        if not self.emotions:
+            return normalize(outputs, dim=-1)
+        embeddings, emotions = outputs.split((outputs.shape[1] - self.emotions, self.emotions), dim=1)
+        return _join(normalize(embeddings, dim=-1), emotions.softmax(dim=-1), self.share)
 
 
 class TextHead(nn.Module):
@@ -90,9 +101,15 @@ class TextHead(nn.Module):
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Embed embeddings (N, width) of unit length: (N, D) of unit length."""
-        # Roots of a distribution are of length 1, and two are as alike as the distributions overlap.
-        emotions = self.read(8 * embeddings).clamp(min=1e-12).sqrt()
-        return normalize(torch.cat([embeddings, self.settings["share"] * emotions], dim=-1), dim=-1)
+        return _join(embeddings, self.read(8 * embeddings), self.settings["share"])
+
+
+def _join(embeddings: torch.Tensor, emotions: torch.Tensor, share: float) -> torch.Tensor:
+    """Embeddings (N, width) of unit length and emotion distributions (N, E) as one embedding of unit length.
+
+    Roots of a distribution are of length 1, and two are as alike as the distributions overlap (Bhattacharyya).
+    """
+    return normalize(torch.cat([embeddings, share * emotions.clamp(min=1e-6).sqrt()], dim=-1), dim=-1)
 
 
 @loaded_once(maxsize=2)

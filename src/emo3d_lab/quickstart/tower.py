@@ -76,7 +76,7 @@ def train_sides(
         batch_size: pictures, and descriptions to retrieve from, per step.
     """
     texts = train_texts(embeddings, intensities, 2 * epochs, batch_size)
-    tower = PictureTower(dimension=texts.dimension).train()
+    tower = PictureTower(dimension=embeddings.shape[1], emotions=intensities.shape[1]).train()
     tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     log_scale = torch.nn.Parameter(torch.tensor(3.5))  # of the similarities; only training needs it
     parameters = [*tower.parameters(), log_scale]
@@ -89,11 +89,13 @@ def train_sides(
             told = texts(normalize(add_noise(embeddings[described], _TEXT_NOISE), dim=1))
         with torch.autocast("cpu", torch.bfloat16, enabled=half):  # twice as fast where the processor knows it
             shown = tower(_augment(pictures[batch], noise))
-        similarity = shown.float() @ told.T * log_scale.exp().clamp(max=100)
+        similarity = shown @ told.T * log_scale.exp().clamp(max=100)
         retrieved = similarity.softmax(1) @ intensities[described]
         divergence = _divergence(seen[batch], retrieved / retrieved.sum(1, keepdim=True))
         contrast = _contrast(similarity, described, own[batch])
-        (divergence + _CONTRASTIVE * contrast).backward()
+        read = shown[:, -tower.emotions :].square()  # what the tower read itself, see its `forward`
+        reading = _divergence(seen[batch], read / read.sum(1, keepdim=True))
+        (divergence + reading + _CONTRASTIVE * contrast).backward()
     return Sides(_round(tower).eval(), texts)
 
 
