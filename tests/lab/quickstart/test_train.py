@@ -35,7 +35,7 @@ def test_it_learns(trained):
 def test_what_it_writes_loads_and_says_how_it_was_made(trained):
     out, quality = trained
     assert load_generator(out / "quickstart-generator").generate(["She is sad"]).shape == (1, 51)
-    assert load_tower(out / "quickstart-backbone").settings["dimension"] == 392
+    assert load_tower(out / "quickstart-backbone").settings["emotions"] == 8
     for part in ("quickstart-generator", "quickstart-backbone"):
         about = json.loads((out / part / "config.json").read_text())["trained"]
         assert about["test_quality"] == quality
