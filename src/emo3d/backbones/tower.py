@@ -46,9 +46,7 @@ class PictureTower(nn.Module):
         self.settings: dict[str, Any] = dict(
             pixels=pixels, widths=list(widths), bottleneck=bottleneck, dropout=dropout, dimension=dimension
         )
-        if emotions:
-            self.settings |= dict(emotions=emotions, share=share)
-        self.emotions, self.share = emotions, share
+        self.settings |= dict(emotions=emotions, share=share)
         layers: list[nn.Module] = []
         channels, side = 3, pixels
         for width in widths:
@@ -66,10 +64,10 @@ class PictureTower(nn.Module):
         """Embed pictures (N, 3, H, W) in 0..1, sRGB, square, best of `image_size`: (N, D) of unit length."""
         pixels = adaptive_avg_pool2d(pictures, self.settings["pixels"])
         outputs = self.head(self.features(4 * pixels - 2)).float()
-        if not self.emotions:
+        if not (count := self.settings["emotions"]):
             return normalize(outputs, dim=-1)
-        embeddings, emotions = outputs.split((outputs.shape[1] - self.emotions, self.emotions), dim=1)
-        return _join(normalize(embeddings, dim=-1), emotions.softmax(dim=-1), self.share)
+        emotions = outputs[:, -count:].softmax(dim=-1)
+        return _join(normalize(outputs[:, :-count], dim=-1), emotions, self.settings["share"])
 
 
 class TextHead(nn.Module):
@@ -86,17 +84,13 @@ class TextHead(nn.Module):
         self,
         width: int = 384,  # of MiniLM's embedding
         hidden: int = 256,  # width of the hidden layer
-        dropout: float = 0.3,  # on the hidden layer while training, in 0..1
         emotions: int = 8,  # emotions read; D is `width` and these
         share: float = 1.0,  # length of what was read, beside an embedding of length 1
     ) -> None:
         super().__init__()
-        self.settings: dict[str, Any] = dict(
-            width=width, hidden=hidden, dropout=dropout, emotions=emotions, share=share
-        )
-        self.dimension = width + emotions
+        self.settings: dict[str, Any] = dict(width=width, hidden=hidden, emotions=emotions, share=share)
         self.read = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, emotions), nn.Softmax(dim=-1)
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(0.3), nn.Linear(hidden, emotions), nn.Softmax(dim=-1)
         )
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
@@ -116,19 +110,15 @@ def _join(embeddings: torch.Tensor, emotions: torch.Tensor, share: float) -> tor
 @torch.inference_mode(False)  # first asked for within a generation, it stays usable outside of one
 def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
     """Load a picture tower, the packaged one by default, in evaluation mode; once per folder."""
-    return _load(PictureTower(**_read_config(folder)["settings"]), folder)
+    return _load(PictureTower(**json.loads((folder / "config.json").read_text())["settings"]), folder)
 
 
 @loaded_once(maxsize=2)
 @torch.inference_mode(False)
 def load_texts(folder: Path = TOWER_FOLDER) -> TextHead | None:
     """Load the text head beside a picture tower, as `load_tower`; None where the tower meets MiniLM as it is."""
-    settings = _read_config(folder).get("texts")
+    settings = json.loads((folder / "config.json").read_text()).get("texts")
     return _load(TextHead(**settings), folder, _TEXTS) if settings else None
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "config.json").read_text())
 
 
 def _load(module: _Module, folder: Path, prefix: str = "") -> _Module:

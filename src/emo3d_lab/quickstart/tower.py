@@ -28,6 +28,7 @@ from emo3d_lab.sample import SampleRow
 _Module = TypeVar("_Module", bound=torch.nn.Module)
 
 _TEXT_NOISE, _HEAD_NOISE = 1.0, 0.6  # for the tower, for the text head; chosen on words held out
+_HEAD_EPOCHS = 6  # more of them tell emotions better and leave the strengths behind
 _CONTRASTIVE = 0.3  # weight of the contrastive loss beside the divergence of the retrieval
 _SHIFT = 3  # pixels
 
@@ -75,7 +76,7 @@ def train_sides(
         epochs: passes over the pictures.
         batch_size: pictures, and descriptions to retrieve from, per step.
     """
-    texts = train_texts(embeddings, intensities, 2 * epochs, batch_size)
+    texts = train_texts(embeddings, intensities, _HEAD_EPOCHS, batch_size)
     tower = PictureTower(dimension=embeddings.shape[1], emotions=intensities.shape[1]).train()
     tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     log_scale = torch.nn.Parameter(torch.tensor(3.5))  # of the similarities; only training needs it
@@ -93,7 +94,7 @@ def train_sides(
         retrieved = similarity.softmax(1) @ intensities[described]
         divergence = _divergence(seen[batch], retrieved / retrieved.sum(1, keepdim=True))
         contrast = _contrast(similarity, described, own[batch])
-        read = shown[:, -tower.emotions :].square()  # what the tower read itself, see its `forward`
+        read = shown[:, -intensities.shape[1] :].square()  # what the tower read itself, see its `forward`
         reading = _divergence(seen[batch], read / read.sum(1, keepdim=True))
         (divergence + reading + _CONTRASTIVE * contrast).backward()
     return Sides(_round(tower).eval(), texts)
