@@ -22,9 +22,9 @@ _PLACES = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
 
 
 def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-    """How much of the rise of the mean KL, from faces as described to faces at rest, is there at each quarter: (4,)."""
+    """Share of the rise of the mean KL, from faces as described to faces at rest, at a quarter, half, three: (3,)."""
     means = [kls[system][rows].mean() for system in (START, *(("toward neutral", t) for t in STEPS))]
-    return (np.array(means[1:]) - means[0]) / (means[-1] - means[0])
+    return (np.array(means[1:-1]) - means[0]) / (means[-1] - means[0])
 
 
 def stranger_kls(
@@ -89,13 +89,13 @@ def show_people(
         made.add_row(f"the reader, {len(judged)} rows", *(between(*each) for each in found))
     CONSOLE.print(made)
     contempt = np.flatnonzero(intensities.argmax(axis=1) == CONTEMPT)
-    made = table(f"people: mean KL of {len(contempt)} rows that are mostly contempt", "", "KL")
+    made = table(f"people: {len(contempt)} rows mostly of contempt", "", "mean KL")
     for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items():
         ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
         made.add_row(name, between(*ends))
     CONSOLE.print(made)
     if strangers:
-        made = table("people: Spearman of KL with the reader's", "", "faces")
+        made = table("people: KL and the reader's", "", "Spearman, faces")
         parts = {"references": [START], "all systems": list(kls)}
         for name, systems in parts.items():
             ours = np.stack([kls[system][judged] for system in systems])
