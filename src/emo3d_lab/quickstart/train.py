@@ -20,7 +20,7 @@ from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionModel, load_generator
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, score, score_distributions
 from emo3d_lab.quickstart.generator import save_generator, train_generator, train_multilingual
-from emo3d_lab.quickstart.tower import TowerBackbone, save_tower, train_backbone
+from emo3d_lab.quickstart.tower import Sides, SidesBackbone, save_backbone, train_backbone
 from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows, make_training_rows
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def retrain(
             raise ValueError(f"expected at least one batch of {batch_size[part]} rows for {part}, got {rows[part]}")
     start = time.monotonic()
     generators: dict[str, Any] = {}
-    tower: Any = None
+    sides: Sides | None = None
     backbone: Backbone | None = None
     for part in parts:
         count, passes, size = rows[part], epochs[part], batch_size[part]
@@ -85,8 +85,8 @@ def retrain(
             else:
                 train, encoder = make_rows("train", count, seed), load_text_encoder(MINILM)
                 embeddings = encoder.encode([row.description for row in train]).embeddings
-                tower = train_backbone(train, embeddings, seed, passes, size)
-                backbone = TowerBackbone(tower, encoder)
+                sides = train_backbone(train, embeddings, seed, passes, size)
+                backbone = SidesBackbone(sides, encoder)
         logger.info("%s trained after %.0f s", part, time.monotonic() - start)
     backbone = backbone or load_backbone(QUICKSTART)
     if "generator" not in generators and "backbone" in parts:  # beside whose figures stand those of a generator
@@ -102,8 +102,8 @@ def retrain(
             "versions": {name: version(name) for name in ("emo3d", "torch", "transformers", "anny")}
             | {"python": platform.python_version()},
         }
-        if part == "backbone":
-            save_tower(tower, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
+        if sides and part == "backbone":
+            save_backbone(sides, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
         else:
             name = "quickstart" if part == "generator" else f"quickstart-{part}"
             save_generator(generators[part], Path(out) / f"{name}-generator", about)
