@@ -108,7 +108,9 @@ def train_texts(embeddings: torch.Tensor, intensities: torch.Tensor, epochs: int
     """
     texts = TextHead(width=embeddings.shape[1]).train()
     described = intensities / intensities.sum(1, keepdim=True)
-    for batch in take_steps(texts.parameters(), torch.zeros(len(embeddings)), epochs, batch_size, 1e-3, "Training the text head"):
+    for batch in take_steps(
+        texts.parameters(), torch.zeros(len(embeddings)), epochs, batch_size, 1e-3, "Training the text head"
+    ):
         emotions = texts.read(8 * add_noise(embeddings[batch], _HEAD_NOISE))
         _divergence(described[batch], emotions).backward()
     return _round(texts).eval()
