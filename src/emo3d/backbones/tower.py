@@ -27,7 +27,7 @@ class PictureTower(nn.Module):
 
     Example:
         >>> PictureTower().eval()(torch.zeros(2, 3, 224, 224)).shape
-        torch.Size([2, 384])
+        torch.Size([2, 392])
     """
 
     image_size = 224  # side of the renders that it was trained on
@@ -39,14 +39,19 @@ class PictureTower(nn.Module):
         bottleneck: int = 48,  # channels of the last feature map, before it is flattened
         dropout: float = 0.2,  # on the flattened map while training, in 0..1
         dimension: int = 384,  # of the embedding, without the emotions
-        emotions: int = 0,  # emotions read beside it; D is both
+        emotions: int = 8,  # emotions read beside it; D is both
         share: float = 1.0,  # length of what was read, beside an embedding of length 1
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = dict(
-            pixels=pixels, widths=list(widths), bottleneck=bottleneck, dropout=dropout, dimension=dimension
+            pixels=pixels,
+            widths=list(widths),
+            bottleneck=bottleneck,
+            dropout=dropout,
+            dimension=dimension,
+            emotions=emotions,
+            share=share,
         )
-        self.settings |= dict(emotions=emotions, share=share)
         layers: list[nn.Module] = []
         channels, side = 3, pixels
         for width in widths:
@@ -63,11 +68,10 @@ class PictureTower(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Embed pictures (N, 3, H, W) in 0..1, sRGB, square, best of `image_size`: (N, D) of unit length."""
         pixels = adaptive_avg_pool2d(pictures, self.settings["pixels"])
-        outputs = self.head(self.features(4 * pixels - 2)).float()
-        if not (count := self.settings["emotions"]):
-            return normalize(outputs, dim=-1)
-        emotions = outputs[:, -count:].softmax(dim=-1)
-        return _join(normalize(outputs[:, :-count], dim=-1), emotions, self.settings["share"])
+        embedding, emotions = (
+            self.head(self.features(4 * pixels - 2)).float().tensor_split([self.settings["dimension"]], -1)
+        )
+        return join(normalize(embedding, dim=-1), emotions.softmax(dim=-1), self.settings["share"])
 
 
 class TextHead(nn.Module):
@@ -83,22 +87,22 @@ class TextHead(nn.Module):
     def __init__(
         self,
         width: int = 384,  # of MiniLM's embedding
-        hidden: int = 256,  # width of the hidden layer
+        hidden: int = 512,  # width of the hidden layer
         emotions: int = 8,  # emotions read; D is `width` and these
         share: float = 1.0,  # length of what was read, beside an embedding of length 1
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = dict(width=width, hidden=hidden, emotions=emotions, share=share)
         self.read = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(0.3), nn.Linear(hidden, emotions), nn.Softmax(dim=-1)
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(0.5), nn.Linear(hidden, emotions), nn.Softmax(dim=-1)
         )
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Embed embeddings (N, width) of unit length: (N, D) of unit length."""
-        return _join(embeddings, self.read(8 * embeddings), self.settings["share"])
+        return join(embeddings, self.read(8 * embeddings), self.settings["share"])
 
 
-def _join(embeddings: torch.Tensor, emotions: torch.Tensor, share: float) -> torch.Tensor:
+def join(embeddings: torch.Tensor, emotions: torch.Tensor, share: float) -> torch.Tensor:
     """Embeddings (N, width) of unit length and emotion distributions (N, E) as one embedding of unit length.
 
     Roots of a distribution are of length 1, and two are as alike as the distributions overlap (Bhattacharyya).
@@ -115,10 +119,9 @@ def load_tower(folder: Path = TOWER_FOLDER) -> PictureTower:
 
 @loaded_once(maxsize=2)
 @torch.inference_mode(False)
-def load_texts(folder: Path = TOWER_FOLDER) -> TextHead | None:
-    """Load the text head beside a picture tower, as `load_tower`; None where the tower meets MiniLM as it is."""
-    settings = json.loads((folder / "config.json").read_text()).get("texts")
-    return _load(TextHead(**settings), folder, _TEXTS) if settings else None
+def load_texts(folder: Path = TOWER_FOLDER) -> TextHead:
+    """Load the text head beside a picture tower, as `load_tower`."""
+    return _load(TextHead(**json.loads((folder / "config.json").read_text())["texts"]), folder, _TEXTS)
 
 
 def _load(module: _Module, folder: Path, prefix: str = "") -> _Module:

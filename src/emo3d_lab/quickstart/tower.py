@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, normalize
 
-from emo3d.backbones.tower import PictureTower, TextHead
+from emo3d.backbones.tower import PictureTower, TextHead, join
 from emo3d.encoders import TextEmbeddings, TextEncoder
 from emo3d_lab.quickstart.people import draw_people, render_small
 from emo3d_lab.quickstart.steps import add_noise, take_steps
@@ -28,7 +28,8 @@ from emo3d_lab.sample import SampleRow
 _Module = TypeVar("_Module", bound=torch.nn.Module)
 
 _TEXT_NOISE, _HEAD_NOISE = 1.0, 0.6  # for the tower, for the text head; chosen on words held out
-_HEAD_EPOCHS = 6  # more of them tell emotions better and leave the strengths behind
+_HEAD_EPOCHS, _ALIKE = 24, 16.0  # passes; weight of the overlap with what is described, beside the divergence
+_SHARE = 1.5  # length of the emotions beside the embedding
 _CONTRASTIVE = 0.3  # weight of the contrastive loss beside the divergence of the retrieval
 _SHIFT = 3  # pixels
 
@@ -41,32 +42,45 @@ class Sides(NamedTuple):
 
 
 def train_backbone(
-    rows: Sequence[SampleRow], embeddings: torch.Tensor, seed: int, epochs: int, batch_size: int
+    rows: Sequence[SampleRow],
+    others: Sequence[SampleRow],
+    encoder: TextEncoder,
+    seed: int,
+    epochs: int,
+    batch_size: int,
 ) -> Sides:
-    """Picture the rows on many faces at many strengths, see `views`, and fit both sides on them.
+    """Picture the rows on many faces at many strengths, see `views`, and fit a tower on them; a text head on all rows.
 
     Args:
-        rows: descriptions, intensities and expressions.
-        embeddings: (N, 384) of the descriptions by MiniLM, unit length.
-        seed: decides faces and people; first weights, batches and noise draw from PyTorch's global state.
+        rows: descriptions, intensities and expressions to picture.
+        others: rows of which only the text head learns.
+        encoder: all-MiniLM-L6-v2.
+        seed: of faces and people, and of what PyTorch draws from its global state.
         epochs: passes over the pictures, two of each row.
         batch_size: pictures, and descriptions to retrieve from, per step.
     """
     views = draw_views(rows, seed)
     people, person = draw_people([rows[place] for place in views.row], seed)
     pictures = render_small(views.weights, people, person)
-    return train_sides(pictures, views, embeddings, _intensities(rows), epochs, batch_size)
+    embeddings, intensities = encoder.encode([row.description for row in rows]).embeddings, _intensities(rows)
+    torch.manual_seed(seed)
+    tower = train_tower(pictures, views, embeddings, intensities, epochs, batch_size)
+    if others:
+        embeddings = torch.cat([embeddings, encoder.encode([row.description for row in others]).embeddings])
+        intensities = torch.cat([intensities, _intensities(others)])
+    torch.manual_seed(seed)  # so that either side comes out the same without the other
+    return Sides(tower, train_texts(embeddings, intensities, batch_size))
 
 
-def train_sides(
+def train_tower(
     pictures: torch.Tensor,
     views: Views,
     embeddings: torch.Tensor,
     intensities: torch.Tensor,
     epochs: int,
     batch_size: int,
-) -> Sides:
-    """Fit a picture tower and a text head.
+) -> PictureTower:
+    """Fit a picture tower to descriptions read without error.
 
     Args:
         pictures: (M, 3, h, w) uint8 of the views.
@@ -76,43 +90,41 @@ def train_sides(
         epochs: passes over the pictures.
         batch_size: pictures, and descriptions to retrieve from, per step.
     """
-    texts = train_texts(embeddings, intensities, _HEAD_EPOCHS, batch_size)
-    tower = PictureTower(dimension=embeddings.shape[1], emotions=intensities.shape[1]).train()
+    tower = PictureTower(dimension=embeddings.shape[1], emotions=intensities.shape[1], share=_SHARE).train()
     tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     log_scale = torch.nn.Parameter(torch.tensor(3.5))  # of the similarities; only training needs it
     parameters = [*tower.parameters(), log_scale]
-    seen, row, own = (torch.from_numpy(array) for array in (views.seen, views.row, views.own))
+    seen, row, own, weight = map(torch.from_numpy, (views.seen, views.row, views.own, views.weight))
+    described = intensities / intensities.sum(1, keepdim=True)
     noise = 0.02 * torch.randn(64, *pictures.shape[1:])
     half = torch.cpu.get_capabilities().get("avx512_bf16", False)
-    for batch in take_steps(parameters, torch.zeros(len(pictures)), epochs, batch_size, 2e-3, "Training the backbone"):
-        described = row[batch]
-        with torch.no_grad():
-            told = texts(normalize(add_noise(embeddings[described], _TEXT_NOISE), dim=1))
+    for batch in take_steps(parameters, torch.zeros(len(pictures)), epochs, batch_size, 2e-3, "Training the tower"):
+        rows = row[batch]
+        told = join(normalize(add_noise(embeddings[rows], _TEXT_NOISE), dim=1), described[rows], _SHARE)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):  # twice as fast where the processor knows it
             shown = tower(_augment(pictures[batch], noise))
         similarity = shown @ told.T * log_scale.exp().clamp(max=100)
-        retrieved = similarity.softmax(1) @ intensities[described]
-        divergence = _divergence(seen[batch], retrieved / retrieved.sum(1, keepdim=True))
-        contrast = _contrast(similarity, described, own[batch])
+        retrieved = similarity.softmax(1) @ intensities[rows]
+        counts = weight[batch] / weight[batch].mean()
+        divergence = _divergence(seen[batch], retrieved / retrieved.sum(1, keepdim=True), counts)
         read = shown[:, -intensities.shape[1] :].square()  # what the tower read itself, see its `forward`
-        reading = _divergence(seen[batch], read / read.sum(1, keepdim=True))
-        (divergence + reading + _CONTRASTIVE * contrast).backward()
-    return Sides(_round(tower).eval(), texts)
+        reading = _divergence(seen[batch], read / read.sum(1, keepdim=True), counts)
+        (divergence + reading + _CONTRASTIVE * _contrast(similarity, rows, own[batch])).backward()
+    return _round(tower).eval()
 
 
-def train_texts(embeddings: torch.Tensor, intensities: torch.Tensor, epochs: int, batch_size: int) -> TextHead:
+def train_texts(embeddings: torch.Tensor, intensities: torch.Tensor, batch_size: int) -> TextHead:
     """Fit a text head on embeddings (N, 384) of descriptions and their intensities (N, 8).
 
-    It is fitted first and left alone then: fitted together with the tower, it learns the words of the training lexicon
-    by heart.
+    It is fitted alone: together with the tower, it would learn the words of the training lexicon by heart.
     """
-    texts = TextHead(width=embeddings.shape[1]).train()
+    texts = TextHead(width=embeddings.shape[1], share=_SHARE).train()
     described = intensities / intensities.sum(1, keepdim=True)
-    for batch in take_steps(
-        texts.parameters(), torch.zeros(len(embeddings)), epochs, batch_size, 1e-3, "Training the text head"
-    ):
-        emotions = texts.read(8 * add_noise(embeddings[batch], _HEAD_NOISE))
-        _divergence(described[batch], emotions).backward()
+    rows = torch.zeros(len(embeddings))
+    for batch in take_steps(texts.parameters(), rows, _HEAD_EPOCHS, batch_size, 1e-3, "Training the text head"):
+        told, read = described[batch], texts.read(8 * add_noise(embeddings[batch], _HEAD_NOISE))
+        alike = (told.sqrt() * read.clamp(min=1e-9).sqrt()).sum(1).mean()  # by which descriptions are retrieved
+        (_divergence(told, read) - _ALIKE * alike).backward()
     return _round(texts).eval()
 
 
@@ -177,6 +189,6 @@ def _intensities(rows: Sequence[SampleRow]) -> torch.Tensor:
     return torch.from_numpy(np.stack([row.intensities for row in rows]))
 
 
-def _divergence(p: torch.Tensor, q: torch.Tensor, epsilon: float = 0.01) -> torch.Tensor:
-    """`emo3d.emotions.kl_divergence` with gradients, averaged."""
-    return torch.where(p > 0, p * torch.log(p.clamp(min=1e-9) / (q + epsilon)), 0.0).sum(1).mean()
+def _divergence(p: torch.Tensor, q: torch.Tensor, counts: torch.Tensor | float = 1.0) -> torch.Tensor:
+    """`emo3d.emotions.kl_divergence` with gradients, averaged; rows may count differently."""
+    return (counts * torch.where(p > 0, p * torch.log(p.clamp(min=1e-9) / (q + 0.01)), 0.0).sum(1)).mean()

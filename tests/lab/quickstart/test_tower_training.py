@@ -19,10 +19,13 @@ def test_the_tower_learns_what_its_pictures_show():
     intensities = torch.eye(8)[kind]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        views = Views(np.zeros((128, 51)), intensities.numpy(), np.arange(128), np.ones(128, bool))
-        sides = tower.train_sides(pictures, views, texts, intensities, epochs=8, batch_size=32)
+        views = Views(
+            np.zeros((128, 51)), intensities.numpy(), np.arange(128), np.ones(128, bool), np.ones(128, np.float32)
+        )
+        pictured = tower.train_tower(pictures, views, texts, intensities, epochs=8, batch_size=32)
+        told = tower.train_texts(texts, intensities, batch_size=32)
     with torch.no_grad():
-        nearest = (sides.tower(pictures[:8].float() / 255) @ sides.texts(texts[:8]).T).argmax(1)
+        nearest = (pictured(pictures[:8].float() / 255) @ told(texts[:8]).T).argmax(1)
     assert (nearest == kind[:8]).float().mean() >= 7 / 8
 
 
@@ -32,6 +35,12 @@ def test_divergence_is_the_metrics_own():
     p, q = distribution(p), distribution(q)
     expected = kl_divergence(p, q).mean()
     assert tower._divergence(torch.tensor(p), torch.tensor(q)).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_rows_of_a_divergence_count_as_told():
+    p, q = torch.eye(2), torch.tensor([[0.5, 0.5], [0.25, 0.75]])
+    expected = (3 * np.log(1 / 0.51) + np.log(1 / 0.76)) / 2  # by hand
+    assert tower._divergence(p, q, torch.tensor([3.0, 1.0])).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_contrast_leaves_out_faces_that_their_description_does_not_fit():

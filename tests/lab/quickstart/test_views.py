@@ -5,7 +5,7 @@ import pytest
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.emotions import distribution
-from emo3d_lab.quickstart.views import _seen_between, draw_views
+from emo3d_lab.quickstart.views import _seen_between, draw_views, fade
 from emo3d_lab.sample import make_rows
 
 
@@ -53,16 +53,33 @@ def test_a_seed_decides(rows):
     assert not np.array_equal(one.weights, other.weights)
 
 
-def test_what_people_see_on_the_way():
-    """By hand, with an exponent of 2: half of a face leaves a quarter of its emotion."""
+def test_what_is_seen_on_the_way():
+    """By hand: what both faces show stays, what neither shows is neutral."""
     neutral, sad, half_sad, glad = np.eye(8)[0], np.eye(8)[3], 0.5 * np.eye(8)[0] + 0.5 * np.eye(8)[3], np.eye(8)[1]
 
     def seen(first, here, second, there):
-        return _seen_between(first[None], np.array([here]), second[None], np.array([there]), 2.0)[0]
+        return _seen_between(first[None], np.array([here]), second[None], np.array([there]))[0]
 
-    np.testing.assert_allclose(seen(sad, 0.5, neutral, 0.0), 0.25 * sad + 0.75 * neutral)
-    np.testing.assert_allclose(seen(half_sad, 0.5, neutral, 0.0), 0.125 * sad + 0.875 * neutral)
-    np.testing.assert_allclose(seen(sad, 0.5, glad, 0.5), 0.25 * sad + 0.25 * glad + 0.5 * neutral)
-    np.testing.assert_allclose(seen(sad, 0.5, sad, 0.5), sad)
+    np.testing.assert_allclose(seen(sad, 0.25, neutral, 0.0), 0.25 * sad + 0.75 * neutral)
+    np.testing.assert_allclose(seen(half_sad, 0.25, neutral, 0.0), 0.125 * sad + 0.875 * neutral)
+    np.testing.assert_allclose(seen(sad, 0.25, glad, 0.25), 0.25 * sad + 0.25 * glad + 0.5 * neutral)
+    np.testing.assert_allclose(seen(sad, 0.25, sad, 0.25), sad)
     np.testing.assert_allclose(seen(sad, 1.0, glad, 0.0), sad)
     np.testing.assert_allclose(seen(sad, 0.0, glad, 1.0), glad)
+
+
+def test_an_emotion_fades_sooner_than_the_weights():
+    strengths = np.linspace(0, 1, 41)
+    shares = fade(strengths)
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert (np.diff(shares) > 0).all()
+    assert (shares[1:-1] < 1.0).all()
+    assert shares[30] < 0.5 < 0.75 == strengths[30]
+    assert (shares + shares[::-1] <= 1 + 1e-9).all()  # two faces mixed in any way never show more than one
+
+
+def test_faces_near_their_full_strength_count_more(rows):
+    views = draw_views(rows, 0)
+    assert (views.weight[::2] == 1).all()
+    ratio = views.weight[1::2].max() / views.weight[1::2].min()
+    assert ratio > 2
