@@ -64,7 +64,8 @@ def train_backbone(
     pictures = render_small(views.weights, people, person)
     embeddings, intensities = encoder.encode([row.description for row in rows]).embeddings, _intensities(rows)
     torch.manual_seed(seed)
-    tower = train_tower(pictures, views, embeddings, intensities, epochs, batch_size)
+    tower = PictureTower(share=_SHARE)
+    fit_tower(tower, pictures, views, embeddings, intensities, epochs, batch_size, 2e-3)
     if others:
         embeddings = torch.cat([embeddings, encoder.encode([row.description for row in others]).embeddings])
         intensities = torch.cat([intensities, _intensities(others)])
@@ -72,35 +73,40 @@ def train_backbone(
     return Sides(tower, train_texts(embeddings, intensities, batch_size))
 
 
-def train_tower(
+def fit_tower(
+    tower: PictureTower,
     pictures: torch.Tensor,
     views: Views,
     embeddings: torch.Tensor,
     intensities: torch.Tensor,
     epochs: int,
     batch_size: int,
-) -> PictureTower:
+    rate: float,
+) -> None:
     """Fit a picture tower to descriptions read without error.
 
     Args:
+        tower: is changed in place, and left in evaluation mode.
         pictures: (M, 3, h, w) uint8 of the views.
         views: M faces of N rows.
         embeddings: (N, 384) of the rows' descriptions, unit length.
         intensities: (N, 8) of the rows' descriptions.
         epochs: passes over the pictures.
         batch_size: pictures, and descriptions to retrieve from, per step.
+        rate: the highest that the optimiser gets to.
     """
-    tower = PictureTower(dimension=embeddings.shape[1], emotions=intensities.shape[1], share=_SHARE).train()
-    tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
+    tower.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     log_scale = torch.nn.Parameter(torch.tensor(3.5))  # of the similarities; only training needs it
     parameters = [*tower.parameters(), log_scale]
     seen, row, own, weight = map(torch.from_numpy, (views.seen, views.row, views.own, views.weight))
     described = intensities / intensities.sum(1, keepdim=True)
     noise = 0.02 * torch.randn(64, *pictures.shape[1:])
     half = torch.cpu.get_capabilities().get("avx512_bf16", False)
-    for batch in take_steps(parameters, torch.zeros(len(pictures)), epochs, batch_size, 2e-3, "Training the tower"):
+    for batch in take_steps(parameters, torch.zeros(len(pictures)), epochs, batch_size, rate, "Training the tower"):
         rows = row[batch]
-        told = join(normalize(add_noise(embeddings[rows], _TEXT_NOISE), dim=1), described[rows], _SHARE)
+        told = join(
+            normalize(add_noise(embeddings[rows], _TEXT_NOISE), dim=1), described[rows], tower.settings["share"]
+        )
         with torch.autocast("cpu", torch.bfloat16, enabled=half):  # twice as fast where the processor knows it
             shown = tower(_augment(pictures[batch], noise))
         similarity = shown @ told.T * log_scale.exp().clamp(max=100)
@@ -110,7 +116,7 @@ def train_tower(
         read = shown[:, -intensities.shape[1] :].square()  # what the tower read itself, see its `forward`
         reading = _divergence(seen[batch], read / read.sum(1, keepdim=True), counts)
         (divergence + reading + _CONTRASTIVE * _contrast(similarity, rows, own[batch])).backward()
-    return _round(tower).eval()
+    _round(tower).eval()
 
 
 def train_texts(embeddings: torch.Tensor, intensities: torch.Tensor, batch_size: int) -> TextHead:

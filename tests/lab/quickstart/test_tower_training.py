@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from emo3d.backbones.tower import PictureTower
 from emo3d.emotions import distribution, kl_divergence
 from emo3d_lab.quickstart import tower
 from emo3d_lab.quickstart.views import Views
@@ -22,8 +23,10 @@ def test_the_tower_learns_what_its_pictures_show():
         views = Views(
             np.zeros((128, 51)), intensities.numpy(), np.arange(128), np.ones(128, bool), np.ones(128, np.float32)
         )
-        pictured = tower.train_tower(pictures, views, texts, intensities, epochs=8, batch_size=32)
+        pictured = PictureTower(share=1.5)
+        tower.fit_tower(pictured, pictures, views, texts, intensities, epochs=8, batch_size=32, rate=2e-3)
         told = tower.train_texts(texts, intensities, batch_size=32)
+    assert not pictured.training
     with torch.no_grad():
         nearest = (pictured(pictures[:8].float() / 255) @ told(texts[:8]).T).argmax(1)
     assert (nearest == kind[:8]).float().mean() >= 7 / 8
