@@ -22,7 +22,7 @@ from emo3d.backbones.tower import PictureTower, TextHead, join
 from emo3d.encoders import TextEmbeddings, TextEncoder
 from emo3d_lab.quickstart.people import draw_people, render_small
 from emo3d_lab.quickstart.steps import add_noise, take_steps
-from emo3d_lab.quickstart.views import Views, draw_views
+from emo3d_lab.quickstart.views import FADING, Views, draw_views
 from emo3d_lab.sample import SampleRow
 
 _Module = TypeVar("_Module", bound=torch.nn.Module)
@@ -66,6 +66,9 @@ def train_backbone(
     torch.manual_seed(seed)
     tower = PictureTower(share=_SHARE)
     fit_tower(tower, pictures, views, embeddings, intensities, epochs, batch_size, 2e-3)
+    torch.manual_seed(seed + 1)
+    views = draw_views(rows, seed, FADING[1])
+    fit_tower(tower, pictures, views, embeddings, intensities, -(-epochs // 3), batch_size, 1e-3)
     if others:
         embeddings = torch.cat([embeddings, encoder.encode([row.description for row in others]).embeddings])
         intensities = torch.cat([intensities, _intensities(others)])

@@ -12,7 +12,10 @@ from emo3d.blendshapes import limit_mouth_close, mirror
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d_lab.sample import SampleRow
 
-_SHOWN, _STEEP = (0.4, 0.7), 12.0  # see `fade`
+FADING = ((0.4, 0.7), (0.28, 0.45))
+"""Parameters of `fade`, for the first passes of the training and for the last."""
+
+_STEEP = 12.0
 _CHANGES = (0.5, 0.4, 0.1)  # shares: faded, on the way to the face of another row, noisy
 _NEAR, _NEAR_WEIGHT = (0.5, 0.97), 5.0  # strengths that are hard to tell from the full one, and what they count
 _NOISE = 0.2  # standard deviation of the strongest noise on weights
@@ -38,18 +41,18 @@ class Views:
     weight: np.ndarray
 
 
-def fade(strength: np.ndarray) -> np.ndarray:
+def fade(strength: np.ndarray, fading: tuple[float, float] = FADING[0]) -> np.ndarray:
     """What is seen of an emotion, 0..1, when its weights are scaled by `strength`, 0..1; the rest is seen as neutral.
 
     Linear fading, which validity takes for true, would be the strength itself. A face at three quarters of its
     strength is also that of a weaker description, which the rows teach to be read as such: only what falls at once
     and slowly then comes out near linear. See docs/validity.md for what it comes to.
     """
-    share, exponent = _SHOWN
+    share, exponent = fading
     return share * strength**exponent + (1 - share) * strength**_STEEP
 
 
-def draw_views(rows: Sequence[SampleRow], seed: int) -> Views:
+def draw_views(rows: Sequence[SampleRow], seed: int, fading: tuple[float, float] = FADING[0]) -> Views:
     """Two faces of each row, one as described and one changed, either of them a mirror image as often as not."""
     rng = np.random.default_rng(seed)
     weights, seen = np.stack([row.blendshapes for row in rows]), distribution([row.intensities for row in rows])
@@ -68,7 +71,7 @@ def draw_views(rows: Sequence[SampleRow], seed: int) -> Views:
     fits = ~(faded | blended | (sided & mirrored))
     at_rest = np.eye(len(EMOTIONS))[EMOTIONS.index("neutral")]
     partner = np.where(blended[:, None], seen[other], at_rest)
-    shown = _seen_between(seen[row], fade(here), partner, fade(there)).astype(np.float32)
+    shown = _seen_between(seen[row], fade(here, fading), partner, fade(there, fading)).astype(np.float32)
     near = (here > _NEAR[0]) & (here < _NEAR[1])
     return Views(result, shown, row, fits, np.where(near, _NEAR_WEIGHT, 1.0).astype(np.float32))
 
