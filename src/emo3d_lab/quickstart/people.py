@@ -14,8 +14,8 @@ from emo3d.face import IDENTITIES, SKIN_TONES, FaceRig, Identity, render_batches
 from emo3d_lab.calibrate.sample import sample_identity
 from emo3d_lab.sample import SampleRow
 
-_SHARES = (0.5, 0.2, 0.3)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
-_PER_STRANGER = 312  # rows: 64 strangers for 20,000, since each takes a second to build
+_SHARES = (0.4, 0.2, 0.4)  # of rows: on the default face, where predictions are scored; on one that fits; on strangers
+_PER_STRANGER = 400  # faces: 100 strangers for 20,000 rows, since each takes a second to build
 _CHUNK = 500  # pictures rendered at full size at once
 
 

