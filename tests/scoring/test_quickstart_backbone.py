@@ -21,7 +21,7 @@ def test_both_sides_meet_in_one_space_of_unit_vectors(backbone):
     texts = backbone.encode_texts(["She is overjoyed", "word " * 600])
     pictures = backbone.encode_pictures(render(np.zeros((2, 51)), settings=RenderSettings(size=backbone.image_size)))
     assert texts.truncated == 1
-    assert texts.embeddings.shape == pictures.shape == (2, 384)
+    assert texts.embeddings.shape == pictures.shape == (2, 392)
     for embeddings in (texts.embeddings, pictures):
         torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2), atol=1e-5, rtol=0)
 
