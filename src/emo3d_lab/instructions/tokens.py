@@ -125,8 +125,13 @@ def _attach(tokens: Sequence[Token], token: Token, tag: str) -> None:
             owner.strength = min(float(token.value), 1 if owner.strength is None else owner.strength)
     elif tag == "S":
         owners = attach_side(tokens, token)
-    else:  # a negation holds up to the end of its segment, over "or", but not behind another verb
-        ends = (t.place for t in tokens[token.place + 1 :] if t.tag in "c.x" and t.text not in ("or", "nor"))
+    else:  # a negation holds up to the end of its segment, over "or", but not behind another verb or its subject
+        spoken = [place for place, other in enumerate(tokens) if place > token.place and other.tag in "VP"][:1]
+        ends = (
+            t.place
+            for t in tokens[token.place + 1 :]
+            if (t.tag in "c.x" and t.text not in ("or", "nor")) or (t.tag == "w" and spoken and t.place > spoken[0])
+        )
         scope = [other for other in tokens[token.place : next(ends, None)] if other.tag in "VP"]
         for other in scope:
             other.negated = True
