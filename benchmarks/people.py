@@ -90,7 +90,7 @@ def show_people(
     CONSOLE.print(made)
     contempt = np.flatnonzero(intensities.argmax(axis=1) == CONTEMPT)
     made = table(f"people: {len(contempt)} rows mostly of contempt", "", "mean KL")
-    for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items():
+    for name, system in {"as described": START, "mirrored": ("mirrored", 1.0)}.items() if len(contempt) else ():
         ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
         made.add_row(name, between(*ends))
     CONSOLE.print(made)

@@ -207,7 +207,7 @@ def test_baselines_are_those_of_their_page():
 
 def test_cards_and_readme_say_the_same_of_the_quickstart_run():
     """Mean and prior differ: a card's are of the rows that its model was trained on, the run's of the embedded ones."""
-    run = table("README.md", "expressions | n")  # n, MSE, KL, Emo3D, recall
+    run = table("README.md", "expressions | n")  # n, MSE, amplitude, KL, Emo3D, recall
     generator, backbone = (
         table(f"model_cards/quickstart-{part}.md", "expressions") for part in ("generator", "backbone")
     )
@@ -215,12 +215,13 @@ def test_cards_and_readme_say_the_same_of_the_quickstart_run():
         ("reference expressions", "reference expressions"),
         ("quickstart generator", "this model"),
     ):
-        _, mse, kl, _, recall = run[name]
+        _, mse, amplitude, kl, _, recall = run[name]
         assert [float(x) for x in generator[on_card][0]] == [float(x) for x in mse]
-        assert generator[on_card][1] == kl
+        assert [float(x) for x in generator[on_card][1]] == [float(x) for x in amplitude]
+        assert generator[on_card][2] == kl
         seen = backbone["quickstart generator" if on_card == "this model" else on_card]
         assert seen[0] == kl
-        assert generator[on_card][2] == seen[1] == recall
+        assert generator[on_card][3] == seen[1] == recall
 
 
 def test_the_audits_figures_are_those_of_its_page():

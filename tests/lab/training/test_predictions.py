@@ -46,7 +46,7 @@ def test_the_sample_by_command(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
     scored = command("score", out, "--references", "sample", "--backbone", "quickstart")
     emo3d = float(re.search(r"emo3d\W+([0-9.]+)", scored)[1])
-    assert emo3d == pytest.approx(0.710, abs=5e-4)  # README's table of the quickstart run
+    assert emo3d == pytest.approx(0.672, abs=5e-4)  # README's table of the quickstart run
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
