@@ -192,7 +192,7 @@ def test_baselines_are_those_of_their_page():
         "VAE-CLIP on the quickstart backbone": "vae-clip",
         "constant prior": "constant-prior",
         "nearest-neighbour retrieval": "nearest-neighbour",
-        "small BERT from scratch": "bert",
+        "bag of words": "bag-of-words",
         "mean expression": "mean-expression",
         "neutral face": "neutral-face",
     }
