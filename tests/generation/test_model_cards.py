@@ -199,3 +199,15 @@ def test_names_of_others_are_text_in_a_card(write, tmp_path):
     assert text.count(HOSTILE) == {trained_card: 10, converted_card: 5}[write]
     (code,) = re.findall(r"```python\n(.*?)```", body, re.DOTALL)
     assert f"load_generator({json.dumps(HOSTILE)})" in code
+
+
+@pytest.mark.parametrize(("name", "column"), [("quickstart-generator", 1), ("quickstart-multilingual-generator", 2)])
+def test_the_checklist_in_the_card_is_that_of_its_page(name, column):
+    page = (FOLDER.parent / "docs" / "checklist.md").read_text(encoding="utf-8")
+    lines = page.partition("| family | n | `quickstart` |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    said = dict(re.findall(r"([a-z]+) (\d+)%", (FOLDER / f"{name}.md").read_text().partition("checklist")[2]))
+    shares = {
+        row[0]: row[1 + column] for row in rows if row[0] not in ("median norm ratio", *["languages"] * (column == 1))
+    }
+    assert {family: said.get(family) for family in shares} == shares
