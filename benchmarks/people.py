@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from report_tables import CONSOLE, between, table
 from scipy.stats import spearmanr
-from tables import CONSOLE, between, table
 
 from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.face import FaceRig, RenderSettings, render_batches

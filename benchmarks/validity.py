@@ -30,9 +30,9 @@ import numpy as np
 import torch
 from datasets import load_dataset
 from people import START, STEPS, System, show_people, stranger_kls
+from report_tables import CONSOLE, between, table
 from scipy.spatial.distance import cdist, jensenshannon
 from scipy.stats import spearmanr
-from tables import CONSOLE, between, table
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES, mirror

@@ -67,7 +67,7 @@ def read_instructions(description: str) -> Interpretation:
     """
     try:
         read = _reader()
-    except OSError as error:
+    except (ImportError, OSError) as error:
         return Interpretation(description, description, (), (f"physical instructions are not read: {error}",))
     return read(description)
 

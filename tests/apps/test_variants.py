@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     torch.manual_seed(0)
-    settings = {"backbone": "quickstart", "normalize": True, "embedding_size": 384, "space": "weights"}
+    settings = {"backbone": "quickstart", "normalize": True, "embedding_size": 392, "space": "weights"}
     model = VaeClipModel(VaeClipConfig(**settings, embedding_scale=50)).eval()
     folder = tmp_path_factory.mktemp("vae-clip")
     model.save_pretrained(folder)

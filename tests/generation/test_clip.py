@@ -63,7 +63,7 @@ def test_the_space_that_is_asked_for(model):
 def test_unit_length_is_a_choice(model, clip_folder):
     model.config.normalize = True
     torch.testing.assert_close(model.embed(TEXTS).norm(dim=1), torch.ones(4))
-    quickstart = ClipExpressionConfig(backbone="quickstart", normalize=True, embedding_size=384)
+    quickstart = ClipExpressionConfig(backbone="quickstart", normalize=True, embedding_size=392)
     assert ClipExpressionModel(quickstart).generate(pictures=PICTURES).shape == (3, 51)
     with pytest.raises(ValueError, match="unit length: expected normalize=True"):
         ClipExpressionConfig(backbone="quickstart")

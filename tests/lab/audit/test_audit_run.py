@@ -43,7 +43,7 @@ class Blind:
         return load_backbone("quickstart").encode_texts(descriptions)
 
     def encode_pictures(self, pictures):
-        return torch.nn.functional.normalize(torch.ones(len(pictures), 384), dim=1)
+        return torch.nn.functional.normalize(torch.ones(len(pictures), 392), dim=1)
 
 
 class Literal:

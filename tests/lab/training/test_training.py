@@ -48,7 +48,7 @@ def test_the_clip_baseline_on_the_quickstart_backbone(rows, tmp_path):
     with pytest.raises(ValueError, match="expected normalize=True"):
         train(load_recipe("clip", settings), rows, tmp_path)
     trained = train(load_recipe("clip", [*settings, "model.normalize=true"]), rows, tmp_path)
-    assert trained.model.config.embedding_size == 384
+    assert trained.model.config.embedding_size == 392
 
 
 def test_a_learned_encoder_comes_with_its_tokenizer(rows, settings, tmp_path, tiny_bert):
