@@ -14,20 +14,18 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from legibility import MOSTLY, share
+from people import KNOWN, known_shares
 from rich.console import Console
 from rich.table import Table
 
 from emo3d import load_generator
-from emo3d.emotions import EMOTIONS, distribution, kl_divergence
+from emo3d.emotions import distribution, kl_divergence
 from emo3d.face import RenderSettings, render
 from emo3d.scoring import QUICKSTART, Emo3DResult, open_references, score, score_distributions
-from emo3d.scoring.core import bootstrap_means, wilson_interval
+from emo3d.scoring.core import bootstrap_means
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.readers import FaceApiReader, face_api
-
-CONTEMPT = EMOTIONS.index("contempt")
-KNOWN = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
-MOSTLY = 0.5  # of the intensities of a row, for it to count as one of an emotion
 
 
 def main() -> None:
@@ -37,9 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     train, test = (open_references("sample", split=split) for split in ("train", "test"))
     described, prior = distribution(test.intensities), distribution(train.intensities).mean(axis=0)
-    judged = np.flatnonzero(described.argmax(axis=1) != CONTEMPT)
-    known, known_prior = described[judged][:, KNOWN], prior[KNOWN] / prior[KNOWN].sum()
-    known /= known.sum(axis=1, keepdims=True)
+    (judged, known), known_prior = known_shares(test.intensities), prior[KNOWN] / prior[KNOWN].sum()
     strongest = known.argmax(axis=1)
     counted = (described[judged].max(axis=1) > MOSTLY) & (strongest != face_api.EMOTIONS.index("neutral"))
     reader = FaceApiReader(options.reader)
@@ -57,7 +53,7 @@ def main() -> None:
             seen, lost = reader.read_faces(pictures, landmarker)
             right = (seen.argmax(axis=1) == strongest)[counted]
             ours = [cell(result, number) for number in ("mse", "amplitude", "kl_divergence")]
-            table.add_row(name, *ours, share(right), mean(kl_divergence(known, seen)))
+            table.add_row(name, *ours, share(int(right.sum()), len(right)), mean(kl_divergence(known, seen)))
             if lost:
                 print(f"no face found in {lost} pictures of {name}")
     kl = score_distributions(prior, test)
@@ -69,11 +65,6 @@ def cell(result: Emo3DResult, number: str) -> str:
     """One of a result's numbers with its interval."""
     low, high = result.intervals[number]
     return f"{result.numbers[number]:.4f} [{low:.4f}, {high:.4f}]"
-
-
-def share(right: np.ndarray) -> str:
-    low, high = wilson_interval(right.mean(), len(right))
-    return f"{right.mean():.0%} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def mean(values: np.ndarray) -> str:

