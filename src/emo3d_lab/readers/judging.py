@@ -153,7 +153,11 @@ def _mean(values: np.ndarray, ranks: np.ndarray, settings: ScoreSettings) -> dic
     """
     order = np.lexsort([*values.T[::-1], ranks])
     values, ranks = values[order], ranks[order]
-    bootstrap = {"n_bootstrap": settings.n_bootstrap, "seed": settings.seed, "confidence": settings.confidence}
+    bootstrap: dict[str, Any] = {
+        "n_bootstrap": settings.n_bootstrap,
+        "seed": settings.seed,
+        "confidence": settings.confidence,
+    }
     ends = bootstrap_intervals(cluster_values(values, ranks)[:, :1], **bootstrap)
     means = dict(zip(_NUMBERS, values.mean(axis=0).tolist(), strict=True))
     intervals = {} if ends is None else {"kl_divergence": (float(ends[0, 0]), float(ends[0, 1]))}
