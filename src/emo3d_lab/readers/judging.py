@@ -57,7 +57,7 @@ def read_faces(
     """Have readers read the faces of a score; arguments as for `emo3d.scoring.score`.
 
     Expressions are rendered on the identities of the settings at the readers' own size, with crops that follow from the
-    camera; in pictures MediaPipe finds the largest face.
+    camera; in pictures, and of turned heads, MediaPipe finds the largest face.
 
     Returns:
         By the readers' names, in their order.
@@ -76,7 +76,7 @@ def read_faces(
         render = replace(settings.render or RENDER, size=RENDER.size)
         options: dict[str, Any] = {"space": settings.space, "settings": render, "calibration": settings.calibration}
         by_identity = [read_expressions(readers, faces, rig=name, **options) for name in settings.faces]
-        source = f"faces:camera|render:{render}"
+        source = f"faces:{'camera' if render.yaw == 0 else 'mediapipe'}|render:{render}"
     return {
         reader.name: summarise(
             np.stack(answers, axis=1), reader.emotions, references, settings, f"{reader.signature}|{source}"
