@@ -106,9 +106,7 @@ def compare(
         if "recall_at_k" in columns:
             matches = differences[:, list(columns).index("recall_at_k")]
             intervals["recall_at_k"] = _share_interval(matches, effective_size(matches, places), confidence)
-    sums = np.zeros((places[-1] + 1, len(columns)))
-    np.add.at(sums, places, differences)
-    p_values = dict(zip(columns, _permute(sums, n_resamples, seed).tolist(), strict=True))
+    p_values = dict(zip(columns, permutation_p_values(differences, places, n_resamples, seed).tolist(), strict=True))
     p_values["emo3d"] = p_values["kl_divergence"]
     by_name = {}
     for name in ("emo3d", *columns):
@@ -167,8 +165,16 @@ def _share_interval(differences: np.ndarray, size: float, confidence: float) -> 
     return [max(-1.0, float(middle - half)), min(1.0, float(middle + half))]
 
 
-def _permute(differences: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """P-values (M,) float64 of the sums of differences (N, M) by random swaps, the same pairs in every column."""
+def permutation_p_values(
+    differences: np.ndarray, clusters: np.ndarray, n_resamples: int = 10_000, seed: int = 0
+) -> np.ndarray:
+    """P-values (M,) float64 of the means of paired differences (N, M) by random swaps, the same in every column.
+
+    Rows of one cluster, numbers from 0 in `clusters` (N,), are swapped together.
+    """
+    by_cluster = np.zeros((clusters.max() + 1, differences.shape[1]))
+    np.add.at(by_cluster, clusters, differences)
+    differences = by_cluster
     rng = np.random.default_rng(seed)
     n = len(differences)
     chunk = max(1, CHUNK // n)
