@@ -14,10 +14,13 @@ They take the embeddings, bank and settings of a scorer that is done, so they co
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,9 +46,9 @@ LEVEL = 0.05
 class Sentinel:
     """A sentinel in figures, beside a system."""
 
-    name: str
+    name: Literal["constant prior", "neutral", "shuffled", "text-only", "picture-blind"]
     kl_divergence: float
-    p_value: Share  # two-sided, of a paired permutation test of its divergences against the system's
+    p_value: Share  # two-sided, of a paired permutation test of its divergences and the system's
 
     def is_beaten(self, kl_divergence: float) -> bool:
         """Whether a system of this mean KL, whose test the p-value is of, is better beyond chance."""
@@ -173,7 +176,7 @@ def compare_sentinels(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) ->
     differences = np.stack([other.per_sample["kl_divergence"] - kl for other in sentinels.values()], axis=1)
     p_values = permutation_p_values(differences, result.per_sample["reference"])
     return tuple(
-        Sentinel(name, other.kl_divergence, float(p))
+        Sentinel(name, other.kl_divergence, float(p))  # type: ignore[arg-type]
         for (name, other), p in zip(sentinels.items(), p_values, strict=True)
     )
 
@@ -196,6 +199,18 @@ def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]
         for sentinel in sentinels
         if not sentinel.is_beaten(kl_divergence)
     ]
+
+
+def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel]) -> str:
+    """What `verdict_of` says, in one line; it also says that all are beaten."""
+    sentences = verdict_of(kl_divergence, sentinels)
+    return "; ".join(sentences) or f"better than every sentinel (p < {LEVEL} each)"
+
+
+def save_beside(path: str | os.PathLike[str], result: Emo3DResult, sentinels: Sequence[Sentinel], **more: Any) -> None:
+    """Write what `Emo3DResult.save` writes, the sentinels, and more entries; `Emo3DResult.load` reads it, too."""
+    plain = more | result.to_dict(per_sample=True) | {"sentinels": [asdict(sentinel) for sentinel in sentinels]}
+    Path(path).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
 
 
 def format_p(p: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from emo3d_lab.cli.checking import check_bank, check_predictions, check_referenc
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
+    from emo3d_lab.sentinels import Sentinel
 
 
 @app.command(
@@ -95,7 +97,11 @@ def score(
     num_proc: options.NumProc = None,
     force: options.Force = False,
 ) -> None:
-    """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
+    """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0.
+
+    Beside it stand five sentinels that do not do the task (docs/words.md has them),
+    but not with --samples nor when launched.
+    """
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if is_launched and samples:
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")
@@ -113,7 +119,6 @@ def score(
         check_output(out)
 
     from emo3d.scoring import Bank, ScoreSettings
-    from emo3d.scoring import score as compute
     from emo3d.scoring.predictions import space_of
 
     rows, file_space = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
@@ -138,6 +143,7 @@ def score(
         saved_bank = saved_bank.indexed(index)
     common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
+    training_rows, sentinels = None, None
     if samples:
         from emo3d_lab.corpus import score_corpus
 
@@ -161,17 +167,26 @@ def score(
         result = score_launched(rows, reference_rows, **common, device=device)
         PartialState().destroy_process_group()
     else:
-        result = compute(rows, reference_rows, **common, device=device or "cpu")
+        from emo3d_lab.sentinels import compare_sentinels, save_beside, score_beside_sentinels
+
+        if baselines:
+            from emo3d_lab.baselines import training_references
+
+            training_rows = training_references(references, config)
+        common |= {"training": training_rows, "device": device or "cpu"}
+        result, sentinel_results = score_beside_sentinels(rows, reference_rows, **common)
+        sentinels = compare_sentinels(result, sentinel_results)
     if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
         spaces = f"{reference_rows.space}, not {settings.space}"
         console.print(f"no mse, mae and amplitude: the references' blendshapes are {spaces}")
+    if sentinels:
+        print_sentinels(result, sentinels)
     if baselines:
-        from emo3d_lab.baselines import score_baselines, training_references
+        from emo3d_lab.baselines import score_baselines
 
-        training_rows = training_references(references, config)
         scored_by: dict[str, Any] = {"bank": saved_bank, "settings": settings, "device": device or "cpu"}
         results = score_baselines(reference_rows, training_rows, **scored_by)
         _print_baselines(predictions, result, results, training_rows is not None)
@@ -180,7 +195,10 @@ def score(
         _print_groups("by its intensity", result.per_band)
     print_signature(result)
     if out:
-        result.save(out)
+        if sentinels:
+            save_beside(out, result, sentinels)
+        else:
+            result.save(out)
         console.print(f"wrote {out}")
 
 
@@ -233,6 +251,16 @@ def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DR
         caption=None if has_training else caption,
         caption_justify="left",
     )
+
+
+def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
+    """Print the mean KL of sentinels beside a system's, and which of them it does not beat."""
+    from emo3d_lab.sentinels import format_p, verdict_line
+
+    rows = [("this system", f"{result.kl_divergence:.4f}", "")]
+    rows += [(row.name, f"{row.kl_divergence:.4f}", format_p(row.p_value)) for row in sentinels]
+    print_table(("", "kl_divergence", "against this system"), rows, title="Beside sentinels")
+    console.print(verdict_line(result.kl_divergence, sentinels), highlight=False, soft_wrap=True)
 
 
 def _ends(interval: tuple[float, float] | None) -> str:
