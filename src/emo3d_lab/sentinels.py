@@ -10,6 +10,10 @@
 - *picture-blind*: the look-up sees a face but not which: the mean embedding of the system's pictures.
 
 They take the embeddings, bank and settings of a scorer that is done, so they cost three look-ups and one render.
+
+Emotion readers see them, too: *neutral* is read; *shuffled* are the reader's own answers, each for another description;
+*picture-blind* is the mean of its answers; *constant prior* and *text-only* are their distributions, over the emotions
+that the reader knows.
 """
 
 from __future__ import annotations
@@ -20,26 +24,44 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 from emo3d.backbones import Backbone
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.emotions import distribution
+from emo3d.emotions import EMOTIONS, distribution
 from emo3d.scoring import Bank, Emo3DResult, Emo3DScorer, References, ScoreSettings, divergence, retrieved_distribution
-from emo3d.scoring.predictions import read_batch
+from emo3d.scoring.predictions import Pictures, read_batch
 from emo3d.scoring.result import summarise
 from emo3d.scoring.state import ScoreState
 from emo3d_lab.baselines import PRIOR, constant_prior
 from emo3d_lab.comparison import permutation_p_values
 from emo3d_lab.plain import Share
+from emo3d_lab.readers.judging import judge, put_readers, read_answers
+
+if TYPE_CHECKING:
+    from emo3d_lab.readers import EmotionReader
 
 NEUTRAL, SHUFFLED, TEXT_ONLY, PICTURE_BLIND = "neutral", "shuffled", "text-only", "picture-blind"
 SENTINELS = (PRIOR, NEUTRAL, SHUFFLED, TEXT_ONLY, PICTURE_BLIND)
 LEVEL = 0.05
 """A system beats a sentinel with a lower mean KL at a p-value below this."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an emotion reader says of a sentinel: means of the faces that it can judge, None where there are none."""
+
+    reader: str
+    kl_divergence: float | None
+    top1: float | None
+
+    @property
+    def numbers(self) -> tuple[float | None, float | None]:
+        """Both, in this order."""
+        return self.kl_divergence, self.top1
 
 
 @dataclass(frozen=True)
@@ -49,6 +71,8 @@ class Sentinel:
     name: Literal["constant prior", "neutral", "shuffled", "text-only", "picture-blind"]
     kl_divergence: float
     p_value: Share  # two-sided, of a paired permutation test of its divergences and the system's
+
+    readings: tuple[Reading, ...] = ()
 
     def is_beaten(self, kl_divergence: float) -> bool:
         """Whether a system of this mean KL, whose test the p-value is of, is better beyond chance."""
@@ -60,6 +84,7 @@ def score_beside_sentinels(
     references: Any,
     *,
     training: References | None = None,
+    readers: Sequence[EmotionReader] = (),
     bank: Bank | None = None,
     settings: ScoreSettings | None = None,
     backbone: Backbone | str | None = None,
@@ -72,6 +97,7 @@ def score_beside_sentinels(
     Args:
         predictions: see `score`, as `references`, `bank`, `backbone`, `device`, `batch_size` and `join`.
         training: other rows of the same dataset, whose mean distribution is the constant prior.
+        readers: emotion readers, whose answers then are in all results.
         settings: see `score`, but `ScoreSettings()` by default whatever the references say of their space.
 
     Raises:
@@ -82,7 +108,10 @@ def score_beside_sentinels(
     scorer = Emo3DScorer(settings, backbone=backbone, device=device, batch_size=batch_size)
     scorer.fit(references if bank is None else bank).update(faces, references)
     result = scorer.compute()
-    return result, make_sentinels(scorer, result, training)
+    sentinels = make_sentinels(scorer, result, training)
+    return (
+        read_beside(readers, faces, references, result, sentinels, scorer.settings) if readers else (result, sentinels)
+    )
 
 
 def make_sentinels(
@@ -123,8 +152,7 @@ def make_sentinels(
     sentinels = {PRIOR: retrieve(np.broadcast_to(prior, (len(references), settings.k, len(prior))))}
     if state.is_expressions:
         sentinels[NEUTRAL] = look_up(_embed_rest(scorer, references))
-    _, texts = np.unique(descriptions, return_inverse=True)
-    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(texts, settings.seed))])
+    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(descriptions, settings.seed))])
     rows = other_texts(bank, descriptions, _embed_texts(scorer, bank, references), settings.k)
     if rows.size:
         sentinels[TEXT_ONLY] = retrieve(bank.intensities[rows])
@@ -132,7 +160,49 @@ def make_sentinels(
     return sentinels
 
 
-def derangement(groups: np.ndarray, seed: int = 0) -> np.ndarray:
+def read_beside(
+    readers: Sequence[EmotionReader],
+    faces: np.ndarray | Pictures,
+    references: References,
+    result: Emo3DResult,
+    sentinels: dict[str, Emo3DResult],
+    settings: ScoreSettings,
+) -> tuple[Emo3DResult, dict[str, Emo3DResult]]:
+    """Put what readers say of a system and of its sentinels into their results.
+
+    Args:
+        faces: (N, 51) in the space of the settings, or pictures.
+        references: N, in the same order.
+        result, sentinels: as `make_sentinels` returns them.
+        settings: of the score.
+    """
+    answers, source = read_answers(readers, faces, settings)
+    at_rest = None
+    if NEUTRAL in sentinels:
+        at_rest, _ = read_answers(readers, np.zeros((1, len(BLENDSHAPES))), replace(settings, space="weights"))
+    moved = derangement(references.descriptions, settings.seed)
+    readings: dict[str, list[np.ndarray]] = {name: [] for name in sentinels}
+    for place, (reader, shares) in enumerate(zip(readers, answers, strict=True)):
+        known = [EMOTIONS.index(emotion) for emotion in reader.emotions]
+        for name, of_reader in readings.items():
+            if name == NEUTRAL and at_rest:
+                shown = at_rest[place]
+            elif name == SHUFFLED:
+                shown = shares[moved]
+            elif name == PICTURE_BLIND:
+                shown = np.nanmean(shares, axis=0, keepdims=True)
+            else:
+                shown = sentinels[name].per_sample["distribution"][:, None, known]
+                total = shown.sum(axis=2, keepdims=True)
+                shown = np.divide(shown, total, out=np.zeros_like(shown), where=total > 0)
+            of_reader.append(np.broadcast_to(shown, (len(shares), *shown.shape[1:])))
+    return put_readers(result, judge(readers, answers, references, settings, source)), {
+        name: replace(sentinel, readers=judge(readers, readings[name], references, settings, source))
+        for name, sentinel in sentinels.items()
+    }
+
+
+def derangement(groups: Sequence[Any], seed: int = 0) -> np.ndarray:
     """Draw a permutation (N,) int64 that gives every row another one, of another of its groups (N,).
 
     Rows of some group keep to it only where it has more than half of all. Groups are drawn in random order, and rows
@@ -176,9 +246,14 @@ def compare_sentinels(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) ->
     differences = np.stack([other.per_sample["kl_divergence"] - kl for other in sentinels.values()], axis=1)
     p_values = permutation_p_values(differences, result.per_sample["reference"])
     return tuple(
-        Sentinel(name, other.kl_divergence, float(p))  # type: ignore[arg-type]
+        Sentinel(name, other.kl_divergence, float(p), readings_of(other))  # type: ignore[arg-type]
         for (name, other), p in zip(sentinels.items(), p_values, strict=True)
     )
+
+
+def readings_of(result: Emo3DResult) -> tuple[Reading, ...]:
+    """What emotion readers say of all its faces."""
+    return tuple(Reading(name, reader.kl_divergence, reader.top1) for name, reader in result.readers.items())
 
 
 def verdict(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) -> list[str]:

@@ -20,6 +20,7 @@ from emo3d_lab.cli.checking import check_bank, check_predictions, check_referenc
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
+    from emo3d_lab.readers import EmotionReader
     from emo3d_lab.sentinels import Sentinel
 
 
@@ -86,6 +87,8 @@ def score(
     baselines: Annotated[
         bool, typer.Option(help="Score what learns nothing, too: reference faces, prior, mean face, nearest text.")
     ] = False,
+    readers: options.Readers = None,
+    reader_labels: options.ReaderLabels = None,
     details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
     samples: Annotated[
@@ -109,6 +112,11 @@ def score(
         raise ValueError("expected --samples FOLDER with --engine, --address, --num-proc and --force")
     if baselines and (samples or is_launched):
         raise ValueError("expected --baselines without --samples and without a launcher")
+    if readers and (samples or is_launched):
+        raise ValueError(
+            "expected --readers without --samples and without a launcher: readers see all faces in one process; score "
+            "a file of the rows that they are to see"
+        )
     if not samples and "://" in predictions:
         raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {predictions} without")
     check_predictions(predictions, SUFFIXES, bool(samples))
@@ -141,6 +149,7 @@ def score(
         if saved_bank is None:
             raise ValueError(f"expected --bank FOLDER with --index, for what {index} searches")
         saved_bank = saved_bank.indexed(index)
+    emotion_readers = open_readers(readers, reader_labels)
     common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
     training_rows, sentinels = None, None
@@ -173,12 +182,13 @@ def score(
             from emo3d_lab.baselines import training_references
 
             training_rows = training_references(references, config)
-        common |= {"training": training_rows, "device": device or "cpu"}
+        common |= {"training": training_rows, "readers": emotion_readers, "device": device or "cpu"}
         result, sentinel_results = score_beside_sentinels(rows, reference_rows, **common)
         sentinels = compare_sentinels(result, sentinel_results)
     if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
+    print_readers(result, settings.confidence)
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
         spaces = f"{reference_rows.space}, not {settings.space}"
         console.print(f"no mse, mae and amplitude: the references' blendshapes are {spaces}")
@@ -193,6 +203,8 @@ def score(
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
         _print_groups("by its intensity", result.per_band)
+        for name, reader in result.readers.items():
+            _print_groups(f"by the strongest emotion described, {name}", reader.per_emotion, ("kl_divergence", "top1"))
     print_signature(result)
     if out:
         if sentinels:
@@ -237,6 +249,33 @@ def print_result(result: Emo3DResult, confidence: float) -> None:
     print_table(("", "value", f"{confidence:.0%} interval"), rows, title=f"Emo3D, n = {result.n}")
 
 
+def open_readers(names: str | None, labels: Path | None) -> list[EmotionReader]:
+    """Load the readers of `--readers`, before anything long is computed."""
+    if not names:
+        if labels:
+            raise ValueError(f"expected --readers with --reader-labels, for whose labels {labels} is")
+        return []
+    from emo3d_lab.readers import load_readers
+
+    return load_readers(names, labels)
+
+
+def print_readers(result: Emo3DResult, confidence: float) -> None:
+    """Print what emotion readers say of the same faces; nothing where none was asked."""
+    rows = []
+    for name, reader in result.readers.items():
+        left_out = result.n - reader.n - reader.not_found
+        row = [escape(name), str(reader.n), str(reader.not_found), str(left_out)]
+        for number in ("kl_divergence", "top1"):
+            value = reader.numbers.get(number)
+            row += ["-" if value is None else f"{value:.4f}", _ends(reader.intervals.get(number))]
+        rows.append(row)
+    headings = ("", "n", "no face", "left out", "kl_divergence", f"{confidence:.0%} interval", "top1", "interval")
+    if rows:
+        caption = "over the emotions that a reader knows; left out: described first of all as another"
+        print_table(headings, rows, title="Emotion readers, no part of the score", caption=caption)
+
+
 def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DResult], has_training: bool) -> None:
     rows = []
     for label, row in {Path(name).name: result, **baselines}.items():
@@ -255,11 +294,22 @@ def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DR
 
 def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
     """Print the mean KL of sentinels beside a system's, and which of them it does not beat."""
-    from emo3d_lab.sentinels import format_p, verdict_line
+    from emo3d_lab.sentinels import format_p, readings_of, verdict_line
 
-    rows = [("this system", f"{result.kl_divergence:.4f}", "")]
-    rows += [(row.name, f"{row.kl_divergence:.4f}", format_p(row.p_value)) for row in sentinels]
-    print_table(("", "kl_divergence", "against this system"), rows, title="Beside sentinels")
+    systems = [("this system", result.kl_divergence, "", readings_of(result))]
+    systems += [(row.name, row.kl_divergence, format_p(row.p_value), row.readings) for row in sentinels]
+    rows = [
+        [
+            name,
+            f"{kl:.4f}",
+            p,
+            *("-" if x is None else f"{x:.4f}" for one in readings for x in (one.kl_divergence, one.top1)),
+        ]
+        for name, kl, p, readings in systems
+    ]
+    headings = ["", "kl_divergence", "against this system"]
+    headings += [f"{escape(name)} {number}" for name in result.readers for number in ("kl_divergence", "top1")]
+    print_table(headings, rows, title="Beside sentinels")
     console.print(verdict_line(result.kl_divergence, sentinels), highlight=False, soft_wrap=True)
 
 
@@ -271,14 +321,18 @@ def print_signature(result: Emo3DResult) -> None:
     """Print the settings that a score was computed with, and how many descriptions of its bank were cut."""
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
-    console.print(result.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    signatures = [result.signature, *(f"{name}: {reader.signature}" for name, reader in result.readers.items())]
+    for signature in signatures:
+        console.print(signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
+def _print_groups(
+    title: str, groups: dict[str, dict[str, Any]], names: tuple[str, str] = ("kl_divergence", "emo3d")
+) -> None:
     rows = []
     for group, values in groups.items():
         row = [group, str(values["n"])]
-        for name in ("kl_divergence", "emo3d"):
+        for name in names:
             row += [f"{values[name]:.4f}", _ends(values["intervals"].get(name))]
         rows.append(row)
-    print_table(("", "n", "kl_divergence", "interval", "emo3d", "interval"), rows, title=title)
+    print_table(("", "n", names[0], "interval", names[1], "interval"), rows, title=escape(title))

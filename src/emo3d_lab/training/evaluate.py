@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import try_to_load_from_cache
 
@@ -18,6 +19,9 @@ from emo3d.scoring.result import read_plain
 from emo3d_lab.plain import from_plain
 from emo3d_lab.sentinels import Sentinel, compare_sentinels, save_beside, score_beside_sentinels
 from emo3d_lab.training.predictions import open_generator, save_predictions
+
+if TYPE_CHECKING:
+    from emo3d_lab.readers import EmotionReader
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +98,7 @@ def evaluate_model(
     device: str = "cpu",
     batch_size: int = 32,
     predictions: str | os.PathLike[str] | None = None,
+    readers: Sequence[EmotionReader] = (),
 ) -> Evaluation:
     """Generate an expression for every description of a dataset, and score them.
 
@@ -109,6 +114,7 @@ def evaluate_model(
         device: where the model and the backbone run.
         batch_size: descriptions, and faces, encoded at a time.
         predictions: a .parquet file for the expressions, as `write_predictions` writes it.
+        readers: emotion readers that see the same faces, for `Emo3DResult.readers`.
 
     Raises:
         ValueError: bad rows, no such split, or what `load_generator` and `score` refuse; a `space` that the dataset
@@ -132,6 +138,7 @@ def evaluate_model(
         expressions,
         references,
         settings=replace(settings or ScoreSettings(), space=own),
+        readers=readers,
         device=device,
         batch_size=batch_size,
     )
