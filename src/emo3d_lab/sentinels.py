@@ -277,9 +277,13 @@ def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]
 
 
 def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel]) -> str:
-    """What `verdict_of` says, in one line; it also says that all are beaten."""
+    """What `verdict_of` says, in one line, and how many are beaten."""
     sentences = verdict_of(kl_divergence, sentinels)
-    return "; ".join(sentences) or f"better than every sentinel (p < {LEVEL} each)"
+    beaten = len(sentinels) - len(sentences)
+    if beaten:
+        which = f"the other {beaten}" if sentences else f"all {beaten} sentinels"
+        sentences.append(f"better than {which} (p < {LEVEL} each)")
+    return "; ".join(sentences)
 
 
 def save_beside(path: str | os.PathLike[str], result: Emo3DResult, sentinels: Sequence[Sentinel], **more: Any) -> None:

@@ -307,8 +307,8 @@ def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
         ]
         for name, kl, p, readings in systems
     ]
-    headings = ["", "kl_divergence", "against this system"]
-    headings += [f"{escape(name)} {number}" for name in result.readers for number in ("kl_divergence", "top1")]
+    headings = ["", "kl_divergence", "p"]
+    headings += [f"{escape(name)} {number}" for name in result.readers for number in ("KL", "top1")]
     print_table(headings, rows, title="Beside sentinels")
     console.print(verdict_line(result.kl_divergence, sentinels), highlight=False, soft_wrap=True)
 
