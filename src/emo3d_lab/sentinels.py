@@ -277,12 +277,11 @@ def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]
 
 
 def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel]) -> str:
-    """What `verdict_of` says, in one line, and how many are beaten."""
+    """What `verdict_of` says, in one line, and which ones are beaten."""
     sentences = verdict_of(kl_divergence, sentinels)
-    beaten = len(sentinels) - len(sentences)
-    if beaten:
-        which = f"the other {beaten}" if sentences else f"all {beaten} sentinels"
-        sentences.append(f"better than {which} (p < {LEVEL} each)")
+    if names := [sentinel.name for sentinel in sentinels if sentinel.is_beaten(kl_divergence)]:
+        which = ", ".join(names) if sentences else "every sentinel"
+        sentences.append(f"better than {which} (p < {LEVEL})")
     return "; ".join(sentences)
 
 
