@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoImageProcessor, AutoModelForImageClassification
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
 from emo3d.backbones import backbone_name
 from emo3d.backbones.preprocess import Preprocess
@@ -50,8 +50,10 @@ class ClassifierReader(EmotionReader):
         try:
             with fixed_numerics(), FROM_PRETRAINED, damage_explained("image classifier", id):
                 options: dict[str, Any] = {"revision": revision or None}
+                config = AutoConfig.from_pretrained(id, **options)
+                commit = None if local else getattr(config, "_commit_hash", None)
                 model, loading = AutoModelForImageClassification.from_pretrained(
-                    id, output_loading_info=True, dtype=torch.float32, **options
+                    id, config=config, output_loading_info=True, dtype=torch.float32, **options
                 )
                 if missing := sorted(map(str, (*loading["missing_keys"], *loading["mismatched_keys"]))):
                     raise ValueError(f"its weights lack {missing[0]}, which would be drawn at random")
@@ -65,7 +67,6 @@ class ClassifierReader(EmotionReader):
         self._model, self._device, self._scale = model.eval().to(device), device, scale
         names = model.config.id2label
         self._labels = LabelMap([str(names[place]) for place in sorted(names)], labels, name)
-        commit = None if local else getattr(model.config, "_commit_hash", None)
         self.name = backbone_name(str(Path(name).resolve())) if local else name
         self.emotions = self._labels.emotions
         self.signature = (

@@ -67,7 +67,7 @@ class HSEmotionReader(EmotionReader):
         rows = np.flatnonzero(~np.isnan(boxes).any(axis=1))
         values = np.full((len(pictures), 2), np.nan, np.float32)
         if len(rows):
-            values[rows] = self._answers([pictures[row] for row in rows], boxes[rows])[:, 8:]
+            values[rows] = self._answers([pictures[row] for row in rows.tolist()], boxes[rows])[:, 8:]
         return values
 
     def _read(self, pictures: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ def read_faces(
     """Have readers read the faces of a score; arguments as for `emo3d.scoring.score`.
 
     Expressions are rendered on the identities of the settings at the readers' own size, with crops that follow from the
-    camera; in pictures MediaPipe finds the largest face.
+    camera; in pictures, and of turned heads, MediaPipe finds the largest face.
 
     Returns:
         By the readers' names, in their order.
@@ -84,7 +84,7 @@ def read_answers(
         render = replace(settings.render or RENDER, size=RENDER.size)
         options: dict[str, Any] = {"space": settings.space, "settings": render, "calibration": settings.calibration}
         by_identity = [read_expressions(readers, faces, rig=name, **options) for name in settings.faces]
-        source = f"faces:camera|render:{render}"
+        source = f"faces:{'camera' if render.yaw == 0 else 'mediapipe'}|render:{render}"
     return [np.stack(answers, axis=1) for answers in zip(*by_identity, strict=True)], source
 
 
@@ -174,7 +174,11 @@ def _mean(values: np.ndarray, ranks: np.ndarray, settings: ScoreSettings) -> dic
     """
     order = np.lexsort([*values.T[::-1], ranks])
     values, ranks = values[order], ranks[order]
-    bootstrap = {"n_bootstrap": settings.n_bootstrap, "seed": settings.seed, "confidence": settings.confidence}
+    bootstrap: dict[str, Any] = {
+        "n_bootstrap": settings.n_bootstrap,
+        "seed": settings.seed,
+        "confidence": settings.confidence,
+    }
     ends = bootstrap_intervals(cluster_values(values, ranks)[:, :1], **bootstrap)
     means = dict(zip(_NUMBERS, values.mean(axis=0).tolist(), strict=True))
     intervals = {} if ends is None else {"kl_divergence": (float(ends[0, 0]), float(ends[0, 1]))}
