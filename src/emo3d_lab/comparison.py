@@ -168,9 +168,8 @@ def _test(
     for name in intervals.keys() & {"recall_at_k", "top1"}:
         matches = differences[:, names.index(name)]
         intervals[name] = _share_interval(matches, effective_size(matches, places), confidence)
-    starts = np.flatnonzero(np.diff(places, prepend=-1))
-    sums = np.add.reduceat(differences, starts, axis=0)
-    return intervals, dict(zip(names, _permute(sums, n_resamples, seed).tolist(), strict=True))
+    p_values = permutation_p_values(differences, places, n_resamples, seed)
+    return intervals, dict(zip(names, p_values.tolist(), strict=True))
 
 
 def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
@@ -219,8 +218,17 @@ def _share_interval(differences: np.ndarray, size: float, confidence: float) -> 
     return [max(-1.0, float(middle - half)), min(1.0, float(middle + half))]
 
 
-def _permute(differences: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """P-values (M,) float64 of the sums of differences (N, M) by random swaps, the same pairs in every column."""
+def permutation_p_values(
+    differences: np.ndarray, clusters: np.ndarray, n_resamples: int = 10_000, seed: int = 0
+) -> np.ndarray:
+    """P-values (M,) float64 of the means of paired differences (N, M) by random swaps, the same in every column.
+
+    Rows of one number in `clusters` (N,) are swapped together.
+    """
+    _, places = np.unique(clusters, return_inverse=True)
+    by_cluster = np.zeros((places.max() + 1, differences.shape[1]))
+    np.add.at(by_cluster, places, differences)
+    differences = by_cluster
     rng = np.random.default_rng(seed)
     n = len(differences)
     chunk = max(1, CHUNK // n)

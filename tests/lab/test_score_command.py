@@ -105,7 +105,8 @@ def test_details_are_printed_when_asked_for(files, clip_folder):
     assert f"{result.kl_divergence:.4f}" in short
     assert "0.2-0.4" not in short
     for name, group in (result.per_emotion | result.per_band).items():
-        (line,) = [line for line in long.splitlines() if name in line and "│" in line]
+        lines = long.partition("by the strongest emotion")[2].splitlines()
+        (line,) = [line for line in lines if name in line and "│" in line]
         assert f"{group['kl_divergence']:.4f}" in line
 
 

@@ -15,6 +15,7 @@ from pyarrow import csv, parquet
 from contrast import assert_readable
 from emo3d import BLENDSHAPES, EMOTIONS
 from emo3d.scoring import Emo3DResult
+from emo3d_lab.sentinels import SENTINELS
 from livelink import LIVELINK_HEADER
 
 gradio = pytest.importorskip("gradio", reason="needs the extra [demo]")
@@ -124,12 +125,18 @@ def test_the_parts_of_a_score(app, client, choices, tmp_path):
     rng = np.random.default_rng(0)
     predictions = tmp_path / "p.jsonl"
     predictions.write_text("\n".join(json.dumps({"blendshapes": row.tolist()}) for row in rng.random((12, 51)) / 2))
-    numbers, plot, by_emotion, by_band, worst, best, signature, files = client.predict(
+    numbers, beside, verdict, plot, by_emotion, by_band, worst, best, signature, files = client.predict(
         handle_file(str(predictions)), **choices, variant="release", model="a: model", api_name="/score"
     )
     result = Emo3DResult.load(next(path for path in files if path.endswith(".json")))
     assert result.signature == signature
     assert numbers["headers"] == app.HEADINGS
+    assert beside["headers"] == app.BESIDE
+    assert [row[0] for row in beside["data"]] == list(SENTINELS)
+    # No face: each of the twelve has a row of emotions of its own, of eight in turn, so the mean has 1/6 or 1/12 of it.
+    prior = np.mean([2 * np.log(1 / (share / 2 + 0.01)) for share in [1 / 6] * 8 + [1 / 12] * 4])
+    assert beside["data"][0][1] == f"{prior:.4f}"
+    assert verdict.startswith("These faces are not better than constant prior (KL ")
     assert by_emotion["data"][0][:3] == ["neutral", 2, f"{result.per_emotion['neutral']['kl_divergence']:.4f}"]
     assert [row[:2] for row in by_band["data"]] == [["0.8-1.0", 12]]
     assert len(plot["data"]) == len(EMOTIONS)
@@ -220,7 +227,7 @@ def test_formulas_of_a_csv_stay_text(client, choices, tmp_path):
     )
     for formula in FORMULAS:
         assert f'<p class="said" title="{escape(formula)}">{escape(formula)}</p>' in worst + best
-    cells = [str(cell) for table in (tables[0], tables[2], tables[3]) for row in table["data"] for cell in row]
+    cells = [str(cell) for place in (0, 1, 4, 5) for row in tables[place]["data"] for cell in row]
     cells += [cell for path in files for line in Path(path).read_text().splitlines() for cell in line.split(",")]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "@")) or re.match(r"-[^\d ]", cell)]
 
@@ -275,7 +282,7 @@ def test_a_visit(app, url, visit, tmp_path, width, scheme):
     page.get_by_role("button", name="Score", exact=True).click()
     page.locator(".faces img").first.wait_for()
     assert page.locator(".faces figure:visible").count() == app.FACES
-    assert page.locator(".figures:visible").count() == 2
+    assert page.locator(".figures:visible").count() == 3
     page.wait_for_timeout(500)  # the button is no longer pressed
     assert_readable(page)
     cards = page.locator(".faces .said:visible").all_inner_texts()

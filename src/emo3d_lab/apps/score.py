@@ -18,8 +18,9 @@ from emo3d.expressions import SUFFIXES
 from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, METHODS
 from emo3d.generation import load_generator
+from emo3d.loading import workshop_part
 from emo3d.pictures import encode_picture
-from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References, ScoreSettings, load_backbone, score
+from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References, ScoreSettings, load_backbone
 from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
@@ -48,9 +49,14 @@ picture of a face, as in the published Emo3D. They are turned into weights (cali
 *none* renders them as they are, as in the publication. Predictions without a space have that of the references, or else
 are weights."""
 
+SENTINELS = """Sentinels do not do the task. *Constant prior*: no face, the mean of what is described. *Neutral*: a face
+at rest. *Shuffled*: your faces, for other descriptions. *Text-only*: no face, the descriptions most like the one.
+*Picture-blind*: the mean of your pictures."""
+
 NUMBERS = {"emo3d": "Emo3D", "kl_divergence": "KL divergence", "recall_at_k": "recall@k", "mse": "MSE", "mae": "MAE"}
 NUMBERS["amplitude"] = "amplitude (1 is best)"
 HEADINGS = ["", "value", "95% interval"]
+BESIDE = ["sentinel", "KL divergence", "against your faces"]
 PLOTTED = ["main emotion", "KL divergence"]
 GROUP_HEADINGS = ["n", "KL divergence", "95% interval", "Emo3D"]
 
@@ -98,7 +104,8 @@ def evaluate_file(
         join: description or sample_id, a column by which rows are matched; empty where they are in the same order.
 
     Returns:
-        Rows of the result; KL divergence by emotion, to plot; rows by emotion and by intensity; the worst and the best
+        Rows of the result; sentinels, which do not do the task, and a sentence on which of them are not beaten; KL
+        divergence by emotion, to plot; rows by emotion and by intensity; the worst and the best
         faces; the signature; a JSON file with everything, and a YAML file for a model card.
     """
     if predictions is None or (source == UPLOAD and uploaded is None):
@@ -125,15 +132,21 @@ def evaluate_file(
         calibration=calibration,  # type: ignore[arg-type]
     )
     # A backbone that is given keeps no embeddings of what visitors upload.
-    result = score(expressions, references, settings=settings, backbone=load_backbone(backbone))
+    part = workshop_part("sentinels")
+    result, others = part.score_beside_sentinels(
+        expressions, references, settings=settings, backbone=load_backbone(backbone)
+    )
+    sentinels = part.compare_sentinels(result, others)
     folder = own_folder()
-    result.save(folder / "emo3d_result.json")
+    part.save_beside(folder / "emo3d_result.json", result, sentinels)
     test_set = "Emo3D synthetic sample" if source == SAMPLE else file.stem
     (folder / "model_card_results.yml").write_text(model_index(result, model, test_set), encoding="utf-8")
     order = np.argsort(result.per_sample["kl_divergence"], kind="stable")
     by_emotion = group_table(result.per_emotion)
     return (
         table(result, references),
+        [[row.name, f"{row.kl_divergence:.4f}", part.format_p(row.p_value)] for row in sentinels],
+        f"These faces are {part.verdict_line(result.kl_divergence, sentinels)}.",
         pd.DataFrame([[row[0], float(row[2])] for row in by_emotion], columns=PLOTTED),
         by_emotion,
         group_table(result.per_band),
@@ -254,6 +267,10 @@ def score_tab() -> None:
             with gr.Column(visible=False) as results:
                 figures: dict[str, Any] = {"interactive": False, "wrap": True, "elem_classes": ["figures"]}
                 numbers = gr.Dataframe(headers=HEADINGS, label="Result", column_widths=["34%", "33%", "33%"], **figures)
+                figures["column_widths"] = ["34%", "33%", "33%"]
+                beside = gr.Dataframe(headers=BESIDE, label="Beside sentinels", **figures)
+                verdict = gr.Markdown()
+                gr.Markdown(SENTINELS)
                 figures["column_widths"] = ["24%", "10%", "26%", "23%", "17%"]
                 with gr.Tabs():
                     with gr.Tab("By emotion"):
@@ -284,7 +301,7 @@ def score_tab() -> None:
     answer = run.click(
         evaluate_file,
         [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join],
-        [numbers, plot, by_emotion, by_band, worst, best, signature, files],
+        [numbers, beside, verdict, plot, by_emotion, by_band, worst, best, signature, files],
         api_name="score",
         show_progress_on=[nothing, numbers],
     )

@@ -34,7 +34,13 @@ def card_section(audit: Audit) -> str:
         cells = f"{difference(gap)} | {p_value(gap)}" if gap else " | "
         lines.append(f"| {markdown_text(name)} | {n:,} | {number(kl)} | {cells} |")
     topics = findings(audit)
-    sentences = [*topics["faces"][:2], *topics["descriptions"], *topics.get("swapped words", []), holds_for(audit)]
+    sentences = [
+        *topics.get("sentinels", []),
+        *topics["faces"][:2],
+        *topics["descriptions"],
+        *topics.get("swapped words", []),
+        holds_for(audit),
+    ]
     items = [  # a `<` before a space, as of our p-values, begins no tag
         textwrap.fill(f"- {markdown_text(sentence).replace('&lt; ', '< ')}", width=120, subsequent_indent="  ")
         for sentence in sentences

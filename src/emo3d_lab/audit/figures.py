@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from emo3d.scoring.readers import ReaderResult
 from emo3d_lab.plain import Share
 
 LEVEL = 0.05
@@ -33,6 +34,36 @@ class Estimate:
     def ends(self) -> tuple[float, float]:
         """Of the interval; where there is none, the number."""
         return (self.value, self.value) if self.low is None or self.high is None else (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class ReaderAudit:
+    """What an emotion reader says of the expressions on the default face.
+
+    Attributes:
+        reader: its name.
+        signature: all that moves it.
+        n: rows judged.
+        not_found: rows not judged, since no face was found.
+        kl: over the emotions that it knows; None where nothing is judged.
+        top1: share of faces whose likeliest emotion is the one described; None where nothing is judged.
+    """
+
+    reader: str
+    signature: str
+    n: int
+    not_found: int
+    kl: Estimate | None
+    top1: Estimate | None
+
+
+def read_by(name: str, result: ReaderResult) -> ReaderAudit:
+    """Put a reader's result in figures."""
+    numbers = (
+        None if value is None else Estimate(value, *result.intervals.get(number, (None, None)))
+        for number, value in (("kl_divergence", result.kl_divergence), ("top1", result.top1))
+    )
+    return ReaderAudit(name, result.signature, result.n, result.not_found, *numbers)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from emo3d_lab.audit.result import Audit
 from emo3d_lab.audit.verdict import difference, findings, holds_for, not_measured, number, p_value
 from emo3d_lab.audit.words import AGE, GENDER
 from emo3d_lab.pages import NOT_FOR, write_page
+from emo3d_lab.sentinels import format_p
 
 _SIDE = 128  # pixels of a face
 
@@ -53,6 +54,7 @@ def write_audit(audit: Audit, path: str | os.PathLike[str]) -> None:
         number=number,
         difference=difference,
         p_value=p_value,
+        format_p=format_p,
     )
 
 

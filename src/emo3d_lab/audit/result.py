@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emo3d.documents import read_json
-from emo3d_lab.audit.figures import KINDS, Estimate, IdentityAudit, Slice, Strength, TextAudit
+from emo3d_lab.audit.figures import KINDS, Estimate, IdentityAudit, ReaderAudit, Slice, Strength, TextAudit
 from emo3d_lab.plain import Share, from_plain
+from emo3d_lab.sentinels import Sentinel
 
 Source = Literal["predictions", "model", "dataset"]
 
@@ -27,6 +28,8 @@ class Audit:
         emo3d: of all n rows on the default face.
         identities: the same expressions on other faces.
         texts: words swapped; None without a generator.
+        sentinels: beside the score, see `emo3d_lab.sentinels`; none in a file of an earlier version.
+        readings: of emotion readers, which are no part of the score; none in a file of an earlier version.
         confidence: of all intervals.
         n_bootstrap: resamples.
         seed: of these, and of the draw of rows.
@@ -46,6 +49,8 @@ class Audit:
     identities: IdentityAudit
     texts: TextAudit | None
     strengths: tuple[Strength, ...]
+    sentinels: tuple[Sentinel, ...]
+    readings: tuple[ReaderAudit, ...]
     confidence: Share
     n_bootstrap: int
     seed: int
@@ -63,6 +68,8 @@ class Audit:
         Raises:
             ValueError: something is missing or of another kind; the message names it.
         """
+        if isinstance(plain, dict):  # an earlier version's lacks them
+            plain = {"sentinels": (), "readings": ()} | plain
         audit: Audit = from_plain(cls, plain, "the audit", "an audit")
         conditions = audit.identities.conditions
         if not audit.identities.costs or not any(condition.kind == "panel" for condition in conditions):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from emo3d.face.calibration import rig_weights
 from emo3d.generation import load_generator
 from emo3d.scoring import Emo3DScorer, References, ScoreSettings, read_references
 from emo3d_lab.audit.faces import audit_identities
-from emo3d_lab.audit.figures import Estimate
+from emo3d_lab.audit.figures import Estimate, read_by
 from emo3d_lab.audit.result import Audit, Source
 from emo3d_lab.audit.slices import slice_scores, strength_scores
 from emo3d_lab.audit.statistics import Bootstrap
 from emo3d_lab.audit.texts import audit_texts
+from emo3d_lab.readers import EmotionReader
+from emo3d_lab.sentinels import compare_sentinels, make_sentinels, read_beside
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class AuditOptions:
         space: of the predictions, or of the dataset's own expressions where it does not say it; weights by default.
         settings: of the score on the one default face; their space is ignored.
         backbone: used instead of loading `settings.backbone`.
+        readers: emotion readers, which read the expressions on the default face and are no part of the score.
         faces: rows that are rendered on other faces, drawn at random; all where there are fewer.
         identities: of the panel, 2 to 12.
         seed: of that draw and of the bootstrap.
@@ -62,6 +65,7 @@ class AuditOptions:
     space: Space | None = None
     settings: ScoreSettings | None = None
     backbone: Backbone | None = None
+    readers: Sequence[EmotionReader] = ()
     faces: int = 1000
     identities: int = len(PANEL)
     seed: int = 0
@@ -114,6 +118,10 @@ def audit(dataset: str, **options: Any) -> Audit:
     scorer = choices.scorer(settings, references)
     scorer.update(subject.expressions, references)
     result = scorer.compute()
+    sentinels = make_sentinels(scorer, result)
+    if choices.readers:
+        faces = subject.expressions
+        result, sentinels = read_beside(choices.readers, faces, references, result, sentinels, scorer.settings)
     kl = result.per_sample["kl_divergence"]
     weights = rig_weights(subject.expressions, subject.space, settings.calibration)
     bootstrap = Bootstrap(settings.n_bootstrap, settings.confidence, choices.seed)
@@ -156,6 +164,8 @@ def audit(dataset: str, **options: Any) -> Audit:
         ),
         texts=subject.generate
         and audit_texts(subject.generate, measure_default, part, subject.expressions[rows], kl[rows], bootstrap),
+        sentinels=compare_sentinels(result, sentinels),
+        readings=tuple(read_by(name, reader) for name, reader in result.readers.items()),
         strengths=strength_scores(kl, references, np.sqrt((weights**2).mean(axis=1)), bootstrap),
         confidence=settings.confidence,
         n_bootstrap=settings.n_bootstrap,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from emo3d_lab.audit.figures import LEAST, LEVEL, Estimate, Gap, Swapped
+from emo3d_lab.audit.figures import LEAST, LEVEL, Estimate, Gap, ReaderAudit, Swapped
 from emo3d_lab.audit.result import Audit
+from emo3d_lab.sentinels import verdict_line
 
 _MOST = 3  # of a kind, in a sentence
 
@@ -14,6 +15,8 @@ def findings(audit: Audit) -> dict[str, list[str]]:
     """Topic -> sentences with figures."""
     topics = {
         "score": [_score(audit)],
+        "sentinels": _sentinels(audit),
+        "emotion readers": [_reading(reading) for reading in audit.readings],
         "faces": list(_faces(audit)),
         "descriptions": [_slices(audit)],
         "swapped words": list(_texts(audit)),
@@ -97,6 +100,23 @@ def _score(audit: Audit) -> str:
     return (
         f"{origin}. On the default face, {audit.n:,} rows have a KL of {number(audit.kl)}, an Emo3D score of "
         f"{number(audit.emo3d)}; lower is better."
+    )
+
+
+def _sentinels(audit: Audit) -> list[str]:
+    if not audit.sentinels:
+        return []
+    return [f"Beside systems that do not do the task, it is {verdict_line(audit.kl.value, audit.sentinels)}."]
+
+
+def _reading(reading: ReaderAudit) -> str:
+    lost = f"; in {reading.not_found:,} more it finds no face" if reading.not_found else ""
+    if reading.kl is None or reading.top1 is None:
+        return f"{reading.reader}, which is no part of the score, can judge none of the rows{lost}."
+    return (
+        f"{reading.reader}, which is no part of the score, judges {reading.n:,} rows: the likeliest emotion is the one "
+        f"described in a share of {number(reading.top1)}, the KL over the emotions that it knows is "
+        f"{number(reading.kl)}{lost}."
     )
 
 

@@ -14,6 +14,7 @@ from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d_lab.cli import options
 from emo3d_lab.cli.files import read_predictions
+from emo3d_lab.cli.score import open_readers
 
 
 @app.command(
@@ -45,6 +46,8 @@ def audit(
         typer.Option(help="Of predictions or dataset, where they do not say it: reading or weights."),
     ] = None,
     calibration: options.Calibration = DEFAULT_METHOD,
+    readers: options.Readers = None,
+    reader_labels: options.ReaderLabels = None,
     faces: Annotated[int, typer.Option(help="Rows that are rendered on other faces, drawn at random.")] = 1000,
     identities: Annotated[int, typer.Option(help="Faces of the panel, 2 to 12.")] = 12,
     seed: Annotated[int, typer.Option(help="Of the draw and the resampling.")] = 0,
@@ -81,6 +84,7 @@ def audit(
             revision=backbone_revision,
             calibration=calibration,  # type: ignore[arg-type]
         ),
+        readers=open_readers(readers, reader_labels),
         faces=faces,
         identities=identities,
         seed=seed,

@@ -10,7 +10,7 @@ import typer
 from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d_lab.cli import options
-from emo3d_lab.cli.score import open_readers, print_readers, print_result, print_signature
+from emo3d_lab.cli.score import open_readers, print_readers, print_result, print_sentinels, print_signature
 
 
 @app.command(
@@ -60,7 +60,10 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Score a generator on a dataset's split: MSE, amplitude (1 is best), and the Emo3D metric (lower is better)."""
+    """Score a generator on a dataset's split: MSE, amplitude (1 is best), and the Emo3D metric (lower is better).
+
+    Beside it stand the sentinels of `emo3d score`, which do not do the task.
+    """
     from emo3d.blendshapes import check_space
     from emo3d.files import check_output
     from emo3d.scoring import ScoreSettings
@@ -102,6 +105,7 @@ def evaluate(
         console.print(f"wrote {predictions}")
     print_result(evaluation.result, settings.confidence)
     print_readers(evaluation.result, settings.confidence)
+    print_sentinels(evaluation.result, evaluation.sentinels)
     print_signature(evaluation.result)
     if out:
         evaluation.save(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
     from emo3d_lab.readers import EmotionReader
+    from emo3d_lab.sentinels import Sentinel
 
 
 @app.command(
@@ -98,7 +100,11 @@ def score(
     num_proc: options.NumProc = None,
     force: options.Force = False,
 ) -> None:
-    """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0."""
+    """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0.
+
+    Beside it stand five sentinels that do not do the task (docs/words.md has them),
+    but not with --samples nor when launched.
+    """
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if is_launched and samples:
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")
@@ -121,7 +127,6 @@ def score(
         check_output(out)
 
     from emo3d.scoring import Bank, ScoreSettings
-    from emo3d.scoring import score as compute
     from emo3d.scoring.predictions import space_of
 
     rows, file_space = _open_predictions(predictions, bool(samples), layout, names=names, scale=scale, clip=clip)
@@ -147,6 +152,7 @@ def score(
     emotion_readers = open_readers(readers, reader_labels)
     common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
+    training_rows, sentinels = None, None
     if samples:
         from emo3d_lab.corpus import score_corpus
 
@@ -170,11 +176,15 @@ def score(
         result = score_launched(rows, reference_rows, **common, device=device)
         PartialState().destroy_process_group()
     else:
-        result = compute(rows, reference_rows, **common, device=device or "cpu")
-        if emotion_readers:
-            from emo3d_lab.readers import with_readers
+        from emo3d_lab.sentinels import compare_sentinels, save_beside, score_beside_sentinels
 
-            result = with_readers(result, emotion_readers, rows, reference_rows, settings, join=join)
+        if baselines:
+            from emo3d_lab.baselines import training_references
+
+            training_rows = training_references(references, config)
+        common |= {"training": training_rows, "readers": emotion_readers, "device": device or "cpu"}
+        result, sentinel_results = score_beside_sentinels(rows, reference_rows, **common)
+        sentinels = compare_sentinels(result, sentinel_results)
     if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
@@ -182,10 +192,11 @@ def score(
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
         spaces = f"{reference_rows.space}, not {settings.space}"
         console.print(f"no mse, mae and amplitude: the references' blendshapes are {spaces}")
+    if sentinels:
+        print_sentinels(result, sentinels)
     if baselines:
-        from emo3d_lab.baselines import score_baselines, training_references
+        from emo3d_lab.baselines import score_baselines
 
-        training_rows = training_references(references, config)
         scored_by: dict[str, Any] = {"bank": saved_bank, "settings": settings, "device": device or "cpu"}
         results = score_baselines(reference_rows, training_rows, **scored_by)
         _print_baselines(predictions, result, results, training_rows is not None)
@@ -196,7 +207,10 @@ def score(
             _print_groups(f"by the strongest emotion described, {name}", reader.per_emotion, ("kl_divergence", "top1"))
     print_signature(result)
     if out:
-        result.save(out)
+        if sentinels:
+            save_beside(out, result, sentinels)
+        else:
+            result.save(out)
         console.print(f"wrote {out}")
 
 
@@ -276,6 +290,27 @@ def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DR
         caption=None if has_training else caption,
         caption_justify="left",
     )
+
+
+def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
+    """Print the mean KL of sentinels beside a system's, and which of them it does not beat."""
+    from emo3d_lab.sentinels import format_p, readings_of, verdict_line
+
+    systems = [("this system", result.kl_divergence, "", readings_of(result))]
+    systems += [(row.name, row.kl_divergence, format_p(row.p_value), row.readings) for row in sentinels]
+    rows = [
+        [
+            name,
+            f"{kl:.4f}",
+            p,
+            *("-" if x is None else f"{x:.4f}" for one in readings for x in (one.kl_divergence, one.top1)),
+        ]
+        for name, kl, p, readings in systems
+    ]
+    headings = ["", "kl_divergence", "p"]
+    headings += [f"{escape(name)} {number}" for name in result.readers for number in ("KL", "top1")]
+    print_table(headings, rows, title="Beside sentinels")
+    console.print(verdict_line(result.kl_divergence, sentinels), highlight=False, soft_wrap=True)
 
 
 def _ends(interval: tuple[float, float] | None) -> str:

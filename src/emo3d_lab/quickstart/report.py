@@ -10,6 +10,7 @@ import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.pages import write_page
+from emo3d_lab.sentinels import Reading
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Row:
     emo3d: float
     emo3d_interval: tuple[float, float] | None
     recall: float | None
+    readings: Sequence[Reading] = ()  # what emotion readers say, no part of the score
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,21 @@ class Release:
 
 @dataclass(frozen=True)
 class Report:
-    """The content of the page."""
+    """The content of the page.
+
+    Attributes:
+        rows: the table; `release` has rows of its own.
+        failures: of the self-check.
+        verdict: which sentinels the generator does not beat.
+        advice: how to get an emotion reader, where there is none.
+    """
 
     rows: Sequence[Row]
     failures: Sequence[str]
     cards: Sequence[Card]
     signature: str
+    verdict: str
+    advice: str | None = None
     release: Release | None = None
 
     def write(self, path: Path) -> None:

@@ -18,16 +18,25 @@ from emo3d.face.calibration import DEFAULT_METHOD, Method, name_calibration
 from emo3d.face.export import write_glb
 from emo3d.generation import load_generator
 from emo3d.pictures import encode_picture
-from emo3d.scoring import QUICKSTART, ScoreSettings, read_references, score, score_distributions
-from emo3d_lab.baselines import MEAN, PRIOR, REFERENCES, baseline_expressions, constant_prior
+from emo3d.scoring import QUICKSTART, ScoreSettings, read_references, score
+from emo3d_lab.baselines import MEAN, REFERENCES, baseline_expressions
 from emo3d_lab.quickstart.report import Card, Release, Report, Row
+from emo3d_lab.readers import EmotionReader, load_reader, with_readers
+from emo3d_lab.sentinels import (
+    TEXT_ONLY,
+    Reading,
+    compare_sentinels,
+    readings_of,
+    score_beside_sentinels,
+    verdict_line,
+)
 
 GENERATOR = "quickstart generator"
 
 _SHEET = 24  # faces on the contact sheet
 
 
-def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row], list[str]]:
+def run(out: Path, release: Path | None = None, seed: int = 0) -> Report:
     """Score the embedded sample's test split with the quickstart parts and write the report.
 
     Args:
@@ -36,7 +45,7 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
         seed: of the shuffled row and of the bootstrap.
 
     Returns:
-        The table's rows, and one sentence for each place where the expected order does not hold.
+        The report, with one sentence in its `failures` for each place where the expected order does not hold.
     """
     from datasets import load_dataset
 
@@ -51,28 +60,25 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
 
     targets, training = read_references(test), read_references(train)
     baselines = baseline_expressions(targets, training)
-    truth = baselines[REFERENCES]
     generated = load_generator(QUICKSTART).generate(test["description"])
-    order = np.random.default_rng(seed).permutation(len(truth))
-    systems = {
-        REFERENCES: truth,
-        GENERATOR: generated,
-        MEAN: baselines[MEAN],
-        PRIOR: None,
-        "neutral face": np.zeros_like(truth),
-        "shuffled references": truth[order],
-    }
+    readers, advice = _load_readers()
+    settings = ScoreSettings(backbone=QUICKSTART, seed=seed)
+    result, sentinels = score_beside_sentinels(
+        generated, targets, training=training, readers=readers, settings=settings
+    )
     results: dict[str, Mapping[str, Any]] = {}
-    for name, expressions in tqdm(systems.items(), "Scoring", delay=1):
-        if expressions is None:
-            prior = constant_prior(training)
-            results[name] = score_distributions(prior, references, ScoreSettings(seed=seed)).to_dict()
+    readings: dict[str, tuple[Reading, ...]] = {}
+    for name in tqdm((REFERENCES, GENERATOR, MEAN), "Scoring", delay=1):
+        if name == GENERATOR:
+            results[name], readings[name] = result.to_dict(per_sample=True), readings_of(result)
             continue
         results[name] = metric.compute(
-            predictions=expressions, references=references, backbone=QUICKSTART, seed=seed, per_sample=True
+            predictions=baselines[name], references=references, backbone=QUICKSTART, seed=seed, per_sample=True
         )
-    rows = [_row(name, result) for name, result in results.items()]
-    failures = check_order(rows)
+        readings[name] = readings_of(with_readers(result, readers, baselines[name], targets, settings))
+    for name, sentinel in sentinels.items():
+        results[name], readings[name] = sentinel.to_dict(), readings_of(sentinel)
+    rows = [_row(name, result, readings[name]) for name, result in results.items()]
 
     out.mkdir(parents=True, exist_ok=True)
     sheet = _spread(np.array(test["intensities"]), _SHEET)
@@ -91,28 +97,42 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> tuple[list[Row
         )
         for place, (index, face) in enumerate(zip(sheet, faces, strict=True))
     ]
-    Report(
+    report = Report(
         rows=rows,
-        failures=failures,
+        failures=check_order(rows),
         cards=cards,
         signature=results[REFERENCES]["signature"],
+        verdict=verdict_line(result.kl_divergence, compare_sentinels(result, sentinels)),
+        advice=advice,
         release=_read_release(release, seed) if release else None,
-    ).write(out / "report.html")
-    return rows, failures
+    )
+    report.write(out / "report.html")
+    return report
 
 
 def check_order(rows: list[Row]) -> list[str]:
-    """The self-check: by KL the references beat every row, and the generator every row but the references."""
+    """The self-check: by KL the references beat every row, and the generator every row but these and text-only.
+
+    That sentinel sees the emotions of sentences like the one described, which no generator is told.
+    """
     kl = {row.name: row.kl for row in rows}
     failures = []
-    for better in (REFERENCES, GENERATOR):
-        for name in kl.keys() - {REFERENCES, better}:
+    for better, others in ((REFERENCES, {REFERENCES}), (GENERATOR, {REFERENCES, GENERATOR, TEXT_ONLY})):
+        for name in kl.keys() - others:
             if not kl[better] < kl[name]:
                 failures.append(f"expected {better} below {name} by KL, got {kl[better]:.3f} and {kl[name]:.3f}")
     return sorted(failures)
 
 
-def _row(name: str, result: Mapping[str, Any]) -> Row:
+def _load_readers() -> tuple[list[EmotionReader], str | None]:
+    """The reader whose files `make readers` fetches where they are here; else how to get them."""
+    try:
+        return [load_reader("face-api")], None
+    except FileNotFoundError:
+        return [], "`make readers` fetches one"
+
+
+def _row(name: str, result: Mapping[str, Any], readings: tuple[Reading, ...] = ()) -> Row:
     intervals = result["intervals"]
     return Row(
         name=name,
@@ -124,6 +144,7 @@ def _row(name: str, result: Mapping[str, Any]) -> Row:
         emo3d=result["emo3d"],
         emo3d_interval=intervals.get("emo3d"),
         recall=result["recall_at_k"],
+        readings=readings,
     )
 
 

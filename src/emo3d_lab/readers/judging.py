@@ -67,9 +67,17 @@ def read_faces(
         OSError: pictures come in, and MediaPipe is missing.
     """
     settings = settings or ScoreSettings()
+    faces, references = read_batch(predictions, references, join=join, layout=layout)
+    answers, source = read_answers(readers, faces, settings)
+    return judge(readers, answers, references, settings, source)
+
+
+def read_answers(
+    readers: Sequence[EmotionReader], faces: np.ndarray | Pictures, settings: ScoreSettings
+) -> tuple[list[np.ndarray], str]:
+    """Have readers read faces: each one's answers (N, K, E) on K identities, and for signatures how they were shown."""
     if len({reader.name for reader in readers}) < len(readers):
         raise ValueError(f"expected each reader once, got {', '.join(reader.name for reader in readers)}")
-    faces, references = read_batch(predictions, references, join=join, layout=layout)
     if isinstance(faces, Pictures):
         by_identity, source = [_read_pictures(readers, faces)], "faces:mediapipe"
     else:
@@ -77,11 +85,20 @@ def read_faces(
         options: dict[str, Any] = {"space": settings.space, "settings": render, "calibration": settings.calibration}
         by_identity = [read_expressions(readers, faces, rig=name, **options) for name in settings.faces]
         source = f"faces:{'camera' if render.yaw == 0 else 'mediapipe'}|render:{render}"
+    return [np.stack(answers, axis=1) for answers in zip(*by_identity, strict=True)], source
+
+
+def judge(
+    readers: Sequence[EmotionReader],
+    answers: Sequence[np.ndarray],
+    references: References,
+    settings: ScoreSettings,
+    source: str,
+) -> dict[str, ReaderResult]:
+    """Make results, by the readers' names, of what `read_answers` returns."""
     return {
-        reader.name: summarise(
-            np.stack(answers, axis=1), reader.emotions, references, settings, f"{reader.signature}|{source}"
-        )
-        for reader, *answers in zip(readers, *by_identity, strict=True)
+        reader.name: summarise(shares, reader.emotions, references, settings, f"{reader.signature}|{source}")
+        for reader, shares in zip(readers, answers, strict=True)
     }
 
 
@@ -98,7 +115,11 @@ def with_readers(
     Raises:
         ValueError: other references than those of the result.
     """
-    answers = read_faces(readers, predictions, references, settings, **options)
+    return put_readers(result, read_faces(readers, predictions, references, settings, **options))
+
+
+def put_readers(result: Emo3DResult, answers: dict[str, ReaderResult]) -> Emo3DResult:
+    """Put readers' results into a score; pictures without a face are a warning."""
     for name, answer in answers.items():
         if answer.not_found:
             logger.warning("%s: no face found in %d pictures, which are not judged", name, answer.not_found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -15,8 +14,10 @@ from huggingface_hub import try_to_load_from_cache
 
 from emo3d.blendshapes import Space
 from emo3d.files import check_output
-from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
+from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references
 from emo3d.scoring.result import read_plain
+from emo3d_lab.plain import from_plain
+from emo3d_lab.sentinels import Sentinel, compare_sentinels, save_beside, score_beside_sentinels
 from emo3d_lab.training.predictions import open_generator, save_predictions
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Evaluation:
         config: of the dataset.
         split: of the dataset.
         date: day of the evaluation, as in 2026-11-23.
+        sentinels: beside the score, see `emo3d_lab.sentinels`; none in a file of an earlier version.
     """
 
     result: Emo3DResult
@@ -46,6 +48,7 @@ class Evaluation:
     config: str | None = None
     split: str | None = None
     date: str | None = None
+    sentinels: tuple[Sentinel, ...] = ()
 
     @property
     def settings(self) -> dict[str, str]:
@@ -54,9 +57,8 @@ class Evaluation:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything as JSON: what `Emo3DResult.save` writes, and more; `Emo3DResult.load` reads it, too."""
-        about = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "result"}
-        text = json.dumps(about | self.result.to_dict(per_sample=True), indent=1)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        about = {name: getattr(self, name) for name in self._texts()}
+        save_beside(path, self.result, self.sentinels, **about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Evaluation:
@@ -69,13 +71,19 @@ class Evaluation:
         try:
             plain = read_plain(path)
             result = Emo3DResult.from_dict(plain)
+            stored = plain.get("sentinels") or ()
+            sentinels = from_plain(tuple[Sentinel, ...], stored, "the sentinels", "an evaluation")
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        about = {field.name: plain.get(field.name) for field in fields(cls) if field.name != "result"}
+        about = {name: plain.get(name) for name in cls._texts()}
         for name, value in about.items():
             if value is not None and not (isinstance(value, str) and value.isprintable()):
                 raise ValueError(f"{path}: expected a text as {name!r}, got {value!r:.100}")
-        return cls(result, **about | {"model": about["model"] or Path(path).stem})
+        return cls(result, **about | {"model": about["model"] or Path(path).stem}, sentinels=sentinels)
+
+    @classmethod
+    def _texts(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name not in ("result", "sentinels")]
 
 
 def evaluate_model(
@@ -126,15 +134,18 @@ def evaluate_model(
     expressions = generator.to(device).generate(references.descriptions, batch_size=batch_size)
     if predictions is not None:
         save_predictions(predictions, references.descriptions, expressions, own, name)
-    settings = replace(settings or ScoreSettings(), space=own)
-    result = score(expressions, references, settings=settings, device=device, batch_size=batch_size)
-    if readers:
-        from emo3d_lab.readers import with_readers
-
-        result = with_readers(result, readers, expressions, references, settings)
+    result, sentinels = score_beside_sentinels(
+        expressions,
+        references,
+        settings=replace(settings or ScoreSettings(), space=own),
+        readers=readers,
+        device=device,
+        batch_size=batch_size,
+    )
     commit = _commit(name, revision) if name else None
     name = name or generator.name_or_path or type(generator).__name__
-    return Evaluation(result, name, commit, dataset, config, split, date.today().isoformat())
+    today = date.today().isoformat()
+    return Evaluation(result, name, commit, dataset, config, split, today, compare_sentinels(result, sentinels))
 
 
 def _commit(id: str, revision: str | None) -> str | None:

@@ -12,6 +12,7 @@ from emo3d.scoring.consistency import check_result
 from emo3d_lab.comparison import check_comparable
 from emo3d_lab.markup import markdown_code, markdown_text
 from emo3d_lab.pages import write_page
+from emo3d_lab.sentinels import verdict_of
 from emo3d_lab.training.evaluate import Evaluation
 
 _MEASURES = {
@@ -40,6 +41,12 @@ class Table:
         if len(hashes - {None}) > 1:
             return "no MSE and amplitude: the references' expressions, which they compare with, are not all the same"
         return None
+
+    @property
+    def verdicts(self) -> list[str]:
+        """A sentence for each system that does not beat all its sentinels, as far as its file has them."""
+        said = ((entry.model, verdict_of(entry.result.kl_divergence, entry.sentinels)) for entry in self.entries)
+        return [f"{model}: {'; '.join(sentences)}" for model, sentences in said if sentences]
 
     @property
     def headings(self) -> list[str]:
@@ -122,6 +129,8 @@ def to_markdown(tables: Sequence[Table]) -> str:
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
         if table.note:
             parts.append(table.note)
+        if table.verdicts:
+            parts.append("\n".join(f"- {markdown_text(sentence)}" for sentence in table.verdicts))
         parts.append(f"Signature: {markdown_code(table.entries[0].result.signature)}")
     return "\n\n".join(parts) + "\n"
 

@@ -11,8 +11,9 @@ def make_audit(conditions=(("panel", "old-african-man"), ("panel", "old-african-
     """An audit of 40 rows whose KL is higher by 1 under the conditions `moved`."""
     from emo3d_lab.audit import Audit
     from emo3d_lab.audit.faces import summarise
-    from emo3d_lab.audit.figures import Band, Estimate, Gap, Shift, Slice, Strength, Swapped, TextAudit
+    from emo3d_lab.audit.figures import Band, Estimate, Gap, ReaderAudit, Shift, Slice, Strength, Swapped, TextAudit
     from emo3d_lab.audit.statistics import Bootstrap
+    from emo3d_lab.sentinels import Reading, Sentinel
 
     rng = np.random.default_rng(0)
     kl = rng.uniform(0, 1, 40)
@@ -29,6 +30,8 @@ def make_audit(conditions=(("panel", "old-african-man"), ("panel", "old-african-
         slices=(Slice("age words", "elderly", 40, 40, number, number, gap),),
         identities=summarise(list(conditions), kl, measured, Bootstrap(50)),
         texts=TextAudit(40, swaps, number), strengths=(Strength("fear", 60, band, band, gap, 0.1),),
+        sentinels=(Sentinel("shuffled", 0.9, 0.2, (Reading("face-api", 1.5, None),)),),
+        readings=(ReaderAudit("face-api", "face-api:0", 38, 1, number, None),),
         confidence=0.95, n_bootstrap=50, seed=0, references="0123", signature="Emo3D|v:1|k:10",
     )  # fmt: skip
 

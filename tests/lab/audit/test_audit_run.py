@@ -18,10 +18,12 @@ from contrast import assert_readable
 from emo3d.backbones import load_backbone
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli import app
+from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import RenderSettings
-from emo3d.scoring import ScoreSettings, open_references, score
+from emo3d.scoring import ScoreSettings, open_references, score, score_distributions
 from emo3d_lab.audit import Audit, audit, card_section, verdict, write_audit
 from emo3d_lab.audit.figures import Estimate, Gap
+from emo3d_lab.readers import EmotionReader
 from emo3d_lab.sample import make_rows
 
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
@@ -44,6 +46,15 @@ class Blind:
 
     def encode_pictures(self, pictures):
         return torch.nn.functional.normalize(torch.ones(len(pictures), 392), dim=1)
+
+
+class AlwaysGlad(EmotionReader):
+    """An emotion reader that sees happiness in every face."""
+
+    name, signature, emotions = "always glad", "glad:1", EMOTIONS
+
+    def _read(self, pictures, boxes):
+        return np.tile(np.eye(8)[EMOTIONS.index("happiness")], (len(pictures), 1))
 
 
 class Literal:
@@ -91,7 +102,7 @@ def few(tmp_path_factory):
 
 def test_the_numbers_are_those_of_score(few):
     """All rows are drawn, so those on other faces must be what `score` says of these faces, too."""
-    found = audit(few, settings=QUICK, identities=3, batch_size=BATCH)
+    found = audit(few, settings=QUICK, identities=3, batch_size=BATCH, readers=[AlwaysGlad()])
     references = open_references(few)
     alone, several, lit, child = (
         score(references.expressions, references, settings=settings, batch_size=BATCH)
@@ -111,6 +122,18 @@ def test_the_numbers_are_those_of_score(few):
     conditions = {(one.kind, one.name): one.kl.value for one in found.identities.conditions}
     assert conditions["light", "+60°"] == pytest.approx(lit.kl_divergence)
     assert conditions["child", "boy"] == pytest.approx(child.kl_divergence)
+
+    described = distribution(references.intensities)
+    prior = score_distributions(described.mean(axis=0), references)
+    neutral = score(np.zeros((len(described), 51)), references, settings=QUICK, batch_size=BATCH)
+    beside = {sentinel.name: sentinel for sentinel in found.sentinels}
+    assert list(beside) == ["constant prior", "neutral", "shuffled", "text-only", "picture-blind"]
+    assert beside["constant prior"].kl_divergence == pytest.approx(prior.kl_divergence)
+    assert beside["neutral"].kl_divergence == pytest.approx(neutral.kl_divergence)
+    glad = (described.argmax(axis=1) == EMOTIONS.index("happiness")).mean()
+    (reading,) = found.readings
+    assert (reading.reader, reading.n, reading.top1.value) == ("always glad", len(described), pytest.approx(glad))
+    assert beside["shuffled"].readings[0].top1 == pytest.approx(glad)
 
 
 def test_predictions_that_fail_some_people_are_found():
@@ -170,6 +193,8 @@ def test_words_that_move_an_expression_are_found(tmp_path):
 def test_the_audit_goes_to_json_and_back(generated, tmp_path):
     generated.save(tmp_path / "folder" / "audit.json")
     assert Audit.load(tmp_path / "folder" / "audit.json") == generated
+    earlier = {name: value for name, value in generated.to_dict().items() if name not in ("sentinels", "readings")}
+    assert Audit.from_dict(earlier) == replace(generated, sentinels=(), readings=())
     plain = json.loads((tmp_path / "folder" / "audit.json").read_text(encoding="utf-8"))
     assert plain["signature"].startswith("variant:paper|k:10")
     assert len(plain["identities"]["conditions"]) == 12 + 10 + 2 + 4
@@ -276,6 +301,8 @@ def test_what_the_page_says(generated, pages):
     assert page.count('<img src="data:image/jpeg') == 29
     assert "fewer than 30 rows here or among the others: no claim" in page
     assert f"{generated.kl.value:.2f} (" in page
+    assert page.count("<h2>Beside sentinels</h2>") == 1
+    assert "Beside systems that do not do the task, it is " in page
     assert generated.identities.worst.first in page
     assert not re.search(r"\bnan\b", page)
     assert "Intervals: studentised bootstrap (bootstrap-t) over rows, 1,000 resamples, seed 0" in page

@@ -9,10 +9,12 @@ import pytest
 import commands
 from contrast import assert_readable
 from emo3d_lab.quickstart.report import Row
-from emo3d_lab.quickstart.run import GENERATOR, PRIOR, REFERENCES, check_order
+from emo3d_lab.quickstart.run import GENERATOR, REFERENCES, check_order, run
+from emo3d_lab.sentinels import NEUTRAL, PRIOR, SENTINELS, TEXT_ONLY
 
 WAYS = ("raw", "calibrated")
-RELEASE = Path(__file__).resolve().parents[4] / "shared" / "real_emo3d"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+RELEASE, READERS = SHARED / "real_emo3d", SHARED / "readers"
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,28 @@ def test_the_order_holds(finished):
     _, done = finished
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The order holds" in done.stdout
-    for name in ("reference expressions", "mean expression", "neutral face", "shuffled references"):
-        assert name in done.stdout
+    for name in ("reference expressions", "mean expression", *SENTINELS):
+        assert f" {name} " in done.stdout
+
+
+def test_sentinels_that_are_not_beaten_are_named(finished):
+    """The packaged generator does not do better than a look-up of ten like sentences, whose emotions are known."""
+    page = (finished[0] / "report.html").read_text(encoding="utf-8")
+    assert "The generator is not better than text-only (KL 0." in page
+    assert "; better than constant prior, neutral, shuffled, picture-blind (p &lt; 0.05)." in page
+
+
+def test_the_reader_has_a_column_where_it_is(finished, tmp_path, monkeypatch):
+    assert "<th>KL by face-api ↓</th>" not in (finished[0] / "report.html").read_text(encoding="utf-8")
+    assert "`make readers` fetches one" in finished[1].stdout.replace("\n", " ")
+    if not READERS.is_dir():
+        pytest.skip("the emotion reader is not beside the project")
+    monkeypatch.setenv("EMO3D_READERS", str(READERS))
+    report = run(tmp_path)
+    references, generator = (row.readings[0] for row in report.rows[:2])
+    assert references.reader == generator.reader == "face-api"
+    assert references.top1 > generator.top1 > 0.5  # prototypes of full strength: 84% in an earlier reading
+    assert "<th>KL by face-api ↓</th>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_report_stands_alone(finished):
@@ -62,7 +84,7 @@ def test_a_face_is_written(finished):
 
 def rows(**kl):
     base = Row("", 1, None, None, 0.0, (0, 0), 0.5, (0, 0), None)
-    names = {"references": REFERENCES, "generator": GENERATOR, "prior": PRIOR, "neutral": "neutral face"}
+    names = {"references": REFERENCES, "generator": GENERATOR, "prior": PRIOR, "neutral": NEUTRAL, "text": TEXT_ONLY}
     return [replace(base, name=names[name], kl=value) for name, value in kl.items()]
 
 
@@ -73,6 +95,8 @@ def rows(**kl):
         ({"references": 0.4, "generator": 1.5, "prior": 1.4, "neutral": 3.0}, 1),
         ({"references": 1.0, "generator": 0.9, "prior": 1.4, "neutral": 3.0}, 1),
         ({"references": 1.0, "generator": 1.0, "prior": 1.4, "neutral": 3.0}, 1),  # a tie is no victory
+        ({"references": 0.4, "generator": 0.9, "prior": 1.4, "text": 0.8}, 0),  # which sees like sentences' emotions
+        ({"references": 0.9, "generator": 1.0, "prior": 1.4, "text": 0.8}, 1),
     ],
 )
 def test_the_self_check_sees_a_broken_order(kl, failures):
