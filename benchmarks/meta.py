@@ -4,8 +4,8 @@
     python benchmarks/meta.py tests [--trials 400]
     python benchmarks/meta.py speed
 
-A face has a quality: its system's, and its own. A judge sees it with noise and leans towards systems; two faces that look
-alike are "the same"; some judges click at random. A metric sees the quality with noise, and with a lean of its own.
+A face has a quality: that of its system, and its own. A judge sees it with noise and leans towards systems; two faces
+that look alike are "the same"; some judges click at random. A metric sees the quality with noise, and with its own lean.
 """
 
 from __future__ import annotations
@@ -136,7 +136,9 @@ def coverage(worlds: int, trials: int) -> None:
 
 
 def tests(trials: int) -> None:
-    table = Table("two metrics", "accuracy, p < .05", "soft accuracy, p < .05", "random beaten", "random told as metric")
+    table = Table(
+        "two metrics", "accuracy, p < .05", "soft accuracy, p < .05", "random beaten", "random told as metric"
+    )
     for name, world in {
         "of equal quality": World(noise=(1, 1), leans=(0.3, 0.3), seed=1),
         "of equal quality, no lean": World(noise=(1, 1), leans=(0, 0), seed=1),

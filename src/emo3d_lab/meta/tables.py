@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from emo3d.containers import read_csv
-from emo3d.documents import read_json_lines
-from emo3d.parquet import read_columns
+from emo3d_lab.meta.columns import read_table
 
 Use = Literal["pairs", "ratings"]
 
@@ -100,7 +98,7 @@ def read_judgements(
         ValueError: a table that lacks columns or rows, or a row that cannot be read; the message names it.
     """
     name = Path(path).name
-    table = _read_table(path, ("item", "judge"), _OPTIONAL)
+    table = read_table(path, ("item", "judge"), _OPTIONAL)
     n = len(table["item"])
     where = [f"{name}, row {number}" for number in range(1, n + 1)]
     attention = np.array(
@@ -216,7 +214,7 @@ def read_metrics(
     cells: dict[str, dict[tuple[str, str], float]] = {}
     for path in paths:
         name = Path(path).name
-        table = _read_table(path, ("item", "system"))
+        table = read_table(path, ("item", "system"))
         keys = list(zip(table.pop("item"), table.pop("system"), strict=True))
         table.pop("description", None)
         if len({*keys}) < len(keys):
@@ -233,6 +231,16 @@ def read_metrics(
                 for row, (key, text) in enumerate(zip(keys, column, strict=True), 1)
             }
     return make_metrics(cells, higher=higher, lower=lower)
+
+
+def read_items(path: str | os.PathLike[str]) -> list[str]:
+    """Read the column `item` of a table, one id for each row."""
+    items = read_table(path, ("item",), ())["item"]
+    if len({*items}) < len(items):
+        raise ValueError(
+            f"{Path(path).name}: expected each item once, got {next(i for i in items if items.count(i) > 1)!r} again"
+        )
+    return items
 
 
 def make_metrics(
@@ -264,59 +272,6 @@ def _is_higher(metric: str, higher: Collection[str], lower: Collection[str]) -> 
             f"expected to be told whether more {metric!r} is better: --higher {metric!r} or --lower {metric!r}"
         )
     return last in HIGHER
-
-
-def _read_table(
-    path: str | os.PathLike[str], needed: Sequence[str], optional: Sequence[str] | None = None
-) -> dict[str, list[str]]:
-    """Columns of a table as text without spaces around it, those asked for alone; without `optional` all."""
-    path = Path(path)
-    wanted = None if optional is None else {*needed, *optional}
-    ending = path.suffix.lower()
-    if ending == ".parquet":
-        table = read_columns(path, lambda names: [name for name in names if wanted is None or name in wanted])
-        columns = {name: [_text(value) for value in table.column(name).to_pylist()] for name in table.column_names}
-    elif ending in (".jsonl", ".ndjson"):
-        columns = _json_columns(read_json_lines(path), path.name, wanted)
-    elif ending in (".csv", ".tsv"):
-        columns = _csv_columns(read_csv(path), path.name, wanted)
-    else:
-        raise ValueError(f"{path.name}: expected a table as .csv, .jsonl or .parquet")
-    for name in needed:
-        if name not in columns:
-            raise ValueError(f"{path.name}: expected a column {name!r}, got {', '.join(columns)[:300] or 'none'}")
-        if "" in columns[name]:
-            raise ValueError(f"{path.name}, row {columns[name].index('') + 1}: expected {name}, got nothing")
-    if not columns[needed[0]]:
-        raise ValueError(f"{path.name}: expected rows, got none")
-    return columns
-
-
-def _csv_columns(lines: Iterator[list[str]], name: str, wanted: set[str] | None) -> dict[str, list[str]]:
-    header = [cell.strip() for cell in next(lines, [])]
-    if len({*header}) < len(header):
-        raise ValueError(f"{name}: expected each column once, got {', '.join(header)[:300]}")
-    rows = []
-    for number, cells in enumerate(lines, 1):
-        if not cells or len(cells) > len(header):
-            raise ValueError(f"{name}, row {number}: expected {len(header)} cells, got {len(cells)}")
-        rows.append(cells + [""] * (len(header) - len(cells)))
-    columns = {column: [row[place].strip() for row in rows] for place, column in enumerate(header)}
-    return {column: cells for column, cells in columns.items() if wanted is None or column in wanted}
-
-
-def _json_columns(rows: list[Any], name: str, wanted: set[str] | None) -> dict[str, list[str]]:
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise ValueError(f"{name}, row {number}: expected an object, got a {type(row).__name__}")
-    names = {column: None for row in rows for column in row if wanted is None or column in wanted}
-    return {column: [_text(row.get(column)) for row in rows] for column in names}
-
-
-def _text(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
 def _of(table: Mapping[str, list[str]], column: str, n: int) -> list[str]:
