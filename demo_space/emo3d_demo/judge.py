@@ -247,7 +247,7 @@ def _study(folder: str | None) -> Study:
 
 @lru_cache(maxsize=1)
 def _answers(study: str | None) -> Answers:
-    """The store of answers: a folder, and a dataset on the Hub if `EMO3D_ANSWERS_REPO` names it and there is a token."""
+    """The store of answers: a folder, and a dataset on the Hub where `EMO3D_ANSWERS_REPO` names one."""
     folder = answers_folder(study)
     try:
         return Answers(folder, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)

@@ -106,13 +106,13 @@ def make_study(
     ]
     prototypes = tuple(_plain(as_expressions([PROTOTYPES[emotion]])[0]) for emotion in EMOTIONS)
     look = look_of(space, calibration)
-    groups = [group for kind in sorted(kinds) for group in combinations(names, 2 if kind == "pair" else 1)]
+    groups = [*combinations(names, 2), *(combinations(names, 1) if fits else ())]
     tasks = [
         _task(item, group, [item.faces[names.index(name)] for name in group], look)
         for item in items
         for group in groups
     ]
-    every = round(1 / check_share) if check_share and "pair" in kinds else 0
+    every = round(1 / check_share) if check_share and len(names) > 1 else 0
     checks = []
     if every:
         count = -(-sum(task.kind == "pair" for task in tasks) // (every - 1))

@@ -151,7 +151,7 @@ class Study:
         return next((task for task in self.order(judge, kind) if task.id not in answered), None)
 
     def is_swapped(self, judge: str, task: Task) -> bool:
-        """Whether a judge sees the second face of a pair first: so in half of each two systems' pairs, drawn by judge."""
+        """Whether a judge sees the second face of a pair first: in half of each two systems' pairs, drawn by judge."""
         pairs = [pair for pair in self.tasks if pair.systems == task.systems and len(pair.systems) == 2]
         pairs.sort(key=lambda pair: _digest(judge, "side", pair.id))
         return task in pairs and (pairs.index(task) + int(_digest(judge, *task.systems), 16)) % 2 == 1
