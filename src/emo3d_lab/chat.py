@@ -1,4 +1,4 @@
-"""Chat models: asked, told what is wrong with an answer and asked again; what they answer is checked, and kept on disk."""
+"""Chat models: asked, told what is wrong with an answer, asked again; answers that can be used are kept on disk."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class ChatModel:
         json_schema: bool = True,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        config = chat_model.model.config if isinstance(chat_model, Pipeline) else None
+        self.is_local = isinstance(chat_model, Pipeline)
+        config = chat_model.model.config if self.is_local else None
         if config is not None and chat_model.task != self.task:
             raise ValueError(f"expected a pipeline of the task {self.task}, got {chat_model.task}")
         self._is_client = hasattr(chat_model, "chat_completion")
@@ -140,7 +141,7 @@ class ChatModel:
     def _ask(self, messages: Sequence[Message], seed: int) -> str:
         options: dict[str, Any]
         model, options = self.chat_model, {}
-        if isinstance(model, Pipeline):
+        if self.is_local:
             options = {"do_sample": True, "temperature": self.temperature} if self.temperature else {"do_sample": False}
             if self.task != "text-generation":  # of pictures, too
                 messages, options = [_in_parts(message) for message in messages], {"generate_kwargs": options}
@@ -167,10 +168,8 @@ def unwrapped(answer: str) -> str:
 
 def _in_parts(message: Message) -> Message:
     """A message as processors of pictures take it: a list of parts, with pictures as transformers names them."""
-    content = message["content"]
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return message | {
-        "content": [
-            {"type": "image", "url": part["image_url"]["url"]} if part["type"] == "image_url" else part for part in parts
-        ]
-    }
+    content: Any = message["content"]
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    pictures = ({"type": "image", "url": part["image_url"]["url"]} if "image_url" in part else part for part in content)
+    return {"role": message["role"], "content": list(pictures)}
