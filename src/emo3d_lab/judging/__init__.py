@@ -1,7 +1,7 @@
-"""Human evaluation: a study, the answers to it, and how far people agree with the score and with each other."""
+"""Human evaluation: a study, the answers to it, and what becomes of them."""
 
-from emo3d_lab.judging.agreement import Agreement, measure_agreement
 from emo3d_lab.judging.answers import Answer, Answers
-from emo3d_lab.judging.study import Study, Task, make_study
+from emo3d_lab.judging.design import draw_rows, make_study
+from emo3d_lab.judging.study import Item, Study, Task
 
-__all__ = ["Agreement", "Answer", "Answers", "Study", "Task", "make_study", "measure_agreement"]
+__all__ = ["Answer", "Answers", "Item", "Study", "Task", "draw_rows", "make_study"]

@@ -1,4 +1,4 @@
-"""Answers on disk: one line each, flushed before an answer is confirmed."""
+"""Answers on disk: one line each, flushed before an answer is confirmed; deleted when their judge asks for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,10 +15,12 @@ from threading import Lock
 from typing import Literal, get_args
 from uuid import uuid4
 
+from filelock import FileLock
 from huggingface_hub import CommitScheduler, snapshot_download
 
 from emo3d.documents import parse_json, read_text
 from emo3d.emotions import as_intensities
+from emo3d.files import whole_file
 from emo3d_lab.plain import from_plain
 
 logger = logging.getLogger(__name__)
@@ -28,25 +30,28 @@ FOLDER_IN_REPO = "answers"
 Better = Literal["first", "second", "same"]
 
 _START = '{"annotator"'  # of every line
+_LATER = {"sequence": 0, "swapped": False, "withdrawn": False}  # what files of earlier versions lack
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An annotator's answer to a task.
+    """An annotator's answer to a task, or their wish that all earlier ones be deleted.
 
     Attributes:
         annotator: a name of their choice; nothing else is stored of a person.
-        task: its id, see `emo3d_lab.judging.Task`.
+        task: its id, see `emo3d_lab.judging.Task`; empty for such a wish.
         agrees: of a fit: whether the distribution fits. None for a pair.
         intensities: of a fit that does not: eight numbers in 0..1, order `EMOTIONS`, as the annotator would have them.
-        better: of a pair: which face shows the description better. None for a fit.
+        better: of a pair: which face fits the description better, in the order of the task's systems. None for a fit.
         seconds: from the question to the answer.
         time: of the answer, ISO 8601, UTC.
         id: its own.
         sequence: orders answers independently of clocks; `Answers.add` sets it.
+        swapped: of a pair: whether the task's second face was shown first.
+        withdrawn: it is a wish: no earlier answer of the annotator counts.
 
     Raises:
-        ValueError: neither or both of `agrees` and `better`, a blank annotator, or bad intensities.
+        ValueError: not one of `agrees`, `better` and `withdrawn`, a blank annotator, or bad intensities.
     """
 
     annotator: str
@@ -58,11 +63,13 @@ class Answer:
     time: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
     id: str = field(default_factory=lambda: uuid4().hex)
     sequence: int = 0
+    swapped: bool = False
+    withdrawn: bool = False
 
     def __post_init__(self) -> None:
         if not self.annotator.strip():
             raise ValueError("expected an annotator's name, got a blank one")
-        if (self.agrees is None) == (self.better is None):
+        if (self.agrees is not None) + (self.better is not None) + self.withdrawn != 1:
             raise ValueError("expected an answer to a fit (agrees) or to a pair (better)")
         if self.better not in (None, *get_args(Better)):
             raise ValueError(f"expected first, second or same, got {self.better!r}")
@@ -99,7 +106,7 @@ class Answers:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._file = self.folder / f"answers-{uuid4().hex}.jsonl"
         folders = [self.folder]
-        self._lock = Lock()
+        self._lock, self._processes = Lock(), FileLock(self.folder / ".lock")
         self.scheduler: CommitScheduler | None = None
         if repo:
             self.scheduler = CommitScheduler(
@@ -123,7 +130,7 @@ class Answers:
         Raises:
             OSError: it could not be written, for example to a full disk; nothing of it is stored then.
         """
-        with self._lock, self.scheduler.lock if self.scheduler else nullcontext():
+        with self._locked():
             # The clock orders answers of several processes, but may be set back.
             answer = replace(answer, sequence=max(self._last + 1, time.time_ns() // 1000))
             try:
@@ -133,15 +140,43 @@ class Answers:
             self._last = answer.sequence
             self._answers[answer.id] = answer
 
+    def withdraw(self, annotator: str) -> int:
+        """Delete an annotator's answers; gives how many there were.
+
+        Their lines go from the files of this folder. A line with the name and the time stays, so that answers that lie
+        elsewhere, as in a dataset on the Hub, do not count either.
+
+        Raises:
+            OSError: the wish could not be written; everything is as it was then.
+        """
+        count = len(self.tasks_of(annotator))
+        self.add(Answer(annotator, "", withdrawn=True))
+        with self._locked():
+            for path in self.folder.glob("*.jsonl"):
+                lines = read_text(path).split("\n")
+                kept = [line for line in lines if not _is_of(line, annotator)]
+                if len(kept) < len(lines):
+                    with whole_file(path) as part:
+                        part.write_text("\n".join(kept), encoding="utf-8")
+        return count
+
     def latest(self) -> list[Answer]:
-        """The answers, one for each annotator and task: the last."""
+        """The answers, one for each annotator and task: the last, where none was withdrawn after it."""
         with self._lock:
             in_order = sorted(self._answers.values(), key=lambda answer: answer.sequence)
-        return list({(answer.annotator, answer.task): answer for answer in in_order}.values())
+        ends = {answer.annotator: answer.sequence for answer in in_order if answer.withdrawn}
+        counted = [answer for answer in in_order if answer.sequence > ends.get(answer.annotator, -1)]
+        return list({(answer.annotator, answer.task): answer for answer in counted}.values())
 
     def tasks_of(self, annotator: str) -> set[str]:
         """Ids of the tasks that an annotator has answered."""
         return {answer.task for answer in self.latest() if answer.annotator == annotator}
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone among the threads and processes that write to this folder."""
+        with self._lock, self._processes, self.scheduler.lock if self.scheduler else nullcontext():
+            yield
 
 
 def read_answers(folder: str | os.PathLike[str]) -> Iterator[Answer]:
@@ -191,13 +226,22 @@ def _parse(line: str, where: str) -> Answer | None:
         next_answer = line.rfind(_START)  # earlier versions glued it to what a full disk had cut short
         return _parse(line[next_answer:], where) if next_answer > 0 else None
     try:
-        answer: Answer = from_plain(Answer, {"sequence": 0, **plain}, "the answer", "an answer")
+        answer: Answer = from_plain(Answer, _LATER | plain, "the answer", "an answer")
         if not answer.sequence < 2**53:  # about the year 2255; more has no room to count on
             raise ValueError(f"sequence is {answer.sequence}")
         _microseconds(answer.time)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"expected an answer in {where}, got {line[:80]!r} ({error})") from error
     return answer
+
+
+def _is_of(line: str, annotator: str) -> bool:
+    """Whether a line is an annotator's answer, and no wish."""
+    try:
+        plain = parse_json(line)
+    except ValueError:
+        return False
+    return plain.get("annotator") == annotator and not plain.get("withdrawn")
 
 
 def _microseconds(time: str) -> int:

