@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
 from emo3d.documents import parse_json, read_text
+from emo3d.pictures import encode_picture
 from emo3d.scoring.core import wilson_interval
 from emo3d_lab.chat import AnswerError, ChatModel, Form, Message, unwrapped
+from emo3d_lab.judging.study import PORTRAIT, Study
 
 PROMPT = Path(__file__).parent.parent / "assets" / "language-model" / "judge.txt"
 CHOICES = ("a", "b", "same")
@@ -58,6 +60,27 @@ class Pair:
     systems: tuple[str, str]
     pictures: tuple[str, str]
     attention: bool = False
+
+
+def study_pairs(study: Study, judge: str, limit: int | None = None) -> Iterator[Pair]:
+    """The pairs of a study, attention checks among them, in a judge's order; their faces are rendered one by one.
+
+    Args:
+        study: of which a machine is asked everything, however few questions one person is asked.
+        judge: its name.
+        limit: of the pairs; None is all.
+
+    Raises:
+        ValueError: the study has no pairs.
+    """
+    tasks = replace(study, questions=None).order(judge, "pair")
+    if not tasks:
+        raise ValueError("expected a study of pairs, this one asks about single faces only")
+    for task in tasks[:limit]:
+        names = [f"prototype of {emotion}" for emotion in task.systems] if task.attention else task.systems
+        faces = [encode_picture(picture, side=PORTRAIT.size) for picture in study.pictures(task)]
+        description = study.by_item[task.item].description
+        yield Pair(task.item, description, (names[0], names[1]), (faces[0], faces[1]), task.attention)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +207,8 @@ class Verdicts:
             low, high = wilson_interval(counts["consistent"] / n, n)
             share = f"{counts['consistent'] / n:.0%} [{low:.0%}, {high:.0%}]"
             lines[0] += (
-                f"; the two orders agree in {share}; where they do not (it counts as the same): the first picture both "
-                f"times {counts['first']}, the second both times {counts['second']}, undecided once {counts['undecided']}"
+                f"; the two orders agree in {share}; where they do not, which counts as the same: the first picture "
+                f"both times {counts['first']}, the second {counts['second']}, undecided once {counts['undecided']}"
             )
         passed, checks = self.attention
         if checks:
