@@ -35,11 +35,12 @@ published data give *readings* (what MediaPipe reads from a face); these are tur
 The faces are made from words and say nothing about how any person feels."""
 
 
-def build(generator: str = QUICKSTART) -> gr.Blocks:
+def build(generator: str = QUICKSTART, study: str | None = None) -> gr.Blocks:
     """The page; `LOOK` goes to its `launch`.
 
     Args:
         generator: the default one, `"quickstart"`, a folder or an id on the Hub.
+        study: folder of the study to judge; None is the packaged one.
     """
     models = list(dict.fromkeys([generator, QUICKSTART]))
     with gr.Blocks(title="Emo3D", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
@@ -68,7 +69,7 @@ def build(generator: str = QUICKSTART) -> gr.Blocks:
             with gr.Tab("Score"):
                 score_tab()
             with gr.Tab("Judge"):
-                judge_tab()
+                judge_tab(study)
         endpoints(generator)
         gr.Markdown(ABOUT)
 
@@ -102,18 +103,23 @@ LARGEST_FILE = "20mb"
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
     "css": look.CSS + bars.CSS + panel.CSS + viewer.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,
-    "js": bars.KEYS,
+    "js": f"() => {{({bars.KEYS})(); ({judge.KEYS})()}}",
 }
 
 
-def launch(generator: str = os.environ.get("EMO3D_GENERATOR", QUICKSTART), **options: Any) -> None:
+def launch(
+    generator: str = os.environ.get("EMO3D_GENERATOR", QUICKSTART),
+    study: str | None = os.environ.get("EMO3D_STUDY") or None,
+    **options: Any,
+) -> None:
     """Start the demo.
 
     Args:
         generator: see `build`; a Space names another one by the variable `EMO3D_GENERATOR`.
+        study: see `build`; a Space names one by the variable `EMO3D_STUDY`.
         options: of `gradio.Blocks.launch`.
     """
     prior()  # loads what the first visitor would wait for
-    page = build(generator)
+    page = build(generator, study)
     page.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
     page.launch(**LOOK, max_file_size=LARGEST_FILE, mcp_server=True, **options)

@@ -1,4 +1,4 @@
-"""The tab where people judge faces, and the tab with their agreement."""
+"""The tab where people judge faces, and the tab with what they said."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import os
 import time
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from huggingface_hub import cached_assets_path, constants, get_token
+from huggingface_hub import get_token
 
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.generation import load_generator
-from emo3d.scoring import QUICKSTART, ScoreSettings
+from emo3d.loading import workshop_part
+from emo3d.scoring import QUICKSTART
 from emo3d_demo.bars import bars
 from emo3d_demo.faces import fitting_identity
 from emo3d_lab.apps.look import in_words
-from emo3d_lab.judging import Answer, Answers, Study, make_study, measure_agreement
-from emo3d_lab.judging.agreement import PUBLISHED_AGREEMENT
+from emo3d_lab.judging import Answer, Answers, Study, make_study
+from emo3d_lab.judging.answers import Better, answers_folder
+from emo3d_lab.judging.design import CONSENT
 from emo3d_lab.judging.study import Kind
 from emo3d_lab.sample import make_rows
 
@@ -27,40 +30,82 @@ ROWS = 40
 """Descriptions of the packaged study: as many references, as many generated faces, as many pairs."""
 LONGEST_NAME = 40
 
-KINDS: dict[str, Kind] = {"One face: do the emotions fit?": "fit", "Two faces: which shows it better?": "pair"}
-QUESTIONS = {
-    "fit": "Do these emotions fit this description and this face?",
-    "pair": "Which face shows the description better?",
+KINDS: dict[Kind, str] = {"pair": "Two faces: which fits better?", "fit": "One face: do the emotions fit?"}
+QUESTIONS: dict[Kind, str] = {
+    "pair": "Which face fits the sentence better?",
+    "fit": "Do these emotions fit this sentence and this face?",
 }
-LABELS = {"kl_divergence": "KL divergence", "mse": "MSE"}
-BETTER = {"The first": "first", "The second": "second", "Both the same": "same"}
+BETTER: dict[str, Better] = {"First face": "first", "Second face": "second", "About the same": "same"}
+_OTHER: dict[Better, Better] = {"first": "second", "second": "first", "same": "same"}
 
-WELCOME = """Help to check the score: read a description, look at a face, and say whether the emotions beside it fit.
-You are not told which system made a face. Come back with the same name to continue where you stopped. We store your
-answers, the name you choose and how long you took, nothing else. Each face has the age and gender that the description
-names."""
-THANKS = "**That was the last question. Thank you!** There may be questions of the other kind left."
+WELCOME = """Read a sentence, look at two faces, and say which fits it better. You are not told which system made a
+face. Come back with the same name to continue where you stopped."""
+DELETION = """All answers under your name are deleted from this server, and count nowhere from then on. The name and the
+time of deletion are kept, so that copies of the answers are left out, too. What was published before stays so."""
+THANKS = "**That was the last question. Thank you!**"
+KEYS_HINT = "On a keyboard: 1 is the first face, 2 the second, 0 about the same."
+
+KEYS = """() => document.addEventListener("keydown", event => {
+    const button = document.getElementById({1: "judge-first", 2: "judge-second", 0: "judge-same"}[event.key]);
+    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+    if (button?.checkVisibility() && !isTyping && !event.repeat && !event.ctrlKey && !event.altKey && !event.metaKey)
+        button.click();
+})"""
+
+CSS = """
+.described {font-size: 20px; margin: 4px 0; overflow-wrap: anywhere; color: var(--body-text-color)}
+.progress {display: flex; gap: 10px; align-items: center; color: var(--body-text-color-subdued); font-size: 14px}
+.progress progress {flex: 1; height: 8px; accent-color: var(--primary-500)}
+.agreement td, .agreement th, .agreement tr {padding: 4px 14px 4px 0 !important; text-align: left; border: 0 !important}
+.agreement caption {text-align: left; margin: 10px 0 4px; font-weight: 600}
+#judge-faces {flex-wrap: nowrap; gap: 8px}
+#judge-faces > * {min-width: 0 !important}
+"""
 
 
-def judge_tab() -> None:
-    """Build both tabs."""
+def judge_tab(folder: str | None = None) -> None:
+    """Build both tabs of a study's folder; None is the packaged study."""
+    study_here = Study.load(folder) if folder else None
+    kinds = study_here.kinds if study_here else list(KINDS)
     with gr.Tabs():
         with gr.Tab("Answer"):
-            gr.Markdown(WELCOME)
-            with gr.Row():
-                name = gr.Textbox(label="Your name", placeholder="any name that only you use", max_lines=1, scale=2)
-                kind = gr.Radio(list(KINDS), value=next(iter(KINDS)), label="Question", scale=3)
-                start = gr.Button("Start", variant="primary", scale=1, min_width=120)
-            question, asked_at = gr.State(None), gr.State(0.0)
-            progress = gr.Markdown()
-            with gr.Column(visible=False) as asking:
-                description = gr.HTML()
+            with gr.Column() as beginning:
+                gr.Markdown(WELCOME)
+                gr.Markdown(escape(study_here.consent if study_here else CONSENT))
+                consent = gr.Checkbox(label="I have read this, and agree", value=False)
                 with gr.Row():
-                    views = [
-                        gr.Image(interactive=False, height=340, label=label, buttons=[], alt_text=f"{label} to judge")
-                        for label in ("Face", "Second face")
-                    ]
-                    with gr.Column() as fit:
+                    name = gr.Textbox(label="Your name", placeholder="any name that only you use", max_lines=1, scale=2)
+                    kind = gr.Radio(
+                        [(KINDS[entry], entry) for entry in kinds],
+                        value=kinds[0],
+                        label="Question",
+                        scale=3,
+                        visible=len(kinds) > 1,
+                    )
+                    start = gr.Button("Start", variant="primary", scale=1, min_width=120)
+                with gr.Accordion("Delete my answers", open=False):
+                    gr.Markdown(DELETION)
+                    delete = gr.Button("Delete all answers under this name", variant="stop")
+            question, asked_at = gr.State(None), gr.State(0.0)
+            message = gr.Markdown(visible=False)
+            with gr.Column(visible=False) as asking:
+                progress = gr.HTML()
+                description = gr.HTML()
+                with gr.Row(elem_id="judge-faces"):
+                    views, choices = [], []
+                    for label in ("First face", "Second face"):
+                        with gr.Column(min_width=120) as column:
+                            view = gr.Image(
+                                interactive=False,
+                                show_label=False,
+                                buttons=[],
+                                alt_text=f"{label} to judge",
+                                height=384,
+                            )
+                            choice = gr.Button(label, elem_id=f"judge-{BETTER[label]}", variant="primary")
+                        views.append((column, view))
+                        choices.append(choice)
+                    with gr.Column(min_width=120) as fit:
                         chart = gr.HTML()
                         agree = gr.Button("Agree", variant="primary")
                         with gr.Accordion("Disagree, and correct the emotions", open=False):
@@ -69,77 +114,106 @@ def judge_tab() -> None:
                                 for emotion in EMOTIONS
                             ]
                             disagree = gr.Button("Disagree")
-                with gr.Row(visible=False) as pair:
-                    choices = [gr.Button(label) for label in BETTER]
+                with gr.Column() as pair:
+                    choices.append(gr.Button("About the same", elem_id="judge-same"))
+                    gr.Markdown(KEYS_HINT)
+                pause = gr.Button("Stop for now", size="sm")
         with gr.Tab("Agreement") as agreement:
             report = gr.HTML()
 
-    outputs = [question, asked_at, progress, asking, description, *views, fit, chart, pair, *corrections]
+    (_, first), (second_column, second) = views
+    outputs = [
+        *(question, asked_at, beginning, message, asking, progress, description),
+        *(first, second_column, second, choices[0], fit, chart, pair, *corrections),
+    ]
 
-    def ask(name: str, kind: str) -> list[Any]:
-        annotator = _check_name(name)
-        study = _study()
-        short = KINDS[kind]
-        answers = _answers().tasks_of(annotator)
-        tasks = study.order(annotator, short)
-        task = study.next(annotator, short, answers)
-        count = len(answers & {entry.id for entry in tasks})
+    def ask(name: str, agreed: bool, kind: Kind) -> list[Any]:
+        judge = _check_judge(name, agreed)
+        study, answered = _study(folder), _answers(folder).tasks_of(judge)
+        tasks = study.order(judge, kind)
+        count = len(answered & {task.id for task in tasks})
+        task = study.next(judge, kind, answered)
         if task is None:
-            unchanged = [gr.skip()] * (len(outputs) - 4)
-            return [None, 0.0, gr.Markdown(THANKS), gr.Column(visible=False), *unchanged]
+            more = f" Questions of the other kind: *{KINDS[next(k for k in kinds if k != kind)]}*" if kinds[1:] else ""
+            return stop(gr.Markdown(THANKS + more, visible=True))
+        item = study.by_item[task.item]
         pictures = study.pictures(task)
-        (shares,) = distribution(task.intensities)
-        rows = [(emotion, [float(share)]) for emotion, share in zip(EMOTIONS, shares, strict=True)]
+        if study.is_swapped(judge, task):
+            pictures = pictures[::-1]
+        (shares,) = distribution(item.intensities)
+        is_pair = kind == "pair"
         return [
             task.id,
             time.monotonic(),
-            gr.Markdown(f"**{QUESTIONS[short]}** Question {count + 1} of {len(tasks)}."),
+            gr.Column(visible=False),
+            gr.Markdown(visible=False),
             gr.Column(visible=True),
-            f"<p class='described'>“{escape(task.description)}”</p>",
-            gr.Image(pictures[0], label="Face" if len(pictures) == 1 else "First face"),
-            gr.Image(pictures[-1], visible=len(pictures) == 2),
-            gr.Column(visible=short == "fit"),
-            bars("Emotions of the description", rows),
-            gr.Row(visible=short == "pair"),
-            *(round(float(value), 1) for value in task.intensities),
+            f"<div class='progress'><span>Question {count + 1} of {len(tasks)}</span>"
+            f"<progress aria-label='Questions answered' value='{count}' max='{len(tasks)}'></progress></div>",
+            f"<div aria-live='polite'><b>{QUESTIONS[kind]}</b>"
+            f"<p class='described'>“{escape(item.description)}”</p></div>",
+            gr.Image(pictures[0], alt_text="First face to judge" if is_pair else "Face to judge"),
+            gr.Column(visible=is_pair),
+            pictures[-1],
+            gr.Button(visible=is_pair),
+            gr.Column(visible=not is_pair),
+            bars("Emotions of the sentence", [(e, [float(s)]) for e, s in zip(EMOTIONS, shares, strict=True)]),
+            gr.Column(visible=is_pair),
+            *(round(float(value), 1) for value in item.intensities),
         ]
 
-    def answer(name: str, kind: str, task: str | None, asked_at: float, **values: Any) -> list[Any]:
-        if task is None or task not in _study().tasks:
+    def stop(words: Any = None) -> list[Any]:
+        unchanged = [gr.skip()] * (len(outputs) - 5)
+        return [
+            None,
+            0.0,
+            gr.Column(visible=True),
+            words or gr.Markdown(visible=False),
+            gr.Column(visible=False),
+            *unchanged,
+        ]
+
+    def answer(name: str, agreed: bool, kind: Kind, task: str | None, asked_at: float, **values: Any) -> list[Any]:
+        if task is None:
             raise ValueError("Please start first.")
+        judge, entry = _check_judge(name, agreed), _study(folder).by_task[task]
+        swapped = _study(folder).is_swapped(judge, entry)
+        if swapped:
+            values["better"] = _OTHER[values["better"]]
         seconds = round(time.monotonic() - asked_at, 1)
-        _answers().add(Answer(_check_name(name), task, seconds=seconds, **values))
-        return ask(name, kind)
+        _answers(folder).add(Answer(judge, task, seconds=seconds, swapped=swapped, **values))
+        return ask(name, agreed, kind)
 
     @in_words
-    def send_agreement(name: str, kind: str, task: str | None, asked_at: float) -> list[Any]:
-        return answer(name, kind, task, asked_at, agrees=True)
+    def send_agreement(*state: Any) -> list[Any]:
+        return answer(*state, agrees=True)
 
     @in_words
-    def send_correction(name: str, kind: str, task: str | None, asked_at: float, *values: float) -> list[Any]:
+    def send_correction(name: str, agreed: bool, kind: Kind, task: str | None, at: float, *values: float) -> list[Any]:
         if not any(values):
             raise ValueError("Please give at least one emotion more than 0.")
-        return answer(name, kind, task, asked_at, agrees=False, intensities=[float(value) for value in values])
+        intensities = [float(value) for value in values]
+        return answer(name, agreed, kind, task, at, agrees=False, intensities=intensities)
 
     @in_words
-    def send_preference(name: str, kind: str, task: str | None, asked_at: float, label: str) -> list[Any]:
-        return answer(name, kind, task, asked_at, better=BETTER[label])
+    def send_preference(name: str, agreed: bool, kind: Kind, task: str | None, at: float, label: str) -> list[Any]:
+        return answer(name, agreed, kind, task, at, better=BETTER[label])
 
-    state = [name, kind, question, asked_at]
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [views[0]]}
-    gr.on([start.click, name.submit], in_words(ask), [name, kind], outputs, **quiet)
+    @in_words
+    def withdraw(name: str) -> Any:
+        count = _answers(folder).withdraw(_check_name(name))
+        return gr.Markdown(f"**Deleted {count} answers.**", visible=True)
+
+    state = [name, consent, kind, question, asked_at]
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    gr.on([start.click, name.submit], in_words(ask), [name, consent, kind], outputs, **quiet)
     agree.click(send_agreement, state, outputs, **quiet)
     disagree.click(send_correction, [*state, *corrections], outputs, **quiet)
     for choice in choices:
         choice.click(send_preference, [*state, choice], outputs, **quiet)
-    agreement.select(_report, None, report, api_visibility="private")
-
-
-CSS = """
-.described {font-size: 18px; margin: 8px 0; overflow-wrap: anywhere}
-.agreement td, .agreement th, .agreement tr {padding: 4px 14px 4px 0 !important; text-align: left; border: 0 !important}
-.agreement caption {text-align: left; margin-bottom: 6px}
-"""
+    pause.click(stop, None, outputs, **quiet)
+    delete.click(withdraw, name, message, **quiet)
+    agreement.select(in_words(lambda: _report(folder)), None, report, api_visibility="private")
 
 
 def _check_name(name: str) -> str:
@@ -148,71 +222,45 @@ def _check_name(name: str) -> str:
     return name.strip()
 
 
+def _check_judge(name: str, agreed: bool) -> str:
+    if agreed is not True:
+        raise ValueError("Please read what is stored, and tick the box, first.")
+    return _check_name(name)
+
+
 @lru_cache(maxsize=1)
-def _study() -> Study:
-    """The packaged study: references of the sample's test split, and the quickstart generator's faces for them."""
+def _study(folder: str | None) -> Study:
+    """A study by its folder; None is the packaged one: references of the sample's test split, and the quickstart
+    generator's faces for them."""
+    if folder:
+        return Study.load(folder)
     rows = make_rows("test", ROWS, seed=2)
     descriptions = [row.description for row in rows]
-    references = {
-        "description": descriptions,
-        "intensities": [row.intensities for row in rows],
-        "blendshapes": [row.blendshapes for row in rows],
-    }
+    references = {"description": descriptions, "intensities": [row.intensities for row in rows]}
     faces = {
-        "reference": np.array(references["blendshapes"]),
+        "reference": np.array([row.blendshapes for row in rows]),
         QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
     }
     identities = [fitting_identity(description) for description in descriptions]
-    return make_study(references, faces, ScoreSettings(backbone=QUICKSTART), identities=identities)
+    return make_study(references, faces, identities=identities, fits=True)
 
 
 @lru_cache(maxsize=1)
-def _answers() -> Answers:
-    """The store of answers: a folder, and a dataset on the Hub if `EMO3D_ANSWERS_REPO` names one and there is a token.
-
-    The folder is `EMO3D_ANSWERS`, by default one in the Hub's cache of this user.
-    """
-    folder = os.environ.get("EMO3D_ANSWERS")
+def _answers(study: str | None) -> Answers:
+    """The store of answers: a folder, and a dataset on the Hub where `EMO3D_ANSWERS_REPO` names one."""
+    folder = answers_folder(study)
     try:
-        path = folder or cached_assets_path("emo3d", namespace="answers")
-        return Answers(path, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)
+        return Answers(folder, os.environ.get("EMO3D_ANSWERS_REPO") if get_token() else None)
     except OSError as error:
         if error.errno is None:  # of the Hub
             raise
-        where = folder or constants.HF_HOME
-        raise OSError(f"no answers can be kept in {where} ({error.strerror}): set EMO3D_ANSWERS to a folder") from error
+        raise OSError(
+            f"no answers can be kept in {folder} ({error.strerror}): set EMO3D_ANSWERS to a folder"
+        ) from error
 
 
-def _report() -> str:
-    result = measure_agreement(_answers().latest(), _study())
-    if not result.answers:
-        return "<p>No answers yet.</p>"
-    table = {
-        "Agreement with the distributions": ("agreement", result.agreement, f"published: {PUBLISHED_AGREEMENT:.0%}"),
-        "Krippendorff's alpha": ("alpha", result.alpha, "1: people agree with each other, 0: as by chance"),
-        "Distance of corrections": ("correction", result.correction, "total variation, 0 to 1"),
-        **{
-            f"Agreement against {LABELS[name]}": (
-                f"correlation of {name}",
-                value,
-                "Spearman; below 0 where people, too, like faces with a lower number better",
-            )
-            for name, value in result.correlations.items()
-        },
-        **{
-            f"Pairs in which the lower {LABELS[name]} is preferred": (
-                f"preference by {name}",
-                value,
-                "0.5 as by chance",
-            )
-            for name, value in result.preferences.items()
-        },
-    }
-    lines = []
-    for label, (key, value, note) in table.items():
-        if value is not None:
-            ends = result.intervals.get(key)
-            cell = f"{value:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else "")
-            lines.append(f"<tr><th scope='row'>{escape(label)}</th><td>{cell}</td><td>{escape(note)}</td></tr>")
-    people = f"{result.answers} answers to {result.tasks} questions; annotators: {result.annotators}"
-    return f"<table class='agreement'><caption>{people}; 95% intervals</caption>{''.join(lines)}</table>"
+def _report(folder: str | None) -> str:
+    page: str = workshop_part("judging").agreement_page(
+        _study(folder), _answers(folder).latest(), Path(folder) if folder else None
+    )
+    return page

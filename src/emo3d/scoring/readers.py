@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from emo3d.emotions import EMOTIONS, distribution, kl_divergence
-from emo3d.scoring.core import bootstrap_intervals, cluster_values, effective_size, wilson_interval
+from emo3d.emotions import EMOTIONS, distribution
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,10 @@
-"""How far people agree: with the distributions, with each other, and with the numbers of a score."""
+"""How far people agree with the emotion distributions and with each other, where they were asked whether these fit."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ from emo3d.emotions import distribution
 from emo3d.hints import extra_named
 from emo3d.scoring.core import SMALLEST, wilson_interval
 from emo3d_lab.judging.answers import Answer
-from emo3d_lab.judging.study import NUMBERS, Study, Task
+from emo3d_lab.judging.study import Study
 
 with extra_named():
     from nltk.metrics.agreement import AnnotationTask
-    from scipy.stats import norm, spearmanr
+    from scipy.stats import norm
     from scipy.stats import t as student
 
 PUBLISHED_AGREEMENT = 0.81
@@ -38,32 +37,23 @@ class Agreement:
     `emo3d.scoring.core.SMALLEST` tasks have none.
 
     Attributes:
-        answers: to tasks of this study.
+        answers: to fits of this study; others count nowhere.
         annotators: who gave them.
-        tasks: with an answer.
-        unknown: answers to tasks that the study does not have; they count nowhere.
+        tasks: with such an answer.
         agreement: share of answers to fits that agree with the distribution, None without any.
         alpha: Krippendorff's alpha of those answers (nominal): 1 for people who always agree with each other, 0 for
             chance. None where no two answered one task, or all answers are equal.
         correction: mean total variation distance, 0..1, between the task's distribution and the one that people who
             disagree would have, None without any.
-        correlations: Spearman's rho between the share that agrees and a number of the face, by its name; negative where
-            people agree less with worse faces. Only over fits, and where three tasks or more differ in both.
-        preferences: by `"kl_divergence"` and `"mse"`: share of the pairs' answers, ties left out, that prefer the face
-            with the lower number.
-        intervals: of the numbers above; those of correlations and preferences by `"correlation of NAME"` and
-            `"preference by NAME"`.
+        intervals: of the numbers above.
     """
 
     answers: int
     annotators: int
     tasks: int
-    unknown: int
     agreement: float | None
     alpha: float | None
     correction: float | None
-    correlations: dict[str, float]
-    preferences: dict[str, float]
     intervals: dict[str, Interval]
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,19 +72,17 @@ def measure_agreement(answers: Sequence[Answer], study: Study, *, n_bootstrap: i
     """
     by_task: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
-        if answer.task in study.tasks:
+        if answer.task in study.by_task and answer.agrees is not None:
             by_task[answer.task].append(answer)
     people = sorted({answer.annotator for group in by_task.values() for answer in group})
-    fits = [study.tasks[task] for task in by_task if study.tasks[task].kind == "fit"]
-    pairs = [study.tasks[task] for task in by_task if study.tasks[task].kind == "pair"]
-    numbers = [name for name in NUMBERS if any(name in task.numbers for task in study.tasks.values())]
+    fits = list(by_task)
     votes = np.full((len(people), len(fits)), np.nan)
     for column, task in enumerate(fits):
-        for answer in by_task[task.id]:
+        for answer in by_task[task]:
             votes[people.index(answer.annotator), column] = bool(answer.agrees)
     votes_of = [column[~np.isnan(column)] for column in votes.T]
-    shares = np.array([column.mean() for column in votes_of])
-    distances = [_distances(by_task[task.id], task) for task in fits]
+    intensities = [study.by_item[study.by_task[task].item].intensities for task in fits]
+    distances = [_distances(by_task[task], described) for task, described in zip(fits, intensities, strict=True)]
 
     def bootstrap(statistic: Callable[[np.ndarray], float]) -> Figure:
         """A statistic of places in `fits`."""
@@ -114,24 +102,15 @@ def measure_agreement(answers: Sequence[Answer], study: Study, *, n_bootstrap: i
         "alpha": bootstrap(lambda places: _alpha(votes[:, places])),
         "correction": bootstrap(lambda places: _mean([value for place in places for value in distances[place]])),
     }
-    for name in numbers:
-        errors = np.array([task.numbers[name][0] for task in fits])
-        figures[f"correlation of {name}"] = bootstrap(partial(_correlation, shares, errors))
-    for name in numbers:
-        outcomes = [_outcomes(by_task[task.id], task.numbers[name]) for task in pairs]
-        figures[f"preference by {name}"] = _share(outcomes)
     values = {name: value for name, (value, _) in figures.items() if not np.isnan(value)}
     total = sum(map(len, by_task.values()))
     return Agreement(
         answers=total,
         annotators=len(people),
         tasks=len(by_task),
-        unknown=len(answers) - total,
         agreement=values.get("agreement"),
         alpha=values.get("alpha"),
         correction=values.get("correction"),
-        correlations={name: values[key] for name in numbers if (key := f"correlation of {name}") in values},
-        preferences={name: values[key] for name in numbers if (key := f"preference by {name}") in values},
         intervals={name: interval for name, (_, interval) in figures.items() if interval},
     )
 
@@ -158,9 +137,9 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
 
 
-def _distances(answers: Sequence[Answer], task: Task) -> list[float]:
+def _distances(answers: Sequence[Answer], intensities: Sequence[float]) -> list[float]:
     """Total variation distances of the corrections of a task."""
-    expected = distribution(task.intensities)
+    expected = distribution(intensities)
     return [
         0.5 * np.abs(distribution(np.array(answer.intensities)) - expected).sum()
         for answer in answers
@@ -175,18 +154,3 @@ def _alpha(votes: np.ndarray) -> float:
         return float("nan")
     places = np.argwhere(~np.isnan(pairable)).tolist()
     return float(AnnotationTask([(person, task, pairable[person, task]) for person, task in places]).alpha())
-
-
-def _correlation(shares: np.ndarray, errors: np.ndarray, places: np.ndarray) -> float:
-    x, y = shares[places], errors[places]
-    if len(places) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(spearmanr(x, y).statistic)
-
-
-def _outcomes(answers: Sequence[Answer], numbers: tuple[float, ...]) -> list[float]:
-    """1 for each answer that prefers the face with the lower number, 0 for the other; without ties of either."""
-    if numbers[0] == numbers[1]:
-        return []
-    lower = "first" if numbers[0] < numbers[1] else "second"
-    return [float(answer.better == lower) for answer in answers if answer.better in ("first", "second")]

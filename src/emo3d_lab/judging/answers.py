@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from uuid import uuid4
 
 from filelock import FileLock
-from huggingface_hub import CommitScheduler, snapshot_download
+from huggingface_hub import CommitScheduler, cached_assets_path, snapshot_download
 
 from emo3d.documents import parse_json, read_text
 from emo3d.emotions import as_intensities
@@ -179,6 +179,13 @@ class Answers:
             yield
 
 
+def answers_folder(study: str | os.PathLike[str] | None = None) -> Path:
+    """Where answers are kept: `EMO3D_ANSWERS`, or the folder `answers` of a study, or one in this user's Hub cache."""
+    if folder := os.environ.get("EMO3D_ANSWERS"):
+        return Path(folder)
+    return Path(study, "answers") if study else cached_assets_path("emo3d", namespace="answers")
+
+
 def read_answers(folder: str | os.PathLike[str]) -> Iterator[Answer]:
     """Read every answer in a folder's `*.jsonl`, in the order of files and lines.
 
@@ -241,7 +248,7 @@ def _is_of(line: str, annotator: str) -> bool:
         plain = parse_json(line)
     except ValueError:
         return False
-    return plain.get("annotator") == annotator and not plain.get("withdrawn")
+    return isinstance(plain, dict) and plain.get("annotator") == annotator and not plain.get("withdrawn")
 
 
 def _microseconds(time: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +13,7 @@ from emo3d.blendshapes import Space, as_expressions
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.scoring import References, read_references
-from emo3d_lab.judging.study import Item, Kind, Study, Task, look_of, short_hash
+from emo3d_lab.judging.study import Item, Study, Task, look_of, short_hash
 from emo3d_lab.sample import PROTOTYPES
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def make_study(
     calibration: Method = DEFAULT_METHOD,
     rows: Sequence[int] | None = None,
     identities: Sequence[str] | None = None,
-    kinds: Collection[Kind] = ("pair",),
+    fits: bool = False,
     check_share: float = 0.1,
     questions: int | None = None,
     seed: int = 0,
@@ -78,7 +78,7 @@ def make_study(
         calibration: how readings become the weights that are rendered.
         rows: of the references, that are asked about; None is all.
         identities: N names, of the heads on which each row is rendered; None is `"adult"`.
-        kinds: of the questions.
+        fits: ask of each face, too, whether the emotions fit; then one system is enough.
         check_share: share of the questions about pairs that are attention checks, 0 to 0.5. As many are made as there
             are descriptions of at least `CLEAR` of one emotion.
         questions: most that one judge is asked of each kind; None asks all.
@@ -87,10 +87,9 @@ def make_study(
         signature: see `Study`.
 
     Raises:
-        ValueError: fewer than two systems for pairs or none for fits, or not N of something.
+        ValueError: too few systems, or not N of something.
     """
-    least = 2 if "pair" in kinds else 1
-    if len(systems) < least:
+    if len(systems) < (least := 1 if fits else 2):
         raise ValueError(f"expected at least {least} systems to judge, got {', '.join(systems) or 'none'}")
     if not 0 <= check_share <= 0.5:
         raise ValueError(f"expected a share of attention checks from 0 to 0.5, got {check_share}")
@@ -98,20 +97,22 @@ def make_study(
     names = tuple(sorted(systems))
     faces = {name: as_expressions(systems[name]) for name in names}
     heads = ["adult"] * len(references) if identities is None else list(identities)
-    for what, values in {**faces, "identities": heads}.items():
-        if len(values) != len(references):
-            raise ValueError(f"{what}: expected one for each of {len(references)} references, got {len(values)}")
+    for what, count in {"identities": len(heads), **{name: len(face) for name, face in faces.items()}}.items():
+        if count != len(references):
+            raise ValueError(f"{what}: expected one for each of {len(references)} references, got {count}")
     items = [
         _item(references, row, heads[row], [faces[name][row] for name in names])
         for row in (range(len(references)) if rows is None else rows)
     ]
     prototypes = tuple(_plain(as_expressions([PROTOTYPES[emotion]])[0]) for emotion in EMOTIONS)
     look = look_of(space, calibration)
-    groups = [group for kind in sorted(kinds) for group in combinations(names, 2 if kind == "pair" else 1)]
+    groups = [*combinations(names, 2), *(combinations(names, 1) if fits else ())]
     tasks = [
-        _task(item, group, [item.faces[names.index(name)] for name in group], look) for item in items for group in groups
+        _task(item, group, [item.faces[names.index(name)] for name in group], look)
+        for item in items
+        for group in groups
     ]
-    every = round(1 / check_share) if check_share and "pair" in kinds else 0
+    every = round(1 / check_share) if check_share and len(names) > 1 else 0
     checks = []
     if every:
         count = -(-sum(task.kind == "pair" for task in tasks) // (every - 1))
@@ -141,12 +142,16 @@ def _item(references: References, row: int, identity: str, faces: Sequence[np.nd
     return Item(id, int(row), description, intensities, identity, tuple(map(_plain, faces)), reference)
 
 
-def _task(item: Item, systems: tuple[str, ...], faces: Sequence[Any], look: tuple[str, ...], attention: bool = False) -> Task:
+def _task(
+    item: Item, systems: tuple[str, ...], faces: Sequence[Any], look: tuple[str, ...], attention: bool = False
+) -> Task:
     id = short_hash(item.id, item.description, item.intensities, item.identity, faces, look, systems, attention)
     return Task(id, "pair" if len(systems) == 2 else "fit", item.id, systems, attention)
 
 
-def _checks(items: Sequence[Item], count: int, prototypes: Sequence[Any], look: tuple[str, ...], seed: int) -> list[Task]:
+def _checks(
+    items: Sequence[Item], count: int, prototypes: Sequence[Any], look: tuple[str, ...], seed: int
+) -> list[Task]:
     """Pairs of two prototypes, of the emotion described and of one that nobody takes for it."""
     shares = distribution([item.intensities for item in items])
     clear = [

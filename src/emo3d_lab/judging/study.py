@@ -59,7 +59,7 @@ class Task:
     Attributes:
         id: twelve hexadecimal digits, a hash of all that a judge sees (of pictures, what they are rendered from) and of
             the systems.
-        kind: `"pair"`, which of two faces fits the description better; `"fit"`, do the emotions fit face and description.
+        kind: `"pair"`, which of two faces fits the description better; `"fit"`, do the emotions fit the face.
         item: its id.
         systems: of the faces, hidden from judges. Of an attention check two emotions, whose prototypes are shown: the
             first is the one described.
@@ -151,7 +151,7 @@ class Study:
         return next((task for task in self.order(judge, kind) if task.id not in answered), None)
 
     def is_swapped(self, judge: str, task: Task) -> bool:
-        """Whether a judge sees the second face of a pair first: half of each two systems' pairs, drawn for each judge."""
+        """Whether a judge sees the second face of a pair first: in half of each two systems' pairs, drawn by judge."""
         pairs = [pair for pair in self.tasks if pair.systems == task.systems and len(pair.systems) == 2]
         pairs.sort(key=lambda pair: _digest(judge, "side", pair.id))
         return task in pairs and (pairs.index(task) + int(_digest(judge, *task.systems), 16)) % 2 == 1

@@ -112,7 +112,5 @@ def cut_square(picture: np.ndarray, box: Sequence[float], scale: float = 1.0) ->
     height, width = picture.shape[:2]
     if min(x, y) >= 0 and x + side <= width and y + side <= height:
         return picture[y : y + side, x : x + side]
-    rows, columns = (
-        np.clip(np.arange(start, start + side), 0, end - 1) for start, end in ((y, height), (x, width))
-    )
+    rows, columns = (np.clip(np.arange(start, start + side), 0, end - 1) for start, end in ((y, height), (x, width)))
     return picture[rows[:, None], columns]
