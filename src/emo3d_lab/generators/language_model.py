@@ -55,9 +55,10 @@ def parse_answer(text: str) -> dict[str, float]:
 EXPRESSION = Form("expression", "the JSON object", parse_answer, SCHEMA)
 
 
-def to_expression(scores: Mapping[str, float]) -> list[float]:
-    """Scores by name as 51 numbers, order `BLENDSHAPES`; what is not named is at rest."""
-    return [float(scores.get(name, 0)) for name in BLENDSHAPES]
+def to_expressions(answers: Sequence[Mapping[str, float]], space: Space = "weights") -> np.ndarray:
+    """Answers as expressions (N, 51) float32 in 0..1, order `BLENDSHAPES`; what is not named is at rest."""
+    weights = [[float(scores.get(name, 0)) for name in BLENDSHAPES] for scores in answers]
+    return to_space(torch.tensor(weights), "weights", space)
 
 
 class LanguageModelGenerator(ChatModel):
@@ -102,5 +103,4 @@ class LanguageModelGenerator(ChatModel):
                     scores[text] = self.ask(make_messages(text), text, seed)
                 except AnswerError as error:
                     raise ValueError(f"row {row}, {text!r:.80}: {error}") from error
-        expressions = [to_expression(scores[text]) for text in texts]
-        return to_space(torch.tensor(expressions), "weights", target)
+        return to_expressions([scores[text] for text in texts], target)
