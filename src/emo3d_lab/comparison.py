@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,9 @@ class Comparison:
     signature: str
     left_out: str | None = None  # why errors and amplitudes are not compared although both systems have them
     amplitudes: tuple[float, float] | None = None  # of A and B, 1 is best; of medians nothing is tested
+    # `kl_divergence` and `top1` by emotion reader, of the faces that it judged in both systems.
+    readers: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # which readers, or faces of theirs, are not compared, and why
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python that JSON can hold."""
@@ -94,21 +97,11 @@ def compare(
         np.stack([np.asarray(result.per_sample[name], np.float64)[order] for name in columns.values()], axis=1)
         for result, order in zip((a, b), orders, strict=True)
     )
-    differences = values_b - values_a
     places = np.sort(a.per_sample["reference"])
-    ends = bootstrap_intervals(
-        cluster_values(differences, places), n_bootstrap=n_resamples, seed=seed, confidence=confidence
-    )
-    intervals = {} if ends is None else dict(zip(columns, ends.tolist(), strict=True))
-    if ends is not None:
+    intervals, p_values = _test(values_b - values_a, list(columns), places, n_resamples, seed, confidence)
+    if "kl_divergence" in intervals:
         kl = np.stack([values_a[:, 0], values_b[:, 0]], axis=1)
         intervals["emo3d"] = _score_interval(cluster_values(kl, places), alpha, n_resamples, seed, confidence)
-        if "recall_at_k" in columns:
-            matches = differences[:, list(columns).index("recall_at_k")]
-            intervals["recall_at_k"] = _share_interval(matches, effective_size(matches, places), confidence)
-    sums = np.zeros((places[-1] + 1, len(columns)))
-    np.add.at(sums, places, differences)
-    p_values = dict(zip(columns, _permute(sums, n_resamples, seed).tolist(), strict=True))
     p_values["emo3d"] = p_values["kl_divergence"]
     by_name = {}
     for name in ("emo3d", *columns):
@@ -118,7 +111,66 @@ def compare(
     amplitudes = None
     if left_out is None and a.amplitude is not None and b.amplitude is not None:
         amplitudes = a.amplitude, b.amplitude
-    return Comparison(by_name, a.n, n_resamples, seed, confidence, a.signature, left_out, amplitudes)
+    readers, notes = _compare_readers(a, b, orders, n_resamples, seed, confidence)
+    settings = (a.n, n_resamples, seed, confidence, a.signature)
+    return Comparison(by_name, *settings, left_out, amplitudes, readers, tuple(notes))
+
+
+def _compare_readers(
+    a: Emo3DResult, b: Emo3DResult, orders: list[np.ndarray], n_resamples: int, seed: int, confidence: float
+) -> tuple[dict[str, dict[str, Difference]], list[str]]:
+    """Differences by reader, of the faces that it judged in both systems; and what is not compared, and why."""
+    readers: dict[str, dict[str, Difference]] = {}
+    notes = []
+    for name in a.readers | b.readers:
+        if name not in a.readers or name not in b.readers:
+            notes.append(f"{name} is not compared: only {'A' if name in a.readers else 'B'} has it")
+            continue
+        pair = a.readers[name], b.readers[name]
+        if differing := signature_difference(*(reader.signature for reader in pair)):
+            notes.append(f"{name} is not compared: its signatures differ in {differing}")
+            continue
+        if not all(reader.per_sample for reader in pair):
+            notes.append(f"{name} is not compared: there are no values of single faces")
+            continue
+        numbers = ["kl_divergence", "top1"]
+        values = np.stack(
+            [
+                np.stack([reader.per_sample[number][order] for number in numbers], axis=1)
+                for reader, order in zip(pair, orders, strict=True)
+            ]
+        )
+        judged = ~np.isnan(values).any(axis=(0, 2))
+        if (count := max(reader.n for reader in pair) - int(judged.sum())) or not judged.any():
+            notes.append(f"{name}: {count} faces are left out, which it judged in one of the systems only")
+        if not judged.any():
+            continue
+        values, places = values[:, judged], np.sort(a.per_sample["reference"])[judged]
+        intervals, p_values = _test(values[1] - values[0], numbers, places, n_resamples, seed, confidence)
+        readers[name] = {}
+        for column, number in enumerate(numbers):
+            x, y = values[:, :, column].mean(axis=1).tolist()
+            interval = tuple(intervals[number]) if number in intervals else None
+            readers[name][number] = Difference(x, y, y - x, interval, p_values[number])
+    return readers, notes
+
+
+def _test(
+    differences: np.ndarray, names: list[str], places: np.ndarray, n_resamples: int, seed: int, confidence: float
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Intervals, if any, and p-values by name of the means of paired differences (N, M), whose references are places.
+
+    Rows are sorted by `places`.
+    """
+    clusters = cluster_values(differences, places)
+    ends = bootstrap_intervals(clusters, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
+    intervals: dict[str, Any] = {} if ends is None else dict(zip(names, ends.tolist(), strict=True))
+    for name in intervals.keys() & {"recall_at_k", "top1"}:
+        matches = differences[:, names.index(name)]
+        intervals[name] = _share_interval(matches, effective_size(matches, places), confidence)
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    sums = np.add.reduceat(differences, starts, axis=0)
+    return intervals, dict(zip(names, _permute(sums, n_resamples, seed).tolist(), strict=True))
 
 
 def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:

@@ -47,27 +47,9 @@ def by_score(backbone: str = "quickstart", revision: str | None = None, device: 
     return Distributions(f"{backbone}, k = {settings.k} of the bank {bank.hash}", EMOTIONS, read)
 
 
-def by_reader(folder: str | os.PathLike[str]) -> Distributions:
-    """The probabilities of an emotion reader, `FaceApiReader`, which does not know contempt. Needs MediaPipe.
+def by_reader(name: str | os.PathLike[str]) -> Distributions:
+    """The probabilities of an emotion reader of rendered faces; arguments and errors as for `load_reader`."""
+    from emo3d_lab.readers import load_reader
 
-    Args:
-        folder: where its files lie.
-
-    Raises:
-        FileNotFoundError: one of its files is missing.
-    """
-    from emo3d_lab.readers import FaceApiReader, face_api
-
-    reader = FaceApiReader(folder)
-
-    def read(weights: np.ndarray) -> np.ndarray:
-        from emo3d.face import RenderSettings, render_batches
-        from emo3d_lab.landmarker import FaceReader
-
-        shares = []
-        with FaceReader(quiet=True) as landmarker:
-            for pictures in render_batches(weights, space="weights", settings=RenderSettings(size=256), batch_size=64):
-                shares.append(reader.read_faces(list(pictures), landmarker)[0])
-        return np.concatenate(shares)
-
-    return Distributions("face-api", face_api.EMOTIONS, read)
+    reader = load_reader(name)
+    return Distributions(reader.name, reader.emotions, reader.read_expressions)

@@ -42,8 +42,8 @@ def checklist(
     backbone: options.Backbone = "quickstart",
     backbone_revision: options.BackboneRevision = None,
     reader: Annotated[
-        Path | None,
-        typer.Option(help="Folder of an emotion reader (face-api), which reads emotions instead of the score."),
+        str | None,
+        typer.Option(help="An emotion reader, by name or folder, which reads emotions instead of the score: face-api."),
     ] = None,
     device: options.Device = "cpu",
     details: Annotated[bool, typer.Option(help="Print the parts of each family, too.")] = False,

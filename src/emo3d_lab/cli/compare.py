@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from emo3d.cli.app import app, console, end_with, print_table
 
@@ -28,20 +29,23 @@ def compare(
     except ValueError as error:
         end_with(str(error), code=1)
     rows = []
-    for name, paired in comparison.differences.items():
+    readers = {
+        f"{name} {number}": paired for name, pairs in comparison.readers.items() for number, paired in pairs.items()
+    }
+    for name, paired in (comparison.differences | readers).items():
         ends = "{:+.4f} to {:+.4f}".format(*paired.interval) if paired.interval else "-"
         numbers = (f"{paired.a:.4f}", f"{paired.b:.4f}", f"{paired.difference:+.4f}", ends, f"{paired.p_value:.4f}")
-        rows.append((name, *numbers))
+        rows.append((escape(name), *numbers))
     if comparison.amplitudes:
         a_amplitude, b_amplitude = map("{:.4f}".format, comparison.amplitudes)
         rows.append(("amplitude", a_amplitude, b_amplitude, "-", "-", "-"))
     headings = ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p")
     print_table(headings, rows, title=f"B against A, n = {comparison.n}")
     console.print(
-        "Lower is better, but for recall_at_k. Pairs are resampled for the interval, swapped at random for p."
+        "Lower is better, but for recall_at_k and top1. Pairs are resampled for the interval, swapped at random for p."
     )
     if comparison.amplitudes:
         console.print("Of amplitudes 1 is best; they are medians, whose difference is not tested.")
-    if comparison.left_out:
-        console.print(comparison.left_out, highlight=False, soft_wrap=True)
+    for note in filter(None, (comparison.left_out, *comparison.notes)):
+        console.print(escape(note), highlight=False, soft_wrap=True)
     console.print(comparison.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -53,7 +53,6 @@ def judge(
         raise ValueError("expected one of --provider, --base-url and --local")
 
     from emo3d_lab.judging import Study
-    from emo3d_lab.judging.exporting import write_judgements
     from emo3d_lab.judging.machine import MachineJudge, judge_pairs, study_pairs
 
     questions = Study.load(study)
@@ -80,6 +79,6 @@ def judge(
         cache=folder,
     )
     verdicts = judge_pairs(study_pairs(questions, machine.name, limit), machine, parallel=parallel)
-    write_judgements(verdicts.rows(), out)
+    verdicts.save(out)
     console.print(str(verdicts), highlight=False, markup=False, soft_wrap=True)
     console.print(f"wrote {out}; the answers are in {folder}")

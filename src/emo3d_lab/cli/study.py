@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from emo3d_lab.judging import Study
 
 
+DIFFERENCES = (0.1, 0.2, 0.3, 0.4)
+"""Shares of judgements that prefer the better of two systems less those that prefer the other, in the table of power."""
+TIES = 0.2
+MOST_JUDGES = 1000
+
+
 class _Study(TyperGroup):
     """`emo3d study DATASET ...` is `emo3d study make DATASET ...`."""
 
@@ -93,7 +99,9 @@ def make(
     from emo3d_lab.judging import draw_rows, make_study
     from emo3d_lab.judging.design import CONSENT
     from emo3d_lab.judging.measuring import measure_study, write_metrics
+    from emo3d_lab.readers import load_readers
 
+    loaded = load_readers(readers) if readers else []
     references: Any = open_references(dataset, config, split)
     faces, common_space = _open_systems(files, references, layout, join, space)
     if references.space and references.space != common_space:
@@ -120,9 +128,7 @@ def make(
         seed=seed,
         consent=read_text(consent).strip() if consent else CONSENT,
     )
-    values, signature = measure_study(
-        study, settings, references=references, readers=[name.strip() for name in (readers or "").split(",") if name]
-    )
+    values, signature = measure_study(study, settings, references=references, readers=loaded)
     study = replace(study, signature=signature)
     out.mkdir(parents=True, exist_ok=True)
     write_metrics(study, values, out)
@@ -222,5 +228,43 @@ def _print_study(study: Study, out: Path) -> None:
         f"wrote {out}: {len(study.items)} descriptions, {len(study.tasks) - checks} questions about "
         f"{len(study.systems)} systems, {checks} attention checks, metrics.csv"
     )
+    _print_power(study)
     console.print(study.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(f"next: emo3d demo --study {out}")
+
+
+def _print_power(study: Study) -> None:
+    """How many judges it takes to tell two systems apart, if each answers all that they are asked."""
+    from math import comb
+
+    asked = [task for task in study.order("anyone", "pair") if not task.attention]
+    share = len(asked) / sum(len(task.systems) == 2 and not task.attention for task in study.tasks)
+    rows = []
+    for difference in DIFFERENCES:
+        judges, judgements = _needed(difference, len(study.items), share, comb(len(study.systems), 2))
+        better = (1 - TIES + difference) / 2
+        answers = f"{better:.0%} to {better - difference:.0%}"
+        rows.append((answers, f"{judgements:,}" if judges else "-", f"{judges:,}" if judges else "more --items"))
+    print_table(
+        ("people prefer one system", "judgements of these two", "judges"),
+        rows,
+        title=f"Needed to show it (power 80%, level 5% over all pairs, {TIES:.0%} about the same)",
+    )
+
+
+def _needed(difference: float, items: int, share: float, comparisons: int) -> tuple[int | None, int]:
+    """Fewest judges who show a difference, and their judgements of two systems, if each answers a share of the items."""
+    from emo3d_lab.meta.power import needed_judgements
+
+    for judges in range(1, MOST_JUDGES + 1):
+        count = int(items * share * judges)
+        per_item = max(1, round(share * judges))
+        try:
+            needed = needed_judgements(
+                difference, ties=TIES, per_item=per_item, judges=judges, comparisons=comparisons
+            )
+        except ValueError:  # so few judges never show it
+            continue
+        if needed <= count:
+            return judges, count
+    return None, 0

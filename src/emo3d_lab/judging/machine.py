@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from emo3d.documents import parse_json, read_text
 from emo3d.pictures import encode_picture
 from emo3d.scoring.core import wilson_interval
 from emo3d_lab.chat import AnswerError, ChatModel, Form, Message, unwrapped
+from emo3d_lab.judging.exporting import Judgements, write_judgements
 from emo3d_lab.judging.study import PORTRAIT, Study
 
 PROMPT = Path(__file__).parent.parent / "assets" / "language-model" / "judge.txt"
@@ -164,7 +166,7 @@ class Verdicts:
         return [verdict.problem for verdict in self.verdicts if verdict.problem]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Judgements, one row each, marked as a machine's; the table that `emo3d meta` reads."""
+        """Judgements, a row of `emo3d_lab.judging.exporting.COLUMNS` each, marked as a machine's."""
         return [
             {
                 "item": verdict.pair.item,
@@ -174,11 +176,16 @@ class Verdicts:
                 "system_b": verdict.pair.systems[1],
                 "preferred": verdict.preferred,
                 "description": verdict.pair.description,
-                "attention": verdict.pair.attention,
+                "attention": str(verdict.pair.attention).lower(),
+                "passed": str(verdict.preferred == "a").lower() if verdict.pair.attention else "",
             }
             for verdict in self.verdicts
             if verdict.orders
         ]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the judgements as CSV, which `emo3d meta` reads."""
+        write_judgements(Judgements(self.rows(), 0, [], {}), path)
 
     @property
     def orders(self) -> dict[str, int]:

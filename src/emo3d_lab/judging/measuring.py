@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from emo3d.backbones import Backbone
-from emo3d.emotions import kl_divergence
 from emo3d.files import whole_file
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
 from emo3d_lab.judging.study import METRICS, Study
+from emo3d_lab.readers import EmotionReader, read_faces
 
 COLUMNS = ("kl_divergence", "match", "mse", "mae", "amplitude")
 """Of a score's values of single faces, those that are numbers of how good a face is."""
@@ -28,7 +28,7 @@ def measure_study(
     references: Any = None,
     bank: Any = None,
     backbone: Backbone | None = None,
-    readers: Sequence[str] = (),
+    readers: Sequence[EmotionReader] = (),
 ) -> tuple[dict[str, dict[str, np.ndarray]], str]:
     """Score the faces of a study.
 
@@ -38,7 +38,7 @@ def measure_study(
         references: all rows of the dataset, which faces look up where there is no `bank`; None is the items themselves.
         bank: see `score`.
         backbone: used instead of loading `settings.backbone`.
-        readers: names of emotion readers, see `emo3d_lab.readers.load_reader`.
+        readers: whose columns are "NAME kl_divergence" and "NAME top1".
 
     Returns:
         System -> metric -> (N,) float64 of the items, NaN where it is undefined; and the score's signature.
@@ -50,13 +50,18 @@ def measure_study(
     )
     scorer = Emo3DScorer(settings, backbone=backbone)
     scorer.fit(bank if bank is not None else read_references(rows if references is None else references))
-    values = _read_faces(study, readers)
+    values = {}
     for place, system in enumerate(study.systems):
         scorer.reset()
-        scorer.update(np.array([item.faces[place] for item in study.items]), rows)
+        faces = np.array([item.faces[place] for item in study.items])
+        scorer.update(faces, rows)
         result = scorer.compute()
         ours = {name: np.asarray(result.per_sample[name], float) for name in COLUMNS if name in result.per_sample}
-        values[system] = ours | values[system]
+        answers = read_faces(readers, faces, rows, settings)
+        theirs = {
+            f"{name} {column}": values for name, answer in answers.items() for column, values in answer.per_sample.items()
+        }
+        values[system] = ours | theirs
     return values, result.signature
 
 
@@ -74,29 +79,3 @@ def write_metrics(study: Study, values: Mapping[str, Mapping[str, np.ndarray]], 
                     [item.id, system, *("" if np.isnan(number) else repr(float(number)) for number in numbers)]
                 )
     return path
-
-
-def _read_faces(study: Study, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
-    """What readers say: system -> "READER kl_divergence" and "READER top1" -> (N,), NaN where they cannot judge."""
-    from emo3d_lab.readers import known_shares, load_reader, read_expressions
-
-    readers = [load_reader(name) for name in names]
-    heads = {item.identity for item in study.items}
-    values: dict[str, dict[str, np.ndarray]] = {}
-    for place, system in enumerate(study.systems):
-        faces = np.array([item.faces[place] for item in study.items])
-        answers = [np.full((len(faces), len(reader.emotions)), np.nan, np.float32) for reader in readers]
-        for head in heads:
-            rows = np.flatnonzero([item.identity == head for item in study.items])
-            parts = read_expressions(readers, faces[rows], space=study.space, rig=head, calibration=study.calibration)
-            for answer, part in zip(answers, parts, strict=True):
-                answer[rows] = part
-        values[system] = {}
-        for reader, answer in zip(readers, answers, strict=True):
-            rows, described = known_shares([item.intensities for item in study.items], reader.emotions)
-            kl, top1 = np.full((2, len(faces)), np.nan)
-            kl[rows] = kl_divergence(described, answer[rows].astype(float))
-            top1[rows] = answer[rows].argmax(axis=1) == described.argmax(axis=1)
-            top1[np.isnan(answer).any(axis=1)] = np.nan
-            values[system] |= {f"{reader.name} kl_divergence": kl, f"{reader.name} top1": top1}
-    return values

@@ -40,7 +40,7 @@ class EmotionReader(ABC):
         """Those of `EMOTIONS` that it does not know."""
         return tuple(emotion for emotion in EMOTIONS if emotion not in self.emotions)
 
-    def read(self, pictures: Sequence[np.ndarray], boxes: Any = None) -> np.ndarray:
+    def read(self, pictures: Sequence[np.ndarray] | np.ndarray, boxes: Any = None) -> np.ndarray:
         """Read one face of each picture.
 
         Args:
@@ -63,7 +63,7 @@ class EmotionReader(ABC):
             raise ValueError(f"expected boxes of at least a pixel, got {boxes[flat[0]].tolist()} in row {flat[0]}")
         shares = np.full((len(pictures), len(self.emotions)), np.nan, np.float32)
         if len(rows):
-            shares[rows] = self._read([pictures[row] for row in rows], boxes[rows])
+            shares[rows] = self._read([pictures[row] for row in rows.tolist()], boxes[rows])
         wrong = rows[~(np.abs(shares[rows].sum(axis=1) - 1) <= _CLOSE)]  # true of NaN, too
         if len(wrong):
             answer = shares[wrong[0]].tolist()
@@ -92,7 +92,7 @@ class EmotionReader(ABC):
         """Probabilities (N, E), order `emotions`, of faces at boxes (N, 4)."""
 
 
-def find_boxes(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def find_boxes(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Find the largest face of each picture by MediaPipe: boxes (N, 4) of its landmarks, NaN where there is none."""
     from emo3d_lab.landmarker import FaceReader
 
@@ -101,7 +101,7 @@ def find_boxes(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([face.box if face else (np.nan,) * 4 for face in faces]).reshape(len(pictures), 4)
 
 
-def cut_square(picture: np.ndarray, box: Sequence[float], scale: float = 1.0) -> np.ndarray:
+def cut_square(picture: np.ndarray, box: Box | np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Cut the square about a face out of a picture (H, W, 3), edges repeated: (S, S, 3).
 
     S is the longer side of the box, times the scale.
