@@ -260,9 +260,7 @@ def _needed(difference: float, items: int, share: float, comparisons: int) -> tu
         count = int(items * share * judges)
         per_item = max(1, round(share * judges))
         try:
-            needed = needed_judgements(
-                difference, ties=TIES, per_item=per_item, judges=judges, comparisons=comparisons
-            )
+            needed = needed_judgements(difference, ties=TIES, per_item=per_item, judges=judges, comparisons=comparisons)
         except ValueError:  # so few judges never show it
             continue
         if needed <= count:

@@ -59,7 +59,9 @@ def measure_study(
         ours = {name: np.asarray(result.per_sample[name], float) for name in COLUMNS if name in result.per_sample}
         answers = read_faces(readers, faces, rows, settings)
         theirs = {
-            f"{name} {column}": values for name, answer in answers.items() for column, values in answer.per_sample.items()
+            f"{name} {column}": values
+            for name, answer in answers.items()
+            for column, values in answer.per_sample.items()
         }
         values[system] = ours | theirs
     return values, result.signature
