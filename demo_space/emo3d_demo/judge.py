@@ -60,6 +60,11 @@ CSS = """
 .agreement caption {text-align: left; margin: 10px 0 4px; font-weight: 600}
 #judge-faces {flex-wrap: nowrap; gap: 8px}
 #judge-faces > * {min-width: 0 !important}
+#judge-faces img {width: 100%; aspect-ratio: 1; max-height: 384px; object-fit: contain}
+@media (max-width: 600px) {  /* two faces beside each other, without what lies beside the heads */
+  #judge-faces {margin: 0 -22px; width: auto !important}
+  #judge-faces img {aspect-ratio: 3 / 4; object-fit: cover}
+}
 """
 
 
@@ -100,7 +105,6 @@ def judge_tab(folder: str | None = None) -> None:
                                 show_label=False,
                                 buttons=[],
                                 alt_text=f"{label} to judge",
-                                height=384,
                             )
                             choice = gr.Button(label, elem_id=f"judge-{BETTER[label]}", variant="primary")
                         views.append((column, view))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 DIFFERENCES = (0.1, 0.2, 0.3, 0.4)
-"""Shares of judgements that prefer the better of two systems less those that prefer the other, in the table of power."""
+"""Share of judgements that prefer the better of two systems less that of the other, in the table of power."""
 TIES = 0.2
 MOST_JUDGES = 1000
 
@@ -253,7 +253,7 @@ def _print_power(study: Study) -> None:
 
 
 def _needed(difference: float, items: int, share: float, comparisons: int) -> tuple[int | None, int]:
-    """Fewest judges who show a difference, and their judgements of two systems, if each answers a share of the items."""
+    """Fewest judges who show a difference, and their judgements of two systems; each answers a share of the items."""
     from emo3d_lab.meta.power import needed_judgements
 
     for judges in range(1, MOST_JUDGES + 1):

@@ -33,9 +33,9 @@ def agreement_page(study: Study, answers: Sequence[Answer], folder: Path | None 
     judgements = export_judgements(answers, study)
     passed, checks = (sum(column) for column in zip(*judgements.checks.values(), strict=True))
     caption = (
-        f"{len(judgements.rows)} answers of {len(judgements.checks)} people; "
-        f"{passed} of {checks} attention checks passed"
-        + (f"; {judgements.unknown} more are to tasks that this study does not have" if judgements.unknown else "")
+        f"Answers: {len(judgements.rows)}; people: {len(judgements.checks)}; "
+        f"attention checks passed: {passed} of {checks}"
+        + (f"; left out, to tasks that this study does not have: {judgements.unknown}" if judgements.unknown else "")
     )
     parts = [f"<p>{escape(caption)}.</p>", _preferences(judgements), _fits(study, answers)]
     return "".join(parts) + (HOW.format(folder=escape(folder.name)) if folder else "")

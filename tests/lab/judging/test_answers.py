@@ -85,7 +85,7 @@ def test_the_order_in_a_file_without_sequences_is_that_of_its_lines(tmp_path):
     for name in ("b", "a"):
         lines = [asdict(Answer(name, "t", better=better, time=time)) for better, time in zip(SIDES, times, strict=True)]
         for line in lines:
-            del line["sequence"]
+            del line["sequence"], line["swapped"], line["withdrawn"]
         (tmp_path / f"answers-{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     later = json.dumps(asdict(Answer("a", "t", agrees=True, time="2026-01-01T00:00:08+00:00")))
     (tmp_path / "answers-0.jsonl").write_text(later + "\n")  # a second earlier than the last of the other file
@@ -153,6 +153,7 @@ def test_a_file_of_something_else_is_named(line, message, tmp_path):
         ({"annotator": " ", "agrees": True}, "expected an annotator's name"),
         ({}, "expected an answer to a fit"),
         ({"agrees": True, "better": "same"}, "expected an answer to a fit"),
+        ({"agrees": True, "withdrawn": True}, "expected an answer to a fit"),
         ({"better": "left"}, "expected first, second or same, got 'left'"),
         ({"agrees": False, "intensities": [2.0] + [0.0] * 7}, "0..1"),
     ],
@@ -167,5 +168,65 @@ def test_files_hold_one_json_object_a_line_and_nothing_else_of_a_person(tmp_path
     (file,) = tmp_path.glob("*.jsonl")
     (line,) = file.read_text().splitlines()
     assert set(json.loads(line)) == {
-        "annotator", "task", "agrees", "intensities", "better", "seconds", "time", "id", "sequence"
+        "annotator", "task", "agrees", "intensities", "better", "seconds", "time", "id", "sequence",
+        "swapped", "withdrawn",
     }  # fmt: skip
+
+
+def test_who_asks_for_it_is_deleted(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    other_process = Answers(here)
+    other_process.add(Answer("Zoë", "t1", agrees=True))
+    other_process.add(Answer("Max", "t1", agrees=True))
+    there.mkdir()
+    for file in here.glob("*.jsonl"):  # a copy, as a dataset on the Hub has it
+        (there / file.name).write_bytes(file.read_bytes())
+    answers = Answers(here)
+    answers.add(Answer("Zoë", "t2", agrees=True))
+    assert answers.withdraw("Zoë") == 2
+    lines = [json.loads(line) for path in here.glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert [
+        (line["annotator"], line["task"], line["withdrawn"])
+        for line in sorted(lines, key=lambda line: line["sequence"])
+    ] == [
+        ("Max", "t1", False),
+        ("Zoë", "", True),
+    ]
+    for file in here.glob("*.jsonl"):  # the wish is stronger than the copy
+        if not (there / file.name).exists():
+            (there / file.name).write_bytes(file.read_bytes())
+    for seen in (answers, Answers(here), Answers(there)):
+        assert [(answer.annotator, answer.task) for answer in seen.latest()] == [("Max", "t1")]
+    answers.add(Answer("Zoë", "t1", agrees=False))  # who comes back begins anew
+    other_process.add(Answer("Max", "t2", agrees=True))
+    assert {(answer.annotator, answer.task) for answer in Answers(here).latest()} == {
+        ("Max", "t1"),
+        ("Max", "t2"),
+        ("Zoë", "t1"),
+    }
+
+
+DELETE = """
+import sys
+from emo3d_lab.judging import Answer, Answers
+answers = Answers(sys.argv[1])
+for number in range(100_000):
+    answers.add(Answer("one", str(number), agrees=True))
+    answers.add(Answer("two", str(number), agrees=True))
+    if number % 5 == 4:
+        answers.withdraw("one")
+    print(number, flush=True)
+"""
+
+
+def test_a_kill_while_answers_are_deleted_loses_none_of_others(tmp_path):
+    log, folder = tmp_path / "log", tmp_path / "answers"
+    process = commands.Started(DELETE, folder, out=log)
+    wait_until(lambda: log.read_text().count("\n") >= 30, process, log)
+    process.kill()
+    process.wait()
+    confirmed = log.read_text().split("\n")[:-1]
+    answers = Answers(folder)
+    assert answers.tasks_of("two") >= set(confirmed)
+    last = int(confirmed[-1])
+    assert answers.tasks_of("one") <= {str(number) for number in range(last - last % 5 - 5, last + 2)}

@@ -34,7 +34,7 @@ def test_clusters_cost_what_kish_says():
 
 
 def test_too_few_judges_are_told_how_many_it_takes():
-    with pytest.raises(ValueError, match="expected at least 17 judges for a difference of 0.1, got 10"):
+    with pytest.raises(ValueError, match="expected at least 17 judges for a difference of"):
         needed_judgements(0.1, ties=0, judges=10)  # 780 x 0.02 = 15.6
     needed_judgements(0.1, ties=0, judges=17)
 
