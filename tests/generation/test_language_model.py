@@ -3,13 +3,12 @@
 import json
 import re
 import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from huggingface_hub import InferenceClient
 
+from chat_server import answering, online  # noqa: F401
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.generation import LanguageModelGenerator
 from emo3d_lab.generators.language_model import PROMPT, SCHEMA, make_messages, parse_answer
@@ -349,51 +348,9 @@ def test_pipelines_of_other_tasks_are_refused():
 # huggingface_hub's client
 
 
-@pytest.fixture
-def online(monkeypatch):
-    """The client asks our own server although the tests are offline."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-
-
-@contextmanager
-def serving(*answers):
-    """A server of the chat-completions protocol that gives answers in turn: its address, and the requests that came."""
-    waiting, requests = list(answers), []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            requests.append((self.path, request))
-            status, content = waiting.pop(0)
-            message = {"role": "assistant", "content": content}
-            choices = [{"index": 0, "finish_reason": "stop", "message": message}]
-            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-            body = {"id": "1", "created": 0, "model": request["model"], "system_fingerprint": "", "usage": usage}
-            body |= {"object": "chat.completion", "choices": choices} if status == 200 else {"error": content}
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", requests
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.mark.usefixtures("online")
 def test_a_client_is_asked_with_the_schema_and_told_of_bad_answers():
-    with serving((200, '{"jawOpen": 7}'), (200, SMILE)) as (address, requests):
+    with answering((200, '{"jawOpen": 7}'), (200, SMILE)) as (address, requests):
         model = LanguageModelGenerator(InferenceClient(base_url=address, api_key="none"), "org/chat", max_tokens=500)
         expressions = model.generate(["a smile"])
     assert expressions[0, BLENDSHAPES.index("mouthSmileLeft")] == np.float32(0.8)
@@ -412,7 +369,7 @@ def test_a_client_is_asked_with_the_schema_and_told_of_bad_answers():
 
 @pytest.mark.usefixtures("online")
 def test_a_client_can_go_without_a_schema_and_with_a_temperature():
-    with serving((200, SMILE)) as (address, requests):
+    with answering((200, SMILE)) as (address, requests):
         client = InferenceClient(base_url=address, api_key="none")
         LanguageModelGenerator(client, "org/chat", json_schema=False, temperature=0.5).generate(["a smile"], seed=7)
     ((_, request),) = requests
@@ -422,7 +379,7 @@ def test_a_client_can_go_without_a_schema_and_with_a_temperature():
 
 @pytest.mark.usefixtures("online")
 def test_what_the_server_refuses_is_an_oserror_with_its_words():
-    with serving((422, "no grammar here")) as (address, requests):
+    with answering((422, "no grammar here")) as (address, requests):
         model = LanguageModelGenerator(InferenceClient(base_url=address, api_key="none"), "org/chat")
         with pytest.raises(OSError, match="no grammar here"):
             model.generate(["a smile"])
@@ -431,7 +388,7 @@ def test_what_the_server_refuses_is_an_oserror_with_its_words():
 
 @pytest.mark.usefixtures("online")
 def test_an_answer_without_content_is_no_json():
-    with serving((200, None)) as (address, _):
+    with answering((200, None)) as (address, _):
         model = LanguageModelGenerator(InferenceClient(base_url=address, api_key="none"), "org/chat", retries=0)
         with pytest.raises(ValueError, match="row 0, 'a smile': expected JSON"):
             model.generate(["a smile"])
