@@ -16,6 +16,7 @@ from emo3d.scoring.core import emo3d_score
 from emo3d.scoring.settings import signature_fields
 
 if TYPE_CHECKING:
+    from emo3d.scoring.readers import ReaderResult
     from emo3d.scoring.result import Emo3DResult
 
 BANDS: tuple[str, ...] = ("0.0-0.2", "0.2-0.4", "0.4-0.6", "0.6-0.8", "0.8-1.0")
@@ -25,7 +26,7 @@ COLUMNS = {"kl_divergence": "kl_divergence", "recall_at_k": "match", "mse": "mse
 """Numbers of a result -> the per-sample values whose means they are; `amplitude` is a median."""
 _SAMPLES = COLUMNS | {"amplitude": "amplitude"}
 
-_MOST = dict.fromkeys(("emo3d", "recall_at_k", "mse", "mae"), 1.0)  # of numbers that are at least 0
+_MOST = dict.fromkeys(("emo3d", "recall_at_k", "mse", "mae", "top1"), 1.0)  # of numbers that are at least 0
 _MOST["amplitude"] = len(BLENDSHAPES) ** 0.5 + 1e-6  # all weights 1, of a reference of norm 1 with all weights alike
 _CLOSE = 1e-6  # of means that were added up in another order
 
@@ -64,6 +65,11 @@ def check_result(result: Emo3DResult) -> None:
         _check_groups(table, names, result, alpha)
     if result.per_sample:
         _check_samples(result)
+    for name, reader in result.readers.items():
+        try:
+            _check_reader(f" of the reader {name!r:.60}", reader, result.n)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"expected the reader {name!r:.60} as a result has it: {error!r:.200}") from error
 
 
 def _check_numbers(numbers: Mapping[str, Any], intervals: Mapping[str, Any], alpha: float | None, of: str) -> None:
@@ -141,3 +147,29 @@ def _check_samples(result: Emo3DResult) -> None:
                 raise ValueError(f"expected per-sample values of {column} in 0..{_MOST[name]:.3g}")
             average, middle = ("median", np.median) if name == "amplitude" else ("mean", np.mean)
             _check_close(name, value, float(middle(values)), f"the {average} of its per-sample values")
+
+
+def _check_reader(of: str, reader: ReaderResult, n: int) -> None:
+    if list(reader.emotions) != [name for name in EMOTIONS if name in reader.emotions]:
+        raise ValueError(f"expected emotions in the order of {', '.join(EMOTIONS)}{of}, got {reader.emotions!r:.100}")
+    if not (isinstance(reader.signature, str) and reader.signature.isprintable()):
+        raise ValueError(f"expected a signature of one printable line{of}, got {reader.signature!r:.100}")
+    if not 0 <= reader.n <= reader.n + reader.not_found <= n or bool(reader.n) != (len(reader.numbers) == 2):
+        counts = f"{reader.n} judged and {reader.not_found} not found"
+        raise ValueError(f"expected at most {n} faces, and numbers of those judged{of}, got {counts}")
+    _check_numbers(reader.numbers, reader.intervals, None, of)
+    groups = reader.per_emotion
+    for name, group in groups.items():
+        _check_numbers({key: group[key] for key in ("kl_divergence", "top1")}, group["intervals"], None, of)
+        if name not in reader.emotions:
+            raise ValueError(f"expected per_emotion of {', '.join(reader.emotions)}{of}, got {name!r:.60}")
+    if sum(group["n"] for group in groups.values()) != reader.n:
+        raise ValueError(f"expected groups of {reader.n} faces in per_emotion{of}")
+    for name, value in reader.numbers.items():
+        mean = sum(group["n"] * group[name] for group in groups.values()) / reader.n
+        _check_close(name, value, mean, f"the mean of the groups{of}")
+        if reader.per_sample:
+            values = reader.per_sample[name]
+            if len(values) != n or np.isfinite(values).sum() != reader.n:
+                raise ValueError(f"expected per-sample values of {name} of {n} faces, {reader.n} of them judged{of}")
+            _check_close(name, value, float(np.nanmean(values)), f"the mean of its per-sample values{of}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from emo3d.scoring.core import (
     median_interval,
     wilson_interval,
 )
+from emo3d.scoring.readers import ReaderResult
 from emo3d.scoring.references import References, content_hash, hash_rows
 from emo3d.scoring.settings import ScoreSettings, signature_fields
 
@@ -31,6 +32,7 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(("references", "signature"), str),
     **dict.fromkeys(("n", "truncated"), int),
     "reference_expressions": (str, type(None)),
+    "readers": dict,
 }
 _FORMS = {  # label, and digits
     "emo3d": ("Emo3D", ".3f"),
@@ -40,7 +42,12 @@ _FORMS = {  # label, and digits
     "mae": ("MAE", ".4f"),
     "amplitude": ("amplitude", ".3f"),
 }
-_LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None, "amplitude": None}  # earlier ones lack them
+_LATER: dict[str, Any] = {
+    "per_sample": {},
+    "reference_expressions": None,
+    "amplitude": None,
+    "readers": {},
+}  # earlier ones lack them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +86,8 @@ class Emo3DResult:
     # Median strength in the direction of the references' expressions, 1 is best, of those of a norm of at least
     # `emo3d.scoring.core.STRONG`; None where there are none, and in a result of an earlier version.
     amplitude: float | None = None
+    # What emotion readers say of the same faces, by their names; no part of the score.
+    readers: dict[str, ReaderResult] = field(default_factory=dict)
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -89,7 +98,8 @@ class Emo3DResult:
         """One line for a footnote: the numbers, their intervals, n, and all that moves them."""
         k = signature_fields(self.signature).get("k", "k")
         parts = [f"{_FORMS[name][0].format(k=k)} {self._format(name, '{} [{}, {}]')}" for name in self.numbers]
-        return f"{', '.join(parts)}, n={self.n} | references:{self.references}|{self.signature}"
+        readers = "".join(f" | reader {name}: {reader}" for name, reader in self.readers.items())
+        return f"{', '.join(parts)}, n={self.n} | references:{self.references}|{self.signature}{readers}"
 
     def __repr__(self) -> str:
         return (
@@ -116,14 +126,15 @@ class Emo3DResult:
     def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the per-sample values on request."""
         plain = asdict(self)
-        for group in (plain, *plain["per_emotion"].values(), *plain["per_band"].values()):
-            group["intervals"] = {name: list(ends) for name, ends in group["intervals"].items()}
-        samples = plain.pop("per_sample")
-        if per_sample:
-            plain["per_sample"] = {  # JSON has no NaN, which alone differs from itself
-                name: [None if value != value else value for value in values.tolist()]
-                for name, values in samples.items()
-            }
+        for part in (plain, *plain["readers"].values()):
+            for group in (part, *part["per_emotion"].values(), *part.get("per_band", {}).values()):
+                group["intervals"] = {name: list(ends) for name, ends in group["intervals"].items()}
+            samples = part.pop("per_sample")
+            if per_sample:
+                part["per_sample"] = {  # JSON has no NaN, which alone differs from itself
+                    name: [None if value != value else value for value in values.tolist()]
+                    for name, values in samples.items()
+                }
         return plain
 
     @classmethod
@@ -138,14 +149,11 @@ class Emo3DResult:
             if not isinstance(value, _KINDS.get(name, object)) or isinstance(value, bool):
                 raise ValueError(f"expected {name!r} as a result has it, got {value!r:.60}")
         try:
-            entries["per_sample"] = {
-                name: np.array([np.nan if value is None else value for value in values])
-                for name, values in entries["per_sample"].items()
+            entries["readers"] = {
+                name: ReaderResult(**_parts({"per_sample": {}} | part | {"emotions": tuple(part["emotions"])}))
+                for name, part in entries["readers"].items()
             }
-            entries["intervals"] = _ends(entries["intervals"])
-            for table in ("per_emotion", "per_band"):
-                groups = entries[table].items()
-                entries[table] = {name: group | {"intervals": _ends(group["intervals"])} for name, group in groups}
+            entries = _parts(entries)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"expected intervals and values as a result has them: {str(error)[:200]}") from error
         result = cls(**entries)
@@ -249,6 +257,19 @@ def _mean(
     for name in intervals.keys() & {"mse", "mae"}:
         intervals[name] = max(0.0, intervals[name][0]), intervals[name][1]
     return means, intervals
+
+
+def _parts(entries: dict[str, Any]) -> dict[str, Any]:
+    """Intervals, groups and per-sample values of a result, or of a reader's, as they were before `to_dict`."""
+    parts = entries | {"intervals": _ends(entries["intervals"])}
+    for table in parts.keys() & {"per_emotion", "per_band"}:
+        groups = parts[table].items()
+        parts[table] = {name: group | {"intervals": _ends(group["intervals"])} for name, group in groups}
+    parts["per_sample"] = {
+        name: np.array([np.nan if value is None else value for value in values])
+        for name, values in parts["per_sample"].items()
+    }
+    return parts
 
 
 def _ends(plain: dict[str, Any]) -> dict[str, tuple[float, float]]:

@@ -10,7 +10,7 @@ import typer
 from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d_lab.cli import options
-from emo3d_lab.cli.score import print_result, print_signature
+from emo3d_lab.cli.score import open_readers, print_readers, print_result, print_signature
 
 
 @app.command(
@@ -46,6 +46,8 @@ def evaluate(
     identities: options.Identities = 1,
     device: options.Device = "cpu",
     batch_size: options.BatchSize = 32,
+    readers: options.Readers = None,
+    reader_labels: options.ReaderLabels = None,
     out: Annotated[Path | None, typer.Option(help="Write the results as .json, for `emo3d leaderboard`.")] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Keep the expressions as .parquet, for `emo3d score` and `emo3d render`.")
@@ -94,10 +96,12 @@ def evaluate(
         device=device,
         batch_size=batch_size,
         predictions=predictions,
+        readers=open_readers(readers, reader_labels),
     )
     if predictions:
         console.print(f"wrote {predictions}")
     print_result(evaluation.result, settings.confidence)
+    print_readers(evaluation.result, settings.confidence)
     print_signature(evaluation.result)
     if out:
         evaluation.save(out)

@@ -54,3 +54,15 @@ K = Annotated[int, typer.Option(help="Descriptions retrieved per face.")]
 Identities = Annotated[int, typer.Option(help="Above 1: average over so many faces of a fixed panel.")]
 Device = Annotated[str, typer.Option(help="Where models run: cpu, cuda, cuda:1, mps.")]
 BatchSize = Annotated[int, typer.Option(help="Descriptions, and faces, encoded at a time.")]
+
+# Of emotion readers; see `emo3d_lab.readers.load_reader`.
+Readers = Annotated[
+    str | None,
+    typer.Option(
+        help="Emotion readers beside the score, with commas between: face-api, hsemotion, image classifiers on the Hub "
+        "or in folders."
+    ),
+]
+ReaderLabels = Annotated[
+    Path | None, typer.Option(help="JSON file: what labels of a reader mean, label -> emotion or null.")
+]

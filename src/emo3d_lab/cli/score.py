@@ -19,6 +19,7 @@ from emo3d_lab.cli.checking import check_bank, check_predictions, check_referenc
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
+    from emo3d_lab.readers import EmotionReader
 
 
 @app.command(
@@ -84,6 +85,8 @@ def score(
     baselines: Annotated[
         bool, typer.Option(help="Score what learns nothing, too: reference faces, prior, mean face, nearest text.")
     ] = False,
+    readers: options.Readers = None,
+    reader_labels: options.ReaderLabels = None,
     details: Annotated[bool, typer.Option(help="Print the score by emotion and by intensity, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result, per-sample values included, as .json.")] = None,
     samples: Annotated[
@@ -103,6 +106,11 @@ def score(
         raise ValueError("expected --samples FOLDER with --engine, --address, --num-proc and --force")
     if baselines and (samples or is_launched):
         raise ValueError("expected --baselines without --samples and without a launcher")
+    if readers and (samples or is_launched):
+        raise ValueError(
+            "expected --readers without --samples and without a launcher: readers see all faces in one process; score "
+            "a file of the rows that they are to see"
+        )
     if not samples and "://" in predictions:
         raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {predictions} without")
     check_predictions(predictions, SUFFIXES, bool(samples))
@@ -136,6 +144,7 @@ def score(
         if saved_bank is None:
             raise ValueError(f"expected --bank FOLDER with --index, for what {index} searches")
         saved_bank = saved_bank.indexed(index)
+    emotion_readers = open_readers(readers, reader_labels)
     common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
     if samples:
@@ -162,9 +171,14 @@ def score(
         PartialState().destroy_process_group()
     else:
         result = compute(rows, reference_rows, **common, device=device or "cpu")
+        if emotion_readers:
+            from emo3d_lab.readers import with_readers
+
+            result = with_readers(result, emotion_readers, rows, reference_rows, settings, join=join)
     if result is None:  # in a process that is not the main one
         return
     print_result(result, settings.confidence)
+    print_readers(result, settings.confidence)
     if reference_rows.space and reference_rows.space != settings.space and result.mse is None:
         spaces = f"{reference_rows.space}, not {settings.space}"
         console.print(f"no mse, mae and amplitude: the references' blendshapes are {spaces}")
@@ -178,6 +192,8 @@ def score(
     if details:
         _print_groups("by the strongest emotion described", result.per_emotion)
         _print_groups("by its intensity", result.per_band)
+        for name, reader in result.readers.items():
+            _print_groups(f"by the strongest emotion described, {name}", reader.per_emotion, ("kl_divergence", "top1"))
     print_signature(result)
     if out:
         result.save(out)
@@ -219,6 +235,33 @@ def print_result(result: Emo3DResult, confidence: float) -> None:
     print_table(("", "value", f"{confidence:.0%} interval"), rows, title=f"Emo3D, n = {result.n}")
 
 
+def open_readers(names: str | None, labels: Path | None) -> list[EmotionReader]:
+    """Load the readers of `--readers`, before anything long is computed."""
+    if not names:
+        if labels:
+            raise ValueError(f"expected --readers with --reader-labels, for whose labels {labels} is")
+        return []
+    from emo3d_lab.readers import load_readers
+
+    return load_readers(names, labels)
+
+
+def print_readers(result: Emo3DResult, confidence: float) -> None:
+    """Print what emotion readers say of the same faces; nothing where none was asked."""
+    rows = []
+    for name, reader in result.readers.items():
+        left_out = result.n - reader.n - reader.not_found
+        row = [escape(name), str(reader.n), str(reader.not_found), str(left_out)]
+        for number in ("kl_divergence", "top1"):
+            value = reader.numbers.get(number)
+            row += ["-" if value is None else f"{value:.4f}", _ends(reader.intervals.get(number))]
+        rows.append(row)
+    headings = ("", "n", "no face", "left out", "kl_divergence", f"{confidence:.0%} interval", "top1", "interval")
+    if rows:
+        caption = "over the emotions that a reader knows; left out: described first of all as another"
+        print_table(headings, rows, title="Emotion readers, no part of the score", caption=caption)
+
+
 def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DResult], has_training: bool) -> None:
     rows = []
     for label, row in {Path(name).name: result, **baselines}.items():
@@ -243,14 +286,18 @@ def print_signature(result: Emo3DResult) -> None:
     """Print the settings that a score was computed with, and how many descriptions of its bank were cut."""
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
-    console.print(result.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    signatures = [result.signature, *(f"{name}: {reader.signature}" for name, reader in result.readers.items())]
+    for signature in signatures:
+        console.print(signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def _print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
+def _print_groups(
+    title: str, groups: dict[str, dict[str, Any]], names: tuple[str, str] = ("kl_divergence", "emo3d")
+) -> None:
     rows = []
     for group, values in groups.items():
         row = [group, str(values["n"])]
-        for name in ("kl_divergence", "emo3d"):
+        for name in names:
             row += [f"{values[name]:.4f}", _ends(values["intervals"].get(name))]
         rows.append(row)
-    print_table(("", "n", "kl_divergence", "interval", "emo3d", "interval"), rows, title=title)
+    print_table(("", "n", names[0], "interval", names[1], "interval"), rows, title=escape(title))

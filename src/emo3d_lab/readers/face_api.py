@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,21 +17,21 @@ from PIL import Image
 from torch.nn.functional import conv2d, pad
 
 from emo3d.documents import read_json
+from emo3d.emotions import EMOTIONS
+from emo3d_lab.readers.base import Box, EmotionReader, cut_square
 
-if TYPE_CHECKING:
-    from emo3d_lab.landmarker import FaceReader
+LABELS = ("neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
+"""What it answers with, in the order of its last layer; it does not know contempt."""
 
-EMOTIONS = ("neutral", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
-"""What it answers with, in its order; it does not know contempt."""
+NAME = "face_expression_model"
+"""Of its files: `.bin`, and `-weights_manifest.json`."""
 
 _SIDE = 112
 _MEAN = (122.782, 117.001, 104.298)  # RGB, of its training pictures
-_NAME = "face_expression_model"
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom of a face's landmarks, pixels
+_BATCH = 16  # crops at a time: what lies between two layers stays in the processor's cache
 
 
-class FaceApiReader:
+class FaceApiReader(EmotionReader):
     """Reads seven emotions off pictures of faces.
 
     Args:
@@ -43,47 +43,28 @@ class FaceApiReader:
         ValueError: the files do not belong together.
     """
 
+    name = "face-api"
+    emotions = tuple(emotion for emotion in EMOTIONS if emotion in LABELS)
+
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self._tensors = {name: torch.from_numpy(values) for name, values in _read_tensors(Path(folder)).items()}
+        tensors = _read_tensors(Path(folder))
+        digest = sha256(Path(folder, f"{NAME}.bin").read_bytes()).hexdigest()
+        self.signature = f"face-api:{digest[:12]}|crop:square/1.0/area{_SIDE}"
+        self._tensors = {name: _lay_out(name, torch.from_numpy(values)) for name, values in tensors.items()}
+        self._order = [LABELS.index(emotion) for emotion in self.emotions]
 
-    def read(self, pictures: Sequence[np.ndarray], boxes: Sequence[Box], batch_size: int = 64) -> np.ndarray:
-        """Read faces at given places.
-
-        Args:
-            pictures: (H, W, 3) uint8, RGB, each of its own size.
-            boxes: left, top, right, bottom of the landmarks in each picture, pixels.
-
-        Returns:
-            (N, 7) float32 probabilities, order `EMOTIONS`.
-        """
-        crops = np.stack([crop(picture, box) for picture, box in zip(pictures, boxes, strict=True)])
+    def _read(self, pictures: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
+        answers = []
         with torch.inference_mode():
-            answers = [
-                self._forward(torch.from_numpy(crops[k : k + batch_size])) for k in range(0, len(crops), batch_size)
-            ]
-        return torch.cat(answers).numpy()
-
-    def read_faces(self, pictures: Sequence[np.ndarray], landmarker: FaceReader) -> tuple[np.ndarray, int]:
-        """Read the largest face in each picture, where the landmarker finds it.
-
-        Returns:
-            (N, 7) float32 probabilities, order `EMOTIONS`; and in how many pictures no face was found, which are read
-            as a whole.
-        """
-        faces = [landmarker.largest(picture) for picture in pictures]
-        boxes: list[Box] = [
-            face.box if face else (0.0, 0.0, picture.shape[1], picture.shape[0])
-            for face, picture in zip(faces, pictures, strict=True)
-        ]
-        return self.read(pictures, boxes), faces.count(None)
-
-    def name_emotions(self, pictures: Sequence[np.ndarray], landmarker: FaceReader) -> tuple[list[str], int]:
-        """Name the likeliest emotion of each picture, N of `EMOTIONS`; see `read_faces` for the number."""
-        shares, lost = self.read_faces(pictures, landmarker)
-        return [EMOTIONS[place] for place in shares.argmax(axis=1)], lost
+            for start in range(0, len(pictures), _BATCH):
+                part = slice(start, start + _BATCH)
+                crops = [crop(picture, box) for picture, box in zip(pictures[part], boxes[part], strict=True)]
+                answers.append(self._forward(torch.stack(crops)))
+        return torch.cat(answers).numpy()[:, self._order]
 
     def _forward(self, crops: torch.Tensor) -> torch.Tensor:
-        features = (crops.float() - torch.tensor(_MEAN)).permute(0, 3, 1, 2) / 255
+        features = (crops - torch.tensor(_MEAN)[:, None, None]) / 255
+        features = features.contiguous(memory_format=torch.channels_last)
         for block in range(4):
             total = self._convolve(features, f"dense{block}/conv0", stride=2).relu()
             for layer in range(1, 4):
@@ -93,35 +74,42 @@ class FaceApiReader:
         return logits.softmax(dim=1)
 
     def _convolve(self, features: torch.Tensor, name: str, stride: int = 1) -> torch.Tensor:
-        # SAME: what an even side lacks is added after it, not before.
-        features = pad(features, (0, 1, 0, 1)) if stride == 2 else pad(features, (1, 1, 1, 1))
+        padding = 2 - stride
+        if stride == 2:  # SAME: what an even side lacks is added after it, not before
+            features = pad(features, (0, 1, 0, 1))
         bias = self._tensors[f"{name}/bias"]
         if f"{name}/filters" in self._tensors:
-            return conv2d(features, self._tensors[f"{name}/filters"].permute(3, 2, 0, 1), bias, stride)
-        depthwise = self._tensors[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
-        pointwise = self._tensors[f"{name}/pointwise_filter"].permute(3, 2, 0, 1)
-        return conv2d(conv2d(features, depthwise, stride=stride, groups=len(depthwise)), pointwise, bias)
+            return conv2d(features, self._tensors[f"{name}/filters"], bias, stride, padding)
+        depthwise, pointwise = (self._tensors[f"{name}/{part}wise_filter"] for part in ("depth", "point"))
+        return conv2d(conv2d(features, depthwise, None, stride, padding, groups=len(depthwise)), pointwise, bias)
 
 
-def crop(picture: np.ndarray, box: Box) -> np.ndarray:
-    """Cut the square about a face out of a picture (H, W, 3) uint8: (112, 112, 3) uint8, edges repeated."""
-    left, top, right, bottom = box
-    side = round(max(right - left, bottom - top))
-    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
-    rows = np.clip(np.arange(y, y + side), 0, picture.shape[0] - 1)
-    columns = np.clip(np.arange(x, x + side), 0, picture.shape[1] - 1)
-    square = picture[rows[:, None], columns]
+def crop(picture: np.ndarray, box: Box | np.ndarray) -> torch.Tensor:
+    """Cut the square about a face out of a picture (H, W, 3) uint8: (3, 112, 112) float32 of whole numbers in 0..255.
+
+    Means of areas, as the net's own reference was cut; no resize of Pillow meets it within 0.01.
+    """
+    square = cut_square(picture, box)
+    side = len(square)
     if side < _SIDE:
-        return np.asarray(Image.fromarray(square).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR))
-    edges = np.linspace(0, side, _SIDE + 1)[:, None]
-    # The share of each pixel in each cell: means of areas, as the net's own reference was cut.
-    shares = np.clip(edges[1:] - np.arange(side), 0, 1) - np.clip(edges[:-1] - np.arange(side), 0, 1)
-    cells = np.einsum("ih,hwc,jw->ijc", shares, square, shares, optimize=True) * (_SIDE / side) ** 2
-    return np.round(cells).astype(np.uint8)
+        square, side = np.asarray(Image.fromarray(square).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)), _SIDE
+    edges, pixels = np.linspace(0, side, _SIDE + 1, dtype=np.float32)[:, None], np.arange(side, dtype=np.float32)
+    # The share of each pixel in each cell, both along rows and along columns.
+    shares = np.clip(edges[1:] - pixels, 0, 1) - np.clip(edges[:-1] - pixels, 0, 1)
+    means = torch.from_numpy(shares * np.float32(_SIDE / side))
+    return (means @ torch.from_numpy(square.transpose(2, 0, 1).astype(np.float32)) @ means.T).round()
+
+
+def _lay_out(name: str, values: torch.Tensor) -> torch.Tensor:
+    """Filters as PyTorch and its fastest convolutions have them; TensorFlow's are (H, W, in, out or 1)."""
+    if not name.endswith(("filters", "filter")):
+        return values
+    axes = (2, 3, 0, 1) if name.endswith("depthwise_filter") else (3, 2, 0, 1)
+    return values.permute(axes).contiguous(memory_format=torch.channels_last)
 
 
 def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
-    manifest, weights = folder / f"{_NAME}-weights_manifest.json", folder / f"{_NAME}.bin"
+    manifest, weights = folder / f"{NAME}-weights_manifest.json", folder / f"{NAME}.bin"
     content, start, tensors = weights.read_bytes(), 0, {}
     for entry in (entry for group in read_json(manifest) for entry in group["weights"]):
         count, quantization = int(np.prod(entry["shape"])), entry.get("quantization")

