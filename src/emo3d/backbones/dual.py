@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,6 +34,7 @@ from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
 QUICKSTART = "quickstart"
+_PACKAGED_TEXTS = "45a3f1a3de98a240c9abbd82"  # digests of the weights and the vocabulary that the package carries
 
 
 class Backbone(Protocol):
@@ -100,6 +103,10 @@ class QuickstartBackbone:
         self._preprocess = Preprocess((self.image_size, self.image_size))
         self._tower = copy.deepcopy(tower).eval().to(device, dtype)  # the loader may share its tower with others
         self._texts = load_text_encoder(MINILM, device=device)
+        vocabulary = json.dumps(sorted(self._texts.tokenizer.get_vocab().items()))
+        texts = weights_digest(self._texts.model) + hashlib.sha256(vocabulary.encode()).hexdigest()[:12]
+        if texts != _PACKAGED_TEXTS:  # where the package is missing, the Hub's is taken, whatever that is by now
+            self.revision += f"+texts-{texts}"
         self._head = copy.deepcopy(head).to(device)
         self._dtype, self.dtype = dtype, str(dtype).removeprefix("torch.")
         self.device = torch.device(device)

@@ -21,7 +21,7 @@ _kernels: set[Callable[..., Any]] = set()
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, and keep it on the disk where there is room; without the GIL."""
     _kernels.add(function)
-    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"nnan", "ninf", "nsz"}, "error_model": "numpy"}
     try:
         kernel: Any = njit(cache=True, **options)(function)
     except RuntimeError:  # Numba finds no folder that it may write to

@@ -13,6 +13,7 @@ from emo3d.scoring.core import (
     emo3d_score,
     retrieved_distribution,
 )
+from emo3d.scoring.protocols import load_protocol
 from emo3d.scoring.references import References, open_references, read_references
 from emo3d.scoring.result import Emo3DResult
 from emo3d.scoring.score import score, score_distributions
@@ -36,6 +37,7 @@ __all__ = [
     "divergence",
     "emo3d_score",
     "load_backbone",
+    "load_protocol",
     "open_references",
     "read_references",
     "retrieved_distribution",

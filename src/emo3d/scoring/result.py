@@ -22,6 +22,7 @@ from emo3d.scoring.core import (
     median_interval,
     wilson_interval,
 )
+from emo3d.scoring.protocols import PROTOCOLS
 from emo3d.scoring.readers import ReaderResult
 from emo3d.scoring.references import References, content_hash, hash_rows
 from emo3d.scoring.settings import ScoreSettings, signature_fields
@@ -99,7 +100,15 @@ class Emo3DResult:
         k = signature_fields(self.signature).get("k", "k")
         parts = [f"{_FORMS[name][0].format(k=k)} {self._format(name, '{} [{}, {}]')}" for name in self.numbers]
         readers = "".join(f" | reader {name}: {reader}" for name, reader in self.readers.items())
-        return f"{', '.join(parts)}, n={self.n} | references:{self.references}|{self.signature}{readers}"
+        protocol = f" | protocol:{self.protocol}" if self.protocol else ""
+        return f"{', '.join(parts)}, n={self.n}{protocol} | references:{self.references}|{self.signature}{readers}"
+
+    @property
+    def protocol(self) -> str | None:
+        """Name of the protocol of which all settings hold, see `PROTOCOLS`, or None."""
+        readers = {name: reader.signature for name, reader in self.readers.items()}
+        names = (name for name, row in PROTOCOLS.items() if row.holds(self.signature, self.references, readers))
+        return next(names, None)
 
     def __repr__(self) -> str:
         return (

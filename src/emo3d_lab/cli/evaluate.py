@@ -10,6 +10,7 @@ import typer
 from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d_lab.cli import options
+from emo3d_lab.cli.protocols import ProtocolName, apply_protocol, check_readers, protocol_readers
 from emo3d_lab.cli.score import open_readers, print_readers, print_result, print_sentinels, print_signature
 
 
@@ -18,6 +19,7 @@ from emo3d_lab.cli.score import open_readers, print_readers, print_result, print
     "[bold]emo3d evaluate --model runs/bert --dataset built --config pairs --out bert.json[/]",
 )
 def evaluate(
+    ctx: typer.Context,
     model: options.Model,
     dataset: Annotated[
         str,
@@ -36,6 +38,7 @@ def evaluate(
             show_default="the model's",
         ),
     ] = None,
+    protocol: ProtocolName = None,
     backbone: options.Backbone = options.DEFAULT_BACKBONE,
     backbone_revision: options.BackboneRevision = None,
     variant: options.Variant = "paper",
@@ -88,6 +91,9 @@ def evaluate(
         identity=identity,
         identities=identities,
     )
+    settings = apply_protocol(ctx, protocol, settings, {"backbone_revision": "revision", "revision": "model"})
+    emotion_readers = open_readers(protocol_readers(protocol, readers), reader_labels)
+    check_readers(protocol, emotion_readers)
     evaluation = evaluate_model(
         model,
         dataset,
@@ -99,7 +105,7 @@ def evaluate(
         device=device,
         batch_size=batch_size,
         predictions=predictions,
-        readers=open_readers(readers, reader_labels),
+        readers=emotion_readers,
     )
     if predictions:
         console.print(f"wrote {predictions}")

@@ -16,6 +16,7 @@ from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
 from emo3d_lab.cli import options
 from emo3d_lab.cli.checking import check_bank, check_predictions, check_references
+from emo3d_lab.cli.protocols import ProtocolName, apply_protocol, check_readers, protocol_readers
 
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     "[bold]accelerate launch -m emo3d.cli score ...[/]",
 )
 def score(
+    ctx: typer.Context,
     predictions: Annotated[
         str,
         typer.Argument(
@@ -55,6 +57,7 @@ def score(
         str | None,
         typer.Option(help="Search the --bank by FAISS, for example IVF1024,Flat/nprobe64; the signature says so."),
     ] = None,
+    protocol: ProtocolName = None,
     backbone: options.Backbone = options.DEFAULT_BACKBONE,
     revision: options.BackboneRevision = None,
     dtype: Annotated[str, typer.Option(help="Of the backbone: float32 or bfloat16.")] = "float32",
@@ -144,12 +147,16 @@ def score(
         identity=identity,
         identities=identities,
     )
+    settings = apply_protocol(ctx, protocol, settings)
     saved_bank = Bank.load(bank) if bank else None
     if index:
         if saved_bank is None:
             raise ValueError(f"expected --bank FOLDER with --index, for what {index} searches")
         saved_bank = saved_bank.indexed(index)
+    if not (samples or is_launched):
+        readers = protocol_readers(protocol, readers)
     emotion_readers = open_readers(readers, reader_labels)
+    check_readers(protocol, emotion_readers)
     common: dict[str, Any] = {"bank": saved_bank, "settings": settings, "batch_size": batch_size, "join": join}
     result: Emo3DResult | None
     training_rows, sentinels = None, None
@@ -322,6 +329,8 @@ def print_signature(result: Emo3DResult) -> None:
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
     signatures = [result.signature, *(f"{name}: {reader.signature}" for name, reader in result.readers.items())]
+    if result.protocol:
+        signatures.insert(0, f"protocol:{result.protocol}")
     for signature in signatures:
         console.print(signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
