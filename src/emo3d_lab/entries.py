@@ -1,6 +1,6 @@
 """What the Hub's benchmark pages read: `eval.yaml` of a dataset, and `.eval_results/*.yaml` of a model.
 
-Formats: huggingface.co/docs/hub/eval-results. Only these two functions know them.
+Formats: huggingface.co/docs/hub/eval-results. Nothing else knows them.
 """
 
 from __future__ import annotations
@@ -8,20 +8,27 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from emo3d.scoring import Emo3DResult
-from emo3d_lab.headline import Headline
+from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResultEntry
 
-TASKS = ("sample", "pairs")
-"""Configs with a description and intensities a row, whose split `SPLIT` is a task under the same name."""
+    from emo3d.scoring import Emo3DResult
+    from emo3d_lab.headline import Headline
+
+TASKS = {"sample": QUICKSTART, "pairs": DEFAULT_BACKBONE}
+"""Configs with a description and intensities a row, whose split `SPLIT` is a task under the same name, and the backbone
+under which it is scored."""
 SPLIT = "test"
+SETTINGS = {"variant": "paper", "k": "10", "epsilon": "0.01", "dtype": "float32", "identity": "adult"}
+"""Of a signature: those of every entry, since a leaderboard has one number for each model and no settings."""
 BENCHMARK_FILE = "eval.yaml"
 ENTRY_FILE = ".eval_results/emo3d.yaml"
 
@@ -30,10 +37,12 @@ _DESCRIPTION = (
     "Do generated 3D faces show the emotions that a text describes? A model turns each description into 51 ARKit "
     "blendshape scores; the face is rendered and read, and its emotions are held against those described. The value is "
     "0 to 100, higher is better: 100 for perfect retrieval, 0 for the constant prior, linear in the mean KL divergence "
-    "between them. Notes have the divergence, the prior's, and the signature of all settings; values of different "
-    "signatures must not be compared."
+    "between them. Notes have the divergence, the prior's, and the signature of all settings."
 )
-_OF_TASKS = {"sample": "The task `sample` is synthetic."}
+_OF_TASKS = {
+    "sample": "The task `sample` is synthetic, and seen by the quickstart backbone.",
+    "pairs": f"The task `pairs` is the published data, seen by {DEFAULT_BACKBONE}.",
+}
 
 
 def benchmark_yaml(configs: Collection[str]) -> str | None:
@@ -44,17 +53,63 @@ def benchmark_yaml(configs: Collection[str]) -> str | None:
     tasks = [{"id": name, "config": name, "split": SPLIT} for name in TASKS if name in configs]
     if not tasks:
         return None
-    description = " ".join([_DESCRIPTION, *(_OF_TASKS[task["id"]] for task in tasks if task["id"] in _OF_TASKS)])
+    description = " ".join([_DESCRIPTION, *(_OF_TASKS[task["id"]] for task in tasks)])
     return _dump({"name": _NAME, "description": description, "tasks": tasks})
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A task of a dataset on the Hub; a ValueError where it cannot be called like this."""
+
+    dataset_id: str  # as in namespace/emo3d
+    task: str  # one of `TASKS`
+    revision: str | None = None  # commit of the dataset
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.dataset_id) or Path(self.dataset_id).exists():
+            raise ValueError(f"expected the id of a dataset on the Hub, as in namespace/emo3d, got {self.dataset_id!r}")
+        if self.task not in TASKS:
+            raise ValueError(f"expected a task of {', '.join(TASKS)}, got {self.task!r}")
+        if self.revision is not None and not re.fullmatch("[0-9a-f]{40}", self.revision):
+            raise ValueError(f"expected the commit of the dataset, 40 hexadecimal digits, got {self.revision!r}")
+
+
+def find_benchmark(
+    dataset: str,
+    config: str | None,
+    split: str,
+    dataset_id: str | None = None,
+    revision: str | None = None,
+    task: str | None = None,
+) -> Benchmark | None:
+    """Find the task that a dataset, config and split are on the Hub; None where they are none that is known.
+
+    Args:
+        dataset, config, split: that are evaluated.
+        dataset_id, revision, task: as the user says it. Else they are the dataset where it is an id, its latest commit
+            where the Hub can be asked, and the config.
+
+    Raises:
+        ValueError: an id is given, and the split or the task are none of the benchmark.
+    """
+    task = task or config or (dataset if dataset in TASKS else None)
+    own = "/" in dataset and not Path(dataset).exists()
+    if dataset_id is None and not (own and task in TASKS and split == SPLIT):
+        return None
+    if split != SPLIT:
+        raise ValueError(f"expected the split {SPLIT} for an entry of a benchmark, got {split}")
+    benchmark = Benchmark(dataset_id or dataset, task or "", revision)
+    if revision is None and benchmark.dataset_id == dataset:
+        with suppress(Exception):  # one of several kinds, by what the network does; an entry may do without
+            benchmark = replace(benchmark, revision=_hub().HfApi().dataset_info(dataset, timeout=10).sha)
+    return benchmark
 
 
 def result_entry(
     headline: Headline,
     result: Emo3DResult,
-    dataset_id: str,
-    task: str,
+    benchmark: Benchmark,
     *,
-    dataset_revision: str | None = None,
     date: str | None = None,
     source_url: str | None = None,
 ) -> EvalResultEntry:
@@ -62,37 +117,28 @@ def result_entry(
 
     Args:
         headline: of `result`; its value is the entry's, all the rest is in the notes.
-        dataset_id: of the benchmark on the Hub, as in namespace/name.
-        task: one of `TASKS`.
-        dataset_revision: its commit.
         date: as in 2026-11-30.
         source_url: of logs or a paper.
 
     Raises:
-        ValueError: an id, a task or a commit of another form.
+        ValueError: a score under other settings than those of the task.
         ImportError: an older huggingface_hub.
     """
-    check_benchmark(dataset_id, task, dataset_revision)
+    settings = dict(part.partition(":")[::2] for part in result.signature.split("|"))
+    expected = SETTINGS | {"backbone": TASKS[benchmark.task], "bank": result.references}
+    if others := {name: settings.get(name) for name, value in expected.items() if settings.get(name) != value}:
+        texts = ", ".join(f"{name} {expected[name]} (got {value})" for name, value in others.items())
+        raise ValueError(f"expected the settings of the task {benchmark.task}: {texts}")
     return _hub().EvalResultEntry(
-        dataset_id=dataset_id,
-        task_id=task,
+        dataset_id=benchmark.dataset_id,
+        task_id=benchmark.task,
         value=round(headline.value, 2),
-        dataset_revision=dataset_revision,
+        dataset_revision=benchmark.revision,
         date=date,
         source_url=source_url,
         source_name="Emo3D score" if source_url else None,
         notes=f"{headline}; n={result.n} | references:{result.references}|{result.signature}",
     )
-
-
-def check_benchmark(dataset_id: str, task: str | None, dataset_revision: str | None = None) -> None:
-    """Raise a ValueError where a benchmark cannot be called like this."""
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", dataset_id) or Path(dataset_id).exists():
-        raise ValueError(f"expected the id of a dataset on the Hub, as in namespace/emo3d, got {dataset_id!r}")
-    if task not in TASKS:
-        raise ValueError(f"expected a task of {', '.join(TASKS)}, got {task!r}")
-    if dataset_revision is not None and not re.fullmatch("[0-9a-f]{40}", dataset_revision):
-        raise ValueError(f"expected the commit of the dataset, 40 hexadecimal digits, got {dataset_revision!r}")
 
 
 def entries_yaml(entry: EvalResultEntry, before: str = "") -> str:

@@ -9,7 +9,7 @@ import yaml
 from huggingface_hub import EvalResultEntry, parse_eval_result_entries
 
 from emo3d.scoring import References, ScoreSettings, score_distributions
-from emo3d_lab.entries import benchmark_yaml, entries_yaml, result_entry, write_entry
+from emo3d_lab.entries import Benchmark, benchmark_yaml, entries_yaml, find_benchmark, result_entry, write_entry
 from emo3d_lab.headline import headline
 
 HAPPY, SAD = np.eye(8)[1], np.eye(8)[3]
@@ -86,18 +86,35 @@ def test_what_has_no_headline():
         headline(scored(0.75, references=alike), alike)
 
 
-def entry(task="sample", right=0.75, **about):
+def entry(task="sample", right=0.75, revision=None, **about):
     result = scored(right)
-    return result_entry(headline(result, REFERENCES), result, "me/emo3d", task, **about)
+    backbone = {"sample": "quickstart", "pairs": "openai/clip-vit-base-patch32"}[task]
+    signature = ScoreSettings(**({"backbone": backbone, "bank": result.references} | about.pop("settings", {}))).signature
+    result = replace(result, signature=signature)
+    return result_entry(headline(result, REFERENCES), result, Benchmark("me/emo3d", task, revision), **about)
 
 
 def test_an_entry_is_read_back_by_the_class_of_the_hub():
-    ours = entry(dataset_revision="0" * 40, date="2026-11-30", source_url="https://example.org/logs")
+    ours = entry(revision="0" * 40, date="2026-11-30", source_url="https://example.org/logs")
     (read,) = parse_eval_result_entries(yaml.safe_load(entries_yaml(ours)))
     assert read == ours
     assert (read.dataset_id, read.task_id, read.value) == ("me/emo3d", "sample", 58.38)
     for part in ("KL 0.2744 nats", "0.6733 of the constant prior (references)", "n=2 | references:", "variant:paper"):
         assert part in read.notes
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"k": 5}, r"expected the settings of the task sample: k 10 \(got 5\)"),
+        ({"backbone": "openai/clip-vit-base-patch32"}, r"task sample: backbone quickstart \(got openai"),
+        ({"identities": 12}, r"task sample: identity adult \(got panel-2/12\)"),
+        ({"bank": "0" * 12}, r"task sample: bank \w{12} \(got 000000000000\)"),
+    ],
+)
+def test_one_leaderboard_has_one_signature(settings, message):
+    with pytest.raises(ValueError, match=message):
+        entry(settings=settings)
 
 
 def test_an_entry_replaces_its_own_and_leaves_the_others(tmp_path):
@@ -125,17 +142,44 @@ def test_a_file_of_something_else_is_not_overwritten(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("dataset_id", "task", "revision", "message"),
+    ("name", "message"),
     [
-        ("sample", "sample", None, "expected the id of a dataset on the Hub, as in namespace/emo3d, got 'sample'"),
-        ("me/emo3d", "checklist", None, "expected a task of sample, pairs, got 'checklist'"),
-        ("me/emo3d", "pairs", "main", "expected the commit of the dataset, 40 hexadecimal digits, got 'main'"),
+        (("sample", "sample"), "expected the id of a dataset on the Hub, as in namespace/emo3d, got 'sample'"),
+        (("me/emo3d", "checklist"), "expected a task of sample, pairs, got 'checklist'"),
+        (("me/emo3d", "pairs", "main"), "expected the commit of the dataset, 40 hexadecimal digits, got 'main'"),
     ],
 )
-def test_benchmarks_that_cannot_be_called_so(dataset_id, task, revision, message):
-    result = scored(0.75)
+def test_benchmarks_that_cannot_be_called_so(name, message):
     with pytest.raises(ValueError, match=message):
-        result_entry(headline(result, REFERENCES), result, dataset_id, task, dataset_revision=revision)
+        Benchmark(*name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "benchmark"),
+    [
+        (("sample", None, "test"), None),  # the embedded one is no dataset of the Hub
+        (("sample", None, "test", "me/emo3d"), Benchmark("me/emo3d", "sample")),
+        (("built", "pairs", "test", "me/emo3d", "a" * 40), Benchmark("me/emo3d", "pairs", "a" * 40)),
+        (("rows.parquet", None, "test", "me/emo3d", None, "pairs"), Benchmark("me/emo3d", "pairs")),
+        (("you/emo3d", "pairs", "test"), Benchmark("you/emo3d", "pairs")),  # offline, so without its commit
+        (("you/emo3d", "pairs", "validation"), None),
+        (("you/emo3d", "default", "test"), None),
+    ],
+)
+def test_which_task_a_dataset_is(asked, benchmark):
+    assert find_benchmark(*asked) == benchmark
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("sample", None, "train", "me/emo3d"), "expected the split test for an entry of a benchmark, got train"),
+        (("rows.parquet", None, "test", "me/emo3d"), "expected a task of sample, pairs, got ''"),
+    ],
+)
+def test_an_entry_that_was_asked_for_and_cannot_be(asked, message):
+    with pytest.raises(ValueError, match=message):
+        find_benchmark(*asked)
 
 
 def test_the_benchmark_has_a_task_for_each_config_that_is_scored():
