@@ -4,7 +4,8 @@
         subprocess.run([...], env=hub.environment(home))
 
 A client reads HF_ENDPOINT when it is imported, so it runs in a process of its own, with `environment`. Answers follow
-what huggingface_hub 2.4 and git-lfs read. Not here: pull requests, Xet, gitignore, and names without a namespace.
+what huggingface_hub 2.4 and git-lfs read. Pull requests can be opened, and read by their ref. Not here: merging them,
+Xet, gitignore, and names without a namespace.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from hub_benchmarks import FILE, check_benchmark, leaderboard, results
 from hub_repositories import (
     LFS_SUFFIXES,
     Commit,
@@ -89,11 +91,13 @@ class Hub:
         url: for HF_ENDPOINT.
         requests: method, raw path and Range header of each request so far.
         told: raw path of each request that brought a token.
+        benchmarks: ids of datasets that are on the Hub's list of benchmarks, which its people keep by hand.
     """
 
     def __init__(self, folders=()):
         self.requests = []
         self.told = []
+        self.benchmarks = set()
         self._failures = []
         self._repositories = {}
         for (name, branch), folder in dict(folders).items():
@@ -252,7 +256,26 @@ class Hub:
     @route("GET", f"{API}(/revision/(?P<revision>[^/]+))?")
     async def info(self, request, revision="main", **name):
         repository = self._repository(request, **name)
-        return repository.info(repository.commit(revision))
+        info = repository.info(repository.commit(revision))
+        if "evalResults" in request.query_params.getlist("expand"):
+            return {"id": info["id"], "evalResults": list(results(repository))}
+        return info
+
+    @route("GET", "/api/datasets")
+    async def datasets(self, request):
+        datasets = {id: each for (kind, id), each in self._repositories.items() if kind == "datasets"}
+        if "benchmark:official" in request.query_params.getlist("filter"):
+            listed = {id for id in self.benchmarks if id in datasets and FILE in datasets[id].commit().files}
+            datasets = {id: each for id, each in datasets.items() if id in listed}
+        return [each.info(each.commit()) for each in datasets.values() if not each.private]
+
+    @route("GET", r"/api/(?P<kind>datasets)/(?P<id>[^/]+/[^/]+)/leaderboard")
+    async def leaderboard(self, request, **name):
+        dataset = self._repository(request, **name)
+        if dataset.id not in self.benchmarks:
+            raise RefusedError(404, "This dataset has no leaderboard")
+        all_models = request.query_params.get("base_model") in ("false", "False")
+        return leaderboard(self._repositories.values(), dataset, all_models)
 
     @route("GET", f"{API}/auth-check(/write)?")
     async def auth_check(self, request, **name):
@@ -333,8 +356,6 @@ class Hub:
     @route("POST", f"{API}/commit/(?P<branch>[^/]+)")
     async def commit(self, request, branch, **name):
         operations = [json.loads(line) for line in (await request.body()).splitlines()]
-        if "create_pr" in request.query_params:
-            raise RefusedError(501, "There are no pull requests here")
         repository = self._repository(request, **name)
         if branch not in repository.branches:
             raise missing("Revision")
@@ -358,9 +379,17 @@ class Hub:
                 files = {p: file for p, file in files.items() if p not in gone}
         if not head.oid.startswith(header.get("parentCommit") or ""):
             raise RefusedError(412, "A commit has happened since. Please refresh and try again.")
+        if repository.kind == "datasets" and FILE in files:
+            check_benchmark(files[FILE].path.read_text("utf-8"))
         made = Commit(files, header["summary"], header.get("description", ""), head)
+        url = f"{self.url}/{repository.path}"
+        answer = {"success": True, "commitOid": made.oid, "commitUrl": f"{url}/commit/{made.oid}"}
+        if "create_pr" in request.query_params:
+            number = len(repository.pulls) + 1
+            repository.pulls[f"refs/pr/{number}"] = made
+            return answer | {"pullRequestUrl": f"{url}/discussions/{number}"}
         repository.branches[branch] = made
-        return {"success": True, "commitOid": made.oid, "commitUrl": f"{self.url}/{repository.path}/commit/{made.oid}"}
+        return answer
 
     @route("POST", f"{WEB}\\.git/info/lfs/objects/batch")
     async def batch(self, request, **name):

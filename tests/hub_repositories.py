@@ -113,6 +113,7 @@ class Repository:
     sdk: str | None = None
     branches: dict[str, Commit] = field(default_factory=dict)
     tags: dict[str, Commit] = field(default_factory=dict)
+    pulls: dict[str, Commit] = field(default_factory=dict)  # open ones, by their ref as in refs/pr/1
 
     @property
     def path(self):
@@ -121,7 +122,7 @@ class Repository:
 
     def commit(self, revision="main"):
         """What a branch, a tag or the start of a commit's id names."""
-        named = {**self.tags, **self.branches}
+        named = {**self.tags, **self.branches, **self.pulls}
         if revision in named:
             return named[revision]
         if re.fullmatch("[0-9a-f]{7,40}", revision):

@@ -18,7 +18,7 @@ from text_encoders import save_bert
 TEXTS = ["a happy man", "a sad woman smiles"]
 LOAD = """
 import json, resource, sys, time
-from emo3d_demo import visitors
+from emo3d_lab import visitors
 visitors.packaged_minilm()
 memory = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 start, answers, before = time.monotonic(), {}, memory()

@@ -16,6 +16,7 @@ from huggingface_hub import DatasetCard
 from huggingface_hub.constants import ENDPOINT
 
 import emo3d
+from emo3d_lab.entries import BENCHMARK_FILE, ENTRY_FILE
 from emo3d_lab.markup import links_inside
 
 PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they are published
@@ -23,13 +24,13 @@ PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they ar
 # Files of each artifact. Whatever else lies in a folder stays at home.
 CARD, SCRIPT = "README.md", "emo3d.py"
 PACKAGED = ("generator", "multilingual-generator", "backbone")  # the packaged models
-DATASET = (CARD, "data/*/*.parquet", "build_report.json", "faces.jpg")
+DATASET = (CARD, BENCHMARK_FILE, "data/*/*.parquet", "build_report.json", "faces.jpg")
 DEMO = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*DEMO, "emo3d_score.py")
 MODEL = (
     *(CARD, "*.jpg", "config.json", "recipe.yaml", "emo3d_*.py", "model*.safetensors", "model.safetensors.index.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt"),
-    *("sentencepiece.bpe.model", "spiece.model", "preprocessor_config.json", "processor_config.json"),
+    *(ENTRY_FILE, "sentencepiece.bpe.model", "spiece.model", "preprocessor_config.json", "processor_config.json"),
 )
 ESSENTIAL = {CARD, SCRIPT, "data/*/*.parquet", "app.py", "requirements.txt", "config.json", "model*.safetensors"}
 
@@ -95,7 +96,7 @@ def _gather(tree: Path, folder: Path, patterns: Sequence[str], namespace: str) -
         for path in paths:
             copy = gathered / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            if path.name in (CARD, SCRIPT):
+            if path.name in (CARD, SCRIPT) or pattern == ENTRY_FILE:
                 copy.write_text(links_inside(path.read_text("utf-8").replace("NAMESPACE", namespace)), "utf-8")
             else:
                 copy.symlink_to(path.resolve())
@@ -110,7 +111,9 @@ def _quickstart(tree: Path, name: str) -> Path:
     """A packaged model with its card; a generator with the code that loads it where this package is not installed."""
     folder = (tree / "src" / "emo3d" / "assets" / f"quickstart-{name}").rename(tree / f"emo3d-quickstart-{name}")
     for path in tree.glob(f"model_cards/quickstart-{name}.*"):
-        path.rename(folder / (CARD if path.suffix == ".md" else path.name))
+        name_there = {".md": CARD, ".yaml": ENTRY_FILE}.get(path.suffix, path.name)
+        (folder / name_there).parent.mkdir(exist_ok=True)
+        path.rename(folder / name_there)
     if name.endswith("generator"):
         from emo3d.generation import ExpressionConfig  # here, as it takes seconds
 

@@ -18,7 +18,7 @@ from emo3d.generation import VaeClipModel, load_generator
 from emo3d.scoring import QUICKSTART
 from emo3d_demo.animation import transition, write_gif
 from emo3d_demo.blender import write_blender_script
-from emo3d_demo.visitors import load_public_generator
+from emo3d_lab.visitors import load_public_generator
 from emo3d_lab.apps.look import own_folder
 from emo3d_lab.sample import lexicon
 
@@ -94,7 +94,7 @@ def open_generator(id: str, trusted: str = QUICKSTART) -> Generator:
         trusted: may be a folder.
 
     Raises:
-        ValueError, OSError: see `emo3d_demo.visitors.load_public_generator`.
+        ValueError, OSError: see `emo3d_lab.visitors.load_public_generator`.
     """
     if id in (QUICKSTART, trusted):
         return load_generator(id)

@@ -68,11 +68,12 @@ def test_files(published):
     assert set(held(hub, "datasets/me/emo3d")) == {
         ".gitattributes",
         "README.md",
+        "eval.yaml",
         "faces.jpg",
         *sample,
     }
     names = {name for kind, id in REPOSITORIES for name in held(hub, f"{kind}/{id}")}
-    suffixes = {".md", ".json", ".jpg", ".parquet", ".py", ".safetensors", ".txt", ".whl", ""}
+    suffixes = {".md", ".json", ".jpg", ".parquet", ".py", ".safetensors", ".txt", ".whl", ".yaml", ""}
     assert {PurePosixPath(name).suffix for name in names} == suffixes  # and so no pickle
     assert set(held(hub, "models/me/emo3d-quickstart-backbone")) >= {"README.md", "config.json", "model.safetensors"}
 

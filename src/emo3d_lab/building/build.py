@@ -15,9 +15,10 @@ from emo3d.dataset.release import PRIMITIVE, ReleaseFiles, data_folder, download
 from emo3d.files import check_output_folder
 from emo3d.hints import did_you_mean
 from emo3d_lab.building.card import release_card
-from emo3d_lab.building.reports import describe_file
+from emo3d_lab.building.reports import ShardFile, describe_file
 from emo3d_lab.building.shards import Run, write_dataset
 from emo3d_lab.checklist.table import ChecklistShard
+from emo3d_lab.entries import BENCHMARK_FILE, SPLIT, benchmark_yaml
 
 CONFIGS = ("default", "pairs", "primitive", "sample", "checklist")
 """What can be built; `sample`, the embedded synthetic one, and `checklist` are for a folder that holds all that is
@@ -50,7 +51,8 @@ def build(
 
     Args:
         release: a folder with a copy of the release, or its id on the Hub.
-        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md` and `build_report.json`.
+        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `eval.yaml` where a config is a task of the benchmark,
+            and `build_report.json`.
         configs: of `CONFIGS`; by default `default`, `pairs`, and `primitive` where the release has its table.
         revision: of a release on the Hub: a branch, tag or commit.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.
@@ -106,9 +108,15 @@ def build(
         out,
         shards,
         source=source,
-        finish=lambda files: {"README.md": release_card(files)},
+        finish=_finish,
         run=Run(num_proc, engine, address, strict=strict, force=force, label="Building"),
     )
+
+
+def _finish(files: Sequence[ShardFile]) -> dict[str, str]:
+    """The card, and what makes the folder a benchmark on the Hub."""
+    benchmark = benchmark_yaml({file.config for file in files if file.split == SPLIT and file.rows})
+    return {"README.md": release_card(files)} | ({BENCHMARK_FILE: benchmark} if benchmark else {})
 
 
 def _locate(release: str | os.PathLike[str], revision: str, configs: Sequence[str]) -> tuple[Path, dict[str, str]]:

@@ -55,6 +55,26 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="Keep the expressions as .parquet, for `emo3d score` and `emo3d render`.")
     ] = None,
+    dataset_id: Annotated[
+        str | None,
+        typer.Option(
+            help="Id of the dataset on the Hub, for an entry of its benchmark page.",
+            show_default="the dataset, where that is an id",
+        ),
+    ] = None,
+    dataset_revision: Annotated[
+        str | None, typer.Option(help="Its commit, for the entry.", show_default="the latest, of an id")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Task of its benchmark: sample or pairs.", show_default="the config, or sample")
+    ] = None,
+    entry: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of benchmark entries (.yaml) that receives the headline, 0 to 100.",
+            show_default=".eval_results/emo3d.yaml beside the card",
+        ),
+    ] = None,
     card: Annotated[
         Path | None,
         typer.Option(
@@ -70,6 +90,8 @@ def evaluate(
     from emo3d.blendshapes import check_space
     from emo3d.files import check_output
     from emo3d.scoring import ScoreSettings
+    from emo3d_lab.entries import ENTRY_FILE, find_benchmark, result_entry, write_entry
+    from emo3d_lab.headline import headline_of
     from emo3d_lab.training import evaluate_model, update_card, write_card
 
     recipe = Path(model, "recipe.yaml")
@@ -81,6 +103,11 @@ def evaluate(
         check_output(out, (".json",))
     if predictions:
         check_output(predictions, (".parquet",))
+    if entry:
+        check_output(entry, (".yaml",))
+    elif card:
+        entry = card.parent / ENTRY_FILE
+    benchmark = find_benchmark(dataset, config, split, dataset_id, dataset_revision, task)
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
         k=k,
@@ -113,6 +140,12 @@ def evaluate(
     print_readers(evaluation.result, settings.confidence)
     print_sentinels(evaluation.result, evaluation.sentinels)
     print_signature(evaluation.result)
+    try:
+        number = headline_of(evaluation)
+        console.print(f"headline {number}", highlight=False, markup=False)
+    except ValueError as error:  # the score stands without it
+        number = None
+        console.print(f"no headline: {error}", highlight=False, markup=False)
     if out:
         evaluation.save(out)
         console.print(f"wrote {out}")
@@ -122,3 +155,11 @@ def evaluate(
     elif card:
         write_card(recipe, card, evaluations=[evaluation])
         console.print(f"wrote {card}")
+    if entry and number and benchmark is None:
+        console.print("no benchmark entry: --dataset-id and --task say as which task of a dataset on the Hub this counts")
+    elif entry and number and benchmark:
+        try:
+            write_entry(entry, result_entry(number, evaluation.result, benchmark, date=evaluation.date))
+            console.print(f"put the headline into {entry}")
+        except ValueError as error:
+            console.print(f"no benchmark entry: {error}", highlight=False, markup=False)

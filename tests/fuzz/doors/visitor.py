@@ -34,7 +34,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d_demo import visitors
+    from emo3d_lab import visitors
 
     def fetched(id: str, commit: str, expected: str) -> Path:
         if not (folder / id / "config.json").exists():
