@@ -256,12 +256,10 @@ def print_readers(result: Emo3DResult, confidence: float) -> None:
     for name, reader in result.readers.items():
         left_out = result.n - reader.n - reader.not_found
         lacking = ", ".join(emotion for emotion in EMOTIONS if emotion not in reader.emotions) or "nothing"
-        print_table(
-            ("", "value", f"{confidence:.0%} interval"),
-            _number_rows(reader),
-            title=escape(f"{name}, n = {reader.n}"),
-            caption=f"no face found: {reader.not_found}; left out, described first of all as {lacking}: {left_out}",
-        )
+        title = escape(f"{name}, n = {reader.n}")
+        print_table(("", "value", f"{confidence:.0%} interval"), _number_rows(reader), title=title)
+        counts = f"no face found: {reader.not_found}; left out, described first of all as {lacking}: {left_out}"
+        console.print(counts, highlight=False, soft_wrap=True)
 
 
 def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DResult], has_training: bool) -> None:
