@@ -187,6 +187,7 @@ def test_readers_of_another_score_are_refused(references):
         (["not_found"], 7, "expected at most 30 faces"),
         (["top1"], 1.5, "expected top1 in 0..1 of the reader 'fixed'"),
         (["top1"], None, "numbers of those judged"),
+        (["n"], 0, "numbers of those judged"),
         (["kl_divergence"], 9.0, "the mean of the groups of the reader 'fixed'"),
         (["emotions"], ["anger", "neutral"], "expected emotions in the order of"),
         (["emotions"], 3, "expected intervals and values as a result has them"),
