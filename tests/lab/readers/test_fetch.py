@@ -46,14 +46,14 @@ def test_files_that_are_the_published_ones_are_kept(npm, tmp_path, monkeypatch):
 
 def test_other_files_are_refused_and_not_kept(npm, tmp_path):
     npm(CONTENTS)
-    with pytest.raises(ValueError, match="expected face_expression_model-weights_manifest.json of @vladmandic"):
+    with pytest.raises(ValueError, match=r"expected face_expression_model-weights_manifest.json of @vladmandic"):
         fetch.fetch_face_api()
     assert not Path(tmp_path / "cache").exists()
 
 
 def test_what_npm_says_is_passed_on(npm, monkeypatch):
     npm()
-    with pytest.raises(OSError, match="npm pack @vladmandic/face-api@1.7.15 failed: E404"):
+    with pytest.raises(OSError, match=r"npm pack @vladmandic/face-api@1.7.15 failed: E404"):
         fetch.fetch_face_api()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(OSError, match=r"expected npm \(Node.js\) on the PATH"):
