@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+from huggingface_hub import hf_hub_download
+from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from emo3d.backbones import backbone_name
 from emo3d.backbones.preprocess import Preprocess
@@ -49,11 +50,12 @@ class ClassifierReader(EmotionReader):
         id, _, revision = (name, "", "") if local else name.partition("@")
         try:
             with fixed_numerics(), FROM_PRETRAINED, damage_explained("image classifier", id):
-                options: dict[str, Any] = {"revision": revision or None}
-                config = AutoConfig.from_pretrained(id, **options)
-                commit = None if local else getattr(config, "_commit_hash", None)
+                # The commit is looked up first: transformers 5 does not say it, and a branch may move meanwhile.
+                file = None if local else hf_hub_download(id, "config.json", revision=revision or None)
+                commit = Path(file).parent.name if file else None
+                options: dict[str, Any] = {"revision": commit}
                 model, loading = AutoModelForImageClassification.from_pretrained(
-                    id, config=config, output_loading_info=True, dtype=torch.float32, **options
+                    id, output_loading_info=True, dtype=torch.float32, **options
                 )
                 if missing := sorted(map(str, (*loading["missing_keys"], *loading["mismatched_keys"]))):
                     raise ValueError(f"its weights lack {missing[0]}, which would be drawn at random")
