@@ -1,6 +1,7 @@
 """Every kind of baseline, trained on the synthetic sample and held against what learns nothing, in one table.
 
     python benchmarks/baselines.py OUT [--rows 6000 500 900] [--epochs N] [--threads 2] [--only minilm ...]
+                                   [--reader face-api]
 
 Test descriptions are made of words, situations and templates that no training description has. The bar for a model is
 `nearest-neighbour`: the expression of the training description whose MiniLM embedding is most similar.
@@ -15,14 +16,17 @@ Test descriptions are made of words, situations and templates that no training d
   from embeddings, which are made 8 long.
 - NAME x 1.50: the expressions of a model times one number, fitted on the validation split for an amplitude of 1
   (`fit_gain`), the cheapest cure of faces that are too weak.
-- the others are no models; `reference-expressions` is what is to be met, and `constant-prior` no face but the mean
-  emotion distribution of the training descriptions, since the score rewards hedging.
+- the others are no models; `reference-expressions` is what is to be met, and `constant-prior` and `text-only` are the
+  sentinels without a face. Below the table stands which sentinels a model does not beat (`emo3d_lab.sentinels`).
+
+An emotion reader (--reader), which nobody here trained, has two columns: its mean KL over the emotions that it knows,
+and the share of faces whose likeliest emotion is the one described.
 
 The score looks through the quickstart backbone, whose text side is all-MiniLM-L6-v2: circular for all but
 bag-of-words, and recall most of all.
 
-OUT, a new folder, receives the dataset (data), every model, results for `emo3d leaderboard` (results; not that of the
-prior, which has another signature) and the table (baselines.md).
+OUT, a new folder, receives the dataset (data), every model, results for `emo3d leaderboard` (results; without the
+sentinels) and the table (baselines.md).
 """
 
 from __future__ import annotations
@@ -40,12 +44,14 @@ import torch
 from datasets import load_dataset
 
 from emo3d import load_generator
-from emo3d.emotions import distribution
 from emo3d.encoders import MINILM, load_text_encoder
-from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, score, score_distributions
+from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, read_references
+from emo3d.scoring.readers import ReaderResult
 from emo3d_lab.baselines import fit_gain, with_gain
 from emo3d_lab.comparison import compare
+from emo3d_lab.readers import load_reader
 from emo3d_lab.sample import write_sample
+from emo3d_lab.sentinels import PRIOR, TEXT_ONLY, compare_sentinels, save_beside, score_beside_sentinels, verdict_line
 from emo3d_lab.training import load_recipe
 from emo3d_lab.training.train import train
 
@@ -118,33 +124,36 @@ def without_learning(training: Any, test: Any) -> dict[str, np.ndarray]:
     }
 
 
-def cell(result: Emo3DResult, column: str) -> str:
-    value = getattr(result, column)
+def cell(result: Emo3DResult | ReaderResult, column: str) -> str:
+    value, ends = getattr(result, column), result.intervals.get(column)
     if value is None:
         return "-"
-    low, high = result.intervals[column]
-    return f"{value:.4f} [{low:.4f}, {high:.4f}]"
+    return f"{value:.4f}" + (" [{:.4f}, {:.4f}]".format(*ends) if ends else "")
 
 
-def table(results: dict[str, Emo3DResult], seconds: dict[str, float]) -> str:
-    lines = [
-        "| system | MSE | amplitude | mean KL | Emo3D | recall@10 | seconds of training |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+def table(results: dict[str, Emo3DResult], seconds: dict[str, float], verdicts: dict[str, str]) -> str:
+    readers = list(results[BAR].readers)
+    headings = ["system", "MSE", "amplitude", "mean KL", "Emo3D", "recall@10"]
+    headings += [f"{number}, {name}" for name in readers for number in ("KL", "top-1")]
+    headings += ["seconds of training"]
+    lines = [f"| {' | '.join(headings)} |", f"| {' | '.join('---' for _ in headings)} |"]
     for name, result in sorted(results.items(), key=lambda item: item[1].kl_divergence):
         cells = [
             name + " (circular)" * (name.partition(" ")[0] in CIRCULAR),
             *(cell(result, column) for column in COLUMNS),
+            *(cell(result.readers[name], number) for name in readers for number in ("kl_divergence", "top1")),
         ]
         lines.append(f"| {' | '.join([*cells, f'{seconds[name]:.0f}' if name in seconds else '-'])} |")
     lines += ["", f"Against {BAR}, with p-values of paired permutation tests:", ""]
     for name in seconds:
         differences = compare(results[BAR], results[name]).differences
-        verdicts = [
+        changes = [
             f"{'better' if found.difference < 0 else 'worse'} by {shown} (p = {found.p_value:.4f})"
             for shown, found in (("MSE", differences["mse"]), ("mean KL", differences["kl_divergence"]))
         ]
-        lines.append(f"- {name}: {', '.join(verdicts)}")
+        lines.append(f"- {name}: {', '.join(changes)}")
+    lines += ["", "Beside sentinels:", "", *(f"- {name}: {verdict}" for name, verdict in verdicts.items())]
+    lines += ["", *(f"{name}: `{results[BAR].readers[name].signature}`" for name in readers)]
     return "\n".join([*lines, "", f"n = {results[BAR].n}, `{results[BAR].signature}`", ""])
 
 
@@ -154,6 +163,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs=3, default=(6000, 500, 900), metavar=("TRAIN", "VALIDATION", "TEST"))
     parser.add_argument("--epochs", type=int, help="of every model, for a trial; by default those of its recipe")
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--reader", help="an emotion reader, see emo3d_lab.readers.load_reader")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     if arguments.out.exists() and any(arguments.out.iterdir()):
@@ -184,15 +194,19 @@ def main() -> None:
     for name, answer in answers.items():
         gain = fit_gain(answer["validation"], truth)
         systems[f"{name} x {gain:.2f}"] = with_gain(answer["test"], gain)
-    results = {}
+    results: dict[str, Emo3DResult] = {}
+    verdicts = {}
     (arguments.out / "results").mkdir()
+    readers = [load_reader(arguments.reader)] if arguments.reader else []
+    options: dict[str, Any] = {"training": read_references(training), "settings": settings, "readers": readers}
     for name, expressions in systems.items():
-        results[name] = score(expressions, test, settings=settings)
-        results[name].save(arguments.out / "results" / f"{name}.json")
-    prior = distribution(training["intensities"][:]).mean(axis=0)
-    results["constant-prior"] = score_distributions(prior, test, settings)
+        results[name], sentinels = score_beside_sentinels(expressions, test, **options)
+        figures = compare_sentinels(results[name], sentinels)
+        save_beside(arguments.out / "results" / f"{name}.json", results[name], figures)
+        verdicts[name] = verdict_line(results[name].kl_divergence, figures)
+    results |= {"constant-prior": sentinels[PRIOR], TEXT_ONLY: sentinels[TEXT_ONLY]}  # the same beside every system
 
-    text = table(results, seconds)
+    text = table(results, seconds, verdicts)
     (arguments.out / "baselines.md").write_text(text, encoding="utf-8")
     print(text)
     print(f"{time.perf_counter() - begin:.0f} s in all, {arguments.threads} threads")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from report_tables import CONSOLE, between, table
@@ -23,20 +24,25 @@ def rise(kls: Mapping[System, np.ndarray], rows: np.ndarray | slice = slice(None
     return (np.array(means[1:-1]) - means[0]) / (means[-1] - means[0])
 
 
-def stranger_kls(
-    systems: Mapping[System, tuple[np.ndarray, np.ndarray]], intensities: np.ndarray, name: str
-) -> tuple[dict[System, np.ndarray], np.ndarray]:
-    """KL of an emotion reader that nobody here trained, of every face that it can judge; see `known_shares`.
+@dataclass(frozen=True)
+class Stranger:
+    """What an emotion reader that nobody here trained says of the faces of each system."""
 
-    Returns:
-        System -> (M,) divergences; and the M rows.
-    """
-    reader = load_reader(name)
-    rows, known = known_shares(intensities, reader.emotions)
-    kls = {
-        system: kl_divergence(known, reader.read_expressions(weights[rows])) for system, (weights, _) in systems.items()
-    }
-    return kls, rows
+    emotions: tuple[str, ...]
+    answers: dict[System, np.ndarray]  # (N, E)
+
+    @classmethod
+    def read(cls, systems: Mapping[System, tuple[np.ndarray, np.ndarray]], name: str) -> Stranger:
+        """Have the reader of a name read the rendered faces of all systems."""
+        reader = load_reader(name)
+        return cls(reader.emotions, {s: reader.read_expressions(weights) for s, (weights, _) in systems.items()})
+
+    def kls(self, intensities: np.ndarray) -> np.ndarray:
+        """KL (S, N) of each system, held against N descriptions; NaN where it lacks what is described first of all."""
+        rows, known = known_shares(intensities, self.emotions)
+        kls = np.full((len(self.answers), len(intensities)), np.nan)
+        kls[:, rows] = [kl_divergence(known, answers[rows]) for answers in self.answers.values()]
+        return kls
 
 
 def agreement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -54,22 +60,23 @@ def resampled(estimate: Callable[[np.ndarray], float | np.ndarray], count: int, 
 def show_people(
     kls: Mapping[System, np.ndarray],
     intensities: np.ndarray,
-    strangers: tuple[dict[System, np.ndarray], np.ndarray] | None,
+    strangers: np.ndarray | None,
 ) -> None:
     """Print what people would see too.
 
     Args:
         kls: (N,) divergences of each system, own expressions.
         intensities: (N, 8) described.
-        strangers: what `stranger_kls` returns, if there is a reader.
+        strangers: the KL (S, N) of a reader, see `Stranger.kls`, if there is one.
     """
     columns = "of the way to neutral"
     made = table("people: share of the rise of the mean KL", "", *(f"{t:.0%} {columns}" for t in STEPS[:-1]))
     made.add_row(
         "this backbone", *(between(*each) for each in resampled(lambda rows: rise(kls, rows), len(intensities)))
     )
-    if strangers:
-        theirs, judged = strangers
+    if strangers is not None:
+        judged = np.flatnonzero(~np.isnan(strangers).any(axis=0))
+        theirs = dict(zip(kls, strangers[:, judged], strict=True))
         found = resampled(lambda rows: rise(theirs, rows), len(judged))
         made.add_row(f"the reader, {len(judged)} rows", *(between(*each) for each in found))
     CONSOLE.print(made)
@@ -79,7 +86,7 @@ def show_people(
         ends = resampled(lambda rows, kl=kls[system][contempt]: kl[rows].mean(), len(contempt))
         made.add_row(name, between(*ends))
     CONSOLE.print(made)
-    if strangers:
+    if strangers is not None:
         made = table("people: KL and the reader's", "", "Spearman, faces")
         parts = {"references": [START], "all systems": list(kls)}
         for name, systems in parts.items():

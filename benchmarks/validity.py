@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from datasets import load_dataset
-from people import START, STEPS, System, show_people, stranger_kls
+from people import START, STEPS, Stranger, System, show_people
 from report_tables import CONSOLE, between, table
 from scipy.spatial.distance import cdist, jensenshannon
 from scipy.stats import spearmanr
@@ -120,9 +120,10 @@ def spearman(truth: np.ndarray, values: np.ndarray) -> float:
 
 
 class Order:
-    """JS, KL, MSE and the KL of a perfect reader, of every face of every system, (S, N) each.
+    """JS, KL, MSE, the KL of a perfect reader and of a stranger, of every face of every system, (S, N) each.
 
-    Faces are held against `targets` (N,), rows of the references.
+    Faces are held against `targets` (N,), rows of the references. The stranger's is NaN where it cannot judge, and None
+    without one.
     """
 
     def __init__(
@@ -132,30 +133,39 @@ class Order:
         references: References,
         bank: Bank,
         targets: np.ndarray,
+        stranger: Stranger | None = None,
         **parameters: float,
     ) -> None:
         intensities, weights = references.intensities[targets], systems[START][0][targets]
         described = distribution(intensities)
         self.systems = list(systems)
-        self.js = np.stack([jensenshannon(described, shown, axis=1) ** 2 for _, shown in systems.values()])
+        # Of equal distributions rounding may leave the root of less than 0.
+        distances = [np.nan_to_num(jensenshannon(described, shown, axis=1)) for _, shown in systems.values()]
+        self.js = np.stack(distances) ** 2
         self.kl = np.stack([kl_of(pictures[system], intensities, bank, **parameters) for system in systems])
         self.perfect = np.stack([kl_divergence(described, shown) for _, shown in systems.values()])
+        self.stranger = None if stranger is None else stranger.kls(intensities)
         self.mse = np.stack([((degraded - weights) ** 2).mean(axis=1) for degraded, _ in systems.values()])
 
     def rows(self, kinds: Iterable[str]) -> list[int]:
         return [row for row, (kind, _) in enumerate(self.systems) if kind in (START[0], *kinds)]
 
     def correlations(self, kinds: Iterable[str], of_systems: bool = False, draws: int = 200) -> np.ndarray:
-        """Spearman's of JS with KL, MSE, the one less the other, a perfect reader's KL: (4, 3), each with its interval.
+        """Spearman's of JS with KL, MSE, the one less the other, a perfect reader's KL, a stranger's if there is one.
 
-        Over single faces, or over the means of systems.
+        (4 or 5, 3), each with its interval; over single faces, or over the means of systems.
         """
-        values = np.stack([self.js, self.kl, self.mse, self.perfect])[:, self.rows(kinds)]
+        rows = self.rows(kinds)
+        measures = [self.kl, self.mse, self.perfect, *([] if self.stranger is None else [self.stranger])]
 
         def estimate(columns: np.ndarray) -> tuple[float, ...]:
-            js, *measures = values[:, :, columns].mean(axis=2) if of_systems else values[:, :, columns]
-            kl, mse, perfect = (spearman(js, measure) for measure in measures)
-            return kl, mse, kl - mse, perfect
+            found = []
+            for measure in measures:
+                known = columns[~np.isnan(measure[:, columns]).any(axis=0)]
+                js, values = self.js[np.ix_(rows, known)], measure[np.ix_(rows, known)]
+                found.append(spearman(js.mean(axis=1), values.mean(axis=1)) if of_systems else spearman(js, values))
+            kl, mse, *others = found
+            return kl, mse, kl - mse, *others
 
         rng, n = np.random.default_rng(0), self.js.shape[1]
         drawn = [estimate(rng.integers(n, size=n)) for _ in range(draws)]
@@ -166,9 +176,9 @@ def show_order(orders: dict[str, Order]) -> dict[tuple[str, str], np.ndarray]:
     """Print how well faces and systems are ordered; returns the former's correlations by target and group."""
     of_faces = {}
     for target, order in orders.items():
-        made = table(
-            f"order, held against {target}: Spearman with JS", "", "KL", "MSE", "KL less MSE", "KL, perfect reader"
-        )
+        columns = ["KL", "MSE", "KL less MSE", "KL, perfect reader"]
+        columns += [] if order.stranger is None else ["KL, the reader"]
+        made = table(f"order, held against {target}: Spearman with JS", "", *columns)
         for group, kinds in GROUPS.items():
             of_faces[target, group] = order.correlations(kinds)
             made.add_row(f"faces, {group}", *(between(*each) for each in of_faces[target, group]))
@@ -177,10 +187,14 @@ def show_order(orders: dict[str, Order]) -> dict[tuple[str, str], np.ndarray]:
             made.add_row(f"systems, {group}", *(between(*each) for each in found))
         CONSOLE.print(made)
     order = orders[SAME]
-    made = table("means over the faces, own expressions", "", "JS", "KL", "MSE")
-    for (kind, step), js, kl, mse in zip(order.systems, order.js, order.kl, order.mse, strict=True):
+    by_reader = [] if order.stranger is None else [order.stranger]
+    made = table("means over the faces, own expressions", "", "JS", "KL", "MSE", *("KL, the reader" for _ in by_reader))
+    for (kind, step), js, kl, mse, *theirs in zip(
+        order.systems, order.js, order.kl, order.mse, *by_reader, strict=True
+    ):
         if step in (0, 0.5, 1):
-            made.add_row(f"{kind}, {step:g}", f"{js.mean():.3f}", f"{kl.mean():.3f}", f"{mse.mean():.4f}")
+            cells = (f"{js.mean():.3f}", f"{kl.mean():.3f}", f"{mse.mean():.4f}")
+            made.add_row(f"{kind}, {step:g}", *cells, *(f"{np.nanmean(kls):.3f}" for kls in theirs))
     CONSOLE.print(made)
     return of_faces
 
@@ -333,7 +347,7 @@ def main() -> None:
     targets = {SAME: np.arange(len(kept)), LIKE: between_rows.argmin(axis=1)}
     systems = degrade(weights, references.intensities)
     title = f"{len(kept)} references of {source}, {len(systems)} systems"
-    strangers = stranger_kls(systems, references.intensities, arguments.reader) if arguments.reader else None
+    stranger = Stranger.read(systems, arguments.reader) if arguments.reader else None
 
     drawn = {}
     for name in arguments.backbone or ["quickstart", "openai/clip-vit-base-patch32"]:
@@ -345,9 +359,12 @@ def main() -> None:
         CONSOLE.print(f"{name}@{backbone.revision}: {title}\n", highlight=False)
         bank = Bank.encode(references.descriptions, references.intensities, backbone)
         pictures = {system: embed(told, backbone) for system, (told, _) in tqdm(systems.items(), "faces", leave=False)}
-        orders = {target: Order(systems, pictures, references, bank, rows) for target, rows in targets.items()}
+        orders = {
+            target: Order(systems, pictures, references, bank, rows, stranger) for target, rows in targets.items()
+        }
         drawn[name] = orders[LIKE], show_order(orders)
-        show_people(dict(zip(systems, orders[SAME].kl, strict=True)), references.intensities, strangers)
+        kls = dict(zip(systems, orders[SAME].kl, strict=True))
+        show_people(kls, references.intensities, orders[SAME].stranger)
         show_retest(systems, references, bank, backbone)
         elsewhere = Bank.encode(others.descriptions, others.intensities, backbone)
         show_sensitivity(systems, pictures, references, bank, elsewhere)

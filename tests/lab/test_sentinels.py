@@ -11,7 +11,8 @@ import pytest
 
 from emo3d.emotions import EMOTIONS
 from emo3d.face import RenderSettings, render
-from emo3d.scoring import Bank, ScoreSettings, read_references
+from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, read_references
+from emo3d_lab.readers import EmotionReader
 from emo3d_lab.sentinels import (
     LEVEL,
     NEUTRAL,
@@ -20,11 +21,14 @@ from emo3d_lab.sentinels import (
     SENTINELS,
     SHUFFLED,
     TEXT_ONLY,
+    Reading,
     compare_sentinels,
     derangement,
+    save_beside,
     score_beside_sentinels,
     verdict,
 )
+from emo3d_lab.training import Evaluation, rank, to_markdown
 from fakes import FakeBackbone, pictures
 
 EMBEDDINGS = [[1, 0], [0.8, 0.6], [0, 1]]
@@ -220,3 +224,53 @@ def test_each_identity_looks_up_its_own_and_the_mean_counts():
     for name in (NEUTRAL, SHUFFLED, PICTURE_BLIND):
         expected = [(OWN + OTHER) / 2, (OTHER + OWN) / 2, OTHER]
         assert sentinels[name].per_sample["kl_divergence"] == pytest.approx(expected)
+
+
+class Recorded(EmotionReader):
+    """Knows happiness and sadness; gives answers for three faces, and another one for a face alone."""
+
+    name, signature, emotions = "recorded", "recorded:1", ("happiness", "sadness")
+    answers = ((0.9, 0.1), (0.2, 0.8), (0.5, 0.5))
+
+    def _read(self, pictures, boxes):
+        return np.array(self.answers if len(pictures) == 3 else [(0.6, 0.4)])
+
+
+def test_what_a_reader_says_of_sentinels_by_hand():
+    """Of the three texts it can judge two; epsilon 0.01 is added to its answers."""
+    settings, backbone = ScoreSettings(k=1), AtRest(EMBEDDINGS, EMBEDDINGS)
+    faces, references = np.full((3, 51), 0.5), rows()
+    result, sentinels = score_beside_sentinels(
+        faces, references, settings=settings, backbone=backbone, readers=[Recorded()]
+    )
+    by_reader = {name: sentinel.readers["recorded"] for name, sentinel in sentinels.items()}
+    kl = {name: reading.per_sample["kl_divergence"].tolist() for name, reading in by_reader.items()}
+    assert result.readers["recorded"].per_sample["kl_divergence"][:2] == pytest.approx([log(1 / 0.91), log(1 / 0.81)])
+    assert kl[PRIOR][:2] == pytest.approx([log(1 / 0.51)] * 2)  # a third each of three, of which it knows two
+    assert kl[NEUTRAL][:2] == pytest.approx([log(1 / 0.61), log(1 / 0.41)])
+    # Round in threes: each answer goes to the next, or to the one before.
+    assert kl[SHUFFLED][:2] in (
+        pytest.approx([log(1 / 0.21), log(1 / 0.51)]),
+        pytest.approx([log(1 / 0.51), log(1 / 0.11)]),
+    )
+    assert kl[TEXT_ONLY][:2] == pytest.approx([OTHER] * 2)  # happiness for sadness, and the other way round
+    assert kl[PICTURE_BLIND][:2] == pytest.approx([log(1 / (1.6 / 3 + 0.01)), log(1 / (1.4 / 3 + 0.01))])
+    assert {(reading.n, len(reading.per_sample["top1"])) for reading in by_reader.values()} == {(2, 3)}
+    assert (by_reader[NEUTRAL].top1, by_reader[TEXT_ONLY].top1) == (0.5, 0)
+    figures = compare_sentinels(result, sentinels)[1].readings
+    assert figures == (Reading("recorded", by_reader[NEUTRAL].kl_divergence, 0.5),)
+
+
+def test_files_hold_sentinels_and_leaderboards_name_those_not_beaten(tmp_path):
+    references, embeddings = emotions(40)
+    result, sentinels = score_pictures([3] * 40, references, embeddings)
+    save_beside(tmp_path / "same face.json", result, compare_sentinels(result, sentinels))
+    assert Emo3DResult.load(tmp_path / "same face.json").kl_divergence == result.kl_divergence
+    evaluation = Evaluation.load(tmp_path / "same face.json")
+    assert evaluation.sentinels == compare_sentinels(result, sentinels)
+    said = "same face: not better than constant prior (KL 4.03 against 2.00, p < 0.001); not better than shuffled"
+    assert said in to_markdown(rank([evaluation])).replace("&lt;", "<")
+    evaluation.save(tmp_path / "again.json")
+    assert Evaluation.load(tmp_path / "again.json").sentinels == evaluation.sentinels
+    result.save(tmp_path / "bare.json")
+    assert Evaluation.load(tmp_path / "bare.json").sentinels == ()

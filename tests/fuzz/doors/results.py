@@ -10,6 +10,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
     from emo3d.scoring import ScoreSettings, read_references
     from emo3d.scoring.references import row_digests
     from emo3d.scoring.result import summarise
+    from emo3d_lab.sentinels import Reading, Sentinel
     from emo3d_lab.training import Evaluation
 
     rng = np.random.default_rng(0)
@@ -24,7 +25,9 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
         per_sample["amplitude"] = np.where([True, True, False], rng.random(3), np.nan)
         settings = ScoreSettings(n_bootstrap=10)
         result = summarise(per_sample, described, settings, settings.signature, 0, row_digests(described))
-        evaluation = Evaluation(result, f"model {name}", dataset="sample", split="test", date="2026-11-23")
+        sentinels = (Sentinel("shuffled", 0.9, 0.2, (Reading("face-api", 1.5, None),)),)
+        about = {"dataset": "sample", "split": "test", "date": "2026-11-23", "sentinels": sentinels}
+        evaluation = Evaluation(result, f"model {name}", **about)
         evaluation.save(folder / name)
         files[f"{name}.json"] = (folder / name).read_bytes()
     older = json.loads(files["b.json"])
