@@ -103,12 +103,8 @@ def judge_tab(folder: str | None = None) -> None:
                     views, choices = [], []
                     for label in ("First face", "Second face"):
                         with gr.Column(min_width=120) as column:
-                            view = gr.Image(
-                                interactive=False,
-                                show_label=False,
-                                buttons=[],
-                                alt_text=f"{label} to judge",
-                            )
+                            alt = f"{label} to judge"
+                            view = gr.Image(interactive=False, show_label=False, buttons=[], alt_text=alt)
                             choice = gr.Button(label, elem_id=f"judge-{BETTER[label]}", variant="primary")
                         views.append((column, view))
                         choices.append(choice)
