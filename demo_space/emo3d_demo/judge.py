@@ -54,7 +54,10 @@ KEYS = """() => document.addEventListener("keydown", event => {
 CSS = """
 .described {font-size: 20px; margin: 4px 0; overflow-wrap: anywhere; color: var(--body-text-color)}
 .progress {display: flex; gap: 10px; align-items: center; color: var(--body-text-color-subdued); font-size: 14px}
-.progress progress {flex: 1; height: 8px; accent-color: var(--primary-500)}
+.progress progress {flex: 1; height: 8px; appearance: none; border: 0; border-radius: 4px}
+.progress progress, ::-webkit-progress-bar {background: var(--border-color-primary)}
+::-webkit-progress-value {background: var(--primary-500)}
+::-moz-progress-bar {background: var(--primary-500)}
 .agreement td, .agreement th, .agreement tr {padding: 4px 14px 4px 0 !important; text-align: left; border: 0 !important}
 .metrics {width: 100%; height: 80vh; border: 1px solid var(--border-color-primary)}
 .agreement caption {text-align: left; margin: 10px 0 4px; font-weight: 600}
@@ -100,12 +103,8 @@ def judge_tab(folder: str | None = None) -> None:
                     views, choices = [], []
                     for label in ("First face", "Second face"):
                         with gr.Column(min_width=120) as column:
-                            view = gr.Image(
-                                interactive=False,
-                                show_label=False,
-                                buttons=[],
-                                alt_text=f"{label} to judge",
-                            )
+                            alt = f"{label} to judge"
+                            view = gr.Image(interactive=False, show_label=False, buttons=[], alt_text=alt)
                             choice = gr.Button(label, elem_id=f"judge-{BETTER[label]}", variant="primary")
                         views.append((column, view))
                         choices.append(choice)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from emo3d.backbones import Backbone
 from emo3d.files import whole_file
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
 from emo3d_lab.judging.study import METRICS, Study
@@ -26,8 +25,6 @@ def measure_study(
     settings: ScoreSettings,
     *,
     references: Any = None,
-    bank: Any = None,
-    backbone: Backbone | None = None,
     readers: Sequence[EmotionReader] = (),
 ) -> tuple[dict[str, dict[str, np.ndarray]], str]:
     """Score the faces of a study.
@@ -35,9 +32,7 @@ def measure_study(
     Args:
         study: its items are scored, in their order.
         settings: of the score; space, calibration and identity are the study's.
-        references: all rows of the dataset, which faces look up where there is no `bank`; None is the items themselves.
-        bank: see `score`.
-        backbone: used instead of loading `settings.backbone`.
+        references: all rows of the dataset, which faces look up; None is the items themselves.
         readers: whose columns are "NAME kl_divergence" and "NAME top1".
 
     Returns:
@@ -48,8 +43,7 @@ def measure_study(
     rows = read_references(
         [{column: getattr(item, name) for column, name in columns.items()} for item in study.items], study.space
     )
-    scorer = Emo3DScorer(settings, backbone=backbone)
-    scorer.fit(bank if bank is not None else read_references(rows if references is None else references))
+    scorer = Emo3DScorer(settings).fit(rows if references is None else references)
     values = {}
     for place, system in enumerate(study.systems):
         scorer.reset()
