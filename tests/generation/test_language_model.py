@@ -389,7 +389,7 @@ def test_what_the_server_refuses_is_an_oserror_with_its_words():
 @pytest.mark.usefixtures("online")
 def test_a_server_that_is_not_there_is_an_oserror_with_the_models_name():
     model = LanguageModelGenerator(InferenceClient(base_url="http://127.0.0.1:9/v1", api_key="none"), "org/chat")
-    with pytest.raises(OSError, match="^org/chat could not be asked: ConnectError"):
+    with pytest.raises(OSError, match=r"^org/chat could not be asked: ConnectError"):
         model.generate(["a smile"])
 
 
