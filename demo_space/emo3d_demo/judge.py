@@ -20,10 +20,9 @@ from emo3d.scoring import QUICKSTART
 from emo3d_demo.bars import bars
 from emo3d_demo.faces import fitting_identity
 from emo3d_lab.apps.look import in_words
-from emo3d_lab.judging import Answer, Answers, Study, make_study
+from emo3d_lab.judging import Answer, Answers, Study
 from emo3d_lab.judging.answers import Better, answers_folder
-from emo3d_lab.judging.design import CONSENT
-from emo3d_lab.judging.study import Kind
+from emo3d_lab.judging.study import CONSENT, Kind
 from emo3d_lab.sample import make_rows
 
 ROWS = 40
@@ -55,8 +54,12 @@ KEYS = """() => document.addEventListener("keydown", event => {
 CSS = """
 .described {font-size: 20px; margin: 4px 0; overflow-wrap: anywhere; color: var(--body-text-color)}
 .progress {display: flex; gap: 10px; align-items: center; color: var(--body-text-color-subdued); font-size: 14px}
-.progress progress {flex: 1; height: 8px; accent-color: var(--primary-500)}
+.progress progress {flex: 1; height: 8px; appearance: none; border: 0; border-radius: 4px}
+.progress progress, ::-webkit-progress-bar {background: var(--border-color-primary)}
+::-webkit-progress-value {background: var(--primary-500)}
+::-moz-progress-bar {background: var(--primary-500)}
 .agreement td, .agreement th, .agreement tr {padding: 4px 14px 4px 0 !important; text-align: left; border: 0 !important}
+.metrics {width: 100%; height: 80vh; border: 1px solid var(--border-color-primary)}
 .agreement caption {text-align: left; margin: 10px 0 4px; font-weight: 600}
 #judge-faces {flex-wrap: nowrap; gap: 8px}
 #judge-faces > * {min-width: 0 !important}
@@ -246,7 +249,8 @@ def _study(folder: str | None) -> Study:
         QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
     }
     identities = [fitting_identity(description) for description in descriptions]
-    return make_study(references, faces, identities=identities, fits=True)
+    study: Study = workshop_part("studies").make_study(references, faces, identities=identities, fits=True)
+    return study
 
 
 @lru_cache(maxsize=1)
@@ -264,7 +268,7 @@ def _answers(study: str | None) -> Answers:
 
 
 def _report(folder: str | None) -> str:
-    page: str = workshop_part("judging").agreement_page(
+    page: str = workshop_part("studies").agreement_page(
         _study(folder), _answers(folder).latest(), Path(folder) if folder else None
     )
     return page

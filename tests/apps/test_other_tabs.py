@@ -39,8 +39,9 @@ def open_tab(page, name):
     tab.click()
 
 
-def start_judging(page, name, question="One face"):
+def start_judging(page, name, question="Two faces"):
     open_tab(page, "Judge")
+    page.get_by_label("I have read this").check()
     page.get_by_label("Your name").fill(name)
     page.get_by_label(question).check()
     page.get_by_role("button", name="Start").click()
@@ -50,7 +51,7 @@ def start_judging(page, name, question="One face"):
 def test_a_person_judges_and_comes_back(demo, visit, kept, width):
     name = f"Zoë <b>{width}</b>"
     page = visit(demo, width)
-    start_judging(page, name)
+    start_judging(page, name, "One face")
     page.get_by_text("Question 1 of").wait_for()
     page.get_by_alt_text("Face to judge", exact=True).wait_for()
     assert set(EMOTIONS) <= set(page.locator("body").inner_text().split())
@@ -69,15 +70,16 @@ def test_a_person_judges_and_comes_back(demo, visit, kept, width):
 
     asked = page.locator(".described").inner_text()
     page.reload()
-    start_judging(page, name)
+    start_judging(page, name, "One face")
     page.get_by_text("Question 3 of").wait_for()
     assert page.locator(".described").inner_text() == asked
 
+    page.get_by_role("button", name="Stop for now").click()
     page.get_by_label("Two faces").check()
     page.get_by_role("button", name="Start").click()
-    page.get_by_text("Which face shows the description better?").wait_for()
+    page.get_by_text("Which face fits the sentence better?").wait_for()
     page.get_by_alt_text("Second face to judge").wait_for()
-    page.get_by_role("button", name="Both the same").click()
+    page.get_by_role("button", name="About the same").click()
     page.get_by_text("Question 2 of").wait_for()
     assert kept()[name][2]["better"] == "same"
 
@@ -184,11 +186,14 @@ def test_results_can_be_read_and_reached(demo, visit, width, scheme):
     open_tab(page, "Explore")
     page.locator(".rows figure").first.wait_for()
     check("explore")
-    open_tab(page, "Judge")
-    page.get_by_label("Your name").fill(f"reader {width} {scheme}")
-    press("Start")
+    start_judging(page, f"reader {width} {scheme}")
     page.get_by_text("Question 1 of").wait_for()
     check("judge")
+    page.keyboard.press("1")
+    page.get_by_text("Question 2 of").wait_for()
+    open_tab(page, "Agreement")
+    page.get_by_text("attention checks passed").wait_for()
+    check("agreement")
     open_tab(page, "Score")
     page.get_by_role("button", name="No file at hand").click()
     page.locator(".file-preview").wait_for()

@@ -96,9 +96,9 @@ def make(
 
     from emo3d.documents import read_text
     from emo3d.scoring import ScoreSettings, open_references
-    from emo3d_lab.judging import draw_rows, make_study
-    from emo3d_lab.judging.design import CONSENT
+    from emo3d_lab.judging.design import draw_rows, make_study
     from emo3d_lab.judging.measuring import measure_study, write_metrics
+    from emo3d_lab.judging.study import CONSENT
     from emo3d_lab.readers import load_readers
 
     loaded = load_readers(readers) if readers else []
@@ -143,9 +143,6 @@ def export(
     answers: Annotated[
         Path | None, typer.Option(help="Folder of answers.", show_default="EMO3D_ANSWERS, or answers in the study")
     ] = None,
-    least_passed: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out judges who passed a smaller share of their checks.")
-    ] = 0,
 ) -> None:
     """Write the answers to a study as the table that emo3d meta reads; judges get numbers in place of names."""
     check_output(out, (".csv",))
@@ -153,6 +150,7 @@ def export(
     from emo3d_lab.judging import Answers, Study
     from emo3d_lab.judging.answers import answers_folder
     from emo3d_lab.judging.exporting import export_judgements, write_judgements
+    from emo3d_lab.judging.study import METRICS
 
     study = Study.load(folder)
     path = answers or answers_folder(folder)
@@ -161,20 +159,16 @@ def export(
     latest = Answers(path).latest()
     if not latest:
         raise ValueError(f"no answers yet in {path}; emo3d demo --study {folder} asks for them")
-    judgements = export_judgements(latest, study, least_passed=least_passed)
+    judgements = export_judgements(latest, study)
     write_judgements(judgements, out)
-    rows = [
-        (judge, f"{passed} of {count}", "left out" if judge in judgements.left_out else "")
-        for judge, (passed, count) in judgements.checks.items()
-    ]
-    print_table(("judge", "attention checks passed", ""), rows)
+    rows = [(judge, f"{passed} of {count}") for judge, (passed, count) in judgements.checks.items()]
+    print_table(("judge", "attention checks passed"), rows)
     if judgements.unknown:
         console.print(f"left out {judgements.unknown} answers to tasks that this study does not have")
     if len(judgements.checks) == 1:
         console.print("there is one judge only: how far people agree with each other cannot be said")
-    console.print(
-        f"wrote {len(judgements.rows)} judgements to {out}; next: emo3d meta {out} --metrics {folder / 'metrics.csv'}"
-    )
+    console.print(f"wrote {len(judgements.rows)} judgements to {out}", soft_wrap=True)
+    console.print(f"next: emo3d meta {out} --metrics {folder / METRICS} --out agreement.html", soft_wrap=True)
 
 
 def _names(systems: list[str]) -> dict[str, Path]:

@@ -1,7 +1,6 @@
 """Human evaluation: a study, the answers to it, and what becomes of them."""
 
 from emo3d_lab.judging.answers import Answer, Answers
-from emo3d_lab.judging.design import draw_rows, make_study
 from emo3d_lab.judging.study import Item, Study, Task
 
-__all__ = ["Answer", "Answers", "Item", "Study", "Task", "draw_rows", "make_study"]
+__all__ = ["Answer", "Answers", "Item", "Study", "Task"]

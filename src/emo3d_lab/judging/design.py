@@ -13,15 +13,10 @@ from emo3d.blendshapes import Space, as_expressions
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.scoring import References, read_references
-from emo3d_lab.judging.study import Item, Study, Task, look_of, short_hash
+from emo3d_lab.judging.study import CONSENT, Item, Study, Task, look_of, short_hash
 from emo3d_lab.sample import PROTOTYPES
 
 logger = logging.getLogger(__name__)
-
-CONSENT = """You take part of your own free will and can stop at any time. Of each answer we store: the name that you
-choose, the question, your answer, how long it took, and the time. Nothing else of you is stored: no e-mail, no address
-of your computer, no cookie. The answers may be published, with a number in place of your name. A few questions have a
-clear answer and check whether people look at the faces. You can delete your answers here at any time."""
 
 CLEAR = 0.7
 """Share of the strongest emotion from which a description can be an attention check."""

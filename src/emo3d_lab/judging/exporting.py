@@ -27,17 +27,15 @@ class Judgements:
     Attributes:
         rows: one mapping of `COLUMNS` for each answer, attention checks among them; what does not apply is empty.
         unknown: answers to tasks that the study does not have; they are not among the rows.
-        left_out: judges who passed too few checks, whose answers are not among the rows.
         checks: judge -> attention checks passed, and answered.
     """
 
     rows: list[dict[str, Any]]
     unknown: int
-    left_out: list[str]
     checks: dict[str, tuple[int, int]]
 
 
-def export_judgements(answers: Sequence[Answer], study: Study, *, least_passed: float = 0) -> Judgements:
+def export_judgements(answers: Sequence[Answer], study: Study) -> Judgements:
     """Make the judgements table.
 
     Judges get a name made of the study's hash and their own (`judge-` and eight hexadecimal digits).
@@ -45,7 +43,6 @@ def export_judgements(answers: Sequence[Answer], study: Study, *, least_passed: 
     Args:
         answers: one for each annotator and task, as `Answers.latest` returns them.
         study: that they are answers to.
-        least_passed: share of their attention checks that judges must have passed, 0..1; who had none is kept.
 
     Raises:
         ValueError: there are answers, and all are to another study.
@@ -64,8 +61,7 @@ def export_judgements(answers: Sequence[Answer], study: Study, *, least_passed: 
             rows.append(row)
             passed, count = checks.get(row["judge"], (0, 0))
             checks[row["judge"]] = passed + (row["passed"] == "true"), count + (row["attention"] == "true")
-    left_out = [judge for judge, (passed, count) in checks.items() if passed < least_passed * count]
-    return Judgements([row for row in rows if row["judge"] not in left_out], unknown, left_out, checks)
+    return Judgements(rows, unknown, checks)
 
 
 def _row(answer: Answer, study: Study) -> dict[str, Any]:

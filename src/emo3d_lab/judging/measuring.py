@@ -17,7 +17,7 @@ from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
 from emo3d_lab.judging.study import METRICS, Study
 from emo3d_lab.readers import EmotionReader, read_faces
 
-COLUMNS = ("kl_divergence", "match", "mse", "mae", "amplitude")
+COLUMNS = ("kl_divergence", "match", "mse", "mae")
 """Of a score's values of single faces, those that are numbers of how good a face is."""
 
 

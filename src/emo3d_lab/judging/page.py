@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from emo3d.hints import MissingExtraError
 from emo3d_lab.judging.agreement import PUBLISHED_AGREEMENT, measure_agreement
 from emo3d_lab.judging.answers import Answer
-from emo3d_lab.judging.exporting import Judgements, export_judgements
-from emo3d_lab.judging.study import Study
+from emo3d_lab.judging.design import make_study as make_study
+from emo3d_lab.judging.exporting import Judgements, export_judgements, write_judgements
+from emo3d_lab.judging.study import METRICS, Study
 
+RESAMPLES = 200
 HOW = """<p>Whether a metric agrees with these people:
 <code>emo3d study export {folder} --out judgements.csv</code>, then
 <code>emo3d meta judgements.csv --metrics {folder}/metrics.csv</code>.</p>"""
@@ -38,7 +42,31 @@ def agreement_page(study: Study, answers: Sequence[Answer], folder: Path | None 
         + (f"; left out, to tasks that this study does not have: {judgements.unknown}" if judgements.unknown else "")
     )
     parts = [f"<p>{escape(caption)}.</p>", _preferences(judgements), _fits(study, answers)]
-    return "".join(parts) + (HOW.format(folder=escape(folder.name)) if folder else "")
+    if folder:
+        parts += [HOW.format(folder=escape(folder.name)), _metrics(judgements, folder)]
+    return "".join(parts)
+
+
+def _metrics(judgements: Judgements, folder: Path) -> str:
+    """The page of `emo3d meta`, or why there is none yet."""
+
+    try:
+        from emo3d_lab.meta import measure_metrics, read_judgements, read_metrics
+        from emo3d_lab.meta.page import write_agreement
+
+        with TemporaryDirectory() as temporary:
+            table, page = Path(temporary, "judgements.csv"), Path(temporary, "agreement.html")
+            write_judgements(judgements, table)
+            values = read_metrics([folder / METRICS])
+            write_agreement(
+                measure_metrics(read_judgements(table), values, drop_missing=True, n_resamples=RESAMPLES), page
+            )
+            content = page.read_text(encoding="utf-8")
+    except (ValueError, OSError, MissingExtraError) as error:
+        return f"<p>No agreement with metrics yet: {escape(str(error))}</p>"
+    return (
+        f'<iframe class="metrics" title="Agreement of metrics with people" sandbox srcdoc="{escape(content)}"></iframe>'
+    )
 
 
 def _table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

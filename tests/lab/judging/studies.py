@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emo3d_lab.judging import make_study
+from emo3d_lab.judging.design import make_study
 from emo3d_lab.sample import make_rows
 
 
