@@ -189,7 +189,7 @@ class Verdicts:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the judgements as CSV, which `emo3d meta` reads."""
-        write_judgements(Judgements(self.rows(), 0, [], {}), path)
+        write_judgements(Judgements(self.rows(), 0, {self.judge: self.attention}), path)
 
     @property
     def orders(self) -> dict[str, int]:
