@@ -115,6 +115,7 @@ class ChatModel:
 
         Raises:
             AnswerError: no answer can be used after all retries.
+            OSError: a client could not ask.
         """
         sampling = [self.temperature, self.temperature and seed, self.max_tokens, self.json_schema]
         key = json.dumps([self.id, self._asked, self.revision, messages, sampling])
@@ -157,7 +158,12 @@ class ChatModel:
             schema = {"name": self.form.name, "schema": self.form.schema}
             options["response_format"] = {"type": "json_schema", "json_schema": schema}
         options |= {"model": self._asked, "max_tokens": self.max_tokens, "temperature": self.temperature, "seed": seed}
-        return model.chat_completion(messages, **options).choices[0].message.content or ""
+        try:
+            return model.chat_completion(messages, **options).choices[0].message.content or ""
+        except OSError:
+            raise
+        except Exception as error:  # of httpx, requests, ..., as the client has it; or a reply of another form
+            raise OSError(f"{self.id} could not be asked: {type(error).__name__}: {error}") from error
 
 
 def unwrapped(answer: str) -> str:

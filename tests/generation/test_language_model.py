@@ -387,6 +387,13 @@ def test_what_the_server_refuses_is_an_oserror_with_its_words():
 
 
 @pytest.mark.usefixtures("online")
+def test_a_server_that_is_not_there_is_an_oserror_with_the_models_name():
+    model = LanguageModelGenerator(InferenceClient(base_url="http://127.0.0.1:9/v1", api_key="none"), "org/chat")
+    with pytest.raises(OSError, match=r"^org/chat could not be asked: ConnectError"):
+        model.generate(["a smile"])
+
+
+@pytest.mark.usefixtures("online")
 def test_an_answer_without_content_is_no_json():
     with answering((200, None)) as (address, _):
         model = LanguageModelGenerator(InferenceClient(base_url=address, api_key="none"), "org/chat", retries=0)

@@ -103,9 +103,13 @@ class Verdict:
     @property
     def preferred(self) -> str:
         """`"a"`, `"b"` or `"same"`: the face that was chosen in both orders, if there is one."""
-        assert self.orders is not None
-        first, second = self.orders
+        first, second = self.orders or ("same", "same")
         return first if first == second else "same"
+
+    @property
+    def passed(self) -> bool:
+        """Of an attention check: whether the face described was chosen; not where an answer could not be used."""
+        return self.orders is not None and self.preferred == "a"
 
 
 class MachineJudge(ChatModel):
@@ -177,7 +181,7 @@ class Verdicts:
                 "preferred": verdict.preferred,
                 "description": verdict.pair.description,
                 "attention": str(verdict.pair.attention).lower(),
-                "passed": str(verdict.preferred == "a").lower() if verdict.pair.attention else "",
+                "passed": str(verdict.passed).lower() if verdict.pair.attention else "",
             }
             for verdict in self.verdicts
             if verdict.orders
@@ -185,7 +189,7 @@ class Verdicts:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the judgements as CSV, which `emo3d meta` reads."""
-        write_judgements(Judgements(self.rows(), 0, [], {}), path)
+        write_judgements(Judgements(self.rows(), 0, {self.judge: self.attention}), path)
 
     @property
     def orders(self) -> dict[str, int]:
@@ -203,7 +207,7 @@ class Verdicts:
     def attention(self) -> tuple[int, int]:
         """How many attention checks it passed, and of how many; one without a usable answer is failed."""
         checks = [verdict for verdict in self.verdicts if verdict.pair.attention]
-        return sum(bool(check.orders) and check.preferred == "a" for check in checks), len(checks)
+        return sum(check.passed for check in checks), len(checks)
 
     def __str__(self) -> str:
         """Sentences: how many judgements there are, the two orders, attention checks, and what could not be used."""

@@ -22,6 +22,7 @@ from emo3d_lab.judging.machine import (
     parse_choice,
     study_pairs,
 )
+from emo3d_lab.meta import read_judgements
 
 BLACK, WHITE = (encode_picture(np.full((28, 28, 3), value, np.uint8)) for value in (0, 255))
 
@@ -192,6 +193,9 @@ def test_the_command_writes_judgements(study, tmp_path):
     )
     assert {(row["judge"], row["kind"]) for row in rows} == {("org/eyes@abc", "machine")}
     assert sum(row["attention"] == "true" for row in rows) == 1
+    with pytest.raises(ValueError, match=r"7 rows are a machine's and are not counted"):
+        read_judgements(tmp_path / "judgements.csv")
+    assert len(read_judgements(tmp_path / "judgements.csv", kind="machine")) == 6
     (_, request), *_ = requests
     assert (request["model"], request["temperature"]) == ("org/eyes", 0)
     assert request["response_format"]["value"]["properties"] == {"better": {"enum": ["A", "B", "same"]}}
