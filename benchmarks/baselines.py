@@ -50,7 +50,7 @@ from emo3d.scoring.readers import ReaderResult
 from emo3d_lab.baselines import fit_gain, with_gain
 from emo3d_lab.comparison import compare
 from emo3d_lab.readers import load_reader
-from emo3d_lab.sample import write_sample
+from emo3d_lab.sample.write import write_sample
 from emo3d_lab.sentinels import PRIOR, TEXT_ONLY, compare_sentinels, save_beside, score_beside_sentinels, verdict_line
 from emo3d_lab.training import load_recipe
 from emo3d_lab.training.train import train

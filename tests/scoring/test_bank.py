@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from fakes import FakeBackbone, pictures
 from oracle import nearest
 from pyarrow import parquet
 from safetensors import safe_open
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from emo3d.scoring import Bank, ScoreSettings, score
 from emo3d.scoring import bank as bank_module
+from fakes import FakeBackbone, pictures
 
 SIGNS = 0.5 * (1 - 2 * ((np.arange(16)[:, None] >> np.arange(4)) & 1))  # 16 unit vectors whose products are exact
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fakes import FakeBackbone, pictures
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from emo3d.scoring import Bank, Emo3DScorer, ScoreSettings, load_backbone, score
 from emo3d_lab.corpus import score_corpus
 from emo3d_lab.sample import make_rows
+from fakes import FakeBackbone, pictures
 
 SIGNS = (0.25 * (1 - 2 * ((np.arange(256)[:, None] >> np.arange(8)) & 1))).astype(np.float32)
 SIGNS = np.hstack([SIGNS, SIGNS])  # 256 unit vectors; their products are multiples of 1/8, exact in any order of adding

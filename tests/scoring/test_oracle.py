@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from fakes import FakeBackbone, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import divergence, exact_match, oracle
 
 from emo3d.scoring import Bank, ScoreSettings, score
+from fakes import FakeBackbone, pictures
 
 ALPHA = {"paper": 1.0, "release": 20.0}
 SIGNS = [[0.5 - bit for bit in bits] for bits in np.ndindex(2, 2, 2, 2)]  # 16 unit vectors; most similarities are ties

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import scipy.stats
 import torch
-from fakes import FakeBackbone, anything, pictures
 from oracle import oracle
 from PIL import Image
 
@@ -19,6 +18,7 @@ from emo3d.face.calibration import load_calibration
 from emo3d.scoring import Bank, Emo3DResult, ScoreSettings, load_backbone, read_references, score, score_distributions
 from emo3d.scoring.predictions import read_batch
 from emo3d_lab.sample import make_rows
+from fakes import FakeBackbone, anything, pictures
 
 
 def case(seed, n=30, dimension=6):

@@ -4,13 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
-from fakes import FakeBackbone, anything, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import oracle
 
 from emo3d import Emo3DScorer, RenderSettings
 from emo3d.scoring import Bank, ScoreSettings, load_backbone, read_references, score
+from fakes import FakeBackbone, anything, pictures
 
 WORDS = "happy sad angry calm afraid smile frown".split()
 

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+
 from fakes import FakeBackbone, pictures
 
 pytest.importorskip("torchmetrics", reason="needs the extra torchmetrics")

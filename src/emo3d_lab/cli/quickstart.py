@@ -63,7 +63,7 @@ def sample(
 ) -> None:
     """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures."""
     check_output_folder(out)  # before what takes seconds to import
-    from emo3d_lab.sample import write_sample
+    from emo3d_lab.sample.write import write_sample
 
     rows = {"train": train, "validation": validation, "test": test}
     for path in write_sample(out, rows=rows, seed=seed, readings=readings).values():

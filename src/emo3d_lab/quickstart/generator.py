@@ -16,14 +16,9 @@ from emo3d.generation import ExpressionConfig, ExpressionModel
 from emo3d.multilingual import MULTILINGUAL, load_encoder
 from emo3d_lab.baselines import fit_gain
 from emo3d_lab.quickstart.steps import add_noise, take_steps
-from emo3d_lab.sample import (
-    STRONGEST,
-    SampleRow,
-    TrainingRow,
-    expression_at,
-    make_multilingual_rows,
-    make_training_rows,
-)
+from emo3d_lab.sample import SampleRow
+from emo3d_lab.sample.languages import make_multilingual_rows
+from emo3d_lab.sample.training import STRONGEST, TrainingRow, expression_at, make_training_rows
 
 _RANK = 8  # of the adapter
 # Chosen on held-out words and templates of the training grammar (`make_training_rows(held_out=True)`).

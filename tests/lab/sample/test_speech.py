@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from emo3d.emotions import EMOTIONS
-from emo3d_lab.sample import expression_at, lexicon, make_rows, make_training_rows
+from emo3d_lab.sample import lexicon, make_rows
 from emo3d_lab.sample.guard import COMMON, is_reserved
 from emo3d_lab.sample.phrases import texts
 from emo3d_lab.sample.sentences import Voice, tidy
 from emo3d_lab.sample.speech import speak
+from emo3d_lab.sample.training import expression_at, make_training_rows
 from sample_rows import assert_ranges
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from emo3d.dataset import sample_folder
 from emo3d.face import RenderSettings
 from emo3d_lab.landmarker import FaceReader
-from emo3d_lab.sample import make_rows, render_rows, write_sample
+from emo3d_lab.sample import make_rows
+from emo3d_lab.sample.write import render_rows, write_sample
 
 
 def test_same_seed_same_bytes(tmp_path):
