@@ -71,7 +71,6 @@ class Sentinel:
     name: Literal["constant prior", "neutral", "shuffled", "text-only", "picture-blind"]
     kl_divergence: float
     p_value: Share  # two-sided, of a paired permutation test of its divergences and the system's
-
     readings: tuple[Reading, ...] = ()
 
     def is_beaten(self, kl_divergence: float) -> bool:
@@ -138,7 +137,7 @@ def make_sentinels(
     def summary(values: dict[str, np.ndarray]) -> Emo3DResult:
         return summarise(values, references, settings, result.signature, result.truncated)
 
-    def look_up(pictures: torch.Tensor) -> Emo3DResult:
+    def look_up(pictures: torch.Tensor, bank: Bank) -> Emo3DResult:
         faces = pictures.expand(len(references), -1, -1)
         return summary(ScoreState((references,), ({},), (faces,)).values(references, bank, settings))
 
@@ -148,15 +147,16 @@ def make_sentinels(
         values = {"kl_divergence": kl, "distribution": retrieved_distribution(intensities)}
         return summary(values | {"reference": references.ranks})
 
+    exact = replace(bank, index=None)  # an index may not find k of what is far from all texts
     prior = constant_prior(training or references)
     sentinels = {PRIOR: retrieve(np.broadcast_to(prior, (len(references), settings.k, len(prior))))}
     if state.is_expressions:
-        sentinels[NEUTRAL] = look_up(_embed_rest(scorer, references))
-    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(descriptions, settings.seed))])
-    rows = other_texts(bank, descriptions, _embed_texts(scorer, bank, references), settings.k)
+        sentinels[NEUTRAL] = look_up(_embed_rest(scorer, references), exact)
+    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(descriptions, settings.seed))], bank)
+    rows = other_texts(exact, descriptions, _embed_texts(scorer, bank, references), settings.k)
     if rows.size:
         sentinels[TEXT_ONLY] = retrieve(bank.intensities[rows])
-    sentinels[PICTURE_BLIND] = look_up(pictures.double().mean(dim=0, keepdim=True).to(pictures.dtype))
+    sentinels[PICTURE_BLIND] = look_up(pictures.double().mean(dim=0, keepdim=True).to(pictures.dtype), exact)
     return sentinels
 
 
@@ -190,7 +190,8 @@ def read_beside(
             elif name == SHUFFLED:
                 shown = shares[moved]
             elif name == PICTURE_BLIND:
-                shown = np.nanmean(shares, axis=0, keepdims=True)
+                found = shares[~np.isnan(shares).any(axis=(1, 2))]
+                shown = (found if len(found) else shares[:1]).mean(axis=0, keepdims=True)
             else:
                 shown = sentinels[name].per_sample["distribution"][:, None, known]
                 total = shown.sum(axis=2, keepdims=True)
@@ -221,7 +222,7 @@ def other_texts(bank: Bank, descriptions: Sequence[str], embeddings: torch.Tenso
     Fewer than k columns, down to none, where the bank has fewer rows of other texts for some description.
 
     Args:
-        bank: searched exactly, whatever its index.
+        bank: without an index.
         descriptions: N texts.
         embeddings: (N, D) of them.
         k: at least 1.
@@ -233,7 +234,7 @@ def other_texts(bank: Bank, descriptions: Sequence[str], embeddings: torch.Tenso
     k = min(k, len(bank) - own.max())
     if not k:
         return np.empty((len(texts), 0), np.int64)
-    nearest = replace(bank, index=None).nearest(embeddings, k + own.max())
+    nearest = bank.nearest(embeddings, k + own.max())
     is_own = of_rows[nearest] == texts[:, None]
     return np.take_along_axis(nearest, is_own.argsort(axis=1, kind="stable")[:, :k], axis=1)
 

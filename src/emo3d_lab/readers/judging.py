@@ -16,11 +16,14 @@ from emo3d.scoring.core import bootstrap_intervals, cluster_values, effective_si
 from emo3d.scoring.predictions import Pictures, read_batch
 from emo3d.scoring.readers import ReaderResult
 from emo3d.scoring.references import References
+from emo3d.scoring.settings import signature_fields
 from emo3d_lab.readers.base import RENDER, EmotionReader, find_boxes
 from emo3d_lab.readers.rendered import read_expressions
 
 logger = logging.getLogger(__name__)
 
+_SHARED = ("epsilon", "space", "calibration", "identity", "n_bootstrap", "confidence", "seed")
+"""Settings of a score that move a reader's numbers or intervals, too."""
 _NUMBERS = ("kl_divergence", "top1")
 _BATCH = 256  # pictures at a time
 
@@ -108,14 +111,26 @@ def with_readers(
     predictions: Any,
     references: Any,
     settings: ScoreSettings | None = None,
-    **options: Any,
+    *,
+    join: str | None = None,
+    layout: Layout | None = None,
 ) -> Emo3DResult:
     """Put what readers say of its faces into a result; arguments and errors as for `read_faces`.
 
     Raises:
-        ValueError: other references than those of the result.
+        ValueError: other references, or other settings, than those of the result.
     """
-    return put_readers(result, read_faces(readers, predictions, references, settings, **options))
+    settings = settings or ScoreSettings()
+    faces, rows = read_batch(predictions, references, join=join, layout=layout)
+    if not np.array_equal(rows.ranks, result.per_sample.get("reference", ())):
+        raise ValueError("expected the references of the result, in its order")
+    ours, theirs = signature_fields(settings.signature), signature_fields(result.signature)
+    for name in _SHARED:
+        # A result's calibration has its name after the method.
+        used = theirs.get(name, "-").partition("/")[0] if name == "calibration" else theirs.get(name, "-")
+        if used not in ("-", ours[name]):
+            raise ValueError(f"expected the settings of the result, they differ in {name}: {used}, {ours[name]}")
+    return put_readers(result, read_faces(readers, faces, rows, settings))
 
 
 def put_readers(result: Emo3DResult, answers: dict[str, ReaderResult]) -> Emo3DResult:

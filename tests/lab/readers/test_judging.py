@@ -137,7 +137,7 @@ def test_pictures_have_their_faces_found_and_those_without_are_counted(reference
 
     pictures = np.concatenate([render(np.zeros((2, 51))), np.zeros((1, 224, 224, 3), np.uint8)])
     part = references.part(slice(1, 4))
-    result = with_readers(scored(part), [Fixed()], pictures, part).readers["fixed"]
+    result = with_readers(scored(part), [Fixed()], pictures, part, SETTINGS).readers["fixed"]
     assert (result.n, result.not_found) == (2, 1)
     assert result.signature == "fixed:1|faces:mediapipe"
     assert "fixed: no face found in 1 pictures" in caplog.text
@@ -164,6 +164,22 @@ def test_a_result_keeps_its_readers(references, tmp_path):
     ]
 
 
+def test_readers_of_another_score_are_refused(references):
+    expressions, result = np.zeros((30, 51)), scored(references)
+    order = np.arange(30)[::-1]
+    other = read_references(
+        {"description": [references.descriptions[k] for k in order], "intensities": references.intensities[order]}
+    )
+    with pytest.raises(ValueError, match="expected the references of the result, in its order"):
+        with_readers(result, [Fixed()], expressions, other, SETTINGS)
+    with pytest.raises(ValueError, match="they differ in n_bootstrap: 200, 1000"):
+        with_readers(result, [Fixed()], expressions, references)
+    signed = replace(result, signature=replace(SETTINGS, space="reading").sign(calibration="network/anny-2"))
+    with pytest.raises(ValueError, match="they differ in space: reading, weights"):
+        with_readers(signed, [Fixed()], expressions, references, SETTINGS)
+    with_readers(signed, [Fixed()], expressions, references, replace(SETTINGS, space="reading"))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -171,6 +187,7 @@ def test_a_result_keeps_its_readers(references, tmp_path):
         (["not_found"], 7, "expected at most 30 faces"),
         (["top1"], 1.5, "expected top1 in 0..1 of the reader 'fixed'"),
         (["top1"], None, "numbers of those judged"),
+        (["n"], 0, "numbers of those judged"),
         (["kl_divergence"], 9.0, "the mean of the groups of the reader 'fixed'"),
         (["emotions"], ["anger", "neutral"], "expected emotions in the order of"),
         (["emotions"], 3, "expected intervals and values as a result has them"),
@@ -278,6 +295,17 @@ def test_the_command_prints_and_writes_what_readers_say(command, tmp_path):
     done = CliRunner().invoke(app, ["compare", str(out), str(out), "--n-resamples", "50"])
     assert done.exit_code == 0, done.output
     assert "face-api top1" in done.stdout
+
+
+def test_a_generator_is_evaluated_with_readers(command, tmp_path):
+    """On the references that the command scores, so that the same 11 faces are judged; happiness is seen in all."""
+    arguments = ["evaluate", "--model", "quickstart", "--dataset", tmp_path / "rows.jsonl", "--backbone", "quickstart"]
+    out = tmp_path / "out.json"
+    done = CliRunner().invoke(app, list(map(str, [*arguments, "--readers", "face-api", "--out", out])))
+    assert done.exit_code == 0, done.output
+    reader = Emo3DResult.load(out).readers["face-api"]
+    assert (reader.n, reader.not_found, reader.top1) == (11, 0, pytest.approx(2 / 11))
+    assert "face-api, n = 11" in done.stdout
 
 
 @pytest.mark.parametrize(
