@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.scoring import Bank, Emo3DResult, Emo3DScorer, References, ScoreSettings, divergence, retrieved_distribution
 from emo3d.scoring.predictions import Pictures, read_batch
+from emo3d.scoring.readers import ReaderResult
 from emo3d.scoring.result import summarise
 from emo3d.scoring.state import ScoreState
 from emo3d_lab.baselines import PRIOR, constant_prior
@@ -247,14 +248,14 @@ def compare_sentinels(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) ->
     differences = np.stack([other.per_sample["kl_divergence"] - kl for other in sentinels.values()], axis=1)
     p_values = permutation_p_values(differences, result.per_sample["reference"])
     return tuple(
-        Sentinel(name, other.kl_divergence, float(p), readings_of(other))  # type: ignore[arg-type]
+        Sentinel(name, other.kl_divergence, float(p), readings_of(other.readers))  # type: ignore[arg-type]
         for (name, other), p in zip(sentinels.items(), p_values, strict=True)
     )
 
 
-def readings_of(result: Emo3DResult) -> tuple[Reading, ...]:
-    """What emotion readers say of all its faces."""
-    return tuple(Reading(name, reader.kl_divergence, reader.top1) for name, reader in result.readers.items())
+def readings_of(readers: Mapping[str, ReaderResult]) -> tuple[Reading, ...]:
+    """What emotion readers say of all faces, by their names."""
+    return tuple(Reading(name, reader.kl_divergence, reader.top1) for name, reader in readers.items())
 
 
 def verdict(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) -> list[str]:
