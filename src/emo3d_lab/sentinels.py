@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.scoring import Bank, Emo3DResult, Emo3DScorer, References, ScoreSettings, divergence, retrieved_distribution
 from emo3d.scoring.predictions import Pictures, read_batch
+from emo3d.scoring.readers import ReaderResult
 from emo3d.scoring.result import summarise
 from emo3d.scoring.state import ScoreState
 from emo3d_lab.baselines import PRIOR, constant_prior
@@ -71,7 +72,6 @@ class Sentinel:
     name: Literal["constant prior", "neutral", "shuffled", "text-only", "picture-blind"]
     kl_divergence: float
     p_value: Share  # two-sided, of a paired permutation test of its divergences and the system's
-
     readings: tuple[Reading, ...] = ()
 
     def is_beaten(self, kl_divergence: float) -> bool:
@@ -138,7 +138,7 @@ def make_sentinels(
     def summary(values: dict[str, np.ndarray]) -> Emo3DResult:
         return summarise(values, references, settings, result.signature, result.truncated)
 
-    def look_up(pictures: torch.Tensor) -> Emo3DResult:
+    def look_up(pictures: torch.Tensor, bank: Bank) -> Emo3DResult:
         faces = pictures.expand(len(references), -1, -1)
         return summary(ScoreState((references,), ({},), (faces,)).values(references, bank, settings))
 
@@ -148,15 +148,16 @@ def make_sentinels(
         values = {"kl_divergence": kl, "distribution": retrieved_distribution(intensities)}
         return summary(values | {"reference": references.ranks})
 
+    exact = replace(bank, index=None)  # an index may not find k of what is far from all texts
     prior = constant_prior(training or references)
     sentinels = {PRIOR: retrieve(np.broadcast_to(prior, (len(references), settings.k, len(prior))))}
     if state.is_expressions:
-        sentinels[NEUTRAL] = look_up(_embed_rest(scorer, references))
-    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(descriptions, settings.seed))])
-    rows = other_texts(bank, descriptions, _embed_texts(scorer, bank, references), settings.k)
+        sentinels[NEUTRAL] = look_up(_embed_rest(scorer, references), exact)
+    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(descriptions, settings.seed))], bank)
+    rows = other_texts(exact, descriptions, _embed_texts(scorer, bank, references), settings.k)
     if rows.size:
         sentinels[TEXT_ONLY] = retrieve(bank.intensities[rows])
-    sentinels[PICTURE_BLIND] = look_up(pictures.double().mean(dim=0, keepdim=True).to(pictures.dtype))
+    sentinels[PICTURE_BLIND] = look_up(pictures.double().mean(dim=0, keepdim=True).to(pictures.dtype), exact)
     return sentinels
 
 
@@ -190,7 +191,8 @@ def read_beside(
             elif name == SHUFFLED:
                 shown = shares[moved]
             elif name == PICTURE_BLIND:
-                shown = np.nanmean(shares, axis=0, keepdims=True)
+                found = shares[~np.isnan(shares).any(axis=(1, 2))]
+                shown = (found if len(found) else shares[:1]).mean(axis=0, keepdims=True)
             else:
                 shown = sentinels[name].per_sample["distribution"][:, None, known]
                 total = shown.sum(axis=2, keepdims=True)
@@ -221,7 +223,7 @@ def other_texts(bank: Bank, descriptions: Sequence[str], embeddings: torch.Tenso
     Fewer than k columns, down to none, where the bank has fewer rows of other texts for some description.
 
     Args:
-        bank: searched exactly, whatever its index.
+        bank: without an index.
         descriptions: N texts.
         embeddings: (N, D) of them.
         k: at least 1.
@@ -233,7 +235,7 @@ def other_texts(bank: Bank, descriptions: Sequence[str], embeddings: torch.Tenso
     k = min(k, len(bank) - own.max())
     if not k:
         return np.empty((len(texts), 0), np.int64)
-    nearest = replace(bank, index=None).nearest(embeddings, k + own.max())
+    nearest = bank.nearest(embeddings, k + own.max())
     is_own = of_rows[nearest] == texts[:, None]
     return np.take_along_axis(nearest, is_own.argsort(axis=1, kind="stable")[:, :k], axis=1)
 
@@ -246,14 +248,14 @@ def compare_sentinels(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) ->
     differences = np.stack([other.per_sample["kl_divergence"] - kl for other in sentinels.values()], axis=1)
     p_values = permutation_p_values(differences, result.per_sample["reference"])
     return tuple(
-        Sentinel(name, other.kl_divergence, float(p), readings_of(other))  # type: ignore[arg-type]
+        Sentinel(name, other.kl_divergence, float(p), readings_of(other.readers))  # type: ignore[arg-type]
         for (name, other), p in zip(sentinels.items(), p_values, strict=True)
     )
 
 
-def readings_of(result: Emo3DResult) -> tuple[Reading, ...]:
-    """What emotion readers say of all its faces."""
-    return tuple(Reading(name, reader.kl_divergence, reader.top1) for name, reader in result.readers.items())
+def readings_of(readers: Mapping[str, ReaderResult]) -> tuple[Reading, ...]:
+    """What emotion readers say of all faces, by their names."""
+    return tuple(Reading(name, reader.kl_divergence, reader.top1) for name, reader in readers.items())
 
 
 def verdict(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) -> list[str]:

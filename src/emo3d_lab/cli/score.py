@@ -303,7 +303,7 @@ def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
     """Print the mean KL of sentinels beside a system's, and which of them it does not beat."""
     from emo3d_lab.sentinels import format_p, readings_of, verdict_line
 
-    systems = [("this system", result.kl_divergence, "", readings_of(result))]
+    systems = [("this system", result.kl_divergence, "", readings_of(result.readers))]
     systems += [(row.name, row.kl_divergence, format_p(row.p_value), row.readings) for row in sentinels]
     rows = [
         [

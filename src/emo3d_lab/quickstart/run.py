@@ -21,7 +21,7 @@ from emo3d.pictures import encode_picture
 from emo3d.scoring import QUICKSTART, ScoreSettings, read_references, score
 from emo3d_lab.baselines import MEAN, REFERENCES, baseline_expressions
 from emo3d_lab.quickstart.report import Card, Release, Report, Row
-from emo3d_lab.readers import EmotionReader, load_reader, with_readers
+from emo3d_lab.readers import EmotionReader, load_reader, read_faces
 from emo3d_lab.sentinels import (
     TEXT_ONLY,
     Reading,
@@ -70,14 +70,14 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> Report:
     readings: dict[str, tuple[Reading, ...]] = {}
     for name in tqdm((REFERENCES, GENERATOR, MEAN), "Scoring", delay=1):
         if name == GENERATOR:
-            results[name], readings[name] = result.to_dict(per_sample=True), readings_of(result)
+            results[name], readings[name] = result.to_dict(per_sample=True), readings_of(result.readers)
             continue
         results[name] = metric.compute(
             predictions=baselines[name], references=references, backbone=QUICKSTART, seed=seed, per_sample=True
         )
-        readings[name] = readings_of(with_readers(result, readers, baselines[name], targets, settings))
+        readings[name] = readings_of(read_faces(readers, baselines[name], targets, settings))
     for name, sentinel in sentinels.items():
-        results[name], readings[name] = sentinel.to_dict(), readings_of(sentinel)
+        results[name], readings[name] = sentinel.to_dict(), readings_of(sentinel.readers)
     rows = [_row(name, result, readings[name]) for name, result in results.items()]
 
     out.mkdir(parents=True, exist_ok=True)
