@@ -5,7 +5,7 @@
     python benchmarks/meta.py speed
 
 A face has a quality: that of its system, and its own. A judge sees it with noise and leans towards systems; two faces
-that look alike are "the same"; some judges click at random. A metric sees the quality with noise, and with its own lean.
+that look alike are "the same"; some judges click at random. A metric sees the quality with noise and its own lean.
 """
 
 from __future__ import annotations
@@ -80,13 +80,15 @@ class World:
             value = np.sign(gap) * (np.abs(gap) > self.tie)
         else:
             value, second = np.clip(np.round(look(first) + 3), 1, 5), np.full(self.judgements, -1)
+        asked = [item, judge, np.minimum(first, second), np.maximum(first, second)]  # nobody is asked twice
+        rows = np.sort(np.unique(np.stack(asked), axis=1, return_index=True)[1])
         values = {
             f"metric {place}": faces + leans[place] + rng.normal(0, noise, faces.shape)
             for place, noise in enumerate(self.noise)
         }
         judges = tuple(f"judge {place}" for place in range(self.judges))
         return (
-            Judgements(*names, judges, item, judge, first, second, value.astype(float)),
+            Judgements(*names, judges, *(column[rows] for column in (item, judge, first, second, value.astype(float)))),
             MetricValues(*names, values, dict.fromkeys(values, True)),
         )
 

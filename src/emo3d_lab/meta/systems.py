@@ -9,6 +9,7 @@ import numpy as np
 from emo3d.hints import extra_named
 from emo3d_lab.meta.figures import Estimate
 from emo3d_lab.meta.people import SystemScores
+from emo3d_lab.meta.posterior import true_scores
 
 with extra_named():
     from scipy.special import ndtr
@@ -136,6 +137,7 @@ def system_figures(
     humans, metrics = resample(human, metric, n_resamples, seed)
     soft = soft_accuracy(normal_p(humans, pair_deviation(human)), normal_p(metrics, pair_deviation(metric)))
     value = soft_accuracy(p_human, permutation_p(metric, n_resamples, seed + 1))
+    true = true_scores(human, metric, n_resamples, seed)
     figures: dict[str, Estimate | None] = {"soft_accuracy": with_interval(float(value), soft, 0)}
     for name, statistic, lowest in (
         ("system_accuracy", pairwise_accuracy, 0),
@@ -144,5 +146,5 @@ def system_figures(
     ):
         defined = name == "system_accuracy" or len(human.scores) > 2
         number = float(statistic(human.scores, metric.scores)) if defined else np.nan
-        figures[name] = with_interval(number, statistic(humans, metrics), lowest)
+        figures[name] = with_interval(number, statistic(*true), lowest)
     return figures
