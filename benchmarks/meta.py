@@ -64,6 +64,9 @@ class World:
         judge_leans = rng.normal(0, self.judge_leans, (self.judges, self.systems))
         clicks = np.arange(self.judges) < round(self.random_judges * self.judges)
         first = rng.integers(self.systems, size=self.judgements)
+        if not self.pairs:  # all faces of an item at once
+            blocks = np.arange(self.judgements) // self.systems
+            item, judge, first = item[blocks], judge[blocks], np.arange(self.judgements) % self.systems
         second = (first + rng.integers(1, self.systems, size=self.judgements)) % self.systems
 
         def look(system: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def test_system_accuracy_gives_half_for_a_tie():
 
 
 def test_ties_are_counted_as_the_paper_does():
-    # acc_eq = (C + T_hm) / (C + D + T_h + T_m + T_hm), Deutsch et al. 2023, equation 8. People: > > < = =; the metric:
+    # acc_eq = (C + T_hm) / (C + D + T_h + T_m + T_hm), Deutsch et al. 2023. People: > > < = =; the metric:
     # .9 .1 -.5 .2 .05. With epsilon 0: C = 3, T_h = 2: 3/5. With .05: C = 3, T_hm = 1, T_h = 1: 4/5. With .1: C = 2,
     # T_m = 1, T_hm = 1: 3/5. With .2: C = 2, T_m = 1, T_hm = 2: 4/5. The smallest of the best is .05.
     difference = np.array([0.9, 0.1, -0.5, 0.2, 0.05])
