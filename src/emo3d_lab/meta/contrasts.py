@@ -10,7 +10,7 @@ import numpy as np
 from emo3d.hints import extra_named
 from emo3d_lab.meta.figures import Contrast
 from emo3d_lab.meta.people import SystemScores
-from emo3d_lab.meta.systems import _draws, pairs_of, sign_flips, soft_accuracy
+from emo3d_lab.meta.systems import pairs_of, random_signs, sign_flips, soft_accuracy
 
 with extra_named():
     from scipy.special import ndtr
@@ -74,7 +74,7 @@ def _swap_values(
         differences = (side.shares[:, first] - side.shares[:, second]) / scale
         both = np.hstack([differences, differences**2]).astype(np.float32)
         whole[name] = both.sum(axis=0, dtype=np.float64)
-        draws = _draws(len(differences), n_resamples, seed + 2)
+        draws = random_signs(len(differences), n_resamples, seed + 2)
         swapped[name] = np.concatenate([(signs + 1) / 2 @ both for signs in draws])
 
     def accuracy(sums: np.ndarray) -> np.ndarray:

@@ -20,10 +20,10 @@ _CHUNK = 2**24  # numbers of a block of resamples
 
 def sign_flips(contributions: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """Sums (R, C) of contributions (I, C) whose rows have random signs; the same signs for every call with one seed."""
-    return np.concatenate([signs @ contributions for signs in _draws(len(contributions), n_resamples, seed)])
+    return np.concatenate([signs @ contributions for signs in random_signs(len(contributions), n_resamples, seed)])
 
 
-def _draws(items: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+def random_signs(items: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Blocks of random signs (r, I) float32."""
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // items)
