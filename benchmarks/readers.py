@@ -2,8 +2,9 @@
 
     python benchmarks/readers.py [--reader face-api] [--count 240] [--seed 0]
 
-Faces are every emotion's variants at random strengths on all named people, none of them looked at when the crop was
-chosen. Speed is of one core (CPU time; threads are set to one), rendering not counted, side by side in this run.
+Faces are every emotion's variants at random strengths on all named people. The crop's points were chosen on the same
+people with the prototypes at full strength: for other people boxes may lie further apart. Speed is of
+one core (CPU time; threads are set to one), rendering not counted, side by side in this run.
 """
 
 from __future__ import annotations

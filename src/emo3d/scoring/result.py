@@ -42,12 +42,8 @@ _FORMS = {  # label, and digits
     "mae": ("MAE", ".4f"),
     "amplitude": ("amplitude", ".3f"),
 }
-_LATER: dict[str, Any] = {
-    "per_sample": {},
-    "reference_expressions": None,
-    "amplitude": None,
-    "readers": {},
-}  # earlier ones lack them
+# Earlier results lack these.
+_LATER: dict[str, Any] = {"per_sample": {}, "reference_expressions": None, "amplitude": None, "readers": {}}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

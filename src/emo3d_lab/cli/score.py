@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from emo3d.cli.app import app, console, print_table
+from emo3d.emotions import EMOTIONS
 from emo3d.expressions import SUFFIXES
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
@@ -19,6 +20,7 @@ from emo3d_lab.cli.checking import check_bank, check_predictions, check_referenc
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
+    from emo3d.scoring.readers import ReaderResult
     from emo3d_lab.readers import EmotionReader
 
 
@@ -231,8 +233,11 @@ def _open_references(name: str, config: str | None, split: str, is_corpus: bool)
 
 def print_result(result: Emo3DResult, confidence: float) -> None:
     """Print every number of a score with its interval."""
-    rows = [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in result.numbers.items()]
-    print_table(("", "value", f"{confidence:.0%} interval"), rows, title=f"Emo3D, n = {result.n}")
+    print_table(("", "value", f"{confidence:.0%} interval"), _number_rows(result), title=f"Emo3D, n = {result.n}")
+
+
+def _number_rows(result: Emo3DResult | ReaderResult) -> list[tuple[str, str, str]]:
+    return [(name, f"{number:.4f}", _ends(result.intervals.get(name))) for name, number in result.numbers.items()]
 
 
 def open_readers(names: str | None, labels: Path | None) -> list[EmotionReader]:
@@ -248,18 +253,13 @@ def open_readers(names: str | None, labels: Path | None) -> list[EmotionReader]:
 
 def print_readers(result: Emo3DResult, confidence: float) -> None:
     """Print what emotion readers say of the same faces; nothing where none was asked."""
-    rows = []
     for name, reader in result.readers.items():
         left_out = result.n - reader.n - reader.not_found
-        row = [escape(name), str(reader.n), str(reader.not_found), str(left_out)]
-        for number in ("kl_divergence", "top1"):
-            value = reader.numbers.get(number)
-            row += ["-" if value is None else f"{value:.4f}", _ends(reader.intervals.get(number))]
-        rows.append(row)
-    headings = ("", "n", "no face", "left out", "kl_divergence", f"{confidence:.0%} interval", "top1", "interval")
-    if rows:
-        caption = "over the emotions that a reader knows; left out: described first of all as another"
-        print_table(headings, rows, title="Emotion readers, no part of the score", caption=caption)
+        lacking = ", ".join(emotion for emotion in EMOTIONS if emotion not in reader.emotions) or "nothing"
+        title = escape(f"{name}, n = {reader.n}")
+        print_table(("", "value", f"{confidence:.0%} interval"), _number_rows(reader), title=title)
+        counts = f"no face found: {reader.not_found}; left out, described first of all as {lacking}: {left_out}"
+        console.print(counts, highlight=False, soft_wrap=True)
 
 
 def _print_baselines(name: str, result: Emo3DResult, baselines: dict[str, Emo3DResult], has_training: bool) -> None:

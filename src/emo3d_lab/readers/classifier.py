@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import hf_hub_download
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from emo3d.backbones import backbone_name
@@ -49,7 +50,10 @@ class ClassifierReader(EmotionReader):
         id, _, revision = (name, "", "") if local else name.partition("@")
         try:
             with fixed_numerics(), FROM_PRETRAINED, damage_explained("image classifier", id):
-                options: dict[str, Any] = {"revision": revision or None}
+                # The commit is looked up first: transformers 5 does not say it, and a branch may move meanwhile.
+                file = None if local else hf_hub_download(id, "config.json", revision=revision or None)
+                commit = Path(file).parent.name if file else None
+                options: dict[str, Any] = {"revision": commit}
                 model, loading = AutoModelForImageClassification.from_pretrained(
                     id, output_loading_info=True, dtype=torch.float32, **options
                 )
@@ -65,7 +69,6 @@ class ClassifierReader(EmotionReader):
         self._model, self._device, self._scale = model.eval().to(device), device, scale
         names = model.config.id2label
         self._labels = LabelMap([str(names[place]) for place in sorted(names)], labels, name)
-        commit = None if local else getattr(model.config, "_commit_hash", None)
         self.name = backbone_name(str(Path(name).resolve())) if local else name
         self.emotions = self._labels.emotions
         self.signature = (

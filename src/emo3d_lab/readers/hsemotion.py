@@ -47,6 +47,7 @@ class HSEmotionReader(EmotionReader):
         labels = LabelMap(_KNOWN.labels)
         self.emotions, self._labels, self._scale = labels.emotions, labels, scale
         self.signature = f"hsemotion:{sha256(content).hexdigest()[:12]}|labels:{labels.digest}|crop:square/{scale}"
+        # The original resizes without antialiasing: the same where a crop is enlarged, as those of renders are.
         mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's, of 0..1
         self._preprocess = Preprocess(
             (_SIDE, _SIDE), None, "bilinear", tuple(_UNIT * x for x in mean), tuple(_UNIT * x for x in std)

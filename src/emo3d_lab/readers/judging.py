@@ -16,11 +16,14 @@ from emo3d.scoring.core import bootstrap_intervals, cluster_values, effective_si
 from emo3d.scoring.predictions import Pictures, read_batch
 from emo3d.scoring.readers import ReaderResult
 from emo3d.scoring.references import References
+from emo3d.scoring.settings import signature_fields
 from emo3d_lab.readers.base import RENDER, EmotionReader, find_boxes
 from emo3d_lab.readers.rendered import read_expressions
 
 logger = logging.getLogger(__name__)
 
+_SHARED = ("epsilon", "space", "calibration", "identity", "n_bootstrap", "confidence", "seed")
+"""Settings of a score that move a reader's numbers or intervals, too."""
 _NUMBERS = ("kl_divergence", "top1")
 _BATCH = 256  # pictures at a time
 
@@ -57,7 +60,7 @@ def read_faces(
     """Have readers read the faces of a score; arguments as for `emo3d.scoring.score`.
 
     Expressions are rendered on the identities of the settings at the readers' own size, with crops that follow from the
-    camera; in pictures MediaPipe finds the largest face.
+    camera; in pictures, and of turned heads, MediaPipe finds the largest face.
 
     Returns:
         By the readers' names, in their order.
@@ -76,7 +79,7 @@ def read_faces(
         render = replace(settings.render or RENDER, size=RENDER.size)
         options: dict[str, Any] = {"space": settings.space, "settings": render, "calibration": settings.calibration}
         by_identity = [read_expressions(readers, faces, rig=name, **options) for name in settings.faces]
-        source = f"faces:camera|render:{render}"
+        source = f"faces:{'camera' if render.yaw == 0 else 'mediapipe'}|render:{render}"
     return {
         reader.name: summarise(
             np.stack(answers, axis=1), reader.emotions, references, settings, f"{reader.signature}|{source}"
@@ -91,14 +94,26 @@ def with_readers(
     predictions: Any,
     references: Any,
     settings: ScoreSettings | None = None,
-    **options: Any,
+    *,
+    join: str | None = None,
+    layout: Layout | None = None,
 ) -> Emo3DResult:
     """Put what readers say of its faces into a result; arguments and errors as for `read_faces`.
 
     Raises:
-        ValueError: other references than those of the result.
+        ValueError: other references, or other settings, than those of the result.
     """
-    answers = read_faces(readers, predictions, references, settings, **options)
+    settings = settings or ScoreSettings()
+    faces, rows = read_batch(predictions, references, join=join, layout=layout)
+    if not np.array_equal(rows.ranks, result.per_sample.get("reference", ())):
+        raise ValueError("expected the references of the result, in its order")
+    ours, theirs = signature_fields(settings.signature), signature_fields(result.signature)
+    for name in _SHARED:
+        # A result's calibration has its name after the method.
+        used = theirs.get(name, "-").partition("/")[0] if name == "calibration" else theirs.get(name, "-")
+        if used not in ("-", ours[name]):
+            raise ValueError(f"expected the settings of the result, they differ in {name}: {used}, {ours[name]}")
+    answers = read_faces(readers, faces, rows, settings)
     for name, answer in answers.items():
         if answer.not_found:
             logger.warning("%s: no face found in %d pictures, which are not judged", name, answer.not_found)
