@@ -10,7 +10,7 @@ import numpy as np
 from emo3d.hints import extra_named
 from emo3d_lab.meta.figures import Contrast
 from emo3d_lab.meta.people import SystemScores
-from emo3d_lab.meta.systems import _draws, pairs_of, sign_flips, soft_accuracy
+from emo3d_lab.meta.systems import pairs_of, random_signs, sign_flips, soft_accuracy
 
 with extra_named():
     from scipy.special import ndtr
@@ -37,12 +37,13 @@ def contrast_metrics(
         right: metric -> (N,) bool: comparisons that it answers as people did, of items `item` (N,).
         sides: metric -> scores of systems.
         p_human: (P,) of people, see `permutation_p`.
-        n_resamples: exchanges.
+        n_resamples: exchanges, at least; see `enough`.
         seed: of the exchanges.
     """
     pairs = list(combinations(right, 2))
     if not pairs:
         return ()
+    n_resamples = enough(n_resamples, len(pairs))
     answers = np.stack([np.bincount(item, right[a].astype(float) - right[b]) for a, b in pairs], axis=1)
     accuracies = answers.sum(axis=0) / len(item)
     accuracy_ps = _two_sided(answers.sum(axis=0), sign_flips(answers, n_resamples, seed))
@@ -51,6 +52,11 @@ def contrast_metrics(
         Contrast(a, b, *map(float, numbers))
         for (a, b), *numbers in zip(pairs, accuracies, holm(accuracy_ps), softs, holm(soft_ps), strict=True)
     )
+
+
+def enough(n_resamples: int, tests: int) -> int:
+    """As many exchanges, or as it takes for the smallest p-value to stay below `LEVEL` after its correction."""
+    return max(n_resamples, round(2 * tests / LEVEL))
 
 
 def _swap_values(
@@ -68,7 +74,7 @@ def _swap_values(
         differences = (side.shares[:, first] - side.shares[:, second]) / scale
         both = np.hstack([differences, differences**2]).astype(np.float32)
         whole[name] = both.sum(axis=0, dtype=np.float64)
-        draws = _draws(len(differences), n_resamples, seed + 2)
+        draws = random_signs(len(differences), n_resamples, seed + 2)
         swapped[name] = np.concatenate([(signs + 1) / 2 @ both for signs in draws])
 
     def accuracy(sums: np.ndarray) -> np.ndarray:
@@ -101,6 +107,7 @@ def above_sentinels(
 ) -> dict[str, tuple[str, ...]]:
     """Which sentinels each metric does not beat: one-sided paired permutation tests, Holm over all of them."""
     pairs = [(metric, sentinel) for metric in right for sentinel in sentinels]
+    n_resamples = enough(n_resamples, len(pairs))
     answers = np.stack([np.bincount(item, right[a].astype(float) - sentinels[b]) for a, b in pairs], axis=1)
     by_chance = sign_flips(answers, n_resamples, seed + 3)
     p_values = (1 + (by_chance >= answers.sum(axis=0) - 1e-9).sum(axis=0)) / (1 + n_resamples)

@@ -102,7 +102,7 @@ def item_correlations(ratings: np.ndarray, values: np.ndarray) -> tuple[Estimate
     """
     is_known = np.isfinite(ratings) & np.isfinite(values)
     rows = np.flatnonzero(is_known.sum(axis=1) > 2)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    correlations: list[tuple[np.ndarray, np.ndarray]] = []
     for part in np.array_split(rows, max(1, len(rows) * ratings.shape[1] ** 2 // _CHUNK)):
         signs = []
         for side in (ratings, values):
@@ -112,8 +112,8 @@ def item_correlations(ratings: np.ndarray, values: np.ndarray) -> tuple[Estimate
             signs.append(np.where(np.abs(differences) > scale, np.sign(differences), 0.0))  # 0 of NaN
         # How many faces a face is above, less those that it is below, is twice its rank, counted from the middle.
         ranks = [side.sum(axis=2) for side in signs]
-        found.append((cosine(*ranks), cosine(*(side.reshape(len(part), -1) for side in signs))))
-    rho, tau = (np.concatenate(each) for each in zip(*found, strict=True))
+        correlations.append((cosine(*ranks), cosine(*(side.reshape(len(part), -1) for side in signs))))
+    rho, tau = (np.concatenate(each) for each in zip(*correlations, strict=True))
     return _mean(rho[np.isfinite(rho)]), _mean(tau[np.isfinite(tau)])
 
 

@@ -45,7 +45,7 @@ def findings(agreement: Agreement) -> list[str]:
     for metric in agreement.metrics:
         if metric.not_above:
             beyond = " or ".join(names[name] for name in metric.not_above)
-            sentences.append(f"{metric.name} is not better, beyond chance, than {beyond}.")
+            sentences.append(f"{metric.name} does not beat {beyond}, at 5%.")
     return sentences
 
 

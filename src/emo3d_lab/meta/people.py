@@ -98,9 +98,7 @@ def system_scores(judgements: Judgements) -> SystemScores:
     n, systems = len(judgements), len(judgements.systems)
     scores, inverse, design = _fit(judgements, np.ones(n))
     if np.linalg.matrix_rank(inverse) < systems - 1:
-        raise ValueError(
-            "expected judgements that connect all systems, got groups that are never compared: " + _groups(design)
-        )
+        raise ValueError(f"expected judgements that connect all systems, got {_groups(design)}")
     residuals, counts = _residuals(judgements, scores)
     both = judgements.judge * len(judgements.items) + judgements.item
     _, both = np.unique(both, return_inverse=True)

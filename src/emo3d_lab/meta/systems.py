@@ -9,6 +9,7 @@ import numpy as np
 from emo3d.hints import extra_named
 from emo3d_lab.meta.figures import Estimate
 from emo3d_lab.meta.people import SystemScores
+from emo3d_lab.meta.posterior import true_scores
 
 with extra_named():
     from scipy.special import ndtr
@@ -19,10 +20,10 @@ _CHUNK = 2**24  # numbers of a block of resamples
 
 def sign_flips(contributions: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """Sums (R, C) of contributions (I, C) whose rows have random signs; the same signs for every call with one seed."""
-    return np.concatenate([signs @ contributions for signs in _draws(len(contributions), n_resamples, seed)])
+    return np.concatenate([signs @ contributions for signs in random_signs(len(contributions), n_resamples, seed)])
 
 
-def _draws(items: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+def random_signs(items: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Blocks of random signs (r, I) float32."""
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // items)
@@ -136,6 +137,7 @@ def system_figures(
     humans, metrics = resample(human, metric, n_resamples, seed)
     soft = soft_accuracy(normal_p(humans, pair_deviation(human)), normal_p(metrics, pair_deviation(metric)))
     value = soft_accuracy(p_human, permutation_p(metric, n_resamples, seed + 1))
+    true = true_scores(human, metric, n_resamples, seed)
     figures: dict[str, Estimate | None] = {"soft_accuracy": with_interval(float(value), soft, 0)}
     for name, statistic, lowest in (
         ("system_accuracy", pairwise_accuracy, 0),
@@ -144,5 +146,5 @@ def system_figures(
     ):
         defined = name == "system_accuracy" or len(human.scores) > 2
         number = float(statistic(human.scores, metric.scores)) if defined else np.nan
-        figures[name] = with_interval(number, statistic(humans, metrics), lowest)
+        figures[name] = with_interval(number, statistic(*true), lowest)
     return figures

@@ -107,7 +107,7 @@ def read_judgements(
     passed = [text and _flag(text, "passed", at) for text, at in zip(_of(table, "passed", n), where, strict=True)]
     kinds = np.array([text or "person" for text in _of(table, "kind", n)])
     if unknown := sorted({*kinds} - {"person", "machine"}):
-        raise ValueError(f"{name}: expected kind person or machine, got {unknown[0]!r}")
+        raise ValueError(f"{name}: expected kind person or machine, got {str(unknown[0])!r}")
     checks: dict[str, tuple[int, int]] = {}
     for row in np.flatnonzero(attention):
         right, count = checks.get(judge := table["judge"][row], (0, 0))
