@@ -20,8 +20,8 @@ from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, as_intensities
 from emo3d.parquet import batch_rows, check_size
-from emo3d_lab.visitors import public_info
 from emo3d_lab.sample import SPLITS
+from emo3d_lab.visitors import public_info
 
 SAMPLE = "sample"
 PAGE = 12

@@ -89,7 +89,9 @@ def test_what_has_no_headline():
 def entry(task="sample", right=0.75, revision=None, **about):
     result = scored(right)
     backbone = {"sample": "quickstart", "pairs": "openai/clip-vit-base-patch32"}[task]
-    signature = ScoreSettings(**({"backbone": backbone, "bank": result.references} | about.pop("settings", {}))).signature
+    signature = ScoreSettings(
+        **({"backbone": backbone, "bank": result.references} | about.pop("settings", {}))
+    ).signature
     result = replace(result, signature=signature)
     return result_entry(headline(result, REFERENCES), result, Benchmark("me/emo3d", task, revision), **about)
 

@@ -60,7 +60,10 @@ def found(published, tmp_path_factory):
     hub, _ = published
     home = tmp_path_factory.mktemp("reader")
     run(hub, home, OTHERS)
-    assert run(hub, home, "from huggingface_hub import HfApi\nfound = len(list(HfApi().list_datasets(benchmark=True)))") == 0
+    assert (
+        run(hub, home, "from huggingface_hub import HfApi\nfound = len(list(HfApi().list_datasets(benchmark=True)))")
+        == 0
+    )
     hub.benchmarks.add("me/emo3d")  # what the Hub's people do
     return run(hub, home, READ)
 
