@@ -194,7 +194,7 @@ def test_a_visit(hub, url, visit, tmp_path, width, scheme):
     assert_readable(page)
     page.get_by_role("button", name="Score", exact=True).click()
     page.get_by_role("heading", name="of 100").wait_for()
-    page.get_by_text("task_id: sample").wait_for()
+    assert "task_id: sample" in page.get_by_label(ENTRY_FILE).input_value()
     assert len(repository.pulls) == before  # nothing is published without a click
     page.wait_for_timeout(500)  # the button is no longer pressed
     assert_readable(page)

@@ -8,7 +8,7 @@ import gradio as gr
 
 from emo3d_lab.apps import look, score, submit
 
-LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + score.CSS + submit.CSS}
+LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + score.CSS}
 
 
 def build() -> gr.Blocks:

@@ -41,11 +41,9 @@ data: `emo3d evaluate --dataset {BENCHMARK} --config pairs`, at home.
 Nothing is published by scoring."""
 
 PUBLISHING = """Opens a **pull request** on the model's repository, with your token, and only when you click. While it
-is open, the Hub shows the entry as *community*; the owner of the repository merges or closes it. The token is used once:
-it is not stored, logged, or shown again. A [fine-grained one](https://huggingface.co/settings/tokens) for that
+is open, the Hub shows the entry as *community*; the owner of the repository merges or closes it. The token is used
+once: it is not stored, logged, or shown again. A [fine-grained one](https://huggingface.co/settings/tokens) for that
 repository is enough; revoke it afterwards."""
-
-CSS = ".entry .cm-line, .entry .cm-content {white-space: pre-wrap !important; overflow-wrap: anywhere}"
 
 
 @in_words
@@ -140,7 +138,7 @@ def _entries_there(id: str, token: str) -> str:
 
 
 def submit_tab() -> None:
-    """Build the tab; its endpoint is `/entry`, publishing has none, and its page needs `CSS`."""
+    """Build the tab; its endpoint is `/entry`, and publishing has none."""
     gr.Markdown(INTRODUCTION)
     scored = gr.State()
     with gr.Row():
@@ -155,11 +153,10 @@ def submit_tab() -> None:
         with gr.Column(scale=3, min_width=320):
             text = gr.Markdown("*The headline and the entry appear here.*", min_height=80)
             with gr.Column(visible=False) as results:
-                code: dict[str, Any] = {"language": "yaml", "elem_classes": ["entry"], "max_lines": 12}
-                entry = gr.Code(label=ENTRY_FILE, **code)
-                with gr.Accordion("For the head of a model card", open=False):
-                    card = gr.Code(label="model-index", **code)
-                footnote = gr.Textbox(label="Line for a footnote", lines=3, interactive=False, buttons=["copy"])
+                output: dict[str, Any] = {"interactive": False, "buttons": ["copy"]}
+                entry = gr.Textbox(label=ENTRY_FILE, lines=9, **output)
+                card = gr.Textbox(label="model-index, for the head of a model card", lines=4, max_lines=4, **output)
+                footnote = gr.Textbox(label="Line for a footnote", lines=3, **output)
                 gr.Markdown("### Publish")
                 gr.Markdown(PUBLISHING)
                 token = gr.Textbox(label="Your token", type="password", placeholder="hf_...", max_lines=1)
