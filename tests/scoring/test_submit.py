@@ -189,18 +189,18 @@ def test_a_visit(hub, url, visit, tmp_path, width, scheme):
     repository = hub._repositories["models", "me/mine"]
     before = len(repository.pulls)
     page = visit(url, width, scheme)
+    page.set_default_timeout(60_000)
     page.get_by_role("tab", name="Submit").click()
     page.get_by_label("Model on the Hub", exact=True).fill("me/mine")
     assert_readable(page)
     page.get_by_role("button", name="Score", exact=True).click()
     page.get_by_role("heading", name="of 100").wait_for()
-    assert "task_id: sample" in page.get_by_label(ENTRY_FILE).input_value()
+    assert "task_id: sample" in page.locator("textarea:visible").first.input_value()
     assert len(repository.pulls) == before  # nothing is published without a click
     page.wait_for_timeout(500)  # the button is no longer pressed
     assert_readable(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    token = page.get_by_label("Your token")
-    assert token.get_attribute("type") == "password"
+    token = page.locator("input[type=password]:visible")
     token.fill(TOKEN)
     page.screenshot(path=tmp_path / f"submit-{width}-{scheme}.png", full_page=True)
     page.get_by_role("button", name="Open a pull request").click()
