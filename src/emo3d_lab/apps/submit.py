@@ -176,6 +176,10 @@ def submit_tab() -> None:
     )
     # An error leaves no old result there.
     answer.success(lambda: gr.Column(visible=True), None, results, api_visibility="private")
-    failed = (gr.Markdown("*Nothing was scored.*"), gr.Column(visible=False), None, "")
-    answer.failure(lambda: failed, None, [text, results, scored, link], api_visibility="private")
+    answer.failure(
+        lambda: ("*Nothing was scored.*", gr.Column(visible=False), None, ""),
+        None,
+        [text, results, scored, link],
+        api_visibility="private",
+    )
     publish.click(propose, [scored, model, token], [link, token], api_visibility="private")
