@@ -194,6 +194,7 @@ def test_a_visit(hub, url, visit, tmp_path, width, scheme):
     page.get_by_label("Model on the Hub", exact=True).fill("me/mine")
     assert_readable(page)
     page.get_by_role("button", name="Score", exact=True).click()
+    assert page.get_by_text("Nothing was scored").count() == 0
     page.get_by_role("heading", name="of 100").wait_for()
     assert "task_id: sample" in page.locator("textarea:visible").first.input_value()
     assert len(repository.pulls) == before  # nothing is published without a click
