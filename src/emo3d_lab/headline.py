@@ -55,8 +55,8 @@ class Headline:
         ends = f" [{self.interval[0]:.1f}, {self.interval[1]:.1f}]" if self.interval else ""
         clipped = "" if self.value == self.unclipped else f" (unclipped {self.unclipped:.1f})"
         return (
-            f"{self.value:.1f}{ends} of 100{clipped}: KL {self.kl_divergence:.4f} nats between {self.kl_prior:.4f} of the "
-            f"constant prior ({self.prior}) and {self.kl_perfect:.4f} of perfect retrieval"
+            f"{self.value:.1f}{ends} of 100{clipped}: KL {self.kl_divergence:.4f} nats between {self.kl_prior:.4f} of "
+            f"the constant prior ({self.prior}) and {self.kl_perfect:.4f} of perfect retrieval"
         )
 
 

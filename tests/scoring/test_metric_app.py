@@ -36,11 +36,18 @@ def app():
 
 
 @pytest.fixture(scope="module")
-def url(app, clip_folder):
+def whole():
+    from emo3d_lab.apps import metric
+
+    return metric
+
+
+@pytest.fixture(scope="module")
+def url(app, whole, clip_folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "BACKBONES", [app.QUICKSTART, clip_folder])
-        page = app.build()
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.LOOK)
+        page = whole.build()
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **whole.LOOK)
         yield url
         page.close()
 
@@ -258,11 +265,11 @@ def test_broken_files_are_said_in_words_and_without_paths(app, tmp_path, name, c
     assert str(tmp_path) not in refused.value.message
 
 
-def test_the_space_starts_the_page(app, monkeypatch):
+def test_the_space_starts_the_page(whole, monkeypatch):
     started = []
     monkeypatch.setattr(gradio.Blocks, "launch", lambda page, **options: started.append((page.title, options)))
     runpy.run_path(str(Path(__file__).parents[2] / "metric_space" / "app.py"), run_name="__main__")
-    assert started == [("Emo3D score", {**app.LOOK, "max_file_size": "200mb"})]
+    assert started == [("Emo3D score", {**whole.LOOK, "max_file_size": "200mb"})]
 
 
 @pytest.mark.browser

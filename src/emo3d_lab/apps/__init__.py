@@ -1,4 +1,4 @@
-"""The pages of the Spaces: one that makes faces and has them judged, one that scores files. Needs the extra `demo`."""
+"""Pages: what the Spaces share, the score, and entries of the benchmark. Needs the extra `demo`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The tab that scores a file of expressions, which is all of the metric Space's page."""
+"""The tab that scores a file of expressions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from emo3d.scoring import DEFAULT_BACKBONE, QUICKSTART, Emo3DResult, References,
 from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
-from emo3d_lab.apps import look
-from emo3d_lab.apps.look import KEPT_SECONDS, in_words, own_folder
+from emo3d_lab.apps.look import in_words, own_folder
 from emo3d_lab.opening import open_predictions
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
@@ -73,7 +72,6 @@ CSS = """
   .figures .cell-wrap, .figures .cell-wrap * {font-size: 11px !important; padding: 2px !important}
 }
 """
-LOOK: dict[str, Any] = {"theme": look.THEME, "css": look.CSS + CSS}
 
 
 @in_words
@@ -310,16 +308,3 @@ def score_tab() -> None:
     empty = [gr.Markdown(visible=True), *(gr.Column(elem_classes=["gone"]) for _ in range(2))]
     for event, updates in ((answer.success, full), (answer.failure, empty)):
         event(lambda updates=updates: updates, None, [nothing, results, faces], api_visibility="private")
-
-
-def build() -> gr.Blocks:
-    """The page of the metric Space; `LOOK` goes to its `launch`."""
-    with gr.Blocks(title="Emo3D score", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
-        gr.Markdown("# Emo3D score")
-        score_tab()
-    return page
-
-
-def launch(**options: Any) -> None:
-    """Start the page, on 127.0.0.1 but on a Space; `options` go to `gradio.Blocks.launch`."""
-    build().launch(**LOOK, max_file_size="200mb", **options)

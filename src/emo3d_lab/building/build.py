@@ -51,8 +51,8 @@ def build(
 
     Args:
         release: a folder with a copy of the release, or its id on the Hub.
-        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `eval.yaml` where a config is a task of the benchmark,
-            and `build_report.json`.
+        out: folder for `data/CONFIG/SPLIT-*.parquet`, `README.md`, `build_report.json` and, where a config is a task of
+            the benchmark, `eval.yaml`.
         configs: of `CONFIGS`; by default `default`, `pairs`, and `primitive` where the release has its table.
         revision: of a release on the Hub: a branch, tag or commit.
         num_proc: processes; a script that asks for more than one needs a `__main__` guard.

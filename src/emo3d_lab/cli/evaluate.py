@@ -156,9 +156,7 @@ def evaluate(
         write_card(recipe, card, evaluations=[evaluation])
         console.print(f"wrote {card}")
     if entry and number and benchmark is None:
-        console.print(
-            "no benchmark entry: --dataset-id and --task say as which task of a dataset on the Hub this counts"
-        )
+        console.print("no benchmark entry: --dataset-id and --task say which task of a dataset on the Hub this is")
     elif entry and number and benchmark:
         try:
             write_entry(entry, result_entry(number, evaluation.result, benchmark, date=evaluation.date))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -68,6 +68,8 @@ def write_card(
     else:
         text = _trained_card(recipe, evaluations, (path.parent / "model.safetensors").is_file(), extras)
     path.write_text(text, encoding="utf-8")
+    if recipe not in PARTS and not (path.parent / "model.safetensors").is_file():  # weights here are not the authors'
+        _put(path, _reported(_facts(load_recipe(recipe)).get("published", {})))
     for evaluation in evaluations:
         update_card(path, evaluation)
 
@@ -161,7 +163,13 @@ def update_card(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
         FileNotFoundError: no such card.
         ValueError: its header is not that of a model card.
     """
-    path = Path(path)
+    _put(Path(path), _entries(evaluation))
+
+
+def _put(path: Path, entries: Sequence[EvalResult]) -> None:
+    """Put entries into a card's `model-index`, in place of those of the same key."""
+    if not entries:
+        return
     try:
         card = ModelCard(path.read_bytes().decode("utf-8-sig"))  # in bytes, for line ends as they are
     except OSError:
@@ -169,11 +177,27 @@ def update_card(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
     except Exception as error:  # whatever a header of other types than a card's comes to in huggingface_hub
         raise ValueError(f"expected a model card, {path} is none: {' '.join(str(error).split())}") from error
     data: Any = card.data
-    data.model_name = data.model_name or path.absolute().parent.name
-    entries = _entries(evaluation)
+    data.model_name = data.model_name or (path.absolute().parent.name if path.name == "README.md" else path.stem)
     keys = [_key(entry) for entry in entries]
-    data.eval_results = [entry for entry in data.eval_results or [] if _key(entry) not in keys] + entries
+    data.eval_results = [entry for entry in data.eval_results or [] if _key(entry) not in keys] + list(entries)
     card.save(path)
+
+
+def _reported(published: Mapping[str, float]) -> list[EvalResult]:
+    """What the authors report of a baseline; the settings of their score are not known, so there is no headline."""
+    return [
+        EvalResult(
+            task_type=TASK,
+            dataset_type="llm-lab/Emo3D",
+            dataset_name="Emo3D",
+            metric_type=name.lower(),
+            metric_name=f"{name}, reported by its authors for their own weights (lower is better)",
+            metric_value=value,
+            source_name="Dehghani et al. 2025",
+            source_url="https://arxiv.org/abs/2410.02049",
+        )
+        for name, value in published.items()
+    ]
 
 
 def _entries(evaluation: Evaluation) -> list[EvalResult]:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from datasets import load_dataset
 from faults import FAULTS, plant_all
 
@@ -426,3 +427,10 @@ def test_a_report_that_names_files_outside_of_the_folder_is_refused(release, bui
         with pytest.raises(ValueError, match=r"build_report\.json that cannot be read, so what may be replaced"):
             build(release, tmp_path / "out", configs=["pairs"], force=True)
     assert (tmp_path / "mine").read_text() == "kept"
+
+
+def test_a_build_is_a_benchmark(built):
+    out, _ = built
+    assert yaml.safe_load((out / "eval.yaml").read_text())["tasks"] == [
+        {"id": "pairs", "config": "pairs", "split": "test"}
+    ]

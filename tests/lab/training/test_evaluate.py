@@ -277,3 +277,20 @@ def test_a_card_that_is_none(tmp_path, model, dataset, clip_folder, text, messag
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert card.read_text() == text
+
+
+def test_the_headline_and_an_entry(tmp_path, clip_folder, dataset):
+    """Under another backbone than the task's the headline is printed, and no entry is made."""
+    model = save_model(tmp_path / "m", clip_folder, "weights")
+    entry = tmp_path / "entry.yaml"
+    options = {"model": model, "dataset": dataset, "backbone": clip_folder, "k": 2, "entry": entry}
+    done = emo3d("evaluate", **options)
+    assert done.exit_code == 0, done.output
+    assert " of 100" in done.output
+    assert "--dataset-id and --task say which task" in " ".join(done.output.split())
+    done = emo3d("evaluate", **options, dataset_id="me/emo3d", task="pairs")
+    assert done.exit_code == 0, done.output
+    assert "no benchmark entry: expected the settings of the task pairs: k 10 (got 2)" in " ".join(done.output.split())
+    assert not entry.exists()
+    done = emo3d("evaluate", **options, dataset_id="me/emo3d", task="pear")
+    assert done.exit_code != 0
