@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,25 @@ def damage_explained(kind: str, id: str) -> Iterator[None]:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise ValueError(f"expected a whole {kind}, {id} cannot be used: {reason}") from error
         raise
+
+
+def find_commit(id: str, revision: str | None = None) -> str:
+    """Look up which commit of a model on the Hub a branch or tag is, for transformers 5 does not say what it loaded.
+
+    Args:
+        id: on the Hub, of a model with a `config.json`.
+        revision: branch, tag or commit; the main branch when None.
+
+    Raises:
+        OSError: it is neither in the local cache nor on a Hub that can be reached.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(hf_hub_download(id, "config.json", revision=revision)).parent.name
+    except HFValidationError as error:
+        raise OSError(f"{id} is no id on the Hub") from error
 
 
 def loaded_once(maxsize: int) -> Callable[[Loader], Loader]:

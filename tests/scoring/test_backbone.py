@@ -1,5 +1,9 @@
 """Backbones of the Hub's kind, with random weights; each is checked against the model and its own processor."""
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +12,8 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, BertConfi
 
 from emo3d.backbones.preprocess import Preprocess
 from emo3d.scoring import load_backbone
+from hanging import HANGS
+from hub import Hub
 
 SIDE = 32  # of the pictures that the small models see
 LONG = "a sad man with very wide eyes one two three one two three one two three"
@@ -88,3 +94,25 @@ def test_hub_out_of_reach_names_quickstart(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(OSError, match=r"nobody/nothing at revision main could not be loaded.*'quickstart' comes with"):
         load_backbone("nobody/nothing", "main")
+
+
+def test_a_backbone_of_the_hub_is_signed_with_its_commit(clip_folder, tmp_path):
+    """By the Hub's own word for the branch: another tokenizer or processor is another commit with the same weights."""
+    other = tmp_path / "other"
+    shutil.copytree(clip_folder, other)
+    (other / "preprocessor_config.json").write_text((other / "preprocessor_config.json").read_text() + "\n")
+    code = """
+from huggingface_hub import HfApi
+from emo3d.scoring import load_backbone
+for branch in ("main", "other"):
+    print("SIGNED", load_backbone("me/clip", branch).revision, HfApi().model_info("me/clip", revision=branch).sha)
+"""
+    with Hub({("me/clip", "main"): clip_folder, ("me/clip", "other"): other}) as hub:
+        environment = hub.environment(tmp_path / "home")
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=HANGS, check=False
+        )
+    pairs = [line.split()[1:] for line in run.stdout.splitlines() if line.startswith("SIGNED")]
+    assert len(pairs) == 2, run.stderr[-2000:]
+    assert all(signed == commit for signed, commit in pairs)
+    assert pairs[0] != pairs[1]

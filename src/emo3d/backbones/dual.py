@@ -29,7 +29,7 @@ from emo3d.encoders import (
     weights_digest,
 )
 from emo3d.hints import unwritable_cache
-from emo3d.loading import damage_explained, loaded_once
+from emo3d.loading import damage_explained, find_commit, loaded_once
 from emo3d.numerics import fixed_numerics
 
 DEFAULT_BACKBONE = "openai/clip-vit-base-patch32"
@@ -177,6 +177,7 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
     from transformers import AutoImageProcessor  # two seconds that the packaged backbone does not need
 
     local = Path(id).is_dir()
+    revision = None if local else find_commit(id, revision)  # first: a branch may move meanwhile
     with damage_explained("dual encoder", id):
         config = AutoConfig.from_pretrained(id, revision=revision)
     model_class = MODEL_MAPPING.get(type(config), None)
@@ -191,9 +192,8 @@ def _open(id: str, revision: str | None, device: str, dtype: torch.dtype) -> Hub
             _check_tokenizer(Path(id, "tokenizer_config.json"), config)
         tokenizer = AutoTokenizer.from_pretrained(id, revision=revision)
         image_processor = AutoImageProcessor.from_pretrained(id, revision=revision)
-        commit = None if local else getattr(model.config, "_commit_hash", None)
-        revision = commit or folder_digest(id, model, tokenizer)
-        backbone = HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=revision)
+        name = revision or folder_digest(id, model, tokenizer)
+        backbone = HubBackbone(model.to(device, dtype), tokenizer, image_processor, id=id, revision=name)
         _try_out(backbone)
     return backbone
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import hf_hub_download
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from emo3d.backbones import backbone_name
 from emo3d.backbones.preprocess import Preprocess
 from emo3d.encoders import folder_digest
 from emo3d.hints import unwritable_cache
-from emo3d.loading import FROM_PRETRAINED, damage_explained
+from emo3d.loading import FROM_PRETRAINED, damage_explained, find_commit
 from emo3d.numerics import fixed_numerics
 from emo3d_lab.readers.base import EmotionReader, cut_square
 from emo3d_lab.readers.labels import LabelMap, Labels
@@ -50,9 +49,7 @@ class ClassifierReader(EmotionReader):
         id, _, revision = (name, "", "") if local else name.partition("@")
         try:
             with fixed_numerics(), FROM_PRETRAINED, damage_explained("image classifier", id):
-                # The commit is looked up first: transformers 5 does not say it, and a branch may move meanwhile.
-                file = None if local else hf_hub_download(id, "config.json", revision=revision or None)
-                commit = Path(file).parent.name if file else None
+                commit = None if local else find_commit(id, revision or None)  # first: a branch may move meanwhile
                 options: dict[str, Any] = {"revision": commit}
                 model, loading = AutoModelForImageClassification.from_pretrained(
                     id, output_loading_info=True, dtype=torch.float32, **options
