@@ -41,7 +41,8 @@ NAMES = {  # classifiers and free text -> SPDX, where a package has no expressio
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "ISC License (ISCL)": "ISC",
 }
-ONLY_AS_A_FILE = {"anny": "Apache-2.0"}  # in its LICENSE
+ONLY_AS_A_FILE = {"anny": "Apache-2.0", "inspect-ai": "MIT"}  # in its LICENSE
+APART = ("inspect",)  # extras of an environment of their own: what they bring is not installed here
 
 
 def licence_extras() -> dict[str, str]:
@@ -60,6 +61,8 @@ def licence_extras() -> dict[str, str]:
                 continue
             seen.add((name, *sorted(wishes)))
             extras.setdefault(name, extra)
+            if extra in APART:
+                continue
             for further in map(Requirement, metadata.requires(name) or ()):
                 marker = further.marker
                 if marker is None or any(marker.evaluate({"extra": wish}) for wish in wishes):
@@ -69,8 +72,10 @@ def licence_extras() -> dict[str, str]:
 
 def licence(package: str) -> str:
     """What a package states: its expression, else its classifiers, else a short text; empty where it states nothing."""
+    if stated := ONLY_AS_A_FILE.get(package):
+        return stated
     about: Any = metadata.metadata(package)
-    if expression := about.get("License-Expression") or ONLY_AS_A_FILE.get(package):
+    if expression := about.get("License-Expression"):
         return expression
     classifiers = [line.rpartition(" :: ")[2] for line in about.get_all("Classifier", ()) if "License ::" in line]
     licences = [name for name in classifiers if name not in ("OSI Approved", "License")]

@@ -63,8 +63,8 @@ def test_score_scores_a_file(client, tmp_path):
     parquet.write_table(rows, tmp_path / "predictions.parquet")
     predictions = gradio_client.handle_file(str(tmp_path / "predictions.parquet"))
     answer = client.predict(predictions, api_name="/score")
-    assert "backbone" in answer[6]  # the signature
-    assert {str(path).rsplit(".", 1)[1] for path in answer[7]} == {"json", "yml"}
+    assert "backbone" in answer[8]  # the signature
+    assert {str(path).rsplit(".", 1)[1] for path in answer[9]} == {"json", "yml"}
 
 
 def test_signatures_are_documented(client):
