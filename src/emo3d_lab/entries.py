@@ -10,25 +10,29 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from emo3d.backbones import DEFAULT_BACKBONE, QUICKSTART
+from emo3d.backbones import DEFAULT_BACKBONE
+from emo3d.dataset import sample_folder
+from emo3d.scoring.protocols import PROTOCOLS
+from emo3d.scoring.references import content_hash, read_references_file
+from emo3d.scoring.settings import signature_fields
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResultEntry
 
+    from emo3d.blendshapes import Space
     from emo3d.scoring import Emo3DResult
     from emo3d_lab.headline import Headline
 
-TASKS = {"sample": QUICKSTART, "pairs": DEFAULT_BACKBONE}
-"""Configs with a description and intensities a row, whose split `SPLIT` is a task under the same name, and the backbone
-under which it is scored."""
+TASKS = {"sample": "emo3d-2026-quickstart", "pairs": "emo3d-2026"}
+"""Configs with a description and intensities a row, whose split `SPLIT` is a task under the same name, and the protocol
+under whose settings, but on one face, it is scored."""
 SPLIT = "test"
-SETTINGS = {"variant": "paper", "k": "10", "epsilon": "0.01", "dtype": "float32", "identity": "adult"}
-"""Of a signature: those of every entry, since a leaderboard has one number for each model and no settings."""
 BENCHMARK_FILE = "eval.yaml"
 ENTRY_FILE = ".eval_results/emo3d.yaml"
 
@@ -121,11 +125,11 @@ def result_entry(
         source_url: of logs or a paper.
 
     Raises:
-        ValueError: a score under other settings than those of the task.
+        ValueError: a score under other settings than those of the task, of other references, or of another prior.
         ImportError: an older huggingface_hub.
     """
-    settings = dict(part.partition(":")[::2] for part in result.signature.split("|"))
-    expected = SETTINGS | {"backbone": TASKS[benchmark.task], "bank": result.references}
+    expected = _expected(benchmark.task, result)
+    settings = signature_fields(result.signature) | {"references": result.references, "prior": headline.prior}
     if others := {name: settings.get(name) for name, value in expected.items() if settings.get(name) != value}:
         texts = ", ".join(f"{name} {expected[name]} (got {value})" for name, value in others.items())
         raise ValueError(f"expected the settings of the task {benchmark.task}: {texts}")
@@ -141,30 +145,54 @@ def result_entry(
     )
 
 
-def entries_yaml(entry: EvalResultEntry, before: str = "") -> str:
+def entries_yaml(entry: EvalResultEntry, before: bytes = b"") -> str:
     """Put an entry into a file of entries: that of the same benchmark and task is replaced, all others stay.
 
     Args:
-        before: what the file holds.
+        before: what the file holds; of others' entries all fields are kept, known here or not.
 
     Raises:
         ValueError: it holds no entries.
     """
     hub = _hub()
+    own = (entry.dataset_id, entry.task_id)
     try:
-        entries = hub.parse_eval_result_entries(yaml.safe_load(before) or [])
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        content = yaml.safe_load(before)
+        entries = [] if content is None else [*content]
+        hub.parse_eval_result_entries(entries)  # raises where one is none
+        others = [old for old in entries if (old["dataset"]["id"], old["dataset"]["task_id"]) != own]
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"expected a list of evaluation results in {ENTRY_FILE}, got something else") from error
-    others = [old for old in entries if (old.dataset_id, old.task_id) != (entry.dataset_id, entry.task_id)]
-    return _dump(hub.eval_result_entries_to_yaml([*others, entry]))
+    return _dump([*others, *hub.eval_result_entries_to_yaml([entry])])
 
 
 def write_entry(path: str | os.PathLike[str], entry: EvalResultEntry) -> None:
     """Write an entry into a file, see `entries_yaml`; its folder is made."""
     path = Path(path)
-    text = entries_yaml(entry, path.read_text("utf-8") if path.is_file() else "")
+    text = entries_yaml(entry, path.read_bytes() if path.is_file() else b"")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def _expected(task: str, result: Emo3DResult) -> dict[str, str]:
+    """What an entry is made of, by name: a leaderboard has one number for each model, and no settings.
+
+    Free are the space of the predictions and the version. The references of `pairs` are nowhere in this package.
+    """
+    protocol = PROTOCOLS[TASKS[task]]
+    references = sample_references() if task == "sample" else result.references
+    space: Space = "reading" if signature_fields(result.signature).get("space") == "reading" else "weights"
+    settings = replace(protocol.settings, identities=1, bank=references, space=space)
+    expected = signature_fields(settings.sign(calibration=protocol.parts[2]))
+    del expected["version"]
+    return expected | {"references": references, "prior": "training split"}
+
+
+@cache
+def sample_references() -> str:
+    """Hash of the references of the task `sample`: the test split of the packaged sample."""
+    references = read_references_file(sample_folder() / f"{SPLIT}.parquet").canonical()
+    return content_hash(references.descriptions, references.intensities)
 
 
 def _dump(content: Any) -> str:

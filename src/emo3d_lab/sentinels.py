@@ -153,7 +153,9 @@ def make_sentinels(
     sentinels = {PRIOR: retrieve(np.broadcast_to(prior, (len(references), settings.k, len(prior))))}
     if state.is_expressions:
         sentinels[NEUTRAL] = look_up(_embed_rest(scorer, references), exact)
-    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(derangement(descriptions, settings.seed))], bank)
+    content = [result.per_sample[name] for name in ("reference", "distribution", "kl_divergence")]
+    moved = derangement(descriptions, settings.seed, np.column_stack(content))
+    sentinels[SHUFFLED] = look_up(pictures[torch.from_numpy(moved)], bank)
     rows = other_texts(exact, descriptions, _embed_texts(scorer, bank, references), settings.k)
     if rows.size:
         sentinels[TEXT_ONLY] = retrieve(bank.intensities[rows])
@@ -181,7 +183,6 @@ def read_beside(
     at_rest = None
     if NEUTRAL in sentinels:
         at_rest, _ = read_answers(readers, np.zeros((1, len(BLENDSHAPES))), replace(settings, space="weights"))
-    moved = derangement(references.descriptions, settings.seed)
     readings: dict[str, list[np.ndarray]] = {name: [] for name in sentinels}
     for place, (reader, shares) in enumerate(zip(readers, answers, strict=True)):
         known = [EMOTIONS.index(emotion) for emotion in reader.emotions]
@@ -189,10 +190,11 @@ def read_beside(
             if name == NEUTRAL and at_rest:
                 shown = at_rest[place]
             elif name == SHUFFLED:
-                shown = shares[moved]
+                content = np.column_stack([references.ranks, shares.reshape(len(shares), -1)])
+                shown = shares[derangement(references.descriptions, settings.seed, content)]
             elif name == PICTURE_BLIND:
                 found = shares[~np.isnan(shares).any(axis=(1, 2))]
-                shown = (found if len(found) else shares[:1]).mean(axis=0, keepdims=True)
+                shown = (found if len(found) else shares[:1]).mean(axis=0, keepdims=True, dtype=np.float64)
             else:
                 shown = sentinels[name].per_sample["distribution"][:, None, known]
                 total = shown.sum(axis=2, keepdims=True)
@@ -204,14 +206,16 @@ def read_beside(
     }
 
 
-def derangement(groups: Sequence[Any], seed: int = 0) -> np.ndarray:
+def derangement(groups: Sequence[Any], seed: int = 0, content: np.ndarray | None = None) -> np.ndarray:
     """Draw a permutation (N,) int64 that gives every row another one, of another of its groups (N,).
 
     Rows of some group keep to it only where it has more than half of all. Groups are drawn in random order, and rows
-    move on by the size of the largest.
+    move on by the size of the largest. Rows of one group are ordered by their content (N, C) where it is given, so that
+    the order in which rows come makes no difference.
     """
     _, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.argsort(np.random.default_rng(seed).permutation(len(sizes))[places], kind="stable")
+    drawn = np.random.default_rng(seed).permutation(len(sizes))[places]
+    order = np.lexsort([*([] if content is None else content.T[::-1]), drawn])
     rows = np.empty_like(order)
     rows[order] = np.roll(order, sizes.max())
     return rows

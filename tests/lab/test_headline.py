@@ -8,10 +8,12 @@ import pytest
 import yaml
 from huggingface_hub import EvalResultEntry, parse_eval_result_entries
 
+from emo3d.face import RenderSettings
 from emo3d.scoring import References, ScoreSettings, score_distributions
 from emo3d_lab.entries import Benchmark, benchmark_yaml, entries_yaml, find_benchmark, result_entry, write_entry
 from emo3d_lab.headline import headline
 
+RENDER = RenderSettings("portrait-3", 224, 2, 20.0, 0.0, 0.0)
 HAPPY, SAD = np.eye(8)[1], np.eye(8)[3]
 REFERENCES = References(["joy", "grief"], np.stack([HAPPY, SAD]))
 TRAINING = References(list("abcd"), np.stack([HAPPY, HAPPY, HAPPY, SAD]))
@@ -86,22 +88,36 @@ def test_what_has_no_headline():
         headline(scored(0.75, references=alike), alike)
 
 
-def entry(task="sample", right=0.75, revision=None, **about):
-    result = scored(right)
+SAMPLE = "c39bce621357"  # hash of the packaged test split, as README.md has it in a footnote
+COMMITS = {"quickstart": "0d569ba8334f", "openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"}
+
+
+def entry(
+    task="sample",
+    right=0.75,
+    revision=None,
+    references=SAMPLE,
+    calibration=None,
+    prior=TRAINING,
+    settings=None,
+    **about,
+):
+    """As the README's footnote has a signature; for `pairs` of CLIP at its commit."""
+    number = headline(scored(right), REFERENCES, prior)
     backbone = {"sample": "quickstart", "pairs": "openai/clip-vit-base-patch32"}[task]
-    signature = ScoreSettings(
-        **({"backbone": backbone, "bank": result.references} | about.pop("settings", {}))
-    ).signature
-    result = replace(result, signature=signature)
-    return result_entry(headline(result, REFERENCES), result, Benchmark("me/emo3d", task, revision), **about)
+    common = {"backbone": backbone, "revision": COMMITS[backbone], "bank": references, "render": RENDER}
+    signature = ScoreSettings(**(common | (settings or {}))).sign(calibration=calibration)
+    result = replace(scored(right), signature=signature, references=references)
+    return result_entry(number, result, Benchmark("me/emo3d", task, revision), **about)
 
 
+# 100 x (0.81076 - 0.27444) / (0.81076 + 0.00995), by the numbers above
 def test_an_entry_is_read_back_by_the_class_of_the_hub():
     ours = entry(revision="0" * 40, date="2026-11-30", source_url="https://example.org/logs")
     (read,) = parse_eval_result_entries(yaml.safe_load(entries_yaml(ours)))
     assert read == ours
-    assert (read.dataset_id, read.task_id, read.value) == ("me/emo3d", "sample", 58.38)
-    for part in ("KL 0.2744 nats", "0.6733 of the constant prior (references)", "n=2 | references:", "variant:paper"):
+    assert (read.dataset_id, read.task_id, read.value) == ("me/emo3d", "sample", 65.35)
+    for part in ("KL 0.2744 nats", "0.8108 of the constant prior (training split)", "n=2 | references:", "variant:pa"):
         assert part in read.notes
 
 
@@ -111,12 +127,33 @@ def test_an_entry_is_read_back_by_the_class_of_the_hub():
         ({"k": 5}, r"expected the settings of the task sample: k 10 \(got 5\)"),
         ({"backbone": "openai/clip-vit-base-patch32"}, r"task sample: backbone quickstart \(got openai"),
         ({"identities": 12}, r"task sample: identity adult \(got panel-2/12\)"),
-        ({"bank": "0" * 12}, r"task sample: bank \w{12} \(got 000000000000\)"),
+        ({"bank": "0" * 12}, r"task sample: bank c39bce621357 \(got 000000000000\)"),
+        ({"render": replace(RENDER, yaw=20.0)}, r"render portrait-3/224px/2x/fov20/yaw0 \(got .*/yaw20\)"),
+        ({"revision": "0" * 12}, r"revision 0d569ba8334f \(got 000000000000\)"),
+        ({"alpha": 2.0}, r"alpha 1.0 \(got 2.0\)"),
+        (
+            {"n_bootstrap": 10, "confidence": 0.5, "seed": 3},
+            r"n_bootstrap 1000 \(got 10\), confidence .*, seed 0 \(got 3",
+        ),
+        ({"space": "reading", "calibration": "none"}, r"sample: calibration network/anny-2 \(got none\)"),
     ],
 )
 def test_one_leaderboard_has_one_signature(settings, message):
     with pytest.raises(ValueError, match=message):
         entry(settings=settings)
+
+
+def test_one_leaderboard_has_one_set_of_references_and_one_prior():
+    with pytest.raises(ValueError, match=r"bank c39bce621357 \(got 0{12}\), references c39bce621357 \(got 0{12}\)$"):
+        entry(references="0" * 12)
+    with pytest.raises(ValueError, match=r"task sample: prior training split \(got references\)$"):
+        entry(prior=None)
+    entry("pairs", references="0" * 12)  # the published data is nowhere here
+
+
+def test_readings_may_be_scored():
+    notes = entry(settings={"space": "reading"}, calibration="network/anny-2").notes
+    assert "space:reading|calibration:network/anny-2" in notes
 
 
 def test_an_entry_replaces_its_own_and_leaves_the_others(tmp_path):
@@ -129,18 +166,41 @@ def test_an_entry_replaces_its_own_and_leaves_the_others(tmp_path):
     entries = parse_eval_result_entries(yaml.safe_load(path.read_text()))
     assert [(each.dataset_id, each.task_id, each.value) for each in entries] == [
         ("you/emo3d", "sample", 1),
-        ("me/emo3d", "pairs", 58.38),
+        ("me/emo3d", "pairs", 65.35),
         ("me/emo3d", "sample", 100),
     ]
 
 
-@pytest.mark.parametrize("text", ["a: b", "- 3", "- {value: 3}", "'", "text"])
+def test_fields_that_are_unknown_here_stay():
+    """What the Hub may have next year; our own entry is replaced."""
+    others = yaml.safe_load("[{dataset: {id: you/b, task_id: c, split: d}, value: 3, new: [1], date: 2026-11-30}]")
+    ours = [{"dataset": {"id": "me/emo3d", "task_id": "sample"}, "value": 1, "new": 2}]
+    first, last = yaml.safe_load(entries_yaml(entry(), yaml.safe_dump(ours + others).encode()))
+    assert first == others[0]
+    assert (last["value"], "new" in last) == (65.35, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: b",
+        "- 3",
+        "- {value: 3}",
+        "'",
+        "text",
+        "false",
+        "- error: no entry",
+        "[" * 5000,
+        "- {dataset: \xe9}".encode("latin1"),
+    ],
+)
 def test_a_file_of_something_else_is_not_overwritten(tmp_path, text):
     path = tmp_path / "emo3d.yaml"
-    path.write_text(text)
+    text = text if isinstance(text, bytes) else text.encode()
+    path.write_bytes(text)
     with pytest.raises(ValueError, match="expected a list of evaluation results"):
         write_entry(path, entry())
-    assert path.read_text() == text
+    assert path.read_bytes() == text
 
 
 @pytest.mark.parametrize(

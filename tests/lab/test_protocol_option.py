@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from emo3d.cli.app import app
 from emo3d.scoring import ScoreSettings
 from emo3d_lab.cli import evaluate, score  # noqa: F401  they add their commands to `app`
+from emo3d_lab.cli.protocols import check_readers
 
 SAMPLE = "dataset_script/data/sample/test.parquet"
 QUICKSTART = ["score", SAMPLE, "--references", "sample", "--protocol", "emo3d-2026-quickstart"]
@@ -27,6 +28,22 @@ def refused(*arguments):
 )
 def test_options_that_contradict_it_are_refused(options, message):
     assert message in refused(*QUICKSTART, *options)
+
+
+def test_other_readers_may_be_asked_and_its_own_are_as_it_has_them():
+    class Reader:
+        name, signature = "face-api", "face-api:9a9840f2cf1f|crop:square/1.0/area112"
+
+    class Changed(Reader):
+        signature = "face-api:9a9840f2cf1f|crop:square/1.2/area112"
+
+    class Other(Changed):
+        name = "other"
+
+    check_readers("emo3d-2026", [Reader(), Other()])
+    check_readers("emo3d-2026-quickstart", [Changed()])
+    with pytest.raises(ValueError, match="expected face-api:.*/1.0/area112.* with --protocol emo3d-2026, got .*/1.2/"):
+        check_readers("emo3d-2026", [Changed()])
 
 
 def test_an_unknown_one_has_the_nearest_name():

@@ -185,6 +185,41 @@ def test_the_order_of_the_faces_makes_no_difference():
         )
 
 
+class ByPixels(FakeBackbone):
+    """Sees text 0 or 1 in a picture, as its pixels say."""
+
+    image_size = 32
+
+    def encode_pictures(self, pictures):
+        return self.texts[[int(picture.sum(dtype=np.int64)) % 2 for picture in pictures]]
+
+
+class PixelReader(EmotionReader):
+    """Knows happiness and sadness, and answers as the pixels say."""
+
+    name, signature, emotions = "pixels", "pixels:1", ("happiness", "sadness")
+
+    def _read(self, pictures, boxes):
+        shares = np.array([picture.sum(dtype=np.int64) % 97 / 97 for picture in pictures])
+        return np.stack([shares, 1 - shares], axis=1)
+
+
+def test_the_order_of_several_faces_of_one_description_makes_no_difference():
+    """Five faces for each of four references; two of these have one text, with other intensities."""
+    references = rows(SHOWN[[0, 1, 1, 2] * 5], ["text 0", "text 0", "text 1", "text 2"] * 5)
+    faces = np.random.default_rng(5).random((20, 51)).astype(np.float32)
+
+    def figures(order):
+        backbone, moved = ByPixels(EMBEDDINGS, EMBEDDINGS), [references[row] for row in order]
+        options = {"settings": K1, "backbone": backbone, "readers": [PixelReader()]}
+        return compare_sentinels(*score_beside_sentinels(faces[order], moved, **options))
+
+    first = figures(np.arange(20))
+    assert [sentinel.name for sentinel in first] == list(SENTINELS)
+    for seed in range(3):
+        assert figures(np.random.default_rng(seed).permutation(20)) == first
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     ("groups", "kept"),

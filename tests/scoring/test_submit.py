@@ -34,9 +34,9 @@ def references():
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """A generator on a small encoder, a private repository, and an empty one with an entry of another benchmark."""
+    """A generator on a small encoder, a private repository, two with an entry of another benchmark, and a large one."""
     folder = tmp_path_factory.mktemp("repositories")
-    for name in ("bert", "mine", "empty", "secret"):
+    for name in ("bert", "mine", "empty", "secret", "large", "failing"):
         (folder / name).mkdir()
     save_bert(folder / "bert")
     torch.manual_seed(0)
@@ -45,8 +45,9 @@ def hub(tmp_path_factory):
     model.save_pretrained(folder / "mine")
     for name in ("empty", "secret"):
         (folder / name / "README.md").write_text("---\nlicense: mit\n---\n")
-    (folder / "empty" / ".eval_results").mkdir()
-    (folder / "empty" / ENTRY_FILE).write_text(OTHER)
+    for name, text in {"empty": OTHER, "failing": OTHER, "large": "#" * 1_000_001}.items():
+        (folder / name / ".eval_results").mkdir()
+        (folder / name / ENTRY_FILE).write_text(text)
     with Hub({(f"me/{path.name}", "main"): path for path in folder.iterdir()}) as hub:
         hub._repositories["models", "me/secret"].private = True
         yield hub
@@ -156,29 +157,40 @@ def test_a_pull_request_keeps_the_entries_of_others(hub, tmp_path):
 
 
 def test_what_cannot_be_published_is_said_in_a_sentence(hub, tmp_path):
+    """A Hub that fails at the file of entries has not said that there is none."""
     hub.fail("POST /api/models/me/mine/commit", status=403)
+    hub.fail("/me/failing/resolve/", status=501, times=50)  # clients ask again after 500
     answers = propose(
         hub,
         tmp_path,
         [None, "me/empty", TOKEN],
         ["", "me/empty", ""],
+        ["", "me/empty", "hf_wrong\u0142"],
         ["", "me/empty", "hf_wrong"],
         ["", "me/nothing", TOKEN],
         ["", "me/secret", "hf_wrong"],
         ["", "../secret", TOKEN],
         ["me/mine", "me/empty", TOKEN],
         ["me/mine", "me/mine", TOKEN],
+        ["", "me/failing", TOKEN],
+        ["", "me/large", TOKEN],
     )
+    hub.mend()
     assert answers == [
         "Please score something first.",
-        "Expected a token of yours, which begins with hf_.",
+        "Expected a token of yours, hf_ and then letters (a to z) and digits.",
+        "Expected a token of yours, hf_ and then letters (a to z) and digits.",
         "The Hub does not accept the token; nothing was published.",
         "The Hub has no model me/nothing, or does not show it to this token.",
         "The Hub has no model me/secret, or does not show it to this token.",
         "Expected the repository of the model on the Hub, as in namespace/name.",
         "Expected the repository of what was scored, me/mine, got me/empty; score it again.",
         "The Hub does not let this token open pull requests on me/mine; nothing was published.",
+        "The Hub cannot be reached for me/failing; nothing was published.",
+        "Expected at most 1,000,000 bytes in .eval_results/emo3d.yaml of me/large, got 1,000,001.",
     ]
+    assert not hub._repositories["models", "me/failing"].pulls
+    assert not [path for _, path, _ in hub.requests if path.startswith("/me/large/resolve/")]
     assert not hub._repositories["models", "me/mine"].pulls
 
 

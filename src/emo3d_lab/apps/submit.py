@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from emo3d.dataset import sample_folder
 from emo3d.expressions import SUFFIXES
@@ -32,6 +31,8 @@ UNKNOWN = "NAMESPACE"
 NAMESPACE = os.environ.get("SPACE_ID", UNKNOWN).partition("/")[0]  # the Hub sets it in a Space
 BENCHMARK = f"{NAMESPACE}/emo3d"
 MODEL, FILE = "A public model on the Hub", "A file of predictions"
+MOST = 1_000_000
+"""Bytes of a repository's file of entries; ours is shorter than 1,000."""
 
 INTRODUCTION = f"""Make an entry for the leaderboard of the benchmark `{BENCHMARK}`, task `{TASK}`: the test split of
 the synthetic sample, seen by the quickstart backbone. The headline is **0 to 100, higher is better**: 100 for perfect
@@ -106,35 +107,41 @@ def propose(scored: tuple[str, Any] | None, model: str, token: str) -> tuple[str
             "Expected a page in a Space, whose namespace is that of the benchmark; this one runs elsewhere."
         )
     token = token.strip()
-    if not re.fullmatch(r"hf_\w+", token):
-        raise ValueError("Expected a token of yours, which begins with hf_.")
+    if not re.fullmatch("hf_[A-Za-z0-9]+", token):
+        raise ValueError("Expected a token of yours, hf_ and then letters (a to z) and digits.")
     id = check_id(model, "the repository of the model")
     if scored[0] and scored[0] != id:
         raise ValueError(f"Expected the repository of what was scored, {scored[0]}, got {id}; score it again.")
+    # No error has its cause, whose request holds the token.
     try:
         operation = CommitOperationAdd(ENTRY_FILE, entries_yaml(scored[1], _entries_there(id, token)).encode())
         made = HfApi(token=token).create_commit(id, [operation], commit_message="Emo3D score", create_pr=True)
-    except RepositoryNotFoundError as error:
-        raise OSError(f"The Hub has no model {id}, or does not show it to this token.") from error
+    except RepositoryNotFoundError:
+        raise OSError(f"The Hub has no model {id}, or does not show it to this token.") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
         problems = {401: "does not accept the token", 403: f"does not let this token open pull requests on {id}"}
-        raise OSError(f"The Hub {problems.get(status, f'answered {status}')}; nothing was published.") from error
+        raise OSError(f"The Hub {problems.get(status, f'answered {status}')}; nothing was published.") from None
     except ValueError:
         raise
-    except Exception as error:  # one of several kinds, by what the network does; its text may hold the request
-        raise OSError(f"The Hub cannot be reached for {id}; nothing was published.") from error
+    except Exception:  # one of several kinds, by what the network does
+        raise OSError(f"The Hub cannot be reached for {id}; nothing was published.") from None
     if made.pr_url is None:
         raise ValueError(f"{id} has this entry already.")
     return f"[Pull request for {id}]({made.pr_url})", ""
 
 
-def _entries_there(id: str, token: str) -> str:
-    """The repository's file of entries, in no cache of this process; empty without any."""
-    HfApi(token=token).model_info(id)  # raises where it is the repository that is missing
-    with TemporaryDirectory() as folder, suppress(EntryNotFoundError):
-        return Path(hf_hub_download(id, ENTRY_FILE, token=token, local_dir=folder)).read_text("utf-8")
-    return ""
+def _entries_there(id: str, token: str) -> bytes:
+    """The repository's file of entries, in no cache of this process; empty where the Hub says that there is none."""
+    api = HfApi(token=token)
+    commit = api.model_info(id).sha  # raises where it is the repository that is missing
+    files = api.get_paths_info(id, [ENTRY_FILE], revision=commit)
+    if not files:
+        return b""
+    if (size := getattr(files[0], "size", 0)) > MOST:
+        raise ValueError(f"Expected at most {MOST:,} bytes in {ENTRY_FILE} of {id}, got {size:,}.")
+    with TemporaryDirectory() as folder:
+        return Path(hf_hub_download(id, ENTRY_FILE, revision=commit, token=token, local_dir=folder)).read_bytes()
 
 
 def submit_tab() -> None:

@@ -29,11 +29,13 @@ class EmotionReader(ABC):
         name: what it was loaded by.
         signature: all that moves its answers: files or revision, labels and crop.
         emotions: E of `EMOTIONS` that it knows, in that order.
+        labels: its own, of which a mapping may say what they mean; none where that is known.
     """
 
     name: str
     signature: str
     emotions: tuple[str, ...]
+    labels: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ class ClassifierReader(EmotionReader):
             ) from error
         self._model, self._device, self._scale = model.eval().to(device), device, scale
         names = model.config.id2label
-        self._labels = LabelMap([str(names[place]) for place in sorted(names)], labels, name)
+        self.labels = tuple(str(names[place]) for place in sorted(names))
+        self._labels = LabelMap(self.labels, labels, name)
         self.name = backbone_name(str(Path(name).resolve())) if local else name
         self.emotions = self._labels.emotions
         self.signature = (

@@ -25,14 +25,15 @@ logger = logging.getLogger(__name__)
 _SHARED = ("epsilon", "space", "calibration", "identity", "n_bootstrap", "confidence", "seed")
 """Settings of a score that move a reader's numbers or intervals, too."""
 _NUMBERS = ("kl_divergence", "top1")
+_EQUAL = 1e-9  # of two shares
 _BATCH = 256  # pictures at a time
 
 
 def known_shares(intensities: Any, emotions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """What descriptions say of the emotions that a reader knows.
 
-    Descriptions that are first of all another emotion are left out; of the others the shares of other emotions are
-    taken out, and the rest made to sum to one.
+    Descriptions of which another emotion is stronger than all of these are left out; of the others the shares of other
+    emotions are taken out, and the rest made to sum to one.
 
     Args:
         intensities: (N, 8) in 0..1, order `EMOTIONS`.
@@ -43,7 +44,7 @@ def known_shares(intensities: Any, emotions: Sequence[str]) -> tuple[np.ndarray,
     """
     described = distribution(intensities)
     places = [EMOTIONS.index(emotion) for emotion in emotions]
-    rows = np.flatnonzero(np.isin(described.argmax(axis=1), places))
+    rows = np.flatnonzero(described[:, places].max(axis=1) >= described.max(axis=1) - _EQUAL)
     known = described[rows][:, places]
     return rows, known / known.sum(axis=1, keepdims=True)
 
@@ -158,7 +159,7 @@ def summarise(
     counts = (~np.isnan(shares[..., 0])).sum(axis=1)
     kl = kl_divergence(known[:, None], shares, settings.epsilon)
     # Of equally strong emotions described each counts as the one.
-    described = np.isclose(known, known.max(axis=1, keepdims=True), rtol=0, atol=1e-9)
+    described = np.isclose(known, known.max(axis=1, keepdims=True), rtol=0, atol=_EQUAL)
     likeliest = np.nan_to_num(shares).argmax(axis=2)
     match = np.where(np.isnan(kl), np.nan, np.take_along_axis(described, likeliest, axis=1))
     judged = rows[counts > 0]
@@ -166,11 +167,11 @@ def summarise(
     per_sample = {name: np.full(len(answers), np.nan) for name in _NUMBERS}
     for column, name in enumerate(_NUMBERS):
         per_sample[name][judged] = values[:, column]
-    ranks, strongest = references.ranks[judged], references.intensities[judged].argmax(axis=1)
+    ranks, strongest = references.ranks[judged], known[counts > 0].argmax(axis=1)
     per_emotion = {}
     for place in np.unique(strongest):
         group = strongest == place
-        per_emotion[EMOTIONS[place]] = _mean(values[group], ranks[group], settings)
+        per_emotion[emotions[place]] = _mean(values[group], ranks[group], settings)
     total = _mean(values, ranks, settings) if len(judged) else {"n": 0, **dict.fromkeys(_NUMBERS), "intervals": {}}
     return ReaderResult(
         signature=signature,

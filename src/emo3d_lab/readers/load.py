@@ -28,18 +28,24 @@ def load_reader(name: str | os.PathLike[str], labels: Labels | str | os.PathLike
             `EMO3D_READERS` and where `make readers` puts them; a folder or .onnx file of theirs; or an image
             classifier, an id on the Hub (`id@revision` for a branch, tag or commit) or a folder. `KNOWN_READERS` lists
             those that are known here.
-        labels: of a classifier whose labels are not the eight emotions or common words for them: label -> emotion, or
-            None for what is none; or a JSON file of that.
+        labels: of an image classifier whose labels are not the eight emotions or common words for them: label ->
+            emotion, or None for what is none; or a JSON file of that.
 
     Raises:
         FileNotFoundError: its files are missing; the message says how to get them.
-        ValueError: files that do not belong together, labels that are no emotions, a reader that cannot be loaded here.
+        ValueError: files that do not belong together, labels that are no emotions or not the reader's, a reader that
+            cannot be loaded here.
         OSError: the Hub does not have it, or cannot be reached.
     """
+    (reader,) = load_readers([name], labels)
+    return reader
+
+
+def _load(name: str, labels: Labels | None) -> EmotionReader:
     from emo3d_lab.readers.face_api import NAME, FaceApiReader
     from emo3d_lab.readers.hsemotion import FILE, HSEmotionReader
 
-    name, path = os.fspath(name), Path(name)
+    path = Path(name)
     row = next((row for row in KNOWN_READERS if row.name == name.partition("@")[0]), None)
     if row and row.kind is None:
         raise ValueError(f"{name} cannot be loaded: {row.source}")
@@ -58,15 +64,27 @@ def load_reader(name: str | os.PathLike[str], labels: Labels | str | os.PathLike
         raise FileNotFoundError(f"expected a reader: {names}, an id NAMESPACE/NAME on the Hub or a folder, got {name}")
     from emo3d_lab.readers.classifier import ClassifierReader
 
-    return ClassifierReader(name, read_labels(labels) if labels is not None else None)
+    return ClassifierReader(name, labels)
 
 
-def load_readers(names: str | Sequence[str], labels: str | os.PathLike[str] | None = None) -> list[EmotionReader]:
-    """Load several readers, by a sequence of names or one line with commas; two of one name are a ValueError."""
-    parts = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names)
+def load_readers(
+    names: str | Sequence[str | os.PathLike[str]], labels: Labels | str | os.PathLike[str] | None = None
+) -> list[EmotionReader]:
+    """Load several readers, by a sequence of names or one line with commas; arguments and errors as for `load_reader`.
+
+    Two of one name are a ValueError, and so are labels that none of them has.
+    """
+    parts = [part.strip() for part in names.split(",")] if isinstance(names, str) else [*map(os.fspath, names)]
     if not parts or not all(parts):
         raise ValueError(f"expected names of readers with commas between, got {names!r}")
-    readers = [load_reader(part, labels) for part in parts]
+    mapping = None if labels is None else read_labels(labels)
+    readers = [_load(part, mapping) for part in parts]
+    own = [label for reader in readers for label in reader.labels]
+    if unknown := [label for label in mapping or () if label not in own]:
+        raise ValueError(
+            f"expected a mapping of labels of {', '.join(reader.name for reader in readers)}, which have "
+            f"{', '.join(map(repr, own)) or 'none that a mapping is for'}, got {', '.join(map(repr, unknown))}"
+        )
     for place, reader in enumerate(readers):
         if any(reader.name == other.name for other in readers[:place]):
             raise ValueError(f"expected each reader once, got {reader.name} twice")

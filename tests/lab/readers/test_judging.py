@@ -40,6 +40,18 @@ def test_descriptions_of_missing_emotions_are_left_out_and_their_shares_taken_ou
     assert known == pytest.approx(np.array([shares(anger=2 / 3, fear=1 / 3), shares(neutral=1)]))
 
 
+@pytest.mark.parametrize("missing", ["happiness", "contempt"])
+def test_a_missing_emotion_as_strong_as_another_leaves_nothing_out(missing):
+    """Whether it comes before anger in the order of emotions, or after; a group is of an emotion that is known."""
+    known = tuple(emotion for emotion in EMOTIONS if emotion != missing)
+    references = rows({missing: 0.5, "anger": 0.5}, {missing: 0.5, "anger": 0.49}, {missing: 0.3, "anger": 0.1 * 3})
+    judged, described = known_shares(references.intensities, known)
+    assert judged.tolist() == [0, 2]
+    assert described == pytest.approx(np.tile([float(emotion == "anger") for emotion in known], (2, 1)))
+    result = summarise(np.full((3, 1, 7), 1 / 7), known, references, SETTINGS, "reader:1")
+    assert {name: group["n"] for name, group in result.per_emotion.items()} == {"anger": 2}
+
+
 def test_numbers_are_those_worked_by_hand():
     """With epsilon 0.01: anger read at 0.59 of a half, fear at 0.39; happiness missed at 0.19; and one without a face.
 
@@ -315,6 +327,7 @@ def test_a_generator_is_evaluated_with_readers(command, tmp_path):
         (["--readers", "face-ap"], "expected a reader: face-api"),
         (["--readers", "face-api", "--samples", "there"], "expected --readers without --samples"),
         (["--reader-labels", "labels.json"], "expected --readers with --reader-labels"),
+        (["--readers", "face-api", "--reader-labels", "labels.json"], "labels.json"),
     ],
 )
 def test_the_command_refuses_readers_that_it_cannot_have(command, tmp_path, monkeypatch, options, message):
