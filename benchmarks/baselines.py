@@ -51,7 +51,15 @@ from emo3d_lab.baselines import fit_gain, with_gain
 from emo3d_lab.comparison import compare
 from emo3d_lab.readers import load_reader
 from emo3d_lab.sample.write import write_sample
-from emo3d_lab.sentinels import PRIOR, TEXT_ONLY, compare_sentinels, save_beside, score_beside_sentinels, verdict_line
+from emo3d_lab.sentinels import (
+    PRIOR,
+    TEXT_ONLY,
+    compare_sentinels,
+    readings_of,
+    save_beside,
+    score_beside_sentinels,
+    verdict_line,
+)
 from emo3d_lab.training import load_recipe
 from emo3d_lab.training.train import train
 
@@ -203,7 +211,7 @@ def main() -> None:
         results[name], sentinels = score_beside_sentinels(expressions, test, **options)
         figures = compare_sentinels(results[name], sentinels)
         save_beside(arguments.out / "results" / f"{name}.json", results[name], figures)
-        verdicts[name] = verdict_line(results[name].kl_divergence, figures)
+        verdicts[name] = verdict_line(results[name].kl_divergence, figures, readings_of(results[name].readers))
     results |= {"constant-prior": sentinels[PRIOR], TEXT_ONLY: sentinels[TEXT_ONLY]}  # the same beside every system
 
     text = table(results, seconds, verdicts)

@@ -30,9 +30,9 @@ INTRODUCTION = """# Emo3D
 Describe a feeling and see it on a 3D face. Turn it, adjust it, measure it, download it."""
 
 ABOUT = """The *quickstart* generator and the model that reads the pictures are small and were trained on a synthetic
-sample: they know situations and emotions, but not negation, irony or physical detail. Generators trained on the
-published data give *readings* (what MediaPipe reads from a face); these are turned into weights before they are shown.
-The faces are made from words and say nothing about how any person feels."""
+sample: they know situations, emotions, denials and many movements, but not irony or what is only implied. Generators
+trained on the published data give *readings* (what MediaPipe reads from a face); these are turned into weights before
+they are shown. The faces are made from words and say nothing about how any person feels."""
 
 
 def build(generator: str = QUICKSTART, study: str | None = None) -> gr.Blocks:

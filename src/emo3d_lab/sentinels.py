@@ -58,6 +58,7 @@ class Reading:
     reader: str
     kl_divergence: float | None
     top1: float | None
+    p_value: Share | None = None  # as a sentinel's, of the reader's divergences
 
     @property
     def numbers(self) -> tuple[float | None, float | None]:
@@ -252,9 +253,23 @@ def compare_sentinels(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) ->
     differences = np.stack([other.per_sample["kl_divergence"] - kl for other in sentinels.values()], axis=1)
     p_values = permutation_p_values(differences, result.per_sample["reference"])
     return tuple(
-        Sentinel(name, other.kl_divergence, float(p), readings_of(other.readers))  # type: ignore[arg-type]
+        Sentinel(name, other.kl_divergence, float(p), _compare_readings(result, other))  # type: ignore[arg-type]
         for (name, other), p in zip(sentinels.items(), p_values, strict=True)
     )
+
+
+def _compare_readings(result: Emo3DResult, sentinel: Emo3DResult) -> tuple[Reading, ...]:
+    """What readers say of a sentinel, with tests over the faces that they judge of both."""
+    readings = []
+    for reading in readings_of(sentinel.readers):
+        ours, theirs = (system.readers[reading.reader].per_sample["kl_divergence"] for system in (result, sentinel))
+        judged = np.flatnonzero(~np.isnan(ours - theirs))
+        if len(judged):
+            _, places = np.unique(result.per_sample["reference"][judged], return_inverse=True)
+            (p,) = permutation_p_values((theirs - ours)[judged, None], places)
+            reading = replace(reading, p_value=float(p))
+        readings.append(reading)
+    return tuple(readings)
 
 
 def readings_of(readers: Mapping[str, ReaderResult]) -> tuple[Reading, ...]:
@@ -273,22 +288,43 @@ def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]
     Example:
         >>> verdict_of(1.02, [Sentinel("neutral", 2.5, 0.0001), Sentinel("shuffled", 1.05, 0.31)])
         ['not better than shuffled (KL 1.02 against 1.05, p = 0.31)']
+        >>> verdict_of(1.02, [Sentinel("text-only", 0.7, 0.0001)])
+        ['worse than text-only (KL 1.02 against 0.70, p < 0.001)']
     """
     return [
-        f"not better than {sentinel.name} (KL {kl_divergence:.2f} against {sentinel.kl_divergence:.2f}, "
-        f"{format_p(sentinel.p_value)})"
+        _sentence(sentinel.name, kl_divergence, sentinel.kl_divergence, sentinel.p_value)
         for sentinel in sentinels
         if not sentinel.is_beaten(kl_divergence)
     ]
 
 
-def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel]) -> str:
-    """What `verdict_of` says, in one line, and which ones are beaten."""
+def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel], readings: Sequence[Reading] = ()) -> str:
+    """What `verdict_of` says, in one line, which ones are beaten, and where emotion readers contradict that.
+
+    Args:
+        kl_divergence: of the system, like `readings`.
+        sentinels: beside it.
+        readings: what readers say of the system.
+    """
     sentences = verdict_of(kl_divergence, sentinels)
     if names := [sentinel.name for sentinel in sentinels if sentinel.is_beaten(kl_divergence)]:
         which = ", ".join(names) if sentences else "every sentinel"
         sentences.append(f"better than {which} (p < {LEVEL})")
+    for own in readings:
+        for sentinel in sentinels:
+            other = next((row for row in sentinel.readings if row.reader == own.reader), None)
+            if own.kl_divergence is None or not other or other.kl_divergence is None or other.p_value is None:
+                continue
+            is_beaten = own.kl_divergence < other.kl_divergence and other.p_value < LEVEL
+            if sentinel.is_beaten(kl_divergence) and not is_beaten:
+                text = _sentence(sentinel.name, own.kl_divergence, other.kl_divergence, other.p_value)
+                sentences.append(f"but by {own.reader} {text}")
     return "; ".join(sentences)
+
+
+def _sentence(name: str, ours: float, theirs: float, p: float) -> str:
+    verb = "worse" if ours > theirs and p < LEVEL else "not better"
+    return f"{verb} than {name} (KL {ours:.2f} against {theirs:.2f}, {format_p(p)})"
 
 
 def save_beside(path: str | os.PathLike[str], result: Emo3DResult, sentinels: Sequence[Sentinel], **more: Any) -> None:

@@ -16,8 +16,9 @@ Keys = Mapping[str, Sequence[Any]]
 def check_lengths(predictions: int, references: int) -> None:
     """Raise a ValueError unless there are as many predictions as references."""
     if predictions != references:
+        part = f" (of a part of a split: --split 'test[:{predictions}]')" if predictions < references else ""
         raise ValueError(
-            f"expected one prediction per reference, got {predictions} predictions and {references} references"
+            f"expected one prediction per reference, got {predictions} predictions and {references} references{part}"
         )
 
 

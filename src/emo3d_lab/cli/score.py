@@ -317,7 +317,8 @@ def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
     headings = ["", "kl_divergence", "p"]
     headings += [f"{escape(name)} {number}" for name in result.readers for number in ("KL", "top1")]
     print_table(headings, rows, title="Beside sentinels")
-    console.print(verdict_line(result.kl_divergence, sentinels), highlight=False, soft_wrap=True)
+    said = verdict_line(result.kl_divergence, sentinels, readings_of(result.readers))
+    console.print(f"Lower is better: {said}.", highlight=False, soft_wrap=True)
 
 
 def _ends(interval: tuple[float, float] | None) -> str:

@@ -102,7 +102,7 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> Report:
         failures=check_order(rows),
         cards=cards,
         signature=results[REFERENCES]["signature"],
-        verdict=verdict_line(result.kl_divergence, compare_sentinels(result, sentinels)),
+        verdict=verdict_line(result.kl_divergence, compare_sentinels(result, sentinels), readings_of(result.readers)),
         advice=advice,
         release=_read_release(release, seed) if release else None,
     )

@@ -16,6 +16,7 @@ from emo3d.blendshapes import Space
 from emo3d.files import check_output
 from emo3d.scoring import QUICKSTART, Emo3DResult, ScoreSettings, open_references
 from emo3d.scoring.result import read_plain
+from emo3d_lab.baselines import training_references
 from emo3d_lab.plain import from_plain
 from emo3d_lab.sentinels import Sentinel, compare_sentinels, save_beside, score_beside_sentinels
 from emo3d_lab.training.predictions import open_generator, save_predictions
@@ -137,6 +138,7 @@ def evaluate_model(
     result, sentinels = score_beside_sentinels(
         expressions,
         references,
+        training=training_references(dataset, config),
         settings=replace(settings or ScoreSettings(), space=own),
         readers=readers,
         device=device,
