@@ -321,10 +321,10 @@ def _number(text: str, column: str, where: str) -> float:
         number = float(text if "_" not in text else "")  # 1_000 is a number to Python alone
     except ValueError:
         raise ValueError(f"{where}: expected a number as {column}, got {text!r:.60}") from None
-    if not np.isfinite(number):
+    if not abs(number) <= 1e100:  # squares of larger ones overflow
         if np.isnan(number) and column not in ("rating", "time"):
             return number  # of a metric: it does not apply to this face
-        raise ValueError(f"{where}: expected a finite number as {column}, got {text!r}")
+        raise ValueError(f"{where}: expected a finite number as {column}, up to 1e100, got {text!r:.60}")
     return number
 
 

@@ -175,6 +175,7 @@ def test_directions_are_known_or_told(tmp_path):
         ("item,system,mse\n1,x,1\n1,y,2\n1,x,1\n", "row 3: expected each item and system once"),
         ("item,system,mse\n1,x,low\n", "row 1: expected a number as mse, got 'low'"),
         ("item,system,mse\n1,x,inf\n", "row 1: expected a finite number as mse"),
+        ("item,system,mse\n1,x,1e300\n", "row 1: expected a finite number as mse, up to 1e100, got '1e300'"),
     ],
 )
 def test_what_is_wrong_with_values_is_named(tmp_path, text, message):
