@@ -46,7 +46,9 @@ def meta(
     ] = None,
     higher: Annotated[list[str] | None, typer.Option(help="Metric of which more is better.")] = None,
     lower: Annotated[list[str] | None, typer.Option(help="Metric of which less is better.")] = None,
-    use: Annotated[str | None, typer.Option(help="Of a table that has both: pairs or ratings.")] = None,
+    use: Annotated[
+        str | None, typer.Option(help="Of a table that has both: pairs or ratings.", show_default="pairs")
+    ] = None,
     kind: Annotated[str, typer.Option(help="Whose judgements count: person, machine or all.")] = "person",
     least_passed: Annotated[
         float, typer.Option(help="Leave out judges who passed a smaller share of their attention checks, 0 to 1.")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from emo3d.hints import extra_named
 from emo3d_lab.meta.faces import calibrated_answers, share_interval
 from emo3d_lab.meta.figures import Ceiling, Estimate
 from emo3d_lab.meta.people import Comparisons, fit_scores
 from emo3d_lab.meta.systems import pairwise_accuracy, spearman
 from emo3d_lab.meta.tables import Judgements
+
+with extra_named():
+    from scipy.sparse import csr_array
 
 HALVES = 100
 """Random halves of judges."""
@@ -52,6 +56,24 @@ def _other_judges(comparisons: Comparisons) -> tuple[np.ndarray, np.ndarray]:
     count = np.bincount(question)[question] - 1
     total = np.bincount(question, comparisons.outcome)[question] - comparisons.outcome
     return total / np.maximum(count, 1), count > 0
+
+
+def same_answers(judgements: Judgements, least: int = 10) -> list[tuple[str, str, int]]:
+    """Pairs of judges who answered the same `least` questions or more, all of them alike, and how many these are."""
+    low, high = np.minimum(judgements.first, judgements.second), np.maximum(judgements.first, judgements.second)
+    is_turned = judgements.are_pairs & (judgements.first != low)
+    value = np.where(is_turned, -judgements.value, judgements.value) + 0.0  # no -0
+    question = [judgements.item, low, high]
+    shared, alike = (_in_common(judgements.judge, columns) for columns in (question, [*question, value]))
+    pairs = [(a, b) for a, b in zip(*shared.nonzero(), strict=True) if a < b and alike[a, b] == shared[a, b] >= least]
+    return [(judgements.judges[a], judgements.judges[b], int(shared[a, b])) for a, b in pairs]
+
+
+def _in_common(judge: np.ndarray, columns: list[np.ndarray]) -> csr_array:
+    """How many rows of `columns` two judges have in common."""
+    place = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].ravel()
+    table = csr_array((np.ones(len(judge)), (judge, place)))
+    return table @ table.T
 
 
 def _halves(judgements: Judgements, seed: int) -> tuple[float | None, float | None]:

@@ -13,15 +13,24 @@ from emo3d.parquet import read_columns
 
 
 def read_table(
-    path: str | os.PathLike[str], needed: Sequence[str], optional: Sequence[str] | None = None
+    path: str | os.PathLike[str], what: str, needed: Sequence[str], optional: Sequence[str] | None = None
 ) -> dict[str, list[str]]:
     """Read columns of a CSV, JSON lines or Parquet file as text without spaces around it; without `optional` all.
+
+    Args:
+        path: of the table.
+        what: is in it, for messages.
+        needed: columns without an empty cell.
+        optional: more columns.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: a table that cannot be read, lacks rows or a needed column, or has nothing in one of its cells.
     """
     path = Path(path)
+    check_file(path, f"the table of {what}")
+    if not path.stat().st_size:
+        raise ValueError(f"{path.name}: expected a table of {what}, got an empty file")
     wanted = None if optional is None else {*needed, *optional}
     ending = path.suffix.lower()
     if ending == ".parquet":
@@ -35,12 +44,19 @@ def read_table(
         raise ValueError(f"{path.name}: expected a table as .csv, .jsonl or .parquet")
     for name in needed:
         if name not in columns:
-            raise ValueError(f"{path.name}: expected a column {name!r}, got {', '.join(columns)[:300] or 'none'}")
+            found = ", ".join(columns)[:300] or "none: is this a table, with a line of column names?"
+            raise ValueError(f"{path.name}: expected a table of {what} with a column {name!r}, got {found}")
         if "" in columns[name]:
             raise ValueError(f"{path.name}, row {columns[name].index('') + 1}: expected {name}, got nothing")
     if not columns[needed[0]]:
         raise ValueError(f"{path.name}: expected rows, got none")
     return columns
+
+
+def check_file(path: str | os.PathLike[str], what: str) -> None:
+    """Raise a FileNotFoundError that says what was expected there."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"expected {what} in {path}, got no such file")
 
 
 def _csv_columns(lines: Iterator[list[str]], name: str, wanted: set[str] | None) -> dict[str, list[str]]:

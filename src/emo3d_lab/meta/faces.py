@@ -90,9 +90,12 @@ def item_folds(items: int, seed: int, folds: int = FOLDS) -> np.ndarray:
 
 def metric_differences(values: np.ndarray, comparisons: Comparisons) -> np.ndarray:
     """Values (I, S) of the first face minus those of the second, (N,)."""
-    difference = values[comparisons.item, comparisons.first] - values[comparisons.item, comparisons.second]
-    scale = np.nanmax(np.abs(values), initial=0)
-    return np.where(np.abs(difference) <= 1e-12 * scale, 0.0, difference)
+    return _differences(*(values[comparisons.item, side] for side in (comparisons.first, comparisons.second)))
+
+
+def _differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a - b, 0 where rounding alone tells the two apart."""
+    return np.where(np.abs(a - b) <= 1e-12 * np.maximum(np.abs(a), np.abs(b)), 0.0, a - b)
 
 
 def item_correlations(ratings: np.ndarray, values: np.ndarray) -> tuple[Estimate | None, Estimate | None]:
@@ -102,14 +105,14 @@ def item_correlations(ratings: np.ndarray, values: np.ndarray) -> tuple[Estimate
     """
     is_known = np.isfinite(ratings) & np.isfinite(values)
     rows = np.flatnonzero(is_known.sum(axis=1) > 2)
+    if not len(rows):
+        return None, None
     correlations: list[tuple[np.ndarray, np.ndarray]] = []
     for part in np.array_split(rows, max(1, len(rows) * ratings.shape[1] ** 2 // _CHUNK)):
         signs = []
         for side in (ratings, values):
             known = np.where(is_known, side, np.nan)[part]
-            differences = known[:, :, None] - known[:, None, :]
-            scale = 1e-12 * np.nanmax(np.abs(side), initial=0)
-            signs.append(np.where(np.abs(differences) > scale, np.sign(differences), 0.0))  # 0 of NaN
+            signs.append(np.nan_to_num(np.sign(_differences(known[:, :, None], known[:, None, :]))))
         # How many faces a face is above, less those that it is below, is twice its rank, counted from the middle.
         ranks = [side.sum(axis=2) for side in signs]
         correlations.append((cosine(*ranks), cosine(*(side.reshape(len(part), -1) for side in signs))))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from emo3d_lab.meta.ceiling import measure_ceiling
+from emo3d_lab.meta.ceiling import measure_ceiling, same_answers
 from emo3d_lab.meta.contrasts import above_sentinels, contrast_metrics, rank_clusters
 from emo3d_lab.meta.faces import (
     calibrated_answers,
@@ -21,6 +21,7 @@ from emo3d_lab.meta.people import SystemScores, cell_means, make_comparisons, sc
 from emo3d_lab.meta.systems import permutation_p, system_figures
 from emo3d_lab.meta.tables import Judgements, MetricValues
 
+SENTINEL = "sentinel: "
 DIFFICULTIES = 4
 """Groups of comparisons, by how far people hold the two systems apart."""
 
@@ -50,7 +51,13 @@ def measure_metrics(
         raise ValueError(f"expected at least 100 resamples, got {n_resamples}")
     if not metrics.values:
         raise ValueError("expected values of at least one metric, got none")
-    notes = list(judgements.notes)
+    if seed < 0:
+        raise ValueError(f"expected a seed of at least 0, got {seed}")
+    if taken := [name for name in metrics.values if name.startswith(SENTINEL)]:
+        raise ValueError(
+            f"expected metrics that are not called {SENTINEL}..., as what cannot know is, got {taken[0]!r}"
+        )
+    notes = [*judgements.notes, *metrics.notes]
     judgements, values = _aligned(judgements, metrics, drop_missing, notes)
     comparisons = make_comparisons(judgements)
     if not len(comparisons.item):
@@ -63,7 +70,8 @@ def measure_metrics(
     ratings = None if judgements.are_pairs else cell_means(judgements)
     gaps = np.abs(human.scores[comparisons.first] - human.scores[comparisons.second])
     ends = np.unique(np.quantile(gaps, np.arange(1, DIFFICULTIES + 1) / DIFFICULTIES))
-    group = np.searchsorted(ends, gaps * (1 - 1e-9))
+    used, group = np.unique(np.searchsorted(ends, gaps * (1 - 1e-9)), return_inverse=True)
+    ends = ends[used]  # a few comparisons leave groups empty
     measured: dict[str, MetricAgreement] = {}
     right: dict[str, np.ndarray] = {}
     sides: dict[str, SystemScores] = {}
@@ -198,9 +206,9 @@ def _example(judgements: Judgements, values: dict[str, np.ndarray], row: int) ->
 def _sentinels(shape: tuple[int, int], seed: int) -> dict[str, np.ndarray]:
     """Values (I, S) of metrics that cannot know: what depends on the item alone, chance, and the order of names."""
     return {
-        "sentinel: blind": np.zeros(shape),
-        "sentinel: random": np.random.default_rng([seed, 5]).random(shape),
-        "sentinel: name order": np.tile(-np.arange(shape[1], dtype=float), (shape[0], 1)),
+        SENTINEL + "blind": np.zeros(shape),
+        SENTINEL + "random": np.random.default_rng([seed, 5]).random(shape),
+        SENTINEL + "name order": np.tile(-np.arange(shape[1], dtype=float), (shape[0], 1)),
     }
 
 
@@ -221,8 +229,21 @@ def _cautions(
         notes.append("Two systems only: figures of systems are about one pair.")
     if len(judgements.items) < 30:
         notes.append(f"{len(judgements.items)} items are few: intervals are rough.")
+    if alike := same_answers(judgements):
+        named = ", ".join(f"{a} and {b} ({count:,} questions)" for a, b, count in alike[:5])
+        rest = f" and {len(alike) - 5:,} pairs more" if len(alike) > 5 else ""
+        notes.append(f"Judges answered all that both were asked alike, copies perhaps: {named}{rest}.")
     for name, table in values.items():
-        with np.errstate(invalid="ignore"):
-            if np.nanmax(np.nanmax(table, axis=1) - np.nanmin(table, axis=1)) == 0:
-                notes.append(f"{name} gives all faces of an item the same value.")
+        if _is_constant(table, axis=1):
+            notes.append(f"{name} gives all faces of an item the same value.")
+        elif len(table) > 1 and _is_constant(table, axis=0):
+            notes.append(f"{name} gives all faces of a system the same value: it knows systems, not faces.")
+        distance = np.abs(table - np.nanmedian(table))
+        if np.nanmax(distance) > 1e9 * np.nanmedian(distance) > 0:
+            notes.append(f"{name} has a value 1e9 times as far off as others: its scores of systems say little else.")
     return notes
+
+
+def _is_constant(table: np.ndarray, axis: int) -> bool:
+    """Whether values (I, S) do not vary along an axis; each line has one at least."""
+    return bool((np.nanmax(table, axis=axis) == np.nanmin(table, axis=axis)).all())

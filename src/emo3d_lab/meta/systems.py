@@ -99,12 +99,12 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _steady(differences: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Differences with those of rounding alone made 0."""
-    return np.where(np.abs(differences) <= 1e-12 * np.abs(side).max(initial=1e-300), 0.0, differences)
+    """Differences with those of rounding alone made 0; scores (..., S) round together, being centred sums."""
+    return np.where(np.abs(differences) <= 1e-12 * np.abs(side).max(axis=-1, keepdims=True), 0.0, differences)
 
 
 def _rounded(side: np.ndarray) -> np.ndarray:
-    return np.round(side / np.abs(side).max(initial=1e-300), 11)
+    return np.round(side / np.abs(side).max(axis=-1, keepdims=True, initial=1e-300), 11)
 
 
 def resample(human: SystemScores, metric: SystemScores, n_resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

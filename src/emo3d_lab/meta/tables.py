@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +22,7 @@ HIGHER = ("recall", "recall_at_k", "match", "top1", "amplitude")
 
 _OUTCOMES = {"a": 1.0, "b": -1.0, "same": 0.0}
 _TRUE = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _PAIR = ("system_a", "system_b", "preferred")
 _OPTIONAL = (*_PAIR, "system", "rating", "kind", "description", "time", "attention", "passed")
 
@@ -66,12 +69,14 @@ class MetricValues:
     Attributes:
         values: metric -> (items, systems) float64, NaN where there is none.
         higher: metric -> whether more is better.
+        notes: what was left out, in sentences.
     """
 
     items: tuple[str, ...]
     systems: tuple[str, ...]
     values: dict[str, np.ndarray]
     higher: dict[str, bool]
+    notes: tuple[str, ...] = ()
 
 
 def read_judgements(
@@ -85,11 +90,12 @@ def read_judgements(
 
     Columns are `item`, `judge`, and either `system_a`, `system_b`, `preferred` (a, b or same) or `system`, `rating`;
     optional are `kind` (person or machine), `description`, `time`, `attention` and `passed` (true or false). Attention
-    checks are not counted. Of several answers of a judge to one question the last counts, by `time` where all have one.
+    checks are not counted. Of several answers of a judge to one question the last counts, by `time` where all have one:
+    numbers, or dates and times as of ISO 8601.
 
     Args:
         path: CSV, JSON lines or Parquet.
-        use: which rows, of a table that has both pairs and ratings.
+        use: which rows, of a table that has both pairs and ratings; pairs if not said.
         kind: whose judgements count.
         least_passed: share of their attention checks that judges must have passed, 0..1; who had none is kept.
 
@@ -97,8 +103,10 @@ def read_judgements(
         FileNotFoundError: no such file.
         ValueError: a table that lacks columns or rows, or a row that cannot be read; the message names it.
     """
+    if not 0 <= least_passed <= 1:
+        raise ValueError(f"expected a share of attention checks (least_passed) from 0 to 1, got {least_passed}")
     name = Path(path).name
-    table = read_table(path, ("item", "judge"), _OPTIONAL)
+    table = read_table(path, "judgements", ("item", "judge"), _OPTIONAL)
     n = len(table["item"])
     where = [f"{name}, row {number}" for number in range(1, n + 1)]
     attention = np.array(
@@ -110,6 +118,8 @@ def read_judgements(
         raise ValueError(f"{name}: expected kind person or machine, got {str(unknown[0])!r}")
     checks: dict[str, tuple[int, int]] = {}
     for row in np.flatnonzero(attention):
+        if least_passed and passed[row] == "":
+            raise ValueError(f"{where[row]}: expected passed true or false of an attention check, got nothing")
         right, count = checks.get(judge := table["judge"][row], (0, 0))
         checks[judge] = (-1 if passed[row] == "" or right < 0 else right + bool(passed[row])), count + 1
     failed = {judge for judge, (right, count) in checks.items() if 0 <= right < least_passed * count}
@@ -123,14 +133,10 @@ def read_judgements(
             f"{where[row]}: expected either preferred or rating, got {'both' if is_pair[row] else 'neither'}"
         )
     both = (keep & is_pair).any() and (keep & is_rating).any()
-    if both and use is None:
-        counts = f"{(keep & is_pair).sum():,} pairs and {(keep & is_rating).sum():,} ratings"
-        raise ValueError(
-            f"{name}: expected pairs or ratings, got {counts}: choose by use (--use pairs or --use ratings)"
-        )
     chosen = is_rating if use == "ratings" or (use is None and not (keep & is_pair).any()) else is_pair
     if both:
-        notes.append(f"{(keep & ~chosen).sum():,} rows of the other kind were not read (--use).")
+        other = "ratings" if chosen is is_pair else "pairs"
+        notes.append(f"{(keep & ~chosen).sum():,} {other} are left out: --use {other} measures those.")
     rows = np.flatnonzero(keep & chosen)
     if not len(rows):
         raise ValueError(
@@ -171,12 +177,12 @@ def _as_judgements(
     places = {system: place for place, system in enumerate(systems)}
     first = np.array([places[system] for system in names[0]])
     second = np.array([places[system] for system in names[1]]) if len(names) > 1 else np.full(len(rows), -1)
-    order = np.arange(len(rows))
-    times = [table["time"][row] for row in rows] if "time" in table else []
-    if times and all(times):
-        order = np.argsort(times, kind="stable")
     low, high = np.minimum(first, second), np.maximum(first, second)
     keys = ((judge.astype(np.int64) * len(items) + item) * (len(systems) + 1) + low + 1) * len(systems) + high
+    order = np.arange(len(rows))
+    times = [table["time"][row] for row in rows] if "time" in table else []
+    if times and all(times) and len(np.unique(keys)) < len(rows):
+        order = np.argsort(_seconds(times, [where[row] for row in rows]), kind="stable")
     # Of the reversed order `unique` keeps the first, which is the last answer.
     kept = np.sort(order[::-1][np.unique(keys[order][::-1], return_index=True)[1]])
     if again := len(rows) - len(kept):
@@ -214,7 +220,7 @@ def read_metrics(
     cells: dict[str, dict[tuple[str, str], float]] = {}
     for path in paths:
         name = Path(path).name
-        table = read_table(path, ("item", "system"))
+        table = read_table(path, "metric values", ("item", "system"))
         keys = list(zip(table.pop("item"), table.pop("system"), strict=True))
         table.pop("description", None)
         if len({*keys}) < len(keys):
@@ -235,7 +241,7 @@ def read_metrics(
 
 def read_items(path: str | os.PathLike[str]) -> list[str]:
     """Read the column `item` of a table, one id for each row."""
-    items = read_table(path, ("item",), ())["item"]
+    items = read_table(path, "items", ("item",), ())["item"]
     if len({*items}) < len(items):
         raise ValueError(
             f"{Path(path).name}: expected each item once, got {next(i for i in items if items.count(i) > 1)!r} again"
@@ -290,15 +296,35 @@ def _outcome(text: str, where: str) -> float:
     return _OUTCOMES[text.lower()]
 
 
+def _seconds(texts: Sequence[str], where: Sequence[str]) -> list[float]:
+    """Times as numbers that are in their order."""
+    times: list[float] = []
+    kinds = []
+    for text, at in zip(texts, where, strict=True):
+        try:
+            times.append(_number(text, "time", at))
+            kinds.append("a number")
+        except ValueError:
+            try:  # Python 3.10 does not know Z
+                moment = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text))
+            except ValueError:
+                raise ValueError(f"{at}: expected a number or an ISO 8601 time as time, got {text!r:.60}") from None
+            kinds.append("a time without an offset" if moment.tzinfo is None else "a time with an offset")
+            times.append((moment.replace(tzinfo=moment.tzinfo or timezone.utc) - _EPOCH).total_seconds())
+        if kinds[-1] != kinds[0]:
+            raise ValueError(f"{at}: expected {kinds[0]}, as in {where[0]}, got {kinds[-1]}: {text!r:.60}")
+    return times
+
+
 def _number(text: str, column: str, where: str) -> float:
     try:
-        number = float(text)
+        number = float(text if "_" not in text else "")  # 1_000 is a number to Python alone
     except ValueError:
         raise ValueError(f"{where}: expected a number as {column}, got {text!r:.60}") from None
-    if not np.isfinite(number):
-        if np.isnan(number) and column != "rating":
+    if not abs(number) <= 1e100:  # squares of larger ones overflow
+        if np.isnan(number) and column not in ("rating", "time"):
             return number  # of a metric: it does not apply to this face
-        raise ValueError(f"{where}: expected a finite number as {column}, got {text!r}")
+        raise ValueError(f"{where}: expected a finite number as {column}, up to 1e100, got {text!r:.60}")
     return number
 
 

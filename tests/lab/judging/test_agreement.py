@@ -83,3 +83,16 @@ def test_the_page_counts_preferences_by_system_whatever_was_first(study):
     assert agreement_page(study, []) == "<p>No answers yet.</p>"
     with pytest.raises(ValueError, match="of another study"):
         agreement_page(study, answers[-1:])
+
+
+def test_the_page_measures_metrics_of_a_study_with_both_kinds_of_questions(tmp_path):
+    pytest.importorskip("statsmodels", reason="metrics are measured with the extra [audit]")
+    study = sample_study(fits=True)
+    pairs, fits = tasks(study, "pair"), tasks(study, "fit")
+    answers = [Answer("a", pair.id, better=("first", "second")[place % 2]) for place, pair in enumerate(pairs)]
+    answers += [Answer("a", fit.id, agrees=True) for fit in fits]
+    lines = [f"{item},{system},{len(system)}" for item in study.by_item for system in study.systems]
+    (tmp_path / "metrics.csv").write_text("\n".join(["item,system,mse", *lines]))
+    page = agreement_page(study, answers, tmp_path)
+    assert "No agreement with metrics yet" not in page
+    assert f"{len(fits)} ratings are left out" in page

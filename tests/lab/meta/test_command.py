@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +57,10 @@ def test_mistakes_are_one_sentence(tables):
         ([], "expected metric values, either by --metrics TABLE or by --result SYSTEM=FILE"),
         (["--metrics", str(tables / "values.csv")], "whether more 'odd <b>' is better"),
         (["--result", "mine.json"], "expected --result SYSTEM=FILE, got 'mine.json'"),
+        (
+            ["--metrics", str(tables / "values.csv"), "--higher", "odd <b>", "--seed", "-1"],
+            "expected a seed of at least 0",
+        ),
         (["--metrics", str(tables / "values.csv"), "--kind", "robot"], "expected --kind person or machine or all"),
     ):
         done = run("meta", judgements, *arguments)
@@ -63,7 +68,7 @@ def test_mistakes_are_one_sentence(tables):
         assert message in " ".join(done.stderr.split())
 
 
-def result_of(kl, signature="emo3d|a:1", references="r"):
+def result_of(kl, signature="emo3d|a:1", references="r", readers=None):
     n = len(kl)
     kl = np.asarray(kl, float)
     return Emo3DResult(
@@ -80,6 +85,8 @@ def result_of(kl, signature="emo3d|a:1", references="r"):
         truncated=0,
         references=references,
         signature=signature,
+        reference_expressions="e",
+        readers=readers or {},
     )
 
 
@@ -88,6 +95,7 @@ def test_results_are_values_by_row(monkeypatch):
 
     results = {"a.json": result_of([1, 2, 3]), "b.json": result_of([3, 2, 1])}
     monkeypatch.setattr(Emo3DResult, "load", lambda path: results[path])
+    monkeypatch.setattr("emo3d_lab.meta.results.check_file", lambda path, what: None)
     metrics = read_results({"ours": "a.json", "theirs": "b.json"})
     assert (metrics.items, metrics.systems) == (("0", "1", "2"), ("ours", "theirs"))
     np.testing.assert_array_equal(metrics.values["kl_divergence"], [[1, 3], [2, 2], [3, 1]])
@@ -100,3 +108,29 @@ def test_results_are_values_by_row(monkeypatch):
     results["b.json"] = replace(results["b.json"], signature="emo3d|a:2")
     with pytest.raises(ValueError, match="expected 'theirs' as 'ours' was scored: signatures differ"):
         read_results({"ours": "a.json", "theirs": "b.json"})
+
+
+def test_what_is_not_one_measure_is_left_out(monkeypatch):
+    from emo3d_lab.meta import read_results
+
+    def reader(signature):
+        return SimpleNamespace(signature=signature, per_sample={"top1": np.array([1.0, 0.0])})
+
+    results = {
+        "a.json": result_of([1, 2], readers={"eyes": reader("eyes:1|crop:square"), "same": reader("same:1")}),
+        "b.json": result_of([2, 1], readers={"eyes": reader("eyes:1|crop:other"), "same": reader("same:1")}),
+    }
+    monkeypatch.setattr(Emo3DResult, "load", lambda path: results[path])
+    monkeypatch.setattr("emo3d_lab.meta.results.check_file", lambda path, what: None)
+    metrics = read_results({"ours": "a.json", "theirs": "b.json"})
+    assert list(metrics.values) == ["kl_divergence", "amplitude", "same top1"]
+    assert len(metrics.notes) == 1
+    assert metrics.notes[0].startswith("eyes is left out: its signatures differ in crop")
+    results["b.json"] = replace(results["b.json"], reference_expressions="f", readers={})
+    metrics = read_results({"ours": "a.json", "theirs": "b.json"})
+    assert list(metrics.values) == ["kl_divergence"]
+    assert metrics.notes == (
+        "amplitude is left out: the references' expressions are not known to be the same (e and f).",
+        "eyes is left out: theirs has no values of it.",
+        "same is left out: theirs has no values of it.",
+    )

@@ -10,9 +10,9 @@ pytest.importorskip("statsmodels", reason="meta needs the extra [audit]")
 from scipy import stats
 
 from emo3d_lab.meta import Judgements, MetricValues, measure_metrics
-from emo3d_lab.meta.ceiling import _alpha, alpha_parts
+from emo3d_lab.meta.ceiling import _alpha, alpha_parts, same_answers
 from emo3d_lab.meta.contrasts import rank_clusters
-from emo3d_lab.meta.faces import calibrated_answers, item_correlations, two_way_variance
+from emo3d_lab.meta.faces import calibrated_answers, item_correlations, metric_differences, two_way_variance
 from emo3d_lab.meta.figures import Contrast
 from emo3d_lab.meta.people import make_comparisons, score_cells, system_scores
 from emo3d_lab.meta.systems import kendall, pairwise_accuracy, permutation_p, soft_accuracy, spearman
@@ -283,3 +283,64 @@ def test_scores_of_a_table_with_holes_are_least_squares():
     fit = sm.OLS(table[item, system], dummies).fit()
     expected = np.r_[0, fit.params[20:]]
     np.testing.assert_allclose(score_cells(table).scores, expected - expected.mean(), atol=1e-12)
+
+
+@pytest.mark.parametrize("ratings", ["two systems", "all equal"])
+def test_ratings_without_correlations_in_items_are_measured(ratings):
+    values = np.random.default_rng(8).normal(size=(3, 12, 2 if ratings == "two systems" else 3))
+    judgements = judge_ratings(np.round(values) if ratings == "two systems" else 0 * values)
+    result = measure_metrics(judgements, metrics_of({"m": values[0]}, judgements), n_resamples=100)
+    assert result.metrics[0].item_spearman is None
+    assert result.metrics[0].item_kendall is None
+    assert 0 < result.metrics[0].accuracy.value <= 1
+
+
+def test_one_large_value_moves_its_own_comparisons_alone():
+    values = np.random.default_rng(9).normal(size=(6, 4))
+    judgements = judge_ratings(values)
+    comparisons = make_comparisons(judgements)
+    large = values.copy()
+    large[2, 1] = 3.4e38
+    before, after = (metric_differences(table, comparisons) for table in (values, large))
+    is_its = (comparisons.item == 2) & ((comparisons.first == 1) | (comparisons.second == 1))
+    assert is_its.sum() == 3
+    np.testing.assert_array_equal(before[~is_its], after[~is_its])
+    # Of the five other items correlations are 1 with the ratings themselves.
+    rho, _ = item_correlations(values, large)
+    expected = [stats.spearmanr(*rows).statistic for rows in zip(values, large, strict=True)]
+    assert rho.value == pytest.approx(np.mean(expected))
+    np.testing.assert_array_equal(metric_differences(np.full((6, 4), 0.1 * 3), comparisons), 0)
+    rounded = np.where(np.arange(4) % 2, 0.3, 0.1 * 3)  # 0.1 * 3 is 0.30000000000000004
+    np.testing.assert_array_equal(metric_differences(np.tile(rounded, (6, 1)), comparisons), 0)
+    result = measure_metrics(judgements, metrics_of({"m": large}, judgements), n_resamples=100)
+    assert any("m has a value 1e9 times as far off" in note for note in result.notes)
+
+
+def test_what_knows_systems_alone_and_who_copies_is_said(study):
+    judgements, _ = study
+    table = np.tile([3.0, 2.0, 1.0, 0.0], (40, 1))
+    result = measure_metrics(judgements, metrics_of({"m": table}, judgements), n_resamples=100)
+    assert "m gives all faces of a system the same value: it knows systems, not faces." in result.notes
+    assert not any("alike" in note for note in result.notes)
+    # Judges 0 and 1 answer ten questions alike, whichever system came first; judge 2 nine, judge 3 one otherwise.
+    rows = [(item, 0, 0, 1, (-1) ** item) for item in range(10)]
+    rows += [(item, 1, 1, 0, -((-1) ** item)) for item in range(10)]
+    rows += [(item, 2, 0, 1, (-1) ** item) for item in range(9)]
+    rows += [(item, 3, 0, 1, (-1) ** item if item else 0) for item in range(10)]
+    assert same_answers(judge_pairs(rows)) == [("j0", "j1", 10)]
+
+
+def test_names_of_sentinels_are_taken(study):
+    judgements, metrics = study
+    table = metrics_of({"sentinel: random": metrics.values["true"]}, judgements)
+    with pytest.raises(
+        ValueError, match=r"not called sentinel: \.\.\., as what cannot know is, got 'sentinel: random'"
+    ):
+        measure_metrics(judgements, table)
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_answers_are_enough_for_a_file(tmp_path):
+    judgements = judge_pairs([(0, 0, 0, 1, 1), (1, 0, 1, 2, 1)])
+    values = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]])
+    measure_metrics(judgements, metrics_of({"m": values}, judgements), n_resamples=100).save(tmp_path / "a.json")
