@@ -42,7 +42,7 @@ def test_other_readers_may_be_asked_and_its_own_are_as_it_has_them():
 
     check_readers("emo3d-2026", [Reader(), Other()])
     check_readers("emo3d-2026-quickstart", [Changed()])
-    with pytest.raises(ValueError, match="expected face-api:.*/1.0/area112.* with --protocol emo3d-2026, got .*/1.2/"):
+    with pytest.raises(ValueError, match=r"expected face-api:.*/1.0/area112.* with --protocol emo3d-2026, got .*/1.2/"):
         check_readers("emo3d-2026", [Changed()])
 
 

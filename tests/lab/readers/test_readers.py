@@ -123,9 +123,9 @@ def test_labels_that_no_reader_has_are_named(tmp_path, classifier):
     """A mapping may be for one of several readers; face-api's labels are known."""
     face_api = save_face_api(tmp_path, [10] * 7)
     assert len(load_readers([face_api, classifier], {"joy": "surprise"})) == 2
-    with pytest.raises(ValueError, match="of face-api, which have none that a mapping is for, got 'angry', 'joy'$"):
+    with pytest.raises(ValueError, match=r"of face-api, which have none that a mapping is for, got 'angry', 'joy'$"):
         load_reader(face_api, {"angry": "anger", "joy": None})
-    with pytest.raises(ValueError, match="labels of face-api, classifier.*, which have .*'joy'.*, got 'Joi'$"):
+    with pytest.raises(ValueError, match=r"labels of face-api, classifier.*, which have .*'joy'.*, got 'Joi'$"):
         load_readers([face_api, classifier], {"joy": "surprise", "Joi": "surprise"})
 
 
