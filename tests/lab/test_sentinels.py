@@ -191,7 +191,7 @@ class ByPixels(FakeBackbone):
     image_size = 32
 
     def encode_pictures(self, pictures):
-        return self.texts[[int(picture.sum(dtype=np.int64)) % 2 for picture in pictures]]
+        return self.texts[[int(picture.sum(dtype=np.int64)) % 97 % 2 for picture in pictures]]
 
 
 class PixelReader(EmotionReader):
@@ -206,7 +206,7 @@ class PixelReader(EmotionReader):
 
 def test_the_order_of_several_faces_of_one_description_makes_no_difference():
     """Five faces for each of four references; two of these have one text, with other intensities."""
-    references = rows(SHOWN[[0, 1, 1, 2] * 5], ["text 0", "text 0", "text 1", "text 2"] * 5)
+    references = rows(SHOWN[[0, 2, 1, 2] * 5], ["text 0", "text 0", "text 1", "text 2"] * 5)
     faces = np.random.default_rng(5).random((20, 51)).astype(np.float32)
 
     def figures(order):

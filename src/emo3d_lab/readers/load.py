@@ -74,7 +74,9 @@ def load_readers(
 
     Two of one name are a ValueError, and so are labels that none of them has.
     """
-    parts = [part.strip() for part in names.split(",")] if isinstance(names, str) else [*map(os.fspath, names)]
+    parts = (
+        [part.strip() for part in names.split(",")] if isinstance(names, str) else [os.fspath(name) for name in names]
+    )
     if not parts or not all(parts):
         raise ValueError(f"expected names of readers with commas between, got {names!r}")
     mapping = None if labels is None else read_labels(labels)
