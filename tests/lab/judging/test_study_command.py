@@ -9,6 +9,8 @@ import pytest
 import commands
 from emo3d.scoring import open_references
 from emo3d_lab.judging import Answer, Answers, Study
+from emo3d_lab.judging.exporting import export_judgements, meta_options
+from emo3d_lab.judging.page import agreement_page
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,48 @@ def test_answers_are_exported_as_judgements(study, tmp_path):
     assert (rating["system"], rating["rating"]) == (fit.systems[0], "0")
     said = " ".join(done.stdout.split())
     assert "left out 1 answers to tasks that this study does not have" in said
-    assert f"next: emo3d meta {out} --metrics {study[0] / 'metrics.csv'} --out agreement.html" in said
+    command = f"emo3d meta {out} --metrics {study[0] / 'metrics.csv'} --use pairs --out agreement.html"
+    assert f"next: {command}" in said  # there are ratings, too
+
+
+def test_the_options_of_meta_are_those_that_the_tables_need(study, tmp_path):
+    made = Study.load(study[0])
+    pair, check = (next(task for task in made.tasks if task.attention == wanted) for wanted in (False, True))
+    fit = next(task for task in made.tasks if task.kind == "fit")
+    answers = {"pairs": Answer("Max", pair.id, better="same"), "ratings": Answer("Max", fit.id, agrees=False)}
+    judgements = {name: export_judgements([answer], made) for name, answer in answers.items()}
+    assert {name: found.uses for name, found in judgements.items()} == {"pairs": ["pairs"], "ratings": ["ratings"]}
+    assert export_judgements([Answer("Max", check.id, better="same")], made).uses == []
+    (tmp_path / "metrics.csv").write_text("item,system,mse,face-api top1\n1,a,0.5,1.0\n2,a,0.5,\n")
+    assert meta_options(judgements["pairs"], tmp_path) == ["--drop-missing"]
+    both = export_judgements(list(answers.values()), made)
+    assert meta_options(both, tmp_path) == ["--use", "pairs", "--drop-missing"]
+    assert meta_options(both, study[0]) == ["--use", "pairs"]
+
+
+def test_the_page_measures_pairs_where_there_are_ratings_too(study):
+    made = Study.load(study[0])
+    fits = [Answer(judge, task.id, agrees=True) for judge in ("Zoë", "Max") for task in made.order(judge, "fit")]
+    page = agreement_page(made, [*answered(made), *fits], study[0])
+    assert "metrics.csv --use pairs</code>" in page
+    assert "32 judgements" in page  # two judges, 16 pairs each
+    assert "No agreement" not in page
+    page = agreement_page(made, fits, study[0])
+    assert "64 judgements" in page  # of two faces of each description
+
+
+def test_copies_are_refused_and_equal_faces_counted(folder, tmp_path):
+    expressions = np.load(folder / "perfect.npy")
+    expressions[0] = 0
+    np.save(tmp_path / "almost.npy", expressions)
+    systems = (folder / "perfect.npy", folder / "neutral.npy", tmp_path / "almost.npy")
+    options = ("--backbone", "quickstart", "--items", len(expressions))
+    made = commands.run("study", "sample", "--systems", *systems, "--out", tmp_path / "study", *options)
+    # The changed face is the neutral one, all others are perfect.
+    assert f"{len(expressions)} pairs of equal faces are not asked" in " ".join(made.stdout.split()), made.stderr
+    copies = (folder / "perfect.npy", f"copy={folder / 'perfect.npy'}")
+    made = commands.run("study", "sample", "--systems", *copies, "--out", tmp_path / "copies", *options)
+    assert (made.returncode, "expected systems whose faces differ" in " ".join(made.stderr.split())) == (2, True)
 
 
 def test_nothing_and_strange_answers_are_said(study, tmp_path):
