@@ -209,7 +209,7 @@ class Study:
             )
         if study.look != (look := look_of(study.space, study.calibration)):
             raise ValueError(
-                f"{path} was made with emo3d {study.version:.20}, whose faces look different ({study.look}, "
+                f"{path} was made with emo3d {study.version!r:.20}, whose faces look different ({study.look}, "
                 f"here {look}): use that version, or make the study again"
             )
         return study

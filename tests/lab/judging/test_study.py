@@ -1,6 +1,7 @@
 import csv
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -62,18 +63,18 @@ def test_sides_are_balanced_wherever_a_judge_stops():
     """Of three systems' pairs, of which nobody is asked all: what has been on the left, after each question."""
     systems = {name: np.full((10, 51), value) for name, value in (("a", 0), ("b", 0.25), ("c", 0.5))}
     study = sample_study(systems=systems, questions=17, check_share=0.2, fits=True)
-    share = {}
+    share = defaultdict(list)
     for judge in map(str, range(60)):
         balance = Counter()
         for task in study.order(judge, "pair"):
             swapped = study.is_swapped(judge, task)
-            share.setdefault(task.id, []).append(swapped)
+            share[task.id].append(swapped)
             alike = "checks" if task.attention else task.systems
             balance[alike] += 1 if swapped else -1
             assert abs(balance[alike]) <= 1
         assert set(balance) == {("a", "b"), ("a", "c"), ("b", "c"), "checks"}
     assert len(share) > 30
-    assert 0.45 < np.mean(sum(share.values(), [])) < 0.55  # of 1,020 sides, deviation 0.016
+    assert 0.45 < np.mean(list(chain(*share.values()))) < 0.55  # of 1,020 sides, deviation 0.016
     by_task = [np.mean(swapped) for swapped in share.values()]  # of about 27 judges each, deviation 0.1
     assert 0.1 < min(by_task) < 0.45 < 0.55 < max(by_task) < 0.9
     assert not any(study.is_swapped("0", task) for task in tasks(study, "fit"))
