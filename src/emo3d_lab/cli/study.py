@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections import Counter
+from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,7 +152,7 @@ def export(
 
     from emo3d_lab.judging import Answers, Study
     from emo3d_lab.judging.answers import answers_folder
-    from emo3d_lab.judging.exporting import export_judgements, write_judgements
+    from emo3d_lab.judging.exporting import export_judgements, meta_options, write_judgements
     from emo3d_lab.judging.study import METRICS
 
     study = Study.load(folder)
@@ -168,7 +171,9 @@ def export(
     if len(judgements.checks) == 1:
         console.print("there is one judge only: how far people agree with each other cannot be said")
     console.print(f"wrote {len(judgements.rows)} judgements to {out}", soft_wrap=True)
-    console.print(f"next: emo3d meta {out} --metrics {folder / METRICS} --out agreement.html", soft_wrap=True)
+    if judgements.uses:
+        command = ["emo3d", "meta", str(out), "--metrics", str(folder / METRICS), *meta_options(judgements, folder)]
+        console.print(f"next: {shlex.join([*command, '--out', 'agreement.html'])}", soft_wrap=True, markup=False)
 
 
 def _names(systems: list[str]) -> dict[str, Path]:
@@ -222,20 +227,21 @@ def _print_study(study: Study, out: Path) -> None:
         f"wrote {out}: {len(study.items)} descriptions, {len(study.tasks) - checks} questions about "
         f"{len(study.systems)} systems, {checks} attention checks, metrics.csv"
     )
-    _print_power(study)
+    pairs = Counter(task.systems for task in study.tasks if len(task.systems) == 2 and not task.attention)
+    if equal := len(study.items) * comb(len(study.systems), 2) - pairs.total():
+        console.print(f"{equal} pairs of equal faces are not asked")
+    _print_power(study, min(pairs.values()), pairs.total())
     console.print(study.signature, highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(f"next: emo3d demo --study {out}")
 
 
-def _print_power(study: Study) -> None:
+def _print_power(study: Study, items: int, pairs: int) -> None:
     """How many judges it takes to tell two systems apart, if each answers all that they are asked."""
-    from math import comb
-
     asked = [task for task in study.order("anyone", "pair") if not task.attention]
-    share = len(asked) / sum(len(task.systems) == 2 and not task.attention for task in study.tasks)
+    share = len(asked) / pairs
     rows = []
     for difference in DIFFERENCES:
-        judges, judgements = _needed(difference, len(study.items), share, comb(len(study.systems), 2))
+        judges, judgements = _needed(difference, items, share, comb(len(study.systems), 2))
         better = (1 - TIES + difference) / 2
         answers = f"{better:.0%} to {better - difference:.0%}"
         rows.append((answers, f"{judgements:,}" if judges else "-", f"{judges:,}" if judges else "more --items"))

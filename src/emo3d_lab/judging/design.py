@@ -66,6 +66,8 @@ def make_study(
 ) -> Study:
     """Make a study: each two systems' faces of one description as a pair, and, if asked for, each face on its own.
 
+    Two faces that are equal are no pair.
+
     Args:
         references: N rows that `read_references` reads.
         systems: name -> (N, 51) expressions, in `space`.
@@ -82,7 +84,7 @@ def make_study(
         signature: see `Study`.
 
     Raises:
-        ValueError: too few systems, or not N of something.
+        ValueError: too few systems, two whose faces are all equal, or not N of something.
     """
     if len(systems) < (least := 1 if fits else 2):
         raise ValueError(f"expected at least {least} systems to judge, got {', '.join(systems) or 'none'}")
@@ -102,11 +104,14 @@ def make_study(
     prototypes = tuple(_plain(as_expressions([PROTOTYPES[emotion]])[0]) for emotion in EMOTIONS)
     look = look_of(space, calibration)
     groups = [*combinations(names, 2), *(combinations(names, 1) if fits else ())]
-    tasks = [
-        _task(item, group, [item.faces[names.index(name)] for name in group], look)
-        for item in items
-        for group in groups
-    ]
+    shown = [(item, group, [item.faces[names.index(name)] for name in group]) for item in items for group in groups]
+    tasks = [_task(*question, look) for question in shown if not _are_equal(question[2])]
+    for group in groups:
+        if not any(task.systems == group for task in tasks):
+            raise ValueError(
+                f"expected systems whose faces differ, those of {' and '.join(group)} are equal for each of "
+                f"{len(items)} descriptions: leave one of them out"
+            )
     every = round(1 / check_share) if check_share and len(names) > 1 else 0
     checks = []
     if every:
@@ -135,6 +140,10 @@ def _item(references: References, row: int, identity: str, faces: Sequence[np.nd
     reference = None if references.expressions is None else _plain(references.expressions[row])
     id = short_hash(description, intensities, row)
     return Item(id, int(row), description, intensities, identity, tuple(map(_plain, faces)), reference)
+
+
+def _are_equal(faces: Sequence[Any]) -> bool:
+    return len(faces) == 2 and faces[0] == faces[1]
 
 
 def _task(

@@ -7,11 +7,12 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from emo3d.files import whole_file
 from emo3d_lab.judging.answers import Answer
-from emo3d_lab.judging.study import Study
+from emo3d_lab.judging.study import METRICS, Study
 
 COLUMNS = (
     *("item", "judge", "kind", "system_a", "system_b", "preferred", "system", "rating"),
@@ -33,6 +34,13 @@ class Judgements:
     rows: list[dict[str, Any]]
     unknown: int
     checks: dict[str, tuple[int, int]]
+
+    @property
+    def uses(self) -> list[Literal["pairs", "ratings"]]:
+        """What `emo3d meta` can read of them, pairs first: attention checks are not counted."""
+        counted = [row for row in self.rows if row["attention"] == "false"]
+        pairs, ratings = any(row["preferred"] for row in counted), any(row.get("rating", "") != "" for row in counted)
+        return [*(("pairs",) if pairs else ()), *(("ratings",) if ratings else ())]
 
 
 def export_judgements(answers: Sequence[Answer], study: Study) -> Judgements:
@@ -88,6 +96,16 @@ def _row(answer: Answer, study: Study) -> dict[str, Any]:
         "preferred": preferred,
         "swapped": str(answer.swapped).lower(),
     }
+
+
+def meta_options(judgements: Judgements, folder: Path) -> list[str]:
+    """Options with which `emo3d meta` measures a study's metrics against its judgements."""
+    options = ["--use", "pairs"] if len(judgements.uses) > 1 else []
+    if (path := folder / METRICS).is_file():
+        with open(path, newline="", encoding="utf-8") as file:
+            if any("" in row for row in csv.reader(file)):  # a reader has no value for an emotion that it does not know
+                options.append("--drop-missing")
+    return options
 
 
 def write_judgements(judgements: Judgements, path: str | os.PathLike[str]) -> None:

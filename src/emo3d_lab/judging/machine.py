@@ -170,7 +170,10 @@ class Verdicts:
         return [verdict.problem for verdict in self.verdicts if verdict.problem]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Judgements, a row of `emo3d_lab.judging.exporting.COLUMNS` each, marked as a machine's."""
+        """Judgements, a row of `emo3d_lab.judging.exporting.COLUMNS` each, marked as a machine's.
+
+        An attention check without a usable answer has a row, too: nothing is preferred, and it is not passed.
+        """
         return [
             {
                 "item": verdict.pair.item,
@@ -178,13 +181,13 @@ class Verdicts:
                 "kind": "machine",
                 "system_a": verdict.pair.systems[0],
                 "system_b": verdict.pair.systems[1],
-                "preferred": verdict.preferred,
+                "preferred": verdict.preferred if verdict.orders else "",
                 "description": verdict.pair.description,
                 "attention": str(verdict.pair.attention).lower(),
                 "passed": str(verdict.passed).lower() if verdict.pair.attention else "",
             }
             for verdict in self.verdicts
-            if verdict.orders
+            if verdict.orders or verdict.pair.attention
         ]
 
     def save(self, path: str | os.PathLike[str]) -> None:

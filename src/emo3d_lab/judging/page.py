@@ -12,13 +12,13 @@ from emo3d.hints import MissingExtraError
 from emo3d_lab.judging.agreement import PUBLISHED_AGREEMENT, measure_agreement
 from emo3d_lab.judging.answers import Answer
 from emo3d_lab.judging.design import make_study as make_study
-from emo3d_lab.judging.exporting import Judgements, export_judgements, write_judgements
+from emo3d_lab.judging.exporting import Judgements, export_judgements, meta_options, write_judgements
 from emo3d_lab.judging.study import METRICS, Study
 
 RESAMPLES = 200
 HOW = """<p>Whether a metric agrees with these people:
 <code>emo3d study export {folder} --out judgements.csv</code>, then
-<code>emo3d meta judgements.csv --metrics {folder}/metrics.csv</code>.</p>"""
+<code>emo3d meta judgements.csv --metrics {folder}/metrics.csv{options}</code>.</p>"""
 
 
 def agreement_page(study: Study, answers: Sequence[Answer], folder: Path | None = None) -> str:
@@ -43,7 +43,8 @@ def agreement_page(study: Study, answers: Sequence[Answer], folder: Path | None 
     )
     parts = [f"<p>{escape(caption)}.</p>", _preferences(judgements), _fits(study, answers)]
     if folder:
-        parts += [HOW.format(folder=escape(folder.name)), _metrics(judgements, folder)]
+        options = "".join(f" {option}" for option in meta_options(judgements, folder))
+        parts += [HOW.format(folder=escape(folder.name), options=options), _metrics(judgements, folder)]
     return "".join(parts)
 
 
@@ -57,10 +58,9 @@ def _metrics(judgements: Judgements, folder: Path) -> str:
         with TemporaryDirectory() as temporary:
             table, page = Path(temporary, "judgements.csv"), Path(temporary, "agreement.html")
             write_judgements(judgements, table)
+            people = read_judgements(table, use=next(iter(judgements.uses), None))
             values = read_metrics([folder / METRICS])
-            write_agreement(
-                measure_metrics(read_judgements(table), values, drop_missing=True, n_resamples=RESAMPLES), page
-            )
+            write_agreement(measure_metrics(people, values, drop_missing=True, n_resamples=RESAMPLES), page)
             content = page.read_text(encoding="utf-8")
     except (ValueError, OSError, MissingExtraError) as error:
         return f"<p>No agreement with metrics yet: {escape(str(error))}</p>"

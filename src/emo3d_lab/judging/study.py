@@ -95,6 +95,7 @@ class Study:
         seed: with which items and checks were drawn.
         consent: what judges agree to.
         signature: of the score that the metric values were computed with; empty where nothing was scored.
+        version: of the package that made it.
     """
 
     systems: tuple[str, ...]
@@ -109,6 +110,7 @@ class Study:
     seed: int
     consent: str
     signature: str
+    version: str = emo3d.__version__
 
     def __post_init__(self) -> None:
         as_expressions([*self.prototypes, *(face for item in self.items for face in item.faces)])
@@ -140,7 +142,7 @@ class Study:
     @cached_property
     def hash(self) -> str:
         """Twelve hexadecimal digits of a SHA-256 over all of it."""
-        return _digest(json.dumps(asdict(self), sort_keys=True))[:12]
+        return _hash(asdict(self))
 
     def order(self, judge: str, kind: Kind) -> list[Task]:
         """A judge's questions of a kind: random between judges, always the same for one, checks spread evenly."""
@@ -156,10 +158,17 @@ class Study:
         return next((task for task in self.order(judge, kind) if task.id not in answered), None)
 
     def is_swapped(self, judge: str, task: Task) -> bool:
-        """Whether a judge sees the second face of a pair first: in half of each two systems' pairs, drawn by judge."""
-        pairs = [pair for pair in self.tasks if pair.systems == task.systems and len(pair.systems) == 2]
-        pairs.sort(key=lambda pair: _digest(judge, "side", pair.id))
-        return task in pairs and (pairs.index(task) + int(_digest(judge, *task.systems), 16)) % 2 == 1
+        """Whether a judge sees the second face of a pair first.
+
+        Of each two questions about the same two systems that follow each other in the judge's order, and of each two
+        attention checks, one is: which of them is drawn by judge.
+        """
+        pairs = [pair for pair in self.order(judge, "pair") if pair.attention == task.attention]
+        alike = [pair for pair in pairs if pair.attention or pair.systems == task.systems]
+        if task not in alike:
+            return False
+        place = alike.index(task)
+        return (place + int(_digest(judge, "side", alike[place - place % 2].id), 16)) % 2 == 1
 
     def pictures(self, task: Task) -> np.ndarray:
         """The faces of a task in the order of its systems: (1 or 2, size, size, 3) uint8, see `PORTRAIT`."""
@@ -174,8 +183,7 @@ class Study:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write `study.json` into a folder that is there."""
         with whole_file(Path(folder, FILE)) as file:
-            content = {"hash": self.hash, "version": emo3d.__version__, **asdict(self)}
-            file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+            file.write_text(json.dumps({"hash": self.hash, **asdict(self)}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Study:
@@ -193,14 +201,15 @@ class Study:
             study: Study = from_plain(cls, plain, "the file", "a study")
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        if plain.get("hash") != study.hash:
+        found = _hash({key: value for key, value in plain.items() if key != "hash"})  # with what is no part of a study
+        if not found == study.hash == plain.get("hash"):
             raise ValueError(
-                f"{path} was changed after it was made (its hash is {study.hash}, not {plain.get('hash')!r:.20}): "
+                f"{path} was changed after it was made (its hash is {found}, not {plain.get('hash')!r:.20}): "
                 "answers would be to other questions; make the study again with emo3d study"
             )
         if study.look != (look := look_of(study.space, study.calibration)):
             raise ValueError(
-                f"{path} was made with emo3d {plain.get('version')!r:.20}, whose faces look different ({study.look}, "
+                f"{path} was made with emo3d {study.version!r:.20}, whose faces look different ({study.look}, "
                 f"here {look}): use that version, or make the study again"
             )
         return study
@@ -218,3 +227,7 @@ def _digest(*parts: str) -> str:
 def short_hash(*parts: Any) -> str:
     """Twelve hexadecimal digits of a SHA-256 over plain values."""
     return _digest(json.dumps(parts))[:12]
+
+
+def _hash(plain: dict[str, Any]) -> str:
+    return _digest(json.dumps(plain, sort_keys=True))[:12]

@@ -2,7 +2,7 @@ import pytest
 
 pytest.importorskip("nltk", reason="agreement needs the extra [demo]")
 
-from studies import sample_study, tasks
+from small_studies import sample_study, tasks
 
 from emo3d_lab.judging import Answer
 from emo3d_lab.judging.agreement import measure_agreement

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from huggingface_hub import InferenceClient
-from studies import sample_study
+from small_studies import sample_study
 from typer.testing import CliRunner
 
 from chat_server import answering, online  # noqa: F401
@@ -157,6 +157,21 @@ def test_judgements_are_marked_as_a_machines():
     ]
 
 
+def test_a_check_without_a_usable_answer_is_failed_in_the_table_too(tmp_path):
+    checks = [pair(str(number), attention=True) for number in (1, 2)]
+    verdicts = judge_pairs([*checks, pair("3"), pair("4")], recorded("?", *"AB", *"AB", "?", retries=0))
+    verdicts.save(tmp_path / "machine.csv")
+    rows = list(csv.DictReader((tmp_path / "machine.csv").open()))
+    assert [(row["item"], row["preferred"], row["attention"], row["passed"]) for row in rows] == [
+        ("1", "", "true", "false"),
+        ("2", "a", "true", "true"),
+        ("3", "a", "false", ""),
+    ]
+    assert len(read_judgements(tmp_path / "machine.csv", kind="machine", least_passed=0.5)) == 1
+    with pytest.raises(ValueError, match="1 judges failed attention checks"):
+        read_judgements(tmp_path / "machine.csv", kind="machine", least_passed=0.9)
+
+
 # The command, on a server
 
 
@@ -222,6 +237,15 @@ def test_a_run_that_failed_goes_on_where_it_was(study, tmp_path):
     with answering(lesser) as (address, requests):
         assert run(address, study, tmp_path / "judgements.csv").exit_code == 0
     assert (requests, (tmp_path / "judgements.csv").read_bytes()) == ([], first)
+
+
+def test_what_could_not_be_used_is_asked_again_by_the_next_run(tmp_path):
+    for answers in (["A", "No.", "A", "B"], ["B"]):
+        verdicts = judge_pairs(
+            [pair("1"), Pair("2", "He frowns", ("ours", "theirs"), (BLACK, WHITE))],
+            recorded(*answers, retries=0, cache=tmp_path),
+        )
+    assert [verdict.orders for verdict in verdicts.verdicts] == [("a", "a"), ("a", "a")]
 
 
 @pytest.mark.usefixtures("online")

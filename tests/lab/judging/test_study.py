@@ -1,10 +1,11 @@
 import csv
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import chain
 
 import numpy as np
 import pytest
-from studies import sample_study, tasks
+from small_studies import sample_study, tasks
 
 from emo3d import EMOTIONS, render
 from emo3d.scoring import ScoreSettings, score
@@ -58,14 +59,36 @@ def test_checks_are_spread_over_the_questions(study):
     assert len(sample_study(questions=7).order("one", "pair")) == 7
 
 
-def test_sides_are_balanced_for_each_judge_and_each_pair_of_systems(study):
-    pairs = tasks(study, "pair")
-    swapped = [[study.is_swapped(judge, task) for task in pairs] for judge in map(str, range(200))]
-    assert {sum(row) for row in swapped} == {20}
-    share = np.mean(swapped, axis=0)  # of judges, by task: binomial, 0.5 with a deviation of 0.035
-    assert (np.abs(share - 0.5) < 0.16).all()
-    assert swapped[0] == [study.is_swapped("0", task) for task in pairs]
+def test_sides_are_balanced_wherever_a_judge_stops():
+    """Of three systems' pairs, of which nobody is asked all: what has been on the left, after each question."""
+    systems = {name: np.full((10, 51), value) for name, value in (("a", 0), ("b", 0.25), ("c", 0.5))}
+    study = sample_study(systems=systems, questions=17, check_share=0.2, fits=True)
+    share = defaultdict(list)
+    for judge in map(str, range(60)):
+        balance = Counter()
+        for task in study.order(judge, "pair"):
+            swapped = study.is_swapped(judge, task)
+            share[task.id].append(swapped)
+            alike = "checks" if task.attention else task.systems
+            balance[alike] += 1 if swapped else -1
+            assert abs(balance[alike]) <= 1
+        assert set(balance) == {("a", "b"), ("a", "c"), ("b", "c"), "checks"}
+    assert len(share) > 30
+    assert 0.45 < np.mean(list(chain(*share.values()))) < 0.55  # of 1,020 sides, deviation 0.016
+    by_task = [np.mean(swapped) for swapped in share.values()]  # of about 27 judges each, deviation 0.1
+    assert 0.1 < min(by_task) < 0.45 < 0.55 < max(by_task) < 0.9
     assert not any(study.is_swapped("0", task) for task in tasks(study, "fit"))
+
+
+def test_equal_faces_are_no_pair():
+    one, other, third = np.zeros((10, 51)), np.zeros((10, 51)), np.full((10, 51), 0.5)
+    other[4:] = 0.25
+    study = sample_study(systems={"one": one, "other": other, "third": third}, check_share=0, fits=True)
+    counts = Counter(task.systems for task in study.tasks)
+    assert counts.pop(("one", "other")) == 6  # the other four are equal
+    assert set(counts.values()) == {10}  # of two other pairs, and of three single faces
+    with pytest.raises(ValueError, match="faces differ, those of copy and one are equal for each of 10 descriptions"):
+        sample_study(systems={"copy": one, "one": one, "third": third})
 
 
 def test_checks_show_what_is_described_and_what_nobody_takes_for_it(study):
@@ -83,9 +106,8 @@ def test_checks_show_what_is_described_and_what_nobody_takes_for_it(study):
 
 
 def test_a_study_without_clear_descriptions_says_that_it_has_no_checks(caplog):
-    faces = np.zeros((2, 51))
     rows = {"description": ["a", "b"], "intensities": [[1] * 8] * 2}
-    study = make_study(rows, {"a": faces, "b": faces}, seed=1)
+    study = make_study(rows, {"a": np.zeros((2, 51)), "b": np.ones((2, 51))}, seed=1)
     assert tasks(study, "pair", attention=True) == []
     assert "no attention checks" in caplog.text
 
@@ -101,6 +123,11 @@ def test_studies_are_read_as_they_were_written(study, tmp_path):
     [
         (lambda plain: plain["items"][0].update(description="Someone else"), "was changed after it was made"),
         (lambda plain: plain.update(consent="Nothing is stored"), "was changed after it was made"),
+        (lambda plain: plain.update(version="0.0.1"), "was changed after it was made"),
+        (lambda plain: plain.update(version=None), "expected version"),
+        (lambda plain: plain.update(notes="none"), "was changed after it was made"),
+        (lambda plain: plain["tasks"][0].update(asked=False), "was changed after it was made"),
+        (lambda plain: plain.pop("hash"), "was changed after it was made"),
         (lambda plain: plain["items"][0].pop("faces"), "expected 'faces' in items"),
         (lambda plain: plain["items"][0]["faces"][0].pop(), "51"),
         (lambda plain: plain["items"][0].update(identity="nobody"), "expected a head's name"),

@@ -5,10 +5,13 @@ import json
 
 import numpy as np
 import pytest
+from small_studies import tasks
 
 import commands
 from emo3d.scoring import open_references
 from emo3d_lab.judging import Answer, Answers, Study
+from emo3d_lab.judging.exporting import export_judgements, meta_options
+from emo3d_lab.judging.page import agreement_page
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,7 @@ def test_the_bank_is_the_whole_dataset(study, folder):
         (["neutral.npy"], [], "expected two systems or more to compare, got neutral"),
         (["neutral.npy", "neutral.npy"], [], "expected systems of different names"),
         (["neutral.npy", "a=short.npy"], [], "short.npy: expected one prediction per reference, got 20 predictions"),
+        (["perfect.npy", "copy=perfect.npy"], [], "faces differ, those of copy and perfect are equal"),
         (["neutral.npy", "perfect.npi"], [], "perfect.npi"),
         (["neutral.npy", "readings.json"], [], "neutral.npy in weights, readings.json in reading"),
         (["neutral.npy", "prototype of joy=perfect.npy"], [], "expected a system's name"),
@@ -135,7 +139,46 @@ def test_answers_are_exported_as_judgements(study, tmp_path):
     assert (rating["system"], rating["rating"]) == (fit.systems[0], "0")
     said = " ".join(done.stdout.split())
     assert "left out 1 answers to tasks that this study does not have" in said
-    assert f"next: emo3d meta {out} --metrics {study[0] / 'metrics.csv'} --out agreement.html" in said
+    command = f"emo3d meta {out} --metrics {study[0] / 'metrics.csv'} --use pairs --out agreement.html"
+    assert f"next: {command}" in said  # there are ratings, too
+
+
+def test_the_options_of_meta_are_those_that_the_tables_need(study, tmp_path):
+    made = Study.load(study[0])
+    pair, check = (next(task for task in made.tasks if task.attention == wanted) for wanted in (False, True))
+    fit = next(task for task in made.tasks if task.kind == "fit")
+    answers = {"pairs": Answer("Max", pair.id, better="same"), "ratings": Answer("Max", fit.id, agrees=False)}
+    judgements = {name: export_judgements([answer], made) for name, answer in answers.items()}
+    assert {name: found.uses for name, found in judgements.items()} == {"pairs": ["pairs"], "ratings": ["ratings"]}
+    assert export_judgements([Answer("Max", check.id, better="same")], made).uses == []
+    (tmp_path / "metrics.csv").write_text("item,system,mse,face-api top1\n1,a,0.5,1.0\n2,a,0.5,\n")
+    assert meta_options(judgements["pairs"], tmp_path) == ["--drop-missing"]
+    both = export_judgements(list(answers.values()), made)
+    assert meta_options(both, tmp_path) == ["--use", "pairs", "--drop-missing"]
+    assert meta_options(both, study[0]) == ["--use", "pairs"]
+
+
+def test_the_page_measures_pairs_where_there_are_ratings_too(study):
+    made = Study.load(study[0])
+    fits = [
+        Answer(judge, task.id, agrees=(place + (judge == "Max")) % 3 > 0)
+        for judge in ("Zoë", "Max")
+        for place, task in enumerate(tasks(made, "fit"))
+    ]
+    page = agreement_page(made, [*answered(made), *fits], study[0])
+    assert "metrics.csv --use pairs</code>" in page
+    assert "32 judgements" in page  # two judges, 16 pairs each
+    assert "No agreement" not in page
+
+
+def test_equal_faces_are_counted(folder, tmp_path):
+    expressions = np.load(folder / "perfect.npy")
+    expressions[[0, -1]] = 0.5
+    np.save(tmp_path / "almost.npy", expressions)
+    systems = (folder / "perfect.npy", tmp_path / "almost.npy")
+    options = ("--backbone", "quickstart", "--items", len(expressions))
+    made = commands.run("study", "sample", "--systems", *systems, "--out", tmp_path / "study", *options)
+    assert f"{len(expressions) - 2} pairs of equal faces are not asked" in " ".join(made.stdout.split()), made.stderr
 
 
 def test_nothing_and_strange_answers_are_said(study, tmp_path):
