@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--publish", action="store_true", help="open a pull request with the entry")
     arguments = parser.parse_args()
 
-    backbone = "quickstart" if arguments.config == "sample" else "openai/clip-vit-base-patch32"
+    protocol = "emo3d-2026-quickstart" if arguments.config == "sample" else "emo3d-2026"
     ENTRY.parent.mkdir(exist_ok=True)
     command = [
         sys.executable,
@@ -43,7 +43,7 @@ def main() -> None:
         "--dataset",
         arguments.dataset,
     ]
-    command += ["--config", arguments.config, "--backbone", backbone, "--device", arguments.device]
+    command += ["--config", arguments.config, "--protocol", protocol, "--readers", "", "--device", arguments.device]
     subprocess.run([*command, "--entry", str(ENTRY)], check=True)
     if not ENTRY.is_file():
         sys.exit("no entry was made; the lines above say why")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TASKS = {"sample": "emo3d-2026-quickstart", "pairs": "emo3d-2026"}
 """Configs with a description and intensities a row, whose split `SPLIT` is a task under the same name, and the protocol
-under whose settings, but on one face, it is scored."""
+by which it is scored."""
 SPLIT = "test"
 BENCHMARK_FILE = "eval.yaml"
 ENTRY_FILE = ".eval_results/emo3d.yaml"
@@ -132,7 +132,9 @@ def result_entry(
     settings = signature_fields(result.signature) | {"references": result.references, "prior": headline.prior}
     if others := {name: settings.get(name) for name, value in expected.items() if settings.get(name) != value}:
         texts = ", ".join(f"{name} {expected[name]} (got {value})" for name, value in others.items())
-        raise ValueError(f"expected the settings of the task {benchmark.task}: {texts}")
+        raise ValueError(
+            f"expected the settings of the task {benchmark.task}, those of --protocol {TASKS[benchmark.task]}: {texts}"
+        )
     return _hub().EvalResultEntry(
         dataset_id=benchmark.dataset_id,
         task_id=benchmark.task,
@@ -182,7 +184,7 @@ def _expected(task: str, result: Emo3DResult) -> dict[str, str]:
     protocol = PROTOCOLS[TASKS[task]]
     references = sample_references() if task == "sample" else result.references
     space: Space = "reading" if signature_fields(result.signature).get("space") == "reading" else "weights"
-    settings = replace(protocol.settings, identities=1, bank=references, space=space)
+    settings = replace(protocol.settings, bank=references, space=space)
     expected = signature_fields(settings.sign(calibration=protocol.parts[2]))
     del expected["version"]
     return expected | {"references": references, "prior": "training split"}

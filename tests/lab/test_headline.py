@@ -105,7 +105,13 @@ def entry(
     """As the README's footnote has a signature; for `pairs` of CLIP at its commit."""
     number = headline(scored(right), REFERENCES, prior)
     backbone = {"sample": "quickstart", "pairs": "openai/clip-vit-base-patch32"}[task]
-    common = {"backbone": backbone, "revision": COMMITS[backbone], "bank": references, "render": RENDER}
+    common = {
+        "backbone": backbone,
+        "revision": COMMITS[backbone],
+        "bank": references,
+        "render": RENDER,
+        "identities": 12,
+    }
     signature = ScoreSettings(**(common | (settings or {}))).sign(calibration=calibration)
     result = replace(scored(right), signature=signature, references=references)
     return result_entry(number, result, Benchmark("me/emo3d", task, revision), **about)
@@ -124,10 +130,13 @@ def test_an_entry_is_read_back_by_the_class_of_the_hub():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"k": 5}, r"expected the settings of the task sample: k 10 \(got 5\)"),
-        ({"backbone": "openai/clip-vit-base-patch32"}, r"task sample: backbone quickstart \(got openai"),
-        ({"identities": 12}, r"task sample: identity adult \(got panel-2/12\)"),
-        ({"bank": "0" * 12}, r"task sample: bank c39bce621357 \(got 000000000000\)"),
+        (
+            {"k": 5},
+            r"of the task sample, those of --protocol emo3d-2026-quickstart: k 10 \(got 5\)",
+        ),
+        ({"backbone": "openai/clip-vit-base-patch32"}, r"quickstart: backbone quickstart \(got openai"),
+        ({"identities": 1}, r"quickstart: identity panel-2/12 \(got adult\)"),
+        ({"bank": "0" * 12}, r"quickstart: bank c39bce621357 \(got 000000000000\)"),
         ({"render": replace(RENDER, yaw=20.0)}, r"render portrait-3/224px/2x/fov20/yaw0 \(got .*/yaw20\)"),
         ({"revision": "0" * 12}, r"revision 0d569ba8334f \(got 000000000000\)"),
         ({"alpha": 2.0}, r"alpha 1.0 \(got 2.0\)"),
@@ -135,7 +144,7 @@ def test_an_entry_is_read_back_by_the_class_of_the_hub():
             {"n_bootstrap": 10, "confidence": 0.5, "seed": 3},
             r"n_bootstrap 1000 \(got 10\), confidence .*, seed 0 \(got 3",
         ),
-        ({"space": "reading", "calibration": "none"}, r"sample: calibration network/anny-2 \(got none\)"),
+        ({"space": "reading", "calibration": "none"}, r"quickstart: calibration network/anny-2 \(got none\)"),
     ],
 )
 def test_one_leaderboard_has_one_signature(settings, message):
@@ -146,7 +155,7 @@ def test_one_leaderboard_has_one_signature(settings, message):
 def test_one_leaderboard_has_one_set_of_references_and_one_prior():
     with pytest.raises(ValueError, match=r"bank c39bce621357 \(got 0{12}\), references c39bce621357 \(got 0{12}\)$"):
         entry(references="0" * 12)
-    with pytest.raises(ValueError, match=r"task sample: prior training split \(got references\)$"):
+    with pytest.raises(ValueError, match=r"quickstart: prior training split \(got references\)$"):
         entry(prior=None)
     entry("pairs", references="0" * 12)  # the published data is nowhere here
 

@@ -13,7 +13,8 @@ from huggingface_hub import parse_eval_result_entries
 from contrast import assert_readable
 from emo3d.dataset import sample_folder
 from emo3d.generation import ExpressionModel
-from emo3d.scoring import QUICKSTART, ScoreSettings, score
+from emo3d.scoring import score
+from emo3d.scoring.protocols import load_protocol
 from emo3d.scoring.references import read_references_file
 from emo3d_lab.entries import ENTRY_FILE
 from emo3d_lab.headline import headline
@@ -85,7 +86,7 @@ def test_an_entry_of_predictions(client, references, tmp_path):
     text, entry, card, footnote = client.predict(
         "A file of predictions", "", handle_file(str(path)), "weights", api_name="/entry"
     )
-    result = score(references.expressions, references, settings=ScoreSettings(backbone=QUICKSTART))
+    result = score(references.expressions, references, settings=load_protocol("emo3d-2026-quickstart").settings)
     number = headline(result, references, read_references_file(sample_folder() / "train.parquet"))
     (read,) = parse_eval_result_entries(yaml.safe_load(entry))
     assert (read.dataset_id, read.task_id, read.value) == ("me/emo3d", "sample", round(number.value, 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +16,14 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from emo3d.dataset import sample_folder
 from emo3d.expressions import SUFFIXES
-from emo3d.scoring import QUICKSTART, ScoreSettings, load_backbone, score
+from emo3d.scoring import QUICKSTART, load_backbone, score
 from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import space_of
+from emo3d.scoring.protocols import load_protocol
 from emo3d.scoring.references import read_references_file
 from emo3d_lab.apps.look import in_words
 from emo3d_lab.apps.score import FROM_FILES, model_index
-from emo3d_lab.entries import ENTRY_FILE, SPLIT, Benchmark, entries_yaml, result_entry
+from emo3d_lab.entries import ENTRY_FILE, SPLIT, TASKS, Benchmark, entries_yaml, result_entry
 from emo3d_lab.headline import headline
 from emo3d_lab.opening import open_predictions
 from emo3d_lab.visitors import check_id, load_public_generator
@@ -78,7 +80,7 @@ def make_entry(
         rows = order_of(n, keys, references.keys, None)
         expressions = expressions if rows is None else expressions[rows]
         own = space_of(None if space == FROM_FILES else space, file_space, references)  # type: ignore[arg-type]
-    settings = ScoreSettings(backbone=QUICKSTART, space=own)
+    settings = replace(load_protocol(TASKS[TASK]).settings, space=own)
     # A backbone that is given keeps no embeddings of what visitors upload.
     result = score(expressions, references, settings=settings, backbone=load_backbone(QUICKSTART))
     number = headline(result, references, read_references_file(sample_folder() / "train.parquet"))

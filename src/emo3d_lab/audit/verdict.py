@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from emo3d_lab.audit.figures import LEAST, LEVEL, Estimate, Gap, ReaderAudit, Swapped
 from emo3d_lab.audit.result import Audit
-from emo3d_lab.sentinels import verdict_line
+from emo3d_lab.sentinels import Reading, verdict_line
 
 _MOST = 3  # of a kind, in a sentence
 
@@ -106,7 +106,9 @@ def _score(audit: Audit) -> str:
 def _sentinels(audit: Audit) -> list[str]:
     if not audit.sentinels:
         return []
-    return [f"Beside systems that do not do the task, it is {verdict_line(audit.kl.value, audit.sentinels)}."]
+    readings = [Reading(row.reader, row.kl.value, None) for row in audit.readers if row.kl]
+    said = verdict_line(audit.kl.value, audit.sentinels, readings)
+    return [f"Beside systems that do not do the task, it is {said}."]
 
 
 def _reading(reading: ReaderAudit) -> str:

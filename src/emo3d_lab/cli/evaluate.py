@@ -143,6 +143,8 @@ def evaluate(
     try:
         number = headline_of(evaluation)
         console.print(f"headline {number}", highlight=False, markup=False)
+        if evaluation.result.protocol is None:
+            console.print("This headline is not the benchmark's, which is made by --protocol alone.")
     except ValueError as error:  # the score stands without it
         number = None
         console.print(f"no headline: {error}", highlight=False, markup=False)
