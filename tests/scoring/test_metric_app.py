@@ -143,7 +143,7 @@ def test_the_parts_of_a_score(app, client, choices, tmp_path):
     # No face: each of the twelve has a row of emotions of its own, of eight in turn, so the mean has 1/6 or 1/12 of it.
     prior = np.mean([2 * np.log(1 / (share / 2 + 0.01)) for share in [1 / 6] * 8 + [1 / 12] * 4])
     assert beside["data"][0][1] == f"{prior:.4f}"
-    assert verdict.startswith("These faces are not better than constant prior (KL ")
+    assert verdict.startswith("These faces are worse than constant prior (KL ")
     assert by_emotion["data"][0][:3] == ["neutral", 2, f"{result.per_emotion['neutral']['kl_divergence']:.4f}"]
     assert [row[:2] for row in by_band["data"]] == [["0.8-1.0", 12]]
     assert len(plot["data"]) == len(EMOTIONS)

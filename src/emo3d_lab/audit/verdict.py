@@ -106,7 +106,7 @@ def _score(audit: Audit) -> str:
 def _sentinels(audit: Audit) -> list[str]:
     if not audit.sentinels:
         return []
-    readings = [Reading(row.reader, row.kl.value, None) for row in audit.readers if row.kl]
+    readings = [Reading(row.reader, row.kl.value, None) for row in audit.readings if row.kl]
     said = verdict_line(audit.kl.value, audit.sentinels, readings)
     return [f"Beside systems that do not do the task, it is {said}."]
 

@@ -327,9 +327,17 @@ def _ends(interval: tuple[float, float] | None) -> str:
 
 def print_signature(result: Emo3DResult) -> None:
     """Print the settings that a score was computed with, and how many descriptions of its bank were cut."""
+    from emo3d.scoring.settings import signature_fields
+
     if result.truncated:
         console.print(f"{result.truncated} descriptions were longer than the backbone's window and were cut")
     signatures = [result.signature, *(f"{name}: {reader.signature}" for name, reader in result.readers.items())]
+    settings = signature_fields(result.signature)
+    if settings.get("bank") == result.references and result.n < 10 * int(settings.get("k", 0)):
+        console.print(
+            f"The references are the bank, and every face retrieves {settings['k']} of {result.n}: of so few, numbers "
+            "say little; 100 or more order as large banks do (docs/validity.md)."
+        )
     if result.protocol:
         signatures.insert(0, f"protocol:{result.protocol}")
     for signature in signatures:
