@@ -290,7 +290,9 @@ def test_the_headline_and_an_entry(tmp_path, clip_folder, dataset):
     assert "--dataset-id and --task say which task" in " ".join(done.output.split())
     done = emo3d("evaluate", **options, dataset_id="me/emo3d", task="pairs")
     assert done.exit_code == 0, done.output
-    assert "no benchmark entry: those of --protocol emo3d-2026: k 10 (got 2)" in " ".join(done.output.split())
+    said = " ".join(done.output.split())
+    assert "no benchmark entry: expected the settings of the task pairs" in said
+    assert "those of --protocol emo3d-2026: k 10 (got 2)" in said
     assert not entry.exists()
     done = emo3d("evaluate", **options, dataset_id="me/emo3d", task="pear")
     assert done.exit_code != 0
