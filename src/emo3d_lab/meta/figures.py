@@ -97,8 +97,8 @@ class Agreement:
         difficulties: upper ends of the groups of `MetricAgreement.by_difficulty`, as differences of `human`.
         pairs: whether judges compared systems; otherwise they rated.
         tied: share of comparisons in which people said that both are the same.
-        human_p: of pairs of systems (0, 1), (0, 2), ...: one-sided p-values that people hold the first to be better, of a
-            paired permutation test over items.
+        human_p: of pairs of systems (0, 1), (0, 2), ...: one-sided p-values that people hold the first to be better,
+            of a paired permutation test over items.
         notes: what was left out, in sentences.
         cautions: what cannot be said, in sentences.
     """
