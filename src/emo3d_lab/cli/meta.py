@@ -111,15 +111,19 @@ def _values(
 
 
 def _print(agreement: Agreement) -> None:
-    has_ratings = not agreement.pairs
-    headings = ["metric", "rank", "accuracy", "95% interval", "ties below", "systems: soft", "Spearman"]
-    headings += ["in items"] if has_ratings else []
+    from emo3d_lab.meta.findings import findings
+
+    is_ranking, has_ratings = len(agreement.systems) > 2, not agreement.pairs
+    headings = ["metric", "rank", "accuracy, 95% interval"]
+    headings += ["systems: soft", "Spearman"] if is_ranking else []
+    headings += ["in items"] if is_ranking and has_ratings else []
     rows = []
     for metric in (*agreement.metrics, *agreement.sentinels):
-        low, high = metric.accuracy.low or 0.0, metric.accuracy.high or 0.0
-        row = [escape(metric.name), str(metric.rank or ""), f"{metric.accuracy.value:.3f}", f"{low:.3f} {high:.3f}"]
-        row += [f"{metric.epsilon:.2g}", f"{metric.soft_accuracy.value:.3f}", _number(metric.spearman)]
-        rows.append(row + ([_number(metric.item_spearman)] if has_ratings else []))
+        low, high = metric.accuracy.low, metric.accuracy.high
+        interval = "" if low is None or high is None else f", {low:.2f} to {high:.2f}"
+        row = [escape(metric.name), str(metric.rank or ""), f"{metric.accuracy.value:.3f}{interval}"]
+        row += [f"{metric.soft_accuracy.value:.3f}", _number(metric.spearman)] if is_ranking else []
+        rows.append(row + ([_number(metric.item_spearman)] if is_ranking and has_ratings else []))
     counts = f"{agreement.judgements:,} judgements, {agreement.judges} judges, {agreement.items:,} items"
     print_table(headings, rows, title=f"{counts}, {len(agreement.systems)} systems")
     ceiling = agreement.ceiling
@@ -128,11 +132,8 @@ def _print(agreement: Agreement) -> None:
     )
     halves = "" if ceiling.halves is None else f", Spearman of halves of judges {ceiling.halves:.3f}"
     console.print(f"people: {people}{halves}", highlight=False)
-    for metric in agreement.metrics:
-        if metric.not_above:
-            console.print(f"{escape(metric.name)} is not above {', '.join(metric.not_above)} beyond chance.")
-    for note in agreement.notes:
-        console.print(escape(note), highlight=False)
+    for sentence in (*findings(agreement), *agreement.cautions, *agreement.notes):
+        console.print(escape(sentence), highlight=False)
 
 
 def _number(estimate: Estimate | None) -> str:

@@ -44,7 +44,7 @@ class MetricAgreement:
     kendall: Estimate | None
     accuracy: Estimate
     epsilon: float
-    shared_accuracy: float | None
+    shared_accuracy: Estimate | None
     item_spearman: Estimate | None
     item_kendall: Estimate | None
     by_difficulty: tuple[float, ...]
@@ -97,7 +97,10 @@ class Agreement:
         difficulties: upper ends of the groups of `MetricAgreement.by_difficulty`, as differences of `human`.
         pairs: whether judges compared systems; otherwise they rated.
         tied: share of comparisons in which people said that both are the same.
-        notes: what was left out, and what cannot be said, in sentences.
+        human_p: of pairs of systems (0, 1), (0, 2), ...: one-sided p-values that people hold the first to be better,
+            of a paired permutation test over items.
+        notes: what was left out, in sentences.
+        cautions: what cannot be said, in sentences.
     """
 
     metrics: tuple[MetricAgreement, ...]
@@ -106,6 +109,7 @@ class Agreement:
     contrasts: tuple[Contrast, ...]
     systems: tuple[str, ...]
     human: tuple[float, ...]
+    human_p: tuple[float, ...]
     difficulties: tuple[float, ...]
     pairs: bool
     judgements: int
@@ -115,6 +119,7 @@ class Agreement:
     tied: float
     checks: dict[str, tuple[int, int]]
     notes: tuple[str, ...]
+    cautions: tuple[str, ...]
     n_resamples: int
     seed: int
 

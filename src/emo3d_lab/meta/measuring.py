@@ -72,6 +72,7 @@ def measure_metrics(
     ends = np.unique(np.quantile(gaps, np.arange(1, DIFFICULTIES + 1) / DIFFICULTIES))
     used, group = np.unique(np.searchsorted(ends, gaps * (1 - 1e-9)), return_inverse=True)
     ends = ends[used]  # a few comparisons leave groups empty
+    asked = comparisons.item, comparisons.judge
     measured: dict[str, MetricAgreement] = {}
     right: dict[str, np.ndarray] = {}
     sides: dict[str, SystemScores] = {}
@@ -84,9 +85,11 @@ def measure_metrics(
         measured[name] = MetricAgreement(
             name=name,
             **figures,
-            accuracy=share_interval(right[name], comparisons.item, comparisons.judge),
+            accuracy=share_interval(right[name], *asked),
             epsilon=epsilon,
-            shared_accuracy=float(right[name][is_shared].mean()) if is_shared.any() else None,
+            shared_accuracy=share_interval(*(column[is_shared] for column in (right[name], *asked)))
+            if is_shared.any()
+            else None,
             item_spearman=by_item[0],
             item_kendall=by_item[1],
             by_difficulty=tuple(float(right[name][group == place].mean()) for place in range(len(ends))),
@@ -108,7 +111,8 @@ def measure_metrics(
         n_resamples,
         seed,
     )
-    notes += _cautions(judgements, values, comparisons.outcome, comparisons.are_pooled)
+    if len(judgements.systems) == 2:
+        notes.append("Two systems make no ranking: how well metrics order systems is not shown.")
     best_first = sorted(values, key=lambda name: -measured[name].accuracy.value)
     return Agreement(
         metrics=tuple(replace(measured[name], rank=ranks[name], not_above=not_above[name]) for name in best_first),
@@ -117,6 +121,7 @@ def measure_metrics(
         contrasts=contrasts,
         systems=judgements.systems,
         human=tuple(human.scores.tolist()),
+        human_p=tuple(p_human.tolist()),
         difficulties=tuple(ends.tolist()),
         pairs=judgements.are_pairs,
         judgements=len(judgements),
@@ -126,6 +131,7 @@ def measure_metrics(
         tied=float((comparisons.outcome == 0).mean()),
         checks=judgements.checks,
         notes=tuple(notes),
+        cautions=tuple(_cautions(judgements, values, comparisons.outcome, comparisons.are_pooled)),
         n_resamples=n_resamples,
         seed=seed,
     )
@@ -225,8 +231,6 @@ def _cautions(
         notes.append(
             "No judge rated two faces of one item: mean ratings are compared, and there is no ceiling for faces."
         )
-    if len(judgements.systems) == 2:
-        notes.append("Two systems only: figures of systems are about one pair.")
     if len(judgements.items) < 30:
         notes.append(f"{len(judgements.items)} items are few: intervals are rough.")
     if alike := same_answers(judgements):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emo3d_lab.meta.figures import Agreement, MetricAgreement
+from emo3d_lab.meta.findings import findings
 from emo3d_lab.pages import write_page
 
 
@@ -20,40 +21,12 @@ def write_agreement(agreement: Agreement, path: str | os.PathLike[str]) -> None:
         agreement=agreement,
         findings=findings(agreement),
         scatters=[_scatter(metric, agreement) for metric in agreement.metrics],
+        is_ranking=len(agreement.systems) > 2,
+        are_ranked=any(metric.rank != 1 for metric in agreement.metrics),
         curves=[_curve(metric, floor) for metric in agreement.metrics] if len(floor) > 1 else [],
         ordered=ordered,
         checks=[(judge, *counts) for judge, counts in agreement.checks.items()],
     )
-
-
-def findings(agreement: Agreement) -> list[str]:
-    """What the figures say, in sentences."""
-    best = [metric.name for metric in agreement.metrics if metric.rank == 1]
-    value = agreement.metrics[0].accuracy.value
-    sentences = [
-        f"{agreement.metrics[0].name} agrees with people most: it answers {value:.0%} of comparisons as they did."
-    ]
-    if len(best) > 1:
-        sentences.append(f"It is not told apart from {', '.join(best[1:])}.")
-    if ceiling := agreement.ceiling.accuracy:
-        shared = agreement.metrics[0].shared_accuracy
-        sentences.append(
-            f"Where several people answered, the others' mean answer reaches {ceiling.value:.0%}"
-            + ("." if shared is None else f", and {agreement.metrics[0].name} {shared:.0%}.")
-        )
-    names = {"sentinel: " + name: phrase for name, phrase in _SENTINELS.items()}
-    for metric in agreement.metrics:
-        if metric.not_above:
-            beyond = " or ".join(names[name] for name in metric.not_above)
-            sentences.append(f"{metric.name} does not beat {beyond}, at 5%.")
-    return sentences
-
-
-_SENTINELS = {
-    "blind": "a metric that does not look at faces",
-    "random": "chance",
-    "name order": "the order of the systems' names",
-}
 
 
 def _scatter(metric: MetricAgreement, agreement: Agreement) -> dict[str, Any]:

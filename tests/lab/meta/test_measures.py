@@ -200,9 +200,9 @@ def test_the_truth_comes_first_and_noise_is_not_above_chance(study):
     assert "sentinel: random" in by_name["noise"].not_above
     assert by_name["flat"].accuracy.value == pytest.approx(result.tied)
     assert by_name["flat"].spearman is None
-    assert "flat gives all faces of an item the same value." in result.notes
+    assert "flat gives all faces of an item the same value." in result.cautions
     assert by_name["true"].spearman.value == stats.spearmanr(result.human, by_name["true"].scores).statistic
-    assert result.ceiling.accuracy.value < by_name["true"].shared_accuracy
+    assert result.ceiling.accuracy.value < by_name["true"].shared_accuracy.value
     assert result.ceiling.halves_corrected == pytest.approx(2 * result.ceiling.halves / (1 + result.ceiling.halves))
 
 
@@ -259,7 +259,7 @@ def test_one_judge_and_ties_alone_are_said():
     result = measure_metrics(judgements, metrics_of({"m": values}, judgements), n_resamples=100)
     assert result.ceiling.accuracy is None
     assert result.ceiling.alpha is None
-    notes = " ".join(result.notes)
+    notes = " ".join(result.cautions)
     assert "One judge only: there is no ceiling" in notes
     assert "People called all faces the same" in notes
     assert result.tied == 1
@@ -313,15 +313,15 @@ def test_one_large_value_moves_its_own_comparisons_alone():
     rounded = np.where(np.arange(4) % 2, 0.3, 0.1 * 3)  # 0.1 * 3 is 0.30000000000000004
     np.testing.assert_array_equal(metric_differences(np.tile(rounded, (6, 1)), comparisons), 0)
     result = measure_metrics(judgements, metrics_of({"m": large}, judgements), n_resamples=100)
-    assert any("m has a value 1e9 times as far off" in note for note in result.notes)
+    assert any("m has a value 1e9 times as far off" in note for note in result.cautions)
 
 
 def test_what_knows_systems_alone_and_who_copies_is_said(study):
     judgements, _ = study
     table = np.tile([3.0, 2.0, 1.0, 0.0], (40, 1))
     result = measure_metrics(judgements, metrics_of({"m": table}, judgements), n_resamples=100)
-    assert "m gives all faces of a system the same value: it knows systems, not faces." in result.notes
-    assert not any("alike" in note for note in result.notes)
+    assert "m gives all faces of a system the same value: it knows systems, not faces." in result.cautions
+    assert not any("alike" in note for note in result.cautions)
     # Judges 0 and 1 answer ten questions alike, whichever system came first; judge 2 nine, judge 3 one otherwise.
     rows = [(item, 0, 0, 1, (-1) ** item) for item in range(10)]
     rows += [(item, 1, 1, 0, -((-1) ** item)) for item in range(10)]
