@@ -71,8 +71,13 @@ CSS = """
 """
 
 
-def judge_tab(folder: str | None = None) -> None:
-    """Build both tabs of a study's folder; None is the packaged study."""
+def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
+    """Build the tab with the questions of a study's folder, and where wanted the one with what people answered.
+
+    Args:
+        folder: of the study; None is the packaged one, whose answers are always shown.
+        with_agreement: whether judges can see the answers, with the names of the systems.
+    """
     study_here = Study.load(folder) if folder else None
     kinds = study_here.kinds if study_here else list(KINDS)
     with gr.Tabs():
@@ -121,8 +126,10 @@ def judge_tab(folder: str | None = None) -> None:
                     choices.append(gr.Button("About the same", elem_id="judge-same"))
                     gr.Markdown(KEYS_HINT)
                 pause = gr.Button("Stop for now", size="sm")
-        with gr.Tab("Agreement") as agreement:
-            report = gr.HTML()
+        if with_agreement or folder is None:
+            with gr.Tab("Agreement") as agreement:
+                report = gr.HTML()
+            agreement.select(in_words(lambda: _report(folder)), None, report, api_visibility="private")
 
     (_, first), (second_column, second) = views
     outputs = [
@@ -216,7 +223,6 @@ def judge_tab(folder: str | None = None) -> None:
         choice.click(send_preference, [*state, choice], outputs, **quiet)
     pause.click(stop, None, outputs, **quiet)
     delete.click(withdraw, name, message, **quiet)
-    agreement.select(in_words(lambda: _report(folder)), None, report, api_visibility="private")
 
 
 def _check_name(name: str) -> str:
@@ -237,7 +243,7 @@ def _study(folder: str | None) -> Study:
     generator's faces for them."""
     if folder:
         return Study.load(folder)
-    rows = make_rows("test", ROWS, seed=2)
+    rows = make_rows("test", 2 * ROWS, seed=2)  # half of them for attention checks
     descriptions = [row.description for row in rows]
     references = {"description": descriptions, "intensities": [row.intensities for row in rows]}
     faces = {
@@ -245,7 +251,9 @@ def _study(folder: str | None) -> Study:
         QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
     }
     identities = [fitting_identity(description) for description in descriptions]
-    study: Study = workshop_part("studies").make_study(references, faces, identities=identities, fits=True)
+    study: Study = workshop_part("studies").make_study(
+        references, faces, rows=range(ROWS), identities=identities, fits=True
+    )
     return study
 
 
