@@ -42,17 +42,25 @@ face. Come back with the same name to continue where you stopped."""
 DELETION = """All answers under your name are deleted from this server, and count nowhere from then on. The name and the
 time of deletion are kept, so that copies of the answers are left out, too. What was published before stays so."""
 THANKS = "**That was the last question. Thank you!**"
+SAME_PERSON = """<p class='hint'>Judge the expression; the person is always the same and may not be the one described.
+</p>"""
 KEYS_HINT = "On a keyboard: 1 is the first face, 2 the second, 0 about the same."
 
-KEYS = """() => document.addEventListener("keydown", event => {
-    const button = document.getElementById({1: "judge-first", 2: "judge-second", 0: "judge-same"}[event.key]);
-    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-    if (button?.checkVisibility() && !isTyping && !event.repeat && !event.ctrlKey && !event.altKey && !event.metaKey)
-        button.click();
-})"""
+KEYS = """() => {
+    document.addEventListener("keydown", event => {
+        const button = document.getElementById({1: "judge-first", 2: "judge-second", 0: "judge-same"}[event.key]);
+        const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+        const isCommand = event.repeat || event.ctrlKey || event.altKey || event.metaKey;
+        if (button?.checkVisibility() && !isTyping && !isCommand) button.click();
+    });
+    document.addEventListener("click", event => {  // what was tapped is not lit at the next question
+        if (event.detail) event.target.closest("#judging button")?.blur();
+    });
+}"""
 
 CSS = """
 .described {font-size: 20px; margin: 4px 0; overflow-wrap: anywhere; color: var(--body-text-color)}
+.hint {margin: 0; color: var(--body-text-color-subdued); font-size: 14px}
 .progress {display: flex; gap: 10px; align-items: center; color: var(--body-text-color-subdued); font-size: 14px}
 .progress progress {flex: 1; height: 8px; appearance: none; border: 0; border-radius: 4px}
 .progress progress, ::-webkit-progress-bar {background: var(--border-color-primary)}
@@ -101,7 +109,7 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
                     delete = gr.Button("Delete all answers under this name", variant="stop")
             question, asked_at = gr.State(None), gr.State(0.0)
             message = gr.Markdown(visible=False)
-            with gr.Column(visible=False) as asking:
+            with gr.Column(visible=False, elem_id="judging") as asking:
                 progress = gr.HTML()
                 description = gr.HTML()
                 with gr.Row(elem_id="judge-faces"):
@@ -144,14 +152,16 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
         count = len(answered & {task.id for task in tasks})
         task = study.next(judge, kind, answered)
         if task is None:
-            more = f" Questions of the other kind: *{KINDS[next(k for k in kinds if k != kind)]}*" if kinds[1:] else ""
-            return stop(gr.Markdown(THANKS + more, visible=True))
+            left = [KINDS[other] for other in kinds if study.next(judge, other, answered)]
+            more = f" Questions of the other kind: *{left[0]}*" if left else ""
+            return stop(gr.Markdown(THANKS + more, visible=True), again=bool(left))
         item = study.by_item[task.item]
         pictures = study.pictures(task)
         if study.is_swapped(judge, task):
             pictures = pictures[::-1]
         (shares,) = distribution(item.intensities)
         is_pair = kind == "pair"
+        is_same = len({shown.identity for shown in study.by_item.values()}) == 1
         return [
             task.id,
             time.monotonic(),
@@ -161,7 +171,7 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
             f"<div class='progress'><span>Question {count + 1} of {len(tasks)}</span>"
             f"<progress aria-label='Questions answered' value='{count}' max='{len(tasks)}'></progress></div>",
             f"<div aria-live='polite'><b>{QUESTIONS[kind]}</b>"
-            f"<p class='described'>“{escape(item.description)}”</p></div>",
+            f"<p class='described'>{escape(item.description)}</p>{SAME_PERSON if is_same else ''}</div>",
             gr.Image(pictures[0], alt_text="First face to judge" if is_pair else "Face to judge"),
             gr.Column(visible=is_pair),
             pictures[-1],
@@ -172,12 +182,12 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
             *(round(float(value), 1) for value in item.intensities),
         ]
 
-    def stop(words: Any = None) -> list[Any]:
+    def stop(words: Any = None, again: bool = True) -> list[Any]:
         unchanged = [gr.skip()] * (len(outputs) - 5)
         return [
             None,
             0.0,
-            gr.Column(visible=True),
+            gr.Column(visible=again),
             words or gr.Markdown(visible=False),
             gr.Column(visible=False),
             *unchanged,
