@@ -41,7 +41,13 @@ class _Study(TyperGroup):
 
 
 study_app = typer.Typer(cls=_Study, no_args_is_help=True, rich_markup_mode="rich")
-app.add_typer(study_app, name="study", help="Ask people which face fits a description better.")
+app.add_typer(
+    study_app,
+    name="study",
+    help="Ask people which face fits a description better.",
+    epilog="[bold]emo3d study DATASET --systems ...[/] is [bold]emo3d study make DATASET --systems ...[/]; "
+    "its options: [bold]emo3d study make --help[/]",
+)
 
 
 @study_app.command(
