@@ -35,12 +35,13 @@ trained on the published data give *readings* (what MediaPipe reads from a face)
 they are shown. The faces are made from words and say nothing about how any person feels."""
 
 
-def build(generator: str = QUICKSTART, study: str | None = None) -> gr.Blocks:
+def build(generator: str = QUICKSTART, study: str | None = None, agreement: bool = False) -> gr.Blocks:
     """The page; `LOOK` goes to its `launch`.
 
     Args:
         generator: the default one, `"quickstart"`, a folder or an id on the Hub.
         study: folder of the study to judge; None is the packaged one.
+        agreement: whether to show what people answered to `study`; of the packaged one it is always shown.
     """
     models = list(dict.fromkeys([generator, QUICKSTART]))
     with gr.Blocks(title="Emo3D", delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
@@ -69,7 +70,7 @@ def build(generator: str = QUICKSTART, study: str | None = None) -> gr.Blocks:
             with gr.Tab("Score"):
                 score_tab()
             with gr.Tab("Judge"):
-                judge_tab(study)
+                judge_tab(study, agreement)
         endpoints(generator)
         gr.Markdown(ABOUT)
 
@@ -110,6 +111,7 @@ LOOK: dict[str, Any] = {
 def launch(
     generator: str = os.environ.get("EMO3D_GENERATOR", QUICKSTART),
     study: str | None = os.environ.get("EMO3D_STUDY") or None,
+    agreement: bool = os.environ.get("EMO3D_AGREEMENT", "").lower() in ("1", "true"),
     **options: Any,
 ) -> None:
     """Start the demo.
@@ -117,9 +119,10 @@ def launch(
     Args:
         generator: see `build`; a Space names another one by the variable `EMO3D_GENERATOR`.
         study: see `build`; a Space names one by the variable `EMO3D_STUDY`.
+        agreement: see `build`; a Space wants it by the variable `EMO3D_AGREEMENT=1`.
         options: of `gradio.Blocks.launch`.
     """
     prior()  # loads what the first visitor would wait for
-    page = build(generator, study)
+    page = build(generator, study, agreement)
     page.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
     page.launch(**LOOK, max_file_size=LARGEST_FILE, mcp_server=True, **options)

@@ -42,17 +42,25 @@ face. Come back with the same name to continue where you stopped."""
 DELETION = """All answers under your name are deleted from this server, and count nowhere from then on. The name and the
 time of deletion are kept, so that copies of the answers are left out, too. What was published before stays so."""
 THANKS = "**That was the last question. Thank you!**"
+SAME_PERSON = """<p class='hint'>Judge the expression; the person is always the same and may not be the one described.
+</p>"""
 KEYS_HINT = "On a keyboard: 1 is the first face, 2 the second, 0 about the same."
 
-KEYS = """() => document.addEventListener("keydown", event => {
-    const button = document.getElementById({1: "judge-first", 2: "judge-second", 0: "judge-same"}[event.key]);
-    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-    if (button?.checkVisibility() && !isTyping && !event.repeat && !event.ctrlKey && !event.altKey && !event.metaKey)
-        button.click();
-})"""
+KEYS = """() => {
+    document.addEventListener("keydown", event => {
+        const button = document.getElementById({1: "judge-first", 2: "judge-second", 0: "judge-same"}[event.key]);
+        const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+        const isCommand = event.repeat || event.ctrlKey || event.altKey || event.metaKey;
+        if (button?.checkVisibility() && !isTyping && !isCommand) button.click();
+    });
+    document.addEventListener("click", event => {  // what was tapped is not lit at the next question
+        if (event.detail) event.target.closest("#judging button")?.blur();
+    });
+}"""
 
 CSS = """
 .described {font-size: 20px; margin: 4px 0; overflow-wrap: anywhere; color: var(--body-text-color)}
+.hint {margin: 0; color: var(--body-text-color-subdued); font-size: 14px}
 .progress {display: flex; gap: 10px; align-items: center; color: var(--body-text-color-subdued); font-size: 14px}
 .progress progress {flex: 1; height: 8px; appearance: none; border: 0; border-radius: 4px}
 .progress progress, ::-webkit-progress-bar {background: var(--border-color-primary)}
@@ -71,8 +79,13 @@ CSS = """
 """
 
 
-def judge_tab(folder: str | None = None) -> None:
-    """Build both tabs of a study's folder; None is the packaged study."""
+def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
+    """Build the tab with the questions of a study's folder, and where wanted the one with what people answered.
+
+    Args:
+        folder: of the study; None is the packaged one, whose answers are always shown.
+        with_agreement: whether judges can see the answers, with the names of the systems.
+    """
     study_here = Study.load(folder) if folder else None
     kinds = study_here.kinds if study_here else list(KINDS)
     with gr.Tabs():
@@ -96,7 +109,7 @@ def judge_tab(folder: str | None = None) -> None:
                     delete = gr.Button("Delete all answers under this name", variant="stop")
             question, asked_at = gr.State(None), gr.State(0.0)
             message = gr.Markdown(visible=False)
-            with gr.Column(visible=False) as asking:
+            with gr.Column(visible=False, elem_id="judging") as asking:
                 progress = gr.HTML()
                 description = gr.HTML()
                 with gr.Row(elem_id="judge-faces"):
@@ -121,8 +134,10 @@ def judge_tab(folder: str | None = None) -> None:
                     choices.append(gr.Button("About the same", elem_id="judge-same"))
                     gr.Markdown(KEYS_HINT)
                 pause = gr.Button("Stop for now", size="sm")
-        with gr.Tab("Agreement") as agreement:
-            report = gr.HTML()
+        if with_agreement or folder is None:
+            with gr.Tab("Agreement") as agreement:
+                report = gr.HTML()
+            agreement.select(in_words(lambda: _report(folder)), None, report, api_visibility="private")
 
     (_, first), (second_column, second) = views
     outputs = [
@@ -137,14 +152,16 @@ def judge_tab(folder: str | None = None) -> None:
         count = len(answered & {task.id for task in tasks})
         task = study.next(judge, kind, answered)
         if task is None:
-            more = f" Questions of the other kind: *{KINDS[next(k for k in kinds if k != kind)]}*" if kinds[1:] else ""
-            return stop(gr.Markdown(THANKS + more, visible=True))
+            left = [KINDS[other] for other in kinds if study.next(judge, other, answered)]
+            more = f" Questions of the other kind: *{left[0]}*" if left else ""
+            return stop(gr.Markdown(THANKS + more, visible=True), again=bool(left))
         item = study.by_item[task.item]
         pictures = study.pictures(task)
         if study.is_swapped(judge, task):
             pictures = pictures[::-1]
         (shares,) = distribution(item.intensities)
         is_pair = kind == "pair"
+        is_same = len({shown.identity for shown in study.by_item.values()}) == 1
         return [
             task.id,
             time.monotonic(),
@@ -154,7 +171,7 @@ def judge_tab(folder: str | None = None) -> None:
             f"<div class='progress'><span>Question {count + 1} of {len(tasks)}</span>"
             f"<progress aria-label='Questions answered' value='{count}' max='{len(tasks)}'></progress></div>",
             f"<div aria-live='polite'><b>{QUESTIONS[kind]}</b>"
-            f"<p class='described'>“{escape(item.description)}”</p></div>",
+            f"<p class='described'>{escape(item.description)}</p>{SAME_PERSON if is_same else ''}</div>",
             gr.Image(pictures[0], alt_text="First face to judge" if is_pair else "Face to judge"),
             gr.Column(visible=is_pair),
             pictures[-1],
@@ -165,12 +182,12 @@ def judge_tab(folder: str | None = None) -> None:
             *(round(float(value), 1) for value in item.intensities),
         ]
 
-    def stop(words: Any = None) -> list[Any]:
+    def stop(words: Any = None, again: bool = True) -> list[Any]:
         unchanged = [gr.skip()] * (len(outputs) - 5)
         return [
             None,
             0.0,
-            gr.Column(visible=True),
+            gr.Column(visible=again),
             words or gr.Markdown(visible=False),
             gr.Column(visible=False),
             *unchanged,
@@ -216,7 +233,6 @@ def judge_tab(folder: str | None = None) -> None:
         choice.click(send_preference, [*state, choice], outputs, **quiet)
     pause.click(stop, None, outputs, **quiet)
     delete.click(withdraw, name, message, **quiet)
-    agreement.select(in_words(lambda: _report(folder)), None, report, api_visibility="private")
 
 
 def _check_name(name: str) -> str:
@@ -237,7 +253,7 @@ def _study(folder: str | None) -> Study:
     generator's faces for them."""
     if folder:
         return Study.load(folder)
-    rows = make_rows("test", ROWS, seed=2)
+    rows = make_rows("test", 2 * ROWS, seed=2)  # half of them for attention checks
     descriptions = [row.description for row in rows]
     references = {"description": descriptions, "intensities": [row.intensities for row in rows]}
     faces = {
@@ -245,7 +261,9 @@ def _study(folder: str | None) -> Study:
         QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
     }
     identities = [fitting_identity(description) for description in descriptions]
-    study: Study = workshop_part("studies").make_study(references, faces, identities=identities, fits=True)
+    study: Study = workshop_part("studies").make_study(
+        references, faces, rows=range(ROWS), identities=identities, fits=True
+    )
     return study
 
 

@@ -43,6 +43,19 @@ CSS = """
 .toast-close {opacity: 1 !important}
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: auto}
 .dark {--color-accent: var(--primary-400)}
+@media (hover: none) {  /* a finger leaves what it tapped hovered */
+  .gradio-container {
+    --button-primary-background-fill-hover: var(--button-primary-background-fill);
+    --button-primary-border-color-hover: var(--button-primary-border-color);
+    --button-primary-text-color-hover: var(--button-primary-text-color);
+    --button-primary-shadow-hover: var(--button-primary-shadow);
+    --button-secondary-background-fill-hover: var(--button-secondary-background-fill);
+    --button-secondary-border-color-hover: var(--button-secondary-border-color);
+    --button-secondary-text-color-hover: var(--button-secondary-text-color);
+    --button-secondary-shadow-hover: var(--button-secondary-shadow);
+    --button-transform-hover: none;
+  }
+}
 """
 
 

@@ -41,7 +41,13 @@ class _Study(TyperGroup):
 
 
 study_app = typer.Typer(cls=_Study, no_args_is_help=True, rich_markup_mode="rich")
-app.add_typer(study_app, name="study", help="Ask people which face fits a description better.")
+app.add_typer(
+    study_app,
+    name="study",
+    help="Ask people which face fits a description better.",
+    epilog="[bold]emo3d study DATASET --systems ...[/] is [bold]emo3d study make DATASET --systems ...[/]; "
+    "its options: [bold]emo3d study make --help[/]",
+)
 
 
 @study_app.command(
@@ -222,11 +228,18 @@ def _open_systems(
 
 
 def _print_study(study: Study, out: Path) -> None:
+    from emo3d_lab.judging.design import CLEAR
+
     checks = sum(task.attention for task in study.tasks)
     console.print(
         f"wrote {out}: {len(study.items)} descriptions, {len(study.tasks) - checks} questions about "
         f"{len(study.systems)} systems, {checks} attention checks, metrics.csv"
     )
+    if study.repeats:
+        console.print(
+            f"{study.repeats} attention checks repeat a description of the questions, by which judges may know them: "
+            f"no other is at least {CLEAR:.0%} of one emotion"
+        )
     pairs = Counter(task.systems for task in study.tasks if len(task.systems) == 2 and not task.attention)
     if equal := len(study.items) * comb(len(study.systems), 2) - pairs.total():
         console.print(f"{equal} pairs of equal faces are not asked")

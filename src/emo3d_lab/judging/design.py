@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 CLEAR = 0.7
 """Share of the strongest emotion from which a description can be an attention check."""
 OPPOSITES = {
-    "happiness": "sadness",
-    "surprise": "disgust",
-    "sadness": "happiness",
-    "anger": "happiness",
-    "disgust": "happiness",
-    "fear": "happiness",
+    "happiness": ("sadness", "anger", "disgust", "fear"),
+    "surprise": ("sadness", "anger", "disgust"),
+    "sadness": ("happiness", "surprise"),
+    "anger": ("happiness", "surprise"),
+    "disgust": ("happiness", "surprise"),
+    "fear": ("happiness", "disgust"),
 }
-"""Emotion -> one whose face nobody who looks takes for it; neutral and contempt have none."""
+"""Emotion -> those whose face nobody who looks takes for it; neutral and contempt have none."""
 
 
 def draw_rows(intensities: np.ndarray, count: int, seed: int = 0) -> list[int]:
@@ -77,7 +77,8 @@ def make_study(
         identities: N names, of the heads on which each row is rendered; None is `"adult"`.
         fits: ask of each face, too, whether the emotions fit; then one system is enough.
         check_share: share of the questions about pairs that are attention checks, 0 to 0.5. As many are made as there
-            are descriptions of at least `CLEAR` of one emotion.
+            are descriptions of at least `CLEAR` of one emotion; those of `rows` only where there are too few others,
+            since a description that comes twice gives a check away.
         questions: most that one judge is asked of each kind; None asks all.
         seed: of the draw of checks.
         consent: what judges agree to.
@@ -97,10 +98,8 @@ def make_study(
     for what, count in {"identities": len(heads), **{name: len(face) for name, face in faces.items()}}.items():
         if count != len(references):
             raise ValueError(f"{what}: expected one for each of {len(references)} references, got {count}")
-    items = [
-        _item(references, row, heads[row], [faces[name][row] for name in names])
-        for row in (range(len(references)) if rows is None else rows)
-    ]
+    rows = list(range(len(references)) if rows is None else rows)
+    items = [_item(references, row, heads[row], [faces[name][row] for name in names]) for row in rows]
     prototypes = tuple(_plain(as_expressions([PROTOTYPES[emotion]])[0]) for emotion in EMOTIONS)
     look = look_of(space, calibration)
     groups = [*combinations(names, 2), *(combinations(names, 1) if fits else ())]
@@ -113,15 +112,23 @@ def make_study(
                 f"{len(items)} descriptions: leave one of them out"
             )
     every = round(1 / check_share) if check_share and len(names) > 1 else 0
-    checks = []
+    checks: list[Task] = []
+    others: list[Item] = []
     if every:
         count = -(-sum(task.kind == "pair" for task in tasks) // (every - 1))
-        checks = _checks(items, count, prototypes, look, seed)
+        known = {item.description for item in items}
+        described = [row for row in range(len(references)) if references.descriptions[row] not in known]
+        rng = np.random.default_rng(seed)
+        drawn = _clear(references, described, count, rng)
+        others = [_item(references, row, heads[row], []) for row in drawn]
+        again = [items[rows.index(row)] for row in _clear(references, rows, count - len(drawn), rng)]
+        checks = [_check(item, prototypes, look, rng) for item in (*others, *again)]
         if not checks:
             logger.warning("no description is clearly of one emotion: the study has no attention checks")
     return Study(
         systems=names,
         items=tuple(items),
+        others=tuple(others),
         tasks=(*tasks, *checks),
         prototypes=prototypes,
         space=space,
@@ -153,22 +160,24 @@ def _task(
     return Task(id, "pair" if len(systems) == 2 else "fit", item.id, systems, attention)
 
 
-def _checks(
-    items: Sequence[Item], count: int, prototypes: Sequence[Any], look: tuple[str, ...], seed: int
-) -> list[Task]:
-    """Pairs of two prototypes, of the emotion described and of one that nobody takes for it."""
-    shares = distribution([item.intensities for item in items])
-    clear = [
-        (item, EMOTIONS[share.argmax()])
-        for item, share in zip(items, shares, strict=True)
+def _clear(references: References, rows: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
+    """Draw rows whose emotion is clear and has opposites, at most `count`, each description once."""
+    if not rows or not count:
+        return []
+    shares = distribution(references.intensities[rows])
+    found = {
+        references.descriptions[row]: row
+        for row, share in zip(rows, shares, strict=True)
         if share.max() >= CLEAR and EMOTIONS[share.argmax()] in OPPOSITES
-    ]
-    drawn = np.random.default_rng(seed).permutation(len(clear))[:count]
-    groups = [(clear[place][0], (clear[place][1], OPPOSITES[clear[place][1]])) for place in drawn]
-    return [
-        _task(item, pair, [prototypes[EMOTIONS.index(emotion)] for emotion in pair], look, attention=True)
-        for item, pair in groups
-    ]
+    }
+    return [list(found.values())[place] for place in rng.permutation(len(found))[:count]]
+
+
+def _check(item: Item, prototypes: Sequence[Any], look: tuple[str, ...], rng: np.random.Generator) -> Task:
+    """A pair of two prototypes, of the emotion described and of one that nobody takes for it."""
+    described = EMOTIONS[int(np.argmax(item.intensities))]
+    pair = (described, OPPOSITES[described][rng.integers(len(OPPOSITES[described]))])
+    return _task(item, pair, [prototypes[EMOTIONS.index(emotion)] for emotion in pair], look, attention=True)
 
 
 def _plain(values: np.ndarray) -> tuple[float, ...]:

@@ -28,10 +28,12 @@ PORTRAIT = RenderSettings(size=384)
 FILE = "study.json"
 METRICS = "metrics.csv"
 
-CONSENT = """You take part of your own free will and can stop at any time. Of each answer we store: the name that you
-choose, the question, your answer, how long it took, and the time. Nothing else of you is stored: no e-mail, no address
-of your computer, no cookie. The answers may be published, with a number in place of your name. A few questions have a
-clear answer and check whether people look at the faces. You can delete your answers here at any time."""
+CONSENT = """You take part of your own free will and can stop at any time. Of each answer, whoever runs this study
+stores: the name that you choose, the question, your answer, how long it took, and the time. Nothing else of you is
+stored: no e-mail, no address of your computer, no cookie. The answers may be published, with a number in place of
+your name. A few questions have a clear answer and check whether people look at the faces. You can delete your
+answers here at any time. Whoever knows your name can do so, too, and can answer under it: choose one that nobody
+guesses."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Study:
     Attributes:
         systems: their names.
         items: the descriptions with their faces.
+        others: descriptions of attention checks that are no items; they have no faces.
         tasks: the questions.
         prototypes: a full expression of each of `EMOTIONS` as weights, for attention checks.
         space: of the systems' expressions.
@@ -100,6 +103,7 @@ class Study:
 
     systems: tuple[str, ...]
     items: tuple[Item, ...]
+    others: tuple[Item, ...]
     tasks: tuple[Task, ...]
     prototypes: tuple[tuple[Share, ...], ...]
     space: Space
@@ -114,25 +118,33 @@ class Study:
 
     def __post_init__(self) -> None:
         as_expressions([*self.prototypes, *(face for item in self.items for face in item.faces)])
-        as_intensities([item.intensities for item in self.items])
-        for item in self.items:
-            if item.identity not in IDENTITIES or len(item.faces) != len(self.systems):
+        as_intensities([item.intensities for item in self.by_item.values()])
+        asked = {item.id for item in self.items}
+        for item in (*self.items, *self.others):
+            if item.identity not in IDENTITIES or len(item.faces) != len(self.systems) * (item.id in asked):
                 raise ValueError(f"expected a head's name and a face of each system in item {item.id}")
         for task in self.tasks:
             names = EMOTIONS if task.attention else self.systems
             count = 2 if task.kind == "pair" else 1
-            if task.item not in self.by_item or len(task.systems) != count or not set(task.systems) <= set(names):
+            items = self.by_item if task.attention else asked
+            if task.item not in items or len(task.systems) != count or not set(task.systems) <= set(names):
                 raise ValueError(f"expected an item and systems of this study in task {task.id}")
 
     @cached_property
     def by_item(self) -> dict[str, Item]:
-        """Items by id."""
-        return {item.id: item for item in self.items}
+        """Items by id, those of attention checks among them."""
+        return {item.id: item for item in (*self.items, *self.others)}
 
     @cached_property
     def by_task(self) -> dict[str, Task]:
         """Tasks by id."""
         return {task.id: task for task in self.tasks}
+
+    @property
+    def repeats(self) -> int:
+        """Attention checks with the description of an item, by which a judge may know them."""
+        asked = {item.id for item in self.items}
+        return sum(task.attention and task.item in asked for task in self.tasks)
 
     @property
     def kinds(self) -> list[Kind]:

@@ -99,10 +99,36 @@ def test_checks_show_what_is_described_and_what_nobody_takes_for_it(study):
         described, opposite = check.systems
         assert intensities.argmax() == EMOTIONS.index(described)
         assert intensities.max() / intensities.sum() >= CLEAR
-        assert opposite == OPPOSITES[described]
+        assert opposite in OPPOSITES[described]
     item = study.by_item[checks[0].item]
     faces = render([PROTOTYPES[emotion] for emotion in checks[0].systems], rig=item.identity, settings=PORTRAIT)
     assert np.array_equal(study.pictures(checks[0]), faces)
+
+
+def test_a_description_that_comes_twice_gives_no_check_away():
+    study = sample_study(250, rows=range(100), check_share=0.25)
+    checks = tasks(study, "pair", attention=True)
+    assert len(checks) == 34  # a quarter of 134 questions
+    asked = {item.description for item in study.items}
+    described = [study.by_item[check.item].description for check in checks]
+    assert len(set(described)) == 34
+    assert not asked & set(described)
+    assert study.repeats == 0
+    opposites = defaultdict(set)
+    for check in checks:
+        opposites[check.systems[0]].add(check.systems[1])
+    assert sum(len(faces) > 1 for faces in opposites.values()) >= 4  # of six emotions
+
+
+def test_checks_repeat_a_description_only_where_there_are_too_few_others():
+    intensities = np.eye(8)[[EMOTIONS.index("fear")] * 6]
+    rows = {"description": ["a", "b", "c", "d", "a", "e"], "intensities": intensities}
+    systems = {"a": np.zeros((6, 51)), "b": np.ones((6, 51))}
+    study = make_study(rows, systems, rows=range(4), check_share=0.5)  # by hand: 4 checks; "a" is asked about, "e" not
+    checks = [study.by_item[task.item].description for task in tasks(study, "pair", attention=True)]
+    assert len(checks) == len(set(checks)) == 4
+    assert "e" in checks
+    assert (study.repeats, [item.description for item in study.others]) == (3, ["e"])
 
 
 def test_a_study_without_clear_descriptions_says_that_it_has_no_checks(caplog):
@@ -131,6 +157,7 @@ def test_studies_are_read_as_they_were_written(study, tmp_path):
         (lambda plain: plain["items"][0].pop("faces"), "expected 'faces' in items"),
         (lambda plain: plain["items"][0]["faces"][0].pop(), "51"),
         (lambda plain: plain["items"][0].update(identity="nobody"), "expected a head's name"),
+        (lambda plain: plain["others"].append(plain["items"].pop()), "expected a head's name and a face"),
         (lambda plain: plain["tasks"][0].update(systems=["a", "b"]), "expected an item and systems of this study"),
     ],
 )

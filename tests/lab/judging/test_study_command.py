@@ -44,6 +44,7 @@ def test_a_study_is_made_by_one_command(study):
     strongest = [int(np.argmax(item.intensities)) for item in made.items]
     assert {strongest.count(emotion) for emotion in range(8)} == {2}  # the sample has all eight
     assert "16 descriptions, 48 questions about 2 systems, 2 attention checks" in " ".join(said.split())
+    assert (made.repeats, "repeat a description" in said) == (0, False)
     assert made.signature in said.replace("\n", "")
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert {(row["item"], row["system"]) for row in rows} == {
@@ -179,6 +180,7 @@ def test_equal_faces_are_counted(folder, tmp_path):
     options = ("--backbone", "quickstart", "--items", len(expressions))
     made = commands.run("study", "sample", "--systems", *systems, "--out", tmp_path / "study", *options)
     assert f"{len(expressions) - 2} pairs of equal faces are not asked" in " ".join(made.stdout.split()), made.stderr
+    assert "1 attention checks repeat a description" in " ".join(made.stdout.split())  # all rows are asked about
 
 
 def test_nothing_and_strange_answers_are_said(study, tmp_path):
