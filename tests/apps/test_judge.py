@@ -9,7 +9,7 @@ from PIL import Image
 
 import commands
 from emo3d.scoring import open_references
-from emo3d_lab.judging import Study
+from emo3d_lab.judging import Answer, Answers, Study
 from emo3d_lab.judging.answers import read_answers
 from serving import serving
 
@@ -140,6 +140,41 @@ def test_both_faces_are_large_on_a_phone(demo, visit, width, scheme):
     assert first["y"] == second["y"]
     assert min(first["width"], second["width"]) > 0.4 * width
     assert page.get_by_role("button", name="First face", exact=True).bounding_box()["y"] < 844  # of the window
+
+
+def test_the_answer_tapped_last_is_not_lit_at_the_next_question(demo, chromium):
+    context = chromium.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(demo)
+    open_judge(page)
+    start(page, "Tapping")
+    page.get_by_text("Judge the expression; the person is always the same").wait_for()
+    same = page.locator("#judge-same")
+    ground = "button => getComputedStyle(button).backgroundColor"
+    page.wait_for_timeout(500)  # colours change slowly
+    before = same.evaluate(ground)
+    same.tap()
+    page.get_by_text("Question 2 of").wait_for()
+    same.hover()  # phones leave what was tapped in this state
+    assert same.evaluate("button => button.matches(':hover')")
+    page.wait_for_timeout(500)
+    assert same.evaluate(ground) == before
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    context.close()
+
+
+def test_nothing_but_thanks_follows_the_last_question(folder, visit, tmp_path):
+    study, answers = Study.load(folder / "study"), Answers(tmp_path / "answers")
+    for task in study.order("Last", "pair")[:-1]:
+        answers.add(Answer("Last", task.id, better="same"))
+    with serving(tmp_path, EMO3D_STUDY=folder / "study") as address:
+        page = visit(address)
+        open_judge(page)
+        start(page, "Last")
+        page.get_by_role("button", name="About the same").click()
+        page.get_by_text("That was the last question. Thank you!").wait_for()
+        assert not page.get_by_role("button", name="Start").is_visible()
+        assert not page.get_by_label("I have read this").is_visible()
 
 
 def test_people_can_delete_their_answers(folder, demo, visit):

@@ -44,7 +44,7 @@ CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: auto}
 .dark {--color-accent: var(--primary-400)}
 @media (hover: none) {  /* a finger leaves what it tapped hovered */
-  .gradio-container {
+  button {
     --button-primary-background-fill-hover: var(--button-primary-background-fill);
     --button-primary-border-color-hover: var(--button-primary-border-color);
     --button-primary-text-color-hover: var(--button-primary-text-color);
