@@ -11,9 +11,8 @@
 
 They take the embeddings, bank and settings of a scorer that is done, so they cost three look-ups and one render.
 
-Emotion readers see them, too: *neutral* is read; *shuffled* are the reader's own answers, each for another description;
-*picture-blind* is the mean of its answers; *constant prior* and *text-only* are their distributions, over the emotions
-that the reader knows.
+Emotion readers see them, too: they read *neutral*, their own answers make *shuffled* and *picture-blind*, and the
+distributions of the other two are held against the description over the emotions that they know.
 """
 
 from __future__ import annotations
@@ -277,11 +276,6 @@ def readings_of(readers: Mapping[str, ReaderResult]) -> tuple[Reading, ...]:
     return tuple(Reading(name, reader.kl_divergence, reader.top1) for name, reader in readers.items())
 
 
-def verdict(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) -> list[str]:
-    """Name each sentinel that a system does not beat, in a sentence; see `verdict_of`."""
-    return verdict_of(result.kl_divergence, compare_sentinels(result, sentinels))
-
-
 def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]:
     """Name each sentinel that a system of this mean KL does not beat, in a sentence with both figures.
 
@@ -299,13 +293,7 @@ def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]
 
 
 def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel], readings: Sequence[Reading] = ()) -> str:
-    """What `verdict_of` says, in one line, which ones are beaten, and where emotion readers contradict that.
-
-    Args:
-        kl_divergence: of the system, like `readings`.
-        sentinels: beside it.
-        readings: what readers say of the system.
-    """
+    """What `verdict_of` says, in one line, which ones are beaten, and where `readings` of the system contradict that."""
     sentences = verdict_of(kl_divergence, sentinels)
     if names := [sentinel.name for sentinel in sentinels if sentinel.is_beaten(kl_divergence)]:
         which = ", ".join(names) if sentences else "every sentinel"

@@ -26,7 +26,7 @@ from emo3d_lab.sentinels import (
     derangement,
     save_beside,
     score_beside_sentinels,
-    verdict,
+    verdict_of,
 )
 from emo3d_lab.training import Evaluation, rank, to_markdown
 from fakes import FakeBackbone, pictures
@@ -134,7 +134,7 @@ def emotions(count):
 def test_a_good_system_beats_what_does_not_listen():
     references, embeddings = emotions(40)
     result, sentinels = score_pictures(range(40), references, embeddings)
-    said = verdict(result, sentinels)
+    said = verdict_of(result.kl_divergence, compare_sentinels(result, sentinels))
     assert [sentence.split(" (")[0] for sentence in said] == ["not better than text-only"]  # four texts are like each
     assert said == ["not better than text-only (KL -0.01 against -0.01, p = 1.00)"]
 
@@ -145,14 +145,17 @@ def test_a_shuffled_system_does_not_beat_shuffled():
     shuffled = compare_sentinels(result, sentinels)[1]
     assert shuffled.name == SHUFFLED
     assert shuffled.p_value >= LEVEL
-    assert any(sentence.startswith("not better than shuffled (KL ") for sentence in verdict(result, sentinels))
+    assert any(
+        sentence.startswith("not better than shuffled (KL ")
+        for sentence in verdict_of(result.kl_divergence, compare_sentinels(result, sentinels))
+    )
 
 
 def test_a_system_of_one_face_is_its_own_shuffled_and_picture_blind():
     """Of 40 answers 35 are wrong: (5 ln(1 / 1.01) + 35 ln(1 / 0.01)) / 40 = 4.03; the prior ln(1 / 0.135) = 2.00."""
     references, embeddings = emotions(40)
     result, sentinels = score_pictures([3] * 40, references, embeddings)
-    assert verdict(result, sentinels) == [
+    assert verdict_of(result.kl_divergence, compare_sentinels(result, sentinels)) == [
         "worse than constant prior (KL 4.03 against 2.00, p < 0.001)",
         "not better than shuffled (KL 4.03 against 4.03, p = 1.00)",
         "worse than text-only (KL 4.03 against -0.01, p < 0.001)",
@@ -164,7 +167,7 @@ def test_three_references_prove_nothing():
     """All three differ one way: of eight swaps two are as far apart, and p is 2 / 8."""
     result, sentinels = score_pictures([0, 1, 2], rows())
     assert compare_sentinels(result, sentinels)[1].p_value == pytest.approx(0.25, abs=0.02)
-    assert len(verdict(result, sentinels)) == 4
+    assert len(verdict_of(result.kl_divergence, compare_sentinels(result, sentinels))) == 4
 
 
 def test_faces_of_one_reference_are_swapped_together():

@@ -306,12 +306,7 @@ def print_sentinels(result: Emo3DResult, sentinels: Sequence[Sentinel]) -> None:
     systems = [("this system", result.kl_divergence, "", readings_of(result.readers))]
     systems += [(row.name, row.kl_divergence, format_p(row.p_value), row.readings) for row in sentinels]
     rows = [
-        [
-            name,
-            f"{kl:.4f}",
-            p,
-            *("-" if x is None else f"{x:.4f}" for one in readings for x in (one.kl_divergence, one.top1)),
-        ]
+        [name, f"{kl:.4f}", p, *("-" if x is None else f"{x:.4f}" for one in readings for x in one.numbers)]
         for name, kl, p, readings in systems
     ]
     headings = ["", "kl_divergence", "p"]
@@ -334,10 +329,8 @@ def print_signature(result: Emo3DResult) -> None:
     signatures = [result.signature, *(f"{name}: {reader.signature}" for name, reader in result.readers.items())]
     settings = signature_fields(result.signature)
     if settings.get("bank") == result.references and result.n < 10 * int(settings.get("k", 0)):
-        console.print(
-            f"The references are the bank, and every face retrieves {settings['k']} of {result.n}: of so few, numbers "
-            "say little; 100 or more order as large banks do (docs/validity.md)."
-        )
+        few = f"The references are the bank, and every face retrieves {settings['k']} of {result.n}: such numbers say little"
+        console.print(f"{few}; 100 or more order as large banks do (docs/validity.md).")
     if result.protocol:
         signatures.insert(0, f"protocol:{result.protocol}")
     for signature in signatures:
