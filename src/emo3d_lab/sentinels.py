@@ -293,7 +293,7 @@ def verdict_of(kl_divergence: float, sentinels: Sequence[Sentinel]) -> list[str]
 
 
 def verdict_line(kl_divergence: float, sentinels: Sequence[Sentinel], readings: Sequence[Reading] = ()) -> str:
-    """What `verdict_of` says, in one line, which ones are beaten, and where `readings` of the system contradict that."""
+    """What `verdict_of` says, in one line, which ones are beaten, and where `readings` of the system contradict it."""
     sentences = verdict_of(kl_divergence, sentinels)
     if names := [sentinel.name for sentinel in sentinels if sentinel.is_beaten(kl_divergence)]:
         which = ", ".join(names) if sentences else "every sentinel"

@@ -329,8 +329,8 @@ def print_signature(result: Emo3DResult) -> None:
     signatures = [result.signature, *(f"{name}: {reader.signature}" for name, reader in result.readers.items())]
     settings = signature_fields(result.signature)
     if settings.get("bank") == result.references and result.n < 10 * int(settings.get("k", 0)):
-        few = f"The references are the bank, and every face retrieves {settings['k']} of {result.n}: such numbers say little"
-        console.print(f"{few}; 100 or more order as large banks do (docs/validity.md).")
+        few = f"The references are the bank, and every face retrieves {settings['k']} of {result.n}: of so few"
+        console.print(f"{few} numbers say little; 100 or more order as large banks do (docs/validity.md).")
     if result.protocol:
         signatures.insert(0, f"protocol:{result.protocol}")
     for signature in signatures:
