@@ -125,7 +125,10 @@ def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared)
         "emo3d.scoring.torchmetrics": "torchmetrics",
         "emo3d_lab.judging.agreement": "demo",
         "emo3d_lab.judging.page": "demo",
-        **{f"emo3d_lab.meta.{name}": "audit" for name in ("ceiling", "contrasts", "faces", "measuring", "systems")},
+        **{
+            f"emo3d_lab.meta.{name}": "audit"
+            for name in ("ceiling", "contrasts", "faces", "findings", "measuring", "page", "systems")
+        },
         "emo3d_lab.training.suite": "metric",
     }
 
