@@ -131,7 +131,8 @@ def with_readers(
         used = theirs.get(name, "-").partition("/")[0] if name == "calibration" else theirs.get(name, "-")
         if used not in ("-", ours[name]):
             raise ValueError(f"expected the settings of the result, they differ in {name}: {used}, {ours[name]}")
-    return put_readers(result, read_faces(readers, faces, rows, settings))
+    answers, source = read_answers(readers, faces, settings)
+    return put_readers(result, judge(readers, answers, rows, settings, source))
 
 
 def put_readers(result: Emo3DResult, answers: dict[str, ReaderResult]) -> Emo3DResult:
