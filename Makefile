@@ -3,12 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments readers bench publish dist release ready vulnerabilities blender clean
+.PHONY: quickstart test environments viewers readers bench publish dist release ready vulnerabilities blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
 
-test: .venv/installed environments
+test: .venv/installed environments viewers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -84,6 +84,16 @@ environments: $(patsubst %,.venv-datasets/%/installed,2.19 3.6 4) .venv-transfor
 	.venv-inspect/$*/bin/pip install --quiet --disable-pip-version-check "inspect-ai==$*.*"
 	touch $@
 
+# What other people's viewers and tools make of our files, as npm packages; their tests are skipped without npm.
+viewers:
+	@command -v npm >/dev/null && $(MAKE) --no-print-directory .viewers/installed || echo "no npm: viewers are not tested"
+
+.viewers/installed: tests/viewers/package.json
+	mkdir -p .viewers
+	cp tests/viewers/package.json .viewers/
+	npm install --prefix .viewers --no-package-lock --no-audit --no-fund --ignore-scripts --silent
+	touch $@
+
 # Blender as a module, 0.4 GB, for Python 3.11: its tests are skipped without it.
 blender:
 	python3.11 -m venv .venv-blender
@@ -91,4 +101,4 @@ blender:
 	$(BIN)/pytest tests/apps/test_blender.py
 
 clean:
-	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender runs build dist
+	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers runs build dist

@@ -48,7 +48,6 @@ CHROMIUM_FLAGS = (
 ).split()
 
 
-VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
 VALIDATE = """
 const validator = require('gltf-validator'), fs = require('fs');
 validator.validateBytes(new Uint8Array(fs.readFileSync(process.argv[1])))
@@ -133,24 +132,36 @@ def visit(visitor):
 
 
 @pytest.fixture(scope="session")
-def validate(request):
-    """The Khronos validator, fetched once per checkout; a function from a file to its report."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        pytest.skip("the Khronos validator needs node and npm")
-    folder = request.config.cache.mkdir("gltf-validator")
-    if not (folder / "node_modules" / "gltf-validator").is_dir():
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), VALIDATOR]
-        fetched = subprocess.run(command, capture_output=True, text=True, timeout=HANGS)
-        if fetched.returncode:
-            pytest.skip(f"npm could not fetch {VALIDATOR}: {fetched.stderr[-300:]}")
+def viewers():
+    """The folder of npm packages that `make viewers` fetched."""
+    folder = Path(__file__).parents[1] / ".viewers"
+    if not shutil.which("node") or not (folder / "installed").exists():
+        pytest.skip("other people's viewers need node, npm and `make viewers`")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def validate(viewers):
+    """The Khronos validator; a function from a file to its report."""
 
     def run(path):
-        command = [node, "-e", VALIDATE, str(path)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS, check=True)
+        command = ["node", "-e", VALIDATE, str(path)]
+        done = subprocess.run(command, cwd=viewers, capture_output=True, text=True, timeout=HANGS, check=True)
         return json.loads(done.stdout)
 
     return run
+
+
+@pytest.fixture
+def shelf(tmp_path, viewers):
+    """A folder for a page and its files, and its address: npm's packages lie under `node_modules/` there."""
+    from viewers import serving_files
+
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    (folder / "node_modules").symlink_to((viewers / "node_modules").resolve())
+    with serving_files(folder) as address:
+        yield folder, address
 
 
 @pytest.fixture(scope="session")
