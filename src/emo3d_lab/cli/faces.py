@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from emo3d.blendshapes import Space
 
-_ENDINGS = (".glb", ".json", ".csv")
+ENDINGS = (".glb", ".json", ".csv")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -74,7 +74,7 @@ def generate(
         console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
         return
     if out:
-        check_output(out, _ENDINGS)
+        check_output(out, ENDINGS)
     if picture:
         check_output(picture, _PICTURES)
     if (description is None) == (from_picture is None):
@@ -91,7 +91,7 @@ def generate(
         _print_leading(rig_weights(expression, space, method)[0], how)
         if out:
             file = _numbered(out, index, samples)
-            _write(file, expression, identity, description, meaning)
+            write_face(file, expression, identity, description, meaning)
             console.print(f"wrote {file}")
         if picture:
             from PIL import Image
@@ -187,7 +187,10 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
     console.print(table)
 
 
-def _write(path: Path, expression: np.ndarray, identity: str, description: str | None, meaning: dict[str, Any]) -> None:
+def write_face(
+    path: Path, expression: np.ndarray, identity: str, description: str | None, meaning: dict[str, Any]
+) -> None:
+    """Write one expression (1, 51) as .glb on an identity, as .json or as a CSV of Live Link, by the ending."""
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
     ending = path.suffix.lower()
