@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,13 @@ class Character:
         edited.json.setdefault("animations", []).append(animation)
         return edited
 
+    def glb_bytes(self, expressions: Any, **options: Any) -> bytes:
+        """The content of a .glb as `write` would write it; the same arguments and errors."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, f"{self.path.stem}.glb")
+            self.write(path, expressions, **options)
+            return path.read_bytes()
+
     def as_weights(
         self, expressions: Any, space: Space = "weights", calibration: Method = DEFAULT_METHOD
     ) -> np.ndarray:
@@ -205,6 +213,13 @@ class Character:
                 holders = [document["nodes"][node] for node in placing]
             for holder in holders or [mesh]:
                 holder["weights"] = weights
+
+
+def as_character(source: Character | str | os.PathLike[str], identity: str | None = None) -> Character:
+    """A character as it is, or opened from its file, where no identity is asked for; errors as of `from_file`."""
+    if identity is not None:
+        raise ValueError(f"expected an identity or a character, got {identity} and {source}")
+    return source if isinstance(source, Character) else Character.from_file(source)
 
 
 def _drives(map: CharacterMap, meshes: tuple[CharacterMesh, ...]) -> tuple[np.ndarray, ...]:
