@@ -146,6 +146,20 @@ def test_the_command_writes_a_face(tmp_path):
     assert {name: weight for name, weight in weights.items() if weight} == pytest.approx(dict(BOOK["smirk"].weights))
 
 
+def test_the_command_gives_a_character_back(tmp_path):
+    from emo3d import Character
+    from squares import MOVES, Square
+
+    path = Square().write(tmp_path / "square.gltf")  # it has a jaw, the left lid and the right smile
+    result = run("wink", "--character", path, "--out", tmp_path / "his.gltf")
+    assert result.exit_code == 0, result.output
+    assert "no shapes for cheekSquintLeft, eyeSquintLeft, mouthSmileLeft," in " ".join(result.output.split())
+    document = Character.from_file(tmp_path / "his.gltf").document
+    assert dict(zip(MOVES, document["meshes"][0]["weights"], strict=True)) == pytest.approx(
+        {"jawOpen": 0, "EyeBlinkLeft": 1, "mouthSmile_R": 0.45, "viseme_aa": 0}
+    )
+
+
 def test_the_command_lists_and_writes_all(tmp_path):
     result = run("--list")
     assert all(f"  {name}: " in result.output for name in BOOK)

@@ -75,7 +75,7 @@ class ScoreSettings:
         if not 1 <= self.identities <= len(PANEL):
             raise ValueError(f"expected 1 to {len(PANEL)} identities, got {self.identities!r}")
         if self.identities > 1 and self.identity != "adult":
-            name = getattr(self.identity, "name", self.identity)
+            name = self.identity.name if isinstance(self.identity, FaceRig) else self.identity
             raise ValueError(f"expected an identity or several identities, got {name!r} and {self.identities}")
         if self.seed < 0:
             raise ValueError(f"expected a seed of 0 or more, got {self.seed!r}")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from emo3d_lab.characters import Character
 
 ENDINGS = (".glb", ".json", ".csv")
-_WHOLE = (".glb", ".vrm", ".gltf")  # of a character
+WHOLE = (".glb", ".vrm", ".gltf")  # of a character
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -96,7 +96,7 @@ def generate(
         console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
         return
     if out:
-        check_output(out, (*_WHOLE, *ENDINGS[1:]) if character else ENDINGS)
+        check_output(out, (*WHOLE, *ENDINGS[1:]) if character else ENDINGS)
     if picture:
         check_output(picture, _PICTURES)
     if (description is None) == (from_picture is None):
@@ -236,7 +236,7 @@ def write_face(
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
     ending = path.suffix.lower()
-    if ending in _WHOLE and not isinstance(whose, str):
+    if ending in WHOLE and not isinstance(whose, str):
         whose.write(path, expression, **meaning)
     elif ending == ".glb" and isinstance(whose, str):
         from emo3d.face import FaceRig

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from emo3d.cli.app import app, console, utf8
 from emo3d.files import check_output
-from emo3d_lab.cli.faces import ENDINGS, write_face
-from emo3d_lab.cli.options import Identity
+from emo3d_lab.cli.faces import ENDINGS, WHOLE, print_unmoved, write_face
+from emo3d_lab.cli.options import CharacterFile, Face, Identity, Map, Names, open_character
 
 _HEADINGS = {"emotion": "emotions", "blend": "blends of two emotions", "everyday": "everyday expressions"}
 
@@ -24,16 +24,21 @@ def recipes(
     name: Annotated[str | None, typer.Argument(help="Of an expression: smirk, puppy eyes, full sadness, ...")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write .json (named weights), .glb (52 morph targets) or .csv (Live Link); all as .json."),
+        typer.Option(help="Write .json (named weights), .glb (a face, or the whole --character) or .csv (Live Link)."),
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List all names.")] = False,
     identity: Identity = "adult",
+    character: CharacterFile = None,
+    names: Names = None,
+    map: Map = None,
+    face: Face = None,
 ) -> None:
     """Print the weights of an expression by its name: an emotion, a blend of two or an everyday expression."""
     if name is not None and show_list:
         raise ValueError("expected either a name or --list")
     if out:
-        check_output(out, (".json",) if name is None else ENDINGS)
+        check_output(out, (".json",) if name is None else (*WHOLE, *ENDINGS[1:]) if character else ENDINGS)
+    opened = open_character(character, names, map, face, None, identity)
     from emo3d.face.identities import check_identity
     from emo3d_lab.recipes import find_recipe, recipes_json
 
@@ -47,8 +52,12 @@ def recipes(
         recipe = find_recipe(utf8(name))
         console.print(recipe.about, highlight=False)
         _print_weights(recipe.weights)
+        if opened:
+            print_unmoved(opened, recipe.expression)
         if out:
-            write_face(out, recipe.expression[None], identity, None, {"space": "weights", "calibration": "none"})
+            write_face(
+                out, recipe.expression[None], opened or identity, None, {"space": "weights", "calibration": "none"}
+            )
     if out:
         console.print(f"wrote {out}", soft_wrap=True)
 
