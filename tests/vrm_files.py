@@ -1,4 +1,4 @@
-"""Small VRM avatars, 1.0 and 0.x: our own head on the bones that a VRM must have, with another mesh and nameless data."""
+"""Small VRM avatars, 1.0 and 0.x: our own head on the bones that a VRM must have, and a second mesh with its shapes."""
 
 import json
 import struct

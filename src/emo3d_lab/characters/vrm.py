@@ -260,9 +260,9 @@ def _read_expression(
 def _read_bind(bind: Any, document: Mapping[str, Any], targets: list[list[str]]) -> tuple[int, int, float]:
     """Mesh, target and weight of a bind; a LookupError says what it leads to where there is nothing."""
     _checked(bind, dict, "a bind")
-    target, mesh, scale = bind.get("index"), bind.get("mesh"), 0.01
+    target, mesh, full = bind.get("index"), bind.get("mesh"), 100
     if vrm_version(document) == "1.0":
-        nodes, node, scale = document.get("nodes", ()), bind.get("node"), 1.0
+        nodes, node, full = document.get("nodes", ()), bind.get("node"), 1
         if type(node) is not int or not 0 <= node < len(nodes) or "mesh" not in nodes[node]:
             raise LookupError(f"a mesh of node {node!r:.20}")
         mesh = nodes[node]["mesh"]
@@ -270,10 +270,10 @@ def _read_bind(bind: Any, document: Mapping[str, Any], targets: list[list[str]])
         raise LookupError(f"mesh {mesh!r:.20}")
     if type(target) is not int or not 0 <= target < len(targets[mesh]):
         raise LookupError(f"target {target!r:.20} of mesh {mesh} with {len(targets[mesh])}")
-    weight = bind.get("weight", 1 / scale)
+    weight = bind.get("weight", full)
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise ValueError(f"expected a number as weight of a bind, got {weight!r:.40}")
-    return mesh, target, weight * scale
+    return mesh, target, weight / full
 
 
 def _folded(name: str, is_preset: bool) -> tuple[bool, str]:

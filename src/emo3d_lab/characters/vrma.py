@@ -26,16 +26,19 @@ _FLOAT = 5126  # glTF component type
 T_POSE: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "hips": (None, (0, 0.95, 0)),
     "spine": ("hips", (0, 0.1, 0)),
-    "head": ("spine", (0, 0.45, 0)),
+    "chest": ("spine", (0, 0.15, 0)),
+    "neck": ("chest", (0, 0.22, 0)),
+    "head": ("neck", (0, 0.08, 0)),
 }
-"""The bones that every VRM has, standing in a T: bone -> the one above it, and its place from there in metres."""
+"""Bones that a VRM must have (1.0 does without chest and neck), standing in a T: bone -> the one above it, and its
+place from there in metres."""
 
 for _side, _x in (("left", 1), ("right", -1)):  # the avatar's own left is +x, since it looks along +z
     T_POSE |= {
         f"{_side}UpperLeg": ("hips", (0.09 * _x, -0.05, 0)),
         f"{_side}LowerLeg": (f"{_side}UpperLeg", (0, -0.42, 0)),
         f"{_side}Foot": (f"{_side}LowerLeg", (0, -0.4, 0)),
-        f"{_side}UpperArm": ("spine", (0.16 * _x, 0.35, 0)),
+        f"{_side}UpperArm": ("chest", (0.16 * _x, 0.2, 0)),
         f"{_side}LowerArm": (f"{_side}UpperArm", (0.26 * _x, 0, 0)),
         f"{_side}Hand": (f"{_side}LowerArm", (0.24 * _x, 0, 0)),
     }
