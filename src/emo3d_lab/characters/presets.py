@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
+from emo3d.face.heads import TARGETS
 from emo3d.hints import did_you_mean
 from emo3d_lab.sample.lexicon import entries
 from emo3d_lab.sample.prototypes import compose, units_to_weights
@@ -38,6 +39,7 @@ _ACTIONS = {  # of presets that show no emotion, in action units as the prototyp
 }
 _OVERRIDES = {"overrideBlink": _BLINK, "overrideLookAt": _LOOK, "overrideMouth": _MOUTH}
 _TOO_MUCH = 1.3  # times a shape at its full strength
+_STARING = 0.8
 
 
 def check_presets(names: Iterable[str]) -> tuple[str, ...]:
@@ -85,4 +87,6 @@ def overrides(row: np.ndarray) -> dict[str, str]:
     for key, kind in _OVERRIDES.items():
         most = max(float((row + presets[name])[presets[name] > 0].max()) for name in kind)
         settings[key] = "blend" if most > _TOO_MUCH else "none"
+    if row[TARGETS.index("eyeWideLeft")] > _STARING:  # lids that are held open do not close in a blink: they droop
+        settings["overrideBlink"] = "blend"
     return settings
