@@ -162,10 +162,24 @@ def test_perfect_sync_says_what_moves_where_targets_have_other_names(tmp_path, v
     units = expression_units(document)
     assert units["browInnerUp"] == {"face/shape 2": 1, "second/shape 2": 1}
     assert units["tongueOut"] == {"face/#51": 1, "second/#51": 1}
-    ours, theirs = Character.from_file(tmp_path / "named.vrm"), Character.from_file(path, map=CharacterMap(units))
+    ours, theirs = Character.from_file(tmp_path / "named.vrm"), Character.from_file(path)
+    assert theirs.missing == ()
     weights = np.random.default_rng(0).uniform(size=(5, 52))
     for mesh, morphs in ours.morphs(weights).items():
         np.testing.assert_allclose(theirs.morphs(weights)[mesh], morphs)
+    own = Character.from_file(path, map=CharacterMap({"jawOpen": {"shape 3": 0.5}}))
+    assert own.map.units["jawOpen"] == {"shape 3": 0.5}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_still_is_an_expression_of_a_vrm_too(tmp_path, version):
+    path = avatar(tmp_path, version)
+    weights = np.zeros(51)
+    weights[JAW] = 0.25
+    Character.from_file(path).write(tmp_path / "still.vrm", weights, name="she yawns")
+    document, _ = chunks_of(tmp_path / "still.vrm")
+    assert weights_of(document, "she yawns") == {"jawOpen": 0.25}
+    assert document["meshes"][0]["weights"][JAW] == 0.25
 
 
 @pytest.mark.parametrize("version", VERSIONS)
