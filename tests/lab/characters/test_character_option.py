@@ -12,9 +12,11 @@ import emo3d_lab.cli.options as options
 from commands import run
 from emo3d import Character, FaceRig, RenderSettings, ScoreSettings, render
 from emo3d.blendshapes import as_expressions
+from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb, write_json
 from emo3d.scoring import Emo3DScorer
 from emo3d.scoring.settings import signature_fields
+from emo3d_lab.calibrate.files import save_calibration
 from emo3d_lab.characters import CharacterMap
 from squares import Square
 
@@ -231,3 +233,22 @@ def test_calibrate_calls_it_so_too_and_still_a_rig(tmp_path):
         done = run("calibrate", tmp_path / "out", option, tmp_path / "missing.glb", "--faces", 256)
         assert done.returncode == 2
         assert "missing.glb" in done.stderr
+
+
+def test_readings_become_weights_by_the_character_s_calibration(avatar, opened, tmp_path):
+    """That of anny's heads, said to be of this file."""
+    packaged = load_calibration()
+    path, faces = tmp_path / "his.safetensors", tmp_path / "faces.json"
+    save_calibration(replace(packaged, name="his", about={**packaged.about, "rig": opened.origin}), path)
+    write_json(faces, [SMILE], space="reading")
+    words = "render", faces, "--character", avatar, "--size", 32
+    done = run(*words, "--character-calibration", path, "--out", tmp_path / "calibrated")
+    assert done.returncode == 0, done.stderr
+    assert "weights, from readings by network/his" in " ".join(done.stdout.split())
+    weights = packaged.to_weights(as_expressions([SMILE]))
+    expected = render(weights, rig=opened.rig, settings=RenderSettings(size=32))[0]
+    assert np.array_equal(pictures(tmp_path / "calibrated" / "00000.png"), expected)
+    save_calibration(replace(packaged, about={**packaged.about, "rig": "0" * 64}), path)
+    done = run(*words, "--character-calibration", path, "--out", tmp_path / "refused")
+    assert done.returncode == 2
+    assert "make one for it with `emo3d calibrate OUT --character FILE`" in " ".join(done.stderr.split())
