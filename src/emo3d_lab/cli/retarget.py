@@ -9,7 +9,8 @@ import typer
 
 from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
-from emo3d_lab.cli.options import Calibration, Clip, Layout, Names, Scale
+from emo3d.files import check_output
+from emo3d_lab.cli.options import Calibration, Clip, Face, Layout, Map, Names, Scale
 
 
 @app.command(
@@ -42,7 +43,8 @@ def retarget(
     ] = None,
     layout: Layout = None,
     names: Names = None,
-    map: Annotated[Path | None, typer.Option(help="What units are made of, as `emo3d map` writes it.")] = None,
+    map: Map = None,
+    face: Face = None,
     scale: Scale = None,
     clip: Clip = False,
     names_out: Annotated[str | None, typer.Option(help="metahuman: .csv or .json with curves of its controls.")] = None,
@@ -56,7 +58,6 @@ def retarget(
 ) -> None:
     """Put a take on a character: as an animation, as pictures, or as a file for Blender, Unity or Unreal."""
     from emo3d.face.calibration import check_method
-    from emo3d.files import check_output
     from emo3d_lab.characters import Character
     from emo3d_lab.characters.takes import ENDINGS, read_take, write_take
 
@@ -68,7 +69,7 @@ def retarget(
     recording = read_take(take, layout, **reading)  # type: ignore[arg-type]
     opened = None
     if character is not None:
-        opened = Character.from_file(character, names=names, map=map, calibration=calibrated)
+        opened = Character.from_file(character, names=names, map=map, calibration=calibrated, face=face)
     options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "blender": blender}
     write_take(out, recording, opened, calibration=method, **options)
     console.print(f"wrote {len(recording.times)} frames, {recording.duration:.1f} s, to {out}", soft_wrap=True)

@@ -104,7 +104,7 @@ def write_unity_clip(path: Path, take: Take, character: Character, root: str | N
     parents = {child: node for node, entry in enumerate(nodes) for child in entry.get("children", ())}
     paths: dict[int, list[str]] = {}
     for mesh in character.meshes:
-        lines = (_line(node, parents, nodes) for node in mesh.nodes)
+        lines = (_line(node, parents, nodes) for node in character.placing(mesh.index))
         below = [line if root is None else line[line.index(root) + 1 :] for line in lines if root in (None, *line)]
         paths[mesh.index] = ["/".join(line) for line in below]
     if not any(paths.values()):
