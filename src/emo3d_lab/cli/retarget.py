@@ -52,6 +52,9 @@ def retarget(
     root: Annotated[
         str | None, typer.Option(help="Node that Unity's Animator is on.", show_default="the top of the scene")
     ] = None,
+    full: Annotated[
+        float, typer.Option(help="What Unity's blend shapes go up to: 100 (FBX, UniVRM), or 1 (glTFast, UnityGLTF).")
+    ] = 100,
     blender: Annotated[
         str | None, typer.Option(help="A Python that has bpy, for .fbx and .usd.", show_default="this one")
     ] = None,
@@ -70,6 +73,6 @@ def retarget(
     opened = None
     if character is not None:
         opened = Character.from_file(character, names=names, map=map, calibration=calibrated, face=face)
-    options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "blender": blender}
+    options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "full": full, "blender": blender}
     write_take(out, recording, opened, calibration=method, **options)
     console.print(f"wrote {len(recording.times)} frames, {recording.duration:.1f} s, to {out}", soft_wrap=True)

@@ -190,6 +190,14 @@ for thing in scene.objects:
     thing.select_set(thing.type == "MESH")
 runpy.run_path(script)
 if target.lower().endswith(".fbx"):
+    # FBX knows a picture as a colour, but not one that is mixed with the vertices' colours.
+    for tree in [material.node_tree for material in bpy.data.materials if material.node_tree]:
+        for node in [node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"]:
+            links = list(node.inputs["Base Color"].links)
+            while links and links[0].from_node.type != "TEX_IMAGE":
+                links += [link for socket in links.pop(0).from_node.inputs for link in socket.links]
+            if links:
+                tree.links.new(links[0].from_node.outputs["Color"], node.inputs["Base Color"])
     bpy.ops.export_scene.fbx(
         filepath=target, path_mode="COPY", embed_textures=True, add_leaf_bones=False, bake_anim_simplify_factor=0,
         bake_anim_use_all_actions=False, bake_anim_use_nla_strips=False,

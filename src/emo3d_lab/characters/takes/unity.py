@@ -88,18 +88,21 @@ _TAIL = """  m_PPtrCurves: []
 """
 
 
-def write_unity_clip(path: Path, take: Take, character: Character, root: str | None = None) -> None:
-    """Write a clip with a curve for each blend shape that is driven, 0..100, on straight lines between frames.
+def write_unity_clip(path: Path, take: Take, character: Character, root: str | None = None, full: float = 100) -> None:
+    """Write a clip with a curve for each blend shape that is driven, on straight lines between frames.
 
     Args:
         path: the file's stem is the clip's name, as Unity wants it.
         take: in the space of weights.
         character: whose nodes give the paths of the renderers, joined by slashes.
         root: the node that Unity's Animator is on; paths start below it, or at the top of the scene when None.
+        full: what Unity's blend shapes go up to: 100 for those of FBX and UniVRM, 1 for those of glTFast and UnityGLTF.
 
     Raises:
-        ValueError: no such node, or none of the meshes below it.
+        ValueError: no such node, or none of the meshes below it, or another `full`.
     """
+    if full not in (1, 100):
+        raise ValueError(f"expected 100 (FBX, UniVRM) or 1 (glTFast, UnityGLTF) as --full, got {full:g}")
     nodes = character.document["nodes"]
     parents = {child: node for node, entry in enumerate(nodes) for child in entry.get("children", ())}
     paths: dict[int, list[str]] = {}
@@ -113,7 +116,7 @@ def write_unity_clip(path: Path, take: Take, character: Character, root: str | N
         file.write(_HEAD.format(name=_scalar(path.stem)))
         for curve in target_curves(character, take):
             for place in paths[curve.mesh.index]:
-                file.writelines(_curve(curve, place, take.times))
+                file.writelines(_curve(curve, place, take.times, full))
         file.write(_TAIL.format(rate=take.fps, stop=take.duration))
 
 
@@ -125,9 +128,9 @@ def _line(node: int, parents: dict[int, int], nodes: list[dict]) -> list[str]:
     return [str(nodes[index].get("name", f"node_{index}")) for index in reversed(line)]
 
 
-def _curve(curve: Curve, path: str, times: np.ndarray) -> Iterator[str]:
+def _curve(curve: Curve, path: str, times: np.ndarray, full: float) -> Iterator[str]:
     keys = kept_keys(curve.values)
-    instants, values = times[keys], 100 * curve.values[keys]
+    instants, values = times[keys], full * curve.values[keys]
     slopes = np.diff(values) / np.diff(instants)
     before, after = np.concatenate([[0.0], slopes]), np.concatenate([slopes, [0.0]])
     if len(slopes):

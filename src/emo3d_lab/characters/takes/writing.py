@@ -36,6 +36,7 @@ def write_take(
     names_out: str | None = None,
     size: int = 320,
     root: str | None = None,
+    full: float = 100,
     blender: str | None = None,
 ) -> None:
     """Write a take onto a character, by the ending of the path.
@@ -52,6 +53,7 @@ def write_take(
         names_out: None or `"metahuman"`.
         size: side of pictures, pixels.
         root: the node that Unity's Animator is on.
+        full: what Unity's blend shapes go up to, 100 or 1.
         blender: a Python that has `bpy`.
 
     Raises:
@@ -66,35 +68,26 @@ def write_take(
         raise ValueError(f"expected .csv or .json for curves of MetaHuman, got {path.name}")
     if ending == ".json" and not names_out:
         raise ValueError(f"expected --names-out metahuman for {path.name}")
-    if character is None and ending not in FACES:
-        raise ValueError(f"expected a character (.glb, .gltf, .vrm) for {path.name}, got none")
     calibrated = take.space == "reading" and calibration != "none"
     take = take.to_weights(character.rig if character and calibrated else None, calibration)
     if any(np.any(angles) for angles in take.rotations.values()) and (names_out or ending != ".csv"):
         logger.warning("%s: left out rotations of head and eyes, which .csv has", path.name)
     if character is not None and ending not in (".csv", ".json"):
         _name_missing(take, character)
-        _write_character(path, take, character, size, root, blender)
-    elif names_out:
+    if names_out:
         write_metahuman(path, take)
     elif ending == ".csv":
         write_livelink(path, take)
-    else:
-        write_blender_take(path, take)
-
-
-def _write_character(
-    path: Path, take: Take, character: Character, size: int, root: str | None, blender: str | None
-) -> None:
-    ending = path.suffix.lower()
-    if ending in WHOLE:
+    elif ending == ".py":
+        write_blender_take(path, take, character)
+    elif character is None:
+        raise ValueError(f"expected a character (.glb, .gltf, .vrm) for {path.name}, got none")
+    elif ending in WHOLE:
         character.write(path, take.scores, times=take.times if len(take.times) > 1 else None)
     elif ending in PICTURES:
         write_preview(path, take, character.rig, size)
     elif ending == ".anim":
-        write_unity_clip(path, take, character, root)
-    elif ending == ".py":
-        write_blender_take(path, take, character)
+        write_unity_clip(path, take, character, root, full)
     else:
         write_scene(path, take, character, blender)
 

@@ -152,6 +152,7 @@ if script != "none":
         thing.select_set(thing.type == "MESH")
     runpy.run_path(script)
 answer = {"rate": scene.render.fps / scene.render.fps_base, "end": scene.frame_end, "values": {}, "keys": {}}
+answer["pictures"] = [list(image.size) for image in bpy.data.images]
 meshes = [thing for thing in scene.objects if thing.type == "MESH" and thing.data.shape_keys]
 for frame in map(float, frames):
     scene.frame_set(int(frame), subframe=frame - int(frame))
@@ -252,6 +253,14 @@ def test_fbx_and_usd_come_back_moving(ending, blender, character, tmp_path):
     for unit in APPLE:
         assert answer["values"][head[unit]] == pytest.approx(EVEN.scores[:, TARGETS.index(unit)], abs=1e-4)
     assert answer["values"][names["jawOpen"]] == pytest.approx(EVEN.scores[:, TARGETS.index("jawOpen")], abs=1e-4)
+
+
+def test_fbx_keeps_the_picture_of_the_skin(blender, tmp_path):
+    write_glb(tmp_path / "adult.glb", np.zeros(51))
+    write_take(tmp_path / "out.fbx", EVEN, Character.from_file(tmp_path / "adult.glb"), blender=blender)
+    answer = read_in_blender(tmp_path / "out.fbx", [6])
+    assert [1024, 1024] in answer["pictures"]
+    assert answer["values"]["face/jawOpen"] == pytest.approx([EVEN.scores[6, TARGETS.index("jawOpen")]], abs=1e-4)
 
 
 def test_without_blender_the_way_to_it_is_said(character, tmp_path):

@@ -83,6 +83,15 @@ def test_names_stay_text(name, tmp_path):
     assert ("Armature/Head", f"blendShape.{name}") in curves_of(clip_of(tmp_path / "clip.anim"))
 
 
+def test_importers_of_gltf_go_up_to_one(character, tmp_path):
+    """glTFast and UnityGLTF give blend shapes the range 0..1: github.com/KhronosGroup/UnityGLTF/pull/686."""
+    write_take(tmp_path / "out.anim", RANDOM, character, full=1)
+    keys = curves_of(clip_of(tmp_path / "out.anim"))["Armature/Head", "blendShape.jawOpen"]
+    assert [key["value"] for key in keys] == pytest.approx(RANDOM.scores[:, TARGETS.index("jawOpen")], rel=1e-6)
+    with pytest.raises(ValueError, match=r"expected 100 .* or 1 .* as --full, got 10"):
+        write_take(tmp_path / "out.anim", RANDOM, character, full=10)
+
+
 def test_paths_begin_below_the_animator(character, tmp_path):
     write_take(tmp_path / "out.anim", RANDOM, character, root="Armature")
     assert {path for path, _ in curves_of(clip_of(tmp_path / "out.anim"))} == {"Head", "Upper teeth"}
