@@ -20,6 +20,7 @@ from emo3d_lab.characters.faces import choose_face
 from emo3d_lab.characters.file import EditedFile
 from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
 from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
+from emo3d_lab.characters.vrm import add_expression, vrm_version
 from emo3d_lab.rigs.glb import read_face
 from emo3d_lab.rigs.gltf import Asset
 
@@ -139,7 +140,8 @@ class Character:
             fps: frames a second.
             space: of the expressions.
             calibration: how readings become weights; they need the character's own calibration.
-            name: of the animation.
+            name: of the animation; and of the expression that a VRM gets besides its default weights, which its
+                viewers set to 0 in every frame.
 
         Raises:
             ValueError: invalid expressions or times, or a file that cannot be written so.
@@ -162,6 +164,8 @@ class Character:
         edited, morphs = EditedFile(self.asset), self.morphs(weights)
         if len(weights) == 1 and times is None:
             self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
+            if vrm_version(self.document):
+                add_expression(edited, self, name, weights[0])
             return edited
         instants = edited.add_floats(_check_times(times, len(weights), fps))
         samplers: list[dict[str, Any]] = []
