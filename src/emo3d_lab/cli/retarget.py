@@ -26,13 +26,13 @@ def retarget(
         ),
     ],
     character: Annotated[
-        Path | None, typer.Argument(help="Whose face: .glb, .gltf or .vrm; .csv, .json and .py need none.")
+        Path | None, typer.Argument(help="Whose face: .glb, .gltf or .vrm; .csv, .json, .py and .vrma need none.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="By the ending: .glb, .gltf, .vrm (whole, with an animation), .gif, .mp4, .webm (pictures), .py "
-            "(Blender), .anim (Unity), .csv (Live Link Face), .fbx, .usd (by Blender)."
+            help="By the ending: .glb, .gltf, .vrm (whole, with an animation), .gif, .mp4, .webm (pictures), "
+            ".vrma (VRM), .py (Blender), .anim (Unity), .csv (Live Link Face), .fbx, .usd (by Blender)."
         ),
     ] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second, where the take has no times.")] = None,

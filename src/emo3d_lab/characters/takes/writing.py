@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -17,13 +16,14 @@ from emo3d_lab.characters.takes.preview import write_preview
 from emo3d_lab.characters.takes.reading import Take
 from emo3d_lab.characters.takes.unity import write_unity_clip
 from emo3d_lab.characters.takes.unreal import write_livelink, write_metahuman
+from emo3d_lab.characters.vrma import perfect_sync_names, write_vrma
 
 logger = logging.getLogger(__name__)
 
 WHOLE = (".glb", ".gltf", ".vrm")
 PICTURES = (".gif", ".mp4", ".webm")
 SCENES = (".fbx", ".usd", ".usda", ".usdc")
-FACES = (".csv", ".json", ".py")  # of no character in particular
+FACES = (".csv", ".json", ".py", ".vrma")  # of no character in particular
 ENDINGS = (*WHOLE, *PICTURES, ".anim", *SCENES, *FACES)
 
 
@@ -41,14 +41,15 @@ def write_take(
 ) -> None:
     """Write a take onto a character, by the ending of the path.
 
-    `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.gif`, `.mp4`, `.webm`: pictures of its face.
-    `.py`: a Blender script with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`, `.usdc`: by Blender.
-    `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too, curves of MetaHuman's controls.
+    `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
+    pictures of its face. `.py`: a Blender script with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`,
+    `.usdc`: by Blender. `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too, curves of
+    MetaHuman's controls.
 
     Args:
         path: an existing file is replaced.
         take: readings become weights by the character's calibration, or that of anny's heads without one.
-        character: not needed for `.csv`, `.json` and `.py`.
+        character: not needed for `.csv`, `.json`, `.py` and `.vrma`.
         calibration: how readings become weights.
         names_out: None or `"metahuman"`.
         size: side of pictures, pixels.
@@ -72,7 +73,7 @@ def write_take(
     take = take.to_weights(character.rig if character and calibrated else None, calibration)
     if any(np.any(angles) for angles in take.rotations.values()) and (names_out or ending != ".csv"):
         logger.warning("%s: left out rotations of head and eyes, which .csv has", path.name)
-    if character is not None and ending not in (".csv", ".json"):
+    if character is not None and ending not in (".csv", ".json", ".vrma"):
         _name_missing(take, character)
     if names_out:
         write_metahuman(path, take)
@@ -80,6 +81,11 @@ def write_take(
         write_livelink(path, take)
     elif ending == ".py":
         write_blender_take(path, take, character)
+    elif ending == ".vrma":
+        names = perfect_sync_names(character.document) if character else {}
+        if character and not names:
+            logger.warning("%s has no expressions for a .vrma: emo3d vrm --perfect-sync adds them", character.path.name)
+        write_vrma(path, take.scores, take.times, names)
     elif character is None:
         raise ValueError(f"expected a character (.glb, .gltf, .vrm) for {path.name}, got none")
     elif ending in WHOLE:

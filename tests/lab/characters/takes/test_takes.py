@@ -16,6 +16,7 @@ from emo3d_lab.characters import Character
 from emo3d_lab.characters.takes import Take, read_take, write_take
 from emo3d_lab.characters.takes.unreal import metahuman_controls
 from livelink import LIVELINK_HEADER
+from vrm_files import write_vrm
 
 cases = pytest.mark.skipif(not CASES.is_dir(), reason="the case files are not beside the checkout")
 UNTIMED = {"fps": 30}
@@ -69,13 +70,16 @@ def sampled(path, mesh):
     (channel,) = [channel for channel in animation.channels if channel.target.node in nodes]
     sampler = animation.samplers[channel.sampler]
     assert (channel.target.path, sampler.interpolation) == ("weights", "LINEAR")
-    arrays = []
-    for index in (sampler.input, sampler.output):
-        accessor = document.accessors[index]
-        view = document.bufferViews[accessor.bufferView]
-        start = view.byteOffset + (accessor.byteOffset or 0)
-        arrays.append(np.frombuffer(document.binary_blob(), "<f4", accessor.count, start))
-    return arrays[0], arrays[1].reshape(len(arrays[0]), -1)
+    times, values = floats(document, sampler.input), floats(document, sampler.output)
+    return times, values.reshape(len(times), -1)
+
+
+def floats(document, index):
+    """Numbers of an accessor, one after the other."""
+    accessor = document.accessors[index]
+    start = document.bufferViews[accessor.bufferView].byteOffset + (accessor.byteOffset or 0)
+    count = accessor.count * {"SCALAR": 1, "VEC3": 3}[accessor.type]
+    return np.frombuffer(document.binary_blob(), "<f4", count, start)
 
 
 @cases
@@ -158,6 +162,29 @@ def test_a_take_of_live_link_comes_back_whole(name, tmp_path):
     assert all(take.scores[:, TARGETS.index(unit)] == pytest.approx(weights[unit], abs=1e-6) for unit in APPLE)
     zeros = np.zeros(len(take.times))
     assert all(values == pytest.approx(angles.get(axis, zeros), abs=1e-7) for axis, values in take.rotations.items())
+
+
+@cases
+def test_a_vrm_animation_is_the_take_by_the_avatars_names(character, tmp_path, caplog):
+    binds = [{"node": 0, "index": TARGETS.index("jawOpen"), "weight": 1.0}]
+    for name, custom in (("bare", {}), ("synced", {"jaw_open": {"morphTargetBinds": binds}})):
+        avatar = Character.from_file(write_vrm(tmp_path / f"{name}.vrm", "1.0", {"custom": custom}))
+        write_take(tmp_path / f"{name}.vrma", case("take_bom.csv"), avatar)
+    assert "bare.vrm has no expressions for a .vrma: emo3d vrm --perfect-sync adds them" in caplog.text
+    assert "synced.vrm has no" not in caplog.text
+    (tmp_path / "synced.vrma").rename(tmp_path / "synced.glb")  # pygltflib goes by the ending
+    document, (seconds, weights, _) = pygltflib.GLTF2().load(str(tmp_path / "synced.glb")), truth("take_bom.csv")
+    names = []
+    for channel in document.animations[0].channels:
+        sampler = document.animations[0].samplers[channel.sampler]
+        names.append(document.nodes[channel.target.node].name)
+        unit = {"jaw_open": "jawOpen"}.get(names[-1], names[-1][0].lower() + names[-1][1:])
+        assert floats(document, sampler.input) == pytest.approx(seconds, abs=1e-6)
+        assert floats(document, sampler.output)[::3] == pytest.approx(weights[unit], abs=1e-6)
+    assert len(names) == 52
+    assert "jaw_open" in names
+    with pytest.raises(ValueError, match="expected a VRM, got a glTF file"):
+        write_take(tmp_path / "out.vrma", case("take_bom.csv"), character)
 
 
 # Of `GetFdsCurves` in VerifyMetaHumanCharacter.cpp by Epic Games, without the prefix CTRL_expressions_.
