@@ -178,13 +178,14 @@ def _from_csv(path: Path, names: Names | None) -> _Recording:
 
 def _from_document(document: Any) -> _Recording:
     capture, seconds = read_document(document), None
-    frames = document.get("frames") if isinstance(document, Mapping) and "names" in document else None
-    if isinstance(frames, list) and any("time" in frame for frame in frames):
+    is_beat = isinstance(document, Mapping) and {"expressions", "facsNames"}.isdisjoint(document)
+    frames = document["frames"] if is_beat and {"names", "frames"} <= document.keys() else []
+    if any("time" in frame for frame in frames):
         times = [frame.get("time") for frame in frames]
         seconds = [time if isinstance(time, (int, float)) else None for time in times]
     motion = {"joints", "rotations", "translations", "rotation", "facial_transformation_matrixes"}
     motion |= {"facialTransformationMatrixes"}
-    parts = document if isinstance(document, list) else [document, *(frames or [])]
+    parts = document if isinstance(document, list) else [document, *frames]
     if lost := sorted({key for part in parts if isinstance(part, Mapping) for key in motion if part.get(key)}):
         logger.warning("left out what moves the head, not the face: %s", ", ".join(lost))
     rows = capture.rows
