@@ -208,7 +208,7 @@ else:
 
 
 def write_scene(path: Path, take: Take, character: Character, python: str | None = None) -> None:
-    """Write a character with a take as `.fbx`, `.usd`, `.usda` or `.usdc`, by Blender's module `bpy`.
+    """Write a character with a take as `.fbx`, `.usd`, `.usda`, `.usdc` or `.usdz`, by Blender's module `bpy`.
 
     It runs in a process of its own. The take is baked at whole frames of its average rate.
 
@@ -220,7 +220,7 @@ def write_scene(path: Path, take: Take, character: Character, python: str | None
 
     Raises:
         OSError: there is no `bpy`; the message has the way to one.
-        ValueError: Blender could not read the character, or write the file.
+        ValueError: Blender could not read the character, or write the file; other pictures in `textures/` beside it.
     """
     advice = (
         "make an environment with it (python3.11 -m venv blender; blender/bin/pip install bpy), and pass its Python"
@@ -240,5 +240,11 @@ def write_scene(path: Path, take: Take, character: Character, python: str | None
         if done.returncode or not part.is_file():
             reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
             raise ValueError(f"Blender could not write {path.name} of {character.path.name}: {reason[:300]}")
-        if (pictures := part.parent / "textures").is_dir():  # which USD refers to
-            shutil.copytree(pictures, path.parent / "textures", dirs_exist_ok=True)
+        for picture in (part.parent / "textures").glob("*"):  # which USD refers to
+            copy = path.parent / "textures" / picture.name
+            if copy.exists() and copy.read_bytes() != picture.read_bytes():
+                raise ValueError(
+                    f"expected room for {copy} of {path.name}, got another file: write .usdz, or elsewhere"
+                )
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(picture, copy)

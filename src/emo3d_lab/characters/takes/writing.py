@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 WHOLE = (".glb", ".gltf", ".vrm")
 PICTURES = (".gif", ".mp4", ".webm")
-SCENES = (".fbx", ".usd", ".usda", ".usdc")
+SCENES = (".fbx", ".usd", ".usda", ".usdc", ".usdz")
 FACES = (".csv", ".json", ".py", ".vrma")  # of no character in particular
 ENDINGS = (*WHOLE, *PICTURES, ".anim", *SCENES, *FACES)
 
@@ -43,8 +43,8 @@ def write_take(
 
     `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
     pictures of its face. `.py`: a Blender script with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`,
-    `.usdc`: by Blender. `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too, curves of
-    MetaHuman's controls.
+    `.usdc`, `.usdz`: by Blender. `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too,
+    curves of MetaHuman's controls.
 
     Args:
         path: an existing file is replaced.

@@ -240,7 +240,7 @@ def test_the_animated_glb_in_blender(blender, character, tmp_path):
         assert answer["values"][name] == pytest.approx(values, abs=2e-4)
 
 
-@pytest.mark.parametrize("ending", ["fbx", "usda", "usdc"])
+@pytest.mark.parametrize("ending", ["fbx", "usda", "usdc", "usdz"])
 def test_fbx_and_usd_come_back_moving(ending, blender, character, tmp_path):
     write_take(tmp_path / f"out.{ending}", EVEN, character, blender=blender)
     answer = read_in_blender(tmp_path / f"out.{ending}", range(7))
@@ -261,6 +261,19 @@ def test_fbx_keeps_the_picture_of_the_skin(blender, tmp_path):
     answer = read_in_blender(tmp_path / "out.fbx", [6])
     assert [1024, 1024] in answer["pictures"]
     assert answer["values"]["face/jawOpen"] == pytest.approx([EVEN.scores[6, TARGETS.index("jawOpen")]], abs=1e-4)
+
+
+def test_usd_replaces_no_picture_of_another(blender, tmp_path):
+    write_glb(tmp_path / "adult.glb", np.zeros(51))
+    character = Character.from_file(tmp_path / "adult.glb")
+    write_take(tmp_path / "out.usdc", EVEN, character, blender=blender)
+    assert {picture.suffix for picture in (tmp_path / "textures").iterdir()} == {".jpg", ".png"}
+    for picture in (tmp_path / "textures").iterdir():
+        picture.write_bytes(b"another")
+    with pytest.raises(ValueError, match=r"expected room for .*textures/Image_.* of again.usdc, got another file"):
+        write_take(tmp_path / "again.usdc", EVEN, character, blender=blender)
+    assert not (tmp_path / "again.usdc").exists()
+    write_take(tmp_path / "again.usdz", EVEN, character, blender=blender)
 
 
 def test_without_blender_the_way_to_it_is_said(character, tmp_path):
