@@ -40,6 +40,7 @@ LONG_FILES = """
     lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards
     apps/test_variants apps/test_endpoints test_extras test_caches lab/corpus/test_launched lab/test_doctor
     scoring/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
+    lab/characters/takes/test_takes lab/characters/takes/test_blender lab/characters/takes/test_preview
 """.split()  # of half a minute and more
 
 CHROMIUM_FLAGS = (

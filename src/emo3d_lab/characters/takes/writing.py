@@ -1,0 +1,104 @@
+"""A take onto a character, as the file that its ending asks for."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import numpy as np
+
+from emo3d.face.calibration import DEFAULT_METHOD, Method
+from emo3d.face.rig import TARGETS
+from emo3d.files import check_output
+from emo3d_lab.characters.character import Character
+from emo3d_lab.characters.takes.blender import write_blender_take, write_scene
+from emo3d_lab.characters.takes.preview import write_preview
+from emo3d_lab.characters.takes.reading import Take
+from emo3d_lab.characters.takes.unity import write_unity_clip
+from emo3d_lab.characters.takes.unreal import write_livelink, write_metahuman
+from emo3d_lab.characters.vrma import perfect_sync_names, write_vrma
+
+logger = logging.getLogger(__name__)
+
+WHOLE = (".glb", ".gltf", ".vrm")
+PICTURES = (".gif", ".mp4", ".webm")
+SCENES = (".fbx", ".usd", ".usda", ".usdc", ".usdz")
+FACES = (".csv", ".json", ".py", ".vrma")  # of no character in particular
+ENDINGS = (*WHOLE, *PICTURES, ".anim", *SCENES, *FACES)
+
+
+def write_take(
+    path: str | os.PathLike[str],
+    take: Take,
+    character: Character | None = None,
+    *,
+    calibration: Method = DEFAULT_METHOD,
+    names_out: str | None = None,
+    size: int = 320,
+    root: str | None = None,
+    full: float = 100,
+    blender: str | None = None,
+) -> None:
+    """Write a take onto a character, by the ending of the path.
+
+    `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
+    pictures of its face. `.py`: a Blender script with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`,
+    `.usdc`, `.usdz`: by Blender. `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too,
+    curves of MetaHuman's controls.
+
+    Args:
+        path: an existing file is replaced.
+        take: readings become weights by the character's calibration, or that of anny's heads without one.
+        character: not needed for `.csv`, `.json`, `.py` and `.vrma`.
+        calibration: how readings become weights.
+        names_out: None or `"metahuman"`.
+        size: side of pictures, pixels.
+        root: the node that Unity's Animator is on.
+        full: what Unity's blend shapes go up to, 100 or 1.
+        blender: a Python that has `bpy`.
+
+    Raises:
+        ValueError: another ending, a character that is missing or cannot be written so, or what writers refuse.
+        OSError: a folder that cannot be written to, or a program that is not there.
+    """
+    path = check_output(path, ENDINGS)
+    ending = path.suffix.lower()
+    if names_out not in (None, "metahuman"):
+        raise ValueError(f"expected metahuman as --names-out, got {names_out!r}")
+    if names_out and ending not in (".csv", ".json"):
+        raise ValueError(f"expected .csv or .json for curves of MetaHuman, got {path.name}")
+    if ending == ".json" and not names_out:
+        raise ValueError(f"expected --names-out metahuman for {path.name}")
+    calibrated = take.space == "reading" and calibration != "none"
+    take = take.to_weights(character.rig if character and calibrated else None, calibration)
+    if any(np.any(angles) for angles in take.rotations.values()) and (names_out or ending != ".csv"):
+        logger.warning("%s: left out rotations of head and eyes, which .csv has", path.name)
+    if character is not None and ending not in (".csv", ".json", ".vrma"):
+        _name_missing(take, character)
+    if names_out:
+        write_metahuman(path, take)
+    elif ending == ".csv":
+        write_livelink(path, take)
+    elif ending == ".py":
+        write_blender_take(path, take, character)
+    elif ending == ".vrma":
+        names = perfect_sync_names(character.document) if character else {}
+        if character and not names:
+            logger.warning("%s has no expressions for a .vrma: emo3d vrm --perfect-sync adds them", character.path.name)
+        write_vrma(path, take.scores, take.times, names)
+    elif character is None:
+        raise ValueError(f"expected a character (.glb, .gltf, .vrm) for {path.name}, got none")
+    elif ending in WHOLE:
+        character.write(path, take.scores, times=take.times if len(take.times) > 1 else None)
+    elif ending in PICTURES:
+        write_preview(path, take, character.rig, size)
+    elif ending == ".anim":
+        write_unity_clip(path, take, character, root, full)
+    else:
+        write_scene(path, take, character, blender)
+
+
+def _name_missing(take: Take, character: Character) -> None:
+    moved = [unit for unit, values in zip(TARGETS, take.scores.T, strict=True) if values.any()]
+    if lost := [unit for unit in moved if unit in character.missing]:
+        logger.warning("%s moves nothing for %s: left out", character.path.name, ", ".join(lost))

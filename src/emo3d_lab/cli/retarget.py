@@ -1,0 +1,78 @@
+"""`emo3d retarget`: a take onto a character, as a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from emo3d.cli.app import app, console
+from emo3d.face.calibration import DEFAULT_METHOD
+from emo3d.files import check_output
+from emo3d_lab.cli.options import Calibration, Clip, Face, Layout, Map, Names, Scale
+
+
+@app.command(
+    epilog="Examples: [bold]emo3d retarget take.csv avatar.glb --out moving.glb[/] · "
+    "[bold]emo3d retarget take.csv avatar.vrm --out take.anim[/] · docs/artists.md"
+)
+def retarget(
+    take: Annotated[
+        Path,
+        typer.Argument(
+            help="Take of Live Link Face (.csv), MediaPipe, Audio2Face, BEAT (.json), iFacialMocap (.txt), or a file "
+            "of expressions."
+        ),
+    ],
+    character: Annotated[
+        Path | None, typer.Argument(help="Whose face: .glb, .gltf or .vrm; .csv, .json, .py and .vrma need none.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="By the ending: .glb, .gltf, .vrm (whole, with an animation), .gif, .mp4, .webm (pictures), "
+            ".vrma (VRM), .py (Blender), .anim (Unity), .csv (Live Link Face), .fbx, .usd (by Blender)."
+        ),
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second, where the take has no times.")] = None,
+    space: Annotated[str | None, typer.Option(help="reading or weights; overrides nothing that the file says.")] = None,
+    calibration: Calibration = DEFAULT_METHOD,
+    calibrated: Annotated[
+        str | None, typer.Option(help="What `emo3d calibrate` wrote of this character; readings need it.")
+    ] = None,
+    layout: Layout = None,
+    names: Names = None,
+    map: Map = None,
+    face: Face = None,
+    scale: Scale = None,
+    clip: Clip = False,
+    names_out: Annotated[str | None, typer.Option(help="metahuman: .csv or .json with curves of its controls.")] = None,
+    size: Annotated[int, typer.Option(help="Side of pictures, pixels.")] = 320,
+    root: Annotated[
+        str | None, typer.Option(help="Node that Unity's Animator is on.", show_default="the top of the scene")
+    ] = None,
+    full: Annotated[
+        float, typer.Option(help="What Unity's blend shapes go up to: 100 (FBX, UniVRM), or 1 (glTFast, UnityGLTF).")
+    ] = 100,
+    blender: Annotated[
+        str | None, typer.Option(help="A Python that has bpy, for .fbx and .usd.", show_default="this one")
+    ] = None,
+) -> None:
+    """Put a take on a character: as an animation, as pictures, or as a file for Blender, Unity or Unreal."""
+    from emo3d.face.calibration import check_method
+    from emo3d_lab.characters import Character
+    from emo3d_lab.characters.takes import ENDINGS, read_take, write_take
+
+    if out is None:
+        raise ValueError(f"expected --out FILE of {', '.join(ENDINGS)}")
+    check_output(out, ENDINGS)
+    method = check_method(calibration)
+    reading: dict[str, Any] = {"names": names, "scale": scale, "clip": clip, "space": space, "fps": fps}
+    recording = read_take(take, layout, **reading)  # type: ignore[arg-type]
+    opened = None
+    if character is not None:
+        opened = Character.from_file(character, names=names, map=map, calibration=calibrated, face=face)
+    options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "full": full, "blender": blender}
+    write_take(out, recording, opened, calibration=method, **options)
+    console.print(f"wrote {len(recording.times)} frames, {recording.duration:.1f} s, to {out}", soft_wrap=True)
