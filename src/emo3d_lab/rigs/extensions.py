@@ -61,7 +61,8 @@ def picture_of(texture: dict[str, Any], index: int) -> int:
         return texture["source"]
     for extension in ("KHR_texture_basisu", "EXT_texture_avif", "MSFT_texture_dds"):
         if extension in extensions:
-            fix = f": `{command}` writes it as PNG" if (command := _COMMAND.get(extension)) else ""
+            means = " (with KTX-Software)" if extension == "KHR_texture_basisu" else ""
+            fix = f": `{command}`{means} writes it as PNG" if (command := _COMMAND.get(extension)) else ""
             raise ValueError(f"expected texture {index} as PNG, JPEG or WebP, got {extension} alone{fix}")
     raise ValueError(f"expected texture {index} to have a picture, got none (no `source`)")
 

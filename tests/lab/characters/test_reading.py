@@ -1,18 +1,18 @@
-"""Heads from files as three.js shows them, in a real browser: the same places of vertices, the same silhouette and colours.
-
-Light is left out on both sides: a MeshBasicMaterial there, two lights of one half that face each other here.
-"""
+"""Heads as Blender, gltfpack and gltf-transform leave them: read alike, and as three.js shows them in a browser."""
 
 import base64
 import importlib
 import io
-import json
+import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures import make
 from PIL import Image
 from scipy.spatial import cKDTree
 
@@ -24,8 +24,24 @@ FIXTURES = Path(__file__).parent / "fixtures"
 SIZE = 224
 BACKGROUND = np.array([218, 222, 228])
 WEIGHTS = {"jawOpen": 0.8, "eyeBlinkLeft": 1.0, "mouthSmileRight": 0.7, "browInnerUp": 1.0, "eyeLookUpRight": 0.6}
+EXPRESSIONS = np.array([np.zeros(51), [WEIGHTS.get(name, 0.0) for name in BLENDSHAPES]])
+MOVES = {*make.MOVES}
 # (1 + z) / 2 + (1 - z) / 2 is 1 everywhere; the kernel wants a light that is directed, too.
 FLAT = (*(((0, 0, z), (1, 1, 1), (1, 1, 1), 0, 0) for z in (1, -1)), ((0, 0, 1), (0, 0, 0), (0, 0, 0), 0, 0))
+REFUSED = ("avif.glb", "ktx2.glb")
+NECK = 0.5  # half heights below the frame's centre; there are vertices of six bones, of which three.js sees four
+READ = sorted(
+    {"blender.glb", "blender-draco.glb", "folder/head.gltf", "vrm-0.vrm", "vrm-1.vrm", *make.COMMANDS} - {*REFUSED}
+)
+# Millimetres by which a tool may have moved a vertex of this head, whose bounding box has 0.35 m: 14 bits of it are
+# 0.02 mm, for a vertex and again for each of five moves; Blender's exporter gives Draco 14 bits, too.
+MOVED = {
+    "gltfpack-noq.glb": 0.001,
+    "webp.glb": 0.001,
+    "folder/head.gltf": 0.001,
+    "vrm-0.vrm": 0.001,
+    "vrm-1.vrm": 0.001,
+}
 
 PAGE = """<!doctype html><meta charset="utf-8"><title>three.js</title>
 %s
@@ -38,7 +54,7 @@ import { MeshoptDecoder } from "three/addons/libs/meshopt_decoder.module.js";
 const renderer = new THREE.WebGLRenderer({ alpha: true, antialias: false });
 renderer.setSize(%d, %d);
 renderer.setClearColor(0, 0);
-const draco = new DRACOLoader().setDecoderPath("./node_modules/three/examples/jsm/libs/draco/");
+const draco = new DRACOLoader().setDecoderPath("./node_modules/three/examples/jsm/libs/draco/gltf/");
 const loader = new GLTFLoader().setDRACOLoader(draco).setMeshoptDecoder(MeshoptDecoder);
 
 // Picture without light, a picture of which mesh is where (1, 2 ... in red), and all vertices, at the weights.
@@ -82,55 +98,144 @@ window.show = (...all) => shown(...all).catch(error => { throw Error(error.messa
 window.ready = true;
 </script>"""
 
-NAMES = sorted(
-    str(path.relative_to(FIXTURES))
-    for path in (*FIXTURES.glob("*.glb"), *FIXTURES.glob("*.vrm"), *FIXTURES.glob("folder/*.gltf"))
-    if path.stem not in ("avif", "ktx2", "gltfpack-cc-khr")  # refused; newer than three.js 0.180
-)
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A folder with the files of `fixtures`, and those that are not kept there and quickly made."""
+    folder = tmp_path_factory.mktemp("heads") / "heads"
+    shutil.copytree(FIXTURES, folder)
+    make.write_vrm(folder / "blender.glb", folder / "vrm-1.vrm", make.VRM_1)
+    return folder
 
 
 @pytest.fixture
-def flat(monkeypatch):
+def head(made, request):
+    """The path of a head by its name, made by its program where it is not kept."""
+
+    def path(name):
+        if not (made / name).is_file():
+            request.getfixturevalue("viewers")
+            make.run(name, made)
+        if "draco" in name:
+            pytest.importorskip("DracoPy", reason="needs the extra compressed")
+        if name in ("meshopt.glb", "gltfpack-c.glb", "gltfpack-cc-khr.glb"):
+            pytest.importorskip("meshopt", reason="needs the extra compressed")
+        return made / name
+
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(name for name in make.COMMANDS if (FIXTURES / name).is_file()))
+def test_the_files_kept_are_what_the_tools_make(name, viewers, tmp_path):
+    make.run(name, tmp_path)
+    assert (tmp_path / name).read_bytes() == (FIXTURES / name).read_bytes()
+
+
+def test_blender_exports_the_head_that_is_kept(viewers, tmp_path):
+    if not make.BLENDER.is_file():
+        pytest.skip("Blender is not set up: make blender")
+    make.write_parts(tmp_path)
+    subprocess.run([make.BLENDER, FIXTURES / "in_blender.py", tmp_path, tmp_path], check=True, capture_output=True)
+    for name in ("blender.glb", "folder/head.gltf"):
+        again, kept = (FaceRig.from_glb(folder / name).vertices(EXPRESSIONS) for folder in (tmp_path, FIXTURES))
+        assert again == pytest.approx(kept, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_head_is_the_same_whatever_it_went_through(name, head):
+    original, rig = FaceRig.from_glb(head("blender.glb")), FaceRig.from_glb(head(name))
+    assert {*BLENDSHAPES} - {*rig.missing} == MOVES
+    assert len(rig.triangles) == len(original.triangles)
+    y = rig.frame[1] - NECK * rig.frame[3]  # gltfpack keeps four bones of six
+    for before, after in zip(original.vertices(EXPRESSIONS), rig.vertices(EXPRESSIONS), strict=True):
+        assert 1000 * max(
+            farthest(before[before[:, 1] > y], after), farthest(after[after[:, 1] > y], before)
+        ) < MOVED.get(name, 0.1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [name for name in READ if name not in ("gltfpack-cc-khr.glb", "blender-draco.glb")])
+def test_a_head_is_what_three_js_shows(name, head, shelf, visit, monkeypatch):
+    """Without light on both sides: base colours under MeshBasicMaterial there, under two lights face to face here.
+
+    Places of vertices agree to float32. Silhouettes differ where a sample is on an edge: by 5 of 10,000 pixels at most,
+    of which 10 are allowed. Colours differ by how a texture is made smaller: in a mean over skin by a tenth of a level
+    of 255, over hair by one, in rounding, and over the 75 to 160 pixels of the eyes, white beside dark, by 6. An eye
+    that is not there is 60 off.
+    three.js 0.180 does not know KHR_meshopt_compression, and its Draco decoder refuses what Blender 5.0 wrote, which
+    gltf-transform's reads.
+    """
     monkeypatch.setitem(importlib.import_module("emo3d.face.render")._LIGHTS, "flat", FLAT)
-    return RenderSettings(name="flat", size=SIZE)
-
-
-def decoded(address):
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA")).astype(float)
-
-
-def nearest(points, others):
-    return cKDTree(others).query(points)[0].max()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_head_is_what_three_js_shows(name, shelf, visit, flat):
-    if "draco" in name:
-        pytest.importorskip("DracoPy", reason="needs the extra compressed")
     folder, address = shelf
-    shutil.copytree(FIXTURES, folder / "heads")
+    (folder / "heads").symlink_to(head(name).parents[name.count("/")])
     (folder / "index.html").write_text(PAGE % (IMPORTS, 2 * SIZE, 2 * SIZE))
-    rig = FaceRig.from_glb(FIXTURES / name)
+    rig = FaceRig.from_glb(head(name))
     rig = replace(rig, gloss=np.zeros(len(rig.neutral), np.float32))
-    expressions = np.zeros((2, 51))
-    for unit, weight in WEIGHTS.items():
-        expressions[1, BLENDSHAPES.index(unit)] = weight
-    ours = render(expressions, rig=rig, settings=flat).astype(float)
+    pictures = render(EXPRESSIONS, rig=rig, settings=RenderSettings(name="flat", size=SIZE)).astype(float)
     page = visit(f"{address}/index.html", width=2 * SIZE)
     page.wait_for_function("window.ready")
     turn = np.pi if name == "vrm-0.vrm" else 0  # VRM 0.x faces -z
-    for picture, vertices, weights in zip(ours, rig.vertices(expressions), ({}, WEIGHTS), strict=True):
-        show = f"show({json.dumps(f'./heads/{name}')}, {json.dumps(list(map(float, rig.frame)))}, {json.dumps(weights)}, {turn})"
-        theirs = page.evaluate(show)
+    _, y, _, half = rig.frame
+    seen = set()
+    for ours, vertices, weights in zip(pictures, rig.vertices(EXPRESSIONS), ({}, WEIGHTS), strict=True):
+        asked = [f"./heads/{name}", list(map(float, rig.frame)), weights, turn]
+        theirs = page.evaluate("asked => show(...asked)", asked)
         points = np.array(theirs["points"]).reshape(-1, 3)
-        print(name, nearest(vertices, points)/rig.frame[3], nearest(points, vertices)/rig.frame[3], len(points), len(vertices))
-        whole = decoded(theirs["picture"])
-        alpha = whole[..., 3:] / 255
-        other = (whole[..., :3] * alpha + BACKGROUND * (1 - alpha)).reshape(SIZE, 2, SIZE, 2, 3).mean(axis=(1, 3))
-        there, here = (np.abs(each - BACKGROUND).max(axis=2) > 12 for each in (other, picture))
-        print("IoU", (there & here).sum() / (there | here).sum(), "mean", np.abs(other - picture)[there].mean())
-        regions = decoded(theirs["regions"])[::2, ::2]
+        above, those = (each[each[:, 1] > y - NECK * half] for each in (vertices, points))
+        assert max(farthest(above, points), farthest(those, vertices)) < 1e-7  # metres
+        other = halved(theirs["picture"])
+        here, there = (np.abs(each - BACKGROUND).max(axis=2) > 12 for each in (ours, other))
+        assert (here & there).sum() / (here | there).sum() > 0.999
+        assert np.abs(other - ours)[there].mean() < 0.7
+        regions = pixels(theirs["regions"])
         for number, mesh in enumerate(theirs["names"], 1):
-            region = (regions[..., 0] == number) & (regions[..., 3] == 255)
-            if region.any(): print(mesh, region.sum(), np.round(other[region].mean(axis=0)), np.round(picture[region].mean(axis=0)))
-        Image.fromarray(np.concatenate([other, picture], 1).astype(np.uint8)).save(f"/work/tmp/hX/side-{name.replace('/','-')}-{bool(weights)}.png")
+            region = ((regions[..., 0] == number) & (regions[..., 3] == 255)).reshape(SIZE, 2, SIZE, 2).all(axis=(1, 3))
+            if region.sum() >= 50:
+                assert other[region].mean(axis=0) == pytest.approx(
+                    ours[region].mean(axis=0), abs=1.5 if region.sum() > 500 else 8
+                ), mesh
+                seen.add(number)
+    assert len(seen) >= 4  # of skin, scalp, eyes, teeth and hair
+
+
+def farthest(points, others):
+    return cKDTree(others).query(points)[0].max()
+
+
+def pixels(address):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGBA"))
+
+
+def halved(address):
+    """A picture on our background, (SIZE, SIZE, 3); mixed in linear light, as ours is."""
+    colors, alpha = np.split(pixels(address) / 255, [3], axis=2)
+    linear = (colors * alpha + BACKGROUND / 255 * (1 - alpha)) ** 2.2
+    return 255 * linear.reshape(SIZE, 2, SIZE, 2, 3).mean(axis=(1, 3)) ** (1 / 2.2)
+
+
+@pytest.mark.parametrize("name", ["avif.glb", "meshopt.glb", "gltfpack-c.glb", "gltfpack-cc-khr.glb", "draco.glb"])
+def test_the_command_of_a_refusal_mends_the_file(name, head, tmp_path, monkeypatch):
+    path = head(name)
+    for module in ("meshopt", "DracoPy"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ValueError, match=r"`g.* in\.glb") as error:
+        FaceRig.from_glb(path)
+    program, *words = re.search("`(.*?)`", str(error.value))[1].split()
+    places = {"in.glb": path, "out.glb": tmp_path / "out.glb"}
+    program = make.NODE / {"gltfpack": make.PACK, "gltf-transform": make.TRANSFORM}[program]
+    subprocess.run(["node", program, *(places.get(word, word) for word in words)], check=True, capture_output=True)
+    assert {*BLENDSHAPES} - {*FaceRig.from_glb(tmp_path / "out.glb").missing} == MOVES
+
+
+def test_ktx2_names_what_makes_it_png():
+    """The command needs the program `ktx` of Khronos' KTX-Software, which no registry has, so it is not run here."""
+    with pytest.raises(
+        ValueError, match=r"ktx2.glb: .*KHR_texture_basisu alone: `gltf-transform ktxdecompress in.glb out.glb`"
+    ):
+        FaceRig.from_glb(FIXTURES / "ktx2.glb")
+
+
+def test_whole_numbers_from_draco_are_shares_of_the_accessors_range(head):
+    """Colours of the teeth are 16 bits, which Draco's decoder gives as 32."""
+    original, rig = FaceRig.from_glb(head("blender.glb")), FaceRig.from_glb(head("draco.glb"))
+    assert rig.colors.mean(axis=0) == pytest.approx(original.colors.mean(axis=0), abs=0.005)
