@@ -84,7 +84,7 @@ def generate(
 
     method, identity = check_method(calibration), check_identity(identity)
     description = description and utf8(description)
-    expressions, space = _generate(model, description, from_picture, samples, seed, strength)
+    expressions, space = generate_expressions(model, description, from_picture, samples, seed, strength)
     meaning: dict[str, Any] = {"space": space, "calibration": method}
     how = _spell(name_calibration(space, method))
     for index, expression in enumerate(expressions[:, None]):
@@ -140,7 +140,7 @@ def render(
     console.print(f"wrote {len(scores)} pictures to {out} ({_spell(how)})")
 
 
-def _generate(
+def generate_expressions(
     model: str, description: str | None, picture: Path | None, samples: int, seed: int, strength: float
 ) -> tuple[np.ndarray, Space]:
     """Samples of one description or picture, (S, 51) float32, and their space."""

@@ -19,6 +19,10 @@ Scale = Annotated[float | None, typer.Option(help="The score that means 1: 100 f
 Clip = Annotated[bool, typer.Option("--clip", help="Clip to 0..1 what lies outside by more than 0.02, too.")]
 Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
 Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
+Map = Annotated[
+    Path | None, typer.Option(help="What a character's shapes are made of that have no ARKit names, from emo3d map.")
+]
+Face = Annotated[str | None, typer.Option(help="Of the character: a node or mesh, where the scene has several faces.")]
 NumProc = Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")]
 MaxPixels = Annotated[int, typer.Option(help="Pictures with more pixels are left out.")]
 Strict = Annotated[bool, typer.Option(help="Stop at the first row or picture that cannot be used.")]

@@ -20,9 +20,8 @@ import numpy as np
 from PIL import Image
 
 from emo3d.documents import parse_json
-from emo3d.names import Names
 from emo3d.pictures import open_picture
-from emo3d_lab.rigs.extensions import DRACO, check_extensions, decode_draco, decode_meshopt, meshopt_of, picture_of
+from emo3d_lab.rigs.extensions import DRACO, decode_draco, decode_meshopt, meshopt_of, picture_of
 
 LARGEST = 2048  # side of a texture, in texels; a picture of a face shows less
 _LARGEST_PICTURE = 8192 * 8192  # pixels of a texture that is read, and made smaller
@@ -38,20 +37,24 @@ _MOST_WORK = 2**28  # numbers read of accessors, and fourths of the texels of pi
 _CALL = 2000  # numbers that could be read in the time that it takes to look an accessor up
 _MANY = 16  # pictures; more are kept smaller, since all share one texture of `LARGEST` in the end
 
-_COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
 class Asset:
     """A glTF file opened: its JSON, and arrays, pictures and placed nodes out of it."""
 
-    def __init__(self, path: Path, names: Names | None = None) -> None:
-        self.names = names  # of morph targets, the user's own
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
         self.folder = path.parent.resolve()
+        self._claimed: set[object] = set()
         self._size = self._work = self._corners = 0
         content = self._read_file(path)
-        self.digest = hashlib.sha256(content)
-        text, self._chunk = _chunks(content) if content[:4] == b"glTF" else (content, memoryview(b""))
+        self.digest = hashlib.sha256(content)  # of what is read beside, too
+        self.origin = self.digest.hexdigest()
+        self.is_binary = content[:4] == b"glTF"
+        empty = memoryview(b"")
+        text, self.chunk, self.other_chunks = _chunks(content) if self.is_binary else (content, empty, empty)
         if sum(map(text.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             raise ValueError(f"expected JSON of at most {_MOST_VALUES} values, got more")
         try:
@@ -62,8 +65,7 @@ class Asset:
             raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{reason}") from None
         if not version.startswith("2."):
             raise ValueError(f"expected glTF 2.0, got version {version}")
-        check_extensions(self.json, path.name)
-        self._buffers = [self._bytes(buffer) for buffer in self.json.get("buffers", ())]
+        self._contents: list[bytes | memoryview] | None = None
         self._unpacked: dict[int, memoryview] = {}  # buffer views that meshopt packed
         self._pictures: dict[int, Image.Image] = {}
         self.world: dict[int, np.ndarray] = {}  # 4 x 4 matrix of every node that is placed
@@ -75,6 +77,12 @@ class Asset:
             raise LookupError(f"{index!r:.40} is none of {len(entries)} {kind}")
         return entries[index]
 
+    @property
+    def _buffers(self) -> list[bytes | memoryview]:
+        if self._contents is None:
+            self._contents = [self._buffer(buffer) for buffer in self.json.get("buffers", ())]
+        return self._contents
+
     def scene(self) -> list[dict[str, Any]]:
         """Place the nodes of the default scene; return those with a visible mesh, `index` added."""
         nodes = self.json.get("nodes", [])
@@ -85,6 +93,8 @@ class Asset:
         else:
             children = {child for node in nodes for child in node.get("children", ())}
             roots = [index for index in range(len(nodes)) if index not in children]
+        self.world = {}
+        self._work = self._corners = 0  # of what is read once
         waiting = [(index, np.eye(4), True) for index in roots]
         meshes = []
         while waiting:
@@ -124,7 +134,7 @@ class Asset:
                 if len(values[name]) != count:
                     raise ValueError(f"expected {count} vertices in a Draco mesh, got {len(values[name])}")
                 # Draco's decoder widens whole numbers; what they are a share of, the accessor says.
-                kind = _COMPONENTS[self.entry("accessors", accessors[name])["componentType"]]
+                kind = COMPONENTS[self.entry("accessors", accessors[name])["componentType"]]
                 attributes[name] = self._check_numbers(values[name].astype(kind), accessors.pop(name))
         elif "indices" in primitive:
             self._corners += _whole(self.entry("accessors", primitive["indices"]), "count")
@@ -143,7 +153,7 @@ class Asset:
         A `count` is what it must be; only such accessors may do without bytes of their own (zeros).
         """
         accessor = self.entry("accessors", index)
-        dtype = np.dtype(_COMPONENTS[accessor["componentType"]])
+        dtype = np.dtype(COMPONENTS[accessor["componentType"]])
         shape = _whole(accessor, "count", least=1), _WIDTHS[accessor["type"]]
         if count is not None and shape[0] != count:
             raise ValueError(f"expected {count} values in accessor {index}, got {shape[0]}")
@@ -156,7 +166,7 @@ class Asset:
             values = np.zeros(shape, dtype)
         if "sparse" in accessor:
             sparse, values = accessor["sparse"], values.copy()
-            kind = np.dtype(_COMPONENTS[sparse["indices"]["componentType"]])
+            kind = np.dtype(COMPONENTS[sparse["indices"]["componentType"]])
             if kind.kind != "u":
                 raise ValueError(f"expected unsigned indices in accessor {index}, got {kind}")
             entries = _whole(sparse, "count", least=1)
@@ -218,7 +228,7 @@ class Asset:
             return data
         if index not in self._unpacked:
             count, stride = _whole(packed, "count", least=1), _whole(packed, "byteStride", least=1)
-            self._claim(count * stride)
+            self._claim(index, count * stride)
             data, mode, kind = self._span(packed), str(packed["mode"]), str(packed.get("filter", "NONE"))
             self._unpacked[index] = decode_meshopt(data, count, stride, mode, kind)
         return self._unpacked[index]
@@ -229,30 +239,41 @@ class Asset:
             raise LookupError(f"{buffer!r:.40} is none of {len(self._buffers)} buffers")
         return memoryview(self._buffers[buffer])[start : start + length]
 
-    def _bytes(self, entry: dict[str, Any]) -> bytes | memoryview:
+    def _buffer(self, entry: dict[str, Any]) -> bytes | memoryview:
+        if "uri" in entry:
+            return self._bytes(entry)
+        return self.chunk if meshopt_of(self.json, entry, plain=False) is None else b""  # what is packed has no copy
+
+    def _bytes(self, entry: dict[str, Any]) -> bytes:
+        """As `content_of`; what lies beside belongs to the digest from now on."""
+        data = self.content_of(entry)
+        if not entry.get("uri", "data:").startswith("data:"):
+            self.digest.update(data)
+        return data
+
+    def content_of(self, entry: dict[str, Any]) -> bytes:
         """Bytes of a buffer or an image: in a view, inline, in a file beside, or in the GLB's own chunk."""
         if "bufferView" in entry:
             return bytes(self._view(entry["bufferView"]))
-        if "uri" not in entry:  # of what meshopt packed, there is no plain copy
-            return self._chunk if meshopt_of(self.json, entry, plain=False) is None else b""
+        if "uri" not in entry:
+            return bytes(self._buffer(entry))
         uri = entry["uri"]
         if uri.startswith("data:"):
             try:
                 return base64.b64decode(uri.partition(",")[2])
             except binascii.Error as error:
                 raise ValueError(f"expected base64 in a data URI: {error}") from None
-        data = self._read_file(self._beside(unquote(uri), uri))
-        self.digest.update(data)
-        return data
+        return self._read_file(self._beside(unquote(uri), uri))
 
     def _read_file(self, path: Path) -> bytes:
         if path.exists() and not path.is_file():
             raise ValueError(f"expected a file, got {path.name}, which is none")
-        self._claim(path.stat().st_size)
+        self._claim(path, path.stat().st_size)
         return path.read_bytes()
 
-    def _claim(self, size: int) -> None:
-        self._size += size
+    def _claim(self, key: object, size: int) -> None:
+        self._size += 0 if key in self._claimed else size
+        self._claimed.add(key)
         if self._size > _LARGEST_FILE:
             most, size = _LARGEST_FILE >> 20, self._size >> 20
             raise ValueError(f"expected at most {most} MB, files beside and unpacked ones with it, got {size} MB")
@@ -280,19 +301,18 @@ def _whole(entry: dict[str, Any], name: str, default: int | None = None, least: 
     return value
 
 
-def _chunks(content: bytes) -> tuple[bytes, memoryview]:
-    """JSON and binary chunk, which come first; others belong to extensions."""
+def _chunks(content: bytes) -> tuple[bytes, memoryview, memoryview]:
+    """JSON and binary chunk, which come first, and all that follows: others belong to extensions."""
     _, version, length = struct.unpack_from("<4sII", content)
     if version != 2 or length > len(content):
         raise ValueError(f"expected a GLB of version 2 and {length} bytes, got version {version}, {len(content)} bytes")
-    whole, start = memoryview(content), 12  # a copy would be as large as the file
-    chunks = {b"JSON": whole[:0], b"BIN\0": whole[:0]}
-    for _ in range(2):
-        if start < length:
-            size, kind = struct.unpack_from("<I4s", content, start)
-            chunks[kind] = whole[start + 8 : start + 8 + size]
-            start += 8 + size
-    return bytes(chunks[b"JSON"]), chunks[b"BIN\0"]
+    whole = memoryview(content)  # copies would be as large as the file
+    parts, start = [], 12
+    for expected in (b"JSON", b"BIN\0"):
+        size, kind = struct.unpack_from("<I4s", content, start) if start < length else (0, b"")
+        parts.append(whole[start + 8 : start + 8 + size] if kind == expected else whole[:0])
+        start += 8 + size if kind == expected else 0
+    return bytes(parts[0]), parts[1], whole[start:length]
 
 
 def _local(node: dict[str, Any]) -> np.ndarray:
