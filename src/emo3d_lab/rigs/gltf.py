@@ -33,7 +33,7 @@ _MOST_CORNERS = 12 * MOST_VERTICES  # of triangles
 _MOST_VALUES = 3_000_000  # of the JSON
 # Files can ask for the same numbers over and over, so the work is counted. All that a rig of the most vertices takes is
 # a third of it, and it is done in seconds.
-_MOST_WORK = 2**28  # numbers read of accessors, and fourths of the texels of pictures
+_MOST_WORK = 2**28  # numbers read of accessors, and thirds of the texels of pictures
 _CALL = 2000  # numbers that could be read in the time that it takes to look an accessor up
 _MANY = 16  # pictures; more are kept smaller, since all share one texture of `LARGEST` in the end
 
@@ -194,7 +194,7 @@ class Asset:
             picture = open_picture(data, largest=_LARGEST_PICTURE)
         except ValueError as error:
             raise ValueError(f"expected texture {texture} to be a picture: {error}") from None
-        self.work(picture.width * picture.height // 4)
+        self.work(picture.width * picture.height // 3)
         if picture.mode not in ("RGB", "RGBA", "L"):
             picture = picture.convert("RGBA")
         side = LARGEST if len(self._pictures) < _MANY else LARGEST // 4
