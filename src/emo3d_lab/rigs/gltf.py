@@ -157,7 +157,7 @@ class Asset:
         shape = _whole(accessor, "count", least=1), _WIDTHS[accessor["type"]]
         if count is not None and shape[0] != count:
             raise ValueError(f"expected {count} values in accessor {index}, got {shape[0]}")
-        self.work(_CALL + shape[0] * shape[1])
+        self.count_work(_CALL + shape[0] * shape[1])
         if "bufferView" in accessor:
             values = self._slice(accessor, dtype, shape)
         elif count is None:
@@ -170,7 +170,7 @@ class Asset:
             if kind.kind != "u":
                 raise ValueError(f"expected unsigned indices in accessor {index}, got {kind}")
             entries = _whole(sparse, "count", least=1)
-            self.work(2 * entries)
+            self.count_work(2 * entries)
             rows = self._slice(sparse["indices"], kind, (entries, 1))[:, 0]
             if rows.max() >= shape[0]:
                 raise ValueError(f"expected indices below {shape[0]} in accessor {index}, got {rows.max()}")
@@ -194,14 +194,14 @@ class Asset:
             picture = open_picture(data, largest=_LARGEST_PICTURE)
         except ValueError as error:
             raise ValueError(f"expected texture {texture} to be a picture: {error}") from None
-        self.work(picture.width * picture.height // 3)
+        self.count_work(picture.width * picture.height // 3)
         if picture.mode not in ("RGB", "RGBA", "L"):
             picture = picture.convert("RGBA")
         side = LARGEST if len(self._pictures) < _MANY else LARGEST // 4
         picture.thumbnail((side, side))
         return self._pictures.setdefault(index, picture.convert("RGBA"))
 
-    def work(self, amount: int) -> None:
+    def count_work(self, amount: int) -> None:
         """Count what is about to be done; a ValueError where it is more than any face takes."""
         self._work += amount
         if self._work > _MOST_WORK:

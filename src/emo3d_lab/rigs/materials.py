@@ -140,7 +140,7 @@ def _lay(
         start, end = (np.floor(low.min() * size), np.ceil(high.max() * size))
         if not end - start <= size * LARGEST:
             raise ValueError(f"expected a texture repeated up to {LARGEST} times, got {(end - start) / size:.0f}")
-        asset.work(4 * LARGEST * max(picture.size))  # in the time of which this is done
+        asset.count_work(4 * LARGEST * max(picture.size))  # in the time of which this is done
         texels = np.linspace(start, end, int(min(end - start, 2 * LARGEST)), endpoint=False) + 0.5
         period = np.floor(texels / size)
         texels = np.clip(texels, 0, size - 1) if mode == _CLAMP else texels - period * size
