@@ -240,9 +240,11 @@ class Asset:
         return memoryview(self._buffers[buffer])[start : start + length]
 
     def _buffer(self, entry: dict[str, Any]) -> bytes | memoryview:
-        if "uri" in entry:
-            return self._bytes(entry)
-        return self.chunk if meshopt_of(self.json, entry, plain=False) is None else b""  # what is packed has no copy
+        is_copy = meshopt_of(self.json, entry, plain=False) is not None  # of what meshopt packed; need not be there
+        uri = entry.get("uri")
+        if uri is None or is_copy and not uri.startswith("data:") and not self._beside(unquote(uri), uri).exists():
+            return b"" if is_copy else self.chunk
+        return self._bytes(entry)
 
     def _bytes(self, entry: dict[str, Any]) -> bytes:
         """As `content_of`; what lies beside belongs to the digest from now on."""

@@ -239,3 +239,13 @@ def test_whole_numbers_from_draco_are_shares_of_the_accessors_range(head):
     """Colours of the teeth are 16 bits, which Draco's decoder gives as 32."""
     original, rig = FaceRig.from_glb(head("blender.glb")), FaceRig.from_glb(head("draco.glb"))
     assert rig.colors.mean(axis=0) == pytest.approx(original.colors.mean(axis=0), abs=0.005)
+
+
+def test_a_copy_for_who_cannot_unpack_need_not_be_there(tmp_path):
+    """gltfpack -cf leaves one beside, and without it the file is the one of -c."""
+    pytest.importorskip("meshopt", reason="needs the extra compressed")
+    shutil.copy(FIXTURES / "gltfpack-cf.glb", tmp_path)
+    alone, packed = FaceRig.from_glb(tmp_path / "gltfpack-cf.glb"), FaceRig.from_glb(FIXTURES / "gltfpack-c.glb")
+    assert np.array_equal(alone.deltas, packed.deltas)
+    beside = FaceRig.from_glb(FIXTURES / "gltfpack-cf.glb")
+    assert beside.neutral == pytest.approx(alone.neutral, abs=1e-6)
