@@ -242,7 +242,7 @@ class Asset:
     def _buffer(self, entry: dict[str, Any]) -> bytes | memoryview:
         is_copy = meshopt_of(self.json, entry, plain=False) is not None  # of what meshopt packed; need not be there
         uri = entry.get("uri")
-        if uri is None or is_copy and not uri.startswith("data:") and not self._beside(unquote(uri), uri).exists():
+        if uri is None or (is_copy and not uri.startswith("data:") and not self._beside(unquote(uri), uri).exists()):
             return b"" if is_copy else self.chunk
         return self._bytes(entry)
 
