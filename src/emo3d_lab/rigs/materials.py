@@ -48,13 +48,13 @@ def read_cover(
         colors = np.tile(_GREY, (count, 1))
     else:
         colors = to_srgb(paint[:, :3] * factor[:3])
-    uv, picture, key = np.zeros((count, 2)), Image.new("RGBA", (1, 1), "white"), ()
+    uv, picture, key = np.full((count, 2), 0.5), Image.new("RGBA", (1, 1), "white"), ()
     if texture is not None:
         sampler = asset.entry("textures", texture).get("sampler")
         wraps = {} if sampler is None else asset.entry("samplers", sampler)
         modes = wraps.get("wrapS", _REPEAT), wraps.get("wrapT", _REPEAT)
         uv = _texture_uv(asset, primitive, source, attributes)
-        uv, picture, region = _lay(uv, asset.picture(texture), triangles, modes)
+        uv, picture, region = _lay(asset, uv, asset.picture(texture), triangles, modes)
         key = (texture, *region)
     glass = extensions.get("KHR_materials_transmission", {}).get("transmissionFactor", 0) >= 0.5  # before an eye
     mode = material.get("alphaMode", "OPAQUE")
@@ -88,8 +88,9 @@ def atlas(covers: list[Cover]) -> tuple[np.ndarray, np.ndarray]:
         column, row = (side * corners[key, opaque]).tolist()
         whole = picture.convert("RGB") if opaque else picture
         square.paste(whole.resize((side, side)).convert(mode), (column, row))
-    last = 1 - 0.05 / side  # still in the tile's last texel
-    uv = [(corners[cover.key, cover.opaque] + np.minimum(cover.uv, last)) / across for cover in covers]
+    # Up to the middle of the outermost texels, beyond which neighbours mix; alone, still in the last one.
+    first, last = (0.5 / side, 1 - 0.5 / side) if across > 1 else (0, 1 - 0.05 / side)
+    uv = [(corners[cover.key, cover.opaque] + cover.uv.clip(first, last)) / across for cover in covers]
     return np.asarray(square), np.concatenate(uv)
 
 
@@ -115,7 +116,7 @@ def _texture_uv(
 
 
 def _lay(
-    uv: np.ndarray, picture: Image.Image, triangles: np.ndarray, modes: tuple[int, int]
+    asset: Asset, uv: np.ndarray, picture: Image.Image, triangles: np.ndarray, modes: tuple[int, int]
 ) -> tuple[np.ndarray, Image.Image, tuple[int, ...]]:
     """Bring uv into 0..1: moved by whole repeats where that will do, otherwise into a picture of all the repeats.
 
@@ -139,6 +140,7 @@ def _lay(
         start, end = (np.floor(low.min() * size), np.ceil(high.max() * size))
         if not end - start <= size * LARGEST:
             raise ValueError(f"expected a texture repeated up to {LARGEST} times, got {(end - start) / size:.0f}")
+        asset.count_work(4 * LARGEST * max(picture.size))  # in the time of which this is done
         texels = np.linspace(start, end, int(min(end - start, 2 * LARGEST)), endpoint=False) + 0.5
         period = np.floor(texels / size)
         texels = np.clip(texels, 0, size - 1) if mode == _CLAMP else texels - period * size

@@ -1,5 +1,6 @@
-"""GLB heads: plain, with Draco, and quantised by gltfpack; what is accepted is pictured."""
+"""GLB heads: plain, with Draco, quantised by gltfpack, and packed with meshopt; what is accepted is pictured."""
 
+import importlib.util
 import logging
 from pathlib import Path
 
@@ -7,7 +8,10 @@ _HEADS = Path(__file__).parents[2] / "lab" / "rigs" / "compressed"
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    return [{"head.glb": (_HEADS / f"{name}.glb").read_bytes()} for name in ("head", "head-draco", "head-gltfpack")]
+    names = ["head", "head-draco", "head-gltfpack"]
+    if importlib.util.find_spec("meshopt") is not None:  # none for Python 3.10
+        names += ["head-meshopt", "head-gltfpack-c"]
+    return [{"head.glb": (_HEADS / f"{name}.glb").read_bytes()} for name in names]
 
 
 def enter(folder: Path) -> None:

@@ -213,10 +213,6 @@ def test_name_follows_the_content(square, tmp_path):
     assert FaceRig.from_glb(tmp_path / "split.gltf").name != split.name
 
 
-def meshopt(square):
-    square.document["extensionsRequired"] = ["EXT_meshopt_compression"]
-
-
 def unknown(square):
     square.document["extensionsRequired"] = ["ACME_warp"]
 
@@ -320,10 +316,6 @@ def upside_down(square):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            meshopt,
-            "without compression or extensions, got one that needs EXT_meshopt_.*`gltfpack -i in.glb -o out.glb -noq`",
-        ),
         (unknown, "without compression or extensions, got one that needs ACME_warp"),
         (instances, "got many copies of one"),
         (no_source, "expected texture 0 to have a picture, got none"),
