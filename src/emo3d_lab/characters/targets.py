@@ -111,8 +111,9 @@ def _check_alike(asset: Asset, mesh: CharacterMesh, unit: str, first: str, secon
     for primitive in asset.json["meshes"][mesh.index]["primitives"]:
         count = asset.entry("accessors", primitive["attributes"]["POSITION"])["count"]
         pairs = zip(mesh.targets, primitive["targets"], strict=True)
-        moves = [asset.array(target["POSITION"], count) for name, target in pairs if name in (first, second)]
-        if any((move != moves[0]).any() for move in moves):
+        moves = (asset.array(target["POSITION"], count) for name, target in pairs if name in (first, second))
+        move = next(moves)
+        if any((move != other).any() for other in moves):
             raise ValueError(f"{twice}, which differ: remove one of them")
     logger.warning("%s; they are alike, and one is read", twice)
 

@@ -239,8 +239,12 @@ def _welds(neutral: np.ndarray, deltas: np.ndarray, half_height: float) -> np.nd
     welds = np.arange(len(neutral), dtype=np.int32)
     copies = np.flatnonzero(counts[inverse.ravel()] > 1)  # few; their moves are many numbers
     if len(copies):
-        keys = np.concatenate([neutral[copies][:, None], deltas[:, copies].transpose(1, 0, 2)], axis=1)
-        keys = np.rint(keys.reshape(len(copies), -1) / grain)
-        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        # What moves alike has the same sum of its moves times odd factors; whole rows would be a gigabyte at the worst.
+        factors = 2 * np.random.default_rng(0).integers(2**62, size=(len(deltas) + 1, 3)) + 1
+        sums = inverse.ravel()[copies] * factors[-1, 0]
+        for delta, factor in zip(deltas, factors, strict=False):
+            with np.errstate(invalid="ignore"):  # what is too far for a whole number is alike at the ends
+                sums += np.rint(delta[copies] / grain).astype(np.int64) @ factor
+        _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
         welds[copies] = copies[first[inverse.ravel()]]
     return welds

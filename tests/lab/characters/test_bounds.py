@@ -109,8 +109,8 @@ def test_thousands_of_morph_targets(count, word, tmp_path, read):
 
 def test_one_name_again_and_again(tmp_path, read):
     square = grown(100_000)
-    square.mesh["extras"]["targetNames"] = ["jawOpen"] * 400
-    square.primitive["targets"] = square.primitive["targets"][:1] * 400
+    square.mesh["extras"]["targetNames"] = ["jawOpen"] * 1_900
+    square.primitive["targets"] = square.primitive["targets"][:1] * 1_900
     assert read(square.write(tmp_path / "again.gltf")).startswith("again.gltf: ")
 
 
@@ -141,7 +141,7 @@ def test_triangles_without_end(tmp_path, read):
     assert read(square.write(tmp_path / "triangles.gltf")) == message
 
 
-@pytest.mark.parametrize(("count", "depth"), [(400_000, 1e-4), (100_000, 0)], ids=["apart", "alike"])
+@pytest.mark.parametrize(("count", "depth"), [(400_000, 1e-6), (400_000, 0)], ids=["apart", "alike"])
 def test_sparse_values_without_end(count, depth, tmp_path, read):
     """52 targets of many vertices each, in a few bytes: of different places, and of the same four."""
     assert read(grown(count, depth).write(tmp_path / "sparse.gltf")).endswith("vertices")
