@@ -80,7 +80,7 @@ class AuditOptions:
         if not 2 <= self.identities <= len(PANEL):
             raise ValueError(f"expected 2 to {len(PANEL)} identities, got {self.identities}")
         if self.settings and self.settings.faces != ("adult",):
-            raise ValueError(f"expected settings of the default face, adult, got {', '.join(self.settings.faces)}")
+            raise ValueError("expected settings of the default face, adult, got another face, or several")
 
     def scorer(self, settings: ScoreSettings, bank: Any) -> Emo3DScorer:
         """A scorer of these settings that looks up faces in the bank."""

@@ -77,55 +77,66 @@ class EditedFile:
         else:
             self._write_container(path)
 
-    def _write_text(self, path: Path) -> None:
-        for name in self._names_beside():
-            source, copy = self._asset.folder / name, path.parent / name
-            if copy.resolve() == source.resolve():
+    def _copy_beside(self, path: Path) -> None:
+        uris = [entry.get("uri", "data:") for kind in ("buffers", "images") for entry in self.json.get(kind, ())]
+        for uri in uris:
+            if uri.startswith("data:"):
+                continue
+            source = self._asset.beside(uri)
+            copy = path.parent / source.relative_to(self._asset.folder)
+            if copy.resolve() == source.resolve() or not source.exists():  # what lacked a picture lacks it still
                 continue
             if copy.exists() and _digest(copy) != _digest(source):
-                raise ValueError(f"expected room for {name} beside {path.name}, got another file of that name")
+                raise ValueError(f"expected room for {copy.name} beside {path.name}, got another file of that name")
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
+
+    def _write_text(self, path: Path) -> None:
+        self._copy_beside(path)
         if self._added:
-            uri = "data:application/octet-stream;base64," + base64.b64encode(self._added).decode()
-            self._extend_buffers({"uri": uri, "byteLength": len(self._added)})
+            self._extend_buffers(self._inline())
         with whole_file(path) as file:
             file.write_bytes(self._text())
 
-    def _names_beside(self) -> list[str]:
-        from urllib.parse import unquote
-
-        uris = [entry.get("uri", "") for kind in ("buffers", "images") for entry in self.json.get(kind, ())]
-        return [unquote(uri) for uri in uris if uri and not uri.startswith("data:")]
-
     def _write_container(self, path: Path) -> None:
-        chunk: bytes | memoryview = self._asset.chunk
+        added = b""
         if not self._asset.is_binary:
-            chunk = self._pack()
-        elif self._added and self._in_chunk:
-            self._extend_buffers({"byteLength": self._start + len(self._added)})
-        elif self._added:
-            uri = "data:application/octet-stream;base64," + base64.b64encode(self._added).decode()
-            self._extend_buffers({"uri": uri, "byteLength": len(self._added)})
+            chunk: bytes | memoryview = self._pack()
+        else:
+            self._copy_beside(path)
+            chunk = self._asset.chunk
+            if self._in_chunk:
+                added = bytes(self._added)
+            if added:
+                self._extend_buffers({"byteLength": self._start + len(added)})
+            elif self._added:
+                self._extend_buffers(self._inline())
         text = self._text()
         text += b" " * (-len(text) % 4)
-        added = bytes(self._added) if self._in_chunk and self._asset.is_binary else b""
         middle = b"\0" * (self._start - len(chunk)) if added else b"\0" * (-len(chunk) % 4)
         size = len(chunk) + len(middle) + len(added)
         binary = [struct.pack("<I4s", size, b"BIN\0"), chunk, middle, added] if size else []
-        parts = [struct.pack("<I4s", len(text), b"JSON"), text, *binary, self._asset.other_chunks]
+        parts: list[bytes | memoryview] = [
+            struct.pack("<I4s", len(text), b"JSON"),
+            text,
+            *binary,
+            self._asset.other_chunks,
+        ]
         with whole_file(path) as file, open(file, "wb") as stream:
             stream.write(struct.pack("<4sII", b"glTF", 2, 12 + sum(map(len, parts))))
             stream.writelines(parts)
 
     def _pack(self) -> bytes:
         """All buffers and pictures beside a .gltf as one chunk, for a container."""
+        views = self.json.get("bufferViews", [])
+        if any("buffer" in extension for view in views for extension in view.get("extensions", {}).values()):
+            raise ValueError("expected .gltf to write for a .gltf with compressed buffers (meshopt), got one container")
         packed, starts = bytearray(), []
         buffers = [self._asset.content_of(entry) for entry in self.json.get("buffers", ())]
         for data in [*buffers, *([bytes(self._added)] if self._added else [])]:
             starts.append(len(packed))
             packed += data + b"\0" * (-len(data) % 4)
-        for view in self.json.get("bufferViews", ()):
+        for view in views:
             view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
             view["buffer"] = 0
         for image in self.json.get("images", ()):
@@ -140,6 +151,10 @@ class EditedFile:
         if packed:
             self.json["buffers"] = [{"byteLength": len(packed)}]
         return bytes(packed)
+
+    def _inline(self) -> dict[str, Any]:
+        uri = "data:application/octet-stream;base64," + base64.b64encode(self._added).decode()
+        return {"uri": uri, "byteLength": len(self._added)}
 
     def _extend_buffers(self, buffer: dict[str, Any]) -> None:
         buffers = self.json.setdefault("buffers", [])

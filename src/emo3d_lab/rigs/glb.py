@@ -162,6 +162,7 @@ def _place(asset: Asset, node: dict[str, Any], attributes: dict[str, np.ndarray]
     if "skin" not in node or "JOINTS_0" not in attributes:
         return asset.world[node["index"]][None]
     skin = asset.json["skins"][node["skin"]]
+    asset.count_work(16 * len(skin["joints"]))
     joints = np.stack([asset.world[joint] for joint in skin["joints"]])
     if "inverseBindMatrices" in skin:
         joints = joints @ asset.array(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
@@ -197,8 +198,12 @@ def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
         first, last = np.searchsorted(indices, [start, start + len(piece.vertices)])
         for row, delta in piece.deltas.items():
             deltas[row, first:last] = delta[indices[first:last] - start] @ rotation.T
-    covers = [piece.cover for piece in pieces]
+    owners = np.searchsorted(starts, indices, side="right") - 1
+    kept = np.unique(owners)  # of clothes and the like no texture takes room
+    covers = [pieces[owner].cover for owner in kept]
     texture, uv = atlas(covers)
+    rows = np.flatnonzero(np.isin(np.repeat(np.arange(len(pieces)), np.diff(starts)), kept))
+    own = np.searchsorted(rows, indices)
     colors = np.concatenate([cover.colors for cover in covers])
     if texture.shape[2] == 4:
         colors = np.column_stack([colors, np.concatenate([cover.coverage for cover in covers])])
@@ -207,8 +212,8 @@ def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
         "deltas": deltas,
         "triangles": corners.reshape(-1, 3).astype(np.int32),
         "welds": _welds(neutral, deltas, frame[3]),
-        "colors": colors[indices].astype(np.float32),
-        "uv": uv[indices].astype(np.float32),
+        "colors": colors[own].astype(np.float32),
+        "uv": uv[own].astype(np.float32),
         "texture": texture,
         "frame": frame,
         "missing": tuple(name for name in BLENDSHAPES if not deltas[TARGETS.index(name)].any()),

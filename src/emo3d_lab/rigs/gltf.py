@@ -242,7 +242,7 @@ class Asset:
     def _buffer(self, entry: dict[str, Any]) -> bytes | memoryview:
         is_copy = meshopt_of(self.json, entry, plain=False) is not None  # of what meshopt packed; need not be there
         uri = entry.get("uri")
-        if uri is None or (is_copy and not uri.startswith("data:") and not self._beside(unquote(uri), uri).exists()):
+        if uri is None or (is_copy and not uri.startswith("data:") and not self.beside(uri).exists()):
             return b"" if is_copy else self.chunk
         return self._bytes(entry)
 
@@ -265,7 +265,7 @@ class Asset:
                 return base64.b64decode(uri.partition(",")[2])
             except binascii.Error as error:
                 raise ValueError(f"expected base64 in a data URI: {error}") from None
-        return self._read_file(self._beside(unquote(uri), uri))
+        return self._read_file(self.beside(uri))
 
     def _read_file(self, path: Path) -> bytes:
         if path.exists() and not path.is_file():
@@ -280,7 +280,9 @@ class Asset:
             most, size = _LARGEST_FILE >> 20, self._size >> 20
             raise ValueError(f"expected at most {most} MB, files beside and unpacked ones with it, got {size} MB")
 
-    def _beside(self, name: str, uri: str) -> Path:
+    def beside(self, uri: str) -> Path:
+        """Where a file beside lies; a ValueError where that is no place below the folder."""
+        name = unquote(uri)
         # A name that leads elsewhere would read any file of this machine, and so would a link that came in an archive.
         # A snapshot in the Hub's cache is made of links to `../../blobs`, which hold files of the same repository.
         parts = PurePosixPath(name).parts

@@ -210,6 +210,46 @@ def test_a_folder_comes_back_as_a_folder_or_as_one_file(square, tmp_path):
         character.write(tmp_path / "out" / "square.gltf", weights())
 
 
+def test_nothing_is_copied_from_or_to_elsewhere(square, opened, tmp_path):
+    (tmp_path / "secret").write_text("mine")
+    square.document["images"] = [{"uri": "../secret"}]
+    (tmp_path / "in").mkdir()
+    character = Character.from_file(square.write(tmp_path / "in" / "square.gltf"))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("set.gltf", "set.glb"):
+        with pytest.raises(ValueError, match=r"expected files in the same folder, got '\.\./secret'"):
+            character.write(tmp_path / "a" / "b" / name, weights())
+    assert not (tmp_path / "a" / "secret").exists()
+
+
+def test_clothes_take_no_room_in_the_texture(square, opened):
+    """Of two pictures, one is of a square far below: only the other is in the texture."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    def picture(color):
+        Image.new("RGB", (64, 64), color).save(file := BytesIO(), "PNG")
+        return {"bufferView": square.view(file.getvalue())}
+
+    uv = square.add(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32))
+    square.document |= {
+        "images": [picture("red"), picture("blue")],
+        "textures": [{"source": 0}, {"source": 1}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": index}}} for index in (0, 1)],
+    }
+    square.primitive |= {"material": 0}
+    square.primitive["attributes"]["TEXCOORD_0"] = uv
+    below = {"POSITION": square.add(PLACES - np.float32([0, 40, 0])), "TEXCOORD_0": uv}
+    body = {"attributes": below, "indices": square.primitive["indices"], "material": 1}
+    square.document["meshes"].append({"primitives": [body]})
+    square.document["nodes"].append({"mesh": 1})
+    square.document["scenes"][0]["nodes"] = [0, 1]
+    rig = opened().rig
+    assert len(rig.neutral) == 4
+    assert rig.texture.reshape(-1, rig.texture.shape[2])[:, :3].max(axis=0).tolist() == [255, 0, 0]
+
+
 def test_a_map_combines_targets(square, opened):
     """jawOpen is half of one target less a quarter of another: 0.5 * (0, -1, 0) - 0.25 * (0.25, 0, 0) at vertex 0."""
     square.mesh |= {"name": "head", "extras": {"targetNames": ["viseme O", "wink/left", "", "viseme O2"]}}
