@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 from tqdm.auto import tqdm
 
 import emo3d
+from emo3d.face.calibration import SIDES
 from emo3d.face.rig import TARGETS
 from emo3d.names import spelt
 from emo3d_lab.characters.maps import CharacterMap
 from emo3d_lab.characters.mapping.effects import describe_motion, named_units
-from emo3d_lab.characters.mapping.fit import LEAST_MADE, fit_dense, fit_unit
+from emo3d_lab.characters.mapping.fit import LEAST_MADE, Fit, fit_dense, fit_unit
 from emo3d_lab.characters.mapping.morphs import Morphs
 from emo3d_lab.characters.mapping.reference import load_reference, transport
 from emo3d_lab.characters.mapping.sight import INNER_LIPS, OUTER_LIPS, Sight, find_face
@@ -25,6 +26,7 @@ from emo3d_lab.landmarker import LANDMARKS, FaceReader
 logger = logging.getLogger(__name__)
 
 _STILL = 0.02  # of the distance between the eyes: a unit that moves no landmark by more cannot be measured by them
+_ONE_SIDED = 0.4  # residual up to which a target is of one side, or of both
 _TONGUE = 0.12  # of the same: how far a tongue comes out at least
 
 
@@ -69,21 +71,36 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
         signed: coefficients in -1..1 in place of 0..1, for targets that are made to be driven both ways.
 
     Returns:
-        The map; units that cannot be made are left out of its `units`, and have a residual of more than 2/3.
+        The map; units that cannot be made are left out of its `units`, and have a residual of more than 2/3. Where the
+        targets only move both sides together, each side has half of what makes both, so that both at once come out.
     """
     keys, goals = list(measurement.morphs.moves), measurement.goals.reshape(len(TARGETS), -1)
     motions = measurement.motions.reshape(len(keys), -1).astype(float)
     hints = [named_units(key) for key in keys]
     units: dict[str, dict[str, float]] = {}
     residuals: dict[str, float] = {}
-    for unit, goal, seen in zip(TARGETS, goals, _measurable(measurement), strict=True):
-        if not seen:
-            continue
-        named = [place for place, hint in enumerate(hints) if unit in hint]
-        fit = fit_unit(goal, motions, named=named, signed=signed)
-        residuals[unit] = round(fit.residual, 4)
-        if fit.residual <= 1 - LEAST_MADE:
-            units[unit] = {keys[place]: round(value, 3) for place, value in fit.coefficients.items()}
+
+    def fit(goal: np.ndarray, names: Collection[str]) -> Fit:
+        named = [place for place, hint in enumerate(hints) if not hint.isdisjoint(names)]
+        return fit_unit(goal, motions, named=named, signed=signed)
+
+    fits = {
+        unit: fit(goal, {unit})
+        for unit, goal, seen in zip(TARGETS, goals, _measurable(measurement), strict=True)
+        if seen
+    }
+    both = []
+    for left, right in ((TARGETS[left], TARGETS[right]) for left, right in SIDES):
+        if left in fits and right in fits and min(fits[left].residual, fits[right].residual) > _ONE_SIDED:
+            pair = fit(goals[TARGETS.index(left)] + goals[TARGETS.index(right)], {left, right})
+            if pair.residual <= _ONE_SIDED:
+                both += [left, right]
+                half = {place: value / 2 for place, value in pair.coefficients.items()}
+                fits |= {unit: Fit(half, _residual_of(half, goals, unit, motions)) for unit in (left, right)}
+    for unit, fitted in fits.items():
+        residuals[unit] = round(fitted.residual, 4)
+        if fitted.residual <= 1 - LEAST_MADE or unit in both:
+            units[unit] = {keys[place]: round(value, 3) for place, value in fitted.coefficients.items()}
     if (tongue := _tongue(measurement)) is not None:
         units["tongueOut"] = {tongue: 1.0}
     _warn(keys, units)
@@ -94,6 +111,7 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
         "emo3d": emo3d.__version__,
         "how": "landmarks of MediaPipe cast onto the mesh; units of anny's heads; bounded least squares",
         "missing": missing,
+        "moving both sides": both,
         "targets": {
             key: describe_motion(motion, measurement.sight)
             for key, motion in zip(keys, measurement.motions, strict=True)
@@ -128,6 +146,14 @@ def make_combinations(measurement: Measurement) -> dict[str, Any]:
             zip(np.array(names)[moving].tolist(), np.round(residuals[moving], 4).tolist(), strict=True)
         )
     return result
+
+
+def _residual_of(
+    coefficients: Mapping[int, float], goals: np.ndarray, unit: str, motions: np.ndarray
+) -> float:
+    goal = goals[TARGETS.index(unit)]
+    rest = goal - sum((value * motions[place] for place, value in coefficients.items()), np.zeros(()))
+    return min(1.0, float(rest @ rest / (goal @ goal)))
 
 
 def _measurable(measurement: Measurement) -> np.ndarray:

@@ -22,6 +22,8 @@ INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 3
 """Where the lips meet."""
 OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 """Where the lips end, in the same order."""
+IRISES = 468
+"""The first landmark of the irises; all after it are of them."""
 EYES = (33, 133, 362, 263)
 """Corners of the eyes: right outer, right inner, left inner, left outer."""
 
@@ -149,7 +151,8 @@ class _Camera:
     def cast(self, landmarks: np.ndarray, triangles: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The corners (478, 3) of the triangles that landmarks lie on, and the shares (478, 3) of these, 0 for none.
 
-        The nearest that anything moves comes first, so that lashes, glasses and fringes are seen through.
+        The nearest that anything moves comes first, so that lashes, glasses and fringes are seen through; but not
+        eyeballs, since behind those that nothing moves there are folds of the lids.
         """
         turned = (self.surface.neutral - self.view.camera[:3]).astype(float) @ self.rotation.T
         away = np.maximum(float(self.view.camera[3]) - turned[:, 2], 1e-9)
@@ -157,10 +160,9 @@ class _Camera:
         a, b, c = (flat[triangles[:, corner]] for corner in range(3))
         area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
         seen = np.flatnonzero(area < -1e-9)
-        order = seen[np.argsort(~moved[triangles[seen]].any(axis=1), kind="stable")]
-        a, b, c, area = a[order], b[order], c[order], area[order]
+        a, b, c, area = a[seen], b[seen], c[seen], area[seen]
         low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
-        movable = moved[triangles[order]].any(axis=1)
+        movable = moved[triangles[seen]].any(axis=1)
         corners, shares = np.zeros((LANDMARKS, 3), int), np.zeros((LANDMARKS, 3))
         for row, point in enumerate(landmarks):
             near = np.flatnonzero(((low <= point) & (point <= high)).all(axis=1))
@@ -172,9 +174,9 @@ class _Camera:
             inside = (parts >= 0).all(axis=1)
             if inside.any():
                 near, parts = near[inside], parts[inside]
-                depth = (away[triangles[order[near]]] * parts).sum(axis=1)
-                best = np.lexsort((depth, ~movable[near]))[0]
-                corners[row], shares[row] = triangles[order[near[best]]], parts[best]
+                depth = (away[triangles[seen[near]]] * parts).sum(axis=1)
+                best = np.lexsort((depth, ~movable[near]))[0] if row < IRISES else np.argmin(depth)
+                corners[row], shares[row] = triangles[seen[near[best]]], parts[best]
         return corners, shares
 
 
