@@ -18,7 +18,7 @@ _MAIN = 0.3  # a target makes most of a motion if it makes this share of what th
 _LEAST = 0.04  # coefficient below which a target is left out
 _NAMED = 1.3  # how much more a target counts that has the unit's name
 _WHOLE = 0.75, 0.06  # coefficients from the first on are 1, where the residual grows by less than the second
-_RIDGE = 1e-3  # of the mean power: landmarks are placed to some hundredths of the distance between the eyes
+_RIDGE = 1e-2  # of the mean power: landmarks are placed to some hundredths of the distance between the eyes
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from functools import lru_cache
 import numpy as np
 
 from emo3d.face.identities import NAMED
-from emo3d.face.rig import FaceRig
+from emo3d.face.rig import TARGETS, FaceRig
 from emo3d_lab.characters.mapping.sight import Sight, find_face
 from emo3d_lab.landmarker import LANDMARKS, FaceReader
 
 REFERENCES = ("adult", "young-woman", "man", "middle-aged-man", "girl")
 """Identities whose landmarks are averaged; none of them has hair over its brows here."""
 
-_SMOOTHING = 0.02  # of the warp: landmarks are read to some hundredths of the distance between the eyes
+_SMOOTHING = 0.5  # of the warp, by which errors of landmarks matter least; found on four heads, docs/maps.md
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,7 @@ class Reference:
 
     points: np.ndarray  # (478, 3)
     motions: np.ndarray  # (52, 478, 3) of the units, order `TARGETS`
+    tongue: float  # how far the tongue comes out
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +41,8 @@ def _reference(model: str | None, quiet: bool) -> Reference:
     for sight in sights:
         turn, scale, shift = similarity(sight.points, first)
         aligned.append(scale * sight.points @ turn.T + shift)
-    return Reference(np.nanmean(aligned, axis=0), np.mean(motions, axis=0))
+    tongue = float(rig.deltas[TARGETS.index("tongueOut"), :, 2].max() / sight.eye_distance)
+    return Reference(np.nanmean(aligned, axis=0), np.mean(motions, axis=0), tongue)
 
 
 def load_reference(model: str | None = None, *, quiet: bool = True) -> Reference:
@@ -79,7 +81,7 @@ def transport(reference: Reference, sight: Sight) -> np.ndarray:
     points = scale * reference.points @ turn.T + shift
     there = ~np.isnan(sight.points + reference.points).any(axis=1)
     size = sight.eye_distance
-    warp = RBFInterpolator(points[there] / size, sight.points[there] / size, smoothing=_SMOOTHING, kernel="linear")
+    warp = RBFInterpolator(points[there] / size, sight.points[there] / size, smoothing=_SMOOTHING)
     rest = warp(points / size)
     motions = np.zeros((len(reference.motions), LANDMARKS, 3))
     for unit, motion in enumerate(reference.motions):

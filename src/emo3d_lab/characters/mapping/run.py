@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _STILL = 0.02  # of the distance between the eyes: a unit that moves no landmark by more cannot be measured by them
 _ONE_SIDED = 0.4  # residual up to which a target is of one side, or of both
-_TONGUE = 0.12  # of the same: how far a tongue comes out at least
+_TONGUE = 0.3  # of the way that our tongue comes out: what comes out by less is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,7 @@ class Measurement:
     sight: Sight
     motions: np.ndarray  # (K, 478, 3) of the targets, in the mesh's unit, turned to the front
     goals: np.ndarray  # (52, 478, 3) of the units
+    tongue: float  # how far our tongue comes out, in the mesh's unit
 
 
 def measure(morphs: Morphs, *, model: str | os.PathLike[str] | None = None, quiet: bool = True) -> Measurement:
@@ -60,7 +61,7 @@ def measure(morphs: Morphs, *, model: str | os.PathLike[str] | None = None, quie
         scratch[rows] = deltas
         motions[place] = sight.motion(scratch)
         scratch[rows] = 0
-    return Measurement(morphs, sight, motions, transport(reference, sight))
+    return Measurement(morphs, sight, motions, transport(reference, sight), reference.tongue * sight.eye_distance)
 
 
 def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
@@ -101,8 +102,7 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
         residuals[unit] = round(fitted.residual, 4)
         if fitted.residual <= 1 - LEAST_MADE or unit in both:
             units[unit] = {keys[place]: round(value, 3) for place, value in fitted.coefficients.items()}
-    if (tongue := _tongue(measurement)) is not None:
-        units["tongueOut"] = {tongue: 1.0}
+    units |= _tongue(measurement)
     _warn(keys, units)
     missing = [unit for unit in TARGETS if unit not in units]
     if missing:
@@ -162,12 +162,12 @@ def _measurable(measurement: Measurement) -> np.ndarray:
     return (furthest > _STILL * measurement.sight.eye_distance) & (np.array(TARGETS) != "tongueOut")
 
 
-def _tongue(measurement: Measurement) -> str | None:
-    """The target that brings something out between the lips and moves no landmark as far, if there is one."""
+def _tongue(measurement: Measurement) -> dict[str, dict[str, float]]:
+    """`tongueOut` of the target that brings something out between the lips and moves no landmark as far, if any."""
     sight, neutral = measurement.sight, measurement.morphs.rig.neutral
     lips = sight.points[list(INNER_LIPS + OUTER_LIPS)]
     low, high = np.nanmin(lips, axis=0), np.nanmax(lips, axis=0)
-    best, furthest = None, _TONGUE * sight.eye_distance
+    best, furthest = None, _TONGUE * measurement.tongue
     for (key, (rows, deltas)), motion in zip(measurement.morphs.moves.items(), measurement.motions, strict=True):
         if not len(rows):
             continue
@@ -177,7 +177,7 @@ def _tongue(measurement: Measurement) -> str | None:
         is_within = low[0] < x < high[0] and low[1] - (high - low)[1] < y < high[1] and z < high[2]
         if is_within and forward[tip] > furthest and np.linalg.norm(motion, axis=1).max() < 0.5 * forward[tip]:
             best, furthest = key, float(forward[tip])
-    return best
+    return {} if best is None else {"tongueOut": {best: round(min(1.0, measurement.tongue / furthest), 3)}}
 
 
 def _warn(keys: list[str], units: Mapping[str, Mapping[str, float]]) -> None:
