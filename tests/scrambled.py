@@ -9,6 +9,8 @@ import numpy as np
 from emo3d.face import TARGETS, FaceRig
 from emo3d.face.export import write_glb
 from emo3d.face.identities import NAMED
+from emo3d_lab.characters.mapping import Morphs, make_combinations, make_map, measure
+from emo3d_lab.characters.mapping.morphs import Move
 
 PAIRS = tuple(
     (name, name.removesuffix("Left") + "Right")
@@ -27,7 +29,11 @@ def enlarge_eyes(rig):
 
     def warp(places):
         moved = places.copy()
-        for x, y, z, width, share in ((-0.031, 0.149, 0.13, 0.03, 0.45), (0.031, 0.149, 0.13, 0.03, 0.45), (0, 0.076, 0.15, 0.035, -0.2)):
+        for x, y, z, width, share in (
+            (-0.031, 0.149, 0.13, 0.03, 0.45),
+            (0.031, 0.149, 0.13, 0.03, 0.45),
+            (0, 0.076, 0.15, 0.035, -0.2),
+        ):
             away = places - (x, y, z)
             moved += share * away * np.exp(-(away**2).sum(axis=-1, keepdims=True) / (2 * width**2))
         return 1.1 * moved
@@ -42,7 +48,10 @@ def scramble(rig, kind, seed=0):
     rng = np.random.default_rng(seed)
     units = dict(zip(TARGETS, rig.deltas.astype(float), strict=True))
     shapes = list(units.values())
-    if kind == "permuted":
+    if kind == "basis":  # orthogonal mixtures of either sign
+        turn = np.linalg.qr(rng.normal(size=(len(shapes), len(shapes))))[0]
+        shapes = list(np.tensordot(turn, np.array(shapes), 1))
+    elif kind == "permuted":
         shapes = [shapes[place] for place in rng.permutation(len(shapes))]
     elif kind == "mirrored":  # each with the name of the other side's unit
         other = {one: two for pair in PAIRS for one, two in (pair, pair[::-1])}
@@ -65,7 +74,9 @@ def scramble(rig, kind, seed=0):
         mouth = [name for name in TARGETS if name.startswith(("mouth", "jaw"))]
         for _ in range(15):
             chosen = rng.choice(mouth, 3, replace=False)
-            shapes.append(sum(weight * units[name] for weight, name in zip(rng.uniform(0.2, 0.8, 3), chosen, strict=True)))
+            shapes.append(
+                sum(weight * units[name] for weight, name in zip(rng.uniform(0.2, 0.8, 3), chosen, strict=True))
+            )
     elif kind == "noisy":
         largest = [np.linalg.norm(shape, axis=1).max() for shape in shapes]
         shapes = [
@@ -73,6 +84,30 @@ def scramble(rig, kind, seed=0):
             for shape, size in zip(shapes, largest, strict=True)
         ]
     return {f"Key {place}": shape for place, shape in enumerate(shapes)}
+
+
+def as_morphs(rig, shapes):
+    """A mesh and its shapes, as they are read from a file."""
+    moves = {name: Move(np.arange(len(shape)), shape.astype(np.float32)) for name, shape in shapes.items()}
+    return Morphs(rig, moves, None)
+
+
+def round_trip(rig, shapes, kind):
+    """Motions of all vertices by the units, and by what the map makes of the shapes: (N, V, 3) each.
+
+    Of `merged` sides are added up; units that the map names as missing are left out.
+    """
+    measurement = measure(as_morphs(rig, shapes))
+    combined = make_combinations(measurement)["units"] if kind == "basis" else make_map(measurement).units
+    units = dict(zip(TARGETS, rig.deltas.astype(float), strict=True))
+    made = {
+        unit: sum(value * shapes[name] for name, value in combination.items()) for unit, combination in combined.items()
+    }
+    groups = [(unit,) for unit in made]
+    if kind == "merged":
+        sided = {name for pair in PAIRS for name in pair}
+        groups = [pair for pair in PAIRS if made.keys() >= set(pair)] + [(unit,) for unit in made if unit not in sided]
+    return tuple(np.array([sum(table[unit] for unit in group) for group in groups]) for table in (units, made))
 
 
 def write_shapes(path, rig, shapes, turn=None):

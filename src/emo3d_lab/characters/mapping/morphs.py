@@ -114,8 +114,10 @@ def read_basis(path: str | os.PathLike[str]) -> Morphs:
         raise ValueError(f"{path.name}: expected {len(deltas)} different names, got {len(set(names))}")
     if not (np.isfinite(neutral).all() and np.isfinite(deltas).all()):
         raise ValueError(f"{path.name}: expected finite numbers, got others")
-    moves = {name: _move(np.asarray(delta, np.float32), np.ptp(neutral)) for name, delta in zip(names, deltas)}
-    return Morphs(_rig(path.stem, neutral, triangles), moves, None)
+    moves = {
+        name: _move(np.asarray(delta, np.float32), np.ptp(neutral)) for name, delta in zip(names, deltas, strict=True)
+    }
+    return Morphs(_rig(path.name, neutral, triangles), moves, None)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
@@ -146,7 +148,9 @@ def _keys(meshes: Sequence[CharacterMesh]) -> dict[str, list[tuple[int, int]]]:
 
 def _nodes(asset: Asset, meshes: Sequence[CharacterMesh], face: str | None) -> set[int]:
     """Nodes that place the meshes of a face."""
-    titles = {node: (mesh.name, str(asset.json["nodes"][node].get("name", ""))) for mesh in meshes for node in mesh.nodes}
+    titles = {
+        node: (mesh.name, str(asset.json["nodes"][node].get("name", ""))) for mesh in meshes for node in mesh.nodes
+    }
     nodes = {node for node, names in titles.items() if face is None or face in names}
     if not nodes:
         known = ", ".join(sorted({repr(name) for names in titles.values() for name in names if name}))
@@ -222,7 +226,7 @@ def _rig(
         deltas=np.broadcast_to(np.zeros((1, 1, 1), np.float32), (len(TARGETS), count, 3)),
         triangles=np.asarray(triangles, np.int32),
         welds=first[inverse.ravel()].astype(np.int32),
-        colors=np.tile(np.float32(_CLAY), (count, 1)) if colors is None else colors.astype(np.float32),
+        colors=np.tile(np.array(_CLAY, np.float32), (count, 1)) if colors is None else colors.astype(np.float32),
         uv=np.zeros((count, 2), np.float32) if uv is None else uv.astype(np.float32),
         texture=np.full((2, 2, 3), 255, np.uint8) if texture is None else texture,
         frame=(0.0, 0.0, 0.0, 1.0),

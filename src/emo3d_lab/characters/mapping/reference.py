@@ -9,13 +9,16 @@ import numpy as np
 
 from emo3d.face.identities import NAMED
 from emo3d.face.rig import TARGETS, FaceRig
-from emo3d_lab.characters.mapping.sight import Sight, find_face
+from emo3d_lab.characters.mapping.sight import Sight, find_face, similarity
 from emo3d_lab.landmarker import LANDMARKS, FaceReader
 
 REFERENCES = ("adult", "young-woman", "man", "middle-aged-man", "girl")
 """Identities whose landmarks are averaged; none of them has hair over its brows here."""
 
 _SMOOTHING = 0.5  # of the warp, by which errors of landmarks matter least; found on four heads, docs/maps.md
+# In distances between the eyes, as far as a lid goes; a jaw goes further, to where the warp has no landmarks, so of its
+# way the first part is warped, and drawn out.
+_STEP = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,7 @@ def _reference(model: str | None, quiet: bool) -> Reference:
     with FaceReader(model, quiet=quiet) as reader:
         for name in REFERENCES:
             rig = FaceRig.from_anny(replace(NAMED[name], hair_style="none"))
-            sight = find_face(rig, np.linalg.norm(rig.deltas, axis=2).max(axis=0), reader, front=np.eye(3))
+            sight = find_face(rig, np.linalg.norm(rig.deltas, axis=2).max(axis=0), reader)
             sights.append(sight)
             motions.append(np.stack([sight.motion(delta) for delta in rig.deltas]) / sight.eye_distance)
     first = sights[0].points / sights[0].eye_distance
@@ -54,21 +57,6 @@ def load_reference(model: str | None = None, *, quiet: bool = True) -> Reference
     return _reference(model, quiet)
 
 
-def similarity(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Rotation (3, 3), scale and shift (3,) that lay points (N, 3) on a goal as near as they go (Umeyama 1991).
-
-    Rows with NaN in either are left out.
-    """
-    there = ~np.isnan(points + goal).any(axis=1)
-    points, goal = points[there], goal[there]
-    centre, aim = points.mean(axis=0), goal.mean(axis=0)
-    left, sizes, right = np.linalg.svd((goal - aim).T @ (points - centre))
-    signs = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
-    turn = (left * signs) @ right
-    scale = float((sizes * signs).sum() / ((points - centre) ** 2).sum())
-    return turn, scale, aim - scale * turn @ centre
-
-
 def transport(reference: Reference, sight: Sight) -> np.ndarray:
     """Motions (52, 478, 3) of the units on another face, in its unit of length; 0 where it has no landmark.
 
@@ -85,7 +73,9 @@ def transport(reference: Reference, sight: Sight) -> np.ndarray:
     rest = warp(points / size)
     motions = np.zeros((len(reference.motions), LANDMARKS, 3))
     for unit, motion in enumerate(reference.motions):
-        moved = warp((points + scale * motion @ turn.T) / size)
-        motions[unit] = size * (moved - rest)
+        steps = scale * motion @ turn.T / size
+        lengths = np.linalg.norm(steps, axis=1, keepdims=True)
+        part = np.minimum(1.0, _STEP / np.maximum(lengths, 1e-12))
+        motions[unit] = size * (warp(points / size + part * steps) - rest) / part
     motions[:, np.isnan(sight.points).any(axis=1)] = 0
     return motions

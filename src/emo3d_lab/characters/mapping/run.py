@@ -1,4 +1,4 @@
-"""The map of a character whose morph targets have no ARKit names: what each does is measured, and units made of them."""
+"""The map of a character without ARKit names: what each of its targets does is measured, and units are made of them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import emo3d
 from emo3d.face.calibration import SIDES
 from emo3d.face.rig import TARGETS
 from emo3d.names import spelt
-from emo3d_lab.characters.maps import CharacterMap
 from emo3d_lab.characters.mapping.effects import describe_motion, named_units
 from emo3d_lab.characters.mapping.fit import LEAST_MADE, Fit, fit_dense, fit_unit
 from emo3d_lab.characters.mapping.morphs import Morphs
 from emo3d_lab.characters.mapping.reference import load_reference, transport
 from emo3d_lab.characters.mapping.sight import INNER_LIPS, OUTER_LIPS, Sight, find_face
+from emo3d_lab.characters.maps import CharacterMap
 from emo3d_lab.landmarker import LANDMARKS, FaceReader
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,10 @@ def measure(morphs: Morphs, *, model: str | os.PathLike[str] | None = None, quie
     """
     reference = load_reference(None if model is None else str(model), quiet=quiet)
     with FaceReader(model, quiet=quiet) as reader:
-        sight = find_face(morphs.rig, morphs.reach, reader)
+        try:
+            sight = find_face(morphs.rig, morphs.reach, reader, reference.points)
+        except ValueError as error:
+            raise ValueError(f"{morphs.rig.name}: {error}") from error
     scratch = np.zeros(morphs.rig.neutral.shape, np.float32)
     motions = np.zeros((len(morphs.moves), LANDMARKS, 3), np.float32)
     for place, (rows, deltas) in enumerate(tqdm(morphs.moves.values(), desc="Measuring", unit=" targets", delay=3)):
@@ -148,9 +151,7 @@ def make_combinations(measurement: Measurement) -> dict[str, Any]:
     return result
 
 
-def _residual_of(
-    coefficients: Mapping[int, float], goals: np.ndarray, unit: str, motions: np.ndarray
-) -> float:
+def _residual_of(coefficients: Mapping[int, float], goals: np.ndarray, unit: str, motions: np.ndarray) -> float:
     goal = goals[TARGETS.index(unit)]
     rest = goal - sum((value * motions[place] for place, value in coefficients.items()), np.zeros(()))
     return min(1.0, float(rest @ rest / (goal @ goal)))

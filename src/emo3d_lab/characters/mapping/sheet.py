@@ -15,8 +15,8 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.files import whole_file
 from emo3d.pictures import encode_picture
 from emo3d_lab import pages
-from emo3d_lab.characters.maps import CharacterMap
 from emo3d_lab.characters.mapping.run import Measurement
+from emo3d_lab.characters.maps import CharacterMap
 
 _SIDE = 168  # pixels of a picture
 _COLUMNS = 6
@@ -93,14 +93,19 @@ def write_sheet(path: str | os.PathLike[str], pairs: list[Pair], map: CharacterM
 
 
 def _pictures(rig: FaceRig) -> np.ndarray:
-    """The 52 units at 1, (52, S, S, 3), `mouthClose` with an open jaw; the tongue, which is in no expression, takes a slot of another."""
+    """The 52 units at 1, (52, S, S, 3), `mouthClose` with an open jaw.
+
+    The tongue, which is in no expression, takes a slot of another.
+    """
     settings = RenderSettings(size=_SIDE)
     tongue = np.broadcast_to(rig.deltas[-1:], rig.deltas.shape)
     last = replace(rig, deltas=tongue, wrinkles=None)
     weights = np.eye(51)
     if rig.deltas[_CLOSE].any():
         weights[_CLOSE, _JAW] = 1  # it closes an open jaw
-    return np.concatenate([render(weights, rig=rig, settings=settings), render(weights[:1], rig=last, settings=settings)])
+    return np.concatenate(
+        [render(weights, rig=rig, settings=settings), render(weights[:1], rig=last, settings=settings)]
+    )
 
 
 def _draw(pairs: list[Pair]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Where MediaPipe's landmarks lie on a mesh: pictures of it from several sides, read, and cast back onto its triangles."""
+"""Where MediaPipe's landmarks lie on a mesh: its pictures from several sides, read, and cast back onto its triangles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.face.shading import View, draw
 from emo3d.face.surface import Surface, make_surface
 from emo3d_lab.landmarker import LANDMARKS, FaceReader
-from scipy.spatial.transform import Rotation
 
 LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
 """The edges of the lids of the face's right eye, in MediaPipe's order of landmarks."""
@@ -32,6 +31,8 @@ _TURNS = ((0.0, 0.0), (-14.0, 0.0), (14.0, 0.0), (0.0, -10.0), (0.0, 10.0))  # y
 _LIDS_OUT, _LIPS_OUT = 0.2, 0.4  # how far landmarks go off edges: shares of an eye's height, of a lip
 _MARGIN = 1.35  # half the picture, in half heights of the landmarks' box
 _TEXTURE = 512  # texels of a side that suffice
+_LIKE_A_FACE, _MOST_ERROR = 0.25, 0.6  # root mean squares in distances between the eyes: surely a face, and at most
+_MOST_TURN = 40  # degrees from an axis
 _LEAST_HITS = 0.5  # share of landmarks that lie on the mesh, where it is a face that is seen
 
 
@@ -56,21 +57,18 @@ class Sight:
         return self.shares @ delta[self.rows] @ self.rotation.T
 
 
-class NoFaceError(ValueError):
-    """No picture of the mesh shows a face that can be read."""
-
-
-def find_face(rig: FaceRig, moves: np.ndarray, reader: FaceReader, *, front: np.ndarray | None = None) -> Sight:
+def find_face(rig: FaceRig, moves: np.ndarray, reader: FaceReader, shape: np.ndarray | None = None) -> Sight:
     """Find the face of a rig, whichever way it looks.
 
     Args:
         rig: its deltas are not used.
         moves: (V,) how far anything moves each vertex at most; 0 where nothing does.
         reader: the instrument.
-        front: (3, 3) the only rotation to try; by default the 24 of the axes.
+        shape: (478, 3) landmarks of a face, which is told by it from what only looks like one; without it, the rig must
+            look to the front.
 
     Raises:
-        NoFaceError: MediaPipe reads no face in any of the pictures.
+        ValueError: nothing moves, or MediaPipe reads no face in any of the pictures.
     """
     if not moves.any():
         raise ValueError("expected morph targets that move vertices, got none that moves any")
@@ -78,22 +76,45 @@ def find_face(rig: FaceRig, moves: np.ndarray, reader: FaceReader, *, front: np.
     clay = replace(colours, colors=np.full((len(rig.neutral), 3), (0.80, 0.66, 0.58)), texture=_WHITE)
     for look in (colours, clay):  # some characters are only read without their painted faces
         surface = make_surface(look)
-        for rotation, frame in _tries(rig.neutral, moves, front):
+        best, error = None, _MOST_ERROR
+        for rotation, frame in _tries(rig.neutral, moves, None if shape is not None else np.eye(3)):
             camera = _Camera(surface, rotation, frame, _FIRST_SIZE)
             if (landmarks := camera.read(reader)) is None:
                 continue
-            down = landmarks[[145, 374, 17]] @ np.array([[1, 0], [0, 1]])
-            drop = down[2] - down[:2].mean(axis=0)
-            if drop[1] < 2 * abs(drop[0]):  # MediaPipe reads faces that lie on their side, too
-                continue
             hits = camera.cast(landmarks, rig.triangles, moves > 0.01 * moves.max())
-            if (hits[1].sum(axis=1) > 0).mean() < _LEAST_HITS:
-                continue
-            return _look_closely(surface, rotation, _closer(camera, landmarks, hits), rig.triangles, moves, reader)
-    raise NoFaceError(
+            candidate = rotation, _closer(camera, landmarks, hits)
+            difference = _difference(camera, hits, shape)
+            if difference < error:
+                best, error = candidate, difference
+            if error < _LIKE_A_FACE:
+                break
+        if best is not None:
+            return _look_closely(surface, *best, rig.triangles, moves, reader)
+    raise ValueError(
         "expected a face that MediaPipe's face landmarker can read in a picture of the character, found none from any "
         "side, neither in its own colours nor in clay: write its map by hand (docs/maps.md shows one)"
     )
+
+
+def _difference(camera: _Camera, hits: tuple[np.ndarray, np.ndarray], shape: np.ndarray | None) -> float:
+    """How far landmarks on the mesh are from a face's, in distances between the eyes; infinite for no face.
+
+    MediaPipe reads faces that lie on their side, or in folds of cloth, too.
+    """
+    corners, shares = hits
+    on = shares.sum(axis=1) > 0
+    if on.mean() < _LEAST_HITS:
+        return np.inf
+    if shape is None:
+        return 0.0
+    places = (camera.surface.neutral[corners[on]] * shares[on][..., None]).sum(axis=1) @ camera.rotation.T
+    turn, scale, shift = similarity(places, shape[on])
+    if np.trace(turn) < 1 + 2 * np.cos(np.radians(_MOST_TURN)):
+        return np.inf
+    eyes = shape[list(EYES)]
+    unit = np.linalg.norm(eyes[:2].mean(axis=0) - eyes[2:].mean(axis=0))
+    away = scale * places @ turn.T + shift - shape[on]
+    return float(np.sqrt((away**2).sum(axis=1).mean()) / unit)
 
 
 def _look_closely(
@@ -110,7 +131,7 @@ def _look_closely(
         if (landmarks := camera.read(reader)) is not None:
             looks.append(camera.cast(_off_edges(landmarks), triangles, moves > 0.01 * moves.max()))
     if not looks:
-        raise NoFaceError("expected a face that MediaPipe reads in a close picture too, found none")
+        raise ValueError("expected a face that MediaPipe reads in a close picture too, found none")
     corners, weights = (np.concatenate([look[place] for look in looks], axis=1) for place in (0, 1))
     weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     rows, inverse = np.unique(corners, return_inverse=True)
@@ -119,6 +140,21 @@ def _look_closely(
     points = shares @ surface.neutral[rows].astype(float) @ rotation.T
     points[shares.sum(axis=1) == 0] = np.nan
     return Sight(rotation, frame, rows, shares, points)
+
+
+def similarity(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """Rotation (3, 3), scale and shift (3,) that lay points (N, 3) on a goal as near as they go (Umeyama 1991).
+
+    Rows with NaN in either are left out.
+    """
+    there = ~np.isnan(points + goal).any(axis=1)
+    points, goal = points[there], goal[there]
+    centre, aim = points.mean(axis=0), goal.mean(axis=0)
+    left, sizes, right = np.linalg.svd((goal - aim).T @ (points - centre))
+    signs = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+    turn = (left * signs) @ right
+    scale = float((sizes * signs).sum() / ((points - centre) ** 2).sum())
+    return turn, scale, aim - scale * turn @ centre
 
 
 class _Camera:
@@ -204,15 +240,21 @@ def _turn(yaw: float, pitch: float) -> np.ndarray:
 
 def _tries(neutral: np.ndarray, moves: np.ndarray, front: np.ndarray | None) -> Iterator[tuple[np.ndarray, tuple]]:
     """Rotations and frames in which a face may be, the likely ones first."""
+    from scipy.spatial.transform import Rotation
+
     moving = neutral[moves > 0.05 * moves.max()]
-    for rotation in [front] if front is not None else sorted(Rotation.create_group("O").as_matrix(), key=lambda turn: (-turn[1, 1], -turn[2, 2])):
+    for rotation in (
+        [front]
+        if front is not None
+        else sorted(Rotation.create_group("O").as_matrix(), key=lambda turn: (-turn[1, 1], -turn[2, 2]))
+    ):
         part, whole = moving @ rotation.T, neutral @ rotation.T
         low, high = part.min(axis=0), part.max(axis=0)
         centre, size = (low + high) / 2, max((high - low).max(), 1e-9)
         for share in (0.75, 1.3, 2.2):
             yield rotation, (*centre.tolist(), share * float(size))
         top, height = whole[:, 1].max(), np.ptp(whole[:, 1])
-        head = whole[whole[:, 1] > top - height / 7]
+        head = whole[whole[:, 1] >= top - height / 7]
         x, _, z = np.median(head, axis=0).tolist()
         yield rotation, (x, float(top - height / 14), z, float(height / 12))
 
