@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def figures(identity: str) -> dict[str, tuple[float, float]]:
-    """By kind, shares of motion recovered: of landmarks (where "adult" has them: all share its vertices), of vertices."""
+    """By kind, shares of motion recovered: of landmarks (where "adult" has them) and of all vertices."""
     from emo3d_lab.characters.mapping.sight import find_face
     from emo3d_lab.landmarker import FaceReader
     from scrambled import bald, enlarge_eyes, recovered, round_trip, scramble

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,17 @@ def named_units(name: str) -> frozenset[str]:
     )
 
 
-def describe_motion(motion: np.ndarray, sight: Sight) -> dict[str, Any]:
-    """Say where a motion (478, 3) is largest, which way it goes, and how far on a face of `EYE_DISTANCE`."""
-    lengths = np.linalg.norm(motion, axis=1) * EYE_DISTANCE / sight.eye_distance
+def describe_motion(motion: np.ndarray, places: Mapping[str, np.ndarray], eye_distance: float) -> dict[str, Any]:
+    """Say where a motion (478, 3) is largest, which way it goes, and how far on a face of `EYE_DISTANCE`.
+
+    Args:
+        motion: turned to the front.
+        places: landmarks of each region, see `regions`.
+        eye_distance: in the unit of the motion.
+    """
+    lengths = np.linalg.norm(motion, axis=1) * EYE_DISTANCE / eye_distance
     if lengths.max() < _STILL:
         return {"moves": "nothing that is seen", "mm": 0.0}
-    places = regions(sight)
     region = max(places, key=lambda name: float(lengths[places[name]].mean()))
     there = motion[places[region]]
     mean = there.mean(axis=0)

@@ -114,9 +114,8 @@ def read_basis(path: str | os.PathLike[str]) -> Morphs:
         raise ValueError(f"{path.name}: expected {len(deltas)} different names, got {len(set(names))}")
     if not (np.isfinite(neutral).all() and np.isfinite(deltas).all()):
         raise ValueError(f"{path.name}: expected finite numbers, got others")
-    moves = {
-        name: _move(np.asarray(delta, np.float32), np.ptp(neutral)) for name, delta in zip(names, deltas, strict=True)
-    }
+    size = float(np.ptp(neutral, axis=0).max())
+    moves = {name: _move(np.asarray(delta, np.float32), size) for name, delta in zip(names, deltas, strict=True)}
     return Morphs(_rig(path.name, neutral, triangles), moves, None)
 
 

@@ -15,7 +15,7 @@ import emo3d
 from emo3d.face.calibration import SIDES
 from emo3d.face.rig import TARGETS
 from emo3d.names import spelt
-from emo3d_lab.characters.mapping.effects import describe_motion, named_units
+from emo3d_lab.characters.mapping.effects import describe_motion, named_units, regions
 from emo3d_lab.characters.mapping.fit import LEAST_MADE, Fit, fit_dense, fit_unit
 from emo3d_lab.characters.mapping.morphs import Morphs
 from emo3d_lab.characters.mapping.reference import load_reference, transport
@@ -110,13 +110,14 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
     missing = [unit for unit in TARGETS if unit not in units]
     if missing:
         logger.warning("%d of 52 units cannot be made: %s", len(missing), ", ".join(missing))
+    places = regions(measurement.sight)
     method = {
         "emo3d": emo3d.__version__,
         "how": "landmarks of MediaPipe cast onto the mesh; units of anny's heads; bounded least squares",
         "missing": missing,
         "moving both sides": both,
         "targets": {
-            key: describe_motion(motion, measurement.sight)
+            key: describe_motion(motion, places, measurement.sight.eye_distance)
             for key, motion in zip(keys, measurement.motions, strict=True)
         },
     }

@@ -1,4 +1,4 @@
-"""Where MediaPipe's landmarks lie on a mesh: its pictures from several sides, read, and cast back onto its triangles."""
+"""Where MediaPipe's landmarks lie on a mesh: pictures of it from several sides, read and cast back onto it."""
 
 from __future__ import annotations
 

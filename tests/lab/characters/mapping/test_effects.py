@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emo3d_lab.characters.mapping.effects import describe_motion, named_units
+from emo3d_lab.characters.mapping.effects import describe_motion, named_units, regions
 from emo3d_lab.characters.mapping.sight import LIDS, Sight
 from emo3d_lab.landmarker import LANDMARKS
 
@@ -39,5 +39,6 @@ def test_what_moves():
     sight = Sight(np.eye(3), (0, 0, 0, 1), np.arange(LANDMARKS), np.eye(LANDMARKS), points)
     motion = np.zeros((LANDMARKS, 3))
     motion[list(LIDS), 1] = -0.3
-    assert describe_motion(motion, sight) == {"moves": "right lids", "direction": "down", "mm": 3.0}
-    assert describe_motion(motion / 100, sight)["moves"] == "nothing that is seen"
+    places = regions(sight)
+    assert describe_motion(motion, places, 6.3) == {"moves": "right lids", "direction": "down", "mm": 3.0}
+    assert describe_motion(motion / 100, places, 6.3)["moves"] == "nothing that is seen"

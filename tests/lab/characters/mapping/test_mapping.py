@@ -137,7 +137,7 @@ def test_a_basis_both_ways(rig, tmp_path):
 
 
 def refused(square, tmp_path):
-    with pytest.raises(ValueError, match="^square.gltf: expected ") as error:
+    with pytest.raises(ValueError, match=r"^square\.gltf: expected ") as error:
         measure(read_morphs(square.write(tmp_path / "square.gltf")))
     return str(error.value)
 
