@@ -57,8 +57,6 @@ def map_character(
     map = make_map(measurement, signed=signed)
     map.write(out)
     console.print(f"wrote {out}: {len(map.units)} of 52 units", soft_wrap=True, highlight=False)
-    if missing := map.method["missing"]:
-        console.print(f"cannot be made: {', '.join(missing)}", style="yellow", highlight=False, soft_wrap=True)
     if sheet:
         write_sheet(sheet, make_pairs(measurement, map), map, character.name)
         console.print(f"wrote {sheet}", soft_wrap=True)
