@@ -80,7 +80,8 @@ class AuditOptions:
         if not 2 <= self.identities <= len(PANEL):
             raise ValueError(f"expected 2 to {len(PANEL)} identities, got {self.identities}")
         if self.settings and self.settings.faces != ("adult",):
-            raise ValueError("expected settings of the default face, adult, got another face, or several")
+            names = (face if isinstance(face, str) else face.name for face in self.settings.faces)
+            raise ValueError(f"expected settings of the default face, adult, got {', '.join(names)}")
 
     def scorer(self, settings: ScoreSettings, bank: Any) -> Emo3DScorer:
         """A scorer of these settings that looks up faces in the bank."""
