@@ -163,7 +163,7 @@ def _garment(name: str, color: Color, base: BaseMesh, vertices: np.ndarray) -> S
         smoother = _smooth(shape, cloth.triangles, 1)
         smoother[edge] = (shape[edge] + shape[rim].mean(axis=1)) / 2
         shape = smoother
-    normals = _normals(cloth.vertices, cloth.triangles)
+    normals = smooth_normals(cloth.vertices, cloth.triangles)
     sunk = np.minimum(((shape - cloth.vertices) * normals).sum(axis=1) + _SINK, 0.0)  # it spans hollows, no more
     shape = shape + normals * (np.interp(height[places], heights, ease) - sunk)[:, None]
     if name == "shoes":
@@ -209,7 +209,8 @@ def _rim(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(places), np.array([[before[place], after[place]] for place in places])
 
 
-def _normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def smooth_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Normals of length 1 of vertices (V, 3)."""
     normals = np.empty(vertices.shape, np.float32)
     welds = np.arange(len(vertices), dtype=np.int32)
     vertex_normals(vertices.astype(np.float32), np.ascontiguousarray(triangles, np.int32), welds, normals)
