@@ -72,7 +72,9 @@ def avatar_bytes(person: Person, *, vrm: bool = False) -> bytes:
     binary, document = _document(rig, weights, surfaces, skeleton, _about(person))
     if vrm:
         height = {side: center + ground - skeleton.bind[head, :3, 3] for side, center in eyes.items()}
-        extension = vrm_extension(person.name, skeleton.names, len(skeleton.names), (height["Left"] + height["Right"]) / 2)
+        extension = vrm_extension(
+            person.name, skeleton.names, len(skeleton.names), (height["Left"] + height["Right"]) / 2
+        )
         document |= {"extensionsUsed": ["VRMC_vrm"], "extensions": {"VRMC_vrm": extension}}
     return pack_glb(document, binary)
 
@@ -80,7 +82,12 @@ def avatar_bytes(person: Person, *, vrm: bool = False) -> bytes:
 def _about(person: Person) -> dict[str, Any]:
     """What the file says of itself, for `asset.extras`."""
     identity = asdict(person.identity)
-    return {"description": person.name, "identity": identity, "clothes": dict(person.clothes), "words": dict(person.reasons)}
+    return {
+        "description": person.name,
+        "identity": identity,
+        "clothes": dict(person.clothes),
+        "words": dict(person.reasons),
+    }
 
 
 def _eyes(person: Person) -> dict[str, np.ndarray]:
@@ -94,7 +101,10 @@ def _eyes(person: Person) -> dict[str, np.ndarray]:
 def _skeleton(base: BaseMesh, vertices: np.ndarray, eyes: dict[str, np.ndarray], top: float) -> Skeleton:
     """Mixamo's bones, and the three that avatars of Ready Player Me have besides."""
     heads, tails = joints(base, vertices)
-    more = {**{f"{side}Eye": center for side, center in eyes.items()}, "HeadTop_End": np.array([0, top, heads["Head"][2]])}
+    more = {
+        **{f"{side}Eye": center for side, center in eyes.items()},
+        "HeadTop_End": np.array([0, top, heads["Head"][2]]),
+    }
     return make_skeleton({**base.bones, **dict.fromkeys(more, "Head")}, {**heads, **more}, tails)
 
 
@@ -102,9 +112,11 @@ def _document(
     rig: FaceRig, weights: np.ndarray, surfaces: dict[str, Surface], skeleton: Skeleton, about: dict[str, Any]
 ) -> tuple[Binary, dict[str, Any]]:
     """The glTF document without its buffers; nodes are the bones, then the face, then the body."""
-    binary, primitive, shine = copy.deepcopy(face_primitive.__wrapped__(rig))
+    binary, primitive, shine = copy.deepcopy(face_primitive(rig))
     primitive["attributes"] |= _influences(binary, weights)
-    images = [binary.image(rig.texture, lossy=True), binary.image(shine[:, :, None] * np.uint8([0, 1, 0]), lossy=False)]
+    images = [binary.image(rig.texture, lossy=True)]
+    if shine is not None:  # glTF reads roughness from green
+        images.append(binary.image(shine[:, :, None] * np.array([0, 1, 0], np.uint8), lossy=False))
     primitives = []
     for material, surface in enumerate(surfaces.values(), 1):
         normals = smooth_normals(surface.vertices, surface.triangles)

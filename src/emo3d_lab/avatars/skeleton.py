@@ -15,35 +15,24 @@ import numpy as np
 _SIDES = {"Left": 1.0, "Right": -1.0}
 _FINGERS = ("Thumb", "Index", "Middle", "Ring", "Pinky")
 _FOOT_PITCH, _TOE_PITCH = 30.0, 0.0  # degrees under the horizontal of a foot at rest, as poses of viewers expect
-VRM_BONES = {
-    "hips": "Hips",
-    "spine": "Spine",
-    "chest": "Spine1",
-    "upperChest": "Spine2",
-    "neck": "Neck",
-    "head": "Head",
-    **{
-        f"{side.lower()}{bone}": side + name
-        for side in _SIDES
-        for bone, name in {
-            "Eye": "Eye",
-            "UpperLeg": "UpLeg",
-            "LowerLeg": "Leg",
-            "Foot": "Foot",
-            "Toes": "ToeBase",
-            "Shoulder": "Shoulder",
-            "UpperArm": "Arm",
-            "LowerArm": "ForeArm",
-            "Hand": "Hand",
-            **dict(zip(("ThumbMetacarpal", "ThumbProximal", "ThumbDistal"), (f"HandThumb{k}" for k in (1, 2, 3)))),
-            **{
-                f"{vrm}{part}": f"Hand{finger}{k}"
-                for vrm, finger in zip(("Index", "Middle", "Ring", "Little"), _FINGERS[1:])
-                for k, part in enumerate(("Proximal", "Intermediate", "Distal"), 1)
-            },
-        }.items()
-    },
+# Humanoid bone of VRM 1.0 -> Mixamo's; those of a side, and of a finger, follow the same pattern.
+_MIDDLE = {"hips": "Hips", "spine": "Spine", "chest": "Spine1", "upperChest": "Spine2", "neck": "Neck", "head": "Head"}
+_LIMBS = {
+    "Eye": "Eye",
+    "UpperLeg": "UpLeg",
+    "LowerLeg": "Leg",
+    "Foot": "Foot",
+    "Toes": "ToeBase",
+    "Shoulder": "Shoulder",
+    "UpperArm": "Arm",
+    "LowerArm": "ForeArm",
+    "Hand": "Hand",
 }
+_THUMB, _FINGER = ("Metacarpal", "Proximal", "Distal"), ("Proximal", "Intermediate", "Distal")
+for _name in _FINGERS:
+    for _k, _part in enumerate(_THUMB if _name == "Thumb" else _FINGER, 1):
+        _LIMBS[_name.replace("Pinky", "Little") + _part] = f"Hand{_name}{_k}"
+VRM_BONES = _MIDDLE | {side.lower() + bone: side + name for side in _SIDES for bone, name in _LIMBS.items()}
 """Humanoid bone of VRM 1.0 -> Mixamo's bone."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from emo3d.face import FaceRig, Identity, skin
 from emo3d.face.heads import head_arrays
 from emo3d.face.raster import vertex_normals
-from emo3d_lab.avatars.body import BaseMesh
+from emo3d_lab.avatars.body import BaseMesh, halves, smooth
 from emo3d_lab.avatars.people import Color
 from emo3d_lab.avatars.shapes import all_deltas
 from emo3d_lab.heads.texels import occlusion, unfold
@@ -102,7 +102,7 @@ def dressed_body(
     """
     neck = np.flatnonzero(rig.neutral[:, 1] < rig.neutral[rig.triangles].reshape(-1, 3)[:, 1].min() + 0.09)
     row, column = (np.clip(rig.uv[neck] * skin.SIZE, 0, skin.SIZE - 1).astype(int)).T[::-1]
-    hands = _part(base, vertices, _halves(_hands(base)), np.median(rig.texture[row, column], axis=0))
+    hands = _part(base, vertices, halves(_hands(base)), np.median(rig.texture[row, column], axis=0))
     garments = [_garment(name, color, base, vertices) for name, color in clothes.items()]
     surfaces = [hands, *garments]
     every = np.concatenate([rig.neutral, *(surface.vertices for surface in surfaces)])
@@ -113,9 +113,9 @@ def dressed_body(
     shades = np.split(0.35 + 0.65 * open_sky[:, None], starts[:-1])
     colors = rig.colors.copy()
     bare = (rig.colors == 1).all(axis=1)  # what `face_and_neck` added
-    colors[bare] = _smooth(shades[0], rig.triangles, 3)[bare]
+    colors[bare] = smooth(shades[0], rig.triangles, 3)[bare]
     hands, *garments = (
-        surface._replace(colors=surface.colors * _smooth(shade, surface.triangles, 3))
+        surface._replace(colors=surface.colors * smooth(shade, surface.triangles, 3))
         for surface, shade in zip(surfaces, shades[1:], strict=True)
     )
     return FaceRig(**{**vars(rig), "colors": colors}), hands, _joined(garments)
@@ -127,7 +127,7 @@ def _neck(base: BaseMesh, head: np.ndarray) -> np.ndarray:
     quads = base.body[near[base.body].all(axis=1)]
     known = {tuple(corners) for corners in np.sort(head, axis=1).tolist()}
     in_head = [any(tuple(quad[:k] + quad[k + 1 :]) in known for k in range(4)) for quad in np.sort(quads).tolist()]
-    return _halves(quads[~np.array(in_head)])
+    return halves(quads[~np.array(in_head)])
 
 
 def _collar(points: np.ndarray) -> np.ndarray:
@@ -154,13 +154,13 @@ def _garment(name: str, color: Color, base: BaseMesh, vertices: np.ndarray) -> S
         "trousers": (height > _CUFF) & (height < _WAIST),
         "shoes": height < _SHAFT,
     }[name]
-    cloth = _part(base, vertices, _halves(base.cage[within[base.cage].all(axis=1)]), np.array(color))
-    places = np.unique(_halves(base.cage[within[base.cage].all(axis=1)]))
+    cloth = _part(base, vertices, halves(base.cage[within[base.cage].all(axis=1)]), np.array(color))
+    places = np.unique(halves(base.cage[within[base.cage].all(axis=1)]))
     passes, heights, ease = _CUT[name]
     edge, rim = _rim(cloth.triangles)
     shape = cloth.vertices
     for _ in range(passes):
-        smoother = _smooth(shape, cloth.triangles, 1)
+        smoother = smooth(shape, cloth.triangles, 1)
         smoother[edge] = (shape[edge] + shape[rim].mean(axis=1)) / 2
         shape = smoother
     normals = smooth_normals(cloth.vertices, cloth.triangles)
@@ -184,20 +184,6 @@ def _joined(surfaces: list[Surface]) -> Surface:
     starts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces)])
     moved = [s._replace(triangles=s.triangles + start) for s, start in zip(surfaces, starts[:-1], strict=True)]
     return Surface(*(np.concatenate(arrays) for arrays in zip(*moved, strict=True)))
-
-
-def _halves(quads: np.ndarray) -> np.ndarray:
-    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-
-
-def _smooth(values: np.ndarray, triangles: np.ndarray, passes: int) -> np.ndarray:
-    """Move values (V, k) of vertices half the way to the mean of their neighbours."""
-    first, second = np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)]).T
-    count = np.bincount(first, minlength=len(values))[:, None]
-    for _ in range(passes):
-        total = np.column_stack([np.bincount(first, values[second, k], len(values)) for k in range(values.shape[1])])
-        values = np.where(count > 0, (values + total / np.maximum(count, 1)) / 2, values)
-    return values
 
 
 def _rim(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -81,9 +81,7 @@ def _own_presets() -> dict[str, np.ndarray]:
         "blinkRight": {"eyeBlinkRight": 1.0},
         **{look: AU_BLENDSHAPES[unit] for look, unit in _LOOKS.items()},
     }
-    presets = {
-        preset: np.array([weights.get(unit, 0.0) for unit in TARGETS]) for preset, weights in emotions.items()
-    }
+    presets = {preset: np.array([weights.get(unit, 0.0) for unit in TARGETS]) for preset, weights in emotions.items()}
     return presets | {preset: COMPOSED[f"viseme_{viseme}"] for preset, viseme in _MOUTHS.items()}
 
 
