@@ -11,7 +11,7 @@ from emo3d.face import TARGETS
 # for both sides.
 _VISEMES = {
     "sil": "",
-    "PP": "mouthPress* 0.5 mouthRollLower 0.3 mouthRollUpper 0.3",
+    "PP": "mouthPress* 0.5 mouthRollLower 0.2 mouthRollUpper 0.15 mouthShrugLower 0.2",
     "FF": "mouthRollLower 0.7 mouthShrugLower 0.3 mouthUpperUp* 0.35 jawOpen 0.03",
     "TH": "jawOpen 0.16 tongueOut 0.35 mouthLowerDown* 0.25 mouthUpperUp* 0.15",
     "DD": "jawOpen 0.13 mouthLowerDown* 0.35 mouthUpperUp* 0.2 mouthStretch* 0.1",

