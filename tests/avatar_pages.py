@@ -69,6 +69,7 @@ try {
     camera.lookAt(0, height, 0);
     renderer.render(scene, camera);
   };
+  window.drawFace = () => draw(vrm.humanoid.getRawBoneNode("head").getWorldPosition(new THREE.Vector3()).y + 0.08, 1);
   window.lookAt = (...place) => {
     vrm.lookAt.target = new THREE.Object3D();
     vrm.lookAt.target.position.set(...place);

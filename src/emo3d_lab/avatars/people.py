@@ -25,6 +25,7 @@ CLOTHES: dict[str, Color] = {"shirt": (92, 100, 112), "trousers": (52, 56, 68), 
 """The garments and their usual colours, sRGB 0..255."""
 LONGEST = 2000
 """Characters of a description."""
+_HEIGHT = 0.37  # of anny: men of 1.76 m, women of 1.63 m; at 0.5, which named identities have, 1.91 and 1.77
 _GREYING = {0.8: (112, 102, 94), 0.9: (150, 145, 140), 0.97: (196, 192, 186)}  # hair from this phenotype of age on
 
 
@@ -76,7 +77,8 @@ def named_person(identity: str) -> Person:
 def read_person(description: str) -> Person:
     """Read who a description names: age, gender, build, looks and clothes.
 
-    Without a word of the table it is the default adult, and `reasons` is empty.
+    Without a word of the table it is the default adult, and `reasons` is empty. All are of a usual height, unlike named
+    identities, whose bodies are tall.
 
     Raises:
         ValueError: a blank description, or one of more than `LONGEST` characters.
@@ -160,7 +162,7 @@ def _identity(settings: Mapping[str, Any], colors: Mapping[str, Mapping[str, Any
     elif age != base.phenotype["age"]:
         greys = [color for start, color in _GREYING.items() if age >= start]
         base = Identity({"gender": gender, "age": age}, hair=greys[-1] if greys else base.hair)
-    phenotype = {**base.phenotype, **({"age": age} if "age" in settings else {})}
+    phenotype = {**base.phenotype, "height": _HEIGHT, **({"age": age} if "age" in settings else {})}
     phenotype |= {name: settings[name] for name in packed_heads().phenotypes if name in settings and name != "age"}
     looks: dict[str, Any] = {"phenotype": phenotype}
     for name in ("hair", "iris"):
