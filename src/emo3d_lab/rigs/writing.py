@@ -42,6 +42,7 @@ class Binary:
         self.accessors: list[dict[str, Any]] = []
 
     def view(self, data: bytes, target: int | None = None) -> int:
+        """Bytes as they are."""
         self.views.append({"buffer": 0, "byteOffset": len(self.chunk), "byteLength": len(data)})
         if target is not None:
             self.views[-1]["target"] = target
@@ -55,9 +56,11 @@ class Binary:
         return {"bufferView": self.view(file.getvalue()), "mimeType": "image/jpeg" if lossy else "image/png"}
 
     def floats(self, values: np.ndarray, target: int | None = None) -> int:
+        """Values (N,) or (N, k) with k of 2 to 4, or 16 for matrices by columns."""
         return self._accessor(values, len(values), bufferView=self.view(values.astype("<f4").tobytes(), target))
 
     def indices(self, values: np.ndarray) -> int:
+        """Triangles (T, 3)."""
         kind, dtype = (_UINT16, "<u2") if values.max() < 2**16 - 1 else (_UINT32, "<u4")
         view = self.view(values.astype(dtype).tobytes(), _INDICES)
         self.accessors.append({"bufferView": view, "componentType": kind, "count": values.size, "type": "SCALAR"})
