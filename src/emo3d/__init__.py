@@ -27,6 +27,7 @@ _LAZY = {
 __all__ = [
     "BLENDSHAPES",
     "EMOTIONS",
+    "Character",
     "Emo3DResult",
     "Emo3DScorer",
     "FaceRig",
@@ -50,6 +51,10 @@ def metric_path() -> str:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Character":
+        from emo3d.loading import workshop_part
+
+        return workshop_part("characters").Character
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'emo3d' has no attribute {name!r}")

@@ -189,5 +189,5 @@ def test_every_head_wears_every_style(style):
 
 def test_without_the_workshop_a_file_is_refused_in_a_sentence(monkeypatch):
     monkeypatch.setattr(loading, "entry_points", lambda **_: ())
-    with pytest.raises(OSError, match=r"this needs 'rigs' of emo3d_lab, .*: pip install emo3d"):
+    with pytest.raises(OSError, match=r"this needs 'characters' of emo3d_lab, .*: pip install emo3d"):
         FaceRig.from_glb("head.glb")

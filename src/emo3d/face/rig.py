@@ -14,7 +14,7 @@ from emo3d.face.heads import TARGETS as TARGETS
 from emo3d.face.heads import head_arrays, head_digest
 from emo3d.face.identities import NAMED, Identity, check_identity
 from emo3d.loading import loaded_once, workshop_part
-from emo3d.names import Names, read_names
+from emo3d.names import Names
 
 
 class Wrinkles(NamedTuple):
@@ -82,6 +82,7 @@ class FaceRig:
         another way is turned to y up and +z the front, and what lies far from the face (a body) is left out. Arrays are
         in the file's unit, which nothing in a picture depends on. The rig is called by the file's stem and eight digits
         of its content's SHA-256; blendshapes that it lacks are in `missing` and in a warning, and their deltas are 0.
+        `emo3d.Character` takes rigs of other names, too, and writes the whole file back.
 
         Args:
             path: a .gltf may have its buffers and pictures in the same folder.
@@ -92,12 +93,8 @@ class FaceRig:
             ValueError: what docs/rigs.md lists as refused (the message names the command that fixes it, where there is
                 one), or a calibration made of another rig.
         """
-        from emo3d.face.calibration import load_calibration
-
-        rig = cls(**workshop_part("rigs").read_glb(path, read_names(names)), calibration=calibration)
-        if calibration is not None:
-            load_calibration(calibration).check_rig(rig)
-        return rig
+        opened = workshop_part("characters").Character.from_file(path, names=names, calibration=calibration)
+        return opened.rig
 
     def vertices(self, expressions: Any) -> np.ndarray:
         """Move the mesh by expressions (N, 51) in 0..1: vertices (N, V, 3) float32, metres."""

@@ -5,19 +5,16 @@ Source: VRMC_vrm 1.0, VRM Consortium, https://github.com/vrm-c/vrm-specification
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 import emo3d
 from emo3d.face import TARGETS
-from emo3d_lab.avatars.shapes import COMPOSED, SHAPES
+from emo3d_lab.avatars.shapes import SHAPES
 from emo3d_lab.avatars.skeleton import VRM_BONES
-from emo3d_lab.sample.prototypes import AU_BLENDSHAPES, VARIANTS
+from emo3d_lab.characters.presets import EMOTION_PRESETS, overrides, perfect_sync_name, preset_weights
 
-_LOOKS = {"lookUp": "63", "lookDown": "64", "lookLeft": "61", "lookRight": "62"}  # action units
-_MOUTHS = {"aa": "aa", "ih": "I", "ou": "U", "ee": "E", "oh": "O"}  # VRM's vowels -> visemes
 _TURN = 35.0  # degrees at which the shapes of the eyes are at full weight
 
 
@@ -48,8 +45,14 @@ def vrm_extension(name: str, bones: list[str], face: int, eyes: np.ndarray) -> d
         },
         "humanoid": {"humanBones": {bone: {"node": bones.index(node)} for bone, node in VRM_BONES.items()}},
         "expressions": {
-            "preset": {preset: _expression(face, weights) for preset, weights in preset_weights().items()},
-            "custom": {unit: _expression(face, row) for unit, row in zip(TARGETS, np.eye(len(TARGETS)), strict=True)},
+            "preset": {
+                preset: _expression(face, weights) | (overrides(weights) if preset in EMOTION_PRESETS else {})
+                for preset, weights in preset_weights().items()
+            },
+            "custom": {
+                perfect_sync_name(unit): _expression(face, row)
+                for unit, row in zip(TARGETS, np.eye(len(TARGETS)), strict=True)
+            },
         },
         "lookAt": {
             "offsetFromHeadBone": eyes.round(5).tolist(),
@@ -57,32 +60,6 @@ def vrm_extension(name: str, bones: list[str], face: int, eyes: np.ndarray) -> d
             **{f"rangeMap{side}": turn for side in sides},
         },
     }
-
-
-def preset_weights() -> Mapping[str, np.ndarray]:
-    """VRM's presets as weights (52,) in the order of `TARGETS`, 0..1: emotions from our prototypes."""
-    try:
-        from emo3d_lab.characters.vrm import preset_weights as shared
-    except ImportError:
-        return _own_presets()
-    return shared()
-
-
-def _own_presets() -> dict[str, np.ndarray]:
-    emotions = {
-        "happy": VARIANTS["happiness"]["smile"],
-        "angry": VARIANTS["anger"]["closed"],
-        "sad": VARIANTS["sadness"]["frown"],
-        "relaxed": {name: 0.6 * weight for name, weight in VARIANTS["happiness"]["soft"].items()},
-        "surprised": VARIANTS["surprise"]["gasp"],
-        "neutral": {},
-        "blink": {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0},
-        "blinkLeft": {"eyeBlinkLeft": 1.0},
-        "blinkRight": {"eyeBlinkRight": 1.0},
-        **{look: AU_BLENDSHAPES[unit] for look, unit in _LOOKS.items()},
-    }
-    presets = {preset: np.array([weights.get(unit, 0.0) for unit in TARGETS]) for preset, weights in emotions.items()}
-    return presets | {preset: COMPOSED[f"viseme_{viseme}"] for preset, viseme in _MOUTHS.items()}
 
 
 def _expression(face: int, weights: np.ndarray) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import struct
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.heads import TARGETS, frame_head
-from emo3d.names import Names, blendshape_name
-from emo3d_lab.rigs.extensions import targets_of
+from emo3d_lab.rigs.extensions import check_extensions
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
 from emo3d_lab.rigs.materials import Cover, atlas, read_cover
@@ -32,59 +31,81 @@ _VRM_0_FRONT = (0, 0, -1)  # vrm-specification 0.0: the model faces -z; VRM 1.0 
 _CHIN, _BACK, _UNIT = 1.77, 0.13, 1.76
 
 
-def read_glb(path: str | os.PathLike[str], names: Names | None = None) -> dict[str, Any]:
+def read_face(
+    asset: Asset, drives: Mapping[int, np.ndarray], defaults: Mapping[int, np.ndarray], nodes: Collection[int]
+) -> dict[str, Any]:
     """Read a face: the fields of a `FaceRig` but `calibration`, in the file's unit of length (metres, says glTF).
+
+    Args:
+        asset: of the file.
+        drives: what a weight of each unit adds to each morph target, (52, M) of each mesh that has some.
+        defaults: the targets' own weights, (M,) of each such mesh; they count where no unit moves the target.
+        nodes: those that place the face's meshes; others with morph targets are left out.
 
     Raises:
         ValueError: what `FaceRig.from_glb` says; the message begins with the file's name.
     """
-    path = Path(path)
     try:
-        asset = Asset(path, names)
-        pieces: list[_Piece] = []
-        for node in asset.scene():
-            pieces += _pieces(asset, node)
-            if sum(len(piece.triangles) for piece in pieces) > _MOST_TRIANGLES:
-                raise ValueError(f"expected at most {_MOST_TRIANGLES} triangles, got more")
+        pieces = read_pieces(asset, drives, defaults, nodes)
         face = _merge(asset, pieces)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{asset.name}: {error}") from error
     except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
+        raise ValueError(f"{asset.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
     if face["missing"]:
-        logger.warning("%s lacks %d of 51 units: %s", path.name, len(face["missing"]), ", ".join(face["missing"]))
+        logger.warning("%s lacks %d of 51 units: %s", asset.name, len(face["missing"]), ", ".join(face["missing"]))
     digest = asset.digest.hexdigest()
-    return {"name": f"{path.stem}-{digest[:8]}", "origin": digest, **face}
+    return {"name": f"{Path(asset.name).stem}-{digest[:8]}", "origin": digest, **face}
 
 
 @dataclass(frozen=True, eq=False)
-class _Piece:
+class Piece:
     """A primitive in its place, and what covers it."""
 
     vertices: np.ndarray  # (V, 3) float64
-    deltas: dict[str, np.ndarray]  # by blendshape, (V, 3) float32
+    deltas: dict[int, np.ndarray]  # by row of `drives`, (V, 3) float32
     triangles: np.ndarray  # (T, 3) int64
     cover: Cover
 
 
-def _pieces(asset: Asset, node: dict[str, Any]) -> list[_Piece]:
+def read_pieces(
+    asset: Asset, drives: Mapping[int, np.ndarray], defaults: Mapping[int, np.ndarray], nodes: Collection[int]
+) -> list[Piece]:
+    """Read the primitives of a scene in their places; arguments as for `read_face`, with K rows in each of `drives`."""
+    check_extensions(asset.json, asset.name)
+    pieces: list[Piece] = []
+    rows = max(map(len, drives.values()), default=0)
+    for node in asset.scene():
+        if node["mesh"] in drives and node["index"] not in nodes:
+            continue
+        mesh = asset.entry("meshes", node["mesh"])
+        count = max(len(primitive.get("targets", ())) for primitive in mesh["primitives"])
+        drive = drives.get(node["mesh"], np.zeros((rows, count)))
+        own = np.where(drive.any(axis=0), 0, defaults.get(node["mesh"], np.zeros(count)))
+        pieces += _pieces(asset, node, np.vstack([drive, own]))
+        if sum(len(piece.triangles) for piece in pieces) > _MOST_TRIANGLES:
+            raise ValueError(f"expected at most {_MOST_TRIANGLES} triangles, got more")
+    return pieces
+
+
+def _pieces(asset: Asset, node: dict[str, Any], moves: np.ndarray) -> list[Piece]:
     mesh = asset.entry("meshes", node["mesh"])
     pieces = []
     for primitive in mesh["primitives"]:
         if primitive.get("mode", _TRIANGLES) == _TRIANGLES:
-            pieces.append(_piece(asset, node, mesh, primitive))
+            pieces.append(_piece(asset, node, primitive, moves))
         else:
             logger.warning("mesh %s: a primitive that is no list of triangles is left out", mesh.get("name", ""))
     return pieces
 
 
-def _piece(asset: Asset, node: dict[str, Any], mesh: dict[str, Any], primitive: dict[str, Any]) -> _Piece:
+def _piece(asset: Asset, node: dict[str, Any], primitive: dict[str, Any], moves: np.ndarray) -> Piece:
     attributes, indices = asset.primitive(primitive)
     vertices = attributes["POSITION"].astype(np.float64)
     count = len(vertices)
     place = _place(asset, node, attributes)
     linear = np.broadcast_to(place[:, :3, :3], (count, 3, 3))
-    deltas = _deltas(asset, mesh, primitive, linear)
+    deltas, own = _deltas(asset, primitive, linear, moves)
     triangles = np.arange(count) if indices is None else indices
     triangles = triangles[: len(triangles) // 3 * 3].reshape(-1, 3).astype(np.int64)
     if triangles.size and not 0 <= triangles.min() <= triangles.max() < count:
@@ -95,33 +116,37 @@ def _piece(asset: Asset, node: dict[str, Any], mesh: dict[str, Any], primitive: 
     if not cover.opaque:  # what is cut away altogether need not be tested sample by sample
         most = np.asarray(cover.picture)[..., 3].max() / 255
         triangles = triangles[cover.coverage[triangles].max(axis=1) * most >= 0.5]
-    piece = _Piece(np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3], deltas, triangles, cover)
+    placed = np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3] + own
+    piece = Piece(placed, deltas, triangles, cover)
     return piece if cover.opaque or not cover.double_sided else _both_sides(piece)
 
 
-def _deltas(asset: Asset, mesh: dict[str, Any], primitive: dict[str, Any], linear: np.ndarray) -> dict[str, np.ndarray]:
-    deltas: dict[str, np.ndarray] = {}
-    spellings: dict[str, str] = {}
-    for spelling, target in zip(targets_of(asset.json, mesh, primitive), primitive.get("targets", []), strict=True):
-        name = blendshape_name(spelling, asset.names)
-        if name not in TARGETS or "POSITION" not in target:
+def _deltas(
+    asset: Asset, primitive: dict[str, Any], linear: np.ndarray, moves: np.ndarray
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """What each row of drives moves, and what the file's own weights do, (V, 3).
+
+    Args:
+        moves: (K + 1, M), what a weight of each row adds to each target; last, the file's own weights.
+    """
+    sums: dict[int, np.ndarray] = {}
+    for place, target in enumerate(primitive.get("targets", ())):
+        rows = np.flatnonzero(moves[:, place]).tolist()
+        if not rows or "POSITION" not in target:
             continue
-        delta = np.einsum("vij,vj->vi", linear, asset.array(target["POSITION"], len(linear))).astype(np.float32)
-        if name in deltas:
-            twice = f"mesh {mesh.get('name', '')!r} has {name} twice, as {spellings[name]!r} and {spelling!r}"
-            if not np.array_equal(deltas[name], delta):
-                raise ValueError(f"{twice}, which differ: remove one of them")
-            logger.warning("%s; they are alike, and one is read", twice)
-        deltas[name], spellings[name] = delta, spelling
-    return deltas
+        delta = np.einsum("vij,vj->vi", linear, asset.array(target["POSITION"], len(linear)))
+        for row in rows:
+            sums[row] = sums.get(row, np.zeros(())) + moves[row, place] * delta
+    own = sums.pop(len(moves) - 1, np.zeros((len(linear), 3)))
+    return {row: delta.astype(np.float32) for row, delta in sums.items()}, own
 
 
-def _both_sides(piece: _Piece) -> _Piece:
+def _both_sides(piece: Piece) -> Piece:
     """A card such as lashes are made of, and its back, with vertices of its own, since normals point the other way."""
     count, cover = len(piece.vertices), piece.cover
-    return _Piece(
+    return Piece(
         np.tile(piece.vertices, (2, 1)),
-        {name: np.tile(delta, (2, 1)) for name, delta in piece.deltas.items()},
+        {row: np.tile(delta, (2, 1)) for row, delta in piece.deltas.items()},
         np.concatenate([piece.triangles, piece.triangles[:, ::-1] + count]),
         replace(
             cover,
@@ -148,15 +173,13 @@ def _place(asset: Asset, node: dict[str, Any], attributes: dict[str, np.ndarray]
         return place / place[:, 3:, 3:]  # weights may not sum to 1
 
 
-def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
-    if not any(piece.deltas for piece in pieces):
-        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_other_targets(asset)}")
+def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     neutral = np.concatenate([piece.vertices for piece in pieces])
     moves = np.zeros((len(TARGETS), len(neutral)), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
-        for name, delta in piece.deltas.items():
-            moves[TARGETS.index(name), start : start + len(delta)] = np.linalg.norm(delta, axis=1)
+        for row, delta in piece.deltas.items():
+            moves[row, start : start + len(delta)] = np.linalg.norm(delta, axis=1)
     if not (np.abs(neutral).max() < _FAR and moves.max() < _FAR):  # NaN, too
         raise ValueError("expected places of vertices that can be pictured, got ones that are not finite or far off")
     triangles = np.concatenate([piece.triangles + start for start, piece in zip(starts, pieces, strict=False)])
@@ -172,8 +195,8 @@ def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
     deltas = np.zeros((len(TARGETS), len(indices), 3), np.float32)
     for start, piece in zip(starts, pieces, strict=False):
         first, last = np.searchsorted(indices, [start, start + len(piece.vertices)])
-        for name, delta in piece.deltas.items():
-            deltas[TARGETS.index(name), first:last] = delta[indices[first:last] - start] @ rotation.T
+        for row, delta in piece.deltas.items():
+            deltas[row, first:last] = delta[indices[first:last] - start] @ rotation.T
     covers = [piece.cover for piece in pieces]
     texture, uv = atlas(covers)
     colors = np.concatenate([cover.colors for cover in covers])
@@ -190,16 +213,6 @@ def _merge(asset: Asset, pieces: list[_Piece]) -> dict[str, Any]:
         "frame": frame,
         "missing": tuple(name for name in BLENDSHAPES if not deltas[TARGETS.index(name)].any()),
     }
-
-
-def _other_targets(asset: Asset) -> str:
-    meshes = asset.json.get("meshes", ())
-    names = [name for mesh in meshes for part in mesh["primitives"] for name in targets_of(asset.json, mesh, part)]
-    if not names:
-        return "no morph targets at all"
-    if not any(names):
-        return f"{len(names)} without names (they belong in the mesh's extras.targetNames; exporters have a switch)"
-    return f"{len(names)} others, {', '.join(name for name in names if name)[:200]}"
 
 
 def _frame(neutral: np.ndarray, moves: np.ndarray) -> tuple[float, float, float, float]:

@@ -20,9 +20,8 @@ import numpy as np
 from PIL import Image
 
 from emo3d.documents import parse_json
-from emo3d.names import Names
 from emo3d.pictures import open_picture
-from emo3d_lab.rigs.extensions import DRACO, check_extensions, decode_draco, picture_of
+from emo3d_lab.rigs.extensions import DRACO, decode_draco, picture_of
 
 LARGEST = 2048  # side of a texture, in texels; a picture of a face shows less
 _LARGEST_PICTURE = 8192 * 8192  # pixels of a texture that is read, and made smaller
@@ -30,19 +29,21 @@ _LARGEST_FILE = 2**30  # bytes
 _MOST_NODES = 100_000
 MOST_VERTICES = 500_000  # of all meshes as often as they are placed
 
-_COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
 class Asset:
     """A glTF file opened: its JSON, and arrays, pictures and placed nodes out of it."""
 
-    def __init__(self, path: Path, names: Names | None = None) -> None:
-        self.names = names  # of morph targets, the user's own
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
         self.folder = path.parent.resolve()
         content = _read_file(path)
-        self.digest = hashlib.sha256(content)
-        text, self._chunk = _chunks(content) if content[:4] == b"glTF" else (content, b"")
+        self.digest = hashlib.sha256(content)  # of what is read beside, too
+        self.origin = self.digest.hexdigest()
+        self.is_binary = content[:4] == b"glTF"
+        text, self.chunk, self.other_chunks = _chunks(content) if self.is_binary else (content, b"", b"")
         try:
             self.json: dict[str, Any] = parse_json(text.removeprefix(b"\xef\xbb\xbf"))
             version = str(self.json["asset"]["version"])
@@ -51,8 +52,7 @@ class Asset:
             raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{reason}") from None
         if not version.startswith("2."):
             raise ValueError(f"expected glTF 2.0, got version {version}")
-        check_extensions(self.json, path.name)
-        self._buffers = [self._bytes(buffer) for buffer in self.json.get("buffers", ())]
+        self._contents: list[bytes] | None = None
         self._pictures: dict[int, Image.Image] = {}
         self.world: dict[int, np.ndarray] = {}  # 4 x 4 matrix of every node that is placed
 
@@ -62,6 +62,12 @@ class Asset:
         if type(index) is not int or not 0 <= index < len(entries) or not isinstance(entries[index], dict):
             raise LookupError(f"{index!r:.40} is none of {len(entries)} {kind}")
         return entries[index]
+
+    @property
+    def _buffers(self) -> list[bytes]:
+        if self._contents is None:
+            self._contents = [self._bytes(buffer) for buffer in self.json.get("buffers", ())]
+        return self._contents
 
     def scene(self) -> list[dict[str, Any]]:
         """Place the nodes of the default scene; return those with a visible mesh, `index` added."""
@@ -73,6 +79,7 @@ class Asset:
         else:
             children = {child for node in nodes for child in node.get("children", ())}
             roots = [index for index in range(len(nodes)) if index not in children]
+        self.world = {}
         waiting = [(index, np.eye(4), True) for index in roots]
         meshes = []
         while waiting:
@@ -120,7 +127,7 @@ class Asset:
         A `count` is what it must be; only such accessors may do without bytes of their own (zeros).
         """
         accessor = self.entry("accessors", index)
-        dtype = np.dtype(_COMPONENTS[accessor["componentType"]])
+        dtype = np.dtype(COMPONENTS[accessor["componentType"]])
         shape = _whole(accessor, "count", least=1), _WIDTHS[accessor["type"]]
         if count is not None and shape[0] != count:
             raise ValueError(f"expected {count} values in accessor {index}, got {shape[0]}")
@@ -132,7 +139,7 @@ class Asset:
             values = np.zeros(shape, dtype)
         if "sparse" in accessor:
             sparse, values = accessor["sparse"], values.copy()
-            kind = np.dtype(_COMPONENTS[sparse["indices"]["componentType"]])
+            kind = np.dtype(COMPONENTS[sparse["indices"]["componentType"]])
             if kind.kind != "u":
                 raise ValueError(f"expected unsigned indices in accessor {index}, got {kind}")
             entries = _whole(sparse, "count", least=1)
@@ -181,20 +188,25 @@ class Asset:
         return memoryview(self._buffers[buffer])[start : start + length]
 
     def _bytes(self, entry: dict[str, Any]) -> bytes:
+        """As `content_of`; what lies beside belongs to the digest from now on."""
+        data = self.content_of(entry)
+        if not entry.get("uri", "data:").startswith("data:"):
+            self.digest.update(data)
+        return data
+
+    def content_of(self, entry: dict[str, Any]) -> bytes:
         """Bytes of a buffer or an image: in a view, inline, in a file beside, or in the GLB's own chunk."""
         if "bufferView" in entry:
             return bytes(self._view(self.entry("bufferViews", entry["bufferView"])))
         if "uri" not in entry:
-            return self._chunk
+            return self.chunk
         uri = entry["uri"]
         if uri.startswith("data:"):
             try:
                 return base64.b64decode(uri.partition(",")[2])
             except binascii.Error as error:
                 raise ValueError(f"expected base64 in a data URI: {error}") from None
-        data = _read_file(self._beside(unquote(uri), uri))
-        self.digest.update(data)
-        return data
+        return _read_file(self._beside(unquote(uri), uri))
 
     def _beside(self, name: str, uri: str) -> Path:
         # A name that leads elsewhere would read any file of this machine, and so would a link that came in an archive.
@@ -227,18 +239,17 @@ def _whole(entry: dict[str, Any], name: str, default: int | None = None, least: 
     return value
 
 
-def _chunks(content: bytes) -> tuple[bytes, bytes]:
-    """JSON and binary chunk, which come first; others belong to extensions."""
+def _chunks(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """JSON and binary chunk, which come first, and all that follows: others belong to extensions."""
     _, version, length = struct.unpack_from("<4sII", content)
     if version != 2 or length > len(content):
         raise ValueError(f"expected a GLB of version 2 and {length} bytes, got version {version}, {len(content)} bytes")
-    chunks, start = {b"JSON": b"", b"BIN\0": b""}, 12
-    for _ in range(2):
-        if start < length:
-            size, kind = struct.unpack_from("<I4s", content, start)
-            chunks[kind] = content[start + 8 : start + 8 + size]
-            start += 8 + size
-    return chunks[b"JSON"], chunks[b"BIN\0"]
+    parts, start = [], 12
+    for expected in (b"JSON", b"BIN\0"):
+        size, kind = struct.unpack_from("<I4s", content, start) if start < length else (0, b"")
+        parts.append(content[start + 8 : start + 8 + size] if kind == expected else b"")
+        start += 8 + size if kind == expected else 0
+    return parts[0], parts[1], content[start:length]
 
 
 def _local(node: dict[str, Any]) -> np.ndarray:

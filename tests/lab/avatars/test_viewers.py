@@ -86,7 +86,7 @@ EXPRESSIONS = [  # what moves, and what must not
     ("aa", ["jawOpen"], ["mouthPucker"]),
     ("ou", ["mouthPucker"], ["mouthSmileLeft"]),
     ("blinkLeft", ["eyeBlinkLeft"], ["eyeBlinkRight"]),
-    ("noseSneerRight", ["noseSneerRight"], ["noseSneerLeft", "mouthFunnel"]),
+    ("NoseSneerRight", ["noseSneerRight"], ["noseSneerLeft", "mouthFunnel"]),
 ]
 
 

@@ -173,8 +173,10 @@ def test_textures_share_one(square, read):
 
 def test_what_moves_apart_keeps_its_normal(square, read):
     """As the lips of a closed mouth: a copy of the square of which the first and third vertex move another way."""
-    copy = {**square.primitive, "extras": {"targetNames": ["browInnerUp", "cheekPuff", "x", "y"]}}
-    square.mesh["primitives"] = [{**square.primitive, "extras": square.mesh.pop("extras")}, copy]
+    copy = {**square.mesh, "extras": {"targetNames": ["browInnerUp", "cheekPuff", "x", "y"]}}
+    square.document["meshes"].append(copy)
+    square.document["nodes"].append({"mesh": 1})
+    square.document["scenes"][0]["nodes"] = [0, 1]
     assert read().welds.tolist() == [0, 1, 2, 3, 4, 1, 6, 3]
 
 

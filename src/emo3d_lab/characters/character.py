@@ -1,0 +1,252 @@
+"""Anybody's character: a glTF or VRM file whose shapes are driven by expressions, and which comes back whole."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import Space
+from emo3d.face.calibration import DEFAULT_METHOD, Method, load_calibration, rig_weights
+from emo3d.face.rig import TARGETS, FaceRig
+from emo3d.names import Names, read_names
+from emo3d.ranges import real_number
+from emo3d_lab.characters.faces import choose_face
+from emo3d_lab.characters.file import EditedFile
+from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
+from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
+from emo3d_lab.characters.vrm import add_expression, vrm_version
+from emo3d_lab.rigs.glb import read_face
+from emo3d_lab.rigs.gltf import Asset
+
+
+class Character:
+    """A user's character, opened by `Character.from_file`.
+
+    Attributes:
+        path: of its file.
+        name: the file's stem and eight digits of its content's SHA-256.
+        origin: that SHA-256.
+        document: the JSON of the file; not to be changed.
+        meshes: all with morph targets.
+        map: which targets each unit moves: those of its name in any spelling, a VRM's expressions of its name, or what
+            a map of the user's own says.
+        missing: units that move nothing.
+    """
+
+    def __init__(self, asset: Asset, map: CharacterMap, meshes: tuple[CharacterMesh, ...], face: str | None) -> None:
+        self.asset, self.map, self.meshes = asset, map, meshes
+        self.path = asset.folder / asset.name
+        self.document = asset.json
+        self.origin = asset.origin
+        self.name = f"{self.path.stem}-{self.origin[:8]}"
+        self._calibration: str | None = None
+        self._drives = _drives(map, meshes)
+        self.missing = tuple(unit for unit in TARGETS if not map.units.get(unit))
+        self._nodes = choose_face(asset, self._drives, face)  # of the one face that is meant
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        names: str | os.PathLike[str] | Names | None = None,
+        map: str | os.PathLike[str] | CharacterMap | None = None,
+        calibration: str | None = None,
+        face: str | None = None,
+    ) -> Character:
+        """Open a .glb, .gltf or .vrm file; docs/characters.md says what is read.
+
+        Args:
+            path: of the file; a .gltf may have its buffers and pictures in the same folder.
+            names: a mapping of the targets' names, or where it is; see `emo3d.names.read_names`.
+            map: what units without a target of their own are made of, or its file; see `emo3d map`.
+            calibration: name or path of the calibration made for this character, if there is one.
+            face: name of a node or mesh, where the scene has several faces.
+
+        Raises:
+            ValueError: a file that is no glTF 2.0, has no morph targets that mean a unit, or two faces; a map or a
+                calibration of another file. The message begins with the file's name.
+        """
+        path, known, own = Path(path), read_names(names), read_map(map)
+        try:
+            asset = Asset(path)
+            meshes = find_meshes(asset)
+            character = cls(asset, effective_map(asset, meshes, known, own), meshes, face)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+        except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
+            raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
+        if calibration is not None:
+            character._calibration = calibration
+            load_calibration(calibration).check_rig(character.rig)
+        return character
+
+    @cached_property
+    def rig(self) -> FaceRig:
+        """The face to render, score and calibrate.
+
+        Raises:
+            ValueError: a part of the file cannot be read, see docs/rigs.md.
+        """
+        defaults = {mesh.index: mesh.defaults for mesh in self.meshes}
+        drives = {mesh.index: drive for mesh, drive in zip(self.meshes, self._drives, strict=True)}
+        return FaceRig(**read_face(self.asset, drives, defaults, self._nodes), calibration=self._calibration)
+
+    def morphs(self, weights: np.ndarray) -> dict[int, np.ndarray]:
+        """Weights of the file's own targets that show weights of the units.
+
+        Args:
+            weights: (N, 51) or, with the tongue, (N, 52) in the order of `emo3d.face.TARGETS`.
+
+        Returns:
+            Index of a mesh -> (N, M) float64, linear in the weights; a target that no unit moves keeps the file's own
+            weight. Some are above 1 or below 0 where a map's coefficients add up to that.
+        """
+        weights = np.asarray(weights, np.float64)
+        if weights.ndim != 2 or weights.shape[1] not in (51, 52):
+            raise ValueError(f"expected weights (N, 51) or (N, 52), got an array of shape {weights.shape}")
+        morphs = {}
+        for mesh, drive in zip(self.meshes, self._drives, strict=True):
+            if drive.any():
+                moved = weights @ drive[: weights.shape[1]]
+                morphs[mesh.index] = np.where(drive.any(axis=0), moved, mesh.defaults)
+        return morphs
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        expressions: Any,
+        *,
+        times: Any = None,
+        fps: float = 30,
+        space: Space = "weights",
+        calibration: Method = DEFAULT_METHOD,
+        name: str = "emo3d",
+    ) -> None:
+        """Write the whole file with an expression set, or with an animation of several; all else stays as it is.
+
+        Args:
+            path: .glb or .vrm for a container, .gltf for a file with others beside it.
+            expressions: one expression, which becomes the default weights of every mesh that has the shapes; or a frame
+                each. (51,) or (F, 51) as `as_expressions` reads it; or weights (F, 52) with the tongue, in the order
+                of `emo3d.face.TARGETS`.
+            times: (F,) seconds of the frames, rising; or else `fps`.
+            fps: frames a second.
+            space: of the expressions.
+            calibration: how readings become weights; they need the character's own calibration.
+            name: of the animation; and of the expression that a VRM gets besides its default weights, which its
+                viewers set to 0 in every frame.
+
+        Raises:
+            ValueError: invalid expressions or times, or a file that cannot be written so.
+        """
+        edited = self.edit(expressions, times=times, fps=fps, space=space, calibration=calibration, name=name)
+        edited.write(path)
+
+    def edit(
+        self,
+        expressions: Any,
+        *,
+        times: Any = None,
+        fps: float = 30,
+        space: Space = "weights",
+        calibration: Method = DEFAULT_METHOD,
+        name: str = "emo3d",
+    ) -> EditedFile:
+        """The file as `write` would write it; the same arguments and errors."""
+        weights = self.as_weights(expressions, space, calibration)
+        edited, morphs = EditedFile(self.asset), self.morphs(weights)
+        if len(weights) == 1 and times is None:
+            self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
+            if vrm_version(self.document):
+                add_expression(edited, self, name, weights[0])
+            return edited
+        instants = edited.add_floats(_check_times(times, len(weights), fps))
+        samplers: list[dict[str, Any]] = []
+        channels: list[dict[str, Any]] = []
+        for index, values in morphs.items():
+            output = edited.add_floats(values.reshape(-1))
+            samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
+            target: dict[str, Any] = {"path": "weights"}
+            channels += [
+                {"sampler": len(samplers) - 1, "target": {"node": node, **target}} for node in self._placing(index)
+            ]
+        animation = {"name": name, "samplers": samplers, "channels": channels}
+        edited.json.setdefault("animations", []).append(animation)
+        return edited
+
+    def glb_bytes(self, expressions: Any, **options: Any) -> bytes:
+        """The content of a .glb as `write` would write it; the same arguments and errors."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, f"{self.path.stem}.glb")
+            self.write(path, expressions, **options)
+            return path.read_bytes()
+
+    def as_weights(
+        self, expressions: Any, space: Space = "weights", calibration: Method = DEFAULT_METHOD
+    ) -> np.ndarray:
+        """Weights (F, 52) float32 of expressions in any form that `write` takes."""
+        if space == "weights" and isinstance(expressions, np.ndarray) and expressions.shape[-1:] == (len(TARGETS),):
+            frames = np.atleast_2d(expressions)
+            body = rig_weights(frames[:, :-1], space)
+            tongue = np.asarray(frames[:, -1:], np.float32)
+            if not ((tongue >= 0) & (tongue <= 1)).all():
+                raise ValueError("expected tongueOut in 0..1 in every frame, got others")
+            return np.hstack([body, tongue])
+        rig = None if space == "weights" else self.rig
+        return np.pad(rig_weights(expressions, space, calibration, rig), ((0, 0), (0, 1)))
+
+    def _placing(self, mesh: int) -> list[int]:
+        nodes = next(entry.nodes for entry in self.meshes if entry.index == mesh)
+        return [node for node in nodes if node in self._nodes]
+
+    def _set_defaults(self, document: dict[str, Any], morphs: Mapping[int, np.ndarray]) -> None:
+        for index, values in morphs.items():
+            mesh, weights = document["meshes"][index], [round(float(value), 6) for value in values]
+            placing = self._placing(index)
+            users = [node for node, entry in enumerate(document["nodes"]) if entry.get("mesh") == index]
+            holders = [document["nodes"][node] for node in placing if "weights" in document["nodes"][node]]
+            if placing != users:  # a face elsewhere shares the mesh
+                holders = [document["nodes"][node] for node in placing]
+            for holder in holders or [mesh]:
+                holder["weights"] = weights
+
+
+def as_character(source: Character | str | os.PathLike[str], identity: str | None = None) -> Character:
+    """A character as it is, or opened from its file, where no identity is asked for; errors as of `from_file`."""
+    if identity is not None:
+        raise ValueError(f"expected an identity or a character, got {identity} and {source}")
+    return source if isinstance(source, Character) else Character.from_file(source)
+
+
+def _drives(map: CharacterMap, meshes: tuple[CharacterMesh, ...]) -> tuple[np.ndarray, ...]:
+    """What a weight of each unit adds to each target: (52, M) of each mesh."""
+    drives = tuple(np.zeros((len(TARGETS), len(mesh.targets))) for mesh in meshes)
+    for unit, combination in map.units.items():
+        for key, coefficient in combination.items():
+            for mesh, target in resolve(key, [(mesh.name, mesh.targets) for mesh in meshes]):
+                drives[mesh][TARGETS.index(unit), target] += coefficient
+    return drives
+
+
+def _check_times(times: Any, count: int, fps: float) -> np.ndarray:
+    if times is None:
+        if not (0 < real_number("frames per second", fps) <= 1000):
+            raise ValueError(f"expected frames per second above 0 and up to 1000, got {fps}")
+        return np.arange(count) / fps
+    instants = np.asarray(times, np.float64)
+    if instants.shape != (count,):
+        raise ValueError(f"expected a time for each of {count} frames, got {instants.size}")
+    if not (np.isfinite(instants).all() and instants[0] >= 0):
+        raise ValueError("expected times in seconds from 0, got others")
+    if (late := np.flatnonzero(np.diff(instants.astype(np.float32)) <= 0)).size:
+        row = int(late[0]) + 1
+        raise ValueError(f"expected rising times, got {instants[row]:g} s in row {row} after {instants[row - 1]:g} s")
+    return instants

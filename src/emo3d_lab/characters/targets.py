@@ -1,0 +1,130 @@
+"""The morph targets of a file, and which unit of ARKit's each is by its name."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from emo3d.face.heads import TARGETS
+from emo3d.names import Names, blendshape_name
+from emo3d.ranges import real_number
+from emo3d_lab.characters.maps import CharacterMap
+from emo3d_lab.characters.vrm import expression_units
+from emo3d_lab.rigs.extensions import targets_of
+from emo3d_lab.rigs.gltf import Asset
+
+logger = logging.getLogger(__name__)
+
+MOST_TARGETS = 2_000  # of one mesh; the largest rigs that people have come to about 900
+
+
+@dataclass(frozen=True)
+class CharacterMesh:
+    """A mesh with morph targets.
+
+    Attributes:
+        index: in the file.
+        name: in the file.
+        nodes: indices of the nodes that place it.
+        targets: names as written; `#3` for the fourth if it has none.
+        defaults: (M,) float64, the file's own weights.
+    """
+
+    index: int
+    name: str
+    nodes: tuple[int, ...]
+    targets: tuple[str, ...]
+    defaults: np.ndarray
+
+
+def find_meshes(asset: Asset) -> tuple[CharacterMesh, ...]:
+    """Find all meshes with morph targets.
+
+    Raises:
+        ValueError: too many targets, or primitives of a mesh that name or count them differently.
+    """
+    nodes: dict[int, list[int]] = {}
+    for place, node in enumerate(asset.json.get("nodes", ())):
+        if "mesh" in node:
+            nodes.setdefault(node["mesh"], []).append(place)
+    meshes = []
+    for index, mesh in enumerate(asset.json.get("meshes", ())):
+        name = str(mesh.get("name", ""))
+        names = [targets_of(asset.json, mesh, primitive) for primitive in mesh["primitives"]]
+        targets = max(names, key=len)
+        if len(targets) > MOST_TARGETS:
+            raise ValueError(f"expected at most {MOST_TARGETS} morph targets in a mesh, got {len(targets)} in {name!r}")
+        if any(other and other != targets for other in names):
+            raise ValueError(f"expected the same morph targets in all parts of mesh {name!r}, got others")
+        if not targets:
+            continue
+        placing = tuple(nodes.get(index, ()))
+        weights = mesh.get("weights", [0.0] * len(targets))
+        for node in placing:
+            weights = asset.json["nodes"][node].get("weights", weights)
+        if len(weights) != len(targets):
+            raise ValueError(f"expected {len(targets)} default weights in mesh {name!r}, got {len(weights)}")
+        defaults = np.array([real_number("default weights", weight) for weight in weights])
+        spellings = tuple(target or f"#{place}" for place, target in enumerate(targets))
+        meshes.append(CharacterMesh(index, name, placing, spellings, defaults))
+    return tuple(meshes)
+
+
+def effective_map(
+    asset: Asset, meshes: tuple[CharacterMesh, ...], names: Names | None, own: CharacterMap | None
+) -> CharacterMap:
+    """Make the map of a file: targets of a unit's own name, else a VRM's expressions of it, and on top the user's map.
+
+    Raises:
+        ValueError: two targets of a mesh for one unit, the map of another file, or no unit that moves anything.
+    """
+    units: dict[str, dict[str, float]] = {}
+    for mesh in meshes:
+        spellings: dict[str, str] = {}
+        for target in mesh.targets:
+            unit = blendshape_name(target, names)
+            if unit not in TARGETS:
+                continue
+            if unit in spellings:
+                _check_alike(asset, mesh, unit, spellings[unit], target)
+                continue
+            spellings[unit] = target
+            units.setdefault(unit, {})[target] = 1.0
+    for unit, combination in expression_units(asset.json, names).items():
+        units.setdefault(unit, combination)
+    if own is not None:
+        if own.origin not in (None, asset.origin):
+            raise ValueError("expected the map of this file, got that of another: `emo3d map` makes one of this")
+        units |= {unit: dict(combination) for unit, combination in own.units.items()}
+    if not any(units.values()):
+        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_others(meshes)}")
+    order = {unit: units[unit] for unit in TARGETS if unit in units}
+    residuals, method = (own.residuals, own.method) if own else ({}, {})
+    return CharacterMap(order, residuals, asset.origin, method)
+
+
+def _check_alike(asset: Asset, mesh: CharacterMesh, unit: str, first: str, second: str) -> None:
+    """Refuse two targets of one mesh for one unit, unless they move the same."""
+    twice = f"mesh {mesh.name!r} has {unit} twice, as {first!r} and {second!r}"
+    for primitive in asset.json["meshes"][mesh.index]["primitives"]:
+        count = asset.entry("accessors", primitive["attributes"]["POSITION"])["count"]
+        pairs = zip(mesh.targets, primitive["targets"], strict=True)
+        moves = [asset.array(target["POSITION"], count) for name, target in pairs if name in (first, second)]
+        if any((move != moves[0]).any() for move in moves):
+            raise ValueError(f"{twice}, which differ: remove one of them")
+    logger.warning("%s; they are alike, and one is read", twice)
+
+
+def _others(meshes: tuple[CharacterMesh, ...]) -> str:
+    names = [target for mesh in meshes for target in mesh.targets]
+    if not names:
+        return "no morph targets at all"
+    telling = [name for name in names if not name.startswith("#")]
+    if not telling:
+        return (
+            f"{len(names)} without names (they belong in the mesh's extras.targetNames; exporters have a switch); "
+            "`emo3d map FILE --out map.json` measures what they do"
+        )
+    return f"{len(names)} others, {', '.join(telling)[:200]}; `emo3d map FILE --out map.json` measures what they do"
