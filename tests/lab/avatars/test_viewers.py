@@ -57,7 +57,6 @@ def test_talking_head_speaks(show, fisherman):
     view.mouse.click(10, 10)  # browsers give no sound before
     view.evaluate("setInterval(() => head.isSpeaking || speak(['bob', 'map'], [0, 4000], [4000, 4000]), 500)")
     view.wait_for_function("peaks.viseme_PP > 0.4 && Math.max(peaks.viseme_aa, peaks.viseme_O) > 0.2", timeout=240_000)
-    assert max(influences(view).values()) <= 1
 
 
 def test_talking_head_keeps_it_upright_with_its_arms_down(show, fisherman):
