@@ -73,7 +73,7 @@ def dress(arrays: Mapping[str, np.ndarray], hair_style: str) -> dict[str, np.nda
         "occlusion": arrays["occlusion"] * (arrays["hair_shade"][place] / np.float32(255)),
         "gloss": skin.gloss(arrays, (offsets != 0).any(axis=1)),
     }
-    for name in ("neutral", "occlusion", "gloss", "uv", "part", "inside"):
+    for name in ("neutral", "occlusion", "gloss", "uv", "part", "inside", "used", "offsets"):
         dressed[name] = dressed[name][kept]
     dressed["deltas"] = arrays["deltas"][:, kept]
     dressed["triangles"], dressed["welds"] = places[triangles], places[arrays["welds"][kept]]

@@ -25,7 +25,7 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.face.surface import SHINE, to_linear
 from emo3d_lab.rigs.baking import fold, roughness, roughness_map
 
-_FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125  # glTF component types
+_FLOAT, _UINT8, _UINT16, _UINT32 = 5126, 5121, 5123, 5125  # glTF component types
 _VERTICES, _INDICES = 34962, 34963  # glTF buffer view targets
 _LINEAR, _MIPMAPS, _CLAMP = 9729, 9987, 33071  # glTF texture filters and wrapping
 _UNMOVED = 1e-7  # metres, and units of a normal; below it a vertex counts as unmoved
@@ -33,7 +33,7 @@ _JPEG: dict[str, int] = {"quality": 92, "subsampling": 0}
 _LARGE = 64  # texels; smaller pictures are kept as they are
 
 
-class _Binary:
+class Binary:
     """The binary chunk of a GLB: arrays go in, numbers of accessors and views come out."""
 
     def __init__(self) -> None:
@@ -42,6 +42,7 @@ class _Binary:
         self.accessors: list[dict[str, Any]] = []
 
     def view(self, data: bytes, target: int | None = None) -> int:
+        """Bytes as they are."""
         self.views.append({"buffer": 0, "byteOffset": len(self.chunk), "byteLength": len(data)})
         if target is not None:
             self.views[-1]["target"] = target
@@ -55,12 +56,20 @@ class _Binary:
         return {"bufferView": self.view(file.getvalue()), "mimeType": "image/jpeg" if lossy else "image/png"}
 
     def floats(self, values: np.ndarray, target: int | None = None) -> int:
+        """Values (N,) or (N, k) with k of 2 to 4, or 16 for matrices by columns."""
         return self._accessor(values, len(values), bufferView=self.view(values.astype("<f4").tobytes(), target))
 
     def indices(self, values: np.ndarray) -> int:
+        """Triangles (T, 3)."""
         kind, dtype = (_UINT16, "<u2") if values.max() < 2**16 - 1 else (_UINT32, "<u4")
         view = self.view(values.astype(dtype).tobytes(), _INDICES)
         self.accessors.append({"bufferView": view, "componentType": kind, "count": values.size, "type": "SCALAR"})
+        return len(self.accessors) - 1
+
+    def joints(self, values: np.ndarray) -> int:
+        """Indices of bones (V, 4) below 256."""
+        view = self.view(values.astype(np.uint8).tobytes(), _VERTICES)
+        self.accessors.append({"bufferView": view, "componentType": _UINT8, "count": len(values), "type": "VEC4"})
         return len(self.accessors) - 1
 
     def target(self, deltas: dict[str, np.ndarray]) -> dict[str, int]:
@@ -80,7 +89,7 @@ class _Binary:
 
     def _accessor(self, values: np.ndarray, count: int, **place: Any) -> int:
         values = values.astype(np.float32).reshape(len(values), -1)
-        kind = "SCALAR" if values.shape[1] == 1 else f"VEC{values.shape[1]}"
+        kind = {1: "SCALAR", 16: "MAT4"}.get(values.shape[1], f"VEC{values.shape[1]}")
         bounds = {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
         self.accessors.append({"componentType": _FLOAT, "count": count, "type": kind, **bounds, **place})
         return len(self.accessors) - 1
@@ -112,7 +121,7 @@ def glb_bytes(
 
 def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) -> bytes:
     """The first of the frames (F, 52) is what the file shows when it is opened, the others are an animation."""
-    binary, primitive, shine = copy.deepcopy(_head(rig))
+    binary, primitive, shine = copy.deepcopy(face_primitive(rig))
     texture = fold(rig.texture, rig, frames[0], float(make_view(rig, RenderSettings()).depth))
     images = [binary.image(texture, lossy=texture.shape[2] == 3 and len(texture) >= _LARGE)]
     surface = {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0}
@@ -136,6 +145,14 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
         "samplers": [{"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": _CLAMP, "wrapT": _CLAMP}],
         "images": images,
         **_animations(binary, frames[1:], fps),
+    }
+    return pack_glb(document, binary)
+
+
+def pack_glb(document: dict[str, Any], binary: Binary) -> bytes:
+    """A GLB of a document that lacks its accessors and buffers."""
+    document = {
+        **document,
         "accessors": binary.accessors,
         "bufferViews": binary.views,
         "buffers": [{"byteLength": len(binary.chunk)}],
@@ -148,9 +165,9 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
 
 
 @lru_cache(maxsize=8)  # a page writes the same few heads all day; this is nine tenths of the time
-def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], np.ndarray | None]:
+def face_primitive(rig: FaceRig) -> tuple[Binary, dict[str, Any], np.ndarray | None]:
     """What does not depend on the expression: the data, the primitive made of it, and where it is rough."""
-    binary, normals, coverage = _Binary(), _normals(rig, rig.neutral), rig.colors[:, 3:]
+    binary, normals, coverage = Binary(), _normals(rig, rig.neutral), rig.colors[:, 3:]
     colors = np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
     arrays = {"POSITION": rig.neutral, "NORMAL": normals, "TEXCOORD_0": rig.uv, "COLOR_0": colors}
     # Of our own, for viewers with the renderer's light.
@@ -164,7 +181,7 @@ def _head(rig: FaceRig) -> tuple[_Binary, dict[str, Any], np.ndarray | None]:
     return binary, primitive, None if rig.gloss is None else roughness_map(rig, rig.gloss)
 
 
-def _animations(binary: _Binary, frames: np.ndarray, fps: float) -> dict[str, Any]:
+def _animations(binary: Binary, frames: np.ndarray, fps: float) -> dict[str, Any]:
     if not len(frames):  # glTF allows no empty list
         return {}
     times = np.arange(len(frames)) / fps
