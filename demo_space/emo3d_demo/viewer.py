@@ -56,9 +56,10 @@ def head_view() -> gr.HTML:
     )
 
 
-def head_value(glb: str, rig: FaceRig) -> str:
-    """What the view shows: a file that the page may serve, and the frame of its rig."""
-    return json.dumps({"glb": glb, "frame": rig.frame})
+def head_value(glb: str, rig: FaceRig, weights: np.ndarray | None = None) -> str:
+    """What the view shows: a file that the page may serve, the frame of its rig, and weights in place of the file's."""
+    values = None if weights is None else np.round(weights.astype(float), 6).tolist()
+    return json.dumps({"glb": glb, "frame": rig.frame, "weights": values})
 
 
 def light() -> dict[str, object]:
