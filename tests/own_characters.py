@@ -45,3 +45,62 @@ def avatar(identity="elderly-man"):
         document["materials"][0]["extras"] = {"shader": "own"}
 
     return changed(glb_bytes({}, rig=FaceRig.from_anny(identity)), change)
+
+
+def hostile(secret="secret.csv"):
+    """Name -> content of a file that is no character, and a part of the sentence that says so."""
+    content = avatar()
+    document, binary = chunks(content)
+
+    def two_faces(document):
+        document["nodes"].append({"name": "twin", "mesh": 0, "translation": [3, 0, 0]})
+        document["scenes"][0]["nodes"].append(3)
+
+    def cyclic(document):
+        document["nodes"][0]["children"] = [1]
+        document["nodes"][1]["children"] = [0]
+
+    def many_morphs(document):
+        for mesh in document["meshes"]:
+            mesh["extras"]["targetNames"] = [f"morph {number}" for number in range(5000)]
+            mesh["primitives"][0]["targets"] = mesh["primitives"][0]["targets"][:1] * 5000
+            mesh.pop("weights", None)
+
+    def liar(document):
+        document["accessors"][document["meshes"][0]["primitives"][0]["attributes"]["POSITION"]]["count"] = 10**9
+
+    def reaching_buffer(document):
+        document["buffers"] = [{"byteLength": len(binary), "uri": f"../../{secret}"}]
+
+    def reaching_picture(document):
+        document["images"][0] = {"uri": f"/etc/../{secret}"}
+
+    def beside(document):
+        document["images"][0] = {"uri": "skin.png"}
+
+    def nameless(document):
+        for mesh in document["meshes"]:
+            mesh["extras"]["targetNames"] = [f"<b>{number}</b>" for number in range(52)]
+
+    def still(document):
+        for mesh in document["meshes"]:
+            del mesh["primitives"][0]["targets"], mesh["extras"]
+            mesh.pop("weights", None)
+
+    return {
+        "zip": (b"PK\3\4" + bytes(60), "expected a glTF 2.0 file"),
+        "byte": (b"g", "expected a glTF 2.0 file"),
+        "nothing": (b"", "expected a glTF 2.0 file"),
+        "cut": (content[:1000], "expected a GLB of version 2"),
+        "text": (json.dumps(document).encode(), "expected"),
+        "deep": (b'{"asset": {"version": "2.0"}, "extras": ' + b"[" * 100_000, "expected a glTF 2.0 file"),
+        "two faces": (changed(content, two_faces), "expected one face in the scene, got 2"),
+        "cyclic": (changed(content, cyclic), "expected nodes in a tree"),
+        "5,000 morphs": (changed(content, many_morphs), "expected at most 2000 morph targets"),
+        "liar": (changed(content, liar), "vertices"),
+        "reaching buffer": (changed(content, reaching_buffer), "expected files in the same folder"),
+        "reaching picture": (changed(content, reaching_picture), "expected files in the same folder"),
+        "beside": (changed(content, beside), "expected all in one file"),
+        "other names": (changed(content, nameless), "emo3d map FILE --out map.json"),
+        "no morphs": (changed(content, still), "no morph targets at all"),
+    }

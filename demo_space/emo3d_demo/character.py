@@ -30,8 +30,8 @@ def character_upload(panel: Panel) -> None:
     with gr.Accordion("Your character", open=False):
         gr.Markdown(INTRODUCTION)
         with gr.Row():
-            upload = gr.File(label="Character", file_types=[".glb", ".vrm"], height=110, min_width=140)
-            map = gr.File(label="Map, if it needs one", file_types=[".json"], height=110, min_width=140)
+            upload = gr.File(label="Character", file_types=[".glb", ".vrm"], height=110, min_width=200)
+            map = gr.File(label="Map, if it needs one", file_types=[".json"], height=110, min_width=200)
         note = gr.HTML(visible=False, elem_id="character")
         back = gr.Button("Back to our heads", visible=False, size="sm")
     base = gr.File(visible=False)  # the file of the 3D view is served, and deleted in time, as this one's
@@ -72,8 +72,10 @@ def _with_view(character: OwnCharacter) -> OwnCharacter:
 
 def _describe(character: OwnCharacter) -> str:
     lacking = character.open().rig.missing
-    more = f" and {len(lacking) - MOST_NAMED} more" if len(lacking) > MOST_NAMED else ""
-    lack = f" It has no shapes for {', '.join(lacking[:MOST_NAMED])}{more}: these are not seen." if lacking else ""
+    names = f"{', '.join(lacking[:MOST_NAMED])}{', ...' if len(lacking) > MOST_NAMED else ''}"
+    lack = (
+        f" It has no shapes for {len(lacking)} of the 51 blendshapes ({names}): these are not seen." if lacking else ""
+    )
     return (
         f"<b>{escape(Path(character.path).name[:80])}</b> shows every face now.{lack} Downloads give your whole file "
         "back. A link shows the expression on one of our heads. Emotions are read by a model that has seen our heads "
