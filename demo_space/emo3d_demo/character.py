@@ -29,9 +29,10 @@ def character_upload(panel: Panel) -> None:
     """Build the upload; `panel` is complete but for it."""
     with gr.Accordion("Your character", open=False):
         gr.Markdown(INTRODUCTION)
+        size: dict[str, Any] = {"height": 110, "min_width": 200}
         with gr.Row():
-            upload = gr.File(label="Character", file_types=[".glb", ".vrm"], height=110, min_width=200)
-            map = gr.File(label="Map, if it needs one", file_types=[".json"], height=110, min_width=200)
+            upload = gr.File(label="Character", file_types=[".glb", ".vrm"], elem_id="own", **size)
+            map = gr.File(label="Map, if it needs one", file_types=[".json"], elem_id="own-map", **size)
         note = gr.HTML(visible=False, elem_id="character")
         back = gr.Button("Back to our heads", visible=False, size="sm")
     base = gr.File(visible=False)  # the file of the 3D view is served, and deleted in time, as this one's
