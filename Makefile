@@ -94,11 +94,11 @@ viewers:
 	npm install --prefix .viewers --no-package-lock --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
-# Blender as a module, 0.4 GB, for Python 3.11: its tests are skipped without it.
+# Blender as a module, 0.4 GB, for Python 3.11, and its VRM add-on: their tests are skipped without them.
 blender:
 	python3.11 -m venv .venv-blender
-	.venv-blender/bin/pip install --quiet bpy
-	$(BIN)/pytest tests/apps/test_blender.py
+	.venv-blender/bin/pip install --quiet bpy bpy-vrm-format
+	$(BIN)/pytest tests/apps/test_blender.py tests/lab/characters/test_vrm_blender.py
 
 clean:
 	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers runs build dist

@@ -3,8 +3,8 @@
     python benchmarks/legibility.py [--reader face-api] [--people named | --people random --seed 0 --count 23]
 
 Shares of faces whose likeliest emotion, of those that the reader knows, is the one that they were made for:
-prototypes of each emotion by strength (the weights times it), each variant, and the pictures of the sample's test split
-that are mostly one emotion. In brackets: 95% Wilson intervals.
+prototypes of each emotion by strength (the weights times it), each variant, recipes that show an emotion, and the
+pictures of the sample's test split that are mostly one emotion. In brackets: 95% Wilson intervals.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from emo3d.face.identities import NAMED
 from emo3d.scoring.core import wilson_interval
 from emo3d_lab.calibrate.sample import sample_identity
 from emo3d_lab.readers import EmotionReader, load_reader
+from emo3d_lab.recipes import STRENGTHS as STEPS
+from emo3d_lab.recipes import recipes
 from emo3d_lab.sample.prototypes import PROTOTYPES, VARIANTS
 
 CONSOLE = Console(width=140)
@@ -48,6 +50,7 @@ def main() -> None:
     reader = load_reader(options.reader)
     by_strength(rigs, reader)
     by_variant(rigs, reader)
+    by_recipe(rigs, reader)
     by_reference(reader)
 
 
@@ -88,6 +91,24 @@ def by_variant(rigs: list[FaceRig], reader: EmotionReader) -> None:
     for k, (emotion, name) in enumerate(variants):
         full_right, half_right = ((answers[:, place] == emotion).sum() for place in (k, len(variants) + k))
         table.add_row(f"{emotion}.{name}", str(full_right), str(half_right), tally(answers[:, k]))
+    CONSOLE.print(table)
+
+
+def by_recipe(rigs: list[FaceRig], reader: EmotionReader) -> None:
+    """Recipes that show an emotion: taken for it, or for one of the two of a blend."""
+    rows = {name: recipe for name, recipe in recipes().items() if not name.endswith(" right")}
+    expressions = np.stack([recipe.expression for recipe in rows.values()])
+    answers = np.array([names(reader, reader.read_expressions(expressions, rig=rig)) for rig in rigs])
+    table, counts = Table("recipe", "shows", "right", "taken for"), dict[str, list[int]]()
+    for column, (name, recipe) in enumerate(rows.items()):
+        if set(recipe.emotions) & set(reader.emotions):
+            right = int(np.isin(answers[:, column], recipe.emotions).sum())
+            table.add_row(name, " + ".join(recipe.emotions), str(right), tally(answers[:, column]))
+            prefix = name.removesuffix(recipe.emotion or "") or "plain" if recipe.kind == "emotion" else recipe.kind
+            for group in [prefix.strip()] if name != "neutral" else [*(word or "plain" for word in STEPS)]:
+                counts.setdefault(group, []).append(right)
+    for group, rights in counts.items():
+        table.add_row(f"all {group}", "", share(sum(rights), len(rights) * len(rigs)), f"{len(rights)} recipes")
     CONSOLE.print(table)
 
 

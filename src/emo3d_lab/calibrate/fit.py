@@ -42,6 +42,8 @@ def calibrate(
     *,
     rig: str | os.PathLike[str] | None = None,
     names: str | None = None,
+    map: str | os.PathLike[str] | None = None,
+    face: str | None = None,
     name: str | None = None,
     faces: int,
     seed: int = 0,
@@ -54,7 +56,7 @@ def calibrate(
     Args:
         out: folder for `NAME.safetensors`, `NAME.json` (the figures), `instrument.html` (the instrument's bias) and the
             measured faces; see `measure`, which goes on where an earlier run stopped.
-        rig, names, model, quiet: see `Setup`; of anny, "adult" is the identity to render on.
+        rig, names, map, face, model, quiet: see `Setup`; of anny, "adult" is the identity to render on.
         name: of the calibration; `"anny-2"` or the GLB's file name by default.
         faces, seed, num_proc: see `measure`.
 
@@ -66,7 +68,7 @@ def calibrate(
             as weights, and only the measured faces are written.
         OSError: see `measure`.
     """
-    setup = Setup(rig, names, model, quiet)
+    setup = Setup(rig, names, model, quiet, map, face)
     target = setup.face()
     sittings = sample_sittings(faces, seed=seed, identities=rig is None)
     if rig is not None:

@@ -23,6 +23,7 @@ from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.names import read_names
 from emo3d_lab.calibrate.sample import Sitting, sample_sittings
+from emo3d_lab.characters import Character
 from emo3d_lab.engines import ProcessPool
 from emo3d_lab.landmarker import LANDMARKS, MODEL_SHA256, FaceReader
 
@@ -76,8 +77,8 @@ class Setup:
     """A rig, and the instrument that reads it.
 
     Attributes:
-        rig: a GLB to calibrate; by default anny, in many identities.
-        names: of its targets; see `FaceRig.from_glb`.
+        rig: the file of a character to calibrate; by default anny, in many identities.
+        names, map, which: see `Character.from_file`; which of several faces.
         model: see `FaceReader`.
         quiet: see `FaceReader`.
     """
@@ -86,21 +87,25 @@ class Setup:
     names: str | None = None
     model: str | os.PathLike[str] | None = None
     quiet: bool = False
+    map: str | os.PathLike[str] | None = None
+    which: str | None = None
 
     def reader(self) -> FaceReader:
         """The instrument."""
         return FaceReader(self.model, quiet=self.quiet)
 
     def face(self, sitting: Sitting | None = None) -> FaceRig:
-        """The GLB's rig, or anny with the sitting's identity, by default "adult"."""
+        """The character's rig, or anny with the sitting's identity, by default "adult"."""
         if self.rig is not None:
-            return _read_glb(str(self.rig), Path(self.rig).stat().st_mtime_ns, self.names)
+            files = [str(path) if path is not None else None for path in (self.rig, self.map)]
+            times = tuple(Path(path).stat().st_mtime_ns for path in files if path)
+            return _open_rig(*files, times, self.names, self.which)
         return FaceRig.from_anny((sitting and sitting.identity) or "adult", cache=False)  # most are used once
 
 
 @lru_cache(maxsize=1)
-def _read_glb(path: str, _mtime: int, names: str | None) -> FaceRig:
-    return FaceRig.from_glb(path, names=names)
+def _open_rig(path: str, map: str | None, _times: tuple[int, ...], names: str | None, face: str | None) -> FaceRig:
+    return Character.from_file(path, names=names, map=map, face=face).rig
 
 
 def measure(
@@ -207,7 +212,9 @@ def _source(sittings: Sequence[Sitting], setup: Setup) -> dict[str, Any]:
     return {
         "sample": sample.hexdigest(),
         "rig": f"anny {version('anny')}" if setup.rig is None else str(setup.face(sittings[0]).origin),
-        **({"names": read_names(setup.names)} if setup.names else {}),
+        **({"names": json.dumps(read_names(setup.names))} if setup.names else {}),
+        **({"map": hashlib.sha256(Path(setup.map).read_bytes()).hexdigest()} if setup.map else {}),
+        **({"face": setup.which} if setup.which else {}),
         "model": model,
         "mediapipe": version("mediapipe"),
         "pictures": str(RenderSettings(size=SIZE)),

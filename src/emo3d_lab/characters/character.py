@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from emo3d_lab.characters.faces import choose_face
 from emo3d_lab.characters.file import EditedFile
 from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
 from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
+from emo3d_lab.characters.vrm import add_expression, vrm_version
 from emo3d_lab.rigs.glb import read_face
 from emo3d_lab.rigs.gltf import Asset
 
@@ -139,7 +141,8 @@ class Character:
             fps: frames a second.
             space: of the expressions.
             calibration: how readings become weights; they need the character's own calibration.
-            name: of the animation.
+            name: of the animation; and of the expression that a VRM gets besides its default weights, which its
+                viewers set to 0 in every frame.
 
         Raises:
             ValueError: invalid expressions or times, or a file that cannot be written so.
@@ -162,6 +165,8 @@ class Character:
         edited, morphs = EditedFile(self.asset), self.morphs(weights)
         if len(weights) == 1 and times is None:
             self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
+            if vrm_version(self.document):
+                add_expression(edited, self, name, weights[0])
             return edited
         instants = edited.add_floats(_check_times(times, len(weights), fps))
         samplers: list[dict[str, Any]] = []
@@ -176,6 +181,13 @@ class Character:
         animation = {"name": name, "samplers": samplers, "channels": channels}
         edited.json.setdefault("animations", []).append(animation)
         return edited
+
+    def glb_bytes(self, expressions: Any, **options: Any) -> bytes:
+        """The content of a .glb as `write` would write it; the same arguments and errors."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, f"{self.path.stem}.glb")
+            self.write(path, expressions, **options)
+            return path.read_bytes()
 
     def as_weights(
         self, expressions: Any, space: Space = "weights", calibration: Method = DEFAULT_METHOD
@@ -205,6 +217,13 @@ class Character:
                 holders = [document["nodes"][node] for node in placing]
             for holder in holders or [mesh]:
                 holder["weights"] = weights
+
+
+def as_character(source: Character | str | os.PathLike[str], identity: str | None = None) -> Character:
+    """A character as it is, or opened from its file, where no identity is asked for; errors as of `from_file`."""
+    if identity is not None:
+        raise ValueError(f"expected an identity or a character, got {identity} and {source}")
+    return source if isinstance(source, Character) else Character.from_file(source)
 
 
 def _drives(map: CharacterMap, meshes: tuple[CharacterMesh, ...]) -> tuple[np.ndarray, ...]:

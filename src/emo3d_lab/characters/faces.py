@@ -28,7 +28,7 @@ def choose_face(asset: Asset, drives: Sequence[np.ndarray], name: str | None) ->
     Raises:
         ValueError: two faces that lie apart, and no name; or no face of that name.
     """
-    nodes = asset.scene()
+    nodes = sorted(asset.scene(), key=lambda node: node["index"])
     order = [index for index, mesh in enumerate(asset.json.get("meshes", ())) if _has_targets(mesh)]
     driven = dict(zip(order, drives, strict=True))
     placed = [node for node in nodes if node["mesh"] in driven]

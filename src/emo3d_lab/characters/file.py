@@ -113,7 +113,7 @@ class EditedFile:
         middle = b"\0" * (self._start - len(chunk)) if added else b"\0" * (-len(chunk) % 4)
         size = len(chunk) + len(middle) + len(added)
         binary = [struct.pack("<I4s", size, b"BIN\0"), chunk, middle, added] if size else []
-        parts = [struct.pack("<I4s", len(text), b"JSON"), text, *binary, *self._asset.other_chunks]
+        parts = [struct.pack("<I4s", len(text), b"JSON"), text, *binary, self._asset.other_chunks]
         with whole_file(path) as file, open(file, "wb") as stream:
             stream.write(struct.pack("<4sII", b"glTF", 2, 12 + sum(map(len, parts))))
             stream.writelines(parts)
@@ -149,8 +149,7 @@ class EditedFile:
             buffers.append(buffer)
 
     def _text(self) -> bytes:
-        # What no encoding has, half a surrogate pair, is left as JSON's own escape.
-        return json.dumps(self.json, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
+        return json.dumps(self.json, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _digest(path: Path) -> str:

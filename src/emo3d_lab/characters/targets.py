@@ -11,6 +11,7 @@ from emo3d.face.heads import TARGETS
 from emo3d.names import Names, blendshape_name
 from emo3d.ranges import real_number
 from emo3d_lab.characters.maps import CharacterMap
+from emo3d_lab.characters.vrm import expression_units
 from emo3d_lab.rigs.extensions import targets_of
 from emo3d_lab.rigs.gltf import Asset
 
@@ -74,7 +75,7 @@ def find_meshes(asset: Asset) -> tuple[CharacterMesh, ...]:
 def effective_map(
     asset: Asset, meshes: tuple[CharacterMesh, ...], names: Names | None, own: CharacterMap | None
 ) -> CharacterMap:
-    """Make the map of a file: targets of a unit's own name, and on top what the user's map says.
+    """Make the map of a file: targets of a unit's own name, else a VRM's expressions of it, and on top the user's map.
 
     Raises:
         ValueError: two targets of a mesh for one unit, the map of another file, or no unit that moves anything.
@@ -91,6 +92,8 @@ def effective_map(
                 continue
             spellings[unit] = target
             units.setdefault(unit, {})[target] = 1.0
+    for unit, combination in expression_units(asset.json, names).items():
+        units.setdefault(unit, combination)
     if own is not None:
         if own.origin not in (None, asset.origin):
             raise ValueError("expected the map of this file, got that of another: `emo3d map` makes one of this")

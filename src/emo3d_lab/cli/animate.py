@@ -44,10 +44,9 @@ def animate(
     if picture:
         check_output(picture, _PICTURES)
     from emo3d.face.calibration import check_method
-    from emo3d.face.heads import TARGETS
     from emo3d_lab.characters import Character
     from emo3d_lab.characters.sequence import sequence
-    from emo3d_lab.cli.faces import generate_expressions
+    from emo3d_lab.cli.faces import generate_expressions, print_unmoved
 
     texts = [utf8(text) for text in descriptions]
     opened = Character.from_file(character, names=names, map=map, face=face)
@@ -61,9 +60,7 @@ def animate(
     else:
         opened.write(out, weights, **options)
     console.print(f"wrote {out}")
-    unmoved = [name for name in opened.missing if weights[:, TARGETS.index(name)].max() > 0.2]
-    if unmoved:
-        console.print(f"it has no shapes for {', '.join(unmoved)}, which are part of the expression")
+    print_unmoved(opened, weights.max(axis=0))
     if picture:
         from PIL import Image
 

@@ -11,20 +11,25 @@ from rich import box
 from rich.table import Table
 
 from emo3d.cli.app import app, console
-from emo3d_lab.cli.options import Landmarker, Names, NumProc
+from emo3d_lab.cli.options import Face, Landmarker, Map, Names, NumProc
 
 
 @app.command(
-    epilog="Example: [bold]emo3d calibrate ./calibration --rig head.glb[/], then "
-    "[bold]FaceRig.from_glb[/] with the file it wrote. Killed or interrupted, run it again: it goes on where it "
+    epilog="Example: [bold]emo3d calibrate ./calibration --character head.glb[/], then "
+    "[bold]--character-calibration[/] with the file it wrote. Killed or interrupted, run it again: it goes on where it "
     "stopped."
 )
 def calibrate(
     out: Annotated[Path, typer.Argument(help="Folder for the calibration, its figures and the faces measured.")],
-    rig: Annotated[
-        Path | None, typer.Option(help="A GLB with ARKit morph targets; by default anny's head, in many identities.")
+    character: Annotated[
+        Path | None,
+        typer.Option(
+            "--character", "--rig", help="Your own, .glb, .gltf or .vrm; by default anny's head, in many identities."
+        ),
     ] = None,
     names: Names = None,
+    map: Map = None,
+    face: Face = None,
     name: Annotated[str | None, typer.Option(help="Of the calibration.", show_default="that of the rig")] = None,
     faces: Annotated[int, typer.Option(help="Faces to picture and read.", min=256)] = 61_440,
     model: Landmarker = None,
@@ -37,8 +42,10 @@ def calibrate(
 
     path, figures = run(
         out,
-        rig=rig,
+        rig=character,
         names=names,
+        map=map,
+        face=face,
         name=name,
         faces=faces,
         model=model,

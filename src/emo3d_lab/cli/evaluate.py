@@ -11,7 +11,8 @@ from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d_lab.cli import options
 from emo3d_lab.cli.protocols import ProtocolName, apply_protocol, check_readers, protocol_readers
-from emo3d_lab.cli.score import open_readers, print_readers, print_result, print_sentinels, print_signature
+from emo3d_lab.cli.results import print_readers, print_result, print_sentinels, print_signature
+from emo3d_lab.cli.score import open_readers
 
 
 @app.command(
@@ -47,6 +48,11 @@ def evaluate(
     calibration: options.Calibration = DEFAULT_METHOD,
     identity: options.Identity = "adult",
     identities: options.Identities = 1,
+    character: options.CharacterFile = None,
+    names: options.Names = None,
+    map: options.Map = None,
+    face: options.Face = None,
+    character_calibration: options.CharacterCalibration = None,
     device: options.Device = "cpu",
     batch_size: options.BatchSize = 32,
     readers: options.Readers = None,
@@ -107,6 +113,7 @@ def evaluate(
         check_output(entry, (".yaml",))
     elif card:
         entry = card.parent / ENTRY_FILE
+    opened = options.open_character(character, names, map, face, character_calibration, identity, identities)
     benchmark = find_benchmark(dataset, config, split, dataset_id, dataset_revision, task)
     settings = ScoreSettings(
         variant=variant,  # type: ignore[arg-type]
@@ -115,7 +122,7 @@ def evaluate(
         backbone=backbone,
         revision=backbone_revision,
         calibration=calibration,  # type: ignore[arg-type]
-        identity=identity,
+        identity=options.rig_of(opened, identity),
         identities=identities,
     )
     settings = apply_protocol(ctx, protocol, settings, {"backbone_revision": "revision", "revision": "model"})

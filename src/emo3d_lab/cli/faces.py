@@ -15,14 +15,30 @@ from emo3d.cli.app import app, console, utf8
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output, check_output_folder
 from emo3d_lab.cli.files import read_predictions
-from emo3d_lab.cli.options import Calibration, Clip, Identity, Layout, Model, Names, Scale
+from emo3d_lab.cli.options import (
+    Calibration,
+    CharacterCalibration,
+    CharacterFile,
+    Clip,
+    Face,
+    Identity,
+    Layout,
+    Map,
+    Model,
+    Names,
+    Scale,
+    open_character,
+    rig_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     from emo3d.blendshapes import Space
+    from emo3d_lab.characters import Character
 
-_ENDINGS = (".glb", ".json", ".csv")
+ENDINGS = (".glb", ".json", ".csv")
+WHOLE = (".glb", ".vrm", ".gltf")  # of a character
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -38,7 +54,8 @@ def generate(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write .glb (52 morph targets), .json (named scores) or .csv (Live Link); with --dataset .parquet."
+            help="Write .glb (52 morph targets; of a --character the whole file, .vrm and .gltf, too), .json (named "
+            "scores) or .csv (Live Link); with --dataset .parquet."
         ),
     ] = None,
     dataset: Annotated[
@@ -52,6 +69,11 @@ def generate(
     split: Annotated[str, typer.Option(help="Of the --dataset.")] = "test",
     picture: Annotated[Path | None, typer.Option(help="Write the rendered face as .png or .jpg.")] = None,
     identity: Identity = "adult",
+    character: CharacterFile = None,
+    names: Names = None,
+    map: Map = None,
+    face: Face = None,
+    character_calibration: CharacterCalibration = None,
     model: Model = "quickstart",
     calibration: Calibration = DEFAULT_METHOD,
     size: Annotated[int, typer.Option(help="Side of the picture, pixels.")] = 512,
@@ -63,7 +85,7 @@ def generate(
 ) -> None:
     """Generate a facial expression from a description; print its leading blendshapes."""
     if dataset is not None:
-        if description is not None or from_picture or picture or samples != 1 or strength != 1:
+        if description is not None or from_picture or picture or samples != 1 or strength != 1 or character:
             raise ValueError("expected --model and --out alone with --dataset, which gives the descriptions")
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
@@ -74,7 +96,7 @@ def generate(
         console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
         return
     if out:
-        check_output(out, _ENDINGS)
+        check_output(out, (*WHOLE, *ENDINGS[1:]) if character else ENDINGS)
     if picture:
         check_output(picture, _PICTURES)
     if (description is None) == (from_picture is None):
@@ -83,15 +105,21 @@ def generate(
     from emo3d.face.identities import check_identity
 
     method, identity = check_method(calibration), check_identity(identity)
+    opened = open_character(character, names, map, face, character_calibration, identity)
+    rig = rig_of(opened, identity)
     description = description and utf8(description)
     expressions, space = generate_expressions(model, description, from_picture, samples, seed, strength)
     meaning: dict[str, Any] = {"space": space, "calibration": method}
-    how = _spell(name_calibration(space, method))
+    by: Any = {} if opened is None else {"calibration": rig}
+    how = _spell(name_calibration(space, method, **by))
     for index, expression in enumerate(expressions[:, None]):
-        _print_leading(rig_weights(expression, space, method)[0], how)
+        weights = rig_weights(expression, space, method, **by)
+        _print_leading(weights[0], how)
+        if opened:
+            print_unmoved(opened, weights[0])
         if out:
             file = _numbered(out, index, samples)
-            _write(file, expression, identity, description, meaning)
+            write_face(file, expression, opened or identity, description, meaning)
             console.print(f"wrote {file}")
         if picture:
             from PIL import Image
@@ -100,8 +128,8 @@ def generate(
             from emo3d.face import render as render_faces
 
             file = _numbered(picture, index, samples)
-            face = render_faces(expression, rig=identity, settings=RenderSettings(size=size), **meaning)[0]
-            Image.fromarray(face).save(file)
+            pixels = render_faces(expression, rig=rig, settings=RenderSettings(size=size), **meaning)[0]
+            Image.fromarray(pixels).save(file)
             console.print(f"wrote {file}")
 
 
@@ -112,6 +140,10 @@ def render(
     ],
     out: Annotated[Path, typer.Option(help="Folder for 00000.png, 00001.png, ...")],
     identity: Identity = "adult",
+    character: CharacterFile = None,
+    map: Map = None,
+    face: Face = None,
+    character_calibration: CharacterCalibration = None,
     space: Annotated[str | None, typer.Option(help="reading or weights; overrides nothing that the file says.")] = None,
     calibration: Calibration = DEFAULT_METHOD,
     layout: Layout = None,
@@ -130,13 +162,14 @@ def render(
 
     method = check_method(calibration)
     scores, file_space = read_predictions(expressions, layout, space, names=names, scale=scale, clip=clip)
-    rig = FaceRig.from_anny(identity)
+    opened = open_character(character, names, map, face, character_calibration, identity)
+    rig = opened.rig if opened else FaceRig.from_anny(identity)
     how = name_calibration(file_space, method, rig)
     out.mkdir(parents=True, exist_ok=True)
     batches = render_batches(scores, space=file_space, rig=rig, settings=RenderSettings(size=size), calibration=method)
-    faces = (face for batch in batches for face in batch)
-    for index, face in enumerate(tqdm(faces, "Rendering", total=len(scores), delay=5)):
-        Image.fromarray(face).save(out / f"{index:05}.png")
+    faces = (pixels for batch in batches for pixels in batch)
+    for index, pixels in enumerate(tqdm(faces, "Rendering", total=len(scores), delay=5)):
+        Image.fromarray(pixels).save(out / f"{index:05}.png")
     console.print(f"wrote {len(scores)} pictures to {out} ({_spell(how)})")
 
 
@@ -187,14 +220,28 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
     console.print(table)
 
 
-def _write(path: Path, expression: np.ndarray, identity: str, description: str | None, meaning: dict[str, Any]) -> None:
+def print_unmoved(character: Character, weights: np.ndarray) -> None:
+    """Say which units of an expression, weights (51,) or (52,), a character has no shapes for."""
+    from emo3d.face import TARGETS
+
+    strong = {unit for unit, weight in zip(TARGETS, weights, strict=False) if weight > 0.2}
+    if unmoved := [unit for unit in character.missing if unit in strong]:
+        console.print(f"it has no shapes for {', '.join(unmoved)}, which are part of the expression")
+
+
+def write_face(
+    path: Path, expression: np.ndarray, whose: str | Character, description: str | None, meaning: dict[str, Any]
+) -> None:
+    """Write one expression (1, 51) by the ending: on an identity or a whole character, as .json, as a Live Link CSV."""
     from emo3d.face.export import write_glb, write_json, write_livelink_csv
 
     ending = path.suffix.lower()
-    if ending == ".glb":
+    if ending in WHOLE and not isinstance(whose, str):
+        whose.write(path, expression, **meaning)
+    elif ending == ".glb" and isinstance(whose, str):
         from emo3d.face import FaceRig
 
-        write_glb(path, expression, rig=FaceRig.from_anny(identity), description=description, **meaning)
+        write_glb(path, expression, rig=FaceRig.from_anny(whose), description=description, **meaning)
     elif ending == ".json":
         write_json(path, expression, **meaning)
     else:

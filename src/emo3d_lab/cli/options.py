@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from emo3d.face import FaceRig
+    from emo3d_lab.characters import Character
 
 Calibration = Annotated[
     str,
@@ -13,16 +17,26 @@ Calibration = Annotated[
 ]
 Layout = Annotated[str | None, typer.Option(help="Of bare vectors: emo3d (51), mediapipe (52) or arkit (51 or 52).")]
 Names = Annotated[
-    str | None, typer.Option(help="What blendshapes are called: a JSON file (theirs -> ours), cc4, metahuman or vroid.")
+    str | None,
+    typer.Option(
+        help="What blendshapes are called, in a file or on a character: a JSON file (theirs -> ours), cc4, metahuman "
+        "or vroid."
+    ),
 ]
 Scale = Annotated[float | None, typer.Option(help="The score that means 1: 100 for percent.")]
 Clip = Annotated[bool, typer.Option("--clip", help="Clip to 0..1 what lies outside by more than 0.02, too.")]
 Model = Annotated[str, typer.Option(help="Generator: quickstart (packaged), a folder, or an id on the Hub.")]
 Identity = Annotated[str, typer.Option(help="Whose face: adult, girl, boy, young-woman, ..., elderly-man.")]
+CharacterFile = Annotated[
+    Path | None, typer.Option("--character", help="Your own character in place of an identity: .glb, .gltf or .vrm.")
+]
 Map = Annotated[
     Path | None, typer.Option(help="What a character's shapes are made of that have no ARKit names, from emo3d map.")
 ]
 Face = Annotated[str | None, typer.Option(help="Of the character: a node or mesh, where the scene has several faces.")]
+CharacterCalibration = Annotated[
+    Path | None, typer.Option(help="How readings become weights of the --character: a file that emo3d calibrate wrote.")
+]
 NumProc = Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")]
 MaxPixels = Annotated[int, typer.Option(help="Pictures with more pixels are left out.")]
 Strict = Annotated[bool, typer.Option(help="Stop at the first row or picture that cannot be used.")]
@@ -70,3 +84,38 @@ Readers = Annotated[
 ReaderLabels = Annotated[
     Path | None, typer.Option(help="JSON file: what labels of a reader mean, label -> emotion or null.")
 ]
+
+
+def open_character(
+    path: Path | None,
+    names: str | None = None,
+    map: Path | None = None,
+    face: str | None = None,
+    calibration: Path | None = None,
+    identity: str = "adult",
+    identities: int = 1,
+) -> Character | None:
+    """Open what `--character` and the options beside it name; None where none is asked for.
+
+    Raises:
+        ValueError: what `Character.from_file` refuses; options of a character without one, or an identity beside it.
+        FileNotFoundError: no such file.
+    """
+    if path is None:
+        for option, value in (("--map", map), ("--face", face), ("--character-calibration", calibration)):
+            if value is not None:
+                raise ValueError(f"expected --character FILE with {option} {value}, got none")
+        return None
+    if identity != "adult":
+        raise ValueError(f"expected --identity or --character, got {identity} and {path}")
+    if identities > 1:
+        raise ValueError(f"expected --identities or --character, got {identities} and {path}: a character is one face")
+    from emo3d_lab.characters import Character
+
+    file = None if calibration is None else str(calibration)
+    return Character.from_file(path, names=names, map=map, face=face, calibration=file)
+
+
+def rig_of(character: Character | None, identity: str) -> FaceRig | str:
+    """Whose face is rendered: the character's where there is one, else the identity."""
+    return identity if character is None else character.rig

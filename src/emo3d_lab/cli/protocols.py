@@ -79,6 +79,8 @@ def apply_protocol(
         flag = "--" + option.replace("_", "-")
         if option in ("bank", "index"):
             raise ValueError(f"{flag} {value} with --protocol {name}, whose bank is the references")
+        if option == "character":
+            raise ValueError(f"{flag} {value} with --protocol {name}, whose faces are the panel's")
         if field in type(settings).__dataclass_fields__ and field not in {"space", "bank"}:
             expected = own.divisor if field == "alpha" else getattr(own, field)
             if value != expected:

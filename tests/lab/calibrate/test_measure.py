@@ -21,6 +21,7 @@ from emo3d.face.export import write_glb
 from emo3d_lab.calibrate.fit import calibrate
 from emo3d_lab.calibrate.measure import Setup, measure
 from emo3d_lab.calibrate.sample import sample_sittings
+from emo3d_lab.characters import CharacterMap
 from emo3d_lab.landmarker import FaceReader
 from emo3d_lab.landmarks import name_picture_weights
 
@@ -55,6 +56,22 @@ def test_faces_are_what_was_sampled_and_read(measured, head):
         face = reader.largest(first)
     assert np.array_equal(face.expression, faces.readings[0])
     assert np.array_equal(face.landmarks, faces.landmarks[0])
+
+
+def test_names_and_map_are_a_part_of_the_source(measured, head, tmp_path):
+    """As strings, which is all that the metadata of a safetensors file holds."""
+    _, faces = measured
+    names, mine = tmp_path / "names.json", tmp_path / "map.json"
+    names.write_text('{"Kiefer": "jawOpen"}')
+    CharacterMap({"tongueOut": {"jawOpen": 1.0}}).write(mine)  # which no expression has
+    again = measure(tmp_path / "out", Setup(head, str(names), quiet=True, map=mine), faces=256, seed=1)
+    assert np.array_equal(again.readings, faces.readings)
+    source = json.loads((tmp_path / "out" / "faces" / "source.json").read_text())
+    assert {"names", "map", "rig"} <= source.keys()
+    assert all(isinstance(value, str) for value in source.values())
+    CharacterMap({"tongueOut": {"jawOpen": 0.5}}).write(mine)
+    with pytest.raises(ValueError, match="holds faces of another sample, rig or version"):
+        measure(tmp_path / "out", Setup(head, str(names), quiet=True, map=mine), faces=256, seed=1)
 
 
 def test_a_kill_is_gone_on_from(measured, head, tmp_path):

