@@ -118,9 +118,7 @@ class Panel:
         downloads = [gr.DownloadButton(value=files[ending], interactive=True) for ending in DOWNLOADS]
         whole = Path(files[".glb"]).suffix[1:].upper()  # of a character, VRM as well
         downloads[0] = gr.DownloadButton(whole, value=files[".glb"], interactive=True)
-        turned = head_value(files[".glb"], face.rig)
-        if face.character:
-            turned = head_value(face.character.view, face.rig, face.weights)
+        turned = head_value(face.character.view if face.character else files[".glb"], face.rig, face.weights)
         return [face, files[".png"], leading(face), turned, emotions(face), link_query(face), *downloads]
 
 

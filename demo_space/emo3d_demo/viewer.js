@@ -1,6 +1,5 @@
 // A head from a GLB file that we wrote under the renderer's light, that one turns by hand; see viewer.py.
-// Called with: element (of the page), light (as viewer.py gives it). Returns show({glb, frame, weights}); without weights,
-// those of the file.
+// Called with: element (of the page), light (as viewer.py gives it). Returns show({glb, frame, weights}).
 
 const VERTEX = `#version 300 es
 in vec3 position, normal; in vec4 color; in vec2 uv; in float gloss;
@@ -74,10 +73,8 @@ async function fetchHead(address) {
   const blob = new Blob([new Uint8Array(...view(bufferView))], {type: mimeType});
   const picture = await createImageBitmap(blob, {premultiplyAlpha: "none", colorSpaceConversion: "none"});
   const cutoff = gltf.materials[0].alphaCutoff ?? 0, rest = attributes.POSITION;
-  return {
-    address, attributes, indices: array(primitive.indices), welds: weld(attributes), rest, targets, picture, cutoff,
-    weights: mesh.weights,
-  };
+  const indices = array(primitive.indices), welds = weld(attributes);
+  return {address, attributes, indices, welds, rest, targets, picture, cutoff};
 }
 
 // The head with its vertices where weights move them.
@@ -237,7 +234,7 @@ function startViewer(element, light) {
     try {
       const fetched = head?.address === value.glb ? head : await fetchHead(value.glb);
       if (turn !== asked || !program) return;
-      head = pose(fetched, value.weights ?? fetched.weights);
+      head = pose(fetched, value.weights);
       frame = value.frame;
       release();
       release = upload(gl, program, head);
