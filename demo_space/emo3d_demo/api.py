@@ -12,6 +12,7 @@ from emo3d_demo import faces
 from emo3d_demo.emotions import emotions_of
 from emo3d_demo.faces import AS_DESCRIBED, Face, strengthen, write_files
 from emo3d_demo.links import by_name, parse_weights
+from emo3d_lab.apps.characters import open_own
 from emo3d_lab.apps.look import in_words
 
 
@@ -24,7 +25,7 @@ def endpoints(trusted: str) -> None:
 
     @in_words
     def generate(
-        description: str, identity: str, strength: float, model: str, seed: float
+        description: str, identity: str, strength: float, model: str, seed: float, character: str | None = None
     ) -> tuple[str, str, dict[str, float], dict[str, float]]:
         """Describe a feeling, get a 3D face that shows it.
 
@@ -34,27 +35,33 @@ def endpoints(trusted: str) -> None:
             strength: 0 for a face at rest, 1 for the expression as generated, up to 1.5 for more of it.
             model: the generator: quickstart, or the id of one on the Hub.
             seed: of generators that vary: 0 is their first answer, every other number another one.
+            character: a .glb or .vrm of your own with ARKit's shapes, in place of an identity; it comes back whole.
 
         Returns:
-            The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
-            the picture; and the 51 blendshape weights.
+            The face as GLB with 52 ARKit morph targets, or the character's file; its picture as PNG; the emotion
+            distribution that is read off the picture; and the 51 blendshape weights.
         """
         weights = faces.generate(description, model, samples=1 if seed == 0 else 2, seed=int(seed), trusted=trusted)
-        return _answer(Face(strengthen(weights[-1], strength), identity, description.strip()))
+        own = open_own(character) if character else None
+        return _answer(Face(strengthen(weights[-1], strength), identity, description.strip(), own))
 
     @in_words
-    def render(blendshapes: str, identity: str) -> tuple[str, str, dict[str, float], dict[str, float]]:
+    def render(
+        blendshapes: str, identity: str, character: str | None = None
+    ) -> tuple[str, str, dict[str, float], dict[str, float]]:
         """Render an expression that is given as blendshape weights.
 
         Args:
             blendshapes: a JSON object from ARKit name to weight in 0..1, as in {"jawOpen": 0.4}; what is left out is 0.
             identity: whose face; "as described" is the adult here.
+            character: a .glb or .vrm of your own with ARKit's shapes, in place of an identity; it comes back whole.
 
         Returns:
-            The face as GLB with 52 ARKit morph targets; its picture as PNG; the emotion distribution that is read off
-            the picture; and the 51 blendshape weights.
+            The face as GLB with 52 ARKit morph targets, or the character's file; its picture as PNG; the emotion
+            distribution that is read off the picture; and the 51 blendshape weights.
         """
-        return _answer(Face(parse_weights(blendshapes), identity))
+        own = open_own(character) if character else None
+        return _answer(Face(parse_weights(blendshapes), identity, character=own))
 
     with gr.Row(visible=False):
         description = gr.Textbox(label="description")
@@ -63,10 +70,12 @@ def endpoints(trusted: str) -> None:
         model = gr.Textbox(trusted, label="model")
         seed = gr.Number(0, label="seed", precision=0)
         blendshapes = gr.Textbox("{}", label="blendshapes")
+        character = gr.File(label="character", file_types=[".glb", ".vrm"])
         outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture")]
         outputs += [gr.JSON(label="emotions"), gr.JSON(label="blendshapes")]
-        gr.Button().click(generate, [description, identity, strength, model, seed], outputs, api_name="generate")
-        gr.Button().click(render, [blendshapes, identity], outputs, api_name="render")
+        described = [description, identity, strength, model, seed, character]
+        gr.Button().click(generate, described, outputs, api_name="generate")
+        gr.Button().click(render, [blendshapes, identity, character], outputs, api_name="render")
 
 
 def _answer(face: Face) -> tuple[str, str, dict[str, float], dict[str, float]]:

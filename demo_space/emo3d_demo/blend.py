@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -27,23 +28,24 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
         downloads = [gr.DownloadButton(label, visible=False, size="sm") for label in ("Animated GLB", "GIF")]
     ends = gr.State(None)
 
-    def between(ends: tuple[str, str, np.ndarray], part: float, identity: str) -> Face:
+    def between(ends: tuple[str, str, np.ndarray], part: float, face: Face) -> Face:
         start, end, weights = ends
         words = start if part == 0 else end if part == 1 else ""  # a blend is neither, so it is compared with neither
-        return Face(((1 - part) * weights[0] + part * weights[1]).astype(np.float32), identity, words)
+        mixed = ((1 - part) * weights[0] + part * weights[1]).astype(np.float32)
+        return replace(face, weights=mixed, description=words)
 
     @in_words
-    def show(start: str, end: str, part: float, identity: str) -> list[Any]:
+    def show(start: str, end: str, part: float, identity: str, character: Any) -> list[Any]:
         weights = np.concatenate([generate(text, models[0], trusted=models[0]) for text in (start, end)])
         ends = (start.strip(), end.strip(), weights)
-        head = Face(weights[0], identity, ends[0]).identity  # one head all the way
-        return [ends, *panel.show(between(ends, part, head))]
+        first = Face(weights[0], identity, ends[0], character)  # one head all the way
+        return [ends, *panel.show(between(ends, part, first))]
 
     def move(ends: tuple[str, str, np.ndarray] | None, part: float, face: Face) -> list[Any]:
-        return panel.quick(between(ends, part, face.identity)) if ends else [gr.skip()] * len(panel.quick_outputs)
+        return panel.quick(between(ends, part, face)) if ends else [gr.skip()] * len(panel.quick_outputs)
 
     def settle(ends: tuple[str, str, np.ndarray] | None, part: float, face: Face) -> list[Any]:
-        return panel.show(between(ends, part, face.identity)) if ends else [gr.skip()] * len(panel.outputs)
+        return panel.show(between(ends, part, face)) if ends else [gr.skip()] * len(panel.outputs)
 
     def play(face: Face) -> list[Any]:
         paths = write_animation(Face(np.zeros_like(face.weights)), face)
@@ -54,7 +56,7 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
     gr.on(
         [blend.click, first.submit, second.submit],
         show,
-        [first, second, part, panel.identity],
+        [first, second, part, panel.identity, panel.character],
         [ends, *panel.outputs],
         **quiet,
     )

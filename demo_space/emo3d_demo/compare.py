@@ -43,7 +43,7 @@ def compare_tab(panel: Panel) -> None:
 
     def place(side: str, sides: dict[str, Face], face: Face) -> list[Any]:
         sides = {**sides, side: face}
-        caption = f"{face.description or 'Face without a description'} ({face.identity})"
+        caption = f"{face.description or 'Face without a description'} ({face.head})"
         comparison = _tables(sides[SIDES[0]], sides[SIDES[1]]) if len(sides) == len(SIDES) else ""
         return [sides, portrait(face, 320), f'<p class="caption">{escape(caption)}</p>', comparison]
 

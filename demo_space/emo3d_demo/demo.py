@@ -12,6 +12,7 @@ from emo3d_demo import bars, compare, explore, judge, panel, viewer
 from emo3d_demo.adjust import adjust_tab
 from emo3d_demo.api import endpoints
 from emo3d_demo.blend import blend_tab
+from emo3d_demo.character import LARGEST_FILE
 from emo3d_demo.compare import compare_tab
 from emo3d_demo.describe import describe_tab
 from emo3d_demo.emotions import prior
@@ -68,7 +69,7 @@ def build(generator: str = QUICKSTART, study: str | None = None, agreement: bool
                 choice = explore_tab(exploring, face_panel)
                 choice.success(lambda: gr.Tabs(selected="make"), None, tabs, api_visibility="private")
             with gr.Tab("Score"):
-                score_tab()
+                score_tab(face_panel.character)
             with gr.Tab("Judge"):
                 judge_tab(study, agreement)
         endpoints(generator)
@@ -84,7 +85,7 @@ def build(generator: str = QUICKSTART, study: str | None = None, agreement: bool
             if link is None:
                 return [gr.skip(), gr.skip(), *describe(description, *others)]
             if link.weights is None:
-                return [link.description, link.identity, *describe(link.description, *others[:-1], link.identity)]
+                return [link.description, link.identity, *describe(link.description, *others[:-2], link.identity, None)]
             face = Face(link.weights, link.identity, link.description)
             return [link.description, link.identity, link.weights[None], 0, gr.skip(), *face_panel.show(face)]
 
@@ -100,7 +101,6 @@ def build(generator: str = QUICKSTART, study: str | None = None, agreement: bool
 
 AT_ONCE = 2  # visitors served; a free Space has two cores
 MOST_WAITING = 64
-LARGEST_FILE = "20mb"
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
     "css": look.CSS + bars.CSS + panel.CSS + viewer.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -53,22 +54,23 @@ def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[
 
     @in_words
     def describe(
-        description: str, model: str, samples: float, seed: float, strength: float, identity: str
+        description: str, model: str, samples: float, seed: float, strength: float, identity: str, character: Any
     ) -> list[Any]:
         expressions = generate(description, model, samples=int(samples), seed=int(seed), trusted=models[0])
-        faces = [Face(strengthen(weights, strength), identity, description.strip()) for weights in expressions]
+        text = description.strip()
+        faces = [Face(strengthen(weights, strength), identity, text, character) for weights in expressions]
         gallery = gr.Gallery(
             [portrait(face, 192) for face in faces] if len(faces) > 1 else None, visible=len(faces) > 1
         )
         return [expressions, 0, gallery, *panel.show(faces[0])]
 
     def again(expressions: np.ndarray, place: int, strength: float, face: Face) -> list[Any]:
-        return panel.show(Face(strengthen(expressions[place], strength), face.identity, face.description))
+        return panel.show(replace(face, weights=strengthen(expressions[place], strength)))
 
     def choose(expressions: np.ndarray, strength: float, face: Face, event: gr.SelectData) -> list[Any]:
         return [event.index, *again(expressions, event.index, strength, face)]
 
-    inputs = [description, model, samples, seed, strength, panel.identity]
+    inputs = [description, model, samples, seed, strength, panel.identity, panel.character]
     outputs = [expressions, place, variants, *panel.outputs]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [panel.picture]}
     gr.on([show.click, description.submit], describe, inputs, outputs, **quiet)

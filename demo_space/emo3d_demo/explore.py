@@ -131,11 +131,11 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         return show(Query(name.strip(), (text or "").strip(), *choices))  # Gradio gives None before the tab is opened
 
     @in_words
-    def take(faces: list[Face | None], event: gr.EventData) -> list[Any]:
+    def take(faces: list[Face | None], character: Any, event: gr.EventData) -> list[Any]:
         face = dict(enumerate(faces)).get(event.face)
         if face is None or panel is None:
             raise ValueError("Please choose a face first.")
-        return [face.identity, *panel.show(face)]
+        return [face.identity, *panel.show(replace(face, character=character))]
 
     inputs = [name, text, emotion, config, split, space]
     outputs = [config, split, status, cards, back, onward, current, faces]
@@ -160,7 +160,7 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         button.click(turn, current, outputs, **quiet).success(js=_TO_TOP, api_visibility="private")
     if panel is None:
         return None
-    return cards.click(take, [faces], [panel.identity, *panel.outputs], **quiet)
+    return cards.click(take, [faces, panel.character], [panel.identity, *panel.outputs], **quiet)
 
 
 def _face(row: Row, space: Space) -> Face | None:

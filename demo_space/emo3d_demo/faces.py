@@ -25,6 +25,7 @@ from emo3d_lab.visitors import load_public_generator
 
 if TYPE_CHECKING:
     from emo3d.generation.load import Generator
+    from emo3d_lab.apps.characters import OwnCharacter
 
 LONGEST = 2000
 """Characters of a description; encoders read about the first 1,000."""
@@ -42,11 +43,13 @@ class Face:
         weights: (51,) float32 in 0..1.
         identity: a name of `emo3d.face.IDENTITIES`; `AS_DESCRIBED` becomes the one that fits the description.
         description: of the expression; may be empty.
+        character: of the visitor's own, which shows it in place of the identity.
     """
 
     weights: np.ndarray
     identity: str = "adult"
     description: str = ""
+    character: OwnCharacter | None = None
 
     def __post_init__(self) -> None:
         if self.identity == AS_DESCRIBED:
@@ -54,8 +57,13 @@ class Face:
 
     @property
     def rig(self) -> FaceRig:
-        """The head of its identity."""
-        return FaceRig.from_anny(self.identity)
+        """The visitor's character, or the head of its identity."""
+        return self.character.open().rig if self.character else FaceRig.from_anny(self.identity)
+
+    @property
+    def head(self) -> str:
+        """Whose head it is, in words."""
+        return self.character.name if self.character else self.identity
 
 
 _PERSONS = {phrase: name for name, phrases in lexicon.PEOPLE.items() if name != "adult" for phrase in phrases}
@@ -146,12 +154,15 @@ def write_files(face: Face) -> dict[str, str]:
     """Write the files that a visitor may download.
 
     Returns:
-        Ending -> path: `.glb` (52 morph targets), `.json` (ARKit names), `.csv` (Live Link Face), `.py` (Blender),
-        `.png`; all in a folder of their own.
+        Ending -> path: `.glb` (52 morph targets, or the whole file of a character), `.json` (ARKit names), `.csv` (Live
+        Link Face), `.py` (Blender), `.png`; all in a folder of their own.
     """
-    stem = own_folder() / file_stem(face)
-    paths = {ending: f"{stem}{ending}" for ending in (".glb", ".json", ".csv", ".py", ".png")}
-    write_glb(paths[".glb"], face.weights, rig=face.rig, description=face.description or None)
+    folder, stem = own_folder(), file_stem(face)
+    paths = {ending: str(folder / f"{stem}{ending}") for ending in (".glb", ".json", ".csv", ".py", ".png")}
+    if face.character:
+        paths[".glb"] = face.character.write(folder, stem, face.weights)
+    else:
+        write_glb(paths[".glb"], face.weights, rig=face.rig, description=face.description or None)
     write_json(paths[".json"], face.weights)
     write_livelink_csv(paths[".csv"], face.weights)
     write_blender_script(paths[".py"], face.weights)
@@ -163,13 +174,17 @@ def write_animation(start: Face, end: Face) -> dict[str, str]:
     """Write an animation from one face to another and back, both on the second one's head.
 
     Returns:
-        Ending -> path: `.glb` with an animation of the weights, `.gif`.
+        Ending -> path: `.glb` with an animation of the weights (a character's whole file), `.gif`.
     """
     onset = transition(start.weights, end.weights, frames=_FPS)
     frames = np.concatenate([onset, np.repeat(onset[-1:], _STILL, axis=0), onset[::-1]])
-    stem = own_folder() / file_stem(end)
-    paths = {ending: f"{stem}-animation{ending}" for ending in (".glb", ".gif")}
-    write_glb(paths[".glb"], end.weights, rig=end.rig, description=end.description or None, animation=frames, fps=_FPS)
+    folder, stem = own_folder(), f"{file_stem(end)}-animation"
+    paths = {ending: str(folder / f"{stem}{ending}") for ending in (".glb", ".gif")}
+    if end.character:
+        paths[".glb"] = end.character.write(folder, stem, frames, fps=_FPS)
+    else:
+        about = end.description or None
+        write_glb(paths[".glb"], end.weights, rig=end.rig, description=about, animation=frames, fps=_FPS)
     write_gif(paths[".gif"], frames, rig=end.rig, settings=RenderSettings(size=320), fps=_FPS)
     return paths
 

@@ -35,10 +35,10 @@ def many_tab(panel: Panel, models: list[str]) -> None:
     state = gr.State([])
 
     @in_words
-    def show_all(text: str, identity: str) -> list[Any]:
+    def show_all(text: str, identity: str, character: Any) -> list[Any]:
         descriptions = check_lines(text)
         weights = generate_all(descriptions, models[0], trusted=models[0])
-        faces = [Face(row, identity, text) for row, text in zip(weights, descriptions, strict=True)]
+        faces = [Face(row, identity, text, character) for row, text in zip(weights, descriptions, strict=True)]
         pictures = [portrait(face, SIDE) for face in faces]
         buttons = [gr.DownloadButton(value=str(path), visible=True) for path in _write(faces, pictures)]
         gallery = gr.Gallery(list(zip(pictures, descriptions, strict=True)), visible=True)
@@ -48,7 +48,13 @@ def many_tab(panel: Panel, models: list[str]) -> None:
         return panel.show(faces[event.index])
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
-    show.click(show_all, [lines, panel.identity], [state, sheet, *files], show_progress_on=[sheet, show], **quiet)
+    show.click(
+        show_all,
+        [lines, panel.identity, panel.character],
+        [state, sheet, *files],
+        show_progress_on=[sheet, show],
+        **quiet,
+    )
     sheet.select(choose, [state], panel.outputs, show_progress_on=[panel.picture], **quiet)
 
 
@@ -79,7 +85,7 @@ def _write(faces: list[Face], pictures: list[np.ndarray]) -> list[Path]:
     write_json(folder / "expressions.json", weights)
     columns = {
         "description": [face.description for face in faces],
-        "identity": [face.identity for face in faces],
+        "identity": [face.head for face in faces],
         "blendshapes": pa.array(list(weights), pa.list_(pa.float32())),
     }
     parquet.write_table(pa.table(columns).replace_schema_metadata({"space": "weights"}), folder / "faces.parquet")

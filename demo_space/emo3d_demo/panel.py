@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,6 +12,7 @@ import numpy as np
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
 from emo3d_demo.bars import bars
+from emo3d_demo.character import character_upload
 from emo3d_demo.emotions import emotions_of, prior
 from emo3d_demo.faces import AS_DESCRIBED, Face, portrait, write_files
 from emo3d_demo.links import by_name, link_query
@@ -56,10 +59,12 @@ class Panel:
     Attributes:
         face: `gr.State` of the current `Face`.
         identity: whose head, for all tabs.
+        character: `gr.State` of the `OwnCharacter` that takes its place, or None.
     """
 
     def __init__(self) -> None:
         self.face = gr.State(Face(np.zeros(51, np.float32)))
+        self.character = gr.State(None)
         with gr.Column(elem_id="face"):
             with gr.Row(elem_id="views"):
                 self.view = head_view()
@@ -80,6 +85,7 @@ class Panel:
                 label="Identity",
                 info="Whose head shows the expression",
             )
+            own = gr.Column()
             with gr.Row(elem_id="charts"):
                 self.emotions = gr.HTML()
                 self.blendshapes = gr.HTML()
@@ -91,12 +97,14 @@ class Panel:
         self.quick_outputs = [self.face, self.picture, self.blendshapes]
         self.outputs = [*self.quick_outputs, self.view, self.emotions, self.query, *self.files]
         self.identity.input(
-            lambda face, identity: self.show(Face(face.weights, identity, face.description)),
+            lambda face, identity: self.show(replace(face, identity=identity)),
             [self.face, self.identity],
             self.outputs,
             api_visibility="private",
             show_progress_on=[self.picture],
         )
+        with own:
+            character_upload(self)
 
     @staticmethod
     def quick(face: Face) -> list[Any]:
@@ -108,7 +116,9 @@ class Panel:
         """Everything about a face: values of `outputs`."""
         files = write_files(face)
         downloads = [gr.DownloadButton(value=files[ending], interactive=True) for ending in DOWNLOADS]
-        turned = head_value(files[".glb"], face.rig)
+        whole = Path(files[".glb"]).suffix[1:].upper()  # of a character, VRM as well
+        downloads[0] = gr.DownloadButton(whole, value=files[".glb"], interactive=True)
+        turned = head_value(face.character.view if face.character else files[".glb"], face.rig, face.weights)
         return [face, files[".png"], leading(face), turned, emotions(face), link_query(face), *downloads]
 
 

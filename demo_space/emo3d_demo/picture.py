@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -76,15 +77,15 @@ def picture_tab(panel: Panel) -> None:
     note = gr.Markdown(visible=False)
 
     @in_words
-    def show(path: str | None, identity: str) -> list[Any]:
+    def show(path: str | None, identity: str, character: Any) -> list[Any]:
         if path is None:
             raise ValueError("Please choose a picture first.")
         try:
             photographed = read_photograph(path)
         finally:
             Path(path).unlink(missing_ok=True)
-        raw = Face(photographed.expression, identity)
-        face = Face(picture_weights([photographed])[0], identity)
+        raw = Face(photographed.expression, identity, character=character)
+        face = replace(raw, weights=picture_weights([photographed])[0])
         pictures = [(portrait(raw, 320), "raw: readings used as weights"), (portrait(face, 320), "calibrated")]
         text = (
             "MediaPipe makes typical mistakes: it reports raised brows and pursed lips on faces at rest, and it hardly "
@@ -94,7 +95,7 @@ def picture_tab(panel: Panel) -> None:
 
     photograph.input(
         show,
-        [photograph, panel.identity],
+        [photograph, panel.identity, panel.character],
         [comparison, note, *panel.outputs],
         api_visibility="private",
         show_progress_on=[panel.picture],

@@ -1,10 +1,10 @@
-// A head from one of our GLB files under the renderer's light, that one turns by hand; see viewer.py.
-// Called with: element (of the page), light (as viewer.py gives it). Returns show({glb, frame}).
+// A head from a GLB file that we wrote under the renderer's light, that one turns by hand; see viewer.py.
+// Called with: element (of the page), light (as viewer.py gives it). Returns show({glb, frame, weights}).
 
 const VERTEX = `#version 300 es
-in vec3 position, normal, color; in vec2 uv; in float gloss;
+in vec3 position, normal; in vec4 color; in vec2 uv; in float gloss;
 uniform mat3 turn; uniform vec3 target; uniform vec2 scale; uniform vec3 depth;  // distance, nearest, farthest
-out vec3 vNormal, vColor, vView; out vec2 vUv; out float vGloss;
+out vec3 vNormal, vView; out vec4 vColor; out vec2 vUv; out float vGloss;
 void main() {
   vec3 place = turn * (position - target);
   float away = depth.x - place.z;
@@ -17,11 +17,13 @@ void main() {
 // The light of emo3d.face.shading, line by line; wraps and shine are explained there.
 const FRAGMENT = `#version 300 es
 precision highp float;
-in vec3 vNormal, vColor, vView; in vec2 vUv; in float vGloss;
-uniform sampler2D skin; uniform mat3x4 ambient; uniform vec3 mirroredTint;
+in vec3 vNormal, vView; in vec4 vColor; in vec2 vUv; in float vGloss;
+uniform sampler2D skin; uniform float cutoff; uniform mat3x4 ambient; uniform vec3 mirroredTint;
 uniform vec3 direction[COUNT], tint[COUNT], wrap[COUNT]; uniform vec2 spot[COUNT];
 out vec4 pixel;
 void main() {
+  vec4 base = texture(skin, vUv) * vColor;
+  if (base.a < cutoff) discard;  // between the hairs of a card
   vec3 n = normalize(vNormal), v = normalize(vView);
   float facing = dot(n, v), slant = pow(max(0.0, 1.0 - abs(facing)), 4.0);
   vec3 mirrored = 2.0 * facing * n - v, lit = vec4(n, 1.0) * ambient;
@@ -31,7 +33,7 @@ void main() {
     float power = pow(max(0.0, dot(mirrored, direction[k])), 4.0);
     shine += rough * spot[k].x * power + gloss * gloss * gloss * gloss * spot[k].y * pow(power, 16.0);
   }
-  vec3 color = texture(skin, vUv).rgb * vColor * lit;
+  vec3 color = base.rgb * lit;
   color += max(vColor.r, max(vColor.g, vColor.b)) * (shine + slant * rough) * mirroredTint * (1.0 - min(color, 1.0));
   color = clamp(color, 0.0, 1.0);
   pixel = vec4(mix(12.92 * color, 1.055 * pow(color, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, color)), 1.0);
@@ -60,21 +62,33 @@ async function fetchHead(address) {
   };
   const [mesh] = gltf.meshes, [primitive] = mesh.primitives;
   const attributes = Object.fromEntries(Object.entries(primitive.attributes).map(([name, k]) => [name, array(k)]));
-  const indices = array(primitive.indices), welds = weld(attributes), places = attributes.POSITION;
-  mesh.weights.forEach((weight, target) => {
-    if (!weight) return;
-    const {sparse, componentType} = gltf.accessors[primitive.targets[target].POSITION];
-    const moved = numbers(sparse.indices.bufferView, sparse.indices.componentType, sparse.count);
-    const by = numbers(sparse.values.bufferView, componentType, 3 * sparse.count);
-    moved.forEach((vertex, k) => {
-      for (let axis = 0; axis < 3; axis++) places[3 * vertex + axis] += weight * by[3 * k + axis];
-    });
+  const targets = primitive.targets.map(target => {
+    const {sparse, componentType} = gltf.accessors[target.POSITION];
+    return {
+      rows: numbers(sparse.indices.bufferView, sparse.indices.componentType, sparse.count),
+      by: numbers(sparse.values.bufferView, componentType, 3 * sparse.count),
+    };
   });
-  attributes.NORMAL = normals(places, indices, welds);
   const {bufferView, mimeType} = gltf.images[0];
   const blob = new Blob([new Uint8Array(...view(bufferView))], {type: mimeType});
   const picture = await createImageBitmap(blob, {premultiplyAlpha: "none", colorSpaceConversion: "none"});
-  return {attributes, indices, picture};
+  const cutoff = gltf.materials[0].alphaCutoff ?? 0, rest = attributes.POSITION;
+  const indices = array(primitive.indices), welds = weld(attributes);
+  return {address, attributes, indices, welds, rest, targets, picture, cutoff};
+}
+
+// The head with its vertices where weights move them.
+function pose(head, weights) {
+  const places = head.rest.slice();
+  weights.forEach((weight, target) => {
+    if (!weight) return;
+    const {rows, by} = head.targets[target];
+    rows.forEach((vertex, k) => {
+      for (let axis = 0; axis < 3; axis++) places[3 * vertex + axis] += weight * by[3 * k + axis];
+    });
+  });
+  const attributes = {...head.attributes, POSITION: places, NORMAL: normals(places, head.indices, head.welds)};
+  return {...head, attributes};
 }
 
 // For each vertex the first at the same place with the same normal: both are one where the texture has a seam.
@@ -151,6 +165,7 @@ function draw(gl, program, light, head, frame, look) {
   gl.uniform3f(at("depth"), distance, distance - 3 * half, distance + 3 * half);
   gl.uniformMatrix3x4fv(at("ambient"), false, light.ambient);
   gl.uniform3fv(at("mirroredTint"), light.mirrored);
+  gl.uniform1f(at("cutoff"), head.cutoff);
   for (const [name, width] of Object.entries({direction: 3, tint: 3, wrap: 3, spot: 2}))
     gl[`uniform${width}fv`](at(name), light[name]);
   const kind = head.indices instanceof Uint32Array ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT;
@@ -217,9 +232,9 @@ function startViewer(element, light) {
   return async value => {  // what is asked for last is shown, whatever comes last
     const turn = ++asked;
     try {
-      const fetched = await fetchHead(value.glb);
+      const fetched = head?.address === value.glb ? head : await fetchHead(value.glb);
       if (turn !== asked || !program) return;
-      head = fetched;
+      head = pose(fetched, value.weights);
       frame = value.frame;
       release();
       release = upload(gl, program, head);

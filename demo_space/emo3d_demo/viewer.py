@@ -56,9 +56,9 @@ def head_view() -> gr.HTML:
     )
 
 
-def head_value(glb: str, rig: FaceRig) -> str:
-    """What the view shows: a file that the page may serve, and the frame of its rig."""
-    return json.dumps({"glb": glb, "frame": rig.frame})
+def head_value(glb: str, rig: FaceRig, weights: np.ndarray) -> str:
+    """What the view shows: a file that the page may serve, the frame of its rig, and weights (51,)."""
+    return json.dumps({"glb": glb, "frame": rig.frame, "weights": np.round(weights.astype(float), 6).tolist()})
 
 
 def light() -> dict[str, object]:

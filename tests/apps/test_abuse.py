@@ -170,7 +170,7 @@ def paths_of(secret):
 def test_paths_sent_as_uploads_are_refused(client, demo, secret):
     for path in paths_of(secret):
         for sent in (file_data(path), file_data("", url=path), file_data(path, url=path), path):
-            for label in ("Photograph", "Predictions"):
+            for label in ("Photograph", "Predictions", "Character"):
                 went_well, said = call(client, demo, label, {label: sent})
                 assert not went_well, (label, sent)
                 assert SECRET not in said

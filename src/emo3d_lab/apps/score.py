@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -16,7 +16,7 @@ from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.expressions import SUFFIXES
 from emo3d.face import render
-from emo3d.face.calibration import DEFAULT_METHOD, METHODS
+from emo3d.face.calibration import DEFAULT_METHOD, METHODS, rig_weights
 from emo3d.generation import load_generator
 from emo3d.loading import workshop_part
 from emo3d.pictures import encode_picture
@@ -26,6 +26,9 @@ from emo3d.scoring.predictions import space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
 from emo3d_lab.apps.look import in_words, own_folder
 from emo3d_lab.opening import open_predictions
+
+if TYPE_CHECKING:
+    from emo3d_lab.apps.characters import OwnCharacter
 
 BACKBONES = [QUICKSTART, DEFAULT_BACKBONE, "openai/clip-vit-large-patch14", "google/siglip-base-patch16-224"]
 SAMPLE, UPLOAD = "The built-in synthetic sample, test split", "My own file"
@@ -86,6 +89,7 @@ def evaluate_file(
     calibration: str = DEFAULT_METHOD,
     model: str = "my-model",
     join: str = "",
+    character: OwnCharacter | None = None,
 ) -> tuple[Any, ...]:
     """Score a file of generated expressions against what was described.
 
@@ -100,6 +104,7 @@ def evaluate_file(
         calibration: how readings become weights.
         model: name of the model, for its card.
         join: description or sample_id, a column by which rows are matched; empty where they are in the same order.
+        character: of the visitor's own, which the pictures show; the score is that of our head.
 
     Returns:
         Rows of the result; sentinels, which do not do the task, and a sentence on which of them are not beaten; KL
@@ -148,8 +153,8 @@ def evaluate_file(
         pd.DataFrame([[row[0], float(row[2])] for row in by_emotion], columns=PLOTTED),
         by_emotion,
         group_table(result.per_band),
-        face_cards(order[::-1][:FACES], expressions, references, result, settings),
-        face_cards(order[:FACES], expressions, references, result, settings),
+        face_cards(order[::-1][:FACES], expressions, references, result, settings, character),
+        face_cards(order[:FACES], expressions, references, result, settings, character),
         result.signature,
         [str(path) for path in sorted(folder.iterdir())],
     )
@@ -182,10 +187,16 @@ def interval(ends: tuple[float, float] | None) -> str:
 
 
 def face_cards(
-    rows: np.ndarray, expressions: np.ndarray, references: References, result: Emo3DResult, settings: ScoreSettings
+    rows: np.ndarray,
+    expressions: np.ndarray,
+    references: References,
+    result: Emo3DResult,
+    settings: ScoreSettings,
+    character: OwnCharacter | None = None,
 ) -> str:
     """Faces with what was described, what they show, and how far that is, as HTML."""
-    pictures = render(expressions[rows], space=settings.space, calibration=settings.calibration)
+    weights = rig_weights(expressions[rows], settings.space, settings.calibration)
+    pictures = render(weights, rig=character.open().rig if character else None)
     cards = []
     for row, picture, expected in zip(rows, pictures, distribution(references.intensities[rows]), strict=True):
         text = escape(references.descriptions[row])
@@ -236,8 +247,12 @@ def example() -> tuple[str, str]:
     return str(path), generator.config.space
 
 
-def score_tab() -> None:
-    """Build the tab; its endpoint is `/score`, and its page needs `CSS`."""
+def score_tab(character: gr.State | None = None) -> None:
+    """Build the tab; its endpoint is `/score`, and its page needs `CSS`.
+
+    Args:
+        character: of an `OwnCharacter` or None, on a page where one can be shown.
+    """
     gr.Markdown(INTRODUCTION)
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
@@ -288,17 +303,21 @@ def score_tab() -> None:
                     label="Files: all results (for emo3d compare), and YAML for a model card", interactive=False
                 )
                 signature = gr.Textbox(label="Signature", lines=3, interactive=False, buttons=["copy"])
-    with gr.Column(visible=False) as faces, gr.Tabs():
-        with gr.Tab("Worst faces"):
-            worst = gr.HTML()
-        with gr.Tab("Best faces"):
-            best = gr.HTML()
+    with gr.Column(visible=False) as faces:
+        if character:
+            gr.Markdown("The score is that of our head; pictures show your character, where you show one under Make.")
+        with gr.Tabs():
+            with gr.Tab("Worst faces"):
+                worst = gr.HTML()
+            with gr.Tab("Best faces"):
+                best = gr.HTML()
 
     source.change(lambda choice: gr.File(visible=choice == UPLOAD), source, uploaded, api_visibility="private")
     try_it.click(example, None, [predictions, space], api_visibility="private")
     answer = run.click(
         evaluate_file,
-        [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join],
+        [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join]
+        + ([character] if character else []),
         [numbers, beside, verdict, plot, by_emotion, by_band, worst, best, signature, files],
         api_name="score",
         show_progress_on=[nothing, numbers],
