@@ -98,7 +98,7 @@ viewers:
 blender:
 	python3.11 -m venv .venv-blender
 	.venv-blender/bin/pip install --quiet bpy bpy-vrm-format
-	$(BIN)/pytest tests/lab/characters/takes/test_blender.py tests/lab/characters/test_vrm_blender.py
+	$(BIN)/pytest tests/lab/takes/test_blender.py tests/lab/characters/test_vrm_blender.py
 
 clean:
 	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers runs build dist

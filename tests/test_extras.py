@@ -141,7 +141,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
     extract = ["extract", tmp_path / "pictures", tmp_path / "out"]
     audit = ["audit", "--dataset", "sample", "--model", "quickstart", "--out", tmp_path / "audit.html"]
     minilm = "from emo3d.encoders import load_text_encoder as load; load('sentence-transformers/all-MiniLM-L6-v2')"
-    video = "from emo3d_lab.characters.takes.preview import write_video; write_video('a.mp4', [[0] * 51])"
+    video = "from emo3d_lab.takes.preview import write_video; write_video('a.mp4', [[0] * 51])"
     uses = {
         "evaluate": ["quickstart", "--out", tmp_path / "first"],
         "gradio": ["demo"],

@@ -19,8 +19,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageSequence
 from emo3d.face.export import write_glb, write_livelink_csv
 from emo3d_lab.characters import Character
 from emo3d_lab.characters.sequence import sequence
-from emo3d_lab.characters.takes import read_take, write_take
 from emo3d_lab.sample.prototypes import compose
+from emo3d_lab.takes.reading import read_take
+from emo3d_lab.takes.writing import write_take
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the page's server and the browser's flags are those of the tests

@@ -18,9 +18,9 @@ from emo3d.generation import VaeClipModel, load_generator
 from emo3d.scoring import QUICKSTART
 from emo3d_demo.animation import transition
 from emo3d_lab.apps.look import own_folder
-from emo3d_lab.characters.takes.blender import write_blender_script
-from emo3d_lab.characters.takes.preview import write_gif
 from emo3d_lab.sample import lexicon
+from emo3d_lab.takes.blender import write_blender_script
+from emo3d_lab.takes.preview import write_gif
 from emo3d_lab.visitors import load_public_generator
 
 if TYPE_CHECKING:

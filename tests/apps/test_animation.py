@@ -3,7 +3,7 @@ import pytest
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d_demo.animation import transition
-from emo3d_lab.characters.takes.preview import write_gif
+from emo3d_lab.takes.preview import write_gif
 
 JAW = BLENDSHAPES.index("jawOpen")
 

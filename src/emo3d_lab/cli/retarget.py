@@ -62,7 +62,8 @@ def retarget(
     """Put a take on a character: as an animation, as pictures, or as a file for Blender, Unity or Unreal."""
     from emo3d.face.calibration import check_method
     from emo3d_lab.characters import Character
-    from emo3d_lab.characters.takes import ENDINGS, read_take, write_take
+    from emo3d_lab.takes.reading import read_take
+    from emo3d_lab.takes.writing import ENDINGS, write_take
 
     if out is None:
         raise ValueError(f"expected --out FILE of {', '.join(ENDINGS)}")

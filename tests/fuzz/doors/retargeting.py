@@ -26,7 +26,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d_lab.characters.takes import read_take
+    from emo3d_lab.takes.reading import read_take
 
     for path in sorted(folder.iterdir()):
         take = read_take(path, fps=30)

@@ -13,7 +13,7 @@ from emo3d.face.export import LIVELINK_NAMES
 from emo3d.face.rig import TARGETS
 from emo3d.files import whole_file
 from emo3d.names import read_names
-from emo3d_lab.characters.takes.reading import ROTATIONS, Take
+from emo3d_lab.takes.reading import ROTATIONS, Take
 
 _PREFIX = "CTRL_expressions_"
 # Units that MetaHuman has in parts; each part has the weight of the whole. Names of the controls: Epic's

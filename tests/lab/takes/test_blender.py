@@ -16,11 +16,12 @@ from emo3d.face.rig import TARGETS
 from emo3d.names import blendshape_name
 from emo3d_demo.animation import transition
 from emo3d_lab.characters import Character, CharacterMap
-from emo3d_lab.characters.takes import Take, read_take, write_take
-from emo3d_lab.characters.takes.blender import write_blender_script
+from emo3d_lab.takes.blender import write_blender_script
+from emo3d_lab.takes.reading import Take, read_take
+from emo3d_lab.takes.writing import write_take
 from hanging import HANGS
 
-BLENDER = Path(__file__).parents[4] / ".venv-blender" / "bin" / "python"
+BLENDER = Path(__file__).parents[3] / ".venv-blender" / "bin" / "python"
 SMILE = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "browInnerUp": 0.25}
 
 # The mesh is spelled as other tools do, and has one key that is no blendshape.

@@ -14,8 +14,9 @@ from emo3d.face.export import write_glb
 from emo3d.hints import MissingExtraError
 from emo3d_demo.animation import transition
 from emo3d_lab.characters import Character
-from emo3d_lab.characters.takes import Take, read_take, write_take
-from emo3d_lab.characters.takes.preview import write_gif, write_preview, write_video
+from emo3d_lab.takes.preview import write_gif, write_preview, write_video
+from emo3d_lab.takes.reading import Take, read_take
+from emo3d_lab.takes.writing import write_take
 
 OPEN = np.zeros((7, 52), np.float32)
 OPEN[:, BLENDSHAPES.index("jawOpen")] = np.linspace(0, 1, 7)

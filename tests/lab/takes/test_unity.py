@@ -7,7 +7,8 @@ from moving import APPLE, CASES, truth, write_character
 
 from emo3d.face.rig import TARGETS
 from emo3d_lab.characters import Character
-from emo3d_lab.characters.takes import Take, read_take, write_take
+from emo3d_lab.takes.reading import Take, read_take
+from emo3d_lab.takes.writing import write_take
 
 RNG = np.random.default_rng(0)
 RANDOM = Take(RNG.random((9, 52), np.float32), np.cumsum([0, *RNG.uniform(0.01, 0.05, 8)]))

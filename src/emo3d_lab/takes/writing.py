@@ -11,12 +11,12 @@ from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.face.rig import TARGETS
 from emo3d.files import check_output
 from emo3d_lab.characters.character import Character
-from emo3d_lab.characters.takes.blender import write_blender_take, write_scene
-from emo3d_lab.characters.takes.preview import write_preview
-from emo3d_lab.characters.takes.reading import Take
-from emo3d_lab.characters.takes.unity import write_unity_clip
-from emo3d_lab.characters.takes.unreal import write_livelink, write_metahuman
 from emo3d_lab.characters.vrma import perfect_sync_names, write_vrma
+from emo3d_lab.takes.blender import write_blender_take, write_scene
+from emo3d_lab.takes.preview import write_preview
+from emo3d_lab.takes.reading import Take
+from emo3d_lab.takes.unity import write_unity_clip
+from emo3d_lab.takes.unreal import write_livelink, write_metahuman
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,11 @@ from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.face.rig import TARGETS
 from emo3d.files import whole_file
 from emo3d.names import SPELLINGS, folded, spelt
-from emo3d_lab.characters.character import Character
-from emo3d_lab.characters.takes.curves import kept_keys, target_curves
-from emo3d_lab.characters.takes.reading import Take
+from emo3d_lab.takes.curves import kept_keys, target_curves
+
+if TYPE_CHECKING:
+    from emo3d_lab.characters.character import Character
+    from emo3d_lab.takes.reading import Take
 
 _SCRIPT = '''"""Sets the shape keys of every selected mesh to an expression or a take. Made by emo3d.
 

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,9 @@ from emo3d.face.render import RenderSettings, render_batches
 from emo3d.face.rig import FaceRig
 from emo3d.files import whole_file
 from emo3d.hints import extra_named
-from emo3d_lab.characters.takes.reading import Take
+
+if TYPE_CHECKING:
+    from emo3d_lab.takes.reading import Take
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import yaml
 
 from emo3d.files import whole_file
 from emo3d_lab.characters.character import Character
-from emo3d_lab.characters.takes.curves import Curve, kept_keys, target_curves
-from emo3d_lab.characters.takes.reading import Take
+from emo3d_lab.takes.curves import Curve, kept_keys, target_curves
+from emo3d_lab.takes.reading import Take
 
 _LINEAR = 69  # both tangents linear, and broken: bits 0, 2 and 6 of tangentMode
 

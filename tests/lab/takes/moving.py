@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-CASES = Path(__file__).parents[5] / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 ROTATIONS = [f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")]
 
 # Apple's names, by hand from https://developer.apple.com/documentation/arkit/arfaceanchor/blendshapelocation

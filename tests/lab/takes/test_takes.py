@@ -13,8 +13,9 @@ from emo3d.face.calibration import to_weights
 from emo3d.face.export import write_glb
 from emo3d.face.rig import TARGETS
 from emo3d_lab.characters import Character
-from emo3d_lab.characters.takes import Take, read_take, write_take
-from emo3d_lab.characters.takes.unreal import metahuman_controls
+from emo3d_lab.takes.reading import Take, read_take
+from emo3d_lab.takes.unreal import metahuman_controls
+from emo3d_lab.takes.writing import write_take
 from livelink import LIVELINK_HEADER
 from vrm_files import write_vrm
 

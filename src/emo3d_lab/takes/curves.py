@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emo3d_lab.characters.character import Character, CharacterMesh
-from emo3d_lab.characters.takes.reading import Take
+if TYPE_CHECKING:
+    from emo3d_lab.characters.character import Character, CharacterMesh
+    from emo3d_lab.takes.reading import Take
 
 
 class Curve(NamedTuple):
