@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import emo3d
-from emo3d.blendshapes import Space, as_expressions
+from emo3d.blendshapes import BLENDSHAPES, Space, as_expressions
 from emo3d.emotions import EMOTIONS
 from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.face.export import provenance
@@ -187,7 +187,7 @@ def face_primitive(rig: FaceRig) -> tuple[Binary, dict[str, Any], np.ndarray | N
 
 
 def _turns(rig: FaceRig, normals: np.ndarray) -> np.ndarray:
-    """What each unit adds to the normals, (52, V, 3): viewers add these up, and faces move several units at once.
+    """What each target adds to the normals, (52 or more, V, 3): viewers add these up, and faces move several units at once.
 
     So they are fitted to whole expressions, near to what each unit does alone: what units do alone, added up, is off by
     15 degrees and more at a smile's cheeks, which then look dented.
@@ -195,10 +195,10 @@ def _turns(rig: FaceRig, normals: np.ndarray) -> np.ndarray:
     alone = np.stack([_normals(rig, rig.neutral + delta) - normals for delta in rig.deltas])
     pairs = combinations_with_replacement([name for name in EMOTIONS if name != "neutral"], 2)
     weights = np.stack([compose({one: share, other: share}) for one, other in pairs for share in (0.6, 1.0)])
-    weights = np.pad(weights, ((0, 0), (0, 1))).astype(np.float32)
+    weights = np.pad(weights, ((0, 0), (0, len(rig.deltas) - len(BLENDSHAPES)))).astype(np.float32)
     whole = np.stack([_normals(rig, rig.neutral + np.tensordot(row, rig.deltas, 1)) - normals for row in weights])
-    squares = weights.T @ weights + _ALONE * np.eye(len(TARGETS), dtype=np.float32)
-    sums = weights.T @ whole.reshape(len(weights), -1) + _ALONE * alone.reshape(len(TARGETS), -1)
+    squares = weights.T @ weights + _ALONE * np.eye(len(rig.deltas), dtype=np.float32)
+    sums = weights.T @ whole.reshape(len(weights), -1) + _ALONE * alone.reshape(len(alone), -1)
     turns = np.linalg.solve(squares, sums).reshape(alone.shape)
     moved = (np.abs(alone) > _UNMOVED) | (np.abs(rig.deltas) > _UNMOVED) | (np.abs(turns) > _FAINT)
     return np.where(moved.any(axis=2, keepdims=True), turns, 0)
