@@ -35,6 +35,8 @@ def choose_face(asset: Asset, drives: Sequence[np.ndarray], name: str | None) ->
     if not any(driven[node["mesh"]].any() for node in placed):
         raise ValueError("expected a mesh with morph targets in the default scene, got none there")
     boxes = {node["index"]: _box(asset, node) for node in placed}
+    # The largest first: eyes that have all the shapes are a part of the head about them, and no two faces.
+    placed.sort(key=lambda node: -float(np.ptp(boxes[node["index"]], axis=0).max()))
     heads = [node["index"] for node in placed if _is_head(driven[node["mesh"]])]
     groups: list[list[int]] = []
     for head in heads:

@@ -15,13 +15,13 @@ from emo3d_lab.cli.options import Face, Landmarker
 
 @app.command(
     name="map",
-    epilog="Examples: [bold]emo3d map avatar.glb --out map.json --sheet map.html[/] · "
+    epilog="Examples: [bold]emo3d map avatar.glb --out map.json --sheet map.png[/] · "
     "[bold]emo3d map --basis flame.npz --out flame.json[/] (arrays neutral, deltas, triangles, perhaps names)",
 )
 def map_character(
     out: Annotated[Path, typer.Option(help="Write the map, .json, which other commands take as --map.")],
     character: Annotated[Path | None, typer.Argument(help="Your character: .glb, .gltf or .vrm.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Write all units on our face and theirs, .html or .png.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write all units on our face and theirs, .png.")] = None,
     basis: Annotated[
         Path | None, typer.Option(help="In place of a character: a linear basis, .npz; combinations both ways.")
     ] = None,
@@ -34,13 +34,13 @@ def map_character(
     """Measure what the shapes of your character do, and make ARKit's 52 of them (extra: extract)."""
     check_output(out, (".json",))
     if sheet:
-        check_output(sheet, (".html", ".png"))
+        check_output(sheet, (".png",))
     if (character is None) == (basis is None):
         raise ValueError(f"expected a character or --basis, got {'neither' if character is None else 'both'}")
     if basis and (sheet or signed or face):
         raise ValueError("expected --out and --model alone beside --basis, got --sheet, --signed or --face too")
     from emo3d_lab.characters.mapping import make_combinations, make_map, measure, read_basis, read_morphs
-    from emo3d_lab.characters.mapping.sheet import make_pairs, write_sheet
+    from emo3d_lab.characters.mapping.sheet import write_sheet
 
     if basis:
         combinations = make_combinations(measure(read_basis(basis), model=model))
@@ -54,9 +54,9 @@ def map_character(
         return
     assert character is not None
     measurement = measure(read_morphs(character, face=face), model=model)
-    map = make_map(measurement, signed=signed)
-    map.write(out)
-    console.print(f"wrote {out}: {len(map.units)} of 52 units", soft_wrap=True, highlight=False)
+    made = make_map(measurement, signed=signed)
+    made.write(out)
+    console.print(f"wrote {out}: {sum(map(bool, made.units.values()))} of 52 units", soft_wrap=True, highlight=False)
     if sheet:
-        write_sheet(sheet, make_pairs(measurement, map), map, character.name)
+        write_sheet(sheet, measurement, made, character.name)
         console.print(f"wrote {sheet}", soft_wrap=True)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES
 from emo3d.names import folded, spelt
-from emo3d_lab.characters.mapping.sight import INNER_LIPS, LIDS, OTHER_LIDS, OUTER_LIPS, Sight
-from emo3d_lab.landmarker import LANDMARKS
 from emo3d_lab.neighbours.facs import FACS_BLENDSHAPES
 
 EYE_DISTANCE = 63.0
 """Millimetres between the pupils of the face that motions are told of: the mean of adults (Dodgson 2004)."""
 
-_BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55), (300, 293, 334, 296, 336, 276, 283, 282, 295, 285)  # MediaPipe's
-_STILL = 0.5  # mm; a target whose landmarks all move less moves no landmark
+# MediaPipe's landmarks in the middle of parts of the face, its own left and right.
+_PLACES = {
+    **{"right upper lid": 159, "left upper lid": 386, "right lower lid": 145, "left lower lid": 374},
+    **{"right iris": 468, "left iris": 473, "right brow": 105, "left brow": 334, "inner brows": 9},
+    **{"upper lip": 13, "lower lip": 14, "right corner of the mouth": 61, "left corner of the mouth": 291},
+    **{"nose": 4, "right nostril": 129, "left nostril": 358, "chin": 152, "right cheek": 50, "left cheek": 280},
+}
+_STILL = 0.5  # mm; a target that moves all places less moves none
 
 # Of visemes (Oculus; VRM) and of single emotions (VRM), what they mostly show; prototypes.py has the emotions in full.
 _SHOWN: dict[str, tuple[str, ...]] = {
@@ -62,55 +65,18 @@ def named_units(name: str) -> frozenset[str]:
     )
 
 
-def describe_motion(motion: np.ndarray, places: Mapping[str, np.ndarray], eye_distance: float) -> dict[str, Any]:
-    """Say where a motion (478, 3) is largest, which way it goes, and how far on a face of `EYE_DISTANCE`.
+def describe_motion(motion: np.ndarray, eye_distance: float) -> dict[str, Any]:
+    """Say which place of the face a motion (478, 3) moves most, which way, and how far on one of `EYE_DISTANCE`.
 
     Args:
         motion: turned to the front.
-        places: landmarks of each region, see `regions`.
         eye_distance: in the unit of the motion.
     """
-    lengths = np.linalg.norm(motion, axis=1) * EYE_DISTANCE / eye_distance
-    if lengths.max() < _STILL:
+    there = motion[list(_PLACES.values())] * EYE_DISTANCE / eye_distance
+    lengths = np.linalg.norm(there, axis=1)
+    most = int(np.argmax(lengths))
+    if lengths[most] < _STILL:
         return {"moves": "nothing that is seen", "mm": 0.0}
-    region = max(places, key=lambda name: float(lengths[places[name]].mean()))
-    there = motion[places[region]]
-    mean = there.mean(axis=0)
-    axis = int(np.argmax(np.abs(mean)))
-    direction = (("right", "left"), ("down", "up"), ("back", "forward"))[axis][int(mean[axis] > 0)]
-    if np.abs(mean[axis]) < 0.3 * np.linalg.norm(there, axis=1).mean():
-        direction = "apart or together"
-    return {"moves": region, "direction": direction, "mm": round(float(lengths[places[region]].max()), 1)}
-
-
-def regions(sight: Sight) -> dict[str, np.ndarray]:
-    """Landmarks by region of the face, its own left and right."""
-    points, left, upper = sight.points, sight.points[:, 0] > np.nanmean(sight.points[:, 0]), np.arange(20) < 11
-    sets: dict[str, list[int]] = {
-        "right lids": list(LIDS),
-        "left lids": list(OTHER_LIDS),
-        "right brow": list(_BROWS[0]),
-        "left brow": list(_BROWS[1]),
-        "right eyeball": list(range(468, 473)),
-        "left eyeball": list(range(473, LANDMARKS)),
-        "upper lip": [lips[k] for lips in (INNER_LIPS, OUTER_LIPS) for k in np.flatnonzero(upper)],
-        "lower lip": [lips[k] for lips in (INNER_LIPS, OUTER_LIPS) for k in np.flatnonzero(~upper)],
-    }
-    lids, lips = points[list(LIDS + OTHER_LIDS), 1], points[list(OUTER_LIPS), 1]
-    known = {place for part in sets.values() for place in part}
-    height = sight.eye_distance
-    middle = np.abs(points[:, 0] - np.nanmean(points[list(OUTER_LIPS), 0])) < 0.3 * height
-    for place in set(range(LANDMARKS)) - known:
-        y = points[place, 1]
-        side = "left" if left[place] else "right"
-        if np.isnan(y):
-            continue
-        region = f"{side} cheek"
-        if y > np.nanmax(lids):
-            region = "forehead"
-        elif y < np.nanmin(lips):
-            region = "chin"
-        elif middle[place] and y > np.nanmax(lips):
-            region = "nose"
-        sets.setdefault(region, []).append(place)
-    return {name: np.array(part) for name, part in sets.items()}
+    axis = int(np.argmax(np.abs(there[most])))
+    direction = (("right", "left"), ("down", "up"), ("back", "forward"))[axis][int(there[most, axis] > 0)]
+    return {"moves": [*_PLACES][most], "direction": direction, "mm": round(float(lengths[most]), 1)}

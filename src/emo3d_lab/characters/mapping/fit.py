@@ -7,16 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emo3d_lab.characters.mapping.sight import IRISES
+
 MOST = 6
 """Targets of a combination."""
-LEAST_MADE = 1 / 3
+LEAST_MADE = 0.5
 """Share of a unit's motion below which it is named as one that cannot be made."""
 
 _GAIN = 0.01  # share of a unit's motion that a target must add, to be in its combination
 _REACH = 3.0  # coefficients that are tried, before all are made to fit 0..1
 _MAIN = 0.3  # a target makes most of a motion if it makes this share of what the strongest one makes
 _LEAST = 0.04  # coefficient below which a target is left out
-_NAMED = 1.3  # how much more a target counts that has the unit's name
+_NAMED = (
+    1.3  # how much more a target counts whose name means the unit: goals are wrong by up to a quarter (docs/maps.md)
+)
+_ALIKE = 0.2  # cosine with the goal from which on a target is used: what only undoes others' motion elsewhere is not
+_STILL, _ELSEWHERE = 0.1, 2.0  # landmarks that the unit moves by less, of its largest motion, count so often
+_EYEBALL = 4.0  # and those of irises, five for a whole eyeball
 _WHOLE = 0.75, 0.06  # coefficients from the first on are 1, where the residual grows by less than the second
 _RIDGE = 1e-2  # of the mean power: landmarks are placed to some hundredths of the distance between the eyes
 
@@ -34,6 +41,17 @@ class Fit:
     residual: float
 
 
+def importances(goal: np.ndarray) -> np.ndarray:
+    """By how much (L, 1) to multiply motions of landmarks (L, 3), so that a unit moves its own part of the face alone.
+
+    Without it a squint is made by a look upwards: an eyeball has few landmarks.
+    """
+    lengths = np.linalg.norm(goal, axis=1)
+    counts = np.where(lengths < _STILL * lengths.max(), _ELSEWHERE, 1.0)
+    counts[IRISES:] *= _EYEBALL
+    return np.sqrt(counts)[:, None]
+
+
 def fit_unit(
     goal: np.ndarray, motions: np.ndarray, *, named: Sequence[int] = (), signed: bool = False, most: int = MOST
 ) -> Fit:
@@ -42,7 +60,7 @@ def fit_unit(
     Args:
         goal: (D,) the unit's motion.
         motions: (K, D) of the targets.
-        named: places of targets whose names say that they are it: they come first where they do about as much.
+        named: places of targets whose names mean it: they come first where they do about as much.
         signed: coefficients in -1..1 in place of 0..1.
         most: targets.
     """
@@ -53,6 +71,8 @@ def fit_unit(
     squares = np.maximum((motions**2).sum(axis=1), 1e-30)
     favour = np.ones(len(motions))
     favour[list(named)] = _NAMED
+    alike = motions @ goal / np.sqrt(squares * power)
+    favour[(np.abs(alike) if signed else alike) < _ALIKE] = 0
     chosen: list[int] = []
     values = np.zeros(0)
     for _ in range(min(most, len(motions))):
@@ -66,7 +86,7 @@ def fit_unit(
             break
         chosen.append(best)
         values = _solve(goal, motions[chosen], low)
-    chosen, values = _prune(goal, motions, chosen, values, low)
+    chosen, values = _prune(goal, motions, chosen, values, low, favour)
     values = _bound(values, (motions[chosen] ** 2).sum(axis=1))
     residual = _residual(goal, motions[chosen], values)
     whole = np.where(np.abs(values) >= _WHOLE[0], np.sign(values), values)
@@ -96,7 +116,7 @@ def _residual(goal: np.ndarray, motions: np.ndarray, values: np.ndarray) -> floa
 
 
 def _prune(
-    goal: np.ndarray, motions: np.ndarray, chosen: list[int], values: np.ndarray, low: float
+    goal: np.ndarray, motions: np.ndarray, chosen: list[int], values: np.ndarray, low: float, favour: np.ndarray
 ) -> tuple[list[int], np.ndarray]:
     """Leave out what adds little, the least first."""
     while chosen:
@@ -106,7 +126,7 @@ def _prune(
             others = [target for target in chosen if target != chosen[place]]
             solution = _solve(goal, motions[others], low) if others else np.zeros(0)
             without.append(_residual(goal, motions[others], solution) - residual)
-        least = int(np.argmin(np.where(np.abs(values) < _LEAST, -1.0, without)))
+        least = int(np.argmin(np.where(np.abs(values) < _LEAST, -1.0, without * favour[chosen])))
         if np.abs(values[least]) >= _LEAST and without[least] >= _GAIN:
             break
         chosen = [target for place, target in enumerate(chosen) if place != least]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from emo3d.face.rig import TARGETS, FaceRig
+from emo3d_lab.characters.faces import choose_face
 from emo3d_lab.characters.targets import CharacterMesh, find_meshes
 from emo3d_lab.rigs.glb import Piece, read_pieces
 from emo3d_lab.rigs.gltf import Asset
@@ -23,6 +24,7 @@ MOST = 5_000
 
 _AT_ONCE = 128  # targets read at once, so that only what they move is kept
 _STILL = 1e-6  # of the mesh's size: a vertex that a target moves by less is not moved
+_HEAD = 12  # targets that make a mesh a face of its own, where it lies apart from others
 _LARGEST = 2**31  # bytes of a basis
 _CLAY = (0.80, 0.66, 0.58)  # sRGB
 
@@ -41,6 +43,7 @@ class Morphs:
     rig: FaceRig  # in the file's own axes, with no deltas and no frame
     moves: Mapping[str, Move]  # key of a `CharacterMap` -> what it does
     origin: str | None  # SHA-256 of the file
+    defaults: Mapping[str, float] = field(default_factory=dict)  # the file's own weights, with which the rig is at rest
 
     @property
     def reach(self) -> np.ndarray:
@@ -64,11 +67,11 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
 
     Args:
         path: of the file.
-        face: name of a node or mesh, where the scene has several faces; others with morph targets are left out.
+        face: name of a node or mesh, where the scene has several faces.
 
     Raises:
         ValueError: what `emo3d_lab.characters.Character.from_file` refuses in a file but for its names, no morph
-            targets, or more than `MOST`. The message begins with the file's name.
+            targets, more than `MOST`, or two faces. The message begins with the file's name.
     """
     path = Path(path)
     try:
@@ -79,12 +82,14 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
             raise ValueError("expected morph targets (shape keys, blend shapes) to map to, got a file without any")
         if len(keys) > MOST:
             raise ValueError(f"expected at most {MOST} morph targets, got {len(keys)}")
-        rig, moves = _read(asset, meshes, keys, _nodes(asset, meshes, face))
+        nodes = choose_face(asset, [_drives(mesh) for mesh in meshes], face)
+        rig, moves = _read(asset, meshes, keys, nodes)
+        weights = {key: float(meshes[mesh].defaults[place]) for key, ((mesh, place), *_) in keys.items()}
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
     except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
         raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
-    return Morphs(rig, moves, asset.digest.hexdigest())
+    return Morphs(rig, moves, asset.digest.hexdigest(), weights)
 
 
 def read_basis(path: str | os.PathLike[str]) -> Morphs:
@@ -133,48 +138,42 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _keys(meshes: Sequence[CharacterMesh]) -> dict[str, list[tuple[int, int]]]:
-    """Keys of a map, and the mesh and place of each target that they mean."""
+    """Keys of a map, and the places of each mesh and target that they mean."""
     nameless = sum(any(target.startswith("#") for target in mesh.targets) for mesh in meshes) > 1
     keys: dict[str, list[tuple[int, int]]] = {}
-    for mesh in meshes:
+    for row, mesh in enumerate(meshes):
         for place, target in enumerate(mesh.targets):
             key = f"{mesh.name}/{target}" if nameless and target.startswith("#") else target
             places = keys.setdefault(key, [])
-            if (mesh.index, mesh.targets.index(target)) not in places:  # the second of a name is never driven
-                places.append((mesh.index, place))
+            if (row, mesh.targets.index(target)) not in places:  # the second of a name is never driven
+                places.append((row, place))
     return keys
 
 
-def _nodes(asset: Asset, meshes: Sequence[CharacterMesh], face: str | None) -> set[int]:
-    """Nodes that place the meshes of a face."""
-    titles = {
-        node: (mesh.name, str(asset.json["nodes"][node].get("name", ""))) for mesh in meshes for node in mesh.nodes
-    }
-    nodes = {node for node, names in titles.items() if face is None or face in names}
-    if not nodes:
-        known = ", ".join(sorted({repr(name) for names in titles.values() for name in names if name}))
-        raise ValueError(f"expected a face of {known or 'a node in the scene'}, got {face!r}")
-    return nodes
+def _drives(mesh: CharacterMesh) -> np.ndarray:
+    """What tells heads from lashes where names do not: how many targets a mesh has."""
+    drive = np.zeros((len(TARGETS), len(mesh.targets)))
+    drive[: len(TARGETS) if len(mesh.targets) >= _HEAD else 1] = 1
+    return drive
 
 
 def _read(
-    asset: Asset, meshes: Sequence[CharacterMesh], keys: Mapping[str, list[tuple[int, int]]], nodes: set[int]
+    asset: Asset, meshes: Sequence[CharacterMesh], keys: Mapping[str, list[tuple[int, int]]], nodes: Collection[int]
 ) -> tuple[FaceRig, dict[str, Move]]:
     moves: dict[str, Move] = {}
     defaults = {mesh.index: mesh.defaults for mesh in meshes}
+    rig = _merge(
+        asset.name, read_pieces(asset, {index: 0 * own[None] for index, own in defaults.items()}, defaults, nodes)
+    )
+    size = float(np.ptp(rig.neutral, axis=0).max())
     names = list(keys)
-    rig = None
     for start in range(0, len(names), _AT_ONCE):
         part = names[start : start + _AT_ONCE]
         drives = {mesh.index: np.zeros((len(part), len(mesh.targets))) for mesh in meshes}
         for row, key in enumerate(part):
             for mesh, place in keys[key]:
-                drives[mesh][row, place] = 1
-        # No default weight is kept: the map measures each target from none of it.
-        pieces = read_pieces(asset, drives, {index: 0 * own for index, own in defaults.items()}, nodes)
-        if rig is None:
-            rig = _merge(asset.name, pieces)
-        size = float(np.ptp(rig.neutral, axis=0).max())
+                drives[meshes[mesh].index][row, place] = 1
+        pieces = read_pieces(asset, drives, defaults, nodes)
         starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
         for row, key in enumerate(part):
             parts = [
@@ -183,7 +182,6 @@ def _read(
                 if row in piece.deltas
             ]
             moves[key] = Move(*map(np.concatenate, zip(*parts, strict=True))) if parts else Move(*_NOTHING)
-    assert rig is not None
     return rig, moves
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,8 @@ import emo3d
 from emo3d.face.calibration import SIDES
 from emo3d.face.rig import TARGETS
 from emo3d.names import spelt
-from emo3d_lab.characters.mapping.effects import describe_motion, named_units, regions
-from emo3d_lab.characters.mapping.fit import LEAST_MADE, Fit, fit_dense, fit_unit
+from emo3d_lab.characters.mapping.effects import describe_motion, named_units
+from emo3d_lab.characters.mapping.fit import LEAST_MADE, Fit, fit_dense, fit_unit, importances
 from emo3d_lab.characters.mapping.morphs import Morphs
 from emo3d_lab.characters.mapping.reference import load_reference, transport
 from emo3d_lab.characters.mapping.sight import INNER_LIPS, OUTER_LIPS, Sight, find_face
@@ -26,7 +25,13 @@ from emo3d_lab.landmarker import LANDMARKS, FaceReader
 logger = logging.getLogger(__name__)
 
 _STILL = 0.02  # of the distance between the eyes: a unit that moves no landmark by more cannot be measured by them
-_ONE_SIDED = 0.4  # residual up to which a target is of one side, or of both
+_KEPT = 0.5  # cosine with a unit's motion from which on a target of its name is it, whatever else does it better
+_WAYS = ("Up", "Up"), ("Down", "Down"), ("In", "Out"), ("Out", "In")
+_TOGETHER = (
+    *((TARGETS[left], TARGETS[right]) for left, right in SIDES),
+    *((f"eyeLook{way}Left", f"eyeLook{other}Right") for way, other in _WAYS),
+)
+_ONE_SIDED = 0.4  # residual up to which a unit is made of one side's targets alone
 _TONGUE = 0.3  # of the way that our tongue comes out: what comes out by less is none
 
 
@@ -75,53 +80,94 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
         signed: coefficients in -1..1 in place of 0..1, for targets that are made to be driven both ways.
 
     Returns:
-        The map; units that cannot be made are left out of its `units`, and have a residual of more than 2/3. Where the
-        targets only move both sides together, each side has half of what makes both, so that both at once come out.
+        The map. Targets of a unit's own name make it alone and make nothing else, unless they do something else. Units
+        that cannot be made are left out, or empty where a target has their name. Where targets only move both sides
+        together, each side has half of what makes both, so that both at once come out, and the residual of both.
     """
-    keys, goals = list(measurement.morphs.moves), measurement.goals.reshape(len(TARGETS), -1)
-    motions = measurement.motions.reshape(len(keys), -1).astype(float)
+    keys = list(measurement.morphs.moves)
+    kept = _named(measurement)
+    motions = measurement.motions.astype(float)
+    motions[[keys.index(key) for names in kept.values() for key in names]] = 0  # free for nothing else
     hints = [named_units(key) for key in keys]
-    units: dict[str, dict[str, float]] = {}
-    residuals: dict[str, float] = {}
+    goals = dict(zip(TARGETS, measurement.goals, strict=True))
 
-    def fit(goal: np.ndarray, names: Collection[str]) -> Fit:
+    def fit(names: tuple[str, ...]) -> Fit:
+        goal = np.sum([goals[name] for name in names], axis=0)
+        counts = importances(goal)
         named = [place for place, hint in enumerate(hints) if not hint.isdisjoint(names)]
-        return fit_unit(goal, motions, named=named, signed=signed)
+        return fit_unit((counts * goal).ravel(), (counts * motions).reshape(len(keys), -1), named=named, signed=signed)
 
-    fits = {
-        unit: fit(goal, {unit})
-        for unit, goal, seen in zip(TARGETS, goals, _measurable(measurement), strict=True)
-        if seen
+    seen = _measurable(measurement)
+    fits = {unit: fit((unit,)) for unit, there in zip(TARGETS, seen, strict=True) if there and unit not in kept}
+    both: list[str] = []
+    for pair in _TOGETHER:
+        if fits.keys() >= set(pair) and min(fits[unit].residual for unit in pair) > _ONE_SIDED:
+            fitted = fit(pair)
+            if fitted.residual <= 1 - LEAST_MADE:
+                half = {place: value / 2 for place, value in fitted.coefficients.items()}
+                fits |= dict.fromkeys(pair, Fit(half, fitted.residual))
+                both += pair
+    units = {
+        unit: {keys[place]: round(value, 3) for place, value in fitted.coefficients.items()}
+        for unit, fitted in fits.items()
+        if fitted.residual <= 1 - LEAST_MADE
     }
-    both = []
-    for left, right in ((TARGETS[left], TARGETS[right]) for left, right in SIDES):
-        if left in fits and right in fits and min(fits[left].residual, fits[right].residual) > _ONE_SIDED:
-            pair = fit(goals[TARGETS.index(left)] + goals[TARGETS.index(right)], {left, right})
-            if pair.residual <= _ONE_SIDED:
-                both += [left, right]
-                half = {place: value / 2 for place, value in pair.coefficients.items()}
-                fits |= {unit: Fit(half, _residual_of(half, goals, unit, motions)) for unit in (left, right)}
-    for unit, fitted in fits.items():
-        residuals[unit] = round(fitted.residual, 4)
-        if fitted.residual <= 1 - LEAST_MADE or unit in both:
-            units[unit] = {keys[place]: round(value, 3) for place, value in fitted.coefficients.items()}
-    units |= _tongue(measurement)
-    _warn(keys, units)
+    units |= {unit: dict.fromkeys(names, 1.0) for unit, names in kept.items()}
+    if "tongueOut" not in kept:
+        units |= _tongue(measurement)
+    residuals = {unit: round(fitted.residual, 4) for unit, fitted in fits.items()}
+    residuals |= {
+        unit: round(_left(measurement, unit, names), 4) for unit, names in kept.items() if seen[TARGETS.index(unit)]
+    }
     missing = [unit for unit in TARGETS if unit not in units]
+    wrong = [key for key in keys if (unit := spelt(key)) in TARGETS and key not in units.get(str(unit), {})]
+    units |= {unit: {} for key in wrong if (unit := str(spelt(key))) in missing}  # else its name would count
+    if wrong:
+        logger.warning("named like a unit and not doing what it does: %s", ", ".join(wrong))
     if missing:
         logger.warning("%d of 52 units cannot be made: %s", len(missing), ", ".join(missing))
-    places = regions(measurement.sight)
     method = {
         "emo3d": emo3d.__version__,
         "how": "landmarks of MediaPipe cast onto the mesh; units of anny's heads; bounded least squares",
         "missing": missing,
+        "kept by name": list(kept),
         "moving both sides": both,
         "targets": {
-            key: describe_motion(motion, places, measurement.sight.eye_distance)
+            key: describe_motion(motion, measurement.sight.eye_distance)
             for key, motion in zip(keys, measurement.motions, strict=True)
         },
     }
     return CharacterMap(units, residuals, measurement.morphs.origin, method)
+
+
+def _named(measurement: Measurement) -> dict[str, list[str]]:
+    """Units and the targets of their names, where these point the right way, or move what no landmark lies on."""
+    by_unit: dict[str, list[str]] = {}
+    for key in measurement.morphs.moves:
+        if (unit := spelt(key)) in TARGETS:
+            by_unit.setdefault(str(unit), []).append(key)
+    motions = dict(zip(measurement.morphs.moves, measurement.motions.astype(float), strict=True))
+    seen = dict(zip(TARGETS, _measurable(measurement), strict=True))
+    kept = {}
+    for unit, names in by_unit.items():
+        goal = measurement.goals[TARGETS.index(unit)]
+        counts = importances(goal)
+        alike = {name: _cosine(counts * goal, counts * motions[name]) for name in names}
+        best = max(names, key=alike.__getitem__)
+        if not seen[unit] or alike[best] >= _KEPT:
+            kept[unit] = [name for name in names if name == best or not motions[name].any()]
+    return kept
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one * other).sum() / max(1e-30, np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+def _left(measurement: Measurement, unit: str, names: list[str]) -> float:
+    """The residual of a unit that is made by targets of its name."""
+    goal, places = measurement.goals[TARGETS.index(unit)], [*measurement.morphs.moves]
+    rest = goal - sum(measurement.motions[places.index(name)].astype(float) for name in names)
+    return min(1.0, float(((importances(goal) * rest) ** 2).sum() / ((importances(goal) * goal) ** 2).sum()))
 
 
 def make_combinations(measurement: Measurement) -> dict[str, Any]:
@@ -152,12 +198,6 @@ def make_combinations(measurement: Measurement) -> dict[str, Any]:
     return result
 
 
-def _residual_of(coefficients: Mapping[int, float], goals: np.ndarray, unit: str, motions: np.ndarray) -> float:
-    goal = goals[TARGETS.index(unit)]
-    rest = goal - sum((value * motions[place] for place, value in coefficients.items()), np.zeros(()))
-    return min(1.0, float(rest @ rest / (goal @ goal)))
-
-
 def _measurable(measurement: Measurement) -> np.ndarray:
     """(52,) whether a unit moves landmarks: a tongue does not."""
     furthest = np.linalg.norm(measurement.goals, axis=2).max(axis=1)
@@ -180,10 +220,3 @@ def _tongue(measurement: Measurement) -> dict[str, dict[str, float]]:
         if is_within and forward[tip] > furthest and np.linalg.norm(motion, axis=1).max() < 0.5 * forward[tip]:
             best, furthest = key, float(forward[tip])
     return {} if best is None else {"tongueOut": {best: round(min(1.0, measurement.tongue / furthest), 3)}}
-
-
-def _warn(keys: list[str], units: Mapping[str, Mapping[str, float]]) -> None:
-    """Say which targets have the name of a unit and do something else."""
-    wrong = [key for key in keys if (unit := spelt(key)) in TARGETS and key not in units.get(str(unit), {})]
-    if wrong:
-        logger.warning("named like a unit and not doing what it does: %s", ", ".join(wrong))
