@@ -14,12 +14,12 @@ MOST = 6
 LEAST_MADE = 0.5
 """Share of a unit's motion below which it is named as one that cannot be made."""
 
-_GAIN = 0.01  # share of a unit's motion that a target must add, to be in its combination
+_GAIN = 0.02  # share of a unit's motion that a target must add, to be in its combination
 _REACH = 3.0  # coefficients that are tried, before all are made to fit 0..1
 _MAIN = 0.3  # a target makes most of a motion if it makes this share of what the strongest one makes
 _LEAST = 0.04  # coefficient below which a target is left out
 _NAMED = (
-    1.3  # how much more a target counts whose name means the unit: goals are wrong by up to a quarter (docs/maps.md)
+    1.3  # how much more a target counts whose name means the unit: goals are wrong up to a quarter off (docs/maps.md)
 )
 _ALIKE = 0.2  # cosine with the goal from which on a target is used: what only undoes others' motion elsewhere is not
 _STILL, _ELSEWHERE = 0.1, 2.0  # landmarks that the unit moves by less, of its largest motion, count so often

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emo3d_lab.characters.mapping.fit import fit_dense, fit_unit
+from emo3d_lab.characters.mapping.fit import fit_dense, fit_unit, importances
 
 X, Y, Z = np.eye(3)
 
@@ -24,6 +24,8 @@ X, Y, Z = np.eye(3)
         (X, [-X, Y], {"signed": True}, {0: -1.0}, 0.0),
         (X, [Y, X], {"named": [0]}, {1: 1.0}, 0.0),  # a wrong name has no say
         (X, [X + 0.3 * Y, X + 0.3 * Z], {"named": [1]}, {1: 1.0}, 0.09),  # a right one decides between equals
+        (X, [0.8 * X, X + 0.6 * Y], {"named": [1]}, {0: 1.0}, 0.04),  # 0.96 is more than 1.3 times 1 / 1.36
+        (X, [X + Y, -Y], {}, {0: 0.5}, 0.5),  # nothing is driven only to undo what another does elsewhere
         (0 * X, [X], {}, {}, 1.0),
         (X, [0 * X], {}, {}, 1.0),
     ],
@@ -47,3 +49,11 @@ def test_a_basis_either_way():
     values, residuals = fit_dense(goals, turn @ goals)
     assert values == pytest.approx(turn.T, abs=0.03)  # ridge draws in by 1%, and the goals' correlations with it
     assert residuals.max() < 1e-3
+
+
+def test_what_a_unit_leaves_still_counts_more():
+    """A landmark that moves, one that moves a twentieth as far (twice), and an iris (four times that)."""
+    goal = np.zeros((478, 3))
+    goal[0, 1], goal[1, 1] = 1, 0.05
+    counts = importances(goal)[:, 0] ** 2
+    assert counts[[0, 1, 473]].tolist() == pytest.approx([1, 2, 8])
