@@ -85,7 +85,8 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
         together, each side has half of what makes both, so that both at once come out, and the residual of both.
     """
     keys = list(measurement.morphs.moves)
-    kept = _named(measurement)
+    seen = _measurable(measurement)
+    kept, residuals = _named(measurement, seen)
     motions = measurement.motions.astype(float)
     motions[[keys.index(key) for names in kept.values() for key in names]] = 0  # free for nothing else
     hints = [named_units(key) for key in keys]
@@ -97,7 +98,6 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
         named = [place for place, hint in enumerate(hints) if not hint.isdisjoint(names)]
         return fit_unit((counts * goal).ravel(), (counts * motions).reshape(len(keys), -1), named=named, signed=signed)
 
-    seen = _measurable(measurement)
     fits = {unit: fit((unit,)) for unit, there in zip(TARGETS, seen, strict=True) if there and unit not in kept}
     both: list[str] = []
     for pair in _TOGETHER:
@@ -115,10 +115,7 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
     units |= {unit: dict.fromkeys(names, 1.0) for unit, names in kept.items()}
     if "tongueOut" not in kept:
         units |= _tongue(measurement)
-    residuals = {unit: round(fitted.residual, 4) for unit, fitted in fits.items()}
-    residuals |= {
-        unit: round(_left(measurement, unit, names), 4) for unit, names in kept.items() if seen[TARGETS.index(unit)]
-    }
+    residuals |= {unit: fitted.residual for unit, fitted in fits.items()}
     missing = [unit for unit in TARGETS if unit not in units]
     wrong = [key for key in keys if (unit := spelt(key)) in TARGETS and key not in units.get(str(unit), {})]
     units |= {unit: {} for key in wrong if (unit := str(spelt(key))) in missing}  # else its name would count
@@ -137,37 +134,31 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
             for key, motion in zip(keys, measurement.motions, strict=True)
         },
     }
+    units = {unit: units[unit] for unit in TARGETS if unit in units}
+    residuals = {unit: round(residuals[unit], 4) for unit in TARGETS if unit in residuals}
     return CharacterMap(units, residuals, measurement.morphs.origin, method)
 
 
-def _named(measurement: Measurement) -> dict[str, list[str]]:
-    """Units and the targets of their names, where these point the right way, or move what no landmark lies on."""
-    by_unit: dict[str, list[str]] = {}
-    for key in measurement.morphs.moves:
-        if (unit := spelt(key)) in TARGETS:
-            by_unit.setdefault(str(unit), []).append(key)
+def _named(measurement: Measurement, seen: np.ndarray) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """Units and the targets of their names, where these point the right way or nothing is seen of it; and residuals."""
     motions = dict(zip(measurement.morphs.moves, measurement.motions.astype(float), strict=True))
-    seen = dict(zip(TARGETS, _measurable(measurement), strict=True))
-    kept = {}
-    for unit, names in by_unit.items():
-        goal = measurement.goals[TARGETS.index(unit)]
-        counts = importances(goal)
+    kept: dict[str, list[str]] = {}
+    residuals = {}
+    for place, unit in enumerate(TARGETS):
+        names = [key for key in motions if spelt(key) == unit]
+        goal, counts = measurement.goals[place], importances(measurement.goals[place])
         alike = {name: _cosine(counts * goal, counts * motions[name]) for name in names}
-        best = max(names, key=alike.__getitem__)
-        if not seen[unit] or alike[best] >= _KEPT:
-            kept[unit] = [name for name in names if name == best or not motions[name].any()]
-    return kept
+        best = max(names, key=alike.__getitem__, default="")
+        if names and (not seen[place] or alike[best] >= _KEPT):
+            kept[unit] = [name for name in names if name == best or not motions[name].any()]  # teeth, of another name
+            if seen[place]:
+                rest = goal - motions[best]
+                residuals[unit] = min(1.0, float(((counts * rest) ** 2).sum() / ((counts * goal) ** 2).sum()))
+    return kept, residuals
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float((one * other).sum() / max(1e-30, np.linalg.norm(one) * np.linalg.norm(other)))
-
-
-def _left(measurement: Measurement, unit: str, names: list[str]) -> float:
-    """The residual of a unit that is made by targets of its name."""
-    goal, places = measurement.goals[TARGETS.index(unit)], [*measurement.morphs.moves]
-    rest = goal - sum(measurement.motions[places.index(name)].astype(float) for name in names)
-    return min(1.0, float(((importances(goal) * rest) ** 2).sum() / ((importances(goal) * goal) ** 2).sum()))
 
 
 def make_combinations(measurement: Measurement) -> dict[str, Any]:
