@@ -31,7 +31,7 @@ _TOGETHER = (
     *((TARGETS[left], TARGETS[right]) for left, right in SIDES),
     *((f"eyeLook{way}Left", f"eyeLook{other}Right") for way, other in _WAYS),
 )
-_ONE_SIDED = 0.4  # residual up to which a unit is made of one side's targets alone
+_BOTH = 0.2  # by how much less residual both sides must have together than each alone, to be made together
 _TONGUE = 0.3  # of the way that our tongue comes out: what comes out by less is none
 
 
@@ -101,9 +101,9 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
     fits = {unit: fit((unit,)) for unit, there in zip(TARGETS, seen, strict=True) if there and unit not in kept}
     both: list[str] = []
     for pair in _TOGETHER:
-        if fits.keys() >= set(pair) and min(fits[unit].residual for unit in pair) > _ONE_SIDED:
+        if fits.keys() >= set(pair) and (alone := min(fits[unit].residual for unit in pair)) > _BOTH:
             fitted = fit(pair)
-            if fitted.residual <= 1 - LEAST_MADE:
+            if fitted.residual <= min(1 - LEAST_MADE, alone - _BOTH):
                 half = {place: value / 2 for place, value in fitted.coefficients.items()}
                 fits |= dict.fromkeys(pair, Fit(half, fitted.residual))
                 both += pair

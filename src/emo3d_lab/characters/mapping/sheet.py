@@ -68,7 +68,7 @@ def write_sheet(path: str | os.PathLike[str], measurement: Measurement, map: Cha
             right = Image.blend(right.convert("L").convert("RGB"), Image.new("RGB", right.size, "white"), 0.6)
         sheet.paste(Image.fromarray(ours[place]), (x, y))
         sheet.paste(right, (x + _SIDE, y))
-        text = ", ".join(f"{value:g} × {target}" for target, value in combination.items()) or "cannot be made"
+        text = ", ".join(f"{value:.2f} {target}" for target, value in combination.items()) or "cannot be made"
         share = f", not made: {map.residuals[unit]:.0%}" if unit in map.residuals else ""
         for line, content in enumerate([unit + share, *wrap(text, _LETTERS)][:_LINES]):
             color = "black" if combination else "grey"
