@@ -20,10 +20,8 @@ _COLUMNS = 6
 _TEXT, _LINE, _LINES = 14, 17, 4  # height of letters, of a line, and lines below a pair
 _LETTERS = 52  # of a line
 _TITLE = 30  # height
-_WHOLE, _UP = (
-    1.25,
-    0.25,
-)  # half the picture, and its centre above, in that of the pictures that landmarks were read from
+# Half the picture, and its centre above theirs, in halves of the pictures that landmarks were read from.
+_WHOLE, _UP = 1.08, 0.2
 _CLOSE, _JAW = TARGETS.index("mouthClose"), TARGETS.index("jawOpen")
 
 
