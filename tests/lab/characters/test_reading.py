@@ -182,7 +182,8 @@ def test_a_packed_head_is_lit_as_it_was(name, head, pictured):
 def test_a_head_is_what_three_js_shows(name, head, shelf, visit, monkeypatch):
     """Without light on both sides: base colours under MeshBasicMaterial there, under two lights face to face here.
 
-    Places of vertices agree to float32, but along borders that are closed here. Silhouettes differ where a sample is on an edge: by 5 of 10,000 pixels at most,
+    Places of vertices agree to float32, but along borders that are closed here.
+    Silhouettes differ where a sample is on an edge: by 5 of 10,000 pixels at most,
     of which 10 are allowed. Colours differ by how a texture is made smaller: in a mean over skin by a tenth of a level
     of 255, over hair by one, in rounding, and over the 75 to 160 pixels of the eyes, white beside dark, by 6. An eye
     that is not there is 60 off.
