@@ -17,6 +17,7 @@ from emo3d_lab.rigs.extensions import check_extensions
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
 from emo3d_lab.rigs.materials import Cover, atlas, read_cover
+from emo3d_lab.rigs.welds import close_borders, weld
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Piece:
     """A primitive in its place, and what covers it."""
 
     vertices: np.ndarray  # (V, 3) float64
+    normals: np.ndarray  # (V, 3) float32, the file's own, at rest; 0 where it has none
     deltas: dict[int, np.ndarray]  # by row of `drives`, (V, 3) float32
     triangles: np.ndarray  # (T, 3) int64
     cover: Cover
@@ -117,8 +119,18 @@ def _piece(asset: Asset, node: dict[str, Any], primitive: dict[str, Any], moves:
         most = np.asarray(cover.picture)[..., 3].max() / 255
         triangles = triangles[cover.coverage[triangles].max(axis=1) * most >= 0.5]
     placed = np.einsum("vij,vj->vi", linear, vertices) + place[:, :3, 3] + own
-    piece = Piece(placed, deltas, triangles, cover)
+    piece = Piece(placed, _normals(attributes, linear), deltas, triangles, cover)
     return piece if cover.opaque or not cover.double_sided else _both_sides(piece)
+
+
+def _normals(attributes: dict[str, np.ndarray], linear: np.ndarray) -> np.ndarray:
+    """Unit normals (V, 3), as far as angles between them go: for nodes that scale all axes alike."""
+    if attributes.get("NORMAL", np.zeros(0)).shape != attributes["POSITION"].shape:
+        return np.zeros(attributes["POSITION"].shape, np.float32)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        normals = np.einsum("vij,vj->vi", linear, attributes["NORMAL"])
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.nan_to_num(normals, posinf=0, neginf=0).astype(np.float32)
 
 
 def _deltas(
@@ -146,6 +158,7 @@ def _both_sides(piece: Piece) -> Piece:
     count, cover = len(piece.vertices), piece.cover
     return Piece(
         np.tile(piece.vertices, (2, 1)),
+        np.concatenate([piece.normals, -piece.normals]),
         {row: np.tile(delta, (2, 1)) for row, delta in piece.deltas.items()},
         np.concatenate([piece.triangles, piece.triangles[:, ::-1] + count]),
         replace(
@@ -198,7 +211,11 @@ def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
         first, last = np.searchsorted(indices, [start, start + len(piece.vertices)])
         for row, delta in piece.deltas.items():
             deltas[row, first:last] = delta[indices[first:last] - start] @ rotation.T
+    normals = np.concatenate([piece.normals for piece in pieces])[indices]
+    triangles = corners.reshape(-1, 3).astype(np.int32)
     owners = np.searchsorted(starts, indices, side="right") - 1
+    welds = weld(neutral, deltas, normals, frame[3])
+    welds = close_borders(neutral, deltas, normals, triangles, owners, welds, frame[3])
     kept = np.unique(owners)  # of clothes and the like no texture takes room
     covers = [pieces[owner].cover for owner in kept]
     texture, uv = atlas(covers)
@@ -210,8 +227,8 @@ def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
     return {
         "neutral": neutral.astype(np.float32),
         "deltas": deltas,
-        "triangles": corners.reshape(-1, 3).astype(np.int32),
-        "welds": _welds(neutral, deltas, frame[3]),
+        "triangles": triangles,
+        "welds": welds,
         "colors": colors[own].astype(np.float32),
         "uv": uv[own].astype(np.float32),
         "texture": texture,
@@ -235,21 +252,3 @@ def _frame(neutral: np.ndarray, moves: np.ndarray) -> tuple[float, float, float,
         raise ValueError("expected a face with y up, got eyes below the mouth")
     head = neutral[(np.abs(neutral - (x, y, z)) < _NEAR * _UNIT * unit).all(axis=1)]
     return float(x), *frame_head(head, float(y - _CHIN * unit), float(z - _BACK * unit), float(_UNIT * unit))[1:]
-
-
-def _welds(neutral: np.ndarray, deltas: np.ndarray, half_height: float) -> np.ndarray:
-    """The first vertex at the same place that moves alike: copies along a seam, but not the lips of a closed mouth."""
-    grain = 1e-5 * half_height
-    _, inverse, counts = np.unique(np.rint(neutral / grain), axis=0, return_inverse=True, return_counts=True)
-    welds = np.arange(len(neutral), dtype=np.int32)
-    copies = np.flatnonzero(counts[inverse.ravel()] > 1)  # few; their moves are many numbers
-    if len(copies):
-        # What moves alike has the same sum of its moves times odd factors; whole rows would be a gigabyte at the worst.
-        factors = 2 * np.random.default_rng(0).integers(2**62, size=(len(deltas) + 1, 3)) + 1
-        sums = inverse.ravel()[copies] * factors[-1, 0]
-        for delta, factor in zip(deltas, factors, strict=False):
-            with np.errstate(invalid="ignore"):  # what is too far for a whole number is alike at the ends
-                sums += np.rint(delta[copies] / grain).astype(np.int64) @ factor
-        _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
-        welds[copies] = copies[first[inverse.ravel()]]
-    return welds

@@ -18,26 +18,44 @@ from squares import PLACES, Square, png
 HEADS = Path(__file__).parents[1] / "rigs" / "compressed"
 SECONDS, MEGABYTES = 5, 1024
 READ = """
-import re, sys, time
+import os, re, sys, time
 from emo3d.face import FaceRig
 import emo3d_lab.characters
-start = time.process_time()
-try:
-    print(len(FaceRig.from_glb(sys.argv[1]).neutral), "vertices")
-except (ValueError, OSError) as error:
-    print(error)
-memory = re.search("VmHWM: *(.*) kB", open("/proc/self/status").read().replace("\\t", " "))
-print(time.process_time() - start, int(memory[1]) / 1024)
+
+def read(path):
+    start = time.process_time()
+    try:
+        print(len(FaceRig.from_glb(path).neutral), "vertices")
+    except (ValueError, OSError) as error:
+        print(error)
+    memory = re.search("VmHWM: *(.*) kB", open("/proc/self/status").read().replace("\\t", " "))
+    print(time.process_time() - start, int(memory[1]) / 1024, flush=True)
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        read(line.rstrip())
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
 
 
+@pytest.fixture(scope="module")
+def reading():
+    """A process that has all imported, and reads each file whose path it is given in a copy of itself."""
+    with subprocess.Popen([sys.executable, "-c", READ], stdin=-1, stdout=-1, text=True, bufsize=1) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.fixture
-def read(tmp_path):
+def read(reading):
     """Reads a file in a process of its own; gives its last word, once seconds and memory are within bounds."""
 
     def reader(path):
-        done = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True, check=True)
-        *_, word, figures = done.stdout.splitlines()
+        reading.stdin.write(f"{path}\n")
+        word, figures, status = (reading.stdout.readline().rstrip() for _ in range(3))
+        assert status == "0"
         seconds, megabytes = map(float, figures.split())
         print(f"{path.name}: {seconds:.1f} s, {megabytes:.0f} MB: {word}")
         assert seconds < SECONDS

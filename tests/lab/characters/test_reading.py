@@ -42,6 +42,9 @@ MOVED = {
     "vrm-0.vrm": 0.001,
     "vrm-1.vrm": 0.001,
 }
+# Metres by which a border's vertices are moved onto each other, which three.js leaves apart: one step of Draco's 14
+# bits along each axis of the face's box, which is 0.18, 0.22 and 0.23 m.
+CLOSED = {"draco.glb": np.linalg.norm([0.18, 0.22, 0.23]) / (2**14 - 1)}
 
 PAGE = """<!doctype html><meta charset="utf-8"><title>three.js</title>
 %s
@@ -153,12 +156,34 @@ def test_a_head_is_the_same_whatever_it_went_through(name, head):
         ) < MOVED.get(name, 0.1)
 
 
+@pytest.fixture(scope="module")
+def pictured(made):
+    """The frame of the head that nothing was done to, and pictures of it."""
+    rig = FaceRig.from_glb(made / "blender.glb")
+    return rig.frame, render(EXPRESSIONS, rig=rig, settings=RenderSettings(size=SIZE)).astype(int)
+
+
+@pytest.mark.parametrize("name", ["blender-draco.glb", "draco.glb", "gltfpack-c.glb", "meshopt.glb", "quantize.glb"])
+def test_a_packed_head_is_lit_as_it_was(name, head, pictured):
+    """Skin and scalp, whose places Draco's whole numbers put a hair's breadth apart, go over into one another.
+
+    Left apart, they were 11 levels of 255 off in one pixel of a thousand; what a place's whole number may change is 1
+    or 2, of which 3 are allowed. In the mean it is a tenth, by rounding, where it was two tenths.
+    """
+    frame, expected = pictured
+    rig = replace(FaceRig.from_glb(head(name)), frame=frame)
+    off = np.abs(render(EXPRESSIONS, rig=rig, settings=RenderSettings(size=SIZE)) - expected).max(axis=3)
+    assert off.mean() < 0.12
+    assert np.quantile(off, 0.999) <= 3
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [name for name in READ if name not in ("gltfpack-cc-khr.glb", "blender-draco.glb")])
 def test_a_head_is_what_three_js_shows(name, head, shelf, visit, monkeypatch):
     """Without light on both sides: base colours under MeshBasicMaterial there, under two lights face to face here.
 
-    Places of vertices agree to float32. Silhouettes differ where a sample is on an edge: by 5 of 10,000 pixels at most,
+    Places of vertices agree to float32, but along borders that are closed here.
+    Silhouettes differ where a sample is on an edge: by 5 of 10,000 pixels at most,
     of which 10 are allowed. Colours differ by how a texture is made smaller: in a mean over skin by a tenth of a level
     of 255, over hair by one, in rounding, and over the 75 to 160 pixels of the eyes, white beside dark, by 6. An eye
     that is not there is 60 off.
@@ -182,7 +207,7 @@ def test_a_head_is_what_three_js_shows(name, head, shelf, visit, monkeypatch):
         theirs = page.evaluate("asked => show(...asked)", asked)
         points = np.array(theirs["points"]).reshape(-1, 3)
         above, those = (each[each[:, 1] > y - NECK * half] for each in (vertices, points))
-        assert max(farthest(above, points), farthest(those, vertices)) < 1e-7  # metres
+        assert max(farthest(above, points), farthest(those, vertices)) < CLOSED.get(name, 1e-7)  # metres
         other = halved(theirs["picture"])
         here, there = (np.abs(each - BACKGROUND).max(axis=2) > 12 for each in (ours, other))
         assert (here & there).sum() / (here | there).sum() > 0.999
