@@ -241,7 +241,7 @@ def _targets(document: Mapping[str, Any]) -> list[list[str]]:
 def _read_expression(
     document: Mapping[str, Any], targets: list[list[str]], name: str, is_preset: bool, entry: dict[str, Any]
 ) -> VrmExpression:
-    places: dict[tuple[int, int], float] = {}
+    sums: dict[tuple[Any, int, int], float] = {}
     problems = []
     binds = entry.get("morphTargetBinds" if vrm_version(document) == "1.0" else "binds")
     for bind in _checked(binds or [], list, f"the binds of {name!r}"):
@@ -250,7 +250,11 @@ def _read_expression(
         except LookupError as error:
             problems.append(f"{name!r} moves {error.args[0]}, which is not there")
         else:
-            places[mesh, target] = places.get((mesh, target), 0.0) + weight
+            place = (bind.get("node"), mesh, target)
+            sums[place] = sums.get(place, 0.0) + weight
+    places: dict[tuple[int, int], float] = {}
+    for (_, mesh, target), weight in sums.items():  # a mesh may be placed by several nodes, each with a bind
+        places[mesh, target] = max(places.get((mesh, target), weight), weight)
     paints = any(entry.get(key) for key in ("materialColorBinds", "textureTransformBinds", "materialValues"))
     return VrmExpression(
         name, is_preset, tuple((*place, weight) for place, weight in places.items()), paints, tuple(problems)
