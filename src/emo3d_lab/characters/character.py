@@ -47,6 +47,7 @@ class Character:
         self.origin = asset.origin
         self.name = f"{self.path.stem}-{self.origin[:8]}"
         self._calibration: str | None = None
+        self._places = {mesh.index: place for place, mesh in enumerate(meshes)}
         self._drives = _drives(map, meshes)
         self.missing = tuple(unit for unit in TARGETS if not map.units.get(unit))
         self._nodes = choose_face(asset, self._drives, face)  # of the one face that is meant
@@ -207,22 +208,20 @@ class Character:
 
     def placing(self, mesh: int) -> list[int]:
         """Indices of the nodes that place a mesh on the face that is meant."""
-        nodes = next(entry.nodes for entry in self.meshes if entry.index == mesh)
-        return [node for node in nodes if node in self._nodes]
+        return [node for node in self.meshes[self._places[mesh]].nodes if node in self._nodes]
 
     def _rests(self, mesh: int, node: int) -> np.ndarray:
-        return next(entry for entry in self.meshes if entry.index == mesh).rests[node]
+        return self.meshes[self._places[mesh]].rests[node]
 
     def _at_node(self, mesh: int, node: int, values: np.ndarray) -> np.ndarray:
         """Weights (..., M) of a mesh where a node places it: what no unit moves keeps the weight that it has there."""
-        place = next(place for place, entry in enumerate(self.meshes) if entry.index == mesh)
-        return np.where(self._drives[place].any(axis=0), values, self._rests(mesh, node))
+        return np.where(self._drives[self._places[mesh]].any(axis=0), values, self._rests(mesh, node))
 
     def _set_defaults(self, document: dict[str, Any], morphs: Mapping[int, np.ndarray]) -> None:
         elsewhere = {node["index"] for node in self.asset.scene()} - self._nodes
         for index, values in morphs.items():
             mesh, placing = document["meshes"][index], self.placing(index)
-            users = [node for node, entry in enumerate(document["nodes"]) if entry.get("mesh") == index]
+            users = [*self.meshes[self._places[index]].nodes]
             if not placing and elsewhere & {*users}:  # of another face alone
                 continue
             if not users:

@@ -182,7 +182,8 @@ def add_expression(edited: EditedFile, character: Character, name: str, weights:
         ValueError: no VRM.
     """
     there = {expression.name: expression for expression in expressions_of(edited.json)}
-    if not name or name in PRESETS:
+    is_preset = name in PRESETS or (vrm_version(edited.json) == "0.x" and name.lower() == "surprised")
+    if not name or is_preset:
         name = f"emo3d {name}".strip()
     row = np.zeros(len(TARGETS), np.float32)
     values = np.asarray(weights, np.float32).reshape(-1)
@@ -307,12 +308,13 @@ def _write(
     if vrm_version(document) == "1.0":
         expressions = _held(extension, "expressions", {})
         entry = _held(_held(expressions, "preset" if name in PRESETS else "custom", {}), name, {"isBinary": False})
-        users = [(node, entry.get("mesh")) for node, entry in enumerate(document.get("nodes", ()))]
+        users: dict[int, list[int]] = {}
+        for node, used in enumerate(document.get("nodes", ())):
+            users.setdefault(used.get("mesh", -1), []).append(node)
         entry["morphTargetBinds"] = [
             {"node": node, "index": target, "weight": weight}
             for mesh, target, weight in binds
-            for node, used in users
-            if used == mesh
+            for node in users.get(mesh, ())
         ]
         for key, value in settings.items():
             entry.setdefault(key, value)

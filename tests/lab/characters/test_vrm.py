@@ -349,3 +349,13 @@ def test_binds_of_nodes_that_share_a_mesh_are_not_added():
         "extensions": {"VRMC_vrm": {"expressions": expressions}},
     }
     assert expression_units(document) == {"jawOpen": {"/jaw": 0.5, "/lid": 0.5}}
+
+
+def test_surprise_of_0_x_is_not_entered_twice(tmp_path):
+    """There it is a preset of ours by its name alone: `emo3d animate avatar.vrm Surprised` makes another."""
+    filled = [{"name": "Surprised", "presetName": "unknown", "binds": [{"mesh": 0, "index": 1, "weight": 100}]}]
+    avatar = Character.from_file(write_vrm(tmp_path / "a.vrm", "0.x", filled))
+    avatar.write(tmp_path / "b.vrm", {"jawOpen": 1}, name="Surprised")
+    first, second = chunks_of(tmp_path / "b.vrm")[0]["extensions"]["VRM"]["blendShapeMaster"]["blendShapeGroups"]
+    assert first == filled[0]
+    assert second["name"] == "emo3d Surprised"
