@@ -47,6 +47,7 @@ class Character:
         self.origin = asset.origin
         self.name = f"{self.path.stem}-{self.origin[:8]}"
         self._calibration: str | None = None
+        self._places = {mesh.index: place for place, mesh in enumerate(meshes)}
         self._drives = _drives(map, meshes)
         self.missing = tuple(unit for unit in TARGETS if not map.units.get(unit))
         self._nodes = choose_face(asset, self._drives, face)  # of the one face that is meant
@@ -95,7 +96,7 @@ class Character:
         Raises:
             ValueError: a part of the file cannot be read, see docs/rigs.md.
         """
-        defaults = {mesh.index: mesh.defaults for mesh in self.meshes}
+        defaults = {node: rest for mesh in self.meshes for node, rest in mesh.rests.items()}
         drives = {mesh.index: drive for mesh, drive in zip(self.meshes, self._drives, strict=True)}
         return FaceRig(**read_face(self.asset, drives, defaults, self._nodes), calibration=self._calibration)
 
@@ -172,12 +173,14 @@ class Character:
         samplers: list[dict[str, Any]] = []
         channels: list[dict[str, Any]] = []
         for index, values in morphs.items():
-            output = edited.add_floats(values.reshape(-1))
-            samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
-            target: dict[str, Any] = {"path": "weights"}
-            channels += [
-                {"sampler": len(samplers) - 1, "target": {"node": node, **target}} for node in self.placing(index)
-            ]
+            alike: dict[bytes, int] = {}  # nodes whose own weights are the same share a sampler
+            for node in self.placing(index):
+                placed = self._at_node(index, node, values)
+                if (rest := self._rests(index, node).tobytes()) not in alike:
+                    alike[rest] = len(samplers)
+                    output = edited.add_floats(placed.reshape(-1))
+                    samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
+                channels.append({"sampler": alike[rest], "target": {"node": node, "path": "weights"}})
         animation = {"name": name, "samplers": samplers, "channels": channels}
         edited.json.setdefault("animations", []).append(animation)
         return edited
@@ -205,19 +208,29 @@ class Character:
 
     def placing(self, mesh: int) -> list[int]:
         """Indices of the nodes that place a mesh on the face that is meant."""
-        nodes = next(entry.nodes for entry in self.meshes if entry.index == mesh)
-        return [node for node in nodes if node in self._nodes]
+        return [node for node in self.meshes[self._places[mesh]].nodes if node in self._nodes]
+
+    def _rests(self, mesh: int, node: int) -> np.ndarray:
+        return self.meshes[self._places[mesh]].rests[node]
+
+    def _at_node(self, mesh: int, node: int, values: np.ndarray) -> np.ndarray:
+        """Weights (..., M) of a mesh where a node places it: what no unit moves keeps the weight that it has there."""
+        return np.where(self._drives[self._places[mesh]].any(axis=0), values, self._rests(mesh, node))
 
     def _set_defaults(self, document: dict[str, Any], morphs: Mapping[int, np.ndarray]) -> None:
+        elsewhere = {node["index"] for node in self.asset.scene()} - self._nodes
         for index, values in morphs.items():
-            mesh, weights = document["meshes"][index], [round(float(value), 6) for value in values]
-            placing = self.placing(index)
-            users = [node for node, entry in enumerate(document["nodes"]) if entry.get("mesh") == index]
-            holders = [document["nodes"][node] for node in placing if "weights" in document["nodes"][node]]
-            if placing != users:  # a face elsewhere shares the mesh
-                holders = [document["nodes"][node] for node in placing]
-            for holder in holders or [mesh]:
-                holder["weights"] = weights
+            mesh, placing = document["meshes"][index], self.placing(index)
+            users = [*self.meshes[self._places[index]].nodes]
+            if not placing and elsewhere & {*users}:  # of another face alone
+                continue
+            if not users:
+                mesh["weights"] = _rounded(values)
+            for node in placing or users:
+                # A node without weights has the mesh's, which a face elsewhere may share.
+                entry = document["nodes"][node]
+                holder = entry if "weights" in entry or (placing and placing != users) else mesh
+                holder["weights"] = _rounded(self._at_node(index, node, values))
 
 
 def as_character(source: Character | str | os.PathLike[str], identity: str | None = None) -> Character:
@@ -235,6 +248,10 @@ def _drives(map: CharacterMap, meshes: tuple[CharacterMesh, ...]) -> tuple[np.nd
             for mesh, target in resolve(key, [(mesh.name, mesh.targets) for mesh in meshes]):
                 drives[mesh][TARGETS.index(unit), target] += coefficient
     return drives
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values]
 
 
 def _check_times(times: Any, count: int, fps: float) -> np.ndarray:

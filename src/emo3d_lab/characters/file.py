@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import struct
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emo3d.files import whole_file
+from emo3d.files import check_output, whole_file
 from emo3d_lab.rigs.gltf import Asset
 
 _FLOAT = 5126  # glTF component type
@@ -63,6 +64,7 @@ class EditedFile:
 
         Raises:
             ValueError: another ending; a .gltf of what came as one container; other files of the same names there.
+            OSError: a folder that is missing or cannot be written to.
         """
         path = Path(path)
         ending = path.suffix.lower()
@@ -72,13 +74,18 @@ class EditedFile:
             raise ValueError(f"expected .glb or .gltf for a character that is no VRM, got {path.name}")
         if ending == ".gltf" and self._asset.is_binary:
             raise ValueError(f"expected .glb or .vrm for a file that came as one container, got {path.name}")
-        if ending == ".gltf":
-            self._write_text(path)
-        else:
-            self._write_container(path)
+        check_output(path)
+        whole = self.json
+        kinds = whole.keys() & {"buffers", "bufferViews", "images"}  # where the bytes come to lie
+        self.json = {**whole, **{kind: [*map(dict, whole[kind])] for kind in kinds}}
+        try:
+            self._write_text(path) if ending == ".gltf" else self._write_container(path)
+        finally:
+            self.json = whole
 
     def _copy_beside(self, path: Path) -> None:
         uris = [entry.get("uri", "data:") for kind in ("buffers", "images") for entry in self.json.get(kind, ())]
+        copies = {}
         for uri in uris:
             if uri.startswith("data:"):
                 continue
@@ -88,8 +95,11 @@ class EditedFile:
                 continue
             if copy.exists() and _digest(copy) != _digest(source):
                 raise ValueError(f"expected room for {copy.name} beside {path.name}, got another file of that name")
+            copies[copy] = source
+        for copy, source in copies.items():
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            with whole_file(copy) as file:
+                shutil.copyfile(source, file)
 
     def _write_text(self, path: Path) -> None:
         self._copy_beside(path)
@@ -142,9 +152,9 @@ class EditedFile:
         for image in self.json.get("images", ()):
             if "uri" not in image:
                 continue
-            data = self._asset.content_of(image)
-            del image["uri"]
-            image["mimeType"] = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), "image/png")
+            data, uri = self._asset.content_of(image), image.pop("uri")
+            stated = image.get("mimeType") or guess_type(uri)[0] or "image/png"
+            image["mimeType"] = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), stated)
             image["bufferView"] = len(self.json.setdefault("bufferViews", []))
             self.json["bufferViews"].append({"buffer": 0, "byteOffset": len(packed), "byteLength": len(data)})
             packed += data + b"\0" * (-len(data) % 4)

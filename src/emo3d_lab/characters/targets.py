@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +31,8 @@ class CharacterMesh:
         name: in the file.
         nodes: indices of the nodes that place it.
         targets: names as written; `#3` for the fourth if it has none.
-        defaults: (M,) float64, the file's own weights.
+        defaults: (M,) float64, the file's own weights, of the first node that places it.
+        rests: (M,) float64 of each node that places it, since nodes may have weights of their own.
     """
 
     index: int
@@ -37,6 +40,7 @@ class CharacterMesh:
     nodes: tuple[int, ...]
     targets: tuple[str, ...]
     defaults: np.ndarray
+    rests: Mapping[int, np.ndarray]
 
 
 def find_meshes(asset: Asset) -> tuple[CharacterMesh, ...]:
@@ -61,15 +65,22 @@ def find_meshes(asset: Asset) -> tuple[CharacterMesh, ...]:
         if not targets:
             continue
         placing = tuple(nodes.get(index, ()))
-        weights = mesh.get("weights", [0.0] * len(targets))
-        for node in placing:
-            weights = asset.json["nodes"][node].get("weights", weights)
-        if len(weights) != len(targets):
-            raise ValueError(f"expected {len(targets)} default weights in mesh {name!r}, got {len(weights)}")
-        defaults = np.array([real_number("default weights", weight) for weight in weights])
+        own = _weights(mesh, np.zeros(len(targets)), name)
+        rests = {node: _weights(asset.json["nodes"][node], own, name) for node in placing}
         spellings = tuple(target or f"#{place}" for place, target in enumerate(targets))
-        meshes.append(CharacterMesh(index, name, placing, spellings, defaults))
+        defaults = next(iter(rests.values()), own)
+        meshes.append(CharacterMesh(index, name, placing, spellings, defaults, rests))
     return tuple(meshes)
+
+
+def _weights(holder: Mapping[str, Any], otherwise: np.ndarray, name: str) -> np.ndarray:
+    """Default weights that a mesh or node has, or else others."""
+    if "weights" not in holder:
+        return otherwise
+    weights = holder["weights"]
+    if len(weights) != len(otherwise):
+        raise ValueError(f"expected {len(otherwise)} default weights in mesh {name!r}, got {len(weights)}")
+    return np.array([real_number("default weights", weight) for weight in weights])
 
 
 def effective_map(

@@ -182,7 +182,8 @@ def add_expression(edited: EditedFile, character: Character, name: str, weights:
         ValueError: no VRM.
     """
     there = {expression.name: expression for expression in expressions_of(edited.json)}
-    if not name or name in PRESETS:
+    is_preset = name in PRESETS or (vrm_version(edited.json) == "0.x" and name.lower() == "surprised")
+    if not name or is_preset:
         name = f"emo3d {name}".strip()
     row = np.zeros(len(TARGETS), np.float32)
     values = np.asarray(weights, np.float32).reshape(-1)
@@ -241,7 +242,7 @@ def _targets(document: Mapping[str, Any]) -> list[list[str]]:
 def _read_expression(
     document: Mapping[str, Any], targets: list[list[str]], name: str, is_preset: bool, entry: dict[str, Any]
 ) -> VrmExpression:
-    places: dict[tuple[int, int], float] = {}
+    sums: dict[tuple[Any, int, int], float] = {}
     problems = []
     binds = entry.get("morphTargetBinds" if vrm_version(document) == "1.0" else "binds")
     for bind in _checked(binds or [], list, f"the binds of {name!r}"):
@@ -250,7 +251,11 @@ def _read_expression(
         except LookupError as error:
             problems.append(f"{name!r} moves {error.args[0]}, which is not there")
         else:
-            places[mesh, target] = places.get((mesh, target), 0.0) + weight
+            place = (bind.get("node"), mesh, target)
+            sums[place] = sums.get(place, 0.0) + weight
+    places: dict[tuple[int, int], float] = {}
+    for (_, mesh, target), weight in sums.items():  # a mesh may be placed by several nodes, each with a bind
+        places[mesh, target] = max(places.get((mesh, target), weight), weight)
     paints = any(entry.get(key) for key in ("materialColorBinds", "textureTransformBinds", "materialValues"))
     return VrmExpression(
         name, is_preset, tuple((*place, weight) for place, weight in places.items()), paints, tuple(problems)
@@ -303,12 +308,13 @@ def _write(
     if vrm_version(document) == "1.0":
         expressions = _held(extension, "expressions", {})
         entry = _held(_held(expressions, "preset" if name in PRESETS else "custom", {}), name, {"isBinary": False})
-        users = [(node, entry.get("mesh")) for node, entry in enumerate(document.get("nodes", ()))]
+        users: dict[int, list[int]] = {}
+        for node, used in enumerate(document.get("nodes", ())):
+            users.setdefault(used.get("mesh", -1), []).append(node)
         entry["morphTargetBinds"] = [
             {"node": node, "index": target, "weight": weight}
             for mesh, target, weight in binds
-            for node, used in users
-            if used == mesh
+            for node in users.get(mesh, ())
         ]
         for key, value in settings.items():
             entry.setdefault(key, value)

@@ -39,7 +39,8 @@ def read_face(
     Args:
         asset: of the file.
         drives: what a weight of each unit adds to each morph target, (52, M) of each mesh that has some.
-        defaults: the targets' own weights, (M,) of each such mesh; they count where no unit moves the target.
+        defaults: the targets' own weights where a node places such a mesh, (M,) of the node (zeros where it is not
+            named); they count where no unit moves the target.
         nodes: those that place the face's meshes; others with morph targets are left out.
 
     Raises:
@@ -81,7 +82,7 @@ def read_pieces(
         mesh = asset.entry("meshes", node["mesh"])
         count = max(len(primitive.get("targets", ())) for primitive in mesh["primitives"])
         drive = drives.get(node["mesh"], np.zeros((rows, count)))
-        own = np.where(drive.any(axis=0), 0, defaults.get(node["mesh"], np.zeros(count)))
+        own = np.where(drive.any(axis=0), 0, defaults.get(node["index"], np.zeros(count)))
         pieces += _pieces(asset, node, np.vstack([drive, own]))
         if sum(len(piece.triangles) for piece in pieces) > _MOST_TRIANGLES:
             raise ValueError(f"expected at most {_MOST_TRIANGLES} triangles, got more")

@@ -415,3 +415,88 @@ def test_the_command(head, tmp_path):
     assert wrong.returncode != 0
     assert "expected times that rise from 0" in wrong.stderr
     assert not (tmp_path / "no.glb").exists()
+
+
+def test_the_other_face_is_left_alone(square, opened, tmp_path):
+    """Each face with a mesh of its own: Anna's stays at rest, and her mesh gets no samples of an animation."""
+    two_faces(square)
+    square.document["meshes"].append(json.loads(json.dumps(square.mesh)))
+    square.document["nodes"][0]["mesh"] = 1
+    character = opened(face="Bob")
+    character.write(tmp_path / "set.gltf", weights(jawOpen=1))
+    document = json.loads((tmp_path / "set.gltf").read_text())
+    assert sum(document["meshes"][0]["weights"]) == 1
+    assert "weights" not in document["meshes"][1]
+    character.write(tmp_path / "act.gltf", np.vstack([weights(), weights(jawOpen=1)]))
+    (animation,) = json.loads((tmp_path / "act.gltf").read_text())["animations"]
+    assert (len(animation["samplers"]), len(animation["channels"])) == (1, 1)
+
+
+def test_nodes_that_share_a_mesh_keep_weights_of_their_own(square, opened, tmp_path):
+    """What no unit moves is 0.125 at one node, the mesh's (0) at another, 0.75 at a third."""
+    square.document["nodes"] = [{"mesh": 0, "weights": [0, 0, 0, 0.125]}, {"mesh": 0}, {"mesh": 0}]
+    square.document["nodes"][2]["weights"] = [0, 0, 0, 0.75]
+    square.document["scenes"][0]["nodes"] = [0, 1, 2]
+    character = opened()
+    rests = sorted(character.rig.neutral[:, 0].tolist())
+    assert rests == sorted((PLACES[:, 0, None] + [9 / 8, 0, 27 / 4]).ravel().tolist())
+    character.write(tmp_path / "set.gltf", weights(jawOpen=0.5))
+    document = json.loads((tmp_path / "set.gltf").read_text())
+    assert document["nodes"][0]["weights"] == [0.5, 0, 0, 0.125]
+    assert document["nodes"][2]["weights"] == [0.5, 0, 0, 0.75]
+    assert document["meshes"][0]["weights"] == [0.5, 0, 0, 0]
+    character.write(tmp_path / "act.glb", np.vstack([weights(), weights(jawOpen=0.5)]))
+    file = pygltflib.GLTF2().load(str(tmp_path / "act.glb"))
+    last = {}
+    for channel in file.animations[0].channels:
+        accessor = file.accessors[file.animations[0].samplers[channel.sampler].output]
+        start = file.bufferViews[accessor.bufferView].byteOffset
+        last[channel.target.node] = np.frombuffer(file.binary_blob(), "<f4", 8, start)[4:].tolist()
+    assert last == {0: [0.5, 0, 0, 0.125], 1: [0.5, 0, 0, 0], 2: [0.5, 0, 0, 0.75]}
+
+
+def test_an_edited_file_is_written_twice(opened, tmp_path):
+    for name in ("act.glb", "act.gltf"):
+        edited = opened().edit(np.vstack([weights(), weights(jawOpen=1)]))
+        edited.write(tmp_path / name)
+        first = (tmp_path / name).read_bytes()
+        edited.write(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == first
+
+
+def in_a_folder(square, folder, picture, **image):
+    """A .gltf with its data and a picture beside it."""
+    folder.mkdir()
+    (folder / "data.bin").write_bytes(square.blob)
+    (folder / "skin").write_bytes(picture)
+    square.document["buffers"] = [{"byteLength": len(square.blob), "uri": "data.bin"}]
+    square.document["images"] = [{"uri": "skin", **image}]
+    (folder / "square.gltf").write_text(json.dumps(square.document))
+    return folder / "square.gltf"
+
+
+def test_nothing_is_copied_where_one_file_has_no_room(square, tmp_path):
+    character = Character.from_file(in_a_folder(square, tmp_path / "in", b"mine"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "skin").write_bytes(b"yours")
+    with pytest.raises(ValueError, match=r"room for skin beside square.gltf, got another file"):
+        character.write(tmp_path / "out" / "square.gltf", weights())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["skin"]
+    with pytest.raises(FileNotFoundError, match=r"cannot write a.glb: the folder .*nowhere does not exist"):
+        character.write(tmp_path / "nowhere" / "a.glb", weights())
+
+
+def test_half_a_copy_is_not_left_on_a_full_disk(square, tmp_path, small_disk):
+    """It would be another file of that name the next time."""
+    source, disk = in_a_folder(square, tmp_path / "in", bytes(200_000)), small_disk(64)
+    with pytest.raises(OSError, match="space"):
+        Character.from_file(source).write(disk / "square.gltf", weights())
+    assert {path.name for path in disk.iterdir()} <= {"data.bin"}
+
+
+def test_a_picture_in_a_container_keeps_its_kind(square, tmp_path):
+    """AVIF, which `EXT_texture_avif` has; in a container, the kind of a picture is stated."""
+    source = in_a_folder(square, tmp_path / "in", b"\0\0\0\x20ftypavif", mimeType="image/avif")
+    Character.from_file(source).write(tmp_path / "square.glb", weights())
+    (image,) = json.loads(chunks(tmp_path / "square.glb")[0][1])["images"]
+    assert image["mimeType"] == "image/avif"

@@ -335,3 +335,27 @@ def test_the_validator_says_of_a_filled_file_what_it_said_before(tmp_path, valid
     before, after = (validate(file)["issues"] for file in (path, tmp_path / "out.vrm"))
     assert before["numErrors"] == 0
     assert after["messages"] == before["messages"]
+
+
+def test_binds_of_nodes_that_share_a_mesh_are_not_added():
+    """Each node has one, of the same weight; two of one node add up, as viewers add them."""
+    mesh = {"primitives": [{"targets": [{}, {}]}], "extras": {"targetNames": ["jaw", "lid"]}}
+    binds = [{"node": node, "index": 0, "weight": 0.5} for node in (0, 1)]
+    binds += [{"node": 0, "index": 1, "weight": 0.25}] * 2
+    expressions = {"custom": {"JawOpen": {"morphTargetBinds": binds}}}
+    document = {
+        "nodes": [{"mesh": 0}, {"mesh": 0}],
+        "meshes": [mesh],
+        "extensions": {"VRMC_vrm": {"expressions": expressions}},
+    }
+    assert expression_units(document) == {"jawOpen": {"/jaw": 0.5, "/lid": 0.5}}
+
+
+def test_surprise_of_0_x_is_not_entered_twice(tmp_path):
+    """There it is a preset of ours by its name alone: `emo3d animate avatar.vrm Surprised` makes another."""
+    filled = [{"name": "Surprised", "presetName": "unknown", "binds": [{"mesh": 0, "index": 1, "weight": 100}]}]
+    avatar = Character.from_file(write_vrm(tmp_path / "a.vrm", "0.x", filled))
+    avatar.write(tmp_path / "b.vrm", {"jawOpen": 1}, name="Surprised")
+    first, second = chunks_of(tmp_path / "b.vrm")[0]["extensions"]["VRM"]["blendShapeMaster"]["blendShapeGroups"]
+    assert first == filled[0]
+    assert second["name"] == "emo3d Surprised"

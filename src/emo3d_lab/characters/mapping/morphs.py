@@ -161,7 +161,6 @@ def _read(
     asset: Asset, meshes: Sequence[CharacterMesh], keys: Mapping[str, list[tuple[int, int]]], nodes: set[int]
 ) -> tuple[FaceRig, dict[str, Move]]:
     moves: dict[str, Move] = {}
-    defaults = {mesh.index: mesh.defaults for mesh in meshes}
     names = list(keys)
     rig = None
     for start in range(0, len(names), _AT_ONCE):
@@ -171,7 +170,7 @@ def _read(
             for mesh, place in keys[key]:
                 drives[mesh][row, place] = 1
         # No default weight is kept: the map measures each target from none of it.
-        pieces = read_pieces(asset, drives, {index: 0 * own for index, own in defaults.items()}, nodes)
+        pieces = read_pieces(asset, drives, {}, nodes)
         if rig is None:
             rig = _merge(asset.name, pieces)
         size = float(np.ptp(rig.neutral, axis=0).max())
