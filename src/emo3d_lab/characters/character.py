@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -130,7 +131,7 @@ class Character:
         space: Space = "weights",
         calibration: Method = DEFAULT_METHOD,
         name: str = "emo3d",
-    ) -> None:
+    ) -> str | None:
         """Write the whole file with an expression set, or with an animation of several; all else stays as it is.
 
         Args:
@@ -142,14 +143,18 @@ class Character:
             fps: frames a second.
             space: of the expressions.
             calibration: how readings become weights; they need the character's own calibration.
-            name: of the animation; and of the expression that a VRM gets besides its default weights, which its
-                viewers set to 0 in every frame.
+            name: of the animation, with a number where the file has one of this name; and of the expression that a VRM
+                gets besides its default weights, which its viewers set to 0 in every frame.
+
+        Returns:
+            The name that the animation or expression has; None of a still of what is no VRM.
 
         Raises:
             ValueError: invalid expressions or times, or a file that cannot be written so.
         """
         edited = self.edit(expressions, times=times, fps=fps, space=space, calibration=calibration, name=name)
         edited.write(path)
+        return edited.added
 
     def edit(
         self,
@@ -167,7 +172,7 @@ class Character:
         if len(weights) == 1 and times is None:
             self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
             if vrm_version(self.document):
-                add_expression(edited, self, name, weights[0])
+                edited.added = add_expression(edited, self, name, weights[0])
             return edited
         instants = edited.add_floats(_check_times(times, len(weights), fps))
         samplers: list[dict[str, Any]] = []
@@ -181,8 +186,9 @@ class Character:
                     output = edited.add_floats(placed.reshape(-1))
                     samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
                 channels.append({"sampler": alike[rest], "target": {"node": node, "path": "weights"}})
-        animation = {"name": name, "samplers": samplers, "channels": channels}
-        edited.json.setdefault("animations", []).append(animation)
+        animations = edited.json.setdefault("animations", [])
+        edited.added = _unlike(name, {entry.get("name") for entry in animations})
+        animations.append({"name": edited.added, "samplers": samplers, "channels": channels})
         return edited
 
     def glb_bytes(self, expressions: Any, **options: Any) -> bytes:
@@ -254,14 +260,20 @@ def _rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 6) for value in values]
 
 
-def _check_times(times: Any, count: int, fps: float) -> np.ndarray:
+def _unlike(name: str, others: Collection[Any]) -> str:
+    """A name, with a number from 2 on where others have it."""
+    numbered = (name if number == 1 else f"{name} {number}" for number in count(1))
+    return next(name for name in numbered if name not in others)
+
+
+def _check_times(times: Any, frames: int, fps: float) -> np.ndarray:
     if times is None:
         if not (0 < real_number("frames per second", fps) <= 1000):
             raise ValueError(f"expected frames per second above 0 and up to 1000, got {fps}")
-        return np.arange(count) / fps
+        return np.arange(frames) / fps
     instants = np.asarray(times, np.float64)
-    if instants.shape != (count,):
-        raise ValueError(f"expected a time for each of {count} frames, got {instants.size}")
+    if instants.shape != (frames,):
+        raise ValueError(f"expected a time for each of {frames} frames, got {instants.size}")
     if not (np.isfinite(instants).all() and instants[0] >= 0):
         raise ValueError("expected times in seconds from 0, got others")
     if (late := np.flatnonzero(np.diff(instants.astype(np.float32)) <= 0)).size:

@@ -26,10 +26,12 @@ class EditedFile:
 
     Attributes:
         json: the document, a copy that may be changed.
+        added: name of the animation or expression that it was given, None of neither.
     """
 
     def __init__(self, asset: Asset) -> None:
         self._asset = asset
+        self.added: str | None = None
         self.json: dict[str, Any] = json.loads(json.dumps(asset.json))
         self._added = bytearray()  # in a buffer of its own until the file is written
         buffers = self.json.get("buffers", [])

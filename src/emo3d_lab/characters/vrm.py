@@ -62,6 +62,13 @@ def vrm_version(document: Mapping[str, Any]) -> str | None:
     return "1.0" if "VRMC_vrm" in extensions else "0.x" if "VRM" in extensions else None
 
 
+def preset_title(document: Mapping[str, Any], name: str) -> str:
+    """What an expression is called in a file, with the name that VRM 1.0 has for it: `blink_l (blinkLeft)` in 0.x."""
+    theirs = PRESETS.get(name, name) if vrm_version(document) == "0.x" else name
+    theirs = "Surprised" if theirs == "unknown" else theirs
+    return name if theirs == name else f"{theirs} ({name})"
+
+
 def expressions_of(document: Mapping[str, Any]) -> tuple[VrmExpression, ...]:
     """Read all expressions of a VRM, empty ones too, in the order of the file.
 

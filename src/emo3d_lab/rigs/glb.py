@@ -13,6 +13,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.heads import TARGETS, frame_head
+from emo3d_lab.listing import first_few
 from emo3d_lab.rigs.extensions import check_extensions
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
@@ -54,7 +55,7 @@ def read_face(
     except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
         raise ValueError(f"{asset.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
     if face["missing"]:
-        logger.warning("%s lacks %d of 51 units: %s", asset.name, len(face["missing"]), ", ".join(face["missing"]))
+        logger.warning("%s lacks %d of 51 units: %s", asset.name, len(face["missing"]), first_few(face["missing"]))
     digest = asset.digest.hexdigest()
     return {"name": f"{Path(asset.name).stem}-{digest[:8]}", "origin": digest, **face}
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from emo3d.face.rig import TARGETS, FaceRig
-from emo3d_lab.characters.targets import CharacterMesh, find_meshes
+from emo3d_lab.characters.maps import MappedMesh
+from emo3d_lab.characters.targets import CharacterMesh, find_meshes, mapped_meshes
 from emo3d_lab.rigs.glb import Piece, read_pieces
 from emo3d_lab.rigs.gltf import Asset
 from emo3d_lab.rigs.materials import atlas
@@ -41,6 +42,7 @@ class Morphs:
     rig: FaceRig  # in the file's own axes, with no deltas and no frame
     moves: Mapping[str, Move]  # key of a `CharacterMap` -> what it does
     origin: str | None  # SHA-256 of the file
+    targets: tuple[MappedMesh, ...] = ()  # of the file's meshes
 
     @property
     def reach(self) -> np.ndarray:
@@ -76,15 +78,16 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
         meshes = find_meshes(asset)
         keys = _keys(meshes)
         if not keys:
-            raise ValueError("expected morph targets (shape keys, blend shapes) to map to, got a file without any")
+            raise ValueError("expected morph targets, got none at all; in Blender's glTF export switch on Shape Keys")
         if len(keys) > MOST:
             raise ValueError(f"expected at most {MOST} morph targets, got {len(keys)}")
         rig, moves = _read(asset, meshes, keys, _nodes(asset, meshes, face))
+        mapped = mapped_meshes(asset, meshes)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
     except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
         raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
-    return Morphs(rig, moves, asset.digest.hexdigest())
+    return Morphs(rig, moves, asset.digest.hexdigest(), mapped)
 
 
 def read_basis(path: str | os.PathLike[str]) -> Morphs:

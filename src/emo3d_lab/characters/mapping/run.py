@@ -121,7 +121,7 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
             for key, motion in zip(keys, measurement.motions, strict=True)
         },
     }
-    return CharacterMap(units, residuals, measurement.morphs.origin, method)
+    return CharacterMap(units, residuals, measurement.morphs.origin, method, measurement.morphs.targets)
 
 
 def make_combinations(measurement: Measurement) -> dict[str, Any]:
