@@ -43,11 +43,13 @@ def animate(
     check_output(out, (".glb", ".gltf", ".vrm"))
     if picture:
         check_output(picture, _PICTURES)
+    from emo3d.face import RenderSettings, render
     from emo3d.face.calibration import check_method
     from emo3d_lab.characters import Character
     from emo3d_lab.characters.sequence import sequence
     from emo3d_lab.cli.faces import generate_expressions, print_unmoved
 
+    settings = RenderSettings(size=size)
     texts = [utf8(text) for text in descriptions]
     opened = Character.from_file(character, names=names, map=map, face=face)
     answers = [generate_expressions(model, text, None, 1, 0, strength) for text in texts]
@@ -59,13 +61,10 @@ def animate(
         opened.write(out, sequence(weights, times, fps), fps=fps, **options)
     else:
         opened.write(out, weights, **options)
-    console.print(f"wrote {out}")
+    console.print(f"wrote {out}", markup=False)
     print_unmoved(opened, weights.max(axis=0))
     if picture:
         from PIL import Image
 
-        from emo3d.face import RenderSettings, render
-
-        settings = RenderSettings(size=size)
         Image.fromarray(render(weights[-1:, :-1], rig=opened.rig, settings=settings)[0]).save(picture)
-        console.print(f"wrote {picture}")
+        console.print(f"wrote {picture}", markup=False)

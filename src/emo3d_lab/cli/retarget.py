@@ -75,4 +75,6 @@ def retarget(
         opened = Character.from_file(character, names=names, map=map, calibration=calibrated, face=face)
     options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "full": full, "blender": blender}
     write_take(out, recording, opened, calibration=method, **options)
-    console.print(f"wrote {len(recording.times)} frames, {recording.duration:.1f} s, to {out}", soft_wrap=True)
+    console.print(
+        f"wrote {len(recording.times)} frames, {recording.duration:.1f} s, to {out}", soft_wrap=True, markup=False
+    )
