@@ -510,3 +510,19 @@ def test_the_command_writes_nothing_where_an_option_is_wrong(head, tmp_path):
     folder.mkdir()
     done = run("animate", head, "calm", "--out", folder / "b].glb")
     assert (done.returncode, "b].glb" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "frames"),
+    [
+        ({"animations": 3}, 2),  # nothing that a face needs to be read
+        ({"bufferViews": "none"}, 2),
+        ({"bufferViews": [3]}, 1),
+        ({"images": [{"uri": None}]}, 1),
+    ],
+)
+def test_what_cannot_be_written_is_a_sentence(square, opened, tmp_path, change, frames):
+    square.document |= change
+    with pytest.raises(ValueError, match=r"^square.gltf: expected a glTF 2.0 file, got a broken one"):
+        opened().write(tmp_path / "out.glb", np.zeros((frames, 52), np.float32))
+    assert not (tmp_path / "out.glb").exists()
