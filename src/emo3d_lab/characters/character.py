@@ -19,7 +19,7 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.names import Names, read_names
 from emo3d.ranges import real_number
 from emo3d_lab.characters.faces import choose_face
-from emo3d_lab.characters.file import EditedFile
+from emo3d_lab.characters.file import EditedFile, errors_of
 from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
 from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
 from emo3d_lab.characters.vrm import add_expression, vrm_version
@@ -169,12 +169,19 @@ class Character:
         """The file as `write` would write it; the same arguments and errors."""
         weights = self.as_weights(expressions, space, calibration)
         edited, morphs = EditedFile(self.asset), self.morphs(weights)
-        if len(weights) == 1 and times is None:
-            self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
-            if vrm_version(self.document):
+        is_still = len(weights) == 1 and times is None
+        instants = np.zeros(0) if is_still else _check_times(times, len(weights), fps)
+        with errors_of(self.path.name):
+            if is_still:
+                self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
+            else:
+                self._animate(edited, morphs, instants, name)
+            if is_still and vrm_version(self.document):
                 edited.added = add_expression(edited, self, name, weights[0])
-            return edited
-        instants = edited.add_floats(_check_times(times, len(weights), fps))
+        return edited
+
+    def _animate(self, edited: EditedFile, morphs: Mapping[int, np.ndarray], times: np.ndarray, name: str) -> None:
+        instants = edited.add_floats(times)
         samplers: list[dict[str, Any]] = []
         channels: list[dict[str, Any]] = []
         for index, values in morphs.items():
@@ -189,7 +196,6 @@ class Character:
         animations = edited.json.setdefault("animations", [])
         edited.added = _unlike(name, {entry.get("name") for entry in animations})
         animations.append({"name": edited.added, "samplers": samplers, "channels": channels})
-        return edited
 
     def glb_bytes(self, expressions: Any, **options: Any) -> bytes:
         """The content of a .glb as `write` would write it; the same arguments and errors."""

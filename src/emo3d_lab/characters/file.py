@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,15 @@ from emo3d_lab.rigs.gltf import Asset
 
 _FLOAT = 5126  # glTF component type
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp", b"\xabKTX": "image/ktx2"}
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """Make what Python says of a file that is no glTF one sentence, a ValueError that begins with the file's name."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
+        raise ValueError(f"{name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
 
 
 class EditedFile:
@@ -79,9 +90,10 @@ class EditedFile:
         check_output(path)
         whole = self.json
         kinds = whole.keys() & {"buffers", "bufferViews", "images"}  # where the bytes come to lie
-        self.json = {**whole, **{kind: [*map(dict, whole[kind])] for kind in kinds}}
         try:
-            self._write_text(path) if ending == ".gltf" else self._write_container(path)
+            with errors_of(self._asset.name):
+                self.json = {**whole, **{kind: [*map(dict, whole[kind])] for kind in kinds}}
+                self._write_text(path) if ending == ".gltf" else self._write_container(path)
         finally:
             self.json = whole
 

@@ -56,6 +56,7 @@ def animate(
     is_vrma = out.suffix.lower() == ".vrma"
     is_animation = bool(animation or at or len(texts) > 1 or is_vrma)
     _check_times(texts, at)
+    from emo3d.face import RenderSettings, render
     from emo3d.face.calibration import check_method
     from emo3d_lab.characters import Character
     from emo3d_lab.characters.sequence import sequence
@@ -64,6 +65,7 @@ def animate(
     from emo3d_lab.takes.reading import Take
     from emo3d_lab.takes.writing import write_take
 
+    settings = RenderSettings(size=size)
     own = None if character_calibration is None else str(character_calibration)
     opened = Character.from_file(character, names=names, map=map, face=face, calibration=own)
     if name is not None and (is_vrma or not (is_animation or vrm_version(opened.document))):
@@ -82,11 +84,8 @@ def animate(
     if picture:
         from PIL import Image
 
-        from emo3d.face import RenderSettings, render
-
-        settings = RenderSettings(size=size)
         Image.fromarray(render(weights[-1:, :-1], rig=opened.rig, settings=settings)[0]).save(picture)
-        console.print(f"wrote {picture}")
+        console.print(f"wrote {picture}", markup=False)
 
 
 def _check_times(texts: list[str], at: list[float] | None) -> None:

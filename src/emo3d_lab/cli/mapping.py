@@ -50,13 +50,14 @@ def map_character(
             f"wrote {out}: {len(combinations['units'])} units of {len(combinations['components'])} components, and "
             "back",
             soft_wrap=True,
+            markup=False,
         )
         return
     assert character is not None
     measurement = measure(read_morphs(character, face=face), model=model)
     map = make_map(measurement, signed=signed)
     map.write(out)
-    console.print(f"wrote {out}: {len(map.units)} of 52 units", soft_wrap=True, highlight=False)
+    console.print(f"wrote {out}: {len(map.units)} of 52 units", soft_wrap=True, highlight=False, markup=False)
     if sheet:
         write_sheet(sheet, make_pairs(measurement, map), map, character.name)
-        console.print(f"wrote {sheet}", soft_wrap=True)
+        console.print(f"wrote {sheet}", soft_wrap=True, markup=False)

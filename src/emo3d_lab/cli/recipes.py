@@ -61,7 +61,7 @@ def recipes(
                 out, recipe.expression[None], opened or identity, None, {"space": "weights", "calibration": "none"}
             )
     if out:
-        console.print(f"wrote {out}", soft_wrap=True)
+        console.print(f"wrote {out}", soft_wrap=True, markup=False)
 
 
 def _print_list() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from emo3d.cli.app import app, console, print_table
 from emo3d.files import check_output
@@ -57,7 +58,7 @@ def vrm(
     if out is None:
         rows = [
             (
-                preset_title(document, e.name),
+                escape(preset_title(document, e.name)),
                 "preset" if e.is_preset else "own",
                 "nothing" if e.is_empty else str(len(e.binds)),
             )
@@ -83,4 +84,4 @@ def vrm(
     lacking = dict.fromkeys(unit for filling in fillings for unit in filling.lacking)
     if lacking:
         console.print(f"it has no shapes for {', '.join(lacking)}, which are part of them", soft_wrap=True)
-    console.print(f"wrote {out}")
+    console.print(f"wrote {out}", markup=False)

@@ -500,3 +500,29 @@ def test_a_picture_in_a_container_keeps_its_kind(square, tmp_path):
     Character.from_file(source).write(tmp_path / "square.glb", weights())
     (image,) = json.loads(chunks(tmp_path / "square.glb")[0][1])["images"]
     assert image["mimeType"] == "image/avif"
+
+
+def test_the_command_writes_nothing_where_an_option_is_wrong(head, tmp_path):
+    wrong = run("animate", head, "calm", "--out", tmp_path / "a.glb", "--picture", tmp_path / "a.png", "--size", 0)
+    assert (wrong.returncode, "expected a size and samples of at least 1" in wrong.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+    folder = tmp_path / "mine[old"
+    folder.mkdir()
+    done = run("animate", head, "calm", "--out", folder / "b].glb")
+    assert (done.returncode, "b].glb" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "frames"),
+    [
+        ({"animations": 3}, 2),  # nothing that a face needs to be read
+        ({"bufferViews": "none"}, 2),
+        ({"bufferViews": [3]}, 1),
+        ({"images": [{"uri": None}]}, 1),
+    ],
+)
+def test_what_cannot_be_written_is_a_sentence(square, opened, tmp_path, change, frames):
+    square.document |= change
+    with pytest.raises(ValueError, match=r"^square.gltf: expected a glTF 2.0 file, got a broken one"):
+        opened().write(tmp_path / "out.glb", np.zeros((frames, 52), np.float32))
+    assert not (tmp_path / "out.glb").exists()

@@ -359,3 +359,11 @@ def test_surprise_of_0_x_is_not_entered_twice(tmp_path):
     first, second = chunks_of(tmp_path / "b.vrm")[0]["extensions"]["VRM"]["blendShapeMaster"]["blendShapeGroups"]
     assert first == filled[0]
     assert second["name"] == "emo3d Surprised"
+
+
+def test_names_are_no_markup(tmp_path):
+    custom = {"[bold]winks": {}, "both[/]": {}}
+    listed = CliRunner().invoke(app, ["vrm", str(write_vrm(tmp_path / "a.vrm", "1.0", {"custom": custom}))])
+    assert listed.exit_code == 0, listed.exception
+    assert "[bold]winks" in listed.output
+    assert "both[/]" in listed.output
