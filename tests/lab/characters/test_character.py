@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import emo3d
 import emo3d_lab.cli.animate  # noqa: F401 (adds its command)
 from commands import run
+from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app
 from emo3d.face import TARGETS, FaceRig
 from emo3d.face.export import write_glb
@@ -375,6 +376,13 @@ def test_bad_files(square, opened, change, message):
     change(square)
     with pytest.raises(ValueError, match=f"^square.gltf: .*{message}"):
         opened()
+
+
+def test_a_rig_says_in_one_short_line_what_it_lacks(opened, caplog):
+    """Three of the 51 are there."""
+    assert len(opened().rig.missing) == 48
+    first = ", ".join([name for name in BLENDSHAPES if name not in ("jawOpen", "eyeBlinkLeft", "mouthSmileRight")][:5])
+    assert caplog.messages == [f"square.gltf lacks 48 of 51 units: {first}, ..."]
 
 
 def test_no_file_a_folder_and_files_of_other_programs(square, tmp_path):

@@ -110,6 +110,9 @@ def test_the_command(tmp_path):
         "retarget", tmp_path / "take.csv", tmp_path / "out.glb", "--scale", "100", "--out", tmp_path / "out.anim"
     )
     assert "for blend shapes that go up to 1 (glTFast, UnityGLTF); --full 100" in done.stdout
+    options = ["--scale", "100", "--out", tmp_path / "no.glb", "--character-calibration", "no.safetensors"]
+    done = run("retarget", tmp_path / "take.csv", tmp_path / "small.glb", *options)
+    assert "no such calibration: no.safetensors" in done.stderr
     for name in ("take.csv", "small.glb"):
         before = (tmp_path / name).read_bytes()
         options = ["--scale", "100", "--out", tmp_path / name]

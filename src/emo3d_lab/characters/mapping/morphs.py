@@ -79,8 +79,8 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
         keys = _keys(meshes)
         if not keys:
             raise ValueError(
-                "expected morph targets (shape keys, blend shapes) to map to, got a file without any; in Blender's glTF "
-                "export switch on Shape Keys"
+                "expected morph targets (shape keys, blend shapes) to map to, got a file without any; "
+                "in Blender's glTF export switch on Shape Keys"
             )
         if len(keys) > MOST:
             raise ValueError(f"expected at most {MOST} morph targets, got {len(keys)}")
