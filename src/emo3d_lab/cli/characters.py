@@ -27,7 +27,7 @@ def print_unmoved(character: Character, weights: np.ndarray) -> None:
 
     strong = {unit for unit, weight in zip(TARGETS, weights, strict=False) if weight > 0.2}
     if unmoved := [unit for unit in character.missing if unit in strong]:
-        console.print(f"it has no shapes for {', '.join(unmoved)}, which are part of the expression")
+        console.print(f"it has no shapes for {', '.join(unmoved)}, which are part of the expression", soft_wrap=True)
 
 
 def print_written(out: Path, name: str | None, *, is_animation: bool, what: str = "") -> None:
