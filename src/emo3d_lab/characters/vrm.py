@@ -6,6 +6,7 @@ Sources: VRMC_vrm-1.0, "expressions.md", and VRM 0.0, `blendShapeMaster`, https:
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -100,12 +101,14 @@ def expression_units(document: Mapping[str, Any], names: Names | None = None) ->
     units: dict[str, dict[str, float]] = {}
     if vrm_version(document) is None:
         return units
-    targets, meshes = _targets(document), document.get("meshes", ())
+    targets = _targets(document)
+    titles = [str(mesh.get("name", "")) for mesh in document.get("meshes", ())]
+    alike = Counter((title, key) for title, keys in zip(titles, targets, strict=True) for key in {*keys})
     for expression in expressions_of(document):
         unit = None if expression.is_preset else blendshape_name(expression.name, names)
         if unit not in TARGETS:
             continue
-        problems, combination = [*expression.problems], {}
+        problems, combination, moved = [*expression.problems], {}, Counter[tuple[str, str]]()
         for mesh, target, weight in expression.binds:
             key = targets[mesh][target]
             if targets[mesh].index(key) != target:
@@ -113,7 +116,11 @@ def expression_units(document: Mapping[str, Any], names: Names | None = None) ->
                 continue
             if not 0 <= weight <= 1:
                 problems.append(f"{expression.name!r} moves {key} by {weight:g}, taken as {np.clip(weight, 0, 1):g}")
-            combination[f"{meshes[mesh].get('name', '')}/{key}"] = float(np.clip(weight, 0, 1))
+            combination[f"{titles[mesh]}/{key}"] = float(np.clip(weight, 0, 1))
+            moved[titles[mesh], key] += 1
+        for (title, key), count in moved.items():
+            if count < alike[title, key]:
+                problems.append(f"{expression.name!r} moves {key} of one mesh {title!r}, taken as of all so named")
         if unit in units and combination != units[unit]:
             problems.append(f"{expression.name!r} is a second expression for {unit}, and left out")
         if combination:

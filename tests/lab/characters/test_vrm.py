@@ -406,3 +406,19 @@ def test_names_are_no_markup(tmp_path):
     assert listed.exit_code == 0, listed.exception
     assert "[bold]winks" in listed.output
     assert "both[/]" in listed.output
+
+
+def test_meshes_of_one_name_are_said(caplog):
+    """A map names meshes, so an expression for one of two moves both; where it is for both, all is well."""
+    mesh = {"name": "Face", "primitives": [{"targets": [{}]}], "extras": {"targetNames": ["open"]}}
+    binds = [{"node": node, "index": 0, "weight": 1} for node in (0, 1)]
+    custom = {"JawOpen": {"morphTargetBinds": binds[:1]}, "MouthFunnel": {"morphTargetBinds": binds}}
+    document = {
+        "nodes": [{"mesh": 0}, {"mesh": 1}],
+        "meshes": [mesh, mesh],
+        "extensions": {"VRMC_vrm": {"expressions": {"custom": custom}}},
+    }
+    assert expression_units(document) == {"jawOpen": {"Face/open": 1}, "mouthFunnel": {"Face/open": 1}}
+    assert [record.getMessage() for record in caplog.records] == [
+        "'JawOpen' moves open of one mesh 'Face', taken as of all so named"
+    ]
