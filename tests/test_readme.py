@@ -15,6 +15,7 @@ import torch
 from datasets import load_dataset
 from PIL import Image
 
+import emo3d
 from emo3d.dataset import sample_folder
 from emo3d.face.export import write_glb
 from emo3d.generation import ClipExpressionConfig, ClipExpressionModel, ExpressionModel, VaeClipConfig, VaeClipModel
@@ -113,7 +114,7 @@ def test_emo3d_is_scored_step_by_step_as_it_stands(tmp_path, tiny_bert, clip_fol
 def test_python_of_sections_runs_on_stand_ins(tmp_path, tiny_bert, clip_folder, monkeypatch):
     """What a reader brings (a head, faces, a backbone, trained models) is small here; the lines are the README's."""
     monkeypatch.chdir(tmp_path)
-    write_glb("head.glb", np.zeros(51))
+    write_glb("avatar.glb", np.zeros(51))
     build(write_release(tmp_path / "release", rows=20, primitive=10), tmp_path / "emo3d-data", configs=["pairs"])
     ClipExpressionModel(ClipExpressionConfig(backbone=clip_folder, embedding_size=8)).save_pretrained("clip-baseline")
     VaeClipModel(VaeClipConfig(backbone=clip_folder, embedding_size=8, hidden_size=16)).save_pretrained("vae-clip")
@@ -129,7 +130,7 @@ def test_python_of_sections_runs_on_stand_ins(tmp_path, tiny_bert, clip_folder, 
         "descriptions": ["a", "b"],
     }
     for title in (
-        "Faces for artists",
+        "Your own character",
         "Your own generator, your own backbone",
         "The dataset",
         "The score",
@@ -139,6 +140,7 @@ def test_python_of_sections_runs_on_stand_ins(tmp_path, tiny_bert, clip_folder, 
         assert code
         exec(code.replace("bert-base-uncased", tiny_bert), scope)
     assert scope["pictures"].shape == (2, 512, 512, 3)
+    assert emo3d.Character.from_file("avatar.emo.glb").meshes[0].defaults.any()
     assert (tmp_path / "mine" / "model.safetensors").is_file()
     assert scope["result"].n == 20
     assert scope["face"]["picture"].size == (224, 224)

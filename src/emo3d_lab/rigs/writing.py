@@ -187,7 +187,7 @@ def face_primitive(rig: FaceRig) -> tuple[Binary, dict[str, Any], np.ndarray | N
 
 
 def _turns(rig: FaceRig, normals: np.ndarray) -> np.ndarray:
-    """What each target adds to the normals, (52 or more, V, 3): viewers add these up, and faces move several units at once.
+    """What each target adds to the normals, (52 or more, V, 3): viewers add up those of all that move at once.
 
     So they are fitted to whole expressions, near to what each unit does alone: what units do alone, added up, is off by
     15 degrees and more at a smile's cheeks, which then look dented.
