@@ -25,6 +25,8 @@ def test_files_that_cannot(tmp_path, monkeypatch):
         check_output(tmp_path / "file" / "x.json")
     with pytest.raises(OSError, match=r"expected a file to write, .* is a folder"):
         check_output(tmp_path)
+    with pytest.raises(OSError, match=r"expected a file to write, .* is a folder"):
+        check_output(tmp_path, (".json", ".csv"))
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     with pytest.raises(PermissionError, match="may not write"):
         check_output(tmp_path / "x.json")

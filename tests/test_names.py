@@ -90,6 +90,7 @@ def test_a_mapping_of_the_users_own(tmp_path):
             r"names.json: expected an ARKit blendshape or null for 'MundAuf', got 'jawOpne'; is it",
         ),
         ({"MundAuf": ["jawOpen"]}, r"got \['jawOpen'\]"),
+        ({"jawOpen": "viseme_aa"}, "null for 'jawOpen', got 'viseme_aa'; it goes {theirs: ours}"),
         ([1], "names.json: expected a JSON object from their names to ours, got a list"),
     ]:
         path.write_text(json.dumps(document))

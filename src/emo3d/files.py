@@ -21,12 +21,12 @@ def check_output(path: str | os.PathLike[str], endings: Sequence[str] = (), *, f
         OSError: a folder of that name, or a folder that is missing or may not be written to.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"expected a file to write, {path} is a folder")
     if endings and path.suffix.lower() not in endings:
         raise ValueError(f"expected a file of {', '.join(endings)}, got {path.name or path}")
     if folder_is_made:
         check_output_folder(path.parent)
-    if path.is_dir():
-        raise IsADirectoryError(f"expected a file to write, {path} is a folder")
     folder = path.parent
     if folder_is_made and not path.exists():
         return path

@@ -138,6 +138,6 @@ def read_names(names: str | os.PathLike[str] | Names | None) -> Names | None:
     for theirs, ours in names.items():
         if ours is not None and ours not in KNOWN:
             near = nearest(ours) if isinstance(ours, str) else None
-            hint = f"; is it {near}?" if near else ""
+            hint = f"; is it {near}?" if near else "; it goes {theirs: ours}" if theirs in KNOWN else ""
             raise ValueError(f"{where}: expected an ARKit blendshape or null for {theirs!r}, got {ours!r}{hint}")
     return names

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -26,6 +27,9 @@ STRENGTHS: dict[str, float] = {"slight": 0.5, "": 0.75, "full": 1.0}
 """What stands before an emotion's name -> factor on its prototype."""
 
 Kind = Literal["emotion", "blend", "everyday"]
+
+
+_NEAR = 0.75  # of difflib's ratio; "nothing here" is as near as 0.6 to "loathing"
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def find_recipe(name: str) -> Recipe:
     one_sided = f"{plain.removesuffix(' left')} right" in names
     known = names.get(plain.removesuffix(" left") if one_sided else plain)
     if known is None:
-        near = did_you_mean(plain, _book())
+        near = did_you_mean(plain, get_close_matches(plain, _book(), cutoff=_NEAR))
         raise ValueError(f"expected the name of a recipe, got {name!r}{near or '; `emo3d recipes --list` shows them'}")
     return _book()[known]
 

@@ -105,6 +105,8 @@ def test_a_wrong_name():
         find_recipe("smrik")
     with pytest.raises(ValueError, match="emo3d recipes --list"):
         find_recipe("qqqq")
+    with pytest.raises(ValueError, match="got 'nothing here'; `emo3d recipes --list` shows them"):
+        find_recipe("nothing here")
 
 
 def test_the_page_has_the_numbers_of_the_json():
@@ -158,6 +160,16 @@ def test_the_command_gives_a_character_back(tmp_path):
     assert dict(zip(MOVES, document["meshes"][0]["weights"], strict=True)) == pytest.approx(
         {"jawOpen": 0, "EyeBlinkLeft": 1, "mouthSmile_R": 0.45, "viseme_aa": 0}
     )
+
+
+def test_the_command_does_not_write_over_the_character(tmp_path):
+    from squares import Square
+
+    path = Square().write(tmp_path / "square.gltf")
+    before = path.read_bytes()
+    refused = run("wink", "--character", path, "--out", path)
+    assert "expected another file to write than" in str(refused.exception)
+    assert path.read_bytes() == before
 
 
 def test_the_command_lists_and_writes_all(tmp_path):

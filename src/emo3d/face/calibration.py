@@ -262,8 +262,8 @@ def _calibration(space: Space, method: Method, rig: FaceRig | str | None) -> Cal
         return load_calibration(rig)
     if rig is None or rig.calibration is None:
         raise ValueError(
-            "the rig has no calibration, so it cannot show readings: make one with `emo3d calibrate`, or pass "
-            'calibration="none" to take them as if they were weights'
+            "the rig has no calibration, so it cannot show readings: make one with `emo3d calibrate`, or take them as "
+            'they are by calibration="none" (on the command line --calibration none)'
         )
     calibration = load_calibration(rig.calibration)
     calibration.check_rig(rig)

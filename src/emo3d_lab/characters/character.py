@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +19,7 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.names import Names, read_names
 from emo3d.ranges import real_number
 from emo3d_lab.characters.faces import choose_face
-from emo3d_lab.characters.file import EditedFile
+from emo3d_lab.characters.file import EditedFile, errors_of
 from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
 from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
 from emo3d_lab.characters.vrm import add_expression, vrm_version
@@ -47,6 +48,7 @@ class Character:
         self.origin = asset.origin
         self.name = f"{self.path.stem}-{self.origin[:8]}"
         self._calibration: str | None = None
+        self._places = {mesh.index: place for place, mesh in enumerate(meshes)}
         self._drives = _drives(map, meshes)
         self.missing = tuple(unit for unit in TARGETS if not map.units.get(unit))
         self._nodes = choose_face(asset, self._drives, face)  # of the one face that is meant
@@ -95,7 +97,7 @@ class Character:
         Raises:
             ValueError: a part of the file cannot be read, see docs/rigs.md.
         """
-        defaults = {mesh.index: mesh.defaults for mesh in self.meshes}
+        defaults = {node: rest for mesh in self.meshes for node, rest in mesh.rests.items()}
         drives = {mesh.index: drive for mesh, drive in zip(self.meshes, self._drives, strict=True)}
         return FaceRig(**read_face(self.asset, drives, defaults, self._nodes), calibration=self._calibration)
 
@@ -129,7 +131,7 @@ class Character:
         space: Space = "weights",
         calibration: Method = DEFAULT_METHOD,
         name: str = "emo3d",
-    ) -> None:
+    ) -> str | None:
         """Write the whole file with an expression set, or with an animation of several; all else stays as it is.
 
         Args:
@@ -141,14 +143,18 @@ class Character:
             fps: frames a second.
             space: of the expressions.
             calibration: how readings become weights; they need the character's own calibration.
-            name: of the animation; and of the expression that a VRM gets besides its default weights, which its
-                viewers set to 0 in every frame.
+            name: of the animation, with a number where the file has one of this name; and of the expression that a VRM
+                gets besides its default weights, which its viewers set to 0 in every frame.
+
+        Returns:
+            The name that the animation or expression has; None of a still of what is no VRM.
 
         Raises:
             ValueError: invalid expressions or times, or a file that cannot be written so.
         """
         edited = self.edit(expressions, times=times, fps=fps, space=space, calibration=calibration, name=name)
         edited.write(path)
+        return edited.added
 
     def edit(
         self,
@@ -163,24 +169,33 @@ class Character:
         """The file as `write` would write it; the same arguments and errors."""
         weights = self.as_weights(expressions, space, calibration)
         edited, morphs = EditedFile(self.asset), self.morphs(weights)
-        if len(weights) == 1 and times is None:
-            self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
-            if vrm_version(self.document):
-                add_expression(edited, self, name, weights[0])
-            return edited
-        instants = edited.add_floats(_check_times(times, len(weights), fps))
+        is_still = len(weights) == 1 and times is None
+        instants = np.zeros(0) if is_still else _check_times(times, len(weights), fps)
+        with errors_of(self.path.name):
+            if is_still:
+                self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
+            else:
+                self._animate(edited, morphs, instants, name)
+            if is_still and vrm_version(self.document):
+                edited.added = add_expression(edited, self, name, weights[0])
+        return edited
+
+    def _animate(self, edited: EditedFile, morphs: Mapping[int, np.ndarray], times: np.ndarray, name: str) -> None:
+        instants = edited.add_floats(times)
         samplers: list[dict[str, Any]] = []
         channels: list[dict[str, Any]] = []
         for index, values in morphs.items():
-            output = edited.add_floats(values.reshape(-1))
-            samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
-            target: dict[str, Any] = {"path": "weights"}
-            channels += [
-                {"sampler": len(samplers) - 1, "target": {"node": node, **target}} for node in self.placing(index)
-            ]
-        animation = {"name": name, "samplers": samplers, "channels": channels}
-        edited.json.setdefault("animations", []).append(animation)
-        return edited
+            alike: dict[bytes, int] = {}  # nodes whose own weights are the same share a sampler
+            for node in self.placing(index):
+                placed = self._at_node(index, node, values)
+                if (rest := self._rests(index, node).tobytes()) not in alike:
+                    alike[rest] = len(samplers)
+                    output = edited.add_floats(placed.reshape(-1))
+                    samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
+                channels.append({"sampler": alike[rest], "target": {"node": node, "path": "weights"}})
+        animations = edited.json.setdefault("animations", [])
+        edited.added = _unlike(name, {entry.get("name") for entry in animations})
+        animations.append({"name": edited.added, "samplers": samplers, "channels": channels})
 
     def glb_bytes(self, expressions: Any, **options: Any) -> bytes:
         """The content of a .glb as `write` would write it; the same arguments and errors."""
@@ -205,19 +220,29 @@ class Character:
 
     def placing(self, mesh: int) -> list[int]:
         """Indices of the nodes that place a mesh on the face that is meant."""
-        nodes = next(entry.nodes for entry in self.meshes if entry.index == mesh)
-        return [node for node in nodes if node in self._nodes]
+        return [node for node in self.meshes[self._places[mesh]].nodes if node in self._nodes]
+
+    def _rests(self, mesh: int, node: int) -> np.ndarray:
+        return self.meshes[self._places[mesh]].rests[node]
+
+    def _at_node(self, mesh: int, node: int, values: np.ndarray) -> np.ndarray:
+        """Weights (..., M) of a mesh where a node places it: what no unit moves keeps the weight that it has there."""
+        return np.where(self._drives[self._places[mesh]].any(axis=0), values, self._rests(mesh, node))
 
     def _set_defaults(self, document: dict[str, Any], morphs: Mapping[int, np.ndarray]) -> None:
+        elsewhere = {node["index"] for node in self.asset.scene()} - self._nodes
         for index, values in morphs.items():
-            mesh, weights = document["meshes"][index], [round(float(value), 6) for value in values]
-            placing = self.placing(index)
-            users = [node for node, entry in enumerate(document["nodes"]) if entry.get("mesh") == index]
-            holders = [document["nodes"][node] for node in placing if "weights" in document["nodes"][node]]
-            if placing != users:  # a face elsewhere shares the mesh
-                holders = [document["nodes"][node] for node in placing]
-            for holder in holders or [mesh]:
-                holder["weights"] = weights
+            mesh, placing = document["meshes"][index], self.placing(index)
+            users = [*self.meshes[self._places[index]].nodes]
+            if not placing and elsewhere & {*users}:  # of another face alone
+                continue
+            if not users:
+                mesh["weights"] = _rounded(values)
+            for node in placing or users:
+                # A node without weights has the mesh's, which a face elsewhere may share.
+                entry = document["nodes"][node]
+                holder = entry if "weights" in entry or (placing and placing != users) else mesh
+                holder["weights"] = _rounded(self._at_node(index, node, values))
 
 
 def as_character(source: Character | str | os.PathLike[str], identity: str | None = None) -> Character:
@@ -237,14 +262,24 @@ def _drives(map: CharacterMap, meshes: tuple[CharacterMesh, ...]) -> tuple[np.nd
     return drives
 
 
-def _check_times(times: Any, count: int, fps: float) -> np.ndarray:
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values]
+
+
+def _unlike(name: str, others: Collection[Any]) -> str:
+    """A name, with a number from 2 on where others have it."""
+    numbered = (name if number == 1 else f"{name} {number}" for number in count(1))
+    return next(name for name in numbered if name not in others)
+
+
+def _check_times(times: Any, frames: int, fps: float) -> np.ndarray:
     if times is None:
         if not (0 < real_number("frames per second", fps) <= 1000):
             raise ValueError(f"expected frames per second above 0 and up to 1000, got {fps}")
-        return np.arange(count) / fps
+        return np.arange(frames) / fps
     instants = np.asarray(times, np.float64)
-    if instants.shape != (count,):
-        raise ValueError(f"expected a time for each of {count} frames, got {instants.size}")
+    if instants.shape != (frames,):
+        raise ValueError(f"expected a time for each of {frames} frames, got {instants.size}")
     if not (np.isfinite(instants).all() and instants[0] >= 0):
         raise ValueError("expected times in seconds from 0, got others")
     if (late := np.flatnonzero(np.diff(instants.astype(np.float32)) <= 0)).size:

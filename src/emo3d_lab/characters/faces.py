@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
 
 from emo3d.face.heads import TARGETS
+from emo3d_lab.listing import first_few
 from emo3d_lab.rigs.gltf import COMPONENTS, Asset
 
 _UPPER = tuple(TARGETS.index(name) for name in TARGETS if name.startswith(("brow", "eye")))
@@ -38,18 +40,24 @@ def choose_face(asset: Asset, drives: Sequence[np.ndarray], name: str | None) ->
     # The largest first: eyes that have all the shapes are a part of the head about them, and no two faces.
     placed.sort(key=lambda node: -float(np.ptp(boxes[node["index"]], axis=0).max()))
     heads = [node["index"] for node in placed if _is_head(driven[node["mesh"]])]
-    groups: list[list[int]] = []
+    groups: list[list[int]] = []  # of faces that lie apart
     for head in heads:
         group = next((group for group in groups if not _apart(boxes[head], boxes[group[0]])), None)
         groups.append([head]) if group is None else group.append(head)
+    groups = groups if len(groups) > 1 else [list(boxes)]
     names = {node["index"]: _names(asset, node) for node in placed}
+    called = [dict.fromkeys(name for head in group for name in names[head]) for group in groups]
     if name is None and len(groups) > 1:
-        titles = ", ".join(repr(names[group[0]][0]) for group in groups)
-        raise ValueError(f"expected one face in the scene, got {len(groups)} ({titles}): name the one that is meant")
-    chosen = [group for group in groups or [list(boxes)] if name is None or any(name in names[head] for head in group)]
+        titles = [next((own for own in of if sum(own in other for other in called) == 1), "") for of in called]
+        ways = " or ".join(f"--face {shlex.quote(title)}" for title in titles if title)
+        raise ValueError(f'expected one face in the scene, got {len(groups)}: pass {ways} (face="..." in Python)')
+    chosen = [group for group, known in zip(groups, called, strict=True) if name is None or name in known]
     if not chosen:
-        titles = ", ".join(repr(names[group[0]][0]) for group in groups or [list(boxes)])
-        raise ValueError(f"expected a face of {titles}, got {name!r}")
+        every = [repr(own) for own in dict.fromkeys(own for of in called for own in of)]
+        named = [own for own in every if not own.startswith("'node ")]
+        raise ValueError(f"no face {name!r}; there are {first_few(named or every, 20)}")
+    if len(chosen) > 1:
+        raise ValueError(f"expected the name of one face, got {name!r}, as parts of {len(chosen)} are called")
     if len(groups) < 2:
         return frozenset(boxes)
     centres = {group[0]: boxes[group[0]].mean(axis=0) for group in groups}
@@ -70,7 +78,7 @@ def _is_head(drive: np.ndarray) -> bool:
 
 def _names(asset: Asset, node: dict) -> list[str]:
     names = [node.get("name"), asset.json["meshes"][node["mesh"]].get("name")]
-    return [str(name) for name in names if name] or [f"node {node['index']}"]
+    return [*(str(name) for name in names if name), f"node {node['index']}"]
 
 
 def _box(asset: Asset, node: dict) -> np.ndarray:

@@ -8,16 +8,28 @@ import json
 import os
 import shutil
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emo3d.files import whole_file
+from emo3d.files import check_output, whole_file
 from emo3d_lab.rigs.gltf import Asset
 
 _FLOAT = 5126  # glTF component type
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp", b"\xabKTX": "image/ktx2"}
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """Make what Python says of a file that is no glTF one sentence, a ValueError that begins with the file's name."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
+        raise ValueError(f"{name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
 
 
 class EditedFile:
@@ -25,10 +37,12 @@ class EditedFile:
 
     Attributes:
         json: the document, a copy that may be changed.
+        added: name of the animation or expression that it was given, None of neither.
     """
 
     def __init__(self, asset: Asset) -> None:
         self._asset = asset
+        self.added: str | None = None
         self.json: dict[str, Any] = json.loads(json.dumps(asset.json))
         self._added = bytearray()  # in a buffer of its own until the file is written
         buffers = self.json.get("buffers", [])
@@ -63,6 +77,7 @@ class EditedFile:
 
         Raises:
             ValueError: another ending; a .gltf of what came as one container; other files of the same names there.
+            OSError: a folder that is missing or cannot be written to.
         """
         path = Path(path)
         ending = path.suffix.lower()
@@ -72,13 +87,19 @@ class EditedFile:
             raise ValueError(f"expected .glb or .gltf for a character that is no VRM, got {path.name}")
         if ending == ".gltf" and self._asset.is_binary:
             raise ValueError(f"expected .glb or .vrm for a file that came as one container, got {path.name}")
-        if ending == ".gltf":
-            self._write_text(path)
-        else:
-            self._write_container(path)
+        check_output(path)
+        whole = self.json
+        kinds = whole.keys() & {"buffers", "bufferViews", "images"}  # where the bytes come to lie
+        try:
+            with errors_of(self._asset.name):
+                self.json = {**whole, **{kind: [*map(dict, whole[kind])] for kind in kinds}}
+                self._write_text(path) if ending == ".gltf" else self._write_container(path)
+        finally:
+            self.json = whole
 
     def _copy_beside(self, path: Path) -> None:
         uris = [entry.get("uri", "data:") for kind in ("buffers", "images") for entry in self.json.get(kind, ())]
+        copies = {}
         for uri in uris:
             if uri.startswith("data:"):
                 continue
@@ -88,8 +109,11 @@ class EditedFile:
                 continue
             if copy.exists() and _digest(copy) != _digest(source):
                 raise ValueError(f"expected room for {copy.name} beside {path.name}, got another file of that name")
+            copies[copy] = source
+        for copy, source in copies.items():
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            with whole_file(copy) as file:
+                shutil.copyfile(source, file)
 
     def _write_text(self, path: Path) -> None:
         self._copy_beside(path)
@@ -142,9 +166,9 @@ class EditedFile:
         for image in self.json.get("images", ()):
             if "uri" not in image:
                 continue
-            data = self._asset.content_of(image)
-            del image["uri"]
-            image["mimeType"] = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), "image/png")
+            data, uri = self._asset.content_of(image), image.pop("uri")
+            stated = image.get("mimeType") or guess_type(uri)[0] or "image/png"
+            image["mimeType"] = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), stated)
             image["bufferView"] = len(self.json.setdefault("bufferViews", []))
             self.json["bufferViews"].append({"buffer": 0, "byteOffset": len(packed), "byteLength": len(data)})
             packed += data + b"\0" * (-len(data) % 4)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from emo3d.face.heads import TARGETS
 from emo3d.names import Names, blendshape_name
 from emo3d.ranges import real_number
-from emo3d_lab.characters.maps import CharacterMap
+from emo3d_lab.characters.maps import CharacterMap, MappedMesh
 from emo3d_lab.characters.vrm import expression_units
+from emo3d_lab.listing import first_few
 from emo3d_lab.rigs.extensions import targets_of
 from emo3d_lab.rigs.gltf import Asset
 
@@ -29,7 +35,8 @@ class CharacterMesh:
         name: in the file.
         nodes: indices of the nodes that place it.
         targets: names as written; `#3` for the fourth if it has none.
-        defaults: (M,) float64, the file's own weights.
+        defaults: (M,) float64, the file's own weights, of the first node that places it.
+        rests: (M,) float64 of each node that places it, since nodes may have weights of their own.
     """
 
     index: int
@@ -37,6 +44,7 @@ class CharacterMesh:
     nodes: tuple[int, ...]
     targets: tuple[str, ...]
     defaults: np.ndarray
+    rests: Mapping[int, np.ndarray]
 
 
 def find_meshes(asset: Asset) -> tuple[CharacterMesh, ...]:
@@ -61,15 +69,33 @@ def find_meshes(asset: Asset) -> tuple[CharacterMesh, ...]:
         if not targets:
             continue
         placing = tuple(nodes.get(index, ()))
-        weights = mesh.get("weights", [0.0] * len(targets))
-        for node in placing:
-            weights = asset.json["nodes"][node].get("weights", weights)
-        if len(weights) != len(targets):
-            raise ValueError(f"expected {len(targets)} default weights in mesh {name!r}, got {len(weights)}")
-        defaults = np.array([real_number("default weights", weight) for weight in weights])
+        own = _weights(mesh, np.zeros(len(targets)), name)
+        rests = {node: _weights(asset.json["nodes"][node], own, name) for node in placing}
         spellings = tuple(target or f"#{place}" for place, target in enumerate(targets))
-        meshes.append(CharacterMesh(index, name, placing, spellings, defaults))
+        defaults = next(iter(rests.values()), own)
+        meshes.append(CharacterMesh(index, name, placing, spellings, defaults, rests))
     return tuple(meshes)
+
+
+def mapped_meshes(asset: Asset, meshes: tuple[CharacterMesh, ...]) -> tuple[MappedMesh, ...]:
+    """What a map knows meshes by."""
+    mapped = []
+    for mesh in meshes:
+        primitives = asset.json["meshes"][mesh.index]["primitives"]
+        places = [asset.entry("accessors", primitive["attributes"]["POSITION"]) for primitive in primitives]
+        names = hashlib.sha256(json.dumps(mesh.targets).encode()).hexdigest()
+        mapped.append(MappedMesh(mesh.name, len(mesh.targets), sum(place["count"] for place in places), names))
+    return tuple(mapped)
+
+
+def _weights(holder: Mapping[str, Any], otherwise: np.ndarray, name: str) -> np.ndarray:
+    """Default weights that a mesh or node has, or else others."""
+    if "weights" not in holder:
+        return otherwise
+    weights = holder["weights"]
+    if len(weights) != len(otherwise):
+        raise ValueError(f"expected {len(otherwise)} default weights in mesh {name!r}, got {len(weights)}")
+    return np.array([real_number("default weights", weight) for weight in weights])
 
 
 def effective_map(
@@ -81,6 +107,7 @@ def effective_map(
         ValueError: two targets of a mesh for one unit, the map of another file, or no unit that moves anything.
     """
     units: dict[str, dict[str, float]] = {}
+    mapped = mapped_meshes(asset, meshes)
     for mesh in meshes:
         spellings: dict[str, str] = {}
         for target in mesh.targets:
@@ -95,14 +122,15 @@ def effective_map(
     for unit, combination in expression_units(asset.json, names).items():
         units.setdefault(unit, combination)
     if own is not None:
-        if own.origin not in (None, asset.origin):
-            raise ValueError("expected the map of this file, got that of another: `emo3d map` makes one of this")
+        own.check_fit(asset.origin, mapped)
         units |= {unit: dict(combination) for unit, combination in own.units.items()}
     if not any(units.values()):
-        raise ValueError(f"expected morph targets with ARKit names, jawOpen and so on, got {_others(meshes)}")
+        raise ValueError(
+            f"expected morph targets with ARKit names, jawOpen and so on, got {_others(meshes, asset.name)}"
+        )
     order = {unit: units[unit] for unit in TARGETS if unit in units}
     residuals, method = (own.residuals, own.method) if own else ({}, {})
-    return CharacterMap(order, residuals, asset.origin, method)
+    return CharacterMap(order, residuals, asset.origin, method, mapped)
 
 
 def _check_alike(asset: Asset, mesh: CharacterMesh, unit: str, first: str, second: str) -> None:
@@ -118,14 +146,14 @@ def _check_alike(asset: Asset, mesh: CharacterMesh, unit: str, first: str, secon
     logger.warning("%s; they are alike, and one is read", twice)
 
 
-def _others(meshes: tuple[CharacterMesh, ...]) -> str:
+def _others(meshes: tuple[CharacterMesh, ...], file: str) -> str:
     names = [target for mesh in meshes for target in mesh.targets]
     if not names:
-        return "no morph targets at all"
-    telling = [name for name in names if not name.startswith("#")]
+        return "no morph targets at all; in Blender's glTF export switch on Shape Keys"
+    map = f"`emo3d map {shlex.quote(file)} --out map.json` measures what they do, then pass `--map map.json`"
+    telling = [name for name in dict.fromkeys(names) if not name.startswith("#")]
     if not telling:
         return (
-            f"{len(names)} without names (they belong in the mesh's extras.targetNames; exporters have a switch); "
-            "`emo3d map FILE --out map.json` measures what they do"
+            f"{len(names)} without names (they belong in the mesh's extras.targetNames; exporters have a switch); {map}"
         )
-    return f"{len(names)} others, {', '.join(telling)[:200]}; `emo3d map FILE --out map.json` measures what they do"
+    return f"{len(names)} others, {first_few([name[:60] for name in telling])}; {map}"

@@ -6,6 +6,7 @@ Sources: VRMC_vrm-1.0, "expressions.md", and VRM 0.0, `blendShapeMaster`, https:
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,13 @@ def vrm_version(document: Mapping[str, Any]) -> str | None:
     return "1.0" if "VRMC_vrm" in extensions else "0.x" if "VRM" in extensions else None
 
 
+def preset_title(document: Mapping[str, Any], name: str) -> str:
+    """What an expression is called in a file, with the name that VRM 1.0 has for it: `blink_l (blinkLeft)` in 0.x."""
+    theirs = PRESETS.get(name, name) if vrm_version(document) == "0.x" else name
+    theirs = "Surprised" if theirs == "unknown" else theirs
+    return name if theirs == name else f"{theirs} ({name})"
+
+
 def expressions_of(document: Mapping[str, Any]) -> tuple[VrmExpression, ...]:
     """Read all expressions of a VRM, empty ones too, in the order of the file.
 
@@ -93,12 +101,14 @@ def expression_units(document: Mapping[str, Any], names: Names | None = None) ->
     units: dict[str, dict[str, float]] = {}
     if vrm_version(document) is None:
         return units
-    targets, meshes = _targets(document), document.get("meshes", ())
+    targets = _targets(document)
+    titles = [str(mesh.get("name", "")) for mesh in document.get("meshes", ())]
+    alike = Counter((title, key) for title, keys in zip(titles, targets, strict=True) for key in {*keys})
     for expression in expressions_of(document):
         unit = None if expression.is_preset else blendshape_name(expression.name, names)
         if unit not in TARGETS:
             continue
-        problems, combination = [*expression.problems], {}
+        problems, combination, moved = [*expression.problems], {}, Counter[tuple[str, str]]()
         for mesh, target, weight in expression.binds:
             key = targets[mesh][target]
             if targets[mesh].index(key) != target:
@@ -106,7 +116,11 @@ def expression_units(document: Mapping[str, Any], names: Names | None = None) ->
                 continue
             if not 0 <= weight <= 1:
                 problems.append(f"{expression.name!r} moves {key} by {weight:g}, taken as {np.clip(weight, 0, 1):g}")
-            combination[f"{meshes[mesh].get('name', '')}/{key}"] = float(np.clip(weight, 0, 1))
+            combination[f"{titles[mesh]}/{key}"] = float(np.clip(weight, 0, 1))
+            moved[titles[mesh], key] += 1
+        for (title, key), count in moved.items():
+            if count < alike[title, key]:
+                problems.append(f"{expression.name!r} moves {key} of one mesh {title!r}, taken as of all so named")
         if unit in units and combination != units[unit]:
             problems.append(f"{expression.name!r} is a second expression for {unit}, and left out")
         if combination:
@@ -182,7 +196,8 @@ def add_expression(edited: EditedFile, character: Character, name: str, weights:
         ValueError: no VRM.
     """
     there = {expression.name: expression for expression in expressions_of(edited.json)}
-    if not name or name in PRESETS:
+    is_preset = name in PRESETS or (vrm_version(edited.json) == "0.x" and name.lower() == "surprised")
+    if not name or is_preset:
         name = f"emo3d {name}".strip()
     row = np.zeros(len(TARGETS), np.float32)
     values = np.asarray(weights, np.float32).reshape(-1)
@@ -241,7 +256,7 @@ def _targets(document: Mapping[str, Any]) -> list[list[str]]:
 def _read_expression(
     document: Mapping[str, Any], targets: list[list[str]], name: str, is_preset: bool, entry: dict[str, Any]
 ) -> VrmExpression:
-    places: dict[tuple[int, int], float] = {}
+    sums: dict[tuple[Any, int, int], float] = {}
     problems = []
     binds = entry.get("morphTargetBinds" if vrm_version(document) == "1.0" else "binds")
     for bind in _checked(binds or [], list, f"the binds of {name!r}"):
@@ -250,7 +265,11 @@ def _read_expression(
         except LookupError as error:
             problems.append(f"{name!r} moves {error.args[0]}, which is not there")
         else:
-            places[mesh, target] = places.get((mesh, target), 0.0) + weight
+            place = (bind.get("node"), mesh, target)
+            sums[place] = sums.get(place, 0.0) + weight
+    places: dict[tuple[int, int], float] = {}
+    for (_, mesh, target), weight in sums.items():  # a mesh may be placed by several nodes, each with a bind
+        places[mesh, target] = max(places.get((mesh, target), weight), weight)
     paints = any(entry.get(key) for key in ("materialColorBinds", "textureTransformBinds", "materialValues"))
     return VrmExpression(
         name, is_preset, tuple((*place, weight) for place, weight in places.items()), paints, tuple(problems)
@@ -303,12 +322,13 @@ def _write(
     if vrm_version(document) == "1.0":
         expressions = _held(extension, "expressions", {})
         entry = _held(_held(expressions, "preset" if name in PRESETS else "custom", {}), name, {"isBinary": False})
-        users = [(node, entry.get("mesh")) for node, entry in enumerate(document.get("nodes", ()))]
+        users: dict[int, list[int]] = {}
+        for node, used in enumerate(document.get("nodes", ())):
+            users.setdefault(used.get("mesh", -1), []).append(node)
         entry["morphTargetBinds"] = [
             {"node": node, "index": target, "weight": weight}
             for mesh, target, weight in binds
-            for node, used in users
-            if used == mesh
+            for node in users.get(mesh, ())
         ]
         for key, value in settings.items():
             entry.setdefault(key, value)

@@ -14,6 +14,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.cli.app import app, console, utf8
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output, check_output_folder
+from emo3d_lab.cli.characters import check_other_file, print_unmoved
 from emo3d_lab.cli.files import read_predictions
 from emo3d_lab.cli.options import (
     Calibration,
@@ -97,6 +98,8 @@ def generate(
         return
     if out:
         check_output(out, (*WHOLE, *ENDINGS[1:]) if character else ENDINGS)
+        for index in range(samples):
+            check_other_file(_numbered(out, index, samples), character)
     if picture:
         check_output(picture, _PICTURES)
     if (description is None) == (from_picture is None):
@@ -218,15 +221,6 @@ def _print_leading(expression: np.ndarray, spaces: str, count: int = 8) -> None:
         score = float(expression[index])
         table.add_row(BLENDSHAPES[index], f"{score:.2f}", mark * round(20 * score))
     console.print(table)
-
-
-def print_unmoved(character: Character, weights: np.ndarray) -> None:
-    """Say which units of an expression, weights (51,) or (52,), a character has no shapes for."""
-    from emo3d.face import TARGETS
-
-    strong = {unit for unit, weight in zip(TARGETS, weights, strict=False) if weight > 0.2}
-    if unmoved := [unit for unit in character.missing if unit in strong]:
-        console.print(f"it has no shapes for {', '.join(unmoved)}, which are part of the expression")
 
 
 def write_face(

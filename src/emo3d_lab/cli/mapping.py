@@ -50,13 +50,15 @@ def map_character(
             f"wrote {out}: {len(combinations['units'])} units of {len(combinations['components'])} components, and "
             "back",
             soft_wrap=True,
+            markup=False,
         )
         return
     assert character is not None
     measurement = measure(read_morphs(character, face=face), model=model)
     made = make_map(measurement, signed=signed)
     made.write(out)
-    console.print(f"wrote {out}: {sum(map(bool, made.units.values()))} of 52 units", soft_wrap=True, highlight=False)
+    count = sum(map(bool, made.units.values()))
+    console.print(f"wrote {out}: {count} of 52 units", soft_wrap=True, highlight=False, markup=False)
     if sheet:
         write_sheet(sheet, measurement, made, character.name)
-        console.print(f"wrote {sheet}", soft_wrap=True)
+        console.print(f"wrote {sheet}", soft_wrap=True, markup=False)

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from emo3d.cli.app import app, console, utf8
 from emo3d.files import check_output
-from emo3d_lab.cli.faces import ENDINGS, WHOLE, print_unmoved, write_face
+from emo3d_lab.cli.characters import check_other_file, print_unmoved
+from emo3d_lab.cli.faces import ENDINGS, WHOLE, write_face
 from emo3d_lab.cli.options import CharacterFile, Face, Identity, Map, Names, open_character
 
 _HEADINGS = {"emotion": "emotions", "blend": "blends of two emotions", "everyday": "everyday expressions"}
@@ -38,6 +39,7 @@ def recipes(
         raise ValueError("expected either a name or --list")
     if out:
         check_output(out, (".json",) if name is None else (*WHOLE, *ENDINGS[1:]) if character else ENDINGS)
+        check_other_file(out, character)
     opened = open_character(character, names, map, face, None, identity)
     from emo3d.face.identities import check_identity
     from emo3d_lab.recipes import find_recipe, recipes_json
@@ -59,7 +61,7 @@ def recipes(
                 out, recipe.expression[None], opened or identity, None, {"space": "weights", "calibration": "none"}
             )
     if out:
-        console.print(f"wrote {out}", soft_wrap=True)
+        console.print(f"wrote {out}", soft_wrap=True, markup=False)
 
 
 def _print_list() -> None:

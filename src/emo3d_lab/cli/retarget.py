@@ -10,7 +10,8 @@ import typer
 from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
-from emo3d_lab.cli.options import Calibration, Clip, Face, Layout, Map, Names, Scale
+from emo3d_lab.cli.characters import check_other_file, print_written
+from emo3d_lab.cli.options import Calibration, CharacterCalibration, Clip, Face, Layout, Map, Names, Scale
 
 
 @app.command(
@@ -38,9 +39,7 @@ def retarget(
     fps: Annotated[float | None, typer.Option(help="Frames per second, where the take has no times.")] = None,
     space: Annotated[str | None, typer.Option(help="reading or weights; overrides nothing that the file says.")] = None,
     calibration: Calibration = DEFAULT_METHOD,
-    calibrated: Annotated[
-        str | None, typer.Option(help="What `emo3d calibrate` wrote of this character; readings need it.")
-    ] = None,
+    character_calibration: CharacterCalibration = None,
     layout: Layout = None,
     names: Names = None,
     map: Map = None,
@@ -48,13 +47,18 @@ def retarget(
     scale: Scale = None,
     clip: Clip = False,
     names_out: Annotated[str | None, typer.Option(help="metahuman: .csv or .json with curves of its controls.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the animation.", show_default="emo3d")] = None,
     size: Annotated[int, typer.Option(help="Side of pictures, pixels.")] = 320,
     root: Annotated[
         str | None, typer.Option(help="Node that Unity's Animator is on.", show_default="the top of the scene")
     ] = None,
     full: Annotated[
-        float, typer.Option(help="What Unity's blend shapes go up to: 100 (FBX, UniVRM), or 1 (glTFast, UnityGLTF).")
-    ] = 100,
+        float | None,
+        typer.Option(
+            help="What Unity's blend shapes go up to: 100 (FBX, UniVRM), or 1 (glTFast, UnityGLTF).",
+            show_default="1 of a .glb or .gltf, 100 of a .vrm",
+        ),
+    ] = None,
     blender: Annotated[
         str | None, typer.Option(help="A Python that has bpy, for .fbx and .usd.", show_default="this one")
     ] = None,
@@ -63,17 +67,29 @@ def retarget(
     from emo3d.face.calibration import check_method
     from emo3d_lab.characters import Character
     from emo3d_lab.takes.reading import read_take
-    from emo3d_lab.takes.writing import ENDINGS, write_take
+    from emo3d_lab.takes.unity import unity_full
+    from emo3d_lab.takes.writing import ENDINGS, WHOLE, write_take
 
     if out is None:
         raise ValueError(f"expected --out FILE of {', '.join(ENDINGS)}")
     check_output(out, ENDINGS)
+    check_other_file(out, take, character)
+    if name is not None and out.suffix.lower() not in WHOLE:
+        raise ValueError(f"expected a file of {', '.join(WHOLE)} for --name, got {out.name}")
     method = check_method(calibration)
     reading: dict[str, Any] = {"names": names, "scale": scale, "clip": clip, "space": space, "fps": fps}
     recording = read_take(take, layout, **reading)  # type: ignore[arg-type]
     opened = None
     if character is not None:
-        opened = Character.from_file(character, names=names, map=map, calibration=calibrated, face=face)
+        own = None if character_calibration is None else str(character_calibration)
+        opened = Character.from_file(character, names=names, map=map, calibration=own, face=face)
     options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "full": full, "blender": blender}
-    write_take(out, recording, opened, calibration=method, **options)
-    console.print(f"wrote {len(recording.times)} frames, {recording.duration:.1f} s, to {out}", soft_wrap=True)
+    options |= {} if name is None else {"name": name}
+    added = write_take(out, recording, opened, calibration=method, **options)
+    count = len(recording.times)
+    what = "1 frame, a still, to " if count == 1 else f"{count} frames, {recording.duration:.1f} s, to "
+    print_written(out, added, is_animation=count > 1, what=what)
+    if opened and out.suffix.lower() == ".anim" and full is None:
+        by = {1: "glTFast, UnityGLTF); --full 100 for an FBX of it", 100: "UniVRM); --full 1 for one of glTFast"}
+        top = unity_full(opened)
+        console.print(f"for blend shapes that go up to {top:g} ({by[int(top)]}", soft_wrap=True, highlight=False)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from emo3d.cli.app import app, console, print_table
 from emo3d.files import check_output
-from emo3d_lab.cli.options import Map, Names
+from emo3d_lab.cli.characters import check_other_file
+from emo3d_lab.cli.options import Face, Map, Names
 
 
 @app.command(
@@ -33,28 +35,41 @@ def vrm(
     ] = False,
     names: Names = None,
     map: Map = None,
+    face: Face = None,
 ) -> None:
     """Fill the expressions that a VRM avatar lacks (happy, angry, sad, relaxed, surprised, vowels, blinks, gaze)."""
     if out:
         check_output(out, (".vrm", ".glb"))
+        check_other_file(out, avatar)
     elif presets or replace or perfect_sync:
         raise ValueError("expected --out, the file to write, beside options for filling")
     from emo3d_lab.characters import Character, EditedFile
     from emo3d_lab.characters.presets import PRESETS
-    from emo3d_lab.characters.vrm import expressions_of, fill_presets
+    from emo3d_lab.characters.vrm import expressions_of, fill_presets, preset_title
     from emo3d_lab.rigs.gltf import Asset
 
-    expressions = expressions_of(Asset(avatar).json)
+    try:
+        document = Asset(avatar).json
+        expressions = expressions_of(document)
+    except ValueError as error:
+        raise ValueError(f"{avatar.name}: {error}") from error
     for problem in [problem for expression in expressions for problem in expression.problems]:
         console.print(problem, soft_wrap=True, markup=False)
     if out is None:
         rows = [
-            (e.name, "preset" if e.is_preset else "own", "nothing" if e.is_empty else str(len(e.binds)))
+            (
+                escape(preset_title(document, e.name)),
+                "preset" if e.is_preset else "own",
+                "nothing" if e.is_empty else str(len(e.binds)),
+            )
             for e in expressions
         ]
-        print_table(("expression", "kind", "shapes moved"), rows)
+        if rows:
+            print_table(("expression", "kind", "shapes moved"), rows)
+        else:
+            console.print("no expressions yet; --out fills them")
         return
-    character = Character.from_file(avatar, names=names, map=map)
+    character = Character.from_file(avatar, names=names, map=map, face=face)
     edited = EditedFile(character.asset)
     wanted = None if presets is None else [name.strip() for name in presets.split(",")]
     fillings = fill_presets(edited, character, wanted, replace=replace, perfect_sync=perfect_sync)
@@ -62,10 +77,11 @@ def vrm(
     for outcome in ("filled", "kept", "left out"):
         called = [filling.name for filling in fillings if filling.outcome == outcome]
         own = sum(name not in PRESETS for name in called)
-        titles = [name for name in called if name in PRESETS] + ([f"{own} of ARKit's shapes"] if own else [])
+        titles = [preset_title(document, name) for name in called if name in PRESETS]
+        titles += [f"{own} of ARKit's shapes"] if own else []
         if titles:
             console.print(f"{outcome}: {', '.join(titles)}", soft_wrap=True)
     lacking = dict.fromkeys(unit for filling in fillings for unit in filling.lacking)
     if lacking:
         console.print(f"it has no shapes for {', '.join(lacking)}, which are part of them", soft_wrap=True)
-    console.print(f"wrote {out}")
+    console.print(f"wrote {out}", markup=False)

@@ -13,6 +13,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.heads import TARGETS, frame_head
+from emo3d_lab.listing import first_few
 from emo3d_lab.rigs.extensions import check_extensions
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
@@ -40,7 +41,8 @@ def read_face(
     Args:
         asset: of the file.
         drives: what a weight of each unit adds to each morph target, (52, M) of each mesh that has some.
-        defaults: the targets' own weights, (M,) of each such mesh; they count where no unit moves the target.
+        defaults: the targets' own weights where a node places such a mesh, (M,) of the node (zeros where it is not
+            named); they count where no unit moves the target.
         nodes: those that place the face's meshes; others with morph targets are left out.
 
     Raises:
@@ -54,7 +56,7 @@ def read_face(
     except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
         raise ValueError(f"{asset.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
     if face["missing"]:
-        logger.warning("%s lacks %d of 51 units: %s", asset.name, len(face["missing"]), ", ".join(face["missing"]))
+        logger.warning("%s lacks %d of 51 units: %s", asset.name, len(face["missing"]), first_few(face["missing"]))
     digest = asset.digest.hexdigest()
     return {"name": f"{Path(asset.name).stem}-{digest[:8]}", "origin": digest, **face}
 
@@ -83,7 +85,7 @@ def read_pieces(
         mesh = asset.entry("meshes", node["mesh"])
         count = max(len(primitive.get("targets", ())) for primitive in mesh["primitives"])
         drive = drives.get(node["mesh"], np.zeros((rows, count)))
-        own = np.where(drive.any(axis=0), 0, defaults.get(node["mesh"], np.zeros(count)))
+        own = np.where(drive.any(axis=0), 0, defaults.get(node["index"], np.zeros(count)))
         pieces += _pieces(asset, node, np.vstack([drive, own]))
         if sum(len(piece.triangles) for piece in pieces) > _MOST_TRIANGLES:
             raise ValueError(f"expected at most {_MOST_TRIANGLES} triangles, got more")

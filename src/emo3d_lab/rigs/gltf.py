@@ -35,6 +35,7 @@ _MOST_VALUES = 3_000_000  # of the JSON
 # a third of it, and it is done in seconds.
 _MOST_WORK = 2**28  # numbers read of accessors, and thirds of the texels of pictures
 _CALL = 2000  # numbers that could be read in the time that it takes to look an accessor up
+_EXPORT = "; export it from Blender as glTF 2.0 (.glb) with Shape Keys on"
 _MANY = 16  # pictures; more are kept smaller, since all share one texture of `LARGEST` in the end
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -62,7 +63,8 @@ class Asset:
             version = str(self.json["asset"]["version"])
         except (ValueError, LookupError, TypeError) as error:
             reason = f" ({error})" if isinstance(error, ValueError) and text[:1] == b"{" else ""
-            raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{reason}") from None
+            advice = _EXPORT if path.suffix.lower() not in (".glb", ".gltf", ".vrm") else ""
+            raise ValueError(f"expected a glTF 2.0 file (.glb or .gltf), got something else{reason}{advice}") from None
         if not version.startswith("2."):
             raise ValueError(f"expected glTF 2.0, got version {version}")
         self._contents: list[bytes | memoryview] | None = None
@@ -268,8 +270,10 @@ class Asset:
         return self._read_file(self.beside(uri))
 
     def _read_file(self, path: Path) -> bytes:
-        if path.exists() and not path.is_file():
-            raise ValueError(f"expected a file, got {path.name}, which is none")
+        if not path.exists():
+            raise FileNotFoundError(f"no such file: {path}")
+        if not path.is_file():
+            raise ValueError(f"expected a file, got {path.name}, which is {'a folder' if path.is_dir() else 'none'}")
         self._claim(path, path.stat().st_size)
         return path.read_bytes()
 

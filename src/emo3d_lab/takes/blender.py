@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from emo3d.face.calibration import DEFAULT_METHOD, Method, rig_weights
 from emo3d.face.rig import TARGETS
 from emo3d.files import whole_file
 from emo3d.names import SPELLINGS, folded, spelt
-from emo3d_lab.takes.curves import kept_keys, target_curves
+from emo3d_lab.takes.curves import Curve, kept_keys, target_curves
 
 if TYPE_CHECKING:
     from emo3d_lab.characters.character import Character
@@ -72,7 +73,9 @@ def insert(keys, key, frames, values):
 
 def names_of(mesh, index, name):
     """What a shape key may be called in WEIGHTS; the Basis has index 0."""
-    return [name for name in (f"{mesh}/{name}", name, f"#{index - 1}", spelt(name)) if name in WEIGHTS][:1]
+    number = f"#{index - 1}"
+    known = (f"{mesh}/{name}", f"{mesh}/{number}", name, number, spelt(name))
+    return [name for name in known if name in WEIGHTS][:1]
 
 
 def main():
@@ -155,9 +158,17 @@ def write_blender_take(
     if character is None:
         curves = {name: take.scores[:, column] for column, name in enumerate(TARGETS)}
     else:
-        for mesh, _, name, values in target_curves(character, take):
-            alike = np.array_equal(curves.setdefault(name, values), values)
-            curves |= {} if alike else {f"{mesh.name}/{name}": values}
+        holders = Counter(name for mesh in character.meshes for name in {*mesh.targets})
+        groups: dict[str, list[Curve]] = {}
+        for curve in target_curves(character, take):
+            groups.setdefault(curve.name, []).append(curve)
+        for name, group in groups.items():
+            # By its name alone where all meshes that have one so named move it alike: another's would move along.
+            if len(group) == holders[name] and all(np.array_equal(curve.values, group[0].values) for curve in group):
+                curves[name] = group[0].values
+                continue
+            for mesh, _, _, values in group:  # Blender calls a mesh without a name by its number
+                curves[f"{mesh.name or f'Mesh_{mesh.index}'}/{name}"] = values
     weights = {}
     for name, values in curves.items():
         places = kept_keys(values)

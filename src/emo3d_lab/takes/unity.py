@@ -88,7 +88,12 @@ _TAIL = """  m_PPtrCurves: []
 """
 
 
-def write_unity_clip(path: Path, take: Take, character: Character, root: str | None = None, full: float = 100) -> None:
+def unity_full(character: Character) -> float:
+    """What the blend shapes of a character go up to in Unity: 1 by the importers of .glb and .gltf, 100 by UniVRM."""
+    return 1 if character.path.suffix.lower() in (".glb", ".gltf") else 100
+
+
+def write_unity_clip(path: Path, take: Take, character: Character, root: str | None, full: float) -> None:
     """Write a clip with a curve for each blend shape that is driven, on straight lines between frames.
 
     Args:

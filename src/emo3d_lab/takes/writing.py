@@ -12,10 +12,11 @@ from emo3d.face.rig import TARGETS
 from emo3d.files import check_output
 from emo3d_lab.characters.character import Character
 from emo3d_lab.characters.vrma import perfect_sync_names, write_vrma
+from emo3d_lab.listing import first_few
 from emo3d_lab.takes.blender import write_blender_take, write_scene
 from emo3d_lab.takes.preview import write_preview
 from emo3d_lab.takes.reading import Take
-from emo3d_lab.takes.unity import write_unity_clip
+from emo3d_lab.takes.unity import unity_full, write_unity_clip
 from emo3d_lab.takes.unreal import write_livelink, write_metahuman
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,10 @@ def write_take(
     names_out: str | None = None,
     size: int = 320,
     root: str | None = None,
-    full: float = 100,
+    full: float | None = None,
     blender: str | None = None,
-) -> None:
+    name: str = "emo3d",
+) -> str | None:
     """Write a take onto a character, by the ending of the path.
 
     `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
@@ -54,8 +56,12 @@ def write_take(
         names_out: None or `"metahuman"`.
         size: side of pictures, pixels.
         root: the node that Unity's Animator is on.
-        full: what Unity's blend shapes go up to, 100 or 1.
+        full: what Unity's blend shapes go up to, 100 or 1; see `unity_full`.
         blender: a Python that has `bpy`.
+        name: of the animation in a whole character.
+
+    Returns:
+        The name that the animation (of one frame in a VRM, the expression) has in a whole character; else None.
 
     Raises:
         ValueError: another ending, a character that is missing or cannot be written so, or what writers refuse.
@@ -73,8 +79,7 @@ def write_take(
     take = take.to_weights(character.rig if character and calibrated else None, calibration)
     if any(np.any(angles) for angles in take.rotations.values()) and (names_out or ending != ".csv"):
         logger.warning("%s: left out rotations of head and eyes, which .csv has", path.name)
-    if character is not None and ending not in (".csv", ".json", ".vrma"):
-        _name_missing(take, character)
+    added = None
     if names_out:
         write_metahuman(path, take)
     elif ending == ".csv":
@@ -89,16 +94,20 @@ def write_take(
     elif character is None:
         raise ValueError(f"expected a character (.glb, .gltf, .vrm) for {path.name}, got none")
     elif ending in WHOLE:
-        character.write(path, take.scores, times=take.times if len(take.times) > 1 else None)
+        added = character.write(path, take.scores, times=take.times if len(take.times) > 1 else None, name=name)
     elif ending in PICTURES:
         write_preview(path, take, character.rig, size)
     elif ending == ".anim":
-        write_unity_clip(path, take, character, root, full)
+        write_unity_clip(path, take, character, root, unity_full(character) if full is None else full)
     else:
         write_scene(path, take, character, blender)
+    if character is not None and ending not in (".csv", ".json", ".vrma", *PICTURES):  # reading a face says it, too
+        _name_missing(take, character)
+    return added
 
 
 def _name_missing(take: Take, character: Character) -> None:
     moved = [unit for unit, values in zip(TARGETS, take.scores.T, strict=True) if values.any()]
     if lost := [unit for unit in moved if unit in character.missing]:
-        logger.warning("%s moves nothing for %s: left out", character.path.name, ", ".join(lost))
+        shown = character.path.name, len(lost), len(moved), first_few(lost)
+        logger.warning("%s moves nothing for %d of the take's %d units, which are left out: %s", *shown)

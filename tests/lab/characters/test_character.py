@@ -1,14 +1,20 @@
 """Characters: small files written here by hand, whose numbers are worked out, and heads of our own writer."""
 
 import json
+import shutil
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pygltflib
 import pytest
+from typer.testing import CliRunner
 
 import emo3d
+import emo3d_lab.cli.animate  # noqa: F401 (adds its command)
 from commands import run
+from emo3d.blendshapes import BLENDSHAPES
+from emo3d.cli.app import app
 from emo3d.face import TARGETS, FaceRig
 from emo3d.face.export import write_glb
 from emo3d_lab.characters import Character, CharacterMap
@@ -152,6 +158,11 @@ def test_an_animation_is_appended(square, opened, tmp_path):
     opened().write(tmp_path / "act.glb", frames, times=[0, 0.5, 2], name="a smile")
     file = pygltflib.GLTF2().load(str(tmp_path / "act.glb"))
     assert [animation.name for animation in file.animations] == ["idle", "a smile"]
+    again = Character.from_file(tmp_path / "act.glb")
+    assert again.write(tmp_path / "more.glb", frames, name="a smile") == "a smile 2"
+    assert again.write(tmp_path / "still.glb", frames[:1]) is None
+    more = Character.from_file(tmp_path / "more.glb").document["animations"]
+    assert [animation["name"] for animation in more] == ["idle", "a smile", "a smile 2"]
     assert file.meshes[0].weights == [0, 0, 0, 0.5]
     (sampler,), (channel,) = file.animations[1].samplers, file.animations[1].channels
     assert (channel.target.node, channel.target.path) == (0, "weights")
@@ -286,10 +297,15 @@ def two_faces(square):
 
 def test_of_two_faces_one_is_named(square, opened, tmp_path):
     two_faces(square)
-    with pytest.raises(ValueError, match=r"square.gltf: expected one face in the scene, got 2 \('Anna', 'Bob'\)"):
+    message = (
+        r'square.gltf: expected one face in the scene, got 2: pass --face Anna or --face Bob \(face="..." in Python'
+    )
+    with pytest.raises(ValueError, match=message):
         opened()
-    with pytest.raises(ValueError, match=r"expected a face of 'Anna', 'Bob', got 'Eve'"):
+    with pytest.raises(ValueError, match=r"square.gltf: no face 'Eve'; there are 'Anna', 'Head', 'Bob'$"):
         opened(face="Eve")
+    with pytest.raises(ValueError, match="expected the name of one face, got 'Head', as parts of 2 are called"):
+        opened(face="Head")  # the mesh of both
     character = opened(face="Bob")
     assert character.rig.neutral[:, 0].tolist() == [9, 11, 11, 9]
     character.write(tmp_path / "set.gltf", weights(jawOpen=1))
@@ -298,12 +314,29 @@ def test_of_two_faces_one_is_named(square, opened, tmp_path):
     assert nodes[1]["weights"][character.meshes[0].targets.index("jawOpen")] == 1
 
 
+def test_any_part_of_the_only_face_may_be_named(square, opened):
+    """Two heads at one place are one face, and so are the teeth, which are no head."""
+    two_faces(square)
+    teeth = {"primitives": [{**square.primitive, "targets": square.primitive["targets"][:1]}], "name": "Teeth"}
+    square.document["meshes"].append({**teeth, "extras": {"targetNames": ["jawOpen"]}})
+    square.document["nodes"] = [{"mesh": 0, "name": "Face"}, {"mesh": 0, "name": "Eyes"}, {"mesh": 1}]
+    square.document["scenes"][0]["nodes"] = [0, 1, 2]
+    assert len(opened(face="Teeth").rig.neutral) == len(opened().rig.neutral) == 12
+    with pytest.raises(ValueError, match=r"no face 'Fcae'; there are 'Face', 'Head', 'Eyes', 'Teeth'$"):
+        opened(face="Fcae")
+
+
 def no_targets(square):
     del square.primitive["targets"], square.mesh["extras"]
 
 
 def unnamed(square):
     del square.mesh["extras"]
+
+
+def keys(square):
+    square.primitive["targets"] *= 2
+    square.mesh["extras"]["targetNames"] = [f"Key {place}" for place in range(8)]
 
 
 def circle(square):
@@ -327,8 +360,12 @@ def outside_the_scene(square):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (no_targets, "expected morph targets with ARKit names, jawOpen and so on, got no morph targets at all"),
-        (unnamed, "got 4 without names .*`emo3d map FILE --out map.json` measures what they do"),
+        (
+            no_targets,
+            "expected morph targets with ARKit names, jawOpen and so on, got no morph targets at all; in Blender",
+        ),
+        (unnamed, "got 4 without names .*`emo3d map square.gltf --out map.json` measures what they do"),
+        (keys, "got 8 others, Key 0, Key 1, Key 2, Key 3, Key 4, ...; `emo3d map square.gltf --out map.json` measures"),
         (circle, "expected nodes in a tree, got node 0 twice"),
         (many_targets, "expected at most 2000 morph targets in a mesh, got 5000 in ''"),
         (two_defaults, "expected 4 default weights in mesh '', got 2"),
@@ -339,6 +376,75 @@ def test_bad_files(square, opened, change, message):
     change(square)
     with pytest.raises(ValueError, match=f"^square.gltf: .*{message}"):
         opened()
+
+
+def test_a_rig_says_in_one_short_line_what_it_lacks(opened, caplog):
+    """Three of the 51 are there."""
+    assert len(opened().rig.missing) == 48
+    first = ", ".join([name for name in BLENDSHAPES if name not in ("jawOpen", "eyeBlinkLeft", "mouthSmileRight")][:5])
+    assert caplog.messages == [f"square.gltf lacks 48 of 51 units: {first}, ..."]
+
+
+def test_no_file_a_folder_and_files_of_other_programs(square, tmp_path):
+    source = square.write(tmp_path / "square.gltf")
+    for opening in (tmp_path / "nofile.glb", {"path": source, "map": tmp_path / "nofile.json"}):
+        with pytest.raises(FileNotFoundError, match=r"^no such file: .*nofile\."):
+            Character.from_file(**opening) if isinstance(opening, dict) else Character.from_file(opening)
+    (tmp_path / "dir.glb").mkdir()
+    with pytest.raises(ValueError, match=r"expected a file, got dir.glb, which is a folder"):
+        Character.from_file(tmp_path / "dir.glb")
+    for name in ("avatar.fbx", "avatar.blend"):
+        (tmp_path / name).write_bytes(b"BLENDER-v405REND")
+        with pytest.raises(ValueError, match=rf"^{name}: .* got something else; export it from Blender as glTF 2.0"):
+            Character.from_file(tmp_path / name)
+
+
+def test_a_map_fits_what_was_written_with_it(square, opened, tmp_path):
+    square.mesh["name"] = "head"
+    plain = opened()
+    written = replace(plain.map, units={"jawOpen": {"viseme_aa": 0.5}})
+    written.write(tmp_path / "map.json")
+    assert len(json.loads((tmp_path / "map.json").read_text())["targets"]) == 1
+    plain.write(tmp_path / "set.glb", weights(jawOpen=1))
+    plain.write(tmp_path / "act.glb", np.zeros((3, 52), np.float32))
+    for name in ("set.glb", "act.glb"):
+        again = Character.from_file(tmp_path / name, map=tmp_path / "map.json")
+        assert again.origin != plain.origin
+        assert again.rig.deltas[JAW].tolist() == [[4.5, 4.5, 4.5]] * 4
+
+
+def other_names(square):
+    square.mesh["extras"]["targetNames"][0] = "jaw_open"
+
+
+def fewer_targets(square):
+    square.primitive["targets"].pop()
+    square.mesh["extras"]["targetNames"].pop()
+
+
+def twice_the_vertices(square):
+    square.mesh["primitives"].append(square.primitive)
+
+
+def another_mesh(square):
+    square.mesh["name"] = "body"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (other_names, "mesh 'head' has targets of other names; `emo3d map` makes one of this"),
+        (fewer_targets, "mesh 'head' has 3 morph targets in place of 4"),
+        (twice_the_vertices, "mesh 'head' has 8 vertices in place of 4"),
+        (another_mesh, "mesh 'head' is not there"),
+    ],
+)
+def test_a_map_says_which_mesh_is_another(square, opened, tmp_path, change, message):
+    square.mesh["name"] = "head"
+    opened().map.write(tmp_path / "map.json")
+    change(square)
+    with pytest.raises(ValueError, match=f"^square.gltf: expected the map of this character, .*: {message}"):
+        opened(map=tmp_path / "map.json")
 
 
 @pytest.mark.parametrize(
@@ -356,6 +462,10 @@ def test_bad_files(square, opened, change, message):
         ({"units": {"jawOpen": 1}}, "expected targets and coefficients for jawOpen, got 1"),
         ({"units": {}, "residuals": {"jawOpen": 3}}, "expected residuals in 0..1, got 3 of jawOpen"),
         ({"units": {}, "character": "0" * 64}, "expected the map of this file, got that of another"),
+        (
+            {"units": {}, "targets": [{"mesh": 1}]},
+            r"map.json: expected targets as `emo3d map` writes them, got \[{'mesh'",
+        ),
         ({"units": [], "format": "emo3d-map-1"}, "map.json: expected units to be an object"),
         ({"format": "emo3d-map-2"}, "map.json: expected a map"),
     ],
@@ -415,3 +525,150 @@ def test_the_command(head, tmp_path):
     assert wrong.returncode != 0
     assert "expected times that rise from 0" in wrong.stderr
     assert not (tmp_path / "no.glb").exists()
+    assert "act.glb, animation 'emo3d'" in act.stdout
+    more = run("animate", tmp_path / "act.glb", "calm", "--animate", "--name", "emo3d", "--out", tmp_path / "b.glb")
+    assert "b.glb, animation 'emo3d 2'" in more.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["calm", "furious", "--at", "0.5", "1.5", "--out", "b.glb"],
+            "got '1.5': repeat --at, as in --at 0.5 --at 1.5",
+        ),
+        (["calm", "furious", "--at", "2", "--out", "b.glb"], "for each of 2 expressions, got 1: repeat --at"),
+        (
+            ["calm", "--out", "head.glb"],
+            "expected another file to write than head.glb, which is read, as in --out head.emo",
+        ),
+        (["calm", "--out", "link.glb"], "expected another file to write than head.glb"),
+        (["calm", "--out", "folder"], "expected a file to write, folder is a folder"),
+        (["calm", "--name", "calm", "--out", "b.glb"], "expected --name with an animation or a VRM"),
+        (["calm", "--out", "b.vrma"], "expected a VRM, got a glTF file"),
+        (
+            ["calm", "--out", "b.glb", "--character-calibration", "no.safetensors"],
+            "no such calibration: no.safetensors",
+        ),
+    ],
+)
+def test_what_the_command_refuses(arguments, message, head, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    copied = shutil.copyfile(head, tmp_path / "head.glb").read_bytes()
+    (tmp_path / "link.glb").symlink_to("head.glb")
+    (tmp_path / "folder").mkdir()
+    refused = CliRunner().invoke(app, ["animate", "head.glb", *arguments])
+    assert message in str(refused.exception)
+    assert (tmp_path / "head.glb").read_bytes() == copied
+    assert not list(tmp_path.glob("b.*"))
+
+
+def test_the_other_face_is_left_alone(square, opened, tmp_path):
+    """Each face with a mesh of its own: Anna's stays at rest, and her mesh gets no samples of an animation."""
+    two_faces(square)
+    square.document["meshes"].append(json.loads(json.dumps(square.mesh)))
+    square.document["nodes"][0]["mesh"] = 1
+    character = opened(face="Bob")
+    character.write(tmp_path / "set.gltf", weights(jawOpen=1))
+    document = json.loads((tmp_path / "set.gltf").read_text())
+    assert sum(document["meshes"][0]["weights"]) == 1
+    assert "weights" not in document["meshes"][1]
+    character.write(tmp_path / "act.gltf", np.vstack([weights(), weights(jawOpen=1)]))
+    (animation,) = json.loads((tmp_path / "act.gltf").read_text())["animations"]
+    assert (len(animation["samplers"]), len(animation["channels"])) == (1, 1)
+
+
+def test_nodes_that_share_a_mesh_keep_weights_of_their_own(square, opened, tmp_path):
+    """What no unit moves is 0.125 at one node, the mesh's (0) at another, 0.75 at a third."""
+    square.document["nodes"] = [{"mesh": 0, "weights": [0, 0, 0, 0.125]}, {"mesh": 0}, {"mesh": 0}]
+    square.document["nodes"][2]["weights"] = [0, 0, 0, 0.75]
+    square.document["scenes"][0]["nodes"] = [0, 1, 2]
+    character = opened()
+    rests = sorted(character.rig.neutral[:, 0].tolist())
+    assert rests == sorted((PLACES[:, 0, None] + [9 / 8, 0, 27 / 4]).ravel().tolist())
+    character.write(tmp_path / "set.gltf", weights(jawOpen=0.5))
+    document = json.loads((tmp_path / "set.gltf").read_text())
+    assert document["nodes"][0]["weights"] == [0.5, 0, 0, 0.125]
+    assert document["nodes"][2]["weights"] == [0.5, 0, 0, 0.75]
+    assert document["meshes"][0]["weights"] == [0.5, 0, 0, 0]
+    character.write(tmp_path / "act.glb", np.vstack([weights(), weights(jawOpen=0.5)]))
+    file = pygltflib.GLTF2().load(str(tmp_path / "act.glb"))
+    last = {}
+    for channel in file.animations[0].channels:
+        accessor = file.accessors[file.animations[0].samplers[channel.sampler].output]
+        start = file.bufferViews[accessor.bufferView].byteOffset
+        last[channel.target.node] = np.frombuffer(file.binary_blob(), "<f4", 8, start)[4:].tolist()
+    assert last == {0: [0.5, 0, 0, 0.125], 1: [0.5, 0, 0, 0], 2: [0.5, 0, 0, 0.75]}
+
+
+def test_an_edited_file_is_written_twice(opened, tmp_path):
+    for name in ("act.glb", "act.gltf"):
+        edited = opened().edit(np.vstack([weights(), weights(jawOpen=1)]))
+        edited.write(tmp_path / name)
+        first = (tmp_path / name).read_bytes()
+        edited.write(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == first
+
+
+def in_a_folder(square, folder, picture, **image):
+    """A .gltf with its data and a picture beside it."""
+    folder.mkdir()
+    (folder / "data.bin").write_bytes(square.blob)
+    (folder / "skin").write_bytes(picture)
+    square.document["buffers"] = [{"byteLength": len(square.blob), "uri": "data.bin"}]
+    square.document["images"] = [{"uri": "skin", **image}]
+    (folder / "square.gltf").write_text(json.dumps(square.document))
+    return folder / "square.gltf"
+
+
+def test_nothing_is_copied_where_one_file_has_no_room(square, tmp_path):
+    character = Character.from_file(in_a_folder(square, tmp_path / "in", b"mine"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "skin").write_bytes(b"yours")
+    with pytest.raises(ValueError, match=r"room for skin beside square.gltf, got another file"):
+        character.write(tmp_path / "out" / "square.gltf", weights())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["skin"]
+    with pytest.raises(FileNotFoundError, match=r"cannot write a.glb: the folder .*nowhere does not exist"):
+        character.write(tmp_path / "nowhere" / "a.glb", weights())
+
+
+def test_half_a_copy_is_not_left_on_a_full_disk(square, tmp_path, small_disk):
+    """It would be another file of that name the next time."""
+    source, disk = in_a_folder(square, tmp_path / "in", bytes(200_000)), small_disk(64)
+    with pytest.raises(OSError, match="space"):
+        Character.from_file(source).write(disk / "square.gltf", weights())
+    assert {path.name for path in disk.iterdir()} <= {"data.bin"}
+
+
+def test_a_picture_in_a_container_keeps_its_kind(square, tmp_path):
+    """AVIF, which `EXT_texture_avif` has; in a container, the kind of a picture is stated."""
+    source = in_a_folder(square, tmp_path / "in", b"\0\0\0\x20ftypavif", mimeType="image/avif")
+    Character.from_file(source).write(tmp_path / "square.glb", weights())
+    (image,) = json.loads(chunks(tmp_path / "square.glb")[0][1])["images"]
+    assert image["mimeType"] == "image/avif"
+
+
+def test_the_command_writes_nothing_where_an_option_is_wrong(head, tmp_path):
+    wrong = run("animate", head, "calm", "--out", tmp_path / "a.glb", "--picture", tmp_path / "a.png", "--size", 0)
+    assert (wrong.returncode, "expected a size and samples of at least 1" in wrong.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+    folder = tmp_path / "mine[old"
+    folder.mkdir()
+    done = run("animate", head, "calm", "--out", folder / "b].glb")
+    assert (done.returncode, "b].glb" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "frames"),
+    [
+        ({"animations": 3}, 2),  # nothing that a face needs to be read
+        ({"bufferViews": "none"}, 2),
+        ({"bufferViews": [3]}, 1),
+        ({"images": [{"uri": None}]}, 1),
+    ],
+)
+def test_what_cannot_be_written_is_a_sentence(square, opened, tmp_path, change, frames):
+    square.document |= change
+    with pytest.raises(ValueError, match=r"^square.gltf: expected a glTF 2.0 file, got a broken one"):
+        opened().write(tmp_path / "out.glb", np.zeros((frames, 52), np.float32))
+    assert not (tmp_path / "out.glb").exists()

@@ -7,11 +7,14 @@ import numpy as np
 import pygltflib
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+import emo3d_lab.cli.faces  # noqa: F401 (adds its commands)
 import emo3d_lab.cli.options as options
 from commands import run
 from emo3d import Character, FaceRig, RenderSettings, ScoreSettings, render
 from emo3d.blendshapes import as_expressions
+from emo3d.cli.app import app
 from emo3d.face.calibration import load_calibration
 from emo3d.face.export import write_glb, write_json
 from emo3d.scoring import Emo3DScorer
@@ -80,6 +83,16 @@ def test_generate_says_what_it_has_no_shapes_for(tmp_path):
     done = run("generate", "puffs out his cheeks", "--character", path, "--out", tmp_path / "out.glb")
     assert done.returncode == 0, done.stderr
     assert "it has no shapes for cheekPuff" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--out", "a.gltf"], ["--out", "a.gltf", "--samples", "2"]])
+def test_generate_does_not_write_over_the_character(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "a.gltf" if len(arguments) == 2 else "a-1.gltf"
+    before = Square().write(tmp_path / name).read_bytes()
+    done = CliRunner().invoke(app, ["generate", "puffs out his cheeks", "--character", name, *arguments])
+    assert f"expected another file to write than {name}, which is read" in str(done.exception)
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_render_shows_the_character(avatar, opened, smile, tmp_path):
@@ -194,7 +207,7 @@ def test_the_pipeline_shows_a_character(avatar, opened):
         ({"path": "avatar.glb", "identities": 12}, "expected --identities or --character, got 12 and"),
         ({"path": None, "map": "map.json"}, "expected --character FILE with --map map.json, got none"),
         ({"path": None, "face": "Head"}, "expected --character FILE with --face Head, got none"),
-        ({"path": "avatar.glb", "face": "Tail"}, "expected a face of .*, got 'Tail'"),
+        ({"path": "avatar.glb", "face": "Tail"}, "no face 'Tail'; there are 'face'"),
         ({"path": "avatar.glb", "map": "other.json"}, "avatar.glb: expected the map of this file"),
         ({"path": "plain.gltf"}, "plain.gltf: expected .*morph targets"),
     ],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import emo3d_lab.cli.animate
 import emo3d_lab.cli.vrm  # noqa: F401
 from emo3d.cli.app import app
 from emo3d.face.rig import TARGETS
@@ -326,6 +327,44 @@ def test_the_command_lists_and_fills(tmp_path):
     assert len(expressions_of(chunks_of(out)[0])) == 5 + 51
     refused = CliRunner().invoke(app, ["vrm", str(path), "--replace"])
     assert "expected --out" in str(refused.exception)
+    before = path.read_bytes()
+    refused = CliRunner().invoke(app, ["vrm", str(path), "--out", str(path)])
+    assert "expected another file to write than" in str(refused.exception)
+    assert path.read_bytes() == before
+    refused = CliRunner().invoke(app, ["vrm", str(path), "--out", str(out), "--face", "Fcae"])
+    assert "avatar.vrm: no face 'Fcae'; there are 'face', 'second'" in str(refused.exception)
+
+
+def test_the_command_has_the_names_of_0_x_and_says_where_there_are_none(tmp_path):
+    """`presetName` of vrm-specification 0.0: joy, sorrow, fun, blink_l."""
+    path = avatar(tmp_path, "0.x", OURS["0.x"])
+    listed = CliRunner().invoke(app, ["vrm", str(path)]).output
+    assert all(name in listed for name in ("joy (happy)", "sorrow (sad)", "Surprised (surprised)", "fun (relaxed)"))
+    written = CliRunner().invoke(app, ["vrm", str(path), "--out", str(tmp_path / "out.vrm")]).output
+    assert "blink_l (blinkLeft)" in written.splitlines()[0]
+    path = avatar(tmp_path, "1.0")
+    assert CliRunner().invoke(app, ["vrm", str(path)]).output == "no expressions yet; --out fills them\n"
+
+
+def test_animate_writes_a_vrm_animation(tmp_path):
+    """By the avatar's own names; one in the avatar's file has a hint to it."""
+    path = avatar(tmp_path, "1.0", OURS["1.0"])
+    arguments = ["animate", str(path), "yawns widely", "calm", "--fps", "10", "--out"]
+    done = CliRunner().invoke(app, [*arguments, str(tmp_path / "act.vrma")])
+    assert done.exit_code == 0, done.output
+    names = set(chunks_of(tmp_path / "act.vrma")[0]["extensions"]["VRMC_vrm_animation"]["expressions"]["custom"])
+    assert len(names) == 52
+    assert "jaw_open" in names
+    times = chunks_of(tmp_path / "act.vrma")[0]["accessors"][0]
+    assert (times["count"], times["max"]) == (36, [3.5])  # until a second after 2.5 s
+    done = CliRunner().invoke(app, [*arguments, str(tmp_path / "act.vrm")])
+    assert "act.vrm, animation 'emo3d'" in done.output
+    assert "--out act.vrma is made for them" in done.output
+    still = CliRunner().invoke(
+        app, ["animate", str(path), "calm", "--name", "at ease", "--out", str(tmp_path / "s.vrm")]
+    )
+    assert "s.vrm, expression 'at ease'" in still.output
+    assert "act.vrma" not in still.output
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -335,3 +374,51 @@ def test_the_validator_says_of_a_filled_file_what_it_said_before(tmp_path, valid
     before, after = (validate(file)["issues"] for file in (path, tmp_path / "out.vrm"))
     assert before["numErrors"] == 0
     assert after["messages"] == before["messages"]
+
+
+def test_binds_of_nodes_that_share_a_mesh_are_not_added():
+    """Each node has one, of the same weight; two of one node add up, as viewers add them."""
+    mesh = {"primitives": [{"targets": [{}, {}]}], "extras": {"targetNames": ["jaw", "lid"]}}
+    binds = [{"node": node, "index": 0, "weight": 0.5} for node in (0, 1)]
+    binds += [{"node": 0, "index": 1, "weight": 0.25}] * 2
+    expressions = {"custom": {"JawOpen": {"morphTargetBinds": binds}}}
+    document = {
+        "nodes": [{"mesh": 0}, {"mesh": 0}],
+        "meshes": [mesh],
+        "extensions": {"VRMC_vrm": {"expressions": expressions}},
+    }
+    assert expression_units(document) == {"jawOpen": {"/jaw": 0.5, "/lid": 0.5}}
+
+
+def test_surprise_of_0_x_is_not_entered_twice(tmp_path):
+    """There it is a preset of ours by its name alone: `emo3d animate avatar.vrm Surprised` makes another."""
+    filled = [{"name": "Surprised", "presetName": "unknown", "binds": [{"mesh": 0, "index": 1, "weight": 100}]}]
+    avatar = Character.from_file(write_vrm(tmp_path / "a.vrm", "0.x", filled))
+    avatar.write(tmp_path / "b.vrm", {"jawOpen": 1}, name="Surprised")
+    first, second = chunks_of(tmp_path / "b.vrm")[0]["extensions"]["VRM"]["blendShapeMaster"]["blendShapeGroups"]
+    assert first == filled[0]
+    assert second["name"] == "emo3d Surprised"
+
+
+def test_names_are_no_markup(tmp_path):
+    custom = {"[bold]winks": {}, "both[/]": {}}
+    listed = CliRunner().invoke(app, ["vrm", str(write_vrm(tmp_path / "a.vrm", "1.0", {"custom": custom}))])
+    assert listed.exit_code == 0, listed.exception
+    assert "[bold]winks" in listed.output
+    assert "both[/]" in listed.output
+
+
+def test_meshes_of_one_name_are_said(caplog):
+    """A map names meshes, so an expression for one of two moves both; where it is for both, all is well."""
+    mesh = {"name": "Face", "primitives": [{"targets": [{}]}], "extras": {"targetNames": ["open"]}}
+    binds = [{"node": node, "index": 0, "weight": 1} for node in (0, 1)]
+    custom = {"JawOpen": {"morphTargetBinds": binds[:1]}, "MouthFunnel": {"morphTargetBinds": binds}}
+    document = {
+        "nodes": [{"mesh": 0}, {"mesh": 1}],
+        "meshes": [mesh, mesh],
+        "extensions": {"VRMC_vrm": {"expressions": {"custom": custom}}},
+    }
+    assert expression_units(document) == {"jawOpen": {"Face/open": 1}, "mouthFunnel": {"Face/open": 1}}
+    assert [record.getMessage() for record in caplog.records] == [
+        "'JawOpen' moves open of one mesh 'Face', taken as of all so named"
+    ]

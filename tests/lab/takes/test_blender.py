@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -232,6 +233,33 @@ def test_script_of_a_map(blender, character, tmp_path):
     assert answer["head_mesh/viseme_aa"] == pytest.approx(jaw + funnel, abs=1e-4)
     assert answer["head_mesh/jawOpen"] == pytest.approx(jaw / 2, abs=1e-4)
     assert answer["teeth_mesh/jawOpen"] == pytest.approx(jaw, abs=1e-4)
+
+
+def test_script_moves_no_other_mesh_of_that_name(blender, character, tmp_path):
+    """Teeth have a jawOpen too, which the map leaves alone; without names, both have a first target."""
+    jaw, blink = (EVEN.scores[:, TARGETS.index(unit)] for unit in ("jawOpen", "eyeBlinkLeft"))
+    mapped = Character.from_file(character.path, map=CharacterMap({"jawOpen": {"head_mesh/jawOpen": 1.0}}))
+    write_take(tmp_path / "take.py", EVEN, mapped)
+    answer = read_in_blender(character.path, 1 + 30 * EVEN.times, tmp_path / "take.py", 30)["values"]
+    assert answer["head_mesh/jawOpen"] == pytest.approx(jaw, abs=1e-4)
+    assert answer["teeth_mesh/jawOpen"] == [0.0] * 7
+
+    content = character.path.read_bytes()
+    (size,) = struct.unpack_from("<I", content, 12)
+    document = json.loads(content[20 : 20 + size])
+    for mesh in document["meshes"]:
+        mesh.pop("extras", None)
+    text = json.dumps(document).encode().ljust(size)
+    (tmp_path / "nameless.glb").write_bytes(content[:20] + text + content[20 + size :])
+    units = {"jawOpen": {"head_mesh/#0": 1.0}, "eyeBlinkLeft": {"teeth_mesh/#0": 1.0}}
+    nameless = Character.from_file(tmp_path / "nameless.glb", map=CharacterMap(units))
+    write_take(tmp_path / "nameless.py", EVEN, nameless)
+    answer = read_in_blender(nameless.path, 1 + 30 * EVEN.times, tmp_path / "nameless.py", 30)["values"]
+    moved = {name: values for name, values in answer.items() if any(values)}
+    assert {name.split("/")[0]: values for name, values in moved.items()} == {
+        "head_mesh": pytest.approx(jaw, abs=1e-4),
+        "teeth_mesh": pytest.approx(blink, abs=1e-4),
+    }
 
 
 def test_the_animated_glb_in_blender(blender, character, tmp_path):

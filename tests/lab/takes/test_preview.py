@@ -103,6 +103,25 @@ def test_the_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "wrote 3 frames, 0.1 s, to" in done.stdout
     assert read_take(tmp_path / "out.csv").scores == pytest.approx(0.5)
+    options = ["--scale", "100", "--out", tmp_path / "out.glb"]
+    done = run("retarget", tmp_path / "take.csv", tmp_path / "small.glb", *options, "--name", "hello")
+    assert "out.glb, animation 'hello'" in done.stdout
+    done = run(
+        "retarget", tmp_path / "take.csv", tmp_path / "out.glb", "--scale", "100", "--out", tmp_path / "out.anim"
+    )
+    assert "for blend shapes that go up to 1 (glTFast, UnityGLTF); --full 100" in done.stdout
+    options = ["--scale", "100", "--out", tmp_path / "no.glb", "--character-calibration", "no.safetensors"]
+    done = run("retarget", tmp_path / "take.csv", tmp_path / "small.glb", *options)
+    assert "no such calibration: no.safetensors" in done.stderr
+    for name in ("take.csv", "small.glb"):
+        before = (tmp_path / name).read_bytes()
+        options = ["--scale", "100", "--out", tmp_path / name]
+        done = run("retarget", tmp_path / "take.csv", tmp_path / "small.glb", *options)
+        assert "expected another file to write than" in done.stderr
+        assert (tmp_path / name).read_bytes() == before
+    (tmp_path / "still.csv").write_text("\n".join(",".join(row) for row in [header, rows[0]]) + "\n")
+    done = run("retarget", tmp_path / "still.csv", "--scale", "100", "--out", tmp_path / "out.csv")
+    assert "wrote 1 frame, a still, to" in done.stdout
     done = run("retarget", tmp_path / "take.csv", "--scale", "100")
     assert done.returncode != 0
     assert "expected --out FILE of .glb" in done.stderr

@@ -147,7 +147,7 @@ def test_one_frame_is_an_expression(character, tmp_path):
 def test_readings_need_a_calibration_and_are_calibrated(tmp_path):
     take = case("mediapipe_py.json")
     write_glb(tmp_path / "adult.glb", np.zeros(51))
-    with pytest.raises(ValueError, match=r"the rig has no calibration, .*emo3d calibrate"):
+    with pytest.raises(ValueError, match=r"the rig has no calibration, .*emo3d calibrate.*--calibration none"):
         write_take(tmp_path / "out.glb", take, Character.from_file(tmp_path / "adult.glb"))
     write_take(tmp_path / "out.csv", take)  # of anny's heads
     assert read_take(tmp_path / "out.csv").scores[:, :51] == pytest.approx(to_weights(take.scores[:, :51]), abs=1e-6)
@@ -308,7 +308,20 @@ def test_a_character_says_what_it_lacks(tmp_path, caplog):
     character = Character.from_file(write_character(tmp_path / "small.glb", names, teeth=["jawOpen"]))
     moving = Take(np.full((2, 52), 0.5, np.float32), np.array([0, 1.0]))
     write_take(tmp_path / "out.glb", moving, character)
-    assert "small.glb moves nothing for cheekPuff: left out" in caplog.text
+    assert "small.glb moves nothing for 1 of the take's 52 units, which are left out: cheekPuff" in caplog.text
+
+
+def test_what_it_lacks_is_one_line_and_none_before_an_error(tmp_path, caplog):
+    character = Character.from_file(write_character(tmp_path / "small.glb", ["jawOpen"], teeth=["jawOpen"]))
+    moving = Take(np.full((2, 52), 0.5, np.float32), np.array([0, 1.0]))
+    with pytest.raises(ValueError, match="expected 100"):
+        write_take(tmp_path / "out.anim", moving, character, full=7)
+    assert caplog.text == ""
+    write_take(tmp_path / "out.glb", moving, character)
+    (record,) = caplog.records
+    lacking = sorted(TARGETS, key=TARGETS.index)
+    lacking.remove("jawOpen")
+    assert record.getMessage().endswith(f"51 of the take's 52 units, which are left out: {', '.join(lacking[:5])}, ...")
 
 
 def test_ten_minutes_at_sixty_a_second(character, tmp_path):

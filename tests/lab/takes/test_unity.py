@@ -9,6 +9,7 @@ from emo3d.face.rig import TARGETS
 from emo3d_lab.characters import Character
 from emo3d_lab.takes.reading import Take, read_take
 from emo3d_lab.takes.writing import write_take
+from vrm_files import write_vrm
 
 RNG = np.random.default_rng(0)
 RANDOM = Take(RNG.random((9, 52), np.float32), np.cumsum([0, *RNG.uniform(0.01, 0.05, 8)]))
@@ -45,7 +46,7 @@ def character(tmp_path_factory):
 
 
 def test_every_key_is_the_take(character, tmp_path):
-    write_take(tmp_path / "smile.anim", RANDOM, character)
+    write_take(tmp_path / "smile.anim", RANDOM, character, full=100)
     clip = clip_of(tmp_path / "smile.anim")
     curves = curves_of(clip)
     expected = {("Armature/Head", f"blendShape.{unit}") for unit in APPLE}
@@ -65,7 +66,7 @@ def test_every_key_is_the_take(character, tmp_path):
 @pytest.mark.skipif(not CASES.is_dir(), reason="the case files are not beside the checkout")
 @pytest.mark.parametrize("name", ["a2f.json", "beat.json", "r05.csv", "r06.csv", "r07.csv", "take_bom.csv"])
 def test_cases(name, character, tmp_path):
-    write_take(tmp_path / "out.anim", read_take(CASES / name), character)
+    write_take(tmp_path / "out.anim", read_take(CASES / name), character, full=100)
     seconds, weights, _ = truth(name)
     curves = curves_of(clip_of(tmp_path / "out.anim"))
     for unit in APPLE:
@@ -86,11 +87,16 @@ def test_names_stay_text(name, tmp_path):
 
 def test_importers_of_gltf_go_up_to_one(character, tmp_path):
     """glTFast and UnityGLTF give blend shapes the range 0..1: github.com/KhronosGroup/UnityGLTF/pull/686."""
-    write_take(tmp_path / "out.anim", RANDOM, character, full=1)
+    write_take(tmp_path / "out.anim", RANDOM, character)
     keys = curves_of(clip_of(tmp_path / "out.anim"))["Armature/Head", "blendShape.jawOpen"]
     assert [key["value"] for key in keys] == pytest.approx(RANDOM.scores[:, TARGETS.index("jawOpen")], rel=1e-6)
     with pytest.raises(ValueError, match=r"expected 100 .* or 1 .* as --full, got 10"):
         write_take(tmp_path / "out.anim", RANDOM, character, full=10)
+    avatar = Character.from_file(write_vrm(tmp_path / "avatar.vrm", "1.0"))  # of UniVRM, up to 100
+    write_take(tmp_path / "avatar.anim", RANDOM, avatar)
+    curves = [keys for (_, name), keys in curves_of(clip_of(tmp_path / "avatar.anim")).items() if "jawOpen" in name]
+    jaw = 100.0 * RANDOM.scores[:, TARGETS.index("jawOpen")]
+    assert [key["value"] for key in curves[0]] == pytest.approx(jaw, rel=1e-6)
 
 
 def test_paths_begin_below_the_animator(character, tmp_path):

@@ -14,7 +14,8 @@ import numpy as np
 
 from emo3d.face.rig import TARGETS, FaceRig
 from emo3d_lab.characters.faces import choose_face
-from emo3d_lab.characters.targets import CharacterMesh, find_meshes
+from emo3d_lab.characters.maps import MappedMesh
+from emo3d_lab.characters.targets import CharacterMesh, find_meshes, mapped_meshes
 from emo3d_lab.rigs.glb import Piece, read_pieces
 from emo3d_lab.rigs.gltf import Asset
 from emo3d_lab.rigs.materials import atlas
@@ -44,6 +45,7 @@ class Morphs:
     moves: Mapping[str, Move]  # key of a `CharacterMap` -> what it does
     origin: str | None  # SHA-256 of the file
     defaults: Mapping[str, float] = field(default_factory=dict)  # the file's own weights, with which the rig is at rest
+    targets: tuple[MappedMesh, ...] = ()  # of the file's meshes
 
     @property
     def reach(self) -> np.ndarray:
@@ -79,17 +81,21 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
         meshes = find_meshes(asset)
         keys = _keys(meshes)
         if not keys:
-            raise ValueError("expected morph targets (shape keys, blend shapes) to map to, got a file without any")
+            raise ValueError(
+                "expected morph targets (shape keys, blend shapes) to map to, got a file without any; "
+                "in Blender's glTF export switch on Shape Keys"
+            )
         if len(keys) > MOST:
             raise ValueError(f"expected at most {MOST} morph targets, got {len(keys)}")
         nodes = choose_face(asset, [_drives(mesh) for mesh in meshes], face)
         rig, moves = _read(asset, meshes, keys, nodes)
         weights = {key: float(meshes[mesh].defaults[place]) for key, ((mesh, place), *_) in keys.items()}
+        mapped = mapped_meshes(asset, meshes)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
     except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
         raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
-    return Morphs(rig, moves, asset.digest.hexdigest(), weights)
+    return Morphs(rig, moves, asset.digest.hexdigest(), weights, mapped)
 
 
 def read_basis(path: str | os.PathLike[str]) -> Morphs:
@@ -161,10 +167,9 @@ def _read(
     asset: Asset, meshes: Sequence[CharacterMesh], keys: Mapping[str, list[tuple[int, int]]], nodes: Collection[int]
 ) -> tuple[FaceRig, dict[str, Move]]:
     moves: dict[str, Move] = {}
-    defaults = {mesh.index: mesh.defaults for mesh in meshes}
-    rig = _merge(
-        asset.name, read_pieces(asset, {index: 0 * own[None] for index, own in defaults.items()}, defaults, nodes)
-    )
+    rests = {node: rest for mesh in meshes for node, rest in mesh.rests.items()}
+    still = {mesh.index: np.zeros((1, len(mesh.targets))) for mesh in meshes}
+    rig = _merge(asset.name, read_pieces(asset, still, rests, nodes))
     size = float(np.ptp(rig.neutral, axis=0).max())
     names = list(keys)
     for start in range(0, len(names), _AT_ONCE):
@@ -173,7 +178,7 @@ def _read(
         for row, key in enumerate(part):
             for mesh, place in keys[key]:
                 drives[meshes[mesh].index][row, place] = 1
-        pieces = read_pieces(asset, drives, defaults, nodes)
+        pieces = read_pieces(asset, drives, rests, nodes)
         starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
         for row, key in enumerate(part):
             parts = [

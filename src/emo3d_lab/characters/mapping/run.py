@@ -136,7 +136,7 @@ def make_map(measurement: Measurement, *, signed: bool = False) -> CharacterMap:
     }
     units = {unit: units[unit] for unit in TARGETS if unit in units}
     residuals = {unit: round(residuals[unit], 4) for unit in TARGETS if unit in residuals}
-    return CharacterMap(units, residuals, measurement.morphs.origin, method)
+    return CharacterMap(units, residuals, measurement.morphs.origin, method, measurement.morphs.targets)
 
 
 def _named(measurement: Measurement, seen: np.ndarray) -> tuple[dict[str, list[str]], dict[str, float]]:

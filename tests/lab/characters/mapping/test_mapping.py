@@ -136,6 +136,8 @@ def test_a_file_is_mapped_and_driven(rig, tmp_path):
     (weights,) = character.morphs(blink).values()
     assert np.flatnonzero(weights[0] > 0.9).tolist() == [TARGETS.index(name) for name in EYES]
     assert character.rig.missing == ()
+    character.write(tmp_path / "blinks.glb", blink)
+    assert Character.from_file(tmp_path / "blinks.glb", map=tmp_path / "map.json").map.units == character.map.units
 
 
 def test_a_basis_both_ways(rig, tmp_path):
