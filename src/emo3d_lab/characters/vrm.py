@@ -330,8 +330,7 @@ def _write(
             for mesh, target, weight in binds
             for node in users.get(mesh, ())
         ]
-        for key, value in settings.items():
-            entry.setdefault(key, value)
+        entry |= settings | entry
         return
     groups = _held(_held(extension, "blendShapeMaster", {}), "blendShapeGroups", [])
     entry = next((entry for other, _, entry in _entries(document) if other == name), None)
@@ -347,6 +346,5 @@ def _write(
 
 def _held(parent: dict[str, Any], key: str, default: Any) -> Any:
     """What a mapping has under a key; the default, put there, where that is nothing."""
-    if not parent.get(key):
-        parent[key] = default
+    parent[key] = parent.get(key) or default
     return parent[key]

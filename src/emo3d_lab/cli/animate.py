@@ -13,7 +13,7 @@ from emo3d.cli.app import app, console, utf8
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
 from emo3d_lab.cli.characters import check_other_file, print_unmoved, print_written
-from emo3d_lab.cli.options import Calibration, CharacterCalibration, Face, Map, Model, Names
+from emo3d_lab.cli.options import Calibration, CharacterCalibration, Face, Map, Model, Names, Size
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _GAP = 2.0  # seconds from one expression to the next where no times are given
@@ -39,7 +39,7 @@ def animate(
     fps: Annotated[float, typer.Option(help="Frames per second of an animation.")] = 30,
     strength: Annotated[float, typer.Option(help="How strongly to act: 0 (at rest) to 1.5; quickstart, say.")] = 1.0,
     picture: Annotated[Path | None, typer.Option(help="Render the last expression on it as .png or .jpg.")] = None,
-    size: Annotated[int, typer.Option(help="Side of the picture, pixels.")] = 512,
+    size: Size = 512,
     model: Model = "quickstart",
     calibration: Calibration = DEFAULT_METHOD,
     character_calibration: CharacterCalibration = None,

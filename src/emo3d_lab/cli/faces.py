@@ -28,6 +28,7 @@ from emo3d_lab.cli.options import (
     Model,
     Names,
     Scale,
+    Size,
     open_character,
     rig_of,
 )
@@ -77,7 +78,7 @@ def generate(
     character_calibration: CharacterCalibration = None,
     model: Model = "quickstart",
     calibration: Calibration = DEFAULT_METHOD,
-    size: Annotated[int, typer.Option(help="Side of the picture, pixels.")] = 512,
+    size: Size = 512,
     strength: Annotated[float, typer.Option(help="How strongly to act: 0 (at rest) to 1.5; quickstart, say.")] = 1.0,
     samples: Annotated[
         int, typer.Option(help="How many faces, of a model that draws several; their files end in -0, -1, ...")
@@ -153,7 +154,7 @@ def render(
     names: Names = None,
     scale: Scale = None,
     clip: Clip = False,
-    size: Annotated[int, typer.Option(help="Side of the pictures, pixels.")] = 224,
+    size: Size = 224,
 ) -> None:
     """Render every expression of a file as a picture."""
     check_output_folder(out)

@@ -37,6 +37,7 @@ Face = Annotated[str | None, typer.Option(help="Of the character: a node or mesh
 CharacterCalibration = Annotated[
     Path | None, typer.Option(help="How readings become weights of the --character: a file that emo3d calibrate wrote.")
 ]
+Size = Annotated[int, typer.Option(min=1, max=4096, help="Side of pictures, pixels.")]
 NumProc = Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")]
 MaxPixels = Annotated[int, typer.Option(help="Pictures with more pixels are left out.")]
 Strict = Annotated[bool, typer.Option(help="Stop at the first row or picture that cannot be used.")]

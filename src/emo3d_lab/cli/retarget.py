@@ -11,7 +11,7 @@ from emo3d.cli.app import app, console
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
 from emo3d_lab.cli.characters import check_other_file, print_written
-from emo3d_lab.cli.options import Calibration, CharacterCalibration, Clip, Face, Layout, Map, Names, Scale
+from emo3d_lab.cli.options import Calibration, CharacterCalibration, Clip, Face, Layout, Map, Names, Scale, Size
 
 
 @app.command(
@@ -48,7 +48,7 @@ def retarget(
     clip: Clip = False,
     names_out: Annotated[str | None, typer.Option(help="metahuman: .csv or .json with curves of its controls.")] = None,
     name: Annotated[str | None, typer.Option(help="Of the animation.", show_default="emo3d")] = None,
-    size: Annotated[int, typer.Option(help="Side of pictures, pixels.")] = 320,
+    size: Size = 320,
     root: Annotated[
         str | None, typer.Option(help="Node that Unity's Animator is on.", show_default="the top of the scene")
     ] = None,
