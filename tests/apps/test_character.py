@@ -234,7 +234,7 @@ def test_other_names_need_a_map(visit, demo, renamed):
     page = visit(demo)
     before = source(page)
     upload(page, path)
-    page.locator("#character").get_by_text("emo3d map FILE --out map.json").wait_for()
+    page.locator("#character").get_by_text("emo3d map renamed.glb --out map.json").wait_for()
     assert source(page) == before
     upload(page, map, place="own-map")
     page.get_by_text("shows every face now").wait_for()
