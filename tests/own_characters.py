@@ -101,6 +101,6 @@ def hostile(secret="secret.csv"):
         "reaching buffer": (changed(content, reaching_buffer), "expected files in the same folder"),
         "reaching picture": (changed(content, reaching_picture), "expected files in the same folder"),
         "beside": (changed(content, beside), "expected all in one file"),
-        "other names": (changed(content, nameless), "emo3d map FILE --out map.json"),
+        "other names": (changed(content, nameless), "--out map.json` measures what they do"),
         "no morphs": (changed(content, still), "no morph targets at all"),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from itertools import count
@@ -19,10 +18,11 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.names import Names, read_names
 from emo3d.ranges import real_number
 from emo3d_lab.characters.faces import choose_face
-from emo3d_lab.characters.file import EditedFile, errors_of
+from emo3d_lab.characters.file import EditedFile
 from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
 from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
 from emo3d_lab.characters.vrm import add_expression, vrm_version
+from emo3d_lab.rigs.extensions import errors_of
 from emo3d_lab.rigs.glb import read_face
 from emo3d_lab.rigs.gltf import Asset
 
@@ -77,14 +77,10 @@ class Character:
                 calibration of another file. The message begins with the file's name.
         """
         path, known, own = Path(path), read_names(names), read_map(map)
-        try:
+        with errors_of(path.name):
             asset = Asset(path)
             meshes = find_meshes(asset)
             character = cls(asset, effective_map(asset, meshes, known, own), meshes, face)
-        except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from error
-        except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
-            raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
         if calibration is not None:
             character._calibration = calibration
             load_calibration(calibration).check_rig(character.rig)

@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
@@ -17,19 +15,11 @@ from typing import Any
 import numpy as np
 
 from emo3d.files import check_output, whole_file
+from emo3d_lab.rigs.extensions import errors_of
 from emo3d_lab.rigs.gltf import Asset
 
 _FLOAT = 5126  # glTF component type
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp", b"\xabKTX": "image/ktx2"}
-
-
-@contextmanager
-def errors_of(name: str) -> Iterator[None]:
-    """Make what Python says of a file that is no glTF one sentence, a ValueError that begins with the file's name."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"{name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
 
 
 class EditedFile:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,18 @@ _COMMAND = {
     "EXT_texture_avif": "gltf-transform png in.glb out.glb --formats avif",
     "EXT_mesh_gpu_instancing": "",
 }
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """Make what Python says of a file that is no glTF one sentence, a ValueError that begins with the file's name."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+        raise ValueError(message if message.startswith(f"{name}: ") else f"{name}: {message}") from error
+    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
+        raise ValueError(f"{name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
 
 
 def check_extensions(document: dict[str, Any], name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.heads import TARGETS, frame_head
 from emo3d_lab.listing import first_few
-from emo3d_lab.rigs.extensions import check_extensions
+from emo3d_lab.rigs.extensions import check_extensions, errors_of
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
 from emo3d_lab.rigs.materials import Cover, atlas, read_cover
@@ -48,13 +47,8 @@ def read_face(
     Raises:
         ValueError: what `FaceRig.from_glb` says; the message begins with the file's name.
     """
-    try:
-        pieces = read_pieces(asset, drives, defaults, nodes)
-        face = _merge(asset, pieces)
-    except ValueError as error:
-        raise ValueError(f"{asset.name}: {error}") from error
-    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"{asset.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
+    with errors_of(asset.name):
+        face = _merge(asset, read_pieces(asset, drives, defaults, nodes))
     if face["missing"]:
         logger.warning("%s lacks %d of 51 units: %s", asset.name, len(face["missing"]), first_few(face["missing"]))
     digest = asset.digest.hexdigest()

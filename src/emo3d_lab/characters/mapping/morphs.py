@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from emo3d.face.rig import TARGETS, FaceRig
 from emo3d_lab.characters.faces import choose_face
 from emo3d_lab.characters.maps import MappedMesh
 from emo3d_lab.characters.targets import CharacterMesh, find_meshes, mapped_meshes
+from emo3d_lab.rigs.extensions import errors_of
 from emo3d_lab.rigs.glb import Piece, read_pieces
 from emo3d_lab.rigs.gltf import Asset
 from emo3d_lab.rigs.materials import atlas
@@ -76,7 +76,7 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
             targets, more than `MOST`, or two faces. The message begins with the file's name.
     """
     path = Path(path)
-    try:
+    with errors_of(path.name):
         asset = Asset(path)
         meshes = find_meshes(asset)
         keys = _keys(meshes)
@@ -91,10 +91,6 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
         rig, moves = _read(asset, meshes, keys, nodes)
         weights = {key: float(meshes[mesh].defaults[place]) for key, ((mesh, place), *_) in keys.items()}
         mapped = mapped_meshes(asset, meshes)
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
-    except (LookupError, TypeError, AttributeError, struct.error, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"{path.name}: expected a glTF 2.0 file, got a broken one ({error!r:.200})") from error
     return Morphs(rig, moves, asset.digest.hexdigest(), weights, mapped)
 
 
