@@ -114,7 +114,8 @@ def test_the_numbers_are_those_of_score(few):
         )
     )
     assert (found.kl.value, found.emo3d.value) == (alone.kl_divergence, alone.emo3d)
-    assert (found.kl.low, found.kl.high) == alone.intervals["kl_divergence"]
+    # Their means are of arrays that lie otherwise in memory, which on some processors shows in the last bit.
+    assert (found.kl.low, found.kl.high) == pytest.approx(alone.intervals["kl_divergence"], rel=1e-14)
     assert found.references == alone.references
     assert found.signature == alone.signature
     assert found.identities.default.value == pytest.approx(alone.kl_divergence)
