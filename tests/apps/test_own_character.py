@@ -79,10 +79,21 @@ def picture(page, other_than=""):
 
 
 def take(page, label, within="#take"):
-    with page.expect_download() as download:
-        page.locator(within).get_by_role("button", name=label, exact=True).click()
-    path = download.value.path()
-    return path.rename(path.with_suffix(path.suffix + "." + download.value.suggested_filename.rpartition(".")[2]))
+    button, downloads = page.locator(within).get_by_role("button", name=label, exact=True), []
+
+    def keep(download):
+        downloads.append(download)
+
+    def clicked():
+        button.click()  # one that comes before the button has its file downloads nothing
+        page.wait_for_timeout(3000)
+        return downloads
+
+    page.on("download", keep)
+    wait_on_page(page, clicked, f"a download of {label}")
+    page.remove_listener("download", keep)
+    path = downloads[0].path()
+    return path.rename(path.with_suffix(path.suffix + "." + downloads[0].suggested_filename.rpartition(".")[2]))
 
 
 def open_tab(page, name):
