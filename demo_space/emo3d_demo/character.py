@@ -13,6 +13,7 @@ from emo3d.face.export import write_glb
 from emo3d_demo.faces import Face
 from emo3d_lab.apps.characters import OwnCharacter, open_own
 from emo3d_lab.apps.look import own_folder, shown_as_text
+from emo3d_lab.listing import first_few
 
 if TYPE_CHECKING:
     from emo3d_demo.panel import Panel
@@ -73,10 +74,8 @@ def _with_view(character: OwnCharacter) -> OwnCharacter:
 
 def _describe(character: OwnCharacter) -> str:
     lacking = character.open().rig.missing
-    names = f"{', '.join(lacking[:MOST_NAMED])}{', ...' if len(lacking) > MOST_NAMED else ''}"
-    lack = (
-        f" It has no shapes for {len(lacking)} of the 51 blendshapes ({names}): these are not seen." if lacking else ""
-    )
+    units = f"{len(lacking)} of the 51 blendshapes ({first_few(lacking, MOST_NAMED)})"
+    lack = f" It has no shapes for {units}: these are not seen." if lacking else ""
     return (
         f"<b>{escape(Path(character.path).name[:80])}</b> shows every face now.{lack} Downloads give your whole file "
         "back. A link shows the expression on one of our heads. Emotions are read by a model that has seen our heads "

@@ -22,7 +22,7 @@ from emo3d_lab.avatars.body import BaseMesh, base_mesh, body_vertices, four_stro
 from emo3d_lab.avatars.people import Person
 from emo3d_lab.avatars.shapes import SHAPES
 from emo3d_lab.avatars.skeleton import Skeleton, make_skeleton
-from emo3d_lab.avatars.surfaces import Surface, dressed_body, face_and_neck, smooth_normals
+from emo3d_lab.avatars.surfaces import Surface, dressed_body, face_and_neck
 from emo3d_lab.avatars.vrm import vrm_extension
 from emo3d_lab.rigs.baking import roughness
 from emo3d_lab.rigs.writing import Binary, face_primitive, pack_glb
@@ -119,8 +119,7 @@ def _document(
         images.append(binary.image(shine[:, :, None] * np.array([0, 1, 0], np.uint8), lossy=False))
     primitives = []
     for material, surface in enumerate(surfaces.values(), 1):
-        normals = smooth_normals(surface.vertices, surface.triangles)
-        arrays = {"POSITION": surface.vertices, "NORMAL": normals, "COLOR_0": to_linear(surface.colors)}
+        arrays = {"POSITION": surface.vertices, "NORMAL": surface.normals, "COLOR_0": to_linear(surface.colors)}
         attributes = {name: binary.floats(array, _VERTICES) for name, array in arrays.items()}
         attributes |= _influences(binary, surface.weights)
         indices = binary.indices(np.ascontiguousarray(surface.triangles))

@@ -13,11 +13,11 @@ import numpy as np
 
 from emo3d.face import FaceRig, Identity, skin
 from emo3d.face.heads import head_arrays
-from emo3d.face.raster import vertex_normals
 from emo3d_lab.avatars.body import BaseMesh, halves, smooth
 from emo3d_lab.avatars.people import Color
 from emo3d_lab.avatars.shapes import all_deltas
 from emo3d_lab.heads.texels import occlusion, unfold
+from emo3d_lab.rigs.writing import unit_normals
 
 # On the default body, metres from the joint of neck and chest: where clothes begin and end.
 _THROAT, _NAPE = -0.046, 0.016  # height of the collar in front and behind
@@ -41,6 +41,11 @@ class Surface(NamedTuple):
     triangles: np.ndarray
     colors: np.ndarray
     weights: np.ndarray
+
+    @property
+    def normals(self) -> np.ndarray:
+        """(V, 3) of length 1."""
+        return unit_normals(self.vertices, self.triangles, np.arange(len(self.vertices), dtype=np.int32))
 
 
 def face_and_neck(identity: Identity, rig: FaceRig, base: BaseMesh, bodies: np.ndarray) -> tuple[FaceRig, np.ndarray]:
@@ -163,7 +168,7 @@ def _garment(name: str, color: Color, base: BaseMesh, vertices: np.ndarray) -> S
         smoother = smooth(shape, cloth.triangles, 1)
         smoother[edge] = (shape[edge] + shape[rim].mean(axis=1)) / 2
         shape = smoother
-    normals = smooth_normals(cloth.vertices, cloth.triangles)
+    normals = cloth.normals
     sunk = np.minimum(((shape - cloth.vertices) * normals).sum(axis=1) + _SINK, 0.0)  # it spans hollows, no more
     shape = shape + normals * (np.interp(height[places], heights, ease) - sunk)[:, None]
     if name == "shoes":
@@ -193,11 +198,3 @@ def _rim(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     before = {b: a for a, b in after.items()}
     places = sorted(set(after) & set(before))
     return np.array(places), np.array([[before[place], after[place]] for place in places])
-
-
-def smooth_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Normals of length 1 of vertices (V, 3)."""
-    normals = np.empty(vertices.shape, np.float32)
-    welds = np.arange(len(vertices), dtype=np.int32)
-    vertex_normals(vertices.astype(np.float32), np.ascontiguousarray(triangles, np.int32), welds, normals)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)

@@ -60,7 +60,7 @@ class Character:
         *,
         names: str | os.PathLike[str] | Names | None = None,
         map: str | os.PathLike[str] | CharacterMap | None = None,
-        calibration: str | None = None,
+        calibration: str | os.PathLike[str] | None = None,
         face: str | None = None,
     ) -> Character:
         """Open a .glb, .gltf or .vrm file; docs/characters.md says what is read.
@@ -82,7 +82,7 @@ class Character:
             meshes = find_meshes(asset)
             character = cls(asset, effective_map(asset, meshes, known, own), meshes, face)
         if calibration is not None:
-            character._calibration = calibration
+            character._calibration = os.fspath(calibration)
             load_calibration(calibration).check_rig(character.rig)
         return character
 

@@ -66,8 +66,7 @@ def animate(
     from emo3d_lab.takes.writing import write_take
 
     settings = RenderSettings(size=size)
-    own = None if character_calibration is None else str(character_calibration)
-    opened = Character.from_file(character, names=names, map=map, face=face, calibration=own)
+    opened = Character.from_file(character, names=names, map=map, face=face, calibration=character_calibration)
     if name is not None and (is_vrma or not (is_animation or vrm_version(opened.document))):
         raise ValueError(f"expected --name with an animation or a VRM, which have names, got a still or {out.name}")
     answers = [generate_expressions(model, text, None, 1, 0, strength) for text in texts]

@@ -113,8 +113,7 @@ def open_character(
         raise ValueError(f"expected --identities or --character, got {identities} and {path}: a character is one face")
     from emo3d_lab.characters import Character
 
-    file = None if calibration is None else str(calibration)
-    return Character.from_file(path, names=names, map=map, face=face, calibration=file)
+    return Character.from_file(path, names=names, map=map, face=face, calibration=calibration)
 
 
 def rig_of(character: Character | None, identity: str) -> FaceRig | str:

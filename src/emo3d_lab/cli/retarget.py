@@ -79,10 +79,8 @@ def retarget(
     method = check_method(calibration)
     reading: dict[str, Any] = {"names": names, "scale": scale, "clip": clip, "space": space, "fps": fps}
     recording = read_take(take, layout, **reading)  # type: ignore[arg-type]
-    opened = None
-    if character is not None:
-        own = None if character_calibration is None else str(character_calibration)
-        opened = Character.from_file(character, names=names, map=map, calibration=own, face=face)
+    own: dict[str, Any] = {"names": names, "map": map, "face": face, "calibration": character_calibration}
+    opened = None if character is None else Character.from_file(character, **own)
     options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "full": full, "blender": blender}
     options |= {} if name is None else {"name": name}
     added = write_take(out, recording, opened, calibration=method, **options)

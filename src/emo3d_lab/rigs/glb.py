@@ -16,7 +16,7 @@ from emo3d_lab.listing import first_few
 from emo3d_lab.rigs.extensions import check_extensions, errors_of
 from emo3d_lab.rigs.facing import LIDS, LIPS, centre, rotation_to_front
 from emo3d_lab.rigs.gltf import MOST_VERTICES, Asset
-from emo3d_lab.rigs.materials import Cover, atlas, read_cover
+from emo3d_lab.rigs.materials import Cover, join_covers, read_cover
 from emo3d_lab.rigs.welds import close_borders, weld
 
 logger = logging.getLogger(__name__)
@@ -214,12 +214,9 @@ def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
     welds = close_borders(neutral, deltas, normals, triangles, owners, welds, frame[3])
     kept = np.unique(owners)  # of clothes and the like no texture takes room
     covers = [pieces[owner].cover for owner in kept]
-    texture, uv = atlas(covers)
+    texture, uv, colors = join_covers(covers)
     rows = np.flatnonzero(np.isin(np.repeat(np.arange(len(pieces)), np.diff(starts)), kept))
     own = np.searchsorted(rows, indices)
-    colors = np.concatenate([cover.colors for cover in covers])
-    if texture.shape[2] == 4:
-        colors = np.column_stack([colors, np.concatenate([cover.coverage for cover in covers])])
     return {
         "neutral": neutral.astype(np.float32),
         "deltas": deltas,

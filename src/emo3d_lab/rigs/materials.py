@@ -75,8 +75,11 @@ def read_cover(
     )
 
 
-def atlas(covers: list[Cover]) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures as tiles of one square, (S, S, 3) uint8 (4 where something is cut out), and the uv in it, (V, 2)."""
+def join_covers(covers: list[Cover]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pictures as tiles of one square, (S, S, 3) uint8 (4 where something is cut out), the uv in it (V, 2), colors.
+
+    These are (V, 3), or (V, 4) with the coverage where something is cut out.
+    """
     tiles = {(cover.key, cover.opaque): cover.picture for cover in covers}
     across = ceil(sqrt(len(tiles)))
     side = min(LARGEST // across, max(max(picture.size) for picture in tiles.values()))
@@ -91,7 +94,10 @@ def atlas(covers: list[Cover]) -> tuple[np.ndarray, np.ndarray]:
     # Up to the middle of the outermost texels, beyond which neighbours mix; alone, still in the last one.
     first, last = (0.5 / side, 1 - 0.5 / side) if across > 1 else (0, 1 - 0.05 / side)
     uv = [(corners[cover.key, cover.opaque] + cover.uv.clip(first, last)) / across for cover in covers]
-    return np.asarray(square), np.concatenate(uv)
+    colors = np.concatenate([cover.colors for cover in covers])
+    if mode == "RGBA":
+        colors = np.column_stack([colors, np.concatenate([cover.coverage for cover in covers])])
+    return np.asarray(square), np.concatenate(uv), colors
 
 
 def _texture_uv(

@@ -172,7 +172,7 @@ def pack_glb(document: dict[str, Any], binary: Binary) -> bytes:
 @lru_cache(maxsize=8)  # a page writes the same few heads all day; this is nine tenths of the time
 def face_primitive(rig: FaceRig) -> tuple[Binary, dict[str, Any], np.ndarray | None]:
     """What does not depend on the expression: the data, the primitive made of it, and where it is rough."""
-    binary, normals, coverage = Binary(), _normals(rig, rig.neutral), rig.colors[:, 3:]
+    binary, normals, coverage = Binary(), unit_normals(rig.neutral, rig.triangles, rig.welds), rig.colors[:, 3:]
     colors = np.hstack([to_linear(rig.colors[:, :3]), coverage / max(1.0, coverage.max(initial=1.0))])
     arrays = {"POSITION": rig.neutral, "NORMAL": normals, "TEXCOORD_0": rig.uv, "COLOR_0": colors}
     # Of our own, for viewers with the renderer's light.
@@ -192,16 +192,20 @@ def _turns(rig: FaceRig, normals: np.ndarray) -> np.ndarray:
     So they are fitted to whole expressions, near to what each unit does alone: what units do alone, added up, is off by
     15 degrees and more at a smile's cheeks, which then look dented.
     """
-    alone = np.stack([_normals(rig, rig.neutral + delta) - normals for delta in rig.deltas])
+
+    def moved(delta: np.ndarray) -> np.ndarray:
+        return unit_normals(rig.neutral + delta, rig.triangles, rig.welds) - normals
+
+    alone = np.stack([moved(delta) for delta in rig.deltas])
     pairs = combinations_with_replacement([name for name in EMOTIONS if name != "neutral"], 2)
     weights = np.stack([compose({one: share, other: share}) for one, other in pairs for share in (0.6, 1.0)])
     weights = np.pad(weights, ((0, 0), (0, len(rig.deltas) - len(BLENDSHAPES)))).astype(np.float32)
-    whole = np.stack([_normals(rig, rig.neutral + np.tensordot(row, rig.deltas, 1)) - normals for row in weights])
+    whole = np.stack([moved(np.tensordot(row, rig.deltas, 1)) for row in weights])
     squares = weights.T @ weights + _ALONE * np.eye(len(rig.deltas), dtype=np.float32)
     sums = weights.T @ whole.reshape(len(weights), -1) + _ALONE * alone.reshape(len(alone), -1)
     turns = np.linalg.solve(squares, sums).reshape(alone.shape)
-    moved = (np.abs(alone) > _UNMOVED) | (np.abs(rig.deltas) > _UNMOVED) | (np.abs(turns) > _FAINT)
-    return np.where(moved.any(axis=2, keepdims=True), turns, 0)
+    some = (np.abs(alone) > _UNMOVED) | (np.abs(rig.deltas) > _UNMOVED) | (np.abs(turns) > _FAINT)
+    return np.where(some.any(axis=2, keepdims=True), turns, 0)
 
 
 def _animations(binary: Binary, frames: np.ndarray, fps: float) -> dict[str, Any]:
@@ -213,9 +217,9 @@ def _animations(binary: Binary, frames: np.ndarray, fps: float) -> dict[str, Any
     return {"animations": [{"name": "expression", "samplers": [sampler], "channels": [channel]}]}
 
 
-def _normals(rig: FaceRig, vertices: np.ndarray) -> np.ndarray:
+def unit_normals(vertices: np.ndarray, triangles: np.ndarray, welds: np.ndarray) -> np.ndarray:
     """Smooth normals (V, 3); glTF wants them of length 1 even where there is no surface."""
     normals = np.empty(vertices.shape, np.float32)
-    vertex_normals(vertices, rig.triangles, rig.welds, normals)
+    vertex_normals(vertices.astype(np.float32), np.ascontiguousarray(triangles, np.int32), welds, normals)
     normals[~normals.any(axis=1)] = (0, 0, 1)
     return normals / np.linalg.norm(normals, axis=1, keepdims=True)

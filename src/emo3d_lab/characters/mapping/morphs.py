@@ -18,7 +18,7 @@ from emo3d_lab.characters.targets import CharacterMesh, find_meshes, mapped_mesh
 from emo3d_lab.rigs.extensions import errors_of
 from emo3d_lab.rigs.glb import Piece, read_pieces
 from emo3d_lab.rigs.gltf import Asset
-from emo3d_lab.rigs.materials import atlas
+from emo3d_lab.rigs.materials import join_covers
 
 MOST = 5_000
 """Morph targets of a character or a basis."""
@@ -27,7 +27,10 @@ _AT_ONCE = 128  # targets read at once, so that only what they move is kept
 _STILL = 1e-6  # of the mesh's size: a vertex that a target moves by less is not moved
 _HEAD = 12  # targets that make a mesh a face of its own, where it lies apart from others
 _LARGEST = 2**31  # bytes of a basis
-_CLAY = (0.80, 0.66, 0.58)  # sRGB
+CLAY = (0.80, 0.66, 0.58)
+"""sRGB of what has no colours."""
+WHITE = np.full((2, 2, 3), 255, np.uint8)
+"""A texture that changes no colour."""
 
 
 class Move(NamedTuple):
@@ -91,7 +94,7 @@ def read_morphs(path: str | os.PathLike[str], *, face: str | None = None) -> Mor
         rig, moves = _read(asset, meshes, keys, nodes)
         weights = {key: float(meshes[mesh].defaults[place]) for key, ((mesh, place), *_) in keys.items()}
         mapped = mapped_meshes(asset, meshes)
-    return Morphs(rig, moves, asset.digest.hexdigest(), weights, mapped)
+    return Morphs(rig, moves, asset.origin, weights, mapped)
 
 
 def read_basis(path: str | os.PathLike[str]) -> Morphs:
@@ -196,15 +199,17 @@ def _move(delta: np.ndarray, size: float, start: int = 0) -> Move:
 
 def _merge(name: str, pieces: Sequence[Piece]) -> FaceRig:
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
-    texture, uv = atlas([piece.cover for piece in pieces])
-    colors = np.concatenate([piece.cover.colors for piece in pieces])
-    if texture.shape[2] == 4:
-        colors = np.column_stack([colors, np.concatenate([piece.cover.coverage for piece in pieces])])
+    texture, uv, colors = join_covers([piece.cover for piece in pieces])
     neutral = np.concatenate([piece.vertices for piece in pieces])
     if not (np.isfinite(neutral).all() and np.abs(neutral).max() < 1e9):
         raise ValueError("expected places of vertices that can be pictured, got ones that are not finite or far off")
     triangles = np.concatenate([piece.triangles + start for start, piece in zip(starts, pieces, strict=False)])
     return _rig(name, neutral, triangles, colors, uv, texture)
+
+
+def no_deltas(count: int) -> np.ndarray:
+    """Deltas (52, V, 3) of a rig of V vertices that nothing moves."""
+    return np.broadcast_to(np.zeros((1, 1, 1), np.float32), (len(TARGETS), count, 3))
 
 
 def _rig(
@@ -221,12 +226,12 @@ def _rig(
     return FaceRig(
         name=name,
         neutral=np.asarray(neutral, np.float32),
-        deltas=np.broadcast_to(np.zeros((1, 1, 1), np.float32), (len(TARGETS), count, 3)),
+        deltas=no_deltas(count),
         triangles=np.asarray(triangles, np.int32),
         welds=first[inverse.ravel()].astype(np.int32),
-        colors=np.tile(np.array(_CLAY, np.float32), (count, 1)) if colors is None else colors.astype(np.float32),
+        colors=np.tile(np.array(CLAY, np.float32), (count, 1)) if colors is None else colors.astype(np.float32),
         uv=np.zeros((count, 2), np.float32) if uv is None else uv.astype(np.float32),
-        texture=np.full((2, 2, 3), 255, np.uint8) if texture is None else texture,
+        texture=WHITE if texture is None else texture,
         frame=(0.0, 0.0, 0.0, 1.0),
         calibration=None,
     )

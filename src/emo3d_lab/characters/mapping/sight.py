@@ -11,6 +11,7 @@ from emo3d.face.render import RenderSettings, make_view
 from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.face.shading import View, draw
 from emo3d.face.surface import Surface, make_surface
+from emo3d_lab.characters.mapping.morphs import CLAY, WHITE, no_deltas
 from emo3d_lab.landmarker import LANDMARKS, FaceReader
 
 LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
@@ -72,8 +73,8 @@ def find_face(rig: FaceRig, moves: np.ndarray, reader: FaceReader, shape: np.nda
     """
     if not moves.any():
         raise ValueError("expected morph targets that move vertices, got none that moves any")
-    colours = replace(rig, texture=_small(rig.texture), deltas=_no_deltas(len(rig.neutral)))
-    clay = replace(colours, colors=np.full((len(rig.neutral), 3), (0.80, 0.66, 0.58)), texture=_WHITE)
+    colours = replace(rig, texture=_small(rig.texture), deltas=no_deltas(len(rig.neutral)))
+    clay = replace(colours, colors=np.full((len(rig.neutral), 3), CLAY), texture=WHITE)
     for look in (colours, clay):  # some characters are only read without their painted faces
         surface = make_surface(look)
         best, error = None, _MOST_ERROR
@@ -219,13 +220,6 @@ class _Camera:
 @dataclass(frozen=True)
 class _Framed:
     frame: tuple[float, float, float, float]
-
-
-_WHITE = np.full((2, 2, 3), 255, np.uint8)
-
-
-def _no_deltas(count: int) -> np.ndarray:
-    return np.broadcast_to(np.zeros((1, 1, 1), np.float32), (len(TARGETS), count, 3))
 
 
 def _small(texture: np.ndarray) -> np.ndarray:
