@@ -24,7 +24,7 @@ FLOORS = [
         "backbones",
         "proposals",
     },
-    {"face", "dataset"},
+    {"face", "dataset", "clips"},
     {"generation", "scoring"},
     {"cli"},
 ]

