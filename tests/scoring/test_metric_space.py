@@ -265,7 +265,10 @@ import sys
 import emo3d
 import evaluate
 
-metric = evaluate.load(sys.argv[1] if sys.argv[1:] else emo3d.metric_path())
+try:
+    metric = evaluate.load(sys.argv[1] if sys.argv[1:] else emo3d.metric_path())
+except FileNotFoundError as error:  # evaluate hides why a Hub did not answer
+    raise error.__context__ or error
 expressions = [{"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, {"browInnerUp": 0.7}]
 rows = [{"description": text, "intensities": {text: 1}} for text in ("happiness", "sadness")]
 print(metric.name, metric.compute(predictions=expressions, references=rows, backbone="quickstart", k=1)["n"])
@@ -296,7 +299,11 @@ def test_loads_from_the_package_without_a_network(tmp_path):
 
 def test_loads_by_its_name_from_a_hub(tmp_path):
     with Hub({("spaces/me/emo3d_score", "main"): FOLDER}) as hub:
-        load_and_score(LOAD_AND_SCORE, "me/emo3d_score", environment=hub.environment(tmp_path))
+        try:
+            load_and_score(LOAD_AND_SCORE, "me/emo3d_score", environment=hub.environment(tmp_path))
+        except AssertionError as error:
+            error.add_note(f"the Hub was asked for {hub.requests}")
+            raise
 
 
 def test_the_example_runs(monkeypatch, metric):
