@@ -18,7 +18,9 @@ def rising(count=5, rate=10, **more):
 
 def test_channels():
     assert len(CHANNELS) == 61
-    assert CHANNELS[:51] == BLENDSHAPES and CHANNELS[51] == "tongueOut" and CHANNELS[52:] == ROTATIONS
+    assert CHANNELS[:51] == BLENDSHAPES
+    assert CHANNELS[51] == "tongueOut"
+    assert CHANNELS[52:] == ROTATIONS
 
 
 def test_times_and_duration():
@@ -63,10 +65,12 @@ def test_blending():
 def test_concatenation():
     first, second = rising(beats=[Beat("up", 0, 0.5)]), rising(beats=[Beat("again", 0.1, 0.5)])
     whole = Clip.concatenate([first, second])
-    assert len(whole) == 10 and whole.beats[1].start == pytest.approx(0.6)
+    assert len(whole) == 10
+    assert whole.beats[1].start == pytest.approx(0.6)
     faded = Clip.concatenate([first, second], fade=0.2)
     # Two frames overlap, with shares of 1/3 and 2/3 on 3t^2 - 2t^3: 7/27 and 20/27.
-    assert len(faded) == 8 and faded.beats[1].start == pytest.approx(0.4)
+    assert len(faded) == 8
+    assert faded.beats[1].start == pytest.approx(0.4)
     np.testing.assert_allclose(faded.frames[3:5, SMILE], [20 / 27 * 0.75, 7 / 27 + 20 / 27 * 0.25], rtol=1e-6)
 
 
