@@ -44,7 +44,7 @@ def write_take(
     """Write a take onto a character, by the ending of the path.
 
     `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
-    pictures of its face. `.py`: a Blender script with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`,
+    pictures of its face. `.py`: a Blender script with keyframes. `.anim`: an animation clip for Unity. `.fbx`, `.usd`, `.usda`,
     `.usdc`, `.usdz`: by Blender. `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too,
     curves of MetaHuman's controls.
 
