@@ -74,10 +74,12 @@ def patterns() -> Patterns:
     adverb = rf"(?:(?:{_SUDDEN}|{_SLOW}|{_MOMENT}|finally|eventually|soon|still|just|also|even|only|then|\w+ly),? +)"
     starts = rf"^(?P<subject>{_SHE} +)?{adverb}*"
     hard = (
-        rf"(?:right |just |shortly |soon )?(?:after that|afterwards?|thereafter)|after (?:about )?{_SPAN}|{_SPAN} later|"
+        r"(?:right |just |shortly |soon )?(?:after that|afterwards?|thereafter)|"
+        rf"after (?:about )?{_SPAN}|{_SPAN} later|"
         r"then|the next (?:moment|second|minute|instant)|followed by|before long"
     )
-    head = r"finally|eventually|at last|in the end|lastly|soon|next|at first|initially|first|to begin with|one moment|the next"
+    openings = r"finally|eventually|at last|in the end|lastly|soon|next|the next|one moment"
+    head = rf"{openings}|at first|initially|first|to begin with"
     noun = rf"{_OWN} (?:\w+ ){{0,2}}?(?:{feelings})"
     into = rf"(?:{_OWN} )?(?:(?!to\b|from\b)[\w-]+ ){{0,2}}?(?:{feelings})\b"
     self = r"(?:her|him|them|it)sel(?:f|ves)"
