@@ -45,6 +45,10 @@ class Director:
         """What makes the stills; loaded when it is first asked for."""
         if isinstance(self._generator, str):
             self._generator = _load(self._generator)
+        if not callable(getattr(self._generator, "generate", None)):
+            raise ValueError(
+                f"expected the name of a generator or an object with generate, got {self._generator!r:.80}"
+            )
         return self._generator
 
     def generate(
@@ -133,8 +137,12 @@ class Director:
             kind = type(self.generator).__name__
             raise ValueError(f"expected another kind of generator for a strength of {self.strength:g}, got {kind}")
         expressions = np.asarray(self.generator.generate(descriptions, **options), np.float32)
+        if expressions.shape != (len(descriptions), len(BLENDSHAPES)):
+            raise ValueError(
+                f"expected expressions ({len(descriptions)}, 51) of the generator, got {expressions.shape}"
+            )
         space: Any = getattr(getattr(self.generator, "config", None), "space", "weights")
-        weights = rig_weights(expressions.reshape(len(descriptions), -1), space)
+        weights = rig_weights(expressions, space)
         return dict(zip(descriptions, weights, strict=True))
 
 

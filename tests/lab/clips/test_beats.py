@@ -98,6 +98,7 @@ She sighs, rolls her eyes, and looks away. | She sighs | rolls her eyes | looks 
 He opens his mouth to speak, hesitates, closes it again. | He opens his mouth to speak | hesitates | closes it again.
 She is happy and then she isn't. | She is happy | she isn't.
 First surprise, then anger, and in the end resignation. | surprise | anger | resignation.
+Her smile turns into a frown, then she cries | Her smile | a frown | she cries
 She grins — then bursts out laughing | She grins | bursts out laughing
 """
 ROWS = [[part.strip() for part in line.split(" | ")] for line in BEATS.strip().splitlines()]
