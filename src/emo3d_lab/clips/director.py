@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.clips import Beat, Clip
+from emo3d.clips import Beat, Clip, check_rate
 from emo3d.descriptions import check_descriptions
 from emo3d.face.calibration import rig_weights
 from emo3d.instructions import apply_instructions
@@ -65,6 +65,7 @@ class Director:
         Raises:
             ValueError: no texts, a blank one, or fewer than 0.25 `seconds` for each beat.
         """
+        check_rate(rate)
         plans = [schedule(read_beats(text), seconds) for text in check_descriptions(texts)]
         stills = self._stills([beats for beats, _ in plans])
         return [
@@ -86,6 +87,7 @@ class Director:
         description: str | None = None,
     ) -> Clip:
         """Make a clip of beats whose times are given; see `perform`."""
+        check_rate(rate)
         if not len(beats):
             raise ValueError("expected at least one beat, got none")
         return self._perform(self._stills([beats])[0], beats, rate, seed, duration, description)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 
@@ -118,6 +119,16 @@ def test_no_word_is_lost(text: str) -> None:
     added = Counter(words) - Counter(re.findall(r"\w+", text))
     assert not lost
     assert set(added) <= {"looks"}  # "looks left, then right"
+
+
+def test_no_word_is_lost_of_any_jumble() -> None:
+    draw = random.Random(0)
+    words = [*" ".join(row[0] for row in ROWS).split(), *"before after until , turns into from to no longer".split()]
+    for _ in range(300):
+        text = " ".join(draw.choices(words, k=draw.randint(1, 20)))
+        beats = read_beats(text)
+        spoken = Counter(re.findall(r"\w+", " ".join(f"{beat.connective} {beat.description}" for beat in beats)))
+        assert not Counter(re.findall(r"\w+", text)) - spoken, text
 
 
 @pytest.mark.parametrize(
