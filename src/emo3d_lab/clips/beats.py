@@ -192,7 +192,7 @@ def _split(sentence: str) -> list[_Piece]:
             connective, start = text[start : match.end()], match.end()
             position = start - 1
             continue
-        first = bool(_FIRST.search(connective) or (_AROUND.search(connective) and not pieces))
+        first = bool(_FIRST.search(f"{connective} {left}") or (_AROUND.search(connective) and not pieces))
         if not _parts(left, right, comma, link, word, listed, first):
             continue
         pieces += _turn(connective, text[start : match.start()].strip())
@@ -200,7 +200,8 @@ def _split(sentence: str) -> list[_Piece]:
         position = start - 1
         if word == "after":
             swap = True
-        listed = comma and not link and not word
+        acts = patterns().acts.search(right)
+        listed = bool(comma and not link and not word and acts and not acts["subject"])
     pieces += _turn(connective, text[start:].strip())
     if swap and len(pieces) > 1:  # "smiles after crying"; "before crying, she smiles"
         place = max(1, next(place for place, piece in enumerate(pieces) if _AROUND.search(piece.connective)))

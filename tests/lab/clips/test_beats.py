@@ -100,6 +100,15 @@ He opens his mouth to speak, hesitates, closes it again. | He opens his mouth to
 She is happy and then she isn't. | She is happy | she isn't.
 First surprise, then anger, and in the end resignation. | surprise | anger | resignation.
 Her smile turns into a frown, then she cries | Her smile | a frown | she cries
+In an instant her joy becomes panic. | In an instant her joy | panic.
+Suspicious at first, she gradually softens and smiles. | Suspicious at first | she gradually softens and smiles.
+The girl pouts, sticks out her tongue, and runs away. | The girl pouts | sticks out her tongue, and runs away.
+Happy. Sad. Happy. | Happy. | Sad. | Happy.
+A look of confusion, a pause, and then sudden understanding. | A look of confusion, a pause | sudden understanding.
+He takes a deep breath and calms down. | He takes a deep breath and calms down.
+He raises both eyebrows before shaking his head. | He raises both eyebrows | shaking his head.
+She laughs and laughs, then suddenly goes silent. | She laughs and laughs | suddenly goes silent.
+She becomes calm | She becomes calm
 She grins — then bursts out laughing | She grins | bursts out laughing
 """
 ROWS = [[part.strip() for part in line.split(" | ")] for line in BEATS.strip().splitlines()]
@@ -155,6 +164,8 @@ def test_no_word_is_lost_of_any_jumble() -> None:
         ("He glares, then relaxes", 1, "releases", True),
         ("He glares, then calms down", 1, "releases", True),
         ("Her face is calm, then goes blank", 1, "releases", True),
+        ("She laughs, then goes silent", 1, "releases", True),
+        ("She gives a quick wink and a grin", 0, "winks", True),
         ("He relaxes into a smile", 0, "releases", False),
         ("The smile fades into a frown", 1, "releases", False),
         ("He is tense, then back to normal", 1, "releases", True),
