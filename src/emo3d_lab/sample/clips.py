@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from emo3d.clips import CHANNELS, Beat, Clip
+from emo3d.clips import Beat, Clip
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.clips.motion import Motion
 from emo3d_lab.clips.rows import row_of_clip
+from emo3d_lab.clips.timeline import Timing, perform
 from emo3d_lab.sample import lexicon
 from emo3d_lab.sample.grammar import SLOT, Scene, Writer, on_side, polish
 from emo3d_lab.sample.lexicon import Template
@@ -29,7 +31,9 @@ CLIP_ROWS = {"train": 240, "validation": 60, "test": 60}
 """Clips per split of the sample in the repository."""
 
 _COUNTS = (0.15, 0.35, 0.3, 0.2)  # shares of clips with one to four beats
+# Seconds by manner: of a beat, and until its expression is there.
 _SECONDS = {"": (0.9, 2.4), "fast": (0.7, 2.0), "slow": (1.5, 3.2), "brief": (0.5, 0.9)}
+_ONSETS = {"": (0.2, 0.7), "fast": (0.08, 0.25), "slow": (0.6, 1.4), "brief": (0.12, 0.35)}
 _MOST_FAILURES = 5000  # in a row, after which the grammar is taken to be exhausted
 _END = "\x00"  # of a clause or of what joins two
 
@@ -97,6 +101,8 @@ def describe_beats(rng: np.random.Generator, held_out: bool) -> tuple[str, list[
     writer = Writer(rng, held_out)
     writer.template = Template("clips", 3 if writer.chance(0.8) else 1, "", held_out)
     writer.draw_person()
+    while " with " in writer.noun:  # "the man with a beard's face"
+        writer.draw_person()
     count = 1 + int(np.searchsorted(np.cumsum(_COUNTS), rng.random() * sum(_COUNTS), "right"))
     pieces: list[str] = []
     drafts: list[tuple[Scene, str]] = []
@@ -115,7 +121,7 @@ def describe_beats(rng: np.random.Generator, held_out: bool) -> tuple[str, list[
 
 
 def _joint(writer: Writer, place: int, count: int, plain: bool) -> Clause:
-    """What stands before a clause; things happen neither fast nor slowly, and nothing follows `At first` of one beat."""
+    """What stands before a clause; events have no manner, and a single beat has no `At first`."""
     if count == 1:
         return Clause("open", "", "", writer.held_out)
     joints = _clauses("join" if place else "open", writer.held_out)
@@ -148,26 +154,23 @@ def _clause(writer: Writer, place: int, count: int, last: str) -> tuple[str, Sce
 
 
 def act(description: str, parts: list[Part], rng: np.random.Generator) -> Clip:
-    """The clip of a description: beats with times, their expressions, and the motion between them."""
+    """The clip of a description: beats with times, their expressions, how they come and go, and a face's motion."""
     rate = RATES[int(rng.random() * len(RATES))]
-    stills, beats = [], []
-    time = 0.0
+    time = rng.uniform(0.0, 0.6) if rng.random() < 0.5 else 0.0
+    beats, stills, timings = [], [], []
     for part in parts:
-        seconds = rng.uniform(*_SECONDS[part.manner])
-        strength = rng.uniform(0.8, 1.1)
-        still = np.clip(expression_of(part.scene, rng) * strength, 0, 1)
-        beats.append(
-            Beat(part.text, time, time + seconds, tuple(part.scene.intensities.get(name, 0.0) for name in EMOTIONS))
-        )
-        stills.append(still)
-        time += seconds
-    frames = np.zeros((max(1, round(time * rate)), len(CHANNELS)))
-    times = np.arange(len(frames)) / rate
-    for k, (still, beat) in enumerate(zip(stills, beats)):
-        s = np.clip((times - beat.start) / 0.4, 0, 1)[:, None]
-        s = s * s * (3 - 2 * s)
-        frames[:, :51] = frames[:, :51] * (1 - s) + still * s
-    return Clip(np.round(frames, 3), rate, "weights", tuple(beats), description)
+        seconds, onset = rng.uniform(*_SECONDS[part.manner]), rng.uniform(*_ONSETS[part.manner])
+        intensities = tuple(part.scene.intensities.get(name, 0.0) for name in EMOTIONS)
+        beats.append(Beat(part.text, round(time, 3), round(time + seconds, 3), intensities))
+        stills.append(np.clip(expression_of(part.scene, rng) * rng.uniform(0.8, 1.1), 0, 1))
+        offset, apex, sustain, decay = rng.uniform((0.3, 0.3, 0.6, 1.0), (1.5, 2.5, 1.0, 4.0))
+        timings.append(Timing(onset, offset, apex, sustain, decay))
+        time += seconds + (rng.uniform(0.05, 0.8) if rng.random() < 0.25 else 0.0)
+    duration = beats[-1].end + (rng.uniform(0.0, 0.8) if rng.random() < 0.5 else 0.0)
+    motion = Motion(*(bool(part) for part in rng.random(len(fields(Motion))) < 0.8))
+    seed = int(rng.integers(2**31))
+    clip = perform(np.stack(stills), beats, rate=rate, timings=timings, motion=motion, seed=seed, duration=duration)
+    return replace(clip, frames=np.round(clip.frames, 3), description=description)
 
 
 @cache
