@@ -21,6 +21,7 @@ _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\([^()]*\)')
 _SENTENCE = re.compile(
     r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?…;])\s+|(?<=[。！？])|\s*\n\s*|\s*(?:->|→)\s*"
 )
+_AHEAD = 300  # characters behind a joint that are looked into
 _FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
 _LEAVING = re.compile(r"^(?:leaving|replaced by|giving way)\b", re.I)
 
@@ -75,7 +76,7 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
         first, *others = _split(waiting + sentence)
         waiting = ""
         if not others and not first.joint and _is_scrap(first.text):
-            waiting = sentence + " "
+            waiting = first.text + " "
         elif pieces and not first.joint and _is_part(first.text):
             pieces[-1] = _Piece(pieces[-1].joint, f"{pieces[-1].text} {first.text}")
             pieces += others
@@ -160,7 +161,7 @@ def _split(sentence: str) -> list[_Piece]:
     while match := patterns().joint.search(mask, position):
         position = match.start() + 1  # what is no joint may hold one
         comma, link, word = bool(match["comma"].strip()), (match["link"] or "").lower(), (match["word"] or "").lower()
-        left, right = mask[start : match.start()].strip(), mask[match.end() :].strip()
+        left, right = mask[start : match.start()].strip(), mask[match.end() :][:_AHEAD].strip()
         if match.start() < start or not (comma or link or word) or not re.search(r"\w", right):
             continue
         if not re.search(r"\w", left):
