@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from emo3d.clips import CHANNELS
 from emo3d.dataset import open_rows, sample_folder
@@ -156,3 +157,15 @@ def test_clips_are_opened_by_their_config():
     assert clip_of_row(rows[0]).description == rows[0]["description"]
     with pytest.raises(ValueError, match="expected the config sample or clips of the embedded sample, got 'pairs'"):
         open_rows("sample", "pairs", "test")
+
+
+def test_the_command_makes_clips(tmp_path):
+    from emo3d.cli import app
+
+    arguments = ["sample", str(tmp_path / "out"), "--clips", "--train", "3", "--validation", "1", "--test", "2"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    counts = {path.stem: pq.read_metadata(path).num_rows for path in (tmp_path / "out").iterdir()}
+    assert counts == {"train": 3, "validation": 1, "test": 2}
+    result = CliRunner().invoke(app, [*arguments, "--readings"])
+    assert "expected --clips or --readings, got both" in str(result.exception)
