@@ -134,8 +134,8 @@ def render_batches(
             weights[:, :-1] = rig_weights(expressions[start : start + ahead], space, calibration, rig)
             weights[:, -1] = 0 if tongue is None else tongue[start : start + ahead]
             for first in range(0, len(weights), batch_size):
-                pose = None if poses is None else poses[start + first :][:batch_size]
-                yield _draw(weights[first : first + batch_size], rig, make_view(rig, settings, pose), settings.size, pool)
+                view = make_view(rig, settings, None if poses is None else poses[start + first :][:batch_size])
+                yield _draw(weights[first : first + batch_size], rig, view, settings.size, pool)
 
 
 def _threads() -> int:
