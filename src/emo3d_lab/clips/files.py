@@ -33,7 +33,16 @@ OWN = (".json", ".npz", ".parquet")
 ENDINGS = (*OWN, *(ending for ending in TAKE_ENDINGS if ending != ".json"))
 _FIELDS = ("rate", "space", "channels", "frames")
 # What opening an archive of arrays, or a member of one, ends in when it is broken or made to harm.
-_BROKEN: tuple[type[Exception], ...] = (ValueError, EOFError, OSError, LookupError, TypeError, ArithmeticError, MemoryError, SyntaxError)
+_BROKEN: tuple[type[Exception], ...] = (
+    ValueError,
+    EOFError,
+    OSError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    MemoryError,
+    SyntaxError,
+)
 _BROKEN += (RuntimeError, AttributeError, zipfile.BadZipFile)  # RuntimeError: a password, recursion, another packing
 
 
@@ -63,11 +72,7 @@ def read_clip(
         raise ValueError(f"expected a clip of {', '.join(dict.fromkeys((*OWN, *SUFFIXES)))}, got {path.name or path}")
     if path.is_dir() or not path.is_file():
         raise FileNotFoundError(f"expected a clip, {path} is a folder" if path.is_dir() else f"no such file: {path}")
-    try:
-        whole = _read_own(path, ending)
-    except ValueError as error:
-        message = str(error)
-        raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from None
+    whole = read_own(path)
     if whole is None:
         return read_take(path, names=names, scale=scale, clip=clip, fps=rate).to_clip()
     return whole if rate in (None, whole.rate) else whole.resample(rate)
@@ -132,14 +137,20 @@ def head_character(identity: str = "adult", description: str | None = None) -> I
         yield character
 
 
-def _read_own(path: Path, ending: str) -> Clip | None:
-    """The clip of a file of our own; None of a take."""
-    if ending == ".npz":
-        return _clip_of(_read_npz(path))
-    if ending == ".parquet":
-        return _read_row(path)
-    document = read_json(path) if ending == ".json" else None
-    return _clip_of(document) if isinstance(document, Mapping) and "format" in document else None
+def read_own(path: str | os.PathLike[str]) -> Clip | None:
+    """The clip of a file that `write_clip` wrote whole; None of what is none, as a take. Errors as of `read_clip`."""
+    path = Path(path)
+    ending = path.suffix.lower()
+    try:
+        if ending == ".npz":
+            return _clip_of(_read_npz(path))
+        if ending == ".parquet":
+            return _read_row(path)
+        document = read_json(path) if ending == ".json" else None
+        return _clip_of(document) if isinstance(document, Mapping) and "format" in document else None
+    except ValueError as error:
+        message = str(error)
+        raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from None
 
 
 def _clip_of(fields: Mapping[str, Any]) -> Clip:
