@@ -36,9 +36,16 @@ class Director:
     """
 
     def __init__(self, generator: Any = "quickstart", *, motion: Motion | None = None, strength: float = 1.0) -> None:
-        self.generator = _load(generator) if isinstance(generator, str) else generator
+        self._generator = generator
         self.motion = Motion() if motion is None else motion
         self.strength = real_number("strength", strength)
+
+    @property
+    def generator(self) -> Any:
+        """What makes the stills; loaded when it is first asked for."""
+        if isinstance(self._generator, str):
+            self._generator = _load(self._generator)
+        return self._generator
 
     def generate(
         self, texts: Sequence[str], *, seconds: float | None = None, rate: float = 30, seed: int = 0

@@ -112,7 +112,7 @@ def test_beats_are_what_happens_in_order(row: list[str]) -> None:
 def test_no_word_is_lost(text: str) -> None:
     beats = read_beats(text)
     first = beats[0].description in beats[1].description if len(beats) > 1 else False  # "her smile", "her smile fades"
-    words = [word for beat in beats[first:] for word in re.findall(r"\w+", f"{beat.joint} {beat.description}")]
+    words = [word for beat in beats[first:] for word in re.findall(r"\w+", f"{beat.connective} {beat.description}")]
     lost = Counter(re.findall(r"\w+", text)) - Counter(words)
     added = Counter(words) - Counter(re.findall(r"\w+", text))
     assert not lost
