@@ -1,7 +1,7 @@
 """Clips: how long the director takes beside its generator, and how fast clips are rendered.
 
-Run `python benchmarks/clips.py generate` or `render`. A clip of 10 s at 60 frames per second has 600 frames; the target is 1 s
-beside the encoder. Ratio: seconds of clip made in a second.
+Run `python benchmarks/clips.py generate` or `render`. A clip of 10 s at 60 frames per second has 600 frames; the target
+is 1 s beside the encoder. Ratio: seconds of clip made in a second.
 """
 
 import os
