@@ -172,6 +172,34 @@ def test_the_bone_of_a_character_turns_its_face(tmp_path, validate):
     assert validate(tmp_path / "out.glb")["issues"]["numErrors"] == 0
 
 
+def test_a_skin_is_carried_by_its_joints(tmp_path):
+    path = bones(tmp_path / "mixamo.glb", ["Armature", "Hips"], ARMATURE)
+    whole, chunk = chunks_of(path)
+    for joint, head in ((1, 1), (3, None)):  # the head's own bone, and the one above it
+        document = json.loads(json.dumps(whole))
+        document["skins"] = [{"joints": [joint]}]
+        document["nodes"][0]["skin"] = 0
+        document["nodes"][1].pop("children")
+        document["scenes"][0]["nodes"] += [0]
+        write_container(path, document, chunk)
+        assert Character.from_file(path).head == head
+
+
+def test_a_stretched_or_fixed_head_is_not_turned(tmp_path):
+    path = bones(tmp_path / "mixamo.glb", ["Armature", "Hips"], ARMATURE)
+    whole, chunk = chunks_of(path)
+    for change in ({"scale": [1, 2, 1]}, {"scale": [0, 0, 0]}):
+        document = json.loads(json.dumps(whole))
+        document["nodes"][3] |= change
+        write_container(path, document, chunk)
+        assert Character.from_file(path).head is None
+    for name in ("translation", "rotation", "scale"):
+        whole["nodes"][1].pop(name)
+    whole["nodes"][1]["matrix"] = np.eye(4).ravel().tolist()  # which glTF lets no animation move
+    write_container(path, whole, chunk)
+    assert Character.from_file(path).head is None
+
+
 def test_what_has_no_head_bone_says_so(tmp_path, caplog):
     write_vrm(tmp_path / "loose.vrm", "1.0")  # its bones carry nothing
     write_clip(tmp_path / "out.glb", CLIP, tmp_path / "loose.vrm")
