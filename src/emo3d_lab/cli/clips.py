@@ -86,7 +86,7 @@ def write_clip_files(
 ) -> None:
     """Print the beats of a clip; write it, and a strip of film of it."""
     from emo3d_lab.clips.files import write_clip
-    from emo3d_lab.clips.rendering import film_strip
+    from emo3d_lab.clips.strips import film_strip
 
     print_beats(clip.beats)
     character = None if isinstance(whose, str) else whose

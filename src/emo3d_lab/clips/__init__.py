@@ -10,7 +10,8 @@ _ROOMS = {
     **dict.fromkeys(("perform",), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("read_clip", "write_clip", "write_livelink"), "files"),
-    **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
+    **dict.fromkeys(("render_clip",), "rendering"),
+    **dict.fromkeys(("film_strip",), "strips"),
     **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
 }
 

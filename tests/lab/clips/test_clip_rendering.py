@@ -12,7 +12,8 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.clips import CHANNELS, Beat, Clip
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d_lab.clips.pose import neck_of
-from emo3d_lab.clips.rendering import _DARK, _LIGHT, film_strip, render_clip
+from emo3d_lab.clips.rendering import render_clip
+from emo3d_lab.clips.strips import _DARK, _LIGHT, film_strip
 
 SMALL = RenderSettings(size=96)
 RNG = np.random.default_rng(3)
