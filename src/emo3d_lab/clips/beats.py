@@ -27,6 +27,7 @@ _AHEAD = 300  # characters behind a connective that are looked into
 _FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
 _LOOK = re.compile(r"\b(?:looks?|glances?|gazes?|turns?|peers?|stares?|looked|glanced|turned)\b", re.I)
 _WAY = re.compile(r"^(?:back )?(?:to (?:the|her|his) )?(?:left|right|up|down|(?:straight )?ahead|away)\W*$", re.I)
+_AROUND = re.compile(r"\b(?:before|after)\b(?! that)", re.I)
 _LEAVING = re.compile(r"^(?:leaving|replaced by|giving way)\b", re.I)
 
 
@@ -191,27 +192,25 @@ def _split(sentence: str) -> list[_Piece]:
             connective, start = text[start : match.end()], match.end()
             position = start - 1
             continue
-        first = bool(_FIRST.search(connective)) or bool(
-            re.match(r"\W*(?:after|before)\b", connective, re.I) and not pieces
-        )
+        first = bool(_FIRST.search(f"{connective} {left}") or (_AROUND.search(connective) and not pieces))
         if not _parts(left, right, comma, link, word, listed, first):
             continue
-        pieces.append(_Piece(connective, text[start : match.start()].strip()))
+        pieces += _turn(connective, text[start : match.start()].strip())
         connective, start = text[match.start() : match.end()], match.end()
         position = start - 1
         if word == "after":
             swap = True
-        listed = comma and not link and not word
+        acts = patterns().acts.search(right)
+        listed = bool(comma and not link and not word and acts and not acts["subject"])
     pieces += _turn(connective, text[start:].strip())
     if swap and len(pieces) > 1:  # "smiles after crying"; "before crying, she smiles"
-        place = next(i for i, piece in enumerate(pieces) if re.search(r"\b(?:before|after)\b", piece.connective, re.I))
-        place = max(place, 1)
+        place = max(1, next(place for place, piece in enumerate(pieces) if _AROUND.search(piece.connective)))
         pieces[place - 1 : place + 1] = [pieces[place], pieces[place - 1]]
     return pieces
 
 
 def _turn(connective: str, text: str) -> list[_Piece]:
-    """A last clause, parted where one feeling turns into another: "her smile turns into a frown"."""
+    """A clause, parted where one feeling turns into another: "her smile turns into a frown"."""
     words = patterns()
     for match in words.turning.finditer(text):
         left = text[: match.start()]

@@ -90,7 +90,7 @@ def patterns() -> Patterns:
             r"\b(?:is|was|does|did)(?:n't| not)\W*$|\b(?:calm|cool|settle|quiet|quieten)(?:s|ed|d)? down\b",
             rf"\bcalms {self}\b|\brelaxes\b(?! in)|\b(?:compose|collect)(?:s|d) {self}|\bpull(?:s|ed)? {self} together",
             r"\bregain(?:s|ed)? (?:\w+ )?(?:composure|calm|control)",
-            r"\b(?:goes|went|turns|becomes) (?:blank|expressionless)",
+            r"\b(?:goes|went|turns|becomes|falls|fell) (?:blank|expressionless|silent|quiet|still)",
             r"\b(?:back|return(?:s|ed)?) to (?:normal|neutral|rest|calm|a (?:neutral|calm|blank) \w+)",
             rf"\b(?P<what>{noun}) {adverb}*(?:{ends})(?: away| out)?\b(?! (?:in)?to\b)",
         )
@@ -116,13 +116,13 @@ def patterns() -> Patterns:
         acts=rf"{starts}(?P<verb>{finite})\b",
         changes=rf"{starts}(?P<verb>{changing})\b(?! (?:to|toward|towards|away|around|back|his|her|left|right|the)\b)",
         gestures=rf"{starts}(?:{winking})\b",
-        winking=rf"^{subject}{adverb}*(?:{winking})\b",
+        winking=rf"^{subject}{adverb}*(?:{winking})\b|\b(?:a|one) (?:\w+ )?(?:{'|'.join(gestures)})\b",
         timed=rf"^(?:{adverb}*(?:{going})\b|{_SHE} {adverb}*(?:{finite}|is|was|are|has|had)\b|{noun}\b)",
         aside=r"^\W*(?:while|as|when|whenever|if|because|since|although|though|once|with|despite|unlike|in|at|on|by|like)\b",
         attempt=r"\b(?:tr(?:y|ies|ied)|wants?|wanted|attempts?|(?:is|was) about|almost|nearly|struggl\w+|fights?)\b",
         release=release,
         turning=rf"(?<=\w)\s+{adverb}*(?:(?:turn|chang|fad|melt|dissolv|morph|shift|transform|soften|harden|twist)\w*"
-        r"(?: in)?to|gives? way to|giving way to|gave way to|(?:is |are )?(?:\w+ly )?replaced by|to)\s+"
+        r"(?: in)?to|becomes?|became|gives? way to|giving way to|gave way to|(?:is |are )?(?:\w+ly )?replaced by|to)\s+"
         rf"(?={into})",
         part=rf"^(?:{_OWN} )?(?:\w+ ){{0,2}}?(?:{parts})\b|^there (?:is|are)\b",
         keeps=rf"^{subject}{adverb}*(?:{head_only})"
