@@ -9,9 +9,10 @@ _ROOMS = {
     **dict.fromkeys(("Motion",), "motion"),
     **dict.fromkeys(("Timing", "perform"), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
-    **dict.fromkeys(("read_clip", "write_clip"), "files"),
+    **dict.fromkeys(("read_clip", "write_clip", "write_livelink"), "files"),
+    **dict.fromkeys(("render_clip",), "rendering"),
+    **dict.fromkeys(("film_strip",), "strips"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
-    **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
     **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
 }
 
