@@ -48,10 +48,12 @@ jawLeft -0.3 0.7
 jawRight -0.3 0.7
 """
 _VOWEL = 17.4  # mm between the lips in aa
-_OURS, _THEIRS = 0.10, 0.25  # shares of it: what moves the gap by less is the emotion's, by more the speech's
+_OURS, _THEIRS = 0.10, 0.25  # shares of it: what parts lips by less is the emotion's, by more the speech's
+_PART = 0.6  # of the gap that speech wants, which the emotion may make by other units
 _SEALED, _PARTED = 0.6, 1.2  # mm that closed lips may come apart, and of what is the speech's in closures
 _CLOSED, _OPEN = 0.5, 4.0  # mm between the lips: a closure, and none
-_PARTS = 0.2  # of jaw or upper lip: speech parts the lips for certain
+_PARTS = 0.12  # of jaw or upper lip: speech parts the lips for certain
+_BITE = 1.9  # mm between the lips in FF
 _QUIET, _LOUD = 0.05, 0.2  # the mouth's strongest unit at rest, and in speech for certain; every sound has 0.25 or more
 
 RELEASE = 0.25
@@ -87,14 +89,12 @@ def _lip_motion() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 _OPENING, _BOTH, _PARTING = _lip_motion()
-PRIORITY: dict[str, float] = dict(
-    zip(
-        TARGETS,
-        np.clip((np.maximum(abs(_BOTH), _PARTING) / _VOWEL - _OURS) / (_THEIRS - _OURS), 0, 1).round(2).tolist(),
-        strict=True,
-    )
-)
+_PRIORITY = np.clip((_PARTING / _VOWEL - _OURS) / (_THEIRS - _OURS), 0, 1).round(2)
+_PRIORITY[TARGETS.index("mouthClose")] = 1.0  # it parts nothing, and is what closes lips in captures
+PRIORITY: dict[str, float] = dict(zip(TARGETS, _PRIORITY.tolist(), strict=True))
 """How much of each unit is the speech's while there is speech, 0..1; the rest is the emotion's."""
+_WIDENS = (_OPENING > 0) & (_PRIORITY > 0)
+_WIDENING = _OPENING * _WIDENS
 _IN_CLOSURES = np.clip((_PARTING - _SEALED) / (_PARTED - _SEALED), 0, 1)
 _SPOKEN = np.array(
     [place for place, name in enumerate(TARGETS) if name.startswith(("jaw", "mouth", "tongue"))
@@ -181,17 +181,31 @@ class Compositor:
         self._activity = max(min(level, 1.0), self._activity * self._fade)
         gap = float(_OPENING @ speech)
         closed = min(max((_OPEN - gap) / (_OPEN - _CLOSED), 0.0), 1.0)
-        kept = emotion * (1 - self._activity * np.maximum(self._priority, closed * _IN_CLOSURES))
+        # Of the gap that speech wants, the emotion may make a part in its own way.
+        wish = float(_WIDENING @ (self._priority * emotion))
+        share = min(1.0, _PART * max(gap, 0.0) / wish) if wish > 0 else 0.0
+        owned = np.maximum(self._priority * (1 - share * _WIDENS), closed * _IN_CLOSURES)
+        kept = emotion * (1 - self._activity * owned)
         speech = speech.copy()
         speech[_ONE] *= 1 - kept[_OTHER]
-        units = kept + speech * (1 - kept)
-        narrower = max(0.0, float(_OPENING @ (speech - units)))  # as smiles draw the lips over the teeth
-        parted = max(float(speech[_JAW] - speech[_CLOSE]), float(speech[_UPPER].max())) / _PARTS
-        raised = self._activity * min(max(parted, 0.0), 1.0) * narrower / _BOTH[_UPPER[0]]
-        units[_UPPER] = np.minimum(units[_UPPER] + raised, 1.0)
+        units = self._keep_gap(kept, speech, gap, closed)
         self._close_lids(units, spoken[_BLINKS].tolist(), felt[_BLINKS].tolist())
         turns = np.clip(spoken[_UNITS:] + felt[_UNITS:], -_TURNS, _TURNS)
         return np.concatenate([units, turns]).astype(np.float32)
+
+    def _keep_gap(self, kept: np.ndarray, speech: np.ndarray, gap: float, closed: float) -> np.ndarray:
+        """Both together, with the gap between the lips that speech alone would have, in mm."""
+        units = kept + speech * (1 - kept)
+        wider = float(_OPENING @ units) - gap
+        if wider > 0 and (own := float(_WIDENING @ speech)) > 0:
+            speech = speech * (1 - self._activity * (1 - closed) * min(1.0, wider / own) * _WIDENS)
+            return kept + speech * (1 - kept)
+        jaw = min(max((speech[_JAW] - speech[_CLOSE]) / _PARTS, 0.0), 1.0)
+        lip = min(speech[_UPPER].max() / _PARTS, 1.0) * (1 - jaw)  # as in FF, whose jaw is up
+        for places, part in (([_JAW], jaw * max(0.0, -wider)), (_UPPER, lip * min(max(0.0, -wider), _BITE))):
+            raised = self._activity * part / _BOTH[places[0]]
+            units[places] = np.minimum(units[places] + raised, 1.0)
+        return units
 
     def _close_lids(self, units: np.ndarray, spoken: list[float], felt: list[float]) -> None:
         """One blink at a time, the higher of both lids; and a lid that blinks is not wide."""
