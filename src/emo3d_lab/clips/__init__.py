@@ -9,6 +9,8 @@ _ROOMS = {
     **dict.fromkeys(("Motion",), "motion"),
     **dict.fromkeys(("perform",), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
+    **dict.fromkeys(("Cue", "read_speech", "speech_of_cues", "speech_of_weights"), "visemes"),
+    **dict.fromkeys(("emotions_over_time", "write_emotions"), "emotions"),
     **dict.fromkeys(("read_clip", "write_clip", "write_livelink"), "files"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
     **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),

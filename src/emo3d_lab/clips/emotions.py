@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from emo3d.face import FaceRig, RenderSettings, render_batches
 from emo3d.files import whole_file
 from emo3d.loading import loaded_once
 from emo3d.ranges import real_number
+
+if TYPE_CHECKING:
+    from emo3d.scoring import Backbone, Bank
 
 _BANK_SIZE, _NEAREST = 2000, 10  # as the demo reads faces
 _MOST = 20_000  # pictures
@@ -109,7 +113,7 @@ def _read_nearest(weights: np.ndarray, rig: FaceRig) -> np.ndarray:
 
 
 @loaded_once(maxsize=1)
-def _backbone_and_bank():
+def _backbone_and_bank() -> tuple[Backbone, Bank]:
     from emo3d.scoring import QUICKSTART, Bank, load_backbone
     from emo3d_lab.sample import make_rows
 

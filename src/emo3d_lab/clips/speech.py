@@ -52,7 +52,7 @@ _OURS, _THEIRS = 0.10, 0.25  # shares of it: what parts lips by less is the emot
 _PART = 0.6  # of the gap that speech wants, which the emotion may make by other units
 _SEALED, _PARTED = 0.6, 1.2  # mm that closed lips may come apart, and of what is the speech's in closures
 _CLOSED, _OPEN = 0.5, 4.0  # mm between the lips: a closure, and none
-_PARTS = 0.12  # of jaw or upper lip: speech parts the lips for certain
+_PARTS = 0.13  # of jaw or upper lip: speech parts the lips for certain
 _BITE = 1.9  # mm between the lips in FF
 _QUIET, _LOUD = 0.05, 0.2  # the mouth's strongest unit at rest, and in speech for certain; every sound has 0.25 or more
 

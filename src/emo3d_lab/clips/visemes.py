@@ -108,12 +108,12 @@ def speech_of_weights(weights: Any, rate: float) -> Clip:
 
 
 def read_speech(path: str | os.PathLike[str], *, rate: float | None = None, **options: Any) -> Clip:
-    """Read speech: visemes over time, cues of visemes, or any take that `read_take` reads.
+    """Read speech: visemes over time, cues of visemes, a clip, or any take that `read_take` reads.
 
     Args:
         path: `.csv` or `.json` whose columns are Oculus' visemes (`PP` or `viseme_PP`) and `time` in seconds; `.json`
             of TalkingHead or Rhubarb, or a list of `{"start", "end" or "duration", "viseme"}` in seconds; `.tsv` of
-            Rhubarb; or a take.
+            Rhubarb; a clip that `write_clip` wrote; or a take.
         rate: frames per second of the clip, 1..240; of cues 30 when None, else the file's own.
         options: for `read_take`.
 
@@ -121,6 +121,7 @@ def read_speech(path: str | os.PathLike[str], *, rate: float | None = None, **op
         ValueError: what `speech_of_cues`, `speech_of_weights` or `read_take` refuse; the message begins with the name.
         FileNotFoundError: no such file.
     """
+    from emo3d_lab.clips.files import read_own
     from emo3d_lab.takes.reading import read_take
 
     path = Path(path)
@@ -136,8 +137,9 @@ def read_speech(path: str | os.PathLike[str], *, rate: float | None = None, **op
     except ValueError as error:
         message = str(error)
         raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from error
-    take = read_take(path, **options)
-    return take.to_clip(rate)
+    if path.is_file() and (clip := read_own(path)) is not None:
+        return clip if rate is None else clip.resample(rate)
+    return read_take(path, **options).to_clip(rate)
 
 
 def _viseme(name: Any) -> str | None:
