@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import as_expressions
-from emo3d.clips import CHANNELS, ROTATIONS, Clip, check_alike, check_rate
+from emo3d.clips import CHANNELS, ROTATIONS, Clip, check_rate
 from emo3d.face.rig import TARGETS
 from emo3d.ranges import real_number
 
@@ -236,7 +236,16 @@ def compose(speech: Clip, emotion: Any, *, priority: Mapping[str, float] | None 
     clip = _as_clip(emotion, speech)
     if speech.space != "weights":
         raise ValueError("expected speech in the space of weights, got readings: clip.to_weights")
-    check_alike((speech, clip), length=True)
+    if clip.space != speech.space:
+        raise ValueError("expected an emotion in the space of weights, got readings: clip.to_weights")
+    if clip.rate != speech.rate:
+        raise ValueError(
+            f"expected an emotion at the speech's {speech.rate:g} frames per second, got {clip.rate:g}: clip.resample"
+        )
+    if len(clip) != len(speech):
+        lengths = [f"{len(part)} frames ({part.duration:.2f} s)" for part in (speech, clip)]
+        advice = "cut one with a slice, or pass a still, which is held"
+        raise ValueError(f"expected an emotion as long as the speech, {lengths[0]}, got {lengths[1]}: {advice}")
     compositor = Compositor(speech.rate, priority=priority)
     frames = [compositor.step(*pair) for pair in zip(speech.frames, clip.frames, strict=True)]
     return Clip(np.stack(frames), speech.rate, speech.space, clip.beats, clip.description)
