@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from emo3d.clips import Clip
+from emo3d.emotions import EMOTIONS
 from emo3d.face import FaceRig, RenderSettings
 from emo3d.files import check_output, whole_file
 from emo3d_lab.clips.emotions import ClipEmotions, write_emotions
@@ -136,7 +137,9 @@ def _drawn(emotions: ClipEmotions, clip: Clip, rig: FaceRig | str) -> _Drawing:
     for time in np.arange(0, clip.duration + 1e-6, step):
         drawing.lines.append((_LEFT + time * across, top + _PLOT, _LEFT + time * across, top + _PLOT + 4))
         drawing.texts.append((_LEFT + time * across, top + _PLOT + 14, f"{time:g} s", "middle", "faint", 12))
-    caption = f"Read by {emotions.by}, {len(emotions.times)} pictures: what it sees in this face, not what was felt."
+    missing = ", ".join(emotion for emotion in EMOTIONS if emotion not in emotions.emotions)
+    unknown = f" It does not know {missing}." if missing else ""
+    caption = f"Read by {emotions.by}, {len(emotions.times)} pictures: what it sees in this face, not what was felt.{unknown}"
     drawing.texts.append((_LEFT, top + _PLOT + 44, caption, "start", "faint", 12))
     return drawing
 

@@ -63,7 +63,7 @@ def speech_of_cues(cues: Sequence[Cue], rate: float = 30.0, *, strength: float =
         raise ValueError(f"expected a strength above 0 to 1, got {strength:g}")
     times = np.arange(max(1, int(np.ceil(cues[-1].end * rate - 1e-6)))) / rate
     shares = np.zeros((len(times), len(VISEMES)))
-    silence = VISEMES.index("sil")
+    silence, closures = VISEMES.index("sil"), []
     for place, cue in enumerate(cues):
         length = cue.end - cue.start
         crossings = []
@@ -77,12 +77,13 @@ def speech_of_cues(cues: Sequence[Cue], rate: float = 30.0, *, strength: float =
         share = np.clip(np.minimum(rise, fall), 0, 1)
         share = share * share * (3 - 2 * share)
         if cue.viseme in _CLOSURES:
-            share[min(round((cue.start + cue.end) / 2 * rate), len(times) - 1)] = 1.0
+            frame = min(round((cue.start + cue.end) / 2 * rate), len(times) - 1)
+            closures.append(frame)
+            share[frame] = 1.0
         column = VISEMES.index(cue.viseme)
         shares[:, column] = np.maximum(shares[:, column], share)
-    sealed = shares[:, [VISEMES.index(name) for name in _CLOSURES]].max(axis=1, keepdims=True)
-    others = [column for column, name in enumerate(VISEMES) if name not in (*_CLOSURES, "sil")]
-    shares[:, others] *= 1 - sealed  # lips that are closed are not also half open
+    others = [column for column, name in enumerate(VISEMES) if name not in _CLOSURES]
+    shares[np.ix_(closures, others)] = 0  # lips that are closed are not also half open
     total = shares.sum(axis=1)
     shares[:, silence] += np.maximum(0, 1 - total)
     return speech_of_weights(strength * shares / np.maximum(1, total)[:, None], rate)
@@ -126,6 +127,8 @@ def read_speech(path: str | os.PathLike[str], *, rate: float | None = None, **op
 
     path = Path(path)
     suffix = path.suffix.lower()
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
     try:
         if suffix == ".tsv":
             return speech_of_cues(_rhubarb_lines(read_text(path)), rate or 30.0)
@@ -137,7 +140,7 @@ def read_speech(path: str | os.PathLike[str], *, rate: float | None = None, **op
     except ValueError as error:
         message = str(error)
         raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from error
-    if path.is_file() and (clip := read_own(path)) is not None:
+    if (clip := read_own(path)) is not None:
         return clip if rate is None else clip.resample(rate)
     return read_take(path, **options).to_clip(rate)
 
