@@ -26,7 +26,9 @@ def read(
     ],
     out: Annotated[list[Path] | None, typer.Option(help="A plot, .svg or .png; or the numbers, .csv.")] = None,
     by: Annotated[str, typer.Option(help="Who reads: quickstart, or an emotion reader: face-api, ...")] = "quickstart",
-    per_second: Annotated[float, typer.Option(help="Pictures read per second.")] = 5.0,
+    per_second: Annotated[
+        float | None, typer.Option(help="Pictures read per second.", show_default="5, or all of a slower take")
+    ] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second, where the take has no times.")] = None,
     identity: Identity = "adult",
     layout: Layout = None,
@@ -45,7 +47,9 @@ def read(
     clip = read_own(take) if take.is_file() else None
     if clip is None:
         clip = read_take(take, layout, names=names, scale=scale, fps=fps).to_clip()  # type: ignore[arg-type]
-    emotions = emotions_over_time(clip, per_second=min(per_second, clip.rate), by=by, rig=identity)
+    emotions = emotions_over_time(
+        clip, per_second=min(5.0, clip.rate) if per_second is None else per_second, by=by, rig=identity
+    )
     table = Table("from", "to", "likeliest", title=f"{take.name}, read by {emotions.by}", box=box.SIMPLE)
     for start, end, emotion in describe_emotions(emotions):
         table.add_row(f"{start:.1f}", f"{end:.1f}", emotion)

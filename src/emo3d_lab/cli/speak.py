@@ -65,8 +65,8 @@ def speak(
     from emo3d_lab.clips.visemes import read_speech
 
     track = read_speech(speech, rate=rate, names=None if character else names, fps=fps).to_weights()
-    felt = _emotion(utf8(emotion), track, model, strength, seed, still)
-    clip = compose(track, felt)
+    meanwhile = _emotion(utf8(emotion), track, model, strength, seed, still)
+    clip = compose(track, meanwhile)
     whose: str | Character = identity
     if character is not None:
         from emo3d_lab.characters import Character

@@ -138,8 +138,8 @@ def _drawn(emotions: ClipEmotions, clip: Clip, rig: FaceRig | str) -> _Drawing:
         drawing.lines.append((_LEFT + time * across, top + _PLOT, _LEFT + time * across, top + _PLOT + 4))
         drawing.texts.append((_LEFT + time * across, top + _PLOT + 14, f"{time:g} s", "middle", "faint", 12))
     missing = ", ".join(emotion for emotion in EMOTIONS if emotion not in emotions.emotions)
-    unknown = f" It does not know {missing}." if missing else ""
-    caption = f"Read by {emotions.by}, {len(emotions.times)} pictures: what it sees in this face, not what was felt.{unknown}"
+    caption = f"Read by {emotions.by}, {len(emotions.times)} pictures: what it sees in this face, not what was felt."
+    caption += f" It does not know {missing}." if missing else ""
     drawing.texts.append((_LEFT, top + _PLOT + 44, caption, "start", "faint", 12))
     return drawing
 

@@ -1,8 +1,9 @@
 """An emotion laid over speech: lips close and open as the speech has them, the emotion shapes the rest.
 
 How much of a unit is the speech's follows from how far it moves the inner lips, measured on the packaged heads
-(`benchmarks/speech.py`). What the emotion keeps of a unit and what the speech has of it meet as 1 - (1 - a)(1 - b): so
-nothing leaves 0..1, and a unit that one of them lacks is the other's.
+(`benchmarks/speech.py --motion`). While there is speech the gap between the lips stays what speech alone makes it: in
+closures nothing that parts the lips is let in; in open sounds an emotion may make a part of the gap in its own way, as
+by a raised upper lip, and the jaw makes the rest. What both have of a unit meets as 1 - (1 - a)(1 - b).
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ jawLeft -0.3 0.7
 jawRight -0.3 0.7
 """
 _VOWEL = 17.4  # mm between the lips in aa
-_OURS, _THEIRS = 0.10, 0.25  # shares of it: what parts lips by less is the emotion's, by more the speech's
+_LEAST_SHARE, _WHOLE_SHARE = 0.10, 0.25  # shares of it: what parts lips by less is the emotion's, by more the speech's
 _PART = 0.6  # of the gap that speech wants, which the emotion may make by other units
-_SEALED, _PARTED = 0.6, 1.2  # mm that closed lips may come apart, and of what is the speech's in closures
+_SEALED, _APART = 0.6, 1.2  # mm that closed lips may come apart, and of what is the speech's in closures
 _CLOSED, _OPEN = 0.5, 4.0  # mm between the lips: a closure, and none
 _PARTS = 0.13  # of jaw or upper lip: speech parts the lips for certain
 _BITE = 1.9  # mm between the lips in FF
@@ -89,14 +90,14 @@ def _lip_motion() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 _OPENING, _BOTH, _PARTING = _lip_motion()
-_PRIORITY = np.clip((_PARTING / _VOWEL - _OURS) / (_THEIRS - _OURS), 0, 1).round(2)
+_PRIORITY = np.clip((_PARTING / _VOWEL - _LEAST_SHARE) / (_WHOLE_SHARE - _LEAST_SHARE), 0, 1).round(2)
 _PRIORITY[TARGETS.index("mouthClose")] = 1.0  # it parts nothing, and is what closes lips in captures
 PRIORITY: dict[str, float] = dict(zip(TARGETS, _PRIORITY.tolist(), strict=True))
 """How much of each unit is the speech's while there is speech, 0..1; the rest is the emotion's."""
 _WIDENS = (_OPENING > 0) & (_PRIORITY > 0)
 _WIDENING = _OPENING * _WIDENS
-_IN_CLOSURES = np.clip((_PARTING - _SEALED) / (_PARTED - _SEALED), 0, 1)
-_SPOKEN = np.array(
+_IN_CLOSURES = np.clip((_PARTING - _SEALED) / (_APART - _SEALED), 0, 1)
+_MOUTH = np.array(
     [place for place, name in enumerate(TARGETS) if name.startswith(("jaw", "mouth", "tongue"))
      and not name.startswith(("mouthSmile", "mouthFrown", "mouthDimple"))]
 )  # fmt: skip
@@ -175,47 +176,49 @@ class Compositor:
         Raises:
             ValueError: not 61 finite numbers, or weights outside 0..1; the message names the channel.
         """
-        spoken, felt = _frame("speech", speech_frame), _frame("emotion", emotion_frame)
-        speech, emotion = spoken[:_UNITS], felt[:_UNITS]
-        level = (float(speech[_SPOKEN].max()) - _QUIET) / (_LOUD - _QUIET)
+        speech_values, emotion_values = _frame("speech", speech_frame), _frame("emotion", emotion_frame)
+        speech, emotion = speech_values[:_UNITS].copy(), emotion_values[:_UNITS]
+        level = (float(speech[_MOUTH].max()) - _QUIET) / (_LOUD - _QUIET)
         self._activity = max(min(level, 1.0), self._activity * self._fade)
         gap = float(_OPENING @ speech)
-        closed = min(max((_OPEN - gap) / (_OPEN - _CLOSED), 0.0), 1.0)
+        closure = min(max((_OPEN - gap) / (_OPEN - _CLOSED), 0.0), 1.0)
         # Of the gap that speech wants, the emotion may make a part in its own way.
-        wish = float(_WIDENING @ (self._priority * emotion))
-        share = min(1.0, _PART * max(gap, 0.0) / wish) if wish > 0 else 0.0
-        owned = np.maximum(self._priority * (1 - share * _WIDENS), closed * _IN_CLOSURES)
-        kept = emotion * (1 - self._activity * owned)
-        speech = speech.copy()
-        speech[_ONE] *= 1 - kept[_OTHER]
-        units = self._keep_gap(kept, speech, gap, closed)
-        self._close_lids(units, spoken[_BLINKS].tolist(), felt[_BLINKS].tolist())
-        turns = np.clip(spoken[_UNITS:] + felt[_UNITS:], -_TURNS, _TURNS)
+        demand = float(_WIDENING @ (self._priority * emotion))
+        grant = min(1.0, _PART * max(gap, 0.0) / demand) if demand > 0 else 0.0
+        speech_share = np.maximum(self._priority * (1 - grant * _WIDENS), closure * _IN_CLOSURES)
+        emotion = emotion * (1 - self._activity * speech_share)
+        speech[_ONE] *= 1 - emotion[_OTHER]
+        units = self._keep_gap(speech, emotion, gap, closure)
+        self._close_lids(units, speech_values[_BLINKS].tolist(), emotion_values[_BLINKS].tolist())
+        turns = np.clip(speech_values[_UNITS:] + emotion_values[_UNITS:], -_TURNS, _TURNS)
         return np.concatenate([units, turns]).astype(np.float32)
 
-    def _keep_gap(self, kept: np.ndarray, speech: np.ndarray, gap: float, closed: float) -> np.ndarray:
-        """Both together, with the gap between the lips that speech alone would have, in mm."""
-        units = kept + speech * (1 - kept)
-        wider = float(_OPENING @ units) - gap
-        if wider > 0 and (own := float(_WIDENING @ speech)) > 0:
-            speech = speech * (1 - self._activity * (1 - closed) * min(1.0, wider / own) * _WIDENS)
-            return kept + speech * (1 - kept)
+    def _keep_gap(self, speech: np.ndarray, emotion: np.ndarray, gap: float, closure: float) -> np.ndarray:
+        """Both together, with the gap between the lips that speech alone has, in mm."""
+        units = emotion + speech * (1 - emotion)
+        excess = float(_OPENING @ units) - gap
+        if excess > 0 and (reserve := float(_WIDENING @ speech)) > 0:
+            speech = speech * (1 - self._activity * (1 - closure) * min(1.0, excess / reserve) * _WIDENS)
+            return emotion + speech * (1 - emotion)
+        lack = max(0.0, -excess)
         jaw = min(max((speech[_JAW] - speech[_CLOSE]) / _PARTS, 0.0), 1.0)
         lip = min(speech[_UPPER].max() / _PARTS, 1.0) * (1 - jaw)  # as in FF, whose jaw is up
-        for places, part in (([_JAW], jaw * max(0.0, -wider)), (_UPPER, lip * min(max(0.0, -wider), _BITE))):
-            raised = self._activity * part / _BOTH[places[0]]
-            units[places] = np.minimum(units[places] + raised, 1.0)
+        for places, height in (([_JAW], jaw * lack), (_UPPER, lip * min(lack, _BITE))):
+            units[places] = np.minimum(units[places] + self._activity * height / _BOTH[places[0]], 1.0)
         return units
 
-    def _close_lids(self, units: np.ndarray, spoken: list[float], felt: list[float]) -> None:
+    def _close_lids(self, units: np.ndarray, speech_lids: list[float], emotion_lids: list[float]) -> None:
         """One blink at a time, the higher of both lids; and a lid that blinks is not wide."""
         seconds = 1 / self.rate
         speech, emotion = self._lids
-        first = speech.step(spoken, emotion.since < BLINKS_APART, seconds)
-        second = emotion.step(felt, speech.since < BLINKS_APART, seconds)
-        for place, wide, one, other in zip(_BLINKS, _WIDE, first, second, strict=True):
-            units[place] = max(one, other)
-            units[wide] *= 1 - units[place]
+        pairs = zip(
+            speech.step(speech_lids, emotion.since < BLINKS_APART, seconds),
+            emotion.step(emotion_lids, speech.since < BLINKS_APART, seconds),
+            strict=True,
+        )
+        for blink, wide, lids in zip(_BLINKS, _WIDE, pairs, strict=True):
+            units[blink] = max(lids)
+            units[wide] *= 1 - units[blink]
 
 
 def compose(speech: Clip, emotion: Any, *, priority: Mapping[str, float] | None = None) -> Clip:

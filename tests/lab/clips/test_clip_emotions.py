@@ -77,7 +77,8 @@ def test_a_plot_says_who_read_and_when(tmp_path):
     plot_emotions(tmp_path / "a.svg", emotions, clip)
     root = ElementTree.parse(tmp_path / "a.svg").getroot()
     texts = [text.text for text in root.iter(f"{SVG}text")]
-    assert "Read by an <unknown> reader, 4 pictures: what it sees in this face, not what was felt." in texts
+    said = "Read by an <unknown> reader, 4 pictures: what it sees in this face, not what was felt. It does not know "
+    assert said + "surprise, sadness, anger, disgust, fear, contempt." in texts
     assert {"happiness 40%", "neutral 60%", "100%", "2 s"} <= set(texts)  # means by hand
     assert len(list(root.iter(f"{SVG}image"))) == 10
     assert "prefers-color-scheme: dark" in (tmp_path / "a.svg").read_text(encoding="utf-8")
