@@ -183,14 +183,15 @@ def _cues(document: Any) -> list[Cue] | None:
         case [{"viseme": _}, *_] | [{"value": _}, *_]:
             return [_cue(entry, row, _RHUBARB) for row, entry in enumerate(document)]
         case [[_, _, str()], *_]:
-            rows = [dict(zip(("start", "duration", "viseme"), entry, strict=True)) for entry in document]
+            names = ("start", "duration", "viseme")
+            rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in document]
             return [_cue(entry, row, {}) for row, entry in enumerate(rows)]
     return None
 
 
 def _cue(entry: Any, row: int, shapes: Mapping[str, str]) -> Cue:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"expected an object in cue {row}, got {str(entry)[:100]}")
+        raise ValueError(f"expected a start, a duration and a viseme in cue {row}, got {str(entry)[:100]}")
     name = entry.get("viseme", entry.get("value"))
     viseme = shapes.get(str(name)) if "viseme" not in entry else _viseme(name)
     if viseme is None:
