@@ -110,27 +110,28 @@ def gaps(head: dict[str, np.ndarray], weights: np.ndarray) -> tuple[float, float
 
 def measure_lips(people: tuple[str, ...]) -> None:
     """At every closure: how much wider the lips are than those of the speech alone, as a share of its range."""
-    table = Table(
-        "emotion", "closures", "mean", "worst", "worst, mm", "within 5%", "open vowels: mean change", title="Lips"
-    )
+    columns = "closures", "mean", "within 5%", "worst of cues", "worst as captured", "worst, mm", "vowels: mean change"
+    table = Table("emotion", *columns, title="Lips")
     speech = tracks()
-    sums: dict[str, list[tuple[float, float]]] = {emotion: [] for emotion in EMOTIONS}
+    sums: dict[str, list[tuple[float, float, bool]]] = {emotion: [] for emotion in EMOTIONS}
     vowels: dict[str, list[float]] = {emotion: [] for emotion in EMOTIONS}
     for person in people:
         head = head_arrays(NAMED[person])
-        for clip, closures in speech.values():
+        for text, (clip, closures) in speech.items():
             alone = np.array([gaps(head, frame)[0] for frame in clip.units])
             widest, peaks = alone.max() - alone.min(), np.argsort(alone)[-5:]
             for emotion, weights in stills():
                 composed = compose(clip, weights).units
                 apart = [gaps(head, composed[frame])[0] - alone[frame] for frame in closures]
-                sums[emotion] += [(gap / widest, gap) for gap in apart]
+                sums[emotion] += [(gap / widest, gap, text.startswith("as captured")) for gap in apart]
                 vowels[emotion] += [(gaps(head, composed[frame])[0] - alone[frame]) / widest for frame in peaks]
     for emotion, values in sums.items():
-        shares, wide = np.abs(np.array(values)).T
-        change = f"{np.mean(vowels[emotion]):+.1%}"
-        worst = f"{shares.max():.1%}", f"{wide.max():.2f}", f"{(shares <= 0.05).mean():.1%}"
-        table.add_row(emotion, str(len(shares)), f"{shares.mean():.1%}", *worst, change)
+        shares, wide, captured = np.abs(np.array(values)).T
+        worst = [f"{shares[captured == kind].max():.1%}" for kind in (0, 1)]
+        means = f"{shares.mean():.1%}", f"{(shares <= 0.05).mean():.1%}"
+        table.add_row(
+            emotion, str(len(shares)), *means, *worst, f"{wide.max():.2f}", f"{np.mean(vowels[emotion]):+.1%}"
+        )
     CONSOLE.print(table, f"heads: {', '.join(people)}; {len(speech)} tracks; the bar: 5% at worst")
 
 

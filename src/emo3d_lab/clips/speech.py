@@ -52,8 +52,9 @@ _VOWEL = 17.4  # mm between the lips in aa
 _LEAST_SHARE, _WHOLE_SHARE = 0.10, 0.25  # shares of it: what parts lips by less is the emotion's, by more the speech's
 _PART = 0.6  # of the gap that speech wants, which the emotion may make by other units
 _SEALED, _APART = 0.6, 1.2  # mm that closed lips may come apart, and of what is the speech's in closures
-_CLOSED, _OPEN = 0.5, 4.0  # mm between the lips: a closure, and none
+_CLOSED, _OPEN = 1.5, 4.0  # mm between the lips: a closure, and none
 _PARTS = 0.13  # of jaw or upper lip: speech parts the lips for certain
+_TIGHT, _LOOSE = -2.0, 0.7  # mm: what closes lips so far yields by this share in closures that are not tight, as in FF
 _BITE = 1.9  # mm between the lips in FF
 _QUIET, _LOUD = 0.05, 0.2  # the mouth's strongest unit at rest, and in speech for certain; every sound has 0.25 or more
 
@@ -96,6 +97,7 @@ PRIORITY: dict[str, float] = dict(zip(TARGETS, _PRIORITY.tolist(), strict=True))
 """How much of each unit is the speech's while there is speech, 0..1; the rest is the emotion's."""
 _WIDENS = (_OPENING > 0) & (_PRIORITY > 0)
 _WIDENING = _OPENING * _WIDENS
+_NARROWS = (_BOTH < _TIGHT) & (_PRIORITY == 0)
 _IN_CLOSURES = np.clip((_PARTING - _SEALED) / (_APART - _SEALED), 0, 1)
 _MOUTH = np.array(
     [place for place, name in enumerate(TARGETS) if name.startswith(("jaw", "mouth", "tongue"))
@@ -131,6 +133,12 @@ class _Lids:
         self.since = 0.0 if self.blinks and not self.withheld else self.since + seconds
         limit = _BLINK if self.withheld else 1.0
         return [low + min(height, limit) for low, height in zip(self.rest, heights, strict=True)]
+
+
+def _parted(speech: np.ndarray) -> tuple[float, float]:
+    """By how much jaw and upper lip hold the lips apart, 0..1; the lip counts where the jaw is up, as in FF."""
+    jaw = min(max(float(speech[_JAW] - speech[_CLOSE]) / _PARTS, 0.0), 1.0)
+    return jaw, min(float(speech[_UPPER].max()) / _PARTS, 1.0) * (1 - jaw)
 
 
 class Compositor:
@@ -186,6 +194,8 @@ class Compositor:
         demand = float(_WIDENING @ (self._priority * emotion))
         grant = min(1.0, _PART * max(gap, 0.0) / demand) if demand > 0 else 0.0
         speech_share = np.maximum(self._priority * (1 - grant * _WIDENS), closure * _IN_CLOSURES)
+        jaw, lip = _parted(speech)
+        speech_share = np.maximum(speech_share, _LOOSE * closure * max(jaw, lip) * _NARROWS)
         emotion = emotion * (1 - self._activity * speech_share)
         speech[_ONE] *= 1 - emotion[_OTHER]
         units = self._keep_gap(speech, emotion, gap, closure)
@@ -201,8 +211,7 @@ class Compositor:
             speech = speech * (1 - self._activity * (1 - closure) * min(1.0, excess / reserve) * _WIDENS)
             return emotion + speech * (1 - emotion)
         lack = max(0.0, -excess)
-        jaw = min(max((speech[_JAW] - speech[_CLOSE]) / _PARTS, 0.0), 1.0)
-        lip = min(speech[_UPPER].max() / _PARTS, 1.0) * (1 - jaw)  # as in FF, whose jaw is up
+        jaw, lip = _parted(speech)
         for places, height in (([_JAW], jaw * lack), (_UPPER, lip * min(lack, _BITE))):
             units[places] = np.minimum(units[places] + self._activity * height / _BOTH[places[0]], 1.0)
         return units
