@@ -183,8 +183,8 @@ def _cues(document: Any) -> list[Cue] | None:
         case [{"viseme": _}, *_] | [{"value": _}, *_]:
             return [_cue(entry, row, _RHUBARB) for row, entry in enumerate(document)]
         case [[_, _, str()], *_]:
-            names = ("start", "duration", "viseme")
-            rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in document]
+            keys = ("start", "duration", "viseme")
+            rows = [dict(zip(keys, row, strict=False)) if isinstance(row, list) else row for row in document]
             return [_cue(entry, row, {}) for row, entry in enumerate(rows)]
     return None
 
