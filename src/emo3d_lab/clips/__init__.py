@@ -9,6 +9,8 @@ _ROOMS = {
     **dict.fromkeys(("Motion",), "motion"),
     **dict.fromkeys(("Timing", "perform"), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
+    **dict.fromkeys(("Cue", "read_speech", "speech_of_cues", "speech_of_weights"), "visemes"),
+    **dict.fromkeys(("emotions_over_time", "write_emotions"), "emotions"),
     **dict.fromkeys(("read_clip", "write_clip", "write_livelink"), "files"),
     **dict.fromkeys(("render_clip",), "rendering"),
     **dict.fromkeys(("film_strip",), "strips"),
