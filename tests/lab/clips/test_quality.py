@@ -50,7 +50,7 @@ def numbers(prediction, reference=None):
 @BOTH_RATES
 @pytest.mark.parametrize("hertz", [0.5, 1.0])
 def test_the_jerk_of_a_sine(rate, hertz):
-    # A sin(wt) has the third derivative -A w^3 cos(wt), root mean square A w^3 / sqrt(2). A cubic fitted to 2m + 1 steps
+    # A sin(wt) has the third derivative -A w^3 cos(wt), in square mean A w^3 / sqrt(2). A cubic fitted to 2m + 1 steps
     # of length t weighs them by p(k) = k^3 - k (3m^2 + 3m - 1) / 5 and so damps it by (wt)^2 / 20 * sum(p k^5) /
     # sum(p k^3): 0.5833 (wt)^2 for m = 3 (30 fps), 2.25 (wt)^2 for m = 6 (60 fps), at 1 Hz by 2.56% and by 2.47%.
     # The clip is longer than whole periods by the window of the fit.
