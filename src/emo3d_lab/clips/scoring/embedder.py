@@ -128,7 +128,7 @@ def load_embedder(name: str | os.PathLike[str] = EMBEDDER) -> ClipEmbedder:
     """Load an embedder, once.
 
     Args:
-        name: `"emo3d-clips-1"` (packaged), or a folder that `emo3d retrain --part clips` wrote.
+        name: `"emo3d-clips-1"` (packaged), or a folder that `emo3d retrain --part clip-embedder` wrote.
 
     Raises:
         ValueError: no such embedder, or one that is damaged.

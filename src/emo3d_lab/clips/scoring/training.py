@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 ROWS, EPOCHS = 6_000, 14
 """Texts to train on, and passes over them."""
 TEST_ROWS = 600
+PART = "clip-embedder"
+"""Its name among the packaged parts."""
 DISORDERS = ("performed", "cut", "backwards")
 """Ways in which a clip's beats come in another order."""
 
