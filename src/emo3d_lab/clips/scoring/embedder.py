@@ -31,6 +31,9 @@ EMBEDDER_FOLDER = Path(__file__).parents[2] / "assets" / "clip-embedder"
 RATE = 20.0
 """Frames per second at which the embedder sees a clip."""
 
+PLACES = 4
+"""Parts of a clip or text, from its beginning to its end, of which the embedding holds which is which."""
+
 _WIDTH = 384  # of MiniLM's tokens
 _BATCH = 64
 
@@ -49,7 +52,7 @@ class ClipSide(nn.Module):
         self.convolutions = nn.ModuleList([nn.Conv1d(channels, width, 5, 2, 2), nn.Conv1d(width, width, 5, 2, 2)])
         self.dropout = nn.Dropout(0.1)
         self.recurrent = nn.GRU(width, width, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(4 * width, dimension)
+        self.head = nn.Linear(2 * (PLACES + 1) * width, dimension)
 
     def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Embed frames (N, T, 61) at 20 fps, of which each clip has its length (N,): (N, D) of unit length."""
@@ -69,7 +72,7 @@ class TextSide(nn.Module):
         self.reduction = nn.Linear(tokens, width)
         self.dropout = nn.Dropout(0.2)
         self.recurrent = nn.GRU(width, width, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(4 * width, dimension)
+        self.head = nn.Linear(2 * (PLACES + 1) * width, dimension)
 
     def forward(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Embed tokens (N, L, 384), of which each text has its length (N,): (N, D) of unit length."""
@@ -171,12 +174,19 @@ def pad_parts(parts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor
 
 
 def _read(recurrent: nn.GRU, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Run a recurrent network over (N, T, C) of these lengths (N,): its mean and its maximum, (N, 2 * outputs)."""
+    """Run a recurrent network over (N, T, C) of these lengths (N,): its means about `PLACES` places, and its maximum.
+
+    Returns:
+        (N, (PLACES + 1) * outputs). A place is a part of the clip or text, from its first to its last.
+    """
     packed = pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False)
     outputs, _ = pad_packed_sequence(recurrent(packed)[0], batch_first=True)
-    mask = _mask(lengths, outputs.shape[1])[..., None]
-    mean = torch.where(mask, outputs, 0.0).sum(1) / lengths[:, None]
-    return torch.cat([mean, torch.where(mask, outputs, -1.0).amax(1)], dim=1)
+    mask = _mask(lengths, outputs.shape[1])
+    way = (torch.arange(outputs.shape[1]) + 0.5) / lengths[:, None] * PLACES - 0.5  # 0 in the middle of the first
+    weights = (1 - (way[..., None] - torch.arange(PLACES)).abs()).clamp(min=0) * mask[..., None]  # (N, T, PLACES)
+    weights = weights + 1e-3 * mask[..., None]  # short ones have places without a step
+    means = (weights / weights.sum(1, keepdim=True)).transpose(1, 2) @ outputs
+    return torch.cat([means.flatten(1), torch.where(mask[..., None], outputs, -1.0).amax(1)], dim=1)
 
 
 def _mask(lengths: torch.Tensor, longest: int) -> torch.Tensor:
