@@ -10,6 +10,7 @@ _ROOMS = {
     **dict.fromkeys(("perform",), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("read_clip", "write_clip"), "files"),
+    **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
     **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
 }

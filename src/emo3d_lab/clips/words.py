@@ -42,9 +42,9 @@ class Patterns(NamedTuple):
     moment: re.Pattern[str]  # "for a moment"
     lasting: re.Pattern[str]  # "for two seconds"
     manner_first: re.Pattern[str]  # a clause that begins with a word of manner, and goes on
-    joint: re.Pattern[str]  # groups comma, link, word
-    later: re.Pattern[str]  # joints that say how much later
-    stray_then: re.Pattern[str]  # "now and": what is before a "then" that is no joint
+    connective: re.Pattern[str]  # groups comma, link, word
+    later: re.Pattern[str]  # connectives that say how much later
+    stray_then: re.Pattern[str]  # "now and": what is before a "then" that is no connective
     verb: re.Pattern[str]  # any form of any verb
     feeling: re.Pattern[str]
     acts: re.Pattern[str]  # a clause that begins with a finite verb, perhaps behind its pronoun (group subject)
@@ -107,7 +107,7 @@ def patterns() -> Patterns:
         moment=rf"\b(?:{_MOMENT})\b",
         lasting=rf"\bfor (?:about |almost |nearly |another )?{_SPAN}",
         manner_first=rf"^(?:{_SUDDEN}|{_SLOW}|{_MOMENT}),? +(?!and\b|but\b)\w",
-        joint=rf"(?P<comma>\s*[,:—–]\s*|\s+-+\s+|\s+)(?:(?P<link>and|but|yet)\b\s*)?"
+        connective=rf"(?P<comma>\s*[,:—–]\s*|\s+-+\s+|\s+)(?:(?P<link>and|but|yet)\b\s*)?"
         rf"(?:(?P<word>{hard}|{head}|until|till|before|after)\b\s*,?\s*)?",
         later=rf"^(?:after (?:about )?(?P<span>{_SPAN})|(?P<late>{_SPAN}) later)",
         stray_then=r"\b(?:now and|since|by|back|even|until|till|from|every now and|just|if \w+)\s*$",
