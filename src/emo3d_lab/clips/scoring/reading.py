@@ -68,11 +68,11 @@ def read_pairs(
         raise ValueError(f"expected one clip per reference, got {len(clips)} clips and {len(rows)} references")
     if not clips:
         raise ValueError("expected clips to score, got none")
-    for column in ("clip_id", "description"):
+    for key in ("clip_id", "description"):
         for place, pair in enumerate(zip(*sides, strict=True)):
-            value, expected = (side.get(column) if isinstance(side, Mapping) else None for side in pair)
-            if value and expected and value != expected:
-                got = f"prediction {place} has the {column} {value!r:.60} and its reference {expected!r:.60}"
+            value, expected = (side.get(key) if isinstance(side, Mapping) else None for side in pair)
+            if None not in (value, expected) and "" not in (value, expected) and value != expected:
+                got = f"prediction {place} has the {key} {value!r:.60} and its reference {expected!r:.60}"
                 raise ValueError(f"expected clips in the order of the references, got others: {got}")
     return clips, rows
 
