@@ -12,7 +12,7 @@ _ROOMS = {
     **dict.fromkeys(("read_clip", "write_clip"), "files"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
-    **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
+    **dict.fromkeys(("ClipResult", "ClipScorer", "ClipSettings", "compute_clips", "score_clips"), "scoring"),
 }
 
 
