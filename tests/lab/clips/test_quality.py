@@ -89,9 +89,9 @@ def test_flicker_is_the_fast_part(rate):
 
 @BOTH_RATES
 def test_the_frozen_share(rate):
-    # At rest for 3 of 4 s: 2.8 of the 3.8 s at which a window of 0.2 s can begin.
+    # At rest up to the frame at 3 s, of 4 s: windows of 0.2 s begin in 2.8 s and a frame, of 3.8 s.
     stop_and_go = clip_of(rate, 4, jawOpen=lambda time: max(0, time - 3) / 2)
-    assert numbers(stop_and_go)["frozen"] == pytest.approx(2.8 / 3.8, abs=1 / len(stop_and_go))
+    assert numbers(stop_and_go)["frozen"] == pytest.approx((2.8 * rate + 1) / (3.8 * rate))
     assert numbers(clip_of(rate, 2))["frozen"] == 1
     assert numbers(clip_of(rate, 2, headYaw=lambda time: 0.02 * time))["frozen"] == 0  # 0.004 rad in 0.2 s
     rounded = clip_of(rate, 2, jawOpen=lambda time: round(0.02 * time, 3))  # slow, and in steps
