@@ -86,6 +86,7 @@ def test_order_of_clips_does_not_move_the_numbers():
     assert forward.references == backward.references
     # Three references stand behind 16 clips: too few for an interval of a mean, but not of a share.
     assert list(forward.intervals) == ["order"]
+    assert {"jerk", "flicker", "frozen", "blinks"} <= forward.more.keys()
 
 
 def test_every_setting_is_signed():
@@ -120,7 +121,8 @@ def test_saved_and_compared(result, tmp_path):
     # The first clip alone differs, by all that there is; two are swapped at random, so that half are as far apart.
     difference = comparison.differences["kl_divergence"]
     assert difference.difference == pytest.approx((WRONG - OWN) / 4)
-    assert set(comparison.differences) == {"emo3d", "kl_divergence"}  # the others are not of all clips
+    # Order and timing are not of all clips; of references without frames there are no errors.
+    assert set(comparison.differences) == {"emo3d", "kl_divergence", "jerk", "flicker", "frozen", "blinks"}
     worse.save(tmp_path / "worse.json")
     ran = run("compare", str(file), str(tmp_path / "worse.json"))
     assert ran.returncode == 0, ran.stderr
@@ -171,6 +173,21 @@ def test_what_goes_in():
     ]
     assert [one.kl_divergence for one in results] == pytest.approx([OWN] * 4)
     assert len({one.references for one in results}) == 1
+
+
+def test_motion_beside_references():
+    """Clips beside their own frames: lips and upper face are off by nothing, and frames at rest are frozen."""
+    own, other = clip(*PAIR), clip(*BACK)
+    rows = [reference(*PAIR) | {"frames": own.frames, "rate": 30.0}]
+    same, off = (score_clips([shown], rows, settings=K1) for shown in (own, other))
+    assert same.more["lve"] == pytest.approx(0, abs=1e-6)
+    assert same.more["fdd"] == pytest.approx(0, abs=1e-6)
+    assert same.more["frozen"] == pytest.approx(58 / 59)  # of 59 steps one moves
+    assert off.more["lve"] > 1
+    assert compare(same, off, n_resamples=10).differences["lve"].a == pytest.approx(0, abs=1e-6)
+    still = score_clips([own], [reference(*PAIR)], settings=K1)
+    assert still.reference_expressions is None
+    assert "lve" not in still.more
 
 
 BAD = [
