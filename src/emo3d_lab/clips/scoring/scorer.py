@@ -128,8 +128,8 @@ class ClipScorer:
         more: dict[str, float] = {}
         if self.embeddings:
             texts = [row.description for row in self.references]
-            sides = [np.stack(side) for side in zip(*self.embeddings, strict=True)]
-            numbers = embedding_numbers(*sides, texts, seed=self.settings.seed)
+            shown, meant, told = np.stack(self.embeddings, axis=1)
+            numbers = embedding_numbers(shown, meant, told, texts, seed=self.settings.seed)
             more = {name: x for name, x in numbers.items() if x == x and name not in ("n", "n_references")}
         motion = {name: np.array([row[name] for row in self.motion]) for name in QUALITIES}
         return self.score([shown[:-1] for shown in self.look_up()], motion, more)
