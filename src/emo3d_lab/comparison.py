@@ -23,6 +23,8 @@ from emo3d.scoring.settings import signature_difference
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
 
+_ERRORS = {"mse", "mae", "fdd", "lve"}  # which compare with the references' own expressions
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -43,7 +45,7 @@ class Difference:
 class Comparison:
     """How two systems differ on the same n references under the same settings, those of `signature`."""
 
-    differences: dict[str, Difference]  # by the names of `Emo3DResult.numbers` that both systems have
+    differences: dict[str, Difference]  # by the names of the results' `numbers` that both systems have
     n: int
     n_resamples: int
     seed: int
@@ -85,12 +87,15 @@ def compare(
             raise ValueError(f"expected per-sample values in both results, the {name} has none")
     if (alpha := alpha_of(a.signature)) is None:
         raise ValueError(f"expected a signature with alpha, got {a.signature!r:.100}")
-    columns = {name: column for name, column in COLUMNS.items() if column in a.per_sample and column in b.per_sample}
+    of_means = getattr(a, "columns", COLUMNS)  # a result of clips has its own
+    columns = {name: column for name, column in of_means.items() if column in a.per_sample and column in b.per_sample}
     left_out = None
-    if "mse" in columns and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
+    errors = columns.keys() & _ERRORS
+    if errors and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
+        names = "mse, mae and amplitude" if "mse" in errors else " and ".join(sorted(errors))
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
-        left_out = f"no mse, mae and amplitude: the references' expressions are not known to be the same ({hashes})"
-        del columns["mse"], columns["mae"]
+        left_out = f"no {names}: the references' expressions are not known to be the same ({hashes})"
+        columns = {name: column for name, column in columns.items() if name not in errors}
     # (N, M) float64 by reference; those of equal references stay in the order they came in.
     orders = [np.argsort(result.per_sample["reference"], kind="stable") for result in (a, b)]
     values_a, values_b = (
@@ -106,7 +111,7 @@ def compare(
     by_name = {}
     for name in ("emo3d", *columns):
         interval = tuple(intervals[name]) if name in intervals else None
-        x, y = getattr(a, name), getattr(b, name)
+        x, y = a.numbers[name], b.numbers[name]
         by_name[name] = Difference(x, y, y - x, interval, p_values[name])
     amplitudes = None
     if left_out is None and a.amplitude is not None and b.amplitude is not None:
@@ -167,7 +172,7 @@ def _test(
     clusters = cluster_values(differences, places)
     ends = bootstrap_intervals(clusters, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
     intervals: dict[str, Any] = {} if ends is None else dict(zip(names, ends.tolist(), strict=True))
-    for name in intervals.keys() & {"recall_at_k", "top1"}:
+    for name in intervals.keys() & {"recall_at_k", "top1", "order"}:
         matches = differences[:, names.index(name)]
         intervals[name] = _share_interval(matches, effective_size(matches, places), confidence)
     p_values = permutation_p_values(differences, places, n_resamples, seed)

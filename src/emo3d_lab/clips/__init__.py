@@ -15,7 +15,7 @@ _ROOMS = {
     **dict.fromkeys(("render_clip",), "rendering"),
     **dict.fromkeys(("film_strip",), "strips"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
-    **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
+    **dict.fromkeys(("ClipScorer", "score_clips", "ClipResult", "ClipSettings", "compute_clips"), "scoring"),
 }
 
 
