@@ -7,9 +7,10 @@ _ROOMS = {
     **dict.fromkeys(("read_beats",), "beats"),
     **dict.fromkeys(("Director", "generate_clip"), "director"),
     **dict.fromkeys(("Motion",), "motion"),
-    **dict.fromkeys(("perform",), "timeline"),
+    **dict.fromkeys(("Timing", "perform"), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("read_clip", "write_clip"), "files"),
+    **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
     **dict.fromkeys(("ClipResult", "ClipScorer", "ClipSettings", "compute_clips", "score_clips"), "scoring"),
 }

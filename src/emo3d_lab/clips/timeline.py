@@ -206,7 +206,7 @@ def _join(faces: np.ndarray, events: Sequence[_Event], lags: np.ndarray, times: 
         share = minimum_jerk((since[:, None] - np.minimum(lag, 0.3 * lengths)) / lengths)
         units[first:] += share * (aim - units[first:])
         before = target
-    return units
+    return units.clip(0, 1)  # rounding may leave -1e-17, of which no power can be taken
 
 
 def scaled(timing: Timing, onset: float) -> Timing:
