@@ -97,7 +97,10 @@ def retrain(
     from emo3d_lab.quickstart.train import PARTS
     from emo3d_lab.quickstart.train import retrain as train_parts
 
-    parts = part or (*PARTS, PART)
+    parts = part or [*PARTS, PART]
+    for name in parts:
+        if name not in (*PARTS, PART):
+            raise ValueError(f"expected parts of {', '.join((*PARTS, PART))}, got {name!r}")
     others = [name for name in parts if name != PART]
     qualities = train_parts(out, seed=seed, parts=others) if others else {}
     if PART in parts:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import commands
 from emo3d.clips import Clip
 from emo3d_lab.clips.scoring.embedder import EMBEDDER_FOLDER, load_embedder
 from emo3d_lab.clips.scoring.field import field_numbers
@@ -121,3 +122,9 @@ def test_what_is_damaged_is_said(tmp_path, damage, message):
 def test_empty_texts_are_refused(embedder):
     with pytest.raises(ValueError, match="row 1"):
         embedder.encode_texts(["She is sad", " "])
+
+
+def test_the_command_knows_the_part(tmp_path):
+    done = commands.run("retrain", tmp_path / "out", "--part", "tower")
+    assert done.returncode == 2
+    assert "expected parts of generator, multilingual, backbone, clip-embedder, got 'tower'" in done.stderr

@@ -89,10 +89,14 @@ def test_flicker_is_the_fast_part(rate):
 
 @BOTH_RATES
 def test_the_frozen_share(rate):
+    # At rest up to the frame at 3 s, of 4 s: windows of 0.2 s begin in 2.8 s and a frame, of 3.8 s.
     stop_and_go = clip_of(rate, 4, jawOpen=lambda time: max(0, time - 3) / 2)
-    assert numbers(stop_and_go)["frozen"] == pytest.approx(0.75, abs=1 / len(stop_and_go))
+    assert numbers(stop_and_go)["frozen"] == pytest.approx((2.8 * rate + 1) / (3.8 * rate))
     assert numbers(clip_of(rate, 2))["frozen"] == 1
-    assert numbers(clip_of(rate, 2, headYaw=lambda time: 0.02 * time))["frozen"] == 0  # 0.02 rad/s is above 0.01
+    assert numbers(clip_of(rate, 2, headYaw=lambda time: 0.02 * time))["frozen"] == 0  # 0.004 rad in 0.2 s
+    rounded = clip_of(rate, 2, jawOpen=lambda time: round(0.02 * time, 3))  # slow, and in steps
+    assert numbers(rounded)["frozen"] == 0
+    assert numbers(clip_of(rate, 2, jawOpen=wave(5, 0.5, 0.01)))["frozen"] == 0  # as it was 0.2 s before
 
 
 @BOTH_RATES
@@ -161,7 +165,7 @@ def test_what_does_not_apply_is_not_a_number():
     assert math.isnan(numbers(clip, clip_of(30, 1))["lve"])
     assert math.isnan(numbers(clip, clip_of(60, 1))["lve"])
     few = (jerk(np.zeros((30, 1)), 19), jerk(np.zeros((6, 1)), 30), flicker(np.zeros((14, 1)), 30))
-    assert np.isnan([*few, frozen_share(np.zeros((1, 1)), 30)]).all()
+    assert np.isnan([*few, frozen_share(np.zeros((6, 1)), 30)]).all()
 
 
 def test_a_batch_equals_its_parts_and_readings_are_calibrated():

@@ -25,8 +25,8 @@ WINDOW = 0.1
 """Half of the seconds that a third derivative is fitted to."""
 FLICKER = 8.0
 """Hz above which a motion is flicker: expressions hold nearly all of theirs below."""
-STILL = 0.01
-"""Units (or radians) per second below which a channel rests."""
+STILL, STILL_SECONDS = 0.002, 0.2
+"""How far (units or radians) a channel that rests goes at most, within these seconds; takes have three decimals."""
 
 _SLOWEST = 20.0  # frames per second from which jerk and flicker can be told
 _CLOSED, _OPEN = 0.5, 0.3  # of eyeBlink: where a blink begins and ends
@@ -71,7 +71,7 @@ def quality_numbers(predictions: Sequence[Clip], references: Sequence[Clip] | No
         - jerk: root mean square over time of the length of the units' third derivative, 1/s^3. Cubics fitted to
           +-0.1 s (Savitzky and Golay 1964). NaN below 20 fps, and in clips shorter than the window.
         - flicker: root mean square over time of what the units do above 8 Hz. NaN below 20 fps or 0.5 s.
-        - frozen: share of steps, 0..1, in which no channel moves by more than 0.01 per second. NaN of one frame.
+        - frozen: share of windows of 0.2 s, 0..1, in which no channel goes further than 0.002. NaN of shorter clips.
         - blinks: per minute; closures of both eyes by half or more that last up to 0.5 s.
         - fdd: millimetres, as in Xing et al. 2023, "CodeTalker": how much more the upper face moves in the reference,
           as a vertex's standard deviation over time of its way from the neutral face, averaged over vertices.
@@ -126,11 +126,12 @@ def flicker(units: np.ndarray, rate: float, above: float = FLICKER) -> float:
 
 
 def frozen_share(frames: np.ndarray, rate: float) -> float:
-    """Share of steps, 0..1, in which no channel of frames (T, C) moves faster than `STILL` per second."""
-    if len(frames) < 2:
+    """Share, 0..1, of windows of 0.2 s in which no channel of frames (T, C) goes further than `STILL`."""
+    count = max(1, round(STILL_SECONDS * rate)) + 1
+    if len(frames) < count:
         return math.nan
-    speeds = np.abs(np.diff(frames, axis=0)).max(axis=1) * rate
-    return float((speeds <= STILL).mean())
+    windows = np.lib.stride_tricks.sliding_window_view(frames, count, axis=0)
+    return float(((windows.max(axis=2) - windows.min(axis=2)).max(axis=1) <= STILL).mean())
 
 
 def count_blinks(lids: np.ndarray, rate: float) -> int:

@@ -40,7 +40,7 @@ from emo3d_lab.sample.rows import belongs
 
 logger = logging.getLogger(__name__)
 
-ROWS, EPOCHS = 6_000, 14
+ROWS, EPOCHS = 6_000, 12
 """Texts to train on, and passes over them."""
 TEST_ROWS = 600
 PART = "clip-embedder"
@@ -134,7 +134,7 @@ def train_embedder(
     logger.info("embedder trained after %.0f s", time.monotonic() - start)
     quality = measure(ClipEmbedder(EMBEDDER, *sides, "untitled"), make_examples("test", test_rows, seed), seed)
     about = {
-        "training_data": f"synthetic clips of emo3d, {rows}, seed {seed}",
+        "training_data": f"synthetic clips of emo3d, {rows} texts, {epochs} passes, seed {seed}",
         "test_rows": test_rows,
         "test_quality": quality,
         "versions": {name: version(name) for name in ("emo3d", "torch", "transformers")}
