@@ -181,7 +181,8 @@ class ClipScorer:
         own = [row.clip for row in references if row.clip is not None]
         if len(own) < len(references):
             raise ValueError("expected references with frames, which an embedder compares clips with, got some without")
-        sides = [embedder.encode_clips(clips), embedder.encode_clips(own)]
+        bare = [[replace(clip, beats=()) for clip in side] for side in (clips, own)]  # a rounded end cuts no beat
+        sides = [embedder.encode_clips(side) for side in bare]
         return list(np.stack([*sides, embedder.encode_texts([row.description for row in references])], axis=1))
 
     def bank(self) -> Bank:
