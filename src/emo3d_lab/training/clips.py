@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +17,10 @@ from tqdm.auto import tqdm
 from emo3d.blendshapes import Space
 from emo3d.clips import Clip
 from emo3d.descriptions import check_descriptions
+from emo3d.encoders import TextEmbeddings
 from emo3d_lab.clips.rows import clip_of_row
 from emo3d_lab.generators import ClipModel, ClipModelConfig
-from emo3d_lab.training.data import mirror_text
+from emo3d_lab.training.data import cached_rows, encoder_digest, mirror_text
 
 logger = logging.getLogger(__name__)
 
@@ -93,14 +95,25 @@ def prepare_clips(model: ClipModel, clips: Sequence[Clip], mirrored: bool = Fals
 
 
 def _token_states(model: ClipModel, texts: list[str]) -> tuple[list[torch.Tensor], int]:
-    encoder, states = model.text_encoder(), {}
+    """Token states of texts, those of distinct ones made once and cached as `cached_embeddings` caches embeddings."""
+    encoder = model.text_encoder()
     distinct = sorted(dict.fromkeys(check_descriptions(texts)), key=len)
-    for start in tqdm(range(0, len(distinct), _TEXTS), "Encoding descriptions", delay=5, leave=False):
-        batch = distinct[start : start + _TEXTS]
-        for text, vectors, mask in zip(batch, *model.embed(batch), strict=True):
-            states[text] = vectors[mask.bool()].half().cpu()
     whole = encoder.tokenizer(distinct, verbose=False)["input_ids"]
-    return [states[text] for text in texts], sum(len(ids) > encoder.max_length for ids in whole)
+    counts = [min(len(ids), encoder.max_length) for ids in whole]
+
+    def encode(batches: list[str]) -> TextEmbeddings:
+        parts = []
+        for batch in tqdm(map(json.loads, batches), "Encoding descriptions", len(batches), delay=5, leave=False):
+            states, mask = model.embed(batch)
+            parts.append(states[mask.bool()].half())
+        return TextEmbeddings(torch.cat(parts), 0)
+
+    batches = [json.dumps(distinct[start : start + _TEXTS]) for start in range(0, len(distinct), _TEXTS)]
+    name = ["tokens", model.config.encoder, model.config.encoder_revision, encoder_digest(encoder)]
+    states = cached_rows(encode, name, batches).embeddings.split(counts)
+    places = {text: place for place, text in enumerate(distinct)}
+    truncated = sum(len(ids) > encoder.max_length for ids in whole)
+    return [states[places[text]] for text in texts], truncated
 
 
 class ClipCollator:

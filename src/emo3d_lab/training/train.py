@@ -25,6 +25,7 @@ from transformers import (
     set_seed,
 )
 from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
@@ -97,7 +98,7 @@ def train(
     if task.truncated:
         logger.warning("%d descriptions were longer than the encoder's window and lost their end", task.truncated)
     model = task.model
-    trainer = (_VaeTrainer if isinstance(model, VaeClipModel) else _Trainer)(
+    trainer = _TRAINERS.get(type(model), _Trainer)(
         model,
         arguments,
         data_collator=task.collator,
@@ -260,6 +261,17 @@ class _VaeTrainer(_Trainer):
             expressions = vae.decoder(vae.config.embedding_scale * embeddings)
             loss = mse_loss(expressions, labels)
         return loss, None if prediction_loss_only else expressions, labels
+
+
+class _ClipTrainer(_Trainer):
+    """Batches of clips of about one length, which would be padding by half otherwise."""
+
+    def _get_train_sampler(self, *_: Any) -> LengthGroupedSampler:
+        lengths = [len(row["labels"]) for row in self.train_dataset]  # type: ignore[union-attr]
+        return LengthGroupedSampler(self._train_batch_size * self.args.gradient_accumulation_steps, lengths=lengths)
+
+
+_TRAINERS: dict[type, type[_Trainer]] = {VaeClipModel: _VaeTrainer, ClipModel: _ClipTrainer}
 
 
 def _open(dataset: str, config: str | None, split: str) -> tuple[Any, Space | None]:
