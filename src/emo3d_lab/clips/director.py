@@ -13,8 +13,8 @@ from emo3d.descriptions import check_descriptions
 from emo3d.face.calibration import rig_weights
 from emo3d.ranges import real_number
 from emo3d_lab.clips.beats import BeatText, beat_text, read_beats
-from emo3d_lab.clips.motion import Motion
-from emo3d_lab.clips.timeline import Timing, emotion_timing, leading_emotions, perform, scaled, timings
+from emo3d_lab.clips.motion import Motion, timings
+from emo3d_lab.clips.timeline import Timing, emotion_timing, leading_emotions, perform, scaled
 
 SHORTEST = 0.25  # seconds of a beat: less is not seen
 LONGEST = 600.0  # seconds of a clip
