@@ -220,9 +220,9 @@ def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: boo
         return bool(acts) or bool(re.match(r"(?:she|he|they|it|i|we|you)\b", right, re.I))
     clause = re.split(r",| and | but ", right)[0]
     if words.release.search(left):
-        begins = acts or _LEAVING.search(right)
-        begins = begins or (link and (words.verb.search(clause) or words.feeling.search(clause)))
-        return bool(begins) and not words.release.search(clause)
+        begins = bool(acts or _LEAVING.search(right))
+        begins = begins or bool(link and (words.verb.search(clause) or words.feeling.search(clause)))
+        return begins and not words.release.search(clause)
     if not content:
         return False
     if words.release.search(clause) or words.gestures.search(right):

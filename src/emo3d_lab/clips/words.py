@@ -88,7 +88,8 @@ def patterns() -> Patterns:
             r"\b(?:stop|quit)(?:s|ped)? \w+ing|\bceases? to \w+|\bstop(?:s|ped)?\W*$|\bno longer\b",
             r"\b(?:not|n't) \w+ any ?more\b|\b(?:calm|cool|settle|quiet|quieten)(?:s|ed|d)? down\b",
             rf"\bcalms {self}\b|\brelaxes\b(?! in)|\b(?:compose|collect)(?:s|d) {self}|\bpull(?:s|ed)? {self} together",
-            r"\bregain(?:s|ed)? (?:\w+ )?(?:composure|calm|control)|\b(?:goes|went|turns|becomes) (?:blank|expressionless)",
+            r"\bregain(?:s|ed)? (?:\w+ )?(?:composure|calm|control)",
+            r"\b(?:goes|went|turns|becomes) (?:blank|expressionless)",
             r"\b(?:back|return(?:s|ed)?) to (?:normal|neutral|rest|calm|a (?:neutral|calm|blank) \w+)",
             rf"\b(?P<what>{noun}) {adverb}*(?:{ends})(?: away| out)?\b(?! (?:in)?to\b)",
         )
@@ -98,7 +99,7 @@ def patterns() -> Patterns:
         r"nod\w*|shak\w+ (?:\w+ )?head|(?:tilt|bow|lower|rais|lift|turn)\w* (?:\w+ )?head|turn\w* (?:away|around|back)|"
         r"paus\w+|waits?|hesitates?|silence|(?:a )?(?:\w+ )?pause|holds? still|freezes?|listens?"
     )
-    sources = Patterns(
+    sources = dict(
         span=_SPAN,
         sudden=rf"\b(?:{_SUDDEN})\b",
         slow=rf"\b(?:{_SLOW})\b",
@@ -126,7 +127,7 @@ def patterns() -> Patterns:
         keeps=rf"^{subject}{adverb}*(?:{head_only})"
         rf"(?: (?:again|slightly|slowly|gently|once|twice|{_MOMENT}|for {_SPAN}))*\W*$",
     )
-    return Patterns(*(re.compile(source, re.I) for source in sources))  # type: ignore[arg-type]
+    return Patterns(**{name: re.compile(source, re.I) for name, source in sources.items()})
 
 
 def _forms(words: list[str]) -> tuple[list[str], list[str]]:
