@@ -1,6 +1,7 @@
 """The recipe of clips: what is read, what a batch is, and a model that learns two clips by heart."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from emo3d.clips import CHANNELS, Clip
 from emo3d_lab.clips.loading import load_clip_generator
 from emo3d_lab.clips.rows import as_table, row_of_clip
 from emo3d_lab.generators import ClipModel, ClipModelConfig
-from emo3d_lab.training import load_recipe
+from emo3d_lab.training import load_recipe, write_card
 from emo3d_lab.training.clips import ClipCollator, prepare_clips, read_clips
 from emo3d_lab.training.train import train
 
@@ -133,6 +134,18 @@ def test_spreads_come_from_the_training_split(make_dataset, settings, tmp_path):
 def test_the_same_weights_after_a_kill(make_dataset, settings, tmp_path):
     settings += ["training.num_train_epochs=40", "training.load_best_model_at_end=false", "model.dropout=0.1"]
     assert_same_bits(*kill_and_resume("clip-model", make_dataset(), settings, tmp_path, "--config", "default"))
+
+
+def test_its_card(tmp_path):
+    """Without weights it says how to make them; its sections are those of all cards."""
+    write_card("clip-model", tmp_path / "card.md")
+    text = (tmp_path / "card.md").read_text()
+    assert "emo3d train --model clip-model --dataset path/to/clips --output card" in text
+    assert re.findall("^## (.*)", text, re.MULTILINE) == [
+        *("Intended use", "Training data", "Metrics", "Limits", "Bias", "Licence and citation")
+    ]
+    assert "emo3d audit" not in text
+    assert "emo3d evaluate" not in text
 
 
 @pytest.mark.parametrize(
