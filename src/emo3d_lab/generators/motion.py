@@ -41,8 +41,8 @@ class ClipModelConfig(GeneratorConfig):
         encoder_revision: str | None = None,  # branch, tag or commit
         embedding_size: int = 384,  # D, the width of the encoder's token states
         frame_rate: float = 20.0,  # frames per second inside; answers are resampled
-        patch: int = 2,  # frames that are one place of the transformer
-        width: int = 128,
+        patch: int = 4,  # frames that are one place of the transformer
+        width: int = 96,
         layers: int = 4,
         heads: int = 4,
         dropout: float = 0.1,

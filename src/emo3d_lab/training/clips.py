@@ -83,7 +83,7 @@ def prepare_clips(model: ClipModel, clips: Sequence[Clip], mirrored: bool = Fals
         mirrored: whether each also comes with left and right swapped, in the description, too.
 
     Returns:
-        Rows with `states` (L, D) float16 and `labels` (T, 61), for `collate_clips`; and how many distinct descriptions
+        Rows with `states` (L, D) float16 and `labels` (T, 61), for a `ClipCollator`; and how many distinct descriptions
         lost their end, being longer than the encoder's window.
     """
     clips = [*clips, *(clip.mirror() for clip in clips)] if mirrored else list(clips)
@@ -91,7 +91,8 @@ def prepare_clips(model: ClipModel, clips: Sequence[Clip], mirrored: bool = Fals
     half = len(texts) // 2
     texts = texts[:half] + [mirror_text(text) for text in texts[half:]] if mirrored else texts
     states, truncated = _token_states(model, texts)
-    return StackDataset(states=states, labels=[torch.from_numpy(clip.frames.copy()) for clip in clips]), truncated
+    columns: dict[str, Any] = {"states": states, "labels": [torch.tensor(clip.frames) for clip in clips]}
+    return StackDataset(**columns), truncated
 
 
 def _token_states(model: ClipModel, texts: list[str]) -> tuple[list[torch.Tensor], int]:

@@ -96,7 +96,7 @@ def test_a_batch(tiny_bert):
     model = ClipModel.from_encoder(tiny_bert, width=32, layers=1, heads=2)
     clips = [CLIPS[0].resample(20)[:7], CLIPS[1].resample(20)[:5]]
     rows, truncated = prepare_clips(model, clips, mirrored=True)
-    batch = ClipCollator(2)([rows[place] for place in range(4)])
+    batch = ClipCollator(4)([rows[place] for place in range(4)])
     assert truncated == 0
     assert batch["labels"].shape == (4, 8, 61)
     assert batch["lengths"].tolist() == [7, 5, 7, 5]
@@ -112,7 +112,7 @@ def test_a_batch(tiny_bert):
 def test_losses_in_evaluation_do_not_depend_on_chance(tiny_bert):
     model = ClipModel.from_encoder(tiny_bert, width=32, layers=1, heads=2).eval()
     rows, _ = prepare_clips(model, [clip.resample(20) for clip in CLIPS])
-    batch = ClipCollator(2)([rows[0], rows[1]])
+    batch = ClipCollator(4)([rows[0], rows[1]])
     with torch.no_grad():
         first = model(**batch).loss
         torch.manual_seed(7)
