@@ -26,8 +26,8 @@ from emo3d_lab.clips.director import Director
 from emo3d_lab.clips.loading import load_clip_generator
 from emo3d_lab.clips.rows import clip_of_row
 from emo3d_lab.clips.scoring import score_clips
-from emo3d_lab.clips.scoring.embedder import load_embedder
-from emo3d_lab.clips.scoring.field import frechet_distance, retrieval_ranks
+from emo3d_lab.clips.scoring.embedder import EMBEDDER, load_embedder
+from emo3d_lab.clips.scoring.field import Embedder, frechet_distance, retrieval_ranks
 from emo3d_lab.sample.clips import make_clips
 
 CONSOLE = Console(width=150)
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--split", default="validation", choices=("validation", "test"))
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--aligned", type=int, default=66, help="clips that are scored over time; 0 for none")
+    parser.add_argument("--embedder", default=EMBEDDER, help="the packaged one, or a folder")
     parser.add_argument("--rate", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -47,8 +48,9 @@ def main() -> None:
     systems = {"reference": references, "director": perform(Director(), references, options.rate)}
     for name in options.models:
         systems[name] = perform(load_clip_generator(name), references, options.rate)
-    measures = {name: measure(clips, references, options.aligned, options.seed) for name, clips in systems.items()}
-    show(measures, f"{options.split}: {options.clips} clips, {options.aligned} of them over time")
+    embedder = load_embedder(options.embedder)
+    measures = {name: measure(clips, references, embedder, options) for name, clips in systems.items()}
+    show(measures, f"{options.split}: {options.clips} clips, {options.aligned} of them over time; {embedder}")
 
 
 def perform(generator: Any, references: list[Clip], rate: float) -> list[Clip]:
@@ -61,11 +63,13 @@ def perform(generator: Any, references: list[Clip], rate: float) -> list[Clip]:
     return clips
 
 
-def measure(clips: list[Clip], references: list[Clip], aligned: int, seed: int) -> dict[str, np.ndarray]:
+def measure(
+    clips: list[Clip], references: list[Clip], embedder: Embedder, options: argparse.Namespace
+) -> dict[str, np.ndarray]:
     """Value of each number, and of its resamples behind it; resamples are the same for all systems."""
-    embedder, texts = load_embedder(), [clip.description or "" for clip in references]
+    texts, aligned = [clip.description or "" for clip in references], options.aligned
     shown, told, real = embedder.encode_clips(clips), embedder.encode_texts(texts), embedder.encode_clips(references)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.seed)
     ranks = np.stack([retrieval_ranks(shown, told, texts, rng) for _ in range(20)])  # of as many pools
     draws = rng.integers(len(clips), size=(_HITS, len(clips)))
     numbers = {f"R-precision@{top}": hits_of(ranks < top, draws) for top in (1, 3)}
@@ -73,7 +77,7 @@ def measure(clips: list[Clip], references: list[Clip], aligned: int, seed: int) 
     fids += [frechet_distance(shown[rows], real[rows]) for rows in draws[:_FRECHET]]
     numbers["FID"] = np.array(fids)
     if aligned:
-        divergences = score_clips(clips[:aligned], references[:aligned], backbone="quickstart").per_clip[
+        divergences = score_clips(clips[:aligned], references[:aligned], backbone="quickstart").per_sample[
             "kl_divergence"
         ]
         rows = rng.integers(aligned, size=(_HITS, aligned))
