@@ -1,4 +1,4 @@
-"""`emo3d train`: a generator from a dataset, by a recipe."""
+"""`emo3d train`: a generator of stills or clips from a dataset, by a recipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from emo3d_lab.cli.options import Config
 def train(
     model: Annotated[
         str,
-        typer.Option(help="Recipe: minilm, bert, xlm-roberta, glot500, emotion-xlm, clip, vae-clip, or a YAML file."),
+        typer.Option(
+            help="Recipe: minilm, bert, xlm-roberta, glot500, emotion-xlm, clip, vae-clip, clip-model, or a YAML file."
+        ),
     ],
     dataset: Annotated[
         str, typer.Option(help="sample (the embedded synthetic one), a folder of a dataset, or its id on the Hub.")

@@ -79,10 +79,10 @@ def _trained_card(
 ) -> str:
     settings = load_recipe(recipe)
     kind, model = settings.kind, settings.configuration()
-    base = model.encoder if kind == "expression" else model.backbone
+    base = model.encoder if kind in ("expression", "clip-model") else model.backbone
     facts = _facts(settings)
     return render_card(
-        "model_card.md.jinja",
+        "cards/clip-model.md.jinja" if kind == "clip-model" else "model_card.md.jinja",
         base_model=base,
         header={"license": facts.get("license")},
         title=facts.get("title") or Path(base).name,

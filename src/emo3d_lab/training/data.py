@@ -212,13 +212,19 @@ def cached_embeddings(
         (N, D) float32 on the CPU, and how many of the distinct ones were truncated.
     """
     distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-    digest = hashlib.sha256(json.dumps([*name, [*distinct]]).encode()).hexdigest()
+    result = cached_rows(encode, name, [*distinct])
+    rows = torch.tensor([distinct[key] for key in keys])
+    return TextEmbeddings(result.embeddings[rows], result.truncated)
+
+
+def cached_rows(encode: Callable[[list[str]], TextEmbeddings], name: Sequence[Any], keys: list[str]) -> TextEmbeddings:
+    """What `encode` makes of all keys together, on the CPU; see `cached_embeddings`, whose cache this is."""
+    digest = hashlib.sha256(json.dumps([*name, keys]).encode()).hexdigest()
     result = _read_cache(digest)
     if result is None:
-        result = encode([*distinct])
+        result = encode(keys)
         _write_cache(digest, result)
-    rows = torch.tensor([distinct[key] for key in keys])
-    return TextEmbeddings(result.embeddings.cpu()[rows], result.truncated)
+    return TextEmbeddings(result.embeddings.cpu(), result.truncated)
 
 
 def _read_cache(digest: str) -> TextEmbeddings | None:

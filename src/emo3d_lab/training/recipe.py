@@ -17,6 +17,7 @@ from transformers import PretrainedConfig, TrainingArguments
 from emo3d.generation import ExpressionModel
 from emo3d.scoring import ScoreSettings
 from emo3d_lab.generators import MODELS as GENERATORS
+from emo3d_lab.generators import ClipModel
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "assets" / "recipes"
 RECIPES: tuple[str, ...] = tuple(sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml")))
@@ -35,6 +36,7 @@ _TRAINING = {
 }
 MODELS: dict[str, Any] = {"expression": ExpressionModel}
 MODELS |= {name.removeprefix("emo3d-"): model for name, model in GENERATORS.items()}
+MODELS |= {"clip-model": ClipModel}  # of clips; the type "clip" is OpenAI's
 """`type` of a recipe's model -> its class."""
 
 
@@ -62,7 +64,8 @@ class Recipe:
         data: `train_split` and `validation_split`, names of splits; `mirror`, whether every training row also comes
             with left and right swapped, in description, expression and picture; `inputs`, one of `INPUTS`, what models
             on a dual encoder learn from (see `emo3d_lab.training.data.prepare`).
-        score: fields of `ScoreSettings` for the Emo3D score of the validation split; None computes none.
+        score: fields of `ScoreSettings` for the Emo3D score of the validation split; None computes none, and is the
+            only one for clips.
         training: fields of `transformers.TrainingArguments`, and `early_stopping_patience`, the number of evaluations
             without a better one after which training stops.
 
@@ -84,9 +87,11 @@ class Recipe:
                 if name not in names:
                     raise ValueError(f"the recipe's {section} has {name!r}, expected one of {', '.join(sorted(names))}")
         inputs = self.data["inputs"]
-        allowed = INPUTS[:1] if kind == "expression" else INPUTS
+        allowed = INPUTS[:1] if kind in ("expression", "clip-model") else INPUTS
         if inputs not in allowed:
             raise ValueError(f"expected data.inputs of {', '.join(allowed)} for a model of type {kind}, got {inputs!r}")
+        if kind == "clip-model" and self.score is not None:
+            raise ValueError("expected score: null, the score of stills is none of clips: benchmarks/clip_models.py")
 
     @property
     def kind(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch.nn.functional import mse_loss
+from torch.utils.data import Dataset
 from transformers import (
     DataCollatorWithPadding,
     EarlyStoppingCallback,
@@ -24,14 +25,17 @@ from transformers import (
     set_seed,
 )
 from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from emo3d.blendshapes import Space, check_space
 from emo3d.dataset import is_release, open_rows
+from emo3d.encoders import load_text_encoder
 from emo3d.files import check_output_folder
 from emo3d.generation import ExpressionModel
 from emo3d.multilingual import load_encoder
 from emo3d.scoring import Emo3DScorer, ScoreSettings, read_references
-from emo3d_lab.generators import VaeClipModel
+from emo3d_lab.generators import ClipModel, VaeClipModel
+from emo3d_lab.training.clips import ClipCollator, fit_spread, prepare_clips, read_clips, space_of
 from emo3d_lab.training.data import Pairs, prepare, read_pairs
 from emo3d_lab.training.recipe import MODELS, Recipe, load_recipe
 
@@ -71,7 +75,7 @@ def train(
         recipe: from `load_recipe`.
         dataset: `"sample"`, a folder or Parquet file, or an id on the Hub, with the columns that `read_pairs` reads:
             `description` or `descriptions`, `blendshapes`, `image` to learn from pictures, and `intensities` for the
-            score.
+            score; or, for a model of clips, those of the config `clips`, which is then the default one.
         output: a new or empty folder, which also receives the checkpoints.
         config: of the dataset.
         resume: go on from the last whole checkpoint in the folder; from the beginning where it has none. The recipe
@@ -90,6 +94,48 @@ def train(
         raise OSError('training needs accelerate: install it with `pip install "emo3d[train]"`') from error
     checkpoint = _checkpoint(Path(output), recipe, resume)
     arguments, patience = _arguments(recipe, output)
+    task = (_clip_task if recipe.kind == "clip-model" else _pair_task)(recipe, dataset, config, arguments)
+    if task.truncated:
+        logger.warning("%d descriptions were longer than the encoder's window and lost their end", task.truncated)
+    model = task.model
+    trainer = _TRAINERS.get(type(model), _Trainer)(
+        model,
+        arguments,
+        data_collator=task.collator,
+        train_dataset=task.training,
+        eval_dataset=task.evaluation,
+        processing_class=task.tokenizer,  # so it is saved beside the model
+        compute_metrics=task.metrics,
+        callbacks=[EarlyStoppingCallback(patience)] if patience else None,
+    )
+    if trainer.is_world_process_zero():
+        Path(output).mkdir(parents=True, exist_ok=True)
+        recipe.write(Path(output, RECIPE))
+    trainer.train(resume_from_checkpoint=checkpoint)
+    for reporting in get_reporting_integration_callbacks(arguments.report_to):
+        trainer.remove_callback(reporting)  # its run has ended; evaluating would begin another
+    result = Trained(model.eval(), trainer.evaluate(), task.truncated)
+    trainer.save_model()
+    trainer.save_metrics("eval", result.metrics, combined=False)
+    if trainer.is_world_process_zero():
+        Path(output, "training_args.bin").unlink(missing_ok=True)  # a pickle of what the recipe says
+    return result
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the Trainer needs of a recipe's model and data."""
+
+    model: PreTrainedModel
+    training: Dataset
+    evaluation: Dataset
+    truncated: int
+    collator: Callable[..., Any]
+    tokenizer: Any = None
+    metrics: Callable[[EvalPrediction], dict[str, float]] | None = None
+
+
+def _pair_task(recipe: Recipe, dataset: str, config: str | None, arguments: TrainingArguments) -> _Task:
     inputs = recipe.data["inputs"]
     validation_inputs = "descriptions" if inputs == "both" else inputs
     pairs, space = _read_split(dataset, config, recipe.data["train_split"], inputs)
@@ -109,33 +155,29 @@ def train(
     with arguments.main_process_first(desc="embedding"):
         training, truncated = prepare(model, pairs.mirrored() if recipe.data["mirror"] else pairs, inputs)
         evaluation, validation_truncated = prepare(model, validation, validation_inputs)
-    truncated += validation_truncated
-    if truncated:
-        logger.warning("%d descriptions were longer than the encoder's window and lost their end", truncated)
     learns = isinstance(model, ExpressionModel) and not model.config.freeze_encoder
     tokenizer = model.text_encoder().tokenizer if learns else None  # type: ignore[operator]
-    trainer = (_VaeTrainer if isinstance(model, VaeClipModel) else _Trainer)(
-        model,
-        arguments,
-        data_collator=DataCollatorWithPadding(tokenizer) if tokenizer else default_data_collator,
-        train_dataset=training,
-        eval_dataset=evaluation,
-        processing_class=tokenizer,  # so it is saved beside the model
-        compute_metrics=metrics,
-        callbacks=[EarlyStoppingCallback(patience)] if patience else None,
-    )
-    if trainer.is_world_process_zero():
-        Path(output).mkdir(parents=True, exist_ok=True)
-        recipe.write(Path(output, RECIPE))
-    trainer.train(resume_from_checkpoint=checkpoint)
-    for reporting in get_reporting_integration_callbacks(arguments.report_to):
-        trainer.remove_callback(reporting)  # its run has ended; evaluating would begin another
-    result = Trained(model.eval(), trainer.evaluate(), truncated)
-    trainer.save_model()
-    trainer.save_metrics("eval", result.metrics, combined=False)
-    if trainer.is_world_process_zero():
-        Path(output, "training_args.bin").unlink(missing_ok=True)  # a pickle of what the recipe says
-    return result
+    collator = DataCollatorWithPadding(tokenizer) if tokenizer else default_data_collator
+    return _Task(model, training, evaluation, truncated + validation_truncated, collator, tokenizer, metrics)
+
+
+def _clip_task(recipe: Recipe, dataset: str, config: str | None, arguments: TrainingArguments) -> _Task:
+    settings = _using("model", lambda: recipe.configuration())
+    splits = []
+    for split in (recipe.data["train_split"], recipe.data["validation_split"]):
+        splits.append(
+            read_clips(_open(dataset, config or "clips", split)[0], f"the split {split} of {dataset}", settings)
+        )
+    fields = {name: value for name, value in recipe.model.items() if name != "type"}
+    fields["space"] = space_of(splits[0] + splits[1], recipe.model.get("space"), dataset)
+    load_text_encoder(settings.encoder, settings.encoder_revision)  # its first loading draws random numbers
+    set_seed(arguments.seed)
+    model = ClipModel.from_encoder(**fields)
+    fit_spread(model, splits[0])
+    model.to(arguments.device)  # type: ignore[arg-type]
+    training, truncated = prepare_clips(model, splits[0], recipe.data["mirror"])
+    evaluation, validation_truncated = prepare_clips(model, splits[1])
+    return _Task(model, training, evaluation, truncated + validation_truncated, ClipCollator(model.config.patch))
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -221,12 +263,27 @@ class _VaeTrainer(_Trainer):
         return loss, None if prediction_loss_only else expressions, labels
 
 
-def _read_split(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pairs, Space | None]:
+class _ClipTrainer(_Trainer):
+    """Batches of clips of about one length, which would be padding by half otherwise."""
+
+    def _get_train_sampler(self, *_: Any) -> LengthGroupedSampler:
+        lengths = [len(row["labels"]) for row in self.train_dataset]  # type: ignore[union-attr]
+        return LengthGroupedSampler(self._train_batch_size * self.args.gradient_accumulation_steps, lengths=lengths)
+
+
+_TRAINERS: dict[type, type[_Trainer]] = {VaeClipModel: _VaeTrainer, ClipModel: _ClipTrainer}
+
+
+def _open(dataset: str, config: str | None, split: str) -> tuple[Any, Space | None]:
     if is_release(dataset):
         raise ValueError(
             f"{dataset} is the published release, which has no typed splits: run `emo3d build` on it first"
         )
-    rows, space = open_rows(dataset, config, split)
+    return open_rows(dataset, config, split)
+
+
+def _read_split(dataset: str, config: str | None, split: str, inputs: str) -> tuple[Pairs, Space | None]:
+    rows, space = _open(dataset, config, split)
     return read_pairs(rows, f"the split {split} of {dataset}", pictures=inputs != "descriptions"), space
 
 

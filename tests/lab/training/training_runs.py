@@ -32,10 +32,10 @@ def train(*arguments):
     assert done.returncode == 0, done.stderr
 
 
-def kill_and_resume(recipe, rows, settings, folder):
+def kill_and_resume(recipe, rows, settings, folder, *others):
     """Train twice, the second time with a SIGKILL after the first checkpoint; both folders."""
     options = [part for setting in settings for part in ("--set", setting)]
-    arguments = ["--model", recipe, "--dataset", str(rows), *options, "--output"]
+    arguments = ["--model", recipe, "--dataset", str(rows), *options, *others, "--output"]
     undisturbed, disturbed = folder / "undisturbed", folder / "disturbed"
     train(*arguments, undisturbed)
 
