@@ -10,6 +10,8 @@ from emo3d.emotions import EMOTIONS
 _INTENSITIES = Sequence(Value("float32"), length=len(EMOTIONS))
 _BLENDSHAPES = Sequence(Value("float32"), length=len(BLENDSHAPES))
 _ROW = {"sample_id": Value("int64"), "variant": Value("int64"), "prompt_type": Value("string")}
+_SPAN = {"description": Value("string"), "start": Value("float64"), "end": Value("float64")}  # seconds
+_BEAT = {**_SPAN, "intensities": Sequence(Value("float32"))}
 _PICTURES = Features(
     {
         **_ROW,
@@ -35,6 +37,14 @@ FEATURES: dict[str, Features] = {
             "image": Image(),
             "identity": Value("string"),
             "readings": _BLENDSHAPES,
+        }
+    ),
+    "clips": Features(
+        {
+            **{"clip_id": Value("int64"), "description": Value("string")},
+            "beats": [_BEAT],  # versions of `datasets` agree on such a list; intensities are null where unknown
+            "frames": Sequence(Sequence(Value("float32"), length=len(BLENDSHAPES) + 10)),  # `emo3d.clips.CHANNELS`
+            **{"length": Value("int64"), "rate": Value("float64"), "space": Value("string"), "source": Value("string")},
         }
     ),
 }

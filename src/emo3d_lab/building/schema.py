@@ -72,23 +72,34 @@ def card_features(config: str) -> list[dict[str, Any]]:
 
     They win over what the Parquet files say, in which the length of lists that may be null is missing.
     """
-    return [{"name": name, **_in_yaml(feature)} for name, feature in _features(config).items()]
+    return _columns_in_yaml(_features(config))
 
 
-def _features(config: str) -> dict[str, dict[str, Any]]:
+def _features(config: str) -> dict[str, Any]:
     features = json.loads(FEATURES[config].arrow_schema.metadata[b"huggingface"])["info"]["features"]
     return {name: _legacy(feature) for name, feature in features.items()}
 
 
-def _in_yaml(feature: dict[str, Any]) -> dict[str, Any]:
+def _columns_in_yaml(features: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, **_in_yaml(feature)} for name, feature in features.items()]
+
+
+def _in_yaml(feature: Any) -> dict[str, Any]:
+    if isinstance(feature, list):
+        return {"list": _columns_in_yaml(feature[0])}
     if feature["_type"] == "Sequence":
         length = {"length": feature["length"]} if "length" in feature else {}
-        return {"sequence": feature["feature"]["dtype"], **length}
+        inner = _in_yaml(feature["feature"])
+        return {"sequence": inner["dtype"] if list(inner) == ["dtype"] else inner, **length}
     return {"dtype": feature["dtype"] if feature["_type"] == "Value" else feature["_type"].lower()}
 
 
-def _legacy(feature: dict[str, Any]) -> dict[str, Any]:
+def _legacy(feature: Any) -> Any:
+    if isinstance(feature, list):  # of structs, as versions 2 and 3 write them
+        return [{name: _legacy(inner) for name, inner in feature[0].items()}]
     if feature["_type"] in ("List", "Sequence"):
+        if "_type" not in feature["feature"]:  # a struct, of whose "Sequence" versions 2 and 3 make a dict of lists
+            return _legacy([feature["feature"]])
         inner = {"feature": _legacy(feature["feature"])}
         length = {"length": feature["length"]} if feature.get("length", -1) != -1 else {}
         return {**inner, **length, "_type": "Sequence"}

@@ -21,7 +21,7 @@ from emo3d_lab.sample.lexicon import Entry, Shade, Template
 T = TypeVar("T")
 
 NEUTRAL_SHARE = 0.07  # of the rows with one emotion; the other seven share the rest evenly
-_SLOT = re.compile(
+SLOT = re.compile(
     r"\b(?:(ADJ|ATTR|NOUN|ADV)([23]?)(BARE)?(?:/([\d.]+\d))?|(SIT|BODY|QUOTE|IDIOM|DETAILBARE|DETAIL|FEATURE))\b"
 )
 _REFERENCE = re.compile(r"\b(THE WHO|A WHO|WHO|THEY|THEIR|THEMSELF|THEM|ARE|WERE|HAVE)\b('s)?|\+(s|es)\b")
@@ -68,7 +68,7 @@ def describe(rng: np.random.Generator, held_out: bool) -> Scene:
         rng: source of every choice.
         held_out: fill a held-out template with held-out words, situations and details only; otherwise with none.
     """
-    return _Writer(rng, held_out).write()
+    return Writer(rng, held_out).write()
 
 
 @cache
@@ -96,7 +96,7 @@ def _templates(kind: str, held_out: bool) -> tuple[Template, ...]:
     return tuple(t for t in lexicon.templates()[0] if t.kind == kind and t.held_out == held_out)
 
 
-class _Writer:
+class Writer:
     """The state of one description while it is written: person, emotions, and entries of the lexicon."""
 
     def __init__(self, rng: np.random.Generator, held_out: bool) -> None:
@@ -108,23 +108,26 @@ class _Writer:
         self.shades: dict[str, Shade] = {}
 
     def write(self) -> Scene:
+        """The whole description, of a template that is drawn."""
         kinds = lexicon.templates()[1]
         kind = self.choose_weighted(list(kinds), list(kinds.values()))
         self.template = self.choose(_templates(kind, self.held_out))
         self.emotions = self.draw_emotions(kind)
         self.scene.bare = kind == "physical"
         self.draw_person()
-        text = _SLOT.sub(self.fill, self.template.text)
-        self.scene.description = _polish(self.refer(text))
+        text = SLOT.sub(self.fill, self.template.text)
+        self.scene.description = polish(self.refer(text))
         self.scene.units = [on_side(units, self.scene.side) for units in self.scene.units]
         self.scene.intensities = self.mix()
         return self.scene
 
     # --- chance -------------------------------------------------------------------------------------------------
     def choose(self, items: Sequence[T]) -> T:
+        """One of them, each as likely."""
         return items[int(self.rng.random() * len(items))]
 
     def choose_weighted(self, items: Sequence[T], weights: Sequence[float]) -> T:
+        """One of them, as likely as its weight says."""
         mark = self.rng.random() * sum(weights)
         for item, weight in zip(items, weights, strict=True):
             mark -= weight
@@ -133,9 +136,11 @@ class _Writer:
         return items[-1]
 
     def chance(self, probability: float) -> bool:
+        """True as often as the probability says."""
         return bool(self.rng.random() < probability)
 
     def draw_emotions(self, kind: str) -> list[str]:
+        """The emotions of a template's slots, by rank."""
         emotions = list(EMOTIONS[1:])
         if kind == "physical":
             return [""]
@@ -144,6 +149,7 @@ class _Writer:
         return [emotions.pop(int(self.rng.random() * len(emotions))) for _ in range(3)]
 
     def draw_person(self) -> None:
+        """Whom the template speaks of, and in which person."""
         self.scene.identity = self.choose(list(lexicon.PEOPLE))
         short = "WHO" not in self.template.text or "WHO's" in self.template.text  # not "the man in his fifties's"
         people = lexicon.PEOPLE[self.scene.identity]
@@ -154,6 +160,7 @@ class _Writer:
 
     # --- slots --------------------------------------------------------------------------------------------------
     def fill(self, match: re.Match[str]) -> str:
+        """The text of a slot, a match of `SLOT`; what it means is kept."""
         word, rank, bare, factor, clause = match.groups()
         if clause:
             return self.clause(clause)
@@ -161,6 +168,7 @@ class _Writer:
         return self.word(word, emotion, bool(bare), float(factor) if factor else None, 0.85 if rank else 1.0)
 
     def word(self, slot: str, emotion: str, bare: bool, factor: float | None, share: float) -> str:
+        """An emotion word, perhaps with its degree."""
         form = _FORM[slot]
         entry = self.pick("word", emotion, _words(slot, emotion, self.held_out))
         text = entry.forms[form]
@@ -173,6 +181,7 @@ class _Writer:
         return text
 
     def degrees(self, slot: str, entry: Entry) -> dict[str, float]:
+        """Degrees that a word takes, and their factors."""
         strong = entry.shade.strength >= 0.9
         if entry.shade.emotion == "neutral" or " " in entry.forms[_FORM[slot]]:
             return {}
@@ -184,6 +193,7 @@ class _Writer:
         return {text: f for text, f in degrees.items() if slot == "ADJ" or not text.startswith(("a ", "so "))}
 
     def clause(self, slot: str) -> str:
+        """A situation, quotation, idiom or detail."""
         if slot in _SLOT_KIND:
             kind, emotion = _SLOT_KIND[slot], self.emotions[0]
             entry = self.pick(kind, emotion, _clauses(kind, emotion, self.held_out, self.child))
@@ -195,6 +205,7 @@ class _Writer:
         return self.detail(entry, slot)
 
     def detail(self, entry: Entry, slot: str) -> str:
+        """A facial detail in the form that its slot asks for."""
         if "SIDE" in entry.forms[0]:
             self.scene.side = self.side
         self.scene.units.append(entry.units)
@@ -208,6 +219,7 @@ class _Writer:
         return f"THEIR {text}" if possessive else text
 
     def pick(self, kind: str, emotion: str, fitting: Sequence[Entry]) -> Entry:
+        """An entry that was not used, as strong as the ones before it of the same emotion."""
         pool = [e for e in fitting if e not in self.used] or fitting
         if kind == "detail":  # no silent scream with slight unease
             strength = self.shades[emotion].strength if emotion in self.shades else 0.8
@@ -276,7 +288,7 @@ def on_side(units: str, side: str) -> str:
     return units.replace("6XX", "61" if side == "left" else "62").replace("X:", side[0].upper() + ":")
 
 
-def _polish(text: str) -> str:
+def polish(text: str) -> str:
     """Articles, capitals, and one full stop where two met."""
     text = re.sub(r"\bA (?=(\w))", lambda m: "an " if m[1].lower() in "aeiou" else "a ", text)
     text = re.sub(r"([.!?])([\".,!?]*)\.", r"\1\2", text)
