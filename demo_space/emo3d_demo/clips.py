@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ EXAMPLES = (
 )
 SHORTEST, LONGEST = 0.5, 30.0
 """Seconds of a clip."""
+LEAST = 0.25  # seconds of a beat
 RATE = 30
+MOTIONS = ("blinks", "gaze", "head")
 DOWNLOADS = {
     ".glb": "Animated GLB",
     ".gif": "GIF",
@@ -47,7 +50,7 @@ class Scene:
 
 
 def direct(
-    text: str, seconds: float | None, seed: float, motions: list[str], face: Face, model: str
+    text: str, seconds: float | None, seed: float, motions: list[str], face: Face, model: str, trusted: str
 ) -> Scene:
     """Make a clip of a visitor's text.
 
@@ -57,7 +60,7 @@ def direct(
         seed: of all that is random in it.
         motions: those of blinks, gaze and head that are added.
         face: of which identity and character are used.
-        model: the generator of the stills.
+        model: the generator of the stills, see `open_generator`, as is `trusted`.
 
     Raises:
         ValueError: no text, a long one, or a clip outside `SHORTEST` to `LONGEST`.
@@ -67,13 +70,18 @@ def direct(
         _check_seconds(seconds, "")
     seed = check_seed(seed)
     room = workshop_part("clips")
-    motion = room.Motion(**{name: name in motions for name in ("blinks", "gaze", "head")})
-    director = room.Director(open_generator(model, model), motion=motion)
+    motion = room.Motion(**{name: name in motions for name in MOTIONS})
+    director = room.Director(open_generator(model, trusted), motion=motion)
     beats = director.plan(text, seconds)
     duration = beats[-1].end if seconds is None else seconds
     _check_seconds(duration, ": give a number of seconds, or a shorter text")
-    clip = replace(director.direct(beats, rate=RATE, seed=seed, duration=duration), description=text)
+    clip = _perform(director, beats, seed, duration, text)
     return Scene(clip, director, seed, replace(face, description=text), uuid4().hex)
+
+
+def _perform(director: Any, beats: Sequence[Beat], seed: int, seconds: float, text: str | None) -> Clip:
+    clip: Clip = director.direct(beats, rate=RATE, seed=seed, duration=seconds, description=text)
+    return clip
 
 
 def _check_seconds(seconds: float, advice: str) -> None:
@@ -99,7 +107,7 @@ def check_seed(seed: float | None) -> int:
 
 
 def move_beats(scene: Scene, starts: Any) -> Scene:
-    """The scene with its beats at other times: each ends as long before or after the next starts as it did.
+    """The scene with its beats at other times: each that ended where the next one started does so again.
 
     Raises:
         ValueError: not a start for each beat, or not in their order within the clip.
@@ -107,23 +115,22 @@ def move_beats(scene: Scene, starts: Any) -> Scene:
     clip, beats = scene.clip, scene.clip.beats
     numbers = isinstance(starts, list) and all(isinstance(start, (int, float)) for start in starts)
     bounds = [0.0, *starts[1:], clip.duration] if numbers else []
-    if len(bounds) != len(beats) + 1 or any(b - a < 0.1 for a, b in zip(bounds, bounds[1:], strict=False)):
-        raise ValueError(f"Please keep the {len(beats)} beats in their order, at least 0.1 s each.")
-    moved: list[Beat] = []
-    for place, beat in enumerate(beats):
-        start = float(starts[place]) if place else min(beat.start, bounds[1] / 2)
-        by = starts[place + 1] - beats[place + 1].start if place + 1 < len(beats) else 0.0
-        end = min(max(beat.end + by, start + 0.1), clip.duration)
-        moved.append(replace(beat, start=start, end=end))
-    again = scene.director.direct(moved, rate=RATE, seed=scene.seed, duration=clip.duration)
-    return replace(scene, clip=replace(again, description=clip.description))
+    if len(bounds) != len(beats) + 1 or any(b - a < LEAST - 1e-6 for a, b in zip(bounds, bounds[1:], strict=False)):
+        raise ValueError(f"Please keep the {len(beats)} beats in their order, at least {LEAST:g} s each.")
+    following = [*(beat.start for beat in beats[1:]), clip.duration]
+    moved = []
+    for beat, start, stop, follower in zip(beats, bounds, bounds[1:], following, strict=False):
+        meets = abs(beat.end - follower) < 1e-6  # else it is one that another interrupts, and keeps its length
+        end = stop if meets else min(start + beat.end - beat.start, clip.duration)
+        moved.append(replace(beat, start=float(start), end=float(end)))
+    return replace(scene, clip=_perform(scene.director, moved, scene.seed, clip.duration, clip.description))
 
 
-def write_clips(scene: Scene) -> dict[str, str]:
-    """Write the files that a visitor may download: ending -> path, of `DOWNLOADS`."""
+def write_clips(scene: Scene, endings: Iterable[str] = DOWNLOADS) -> dict[str, str]:
+    """Write the files that a visitor may download: ending -> path."""
     folder, stem = own_folder(), file_stem(scene.face).replace("face", "clip", 1)
     write_clip, character = workshop_part("clips").write_clip, scene.face.character
-    paths = {ending: str(folder / f"{stem}{ending}") for ending in DOWNLOADS}
+    paths = {ending: str(folder / f"{stem}{ending}") for ending in endings}
     for ending, path in paths.items():
         if ending == ".glb" and character:
             paths[ending] = character.write(folder, stem, scene.clip.expressions, fps=RATE)
@@ -143,7 +150,7 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
     with gr.Row():
         seconds = gr.Textbox(label="Seconds", placeholder="as the text needs", max_lines=1, min_width=110)
         seed = gr.Number(0, label="Random seed", precision=0, min_width=110)
-    motions = gr.CheckboxGroup(["blinks", "gaze", "head"], value=["blinks", "gaze", "head"], label="Motion beside it")
+    motions = gr.CheckboxGroup([*MOTIONS], value=[*MOTIONS], label="Motion beside the expression")
     state = gr.State(None)
 
     def show(scene: Scene) -> list[Any]:
@@ -154,7 +161,7 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
     @in_words
     def act(text: str, seconds: str, seed: float, motions: list[str], face: Face, *whose: Any) -> list[Any]:
         face = Face(face.weights, whose[0], text, whose[1])
-        return show(direct(text, read_seconds(seconds), seed, motions, face, models[0]))
+        return show(direct(text, read_seconds(seconds), seed, motions, face, models[0], models[0]))
 
     @in_words
     def move(scene: Scene, event: gr.EventData) -> list[Any]:

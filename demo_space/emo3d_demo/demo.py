@@ -106,7 +106,15 @@ AT_ONCE = 2  # visitors served; a free Space has two cores
 MOST_WAITING = 64
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
-    "css": look.CSS + bars.CSS + panel.CSS + viewer.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS + player.CSS,
+    "css": look.CSS
+    + bars.CSS
+    + panel.CSS
+    + viewer.CSS
+    + judge.CSS
+    + score.CSS
+    + compare.CSS
+    + explore.CSS
+    + player.CSS,
     "js": f"() => {{({bars.KEYS})(); ({judge.KEYS})()}}",
 }
 

@@ -52,9 +52,10 @@ function startPlayer(element, tell) {
       context.drawImage(sheet, frame % columns * side, Math.floor(frame / columns) * side, side, side, 0, 0, side, side);
       canvas.dataset.frame = frame;
     }
+    if (Number(scrub.max) !== clock.length) scrub.max = clock.length;
     if (document.activeElement !== scrub || clock.playing) scrub.value = time;
     scrub.setAttribute("aria-valuetext", seconds(time));
-    clockFace.textContent = `${time.toFixed(1)} of ${seconds(value.duration)}`;
+    clockFace.textContent = `${Math.min(time, value.duration).toFixed(1)} of ${seconds(value.duration)}`;
     head.style.left = `${100 * Math.min(1, time / value.duration)}%`;
     const now = value.beats.findLastIndex((beat, k) => time >= (starts[k] ?? beat.start));
     const said = value.beats[now]?.description ?? "";
@@ -160,12 +161,10 @@ function startPlayer(element, tell) {
     starts = next.beats.map(beat => beat.start);
     canvas.width = canvas.height = next.side;
     delete canvas.dataset.frame;
-    scrub.max = next.duration;
     if (clock.key !== next.key) Object.assign(clock, {key: next.key, ready: new Set(), length: 0, playing: false, at: 0});
     clock.players.add(player);
     clock.ready.add(player);
     clock.length = Math.max(again && !next.group ? 0 : clock.length, next.duration);
-    scrub.max = clock.length;
     drawBeats();
     if (again) setClock(clock, clock.playing, Math.min(clock.at, clock.length));
     else setClock(clock, clock.ready.size >= next.together && !STILL.matches, 0);

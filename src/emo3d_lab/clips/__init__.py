@@ -11,6 +11,7 @@ _ROOMS = {
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("read_clip", "write_clip"), "files"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
+    **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("make_sprite",), "sprites"),
     **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
 }
