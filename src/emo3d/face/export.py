@@ -6,7 +6,6 @@ head elsewhere.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from pathlib import Path
@@ -14,16 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from emo3d.blendshapes import ARKIT_BLENDSHAPES, Space, as_dicts, as_layout
-from emo3d.clips import ROTATIONS
+from emo3d.blendshapes import Space, as_dicts
 from emo3d.face.calibration import DEFAULT_METHOD, PACKAGED, Method, name_calibration, rig_weights
 from emo3d.face.rig import FaceRig
 from emo3d.loading import workshop_part
-
-# The app swaps two pairs against Apple's order; readers go by name, but the header is theirs to the letter.
-_SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
-LIVELINK_NAMES = tuple(_SWAPPED.get(name, name) for name in ARKIT_BLENDSHAPES)
-"""The columns of a take before the rotations, in its order but as ARKit spells them."""
 
 
 def write_glb(
@@ -87,14 +80,8 @@ def write_livelink_csv(
     """
     if int(fps) != fps or fps < 1:
         raise ValueError(f"expected a whole number of frames per second, got {fps}")
-    places = [ARKIT_BLENDSHAPES.index(name) for name in LIVELINK_NAMES]
-    weights = as_layout(rig_weights(expressions, space, calibration), "arkit")[:, places]
-    columns = [name[0].upper() + name[1:] for name in (*LIVELINK_NAMES, *ROTATIONS)]
-    with open(path, "w", newline="", encoding="ascii") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["Timecode", "BlendshapeCount", *columns])
-        for frame, row in enumerate(np.pad(weights, ((0, 0), (0, len(ROTATIONS))))):
-            rows.writerow([_timecode(frame, int(fps)), len(columns), *(f"{weight:.8f}" for weight in row)])
+    weights = np.pad(rig_weights(expressions, space, calibration), ((0, 0), (0, 1)))
+    workshop_part("clips").write_livelink(path, weights, np.arange(len(weights)) / fps)
 
 
 def write_json(
@@ -117,8 +104,3 @@ def provenance(space: Space, method: Method, calibration: FaceRig | str = PACKAG
     """How scores of a space became what a file holds: its `space`, `source_space` and `calibration`."""
     name = name_calibration(space, method, calibration)
     return {"space": space if method == "none" else "weights", "source_space": space, "calibration": name}
-
-
-def _timecode(frame: int, fps: int) -> str:
-    seconds, sixtieths = divmod(round(frame * 60_000 / fps), 60_000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{sixtieths / 1000:06.3f}"

@@ -139,10 +139,9 @@ def vertex_normals(vertices: Any, triangles: Any, welds: Any, normals: Any) -> N
 
 
 @compiled
-def move_vertices(weights: Any, surface: Any, view: Any, points: Any, turned: Any) -> None:
+def move_vertices(weights: Any, surface: Any, turn: Any, camera: Any, points: Any, turned: Any) -> None:
     """Move the vertices by one face's weights, turn them into view (V, 3) and project them, points (V, 3)."""
     neutral, starts, targets, moves = surface.neutral, surface.starts, surface.targets, surface.moves
-    rotation, camera = view.rotation, view.camera
     for k in range(len(points)):
         x, y, z = neutral[k, 0] - camera[0], neutral[k, 1] - camera[1], neutral[k, 2] - camera[2]
         for e in range(starts[k], starts[k + 1]):
@@ -151,7 +150,7 @@ def move_vertices(weights: Any, surface: Any, view: Any, points: Any, turned: An
             y += weight * moves[e, 1]
             z += weight * moves[e, 2]
         for axis in range(3):
-            turned[k, axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
+            turned[k, axis] = turn[axis, 0] * x + turn[axis, 1] * y + turn[axis, 2] * z + turn[axis, 3]
         away = camera[3] - turned[k, 2]
         points[k, 0] = camera[5] + camera[4] * turned[k, 0] / away
         points[k, 1] = camera[5] - camera[4] * turned[k, 1] / away

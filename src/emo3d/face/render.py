@@ -110,8 +110,15 @@ def render_batches(
     size: int | None = None,
     calibration: Method = DEFAULT_METHOD,
     batch_size: int = _BATCH,
+    tongue: np.ndarray | None = None,
+    poses: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """Render expressions a batch at a time, in memory that does not grow with N. Arguments as for `render`."""
+    """Render expressions a batch at a time, in memory that does not grow with N. Other arguments as for `render`.
+
+    Args:
+        tongue: weights (N,) of tongueOut, 0 when None.
+        poses: (N, 3, 4) of the heads in the rig's axes: a rotation, and a shift in metres; at rest when None.
+    """
     check_space(space)
     expressions = as_expressions(expressions)
     rig = rig if isinstance(rig, FaceRig) else FaceRig.from_anny(rig or "adult")
@@ -123,9 +130,12 @@ def render_batches(
     with ThreadPoolExecutor(_threads()) as pool:
         ahead = batch_size * ceil(_CALIBRATED / batch_size)
         for start in range(0, len(expressions), ahead):
-            weights = rig_weights(expressions[start : start + ahead], space, calibration, rig)
+            weights = np.zeros((min(ahead, len(expressions) - start), len(TARGETS)), np.float32)
+            weights[:, :-1] = rig_weights(expressions[start : start + ahead], space, calibration, rig)
+            weights[:, -1] = 0 if tongue is None else tongue[start : start + ahead]
             for first in range(0, len(weights), batch_size):
-                yield _draw(weights[first : first + batch_size], rig, settings, pool)
+                view = make_view(rig, settings, None if poses is None else poses[start + first :][:batch_size])
+                yield _draw(weights[first : first + batch_size], rig, view, settings.size, pool)
 
 
 def _threads() -> int:
@@ -134,8 +144,8 @@ def _threads() -> int:
     return int(count) if count.isdigit() and int(count) else os.cpu_count() or 1
 
 
-def make_view(rig: FaceRig, settings: RenderSettings) -> View:
-    """Camera and lights of settings, for a rig's frame."""
+def make_view(rig: FaceRig, settings: RenderSettings, poses: np.ndarray | None = None) -> View:
+    """Camera and lights of settings, for a rig's frame; `poses` as for `render_batches`."""
     from emo3d.face.shading import View
     from emo3d.face.surface import to_linear
 
@@ -143,6 +153,8 @@ def make_view(rig: FaceRig, settings: RenderSettings) -> View:
     tangent = np.tan(np.radians(settings.field_of_view) / 2)
     *target, half_height = rig.frame
     camera = [*target, half_height / tangent, half_side / tangent, half_side]
+    turns = np.eye(3, 4)[None] if poses is None else np.array(poses, np.float64)
+    turns[:, :, 3] = turns @ [*target, 1] - target
     lights, ambient = [], np.zeros((3, 4))
     for direction, color, wraps, rough, smooth in _LIGHTS[settings.name]:
         unit = np.array(direction) / np.linalg.norm(direction)
@@ -151,7 +163,7 @@ def make_view(rig: FaceRig, settings: RenderSettings) -> View:
         else:
             lights.append((*_turn(settings.light_yaw) @ unit, *color, *wraps, rough, smooth))
     return View(
-        rotation=_turn(settings.yaw).astype(np.float32),
+        turns=(_turn(settings.yaw) @ turns).astype(np.float32),
         camera=np.array(camera, np.float32),
         lights=np.array(lights, np.float32),
         ambient=ambient.astype(np.float32),
@@ -162,16 +174,13 @@ def make_view(rig: FaceRig, settings: RenderSettings) -> View:
     )
 
 
-def _draw(weights: np.ndarray, rig: FaceRig, settings: RenderSettings, pool: ThreadPoolExecutor) -> np.ndarray:
+def _draw(weights: np.ndarray, rig: FaceRig, view: View, size: int, pool: ThreadPoolExecutor) -> np.ndarray:
     from emo3d.face.shading import draw
 
-    view = make_view(rig, settings)
-    surface = _surface(rig)
-    padded = np.zeros((len(weights), len(TARGETS)), np.float32)
-    padded[:, : weights.shape[1]] = weights
-    pictures = np.empty((len(weights), settings.size, settings.size, 3), np.uint8)
+    surface, turns = _surface(rig), np.broadcast_to(view.turns, (len(weights), 3, 4)).copy()
+    pictures = np.empty((len(weights), size, size, 3), np.uint8)
     slices = [slice(start, start + _SLICE) for start in range(0, len(weights), _SLICE)]
-    list(pool.map(lambda part: draw(padded[part], surface, view, pictures[part]), slices))
+    list(pool.map(lambda part: draw(weights[part], surface, view._replace(turns=turns[part]), pictures[part]), slices))
     return pictures
 
 

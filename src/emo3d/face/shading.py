@@ -39,7 +39,7 @@ _WORK = 27 * _BLOCK
 class View(NamedTuple):
     """How faces are looked at and lit."""
 
-    rotation: np.ndarray  # (3, 3) float32, about the camera's target
+    turns: np.ndarray  # (N, 3, 4) float32 of each face: a rotation about the camera's target, and a shift
     camera: np.ndarray  # (6,) float32: target x, y, z; distance to it, metres; focal length and half a side, in samples
     lights: np.ndarray  # (L, 11) float32: unit direction to the light; red, green, blue; their wraps, 0 hard to 1 all
     # around; how bright it shines on what is rough, and on what is smooth
@@ -252,7 +252,7 @@ def draw(weights: Any, surface: Any, view: Any, pictures: Any) -> None:
     work = np.zeros(_WORK, np.float32)
     one = ONE / np.float32(samples * samples)
     for n in range(len(weights)):
-        move_vertices(weights[n], surface, view, points, turned)
+        move_vertices(weights[n], surface, view.turns[n], view.camera, points, turned)
         vertex_normals(turned, triangles, surface.welds, attributes[:, :3])
         folded = _fold(weights[n], surface, folds)
         chosen = queue[: choose_triangles(points, triangles, side, side, True, queue)]

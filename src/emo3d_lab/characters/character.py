@@ -17,13 +17,14 @@ from emo3d.face.calibration import DEFAULT_METHOD, Method, load_calibration, rig
 from emo3d.face.rig import TARGETS, FaceRig
 from emo3d.names import Names, read_names
 from emo3d.ranges import real_number
+from emo3d_lab.characters.bones import find_head, head_turns
 from emo3d_lab.characters.faces import choose_face
 from emo3d_lab.characters.file import EditedFile
 from emo3d_lab.characters.maps import CharacterMap, read_map, resolve
 from emo3d_lab.characters.targets import CharacterMesh, effective_map, find_meshes
 from emo3d_lab.characters.vrm import add_expression, vrm_version
 from emo3d_lab.rigs.extensions import errors_of
-from emo3d_lab.rigs.glb import read_face
+from emo3d_lab.rigs.glb import read_face, read_front
 from emo3d_lab.rigs.gltf import Asset
 
 
@@ -93,9 +94,21 @@ class Character:
         Raises:
             ValueError: a part of the file cannot be read, see docs/rigs.md.
         """
+        return FaceRig(**read_face(self.asset, *self._parts()), calibration=self._calibration)
+
+    @cached_property
+    def front(self) -> np.ndarray:
+        """The rotation (3, 3) from the file's axes to those of the face: y up, +z the front."""
+        return read_front(self.asset, *self._parts())
+
+    @cached_property
+    def head(self) -> int | None:
+        """The node whose rotation turns the face; None where no bone or node is called so and carries all of it."""
+        return find_head(self)
+
+    def _parts(self) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray], frozenset[int]]:
         defaults = {node: rest for mesh in self.meshes for node, rest in mesh.rests.items()}
-        drives = {mesh.index: drive for mesh, drive in zip(self.meshes, self._drives, strict=True)}
-        return FaceRig(**read_face(self.asset, drives, defaults, self._nodes), calibration=self._calibration)
+        return dict(zip((mesh.index for mesh in self.meshes), self._drives, strict=True)), defaults, self._nodes
 
     def morphs(self, weights: np.ndarray) -> dict[int, np.ndarray]:
         """Weights of the file's own targets that show weights of the units.
@@ -127,6 +140,7 @@ class Character:
         space: Space = "weights",
         calibration: Method = DEFAULT_METHOD,
         name: str = "emo3d",
+        turns: np.ndarray | None = None,
     ) -> str | None:
         """Write the whole file with an expression set, or with an animation of several; all else stays as it is.
 
@@ -141,6 +155,8 @@ class Character:
             calibration: how readings become weights; they need the character's own calibration.
             name: of the animation, with a number where the file has one of this name; and of the expression that a VRM
                 gets besides its default weights, which its viewers set to 0 in every frame.
+            turns: (F, 4) quaternions x, y, z, w of the head in the axes of the face (y up, +z the front), for an
+                animation of a character with a `head`.
 
         Returns:
             The name that the animation or expression has; None of a still of what is no VRM.
@@ -148,7 +164,8 @@ class Character:
         Raises:
             ValueError: invalid expressions or times, or a file that cannot be written so.
         """
-        edited = self.edit(expressions, times=times, fps=fps, space=space, calibration=calibration, name=name)
+        options: dict[str, Any] = {"space": space, "calibration": calibration, "name": name, "turns": turns}
+        edited = self.edit(expressions, times=times, fps=fps, **options)
         edited.write(path)
         return edited.added
 
@@ -161,6 +178,7 @@ class Character:
         space: Space = "weights",
         calibration: Method = DEFAULT_METHOD,
         name: str = "emo3d",
+        turns: np.ndarray | None = None,
     ) -> EditedFile:
         """The file as `write` would write it; the same arguments and errors."""
         weights = self.as_weights(expressions, space, calibration)
@@ -171,12 +189,19 @@ class Character:
             if is_still:
                 self._set_defaults(edited.json, {index: values[0] for index, values in morphs.items()})
             else:
-                self._animate(edited, morphs, instants, name)
+                self._animate(edited, morphs, instants, name, turns)
             if is_still and vrm_version(self.document):
                 edited.added = add_expression(edited, self, name, weights[0])
         return edited
 
-    def _animate(self, edited: EditedFile, morphs: Mapping[int, np.ndarray], times: np.ndarray, name: str) -> None:
+    def _animate(
+        self,
+        edited: EditedFile,
+        morphs: Mapping[int, np.ndarray],
+        times: np.ndarray,
+        name: str,
+        turns: np.ndarray | None,
+    ) -> None:
         instants = edited.add_floats(times)
         samplers: list[dict[str, Any]] = []
         channels: list[dict[str, Any]] = []
@@ -189,6 +214,12 @@ class Character:
                     output = edited.add_floats(placed.reshape(-1))
                     samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
                 channels.append({"sampler": alike[rest], "target": {"node": node, "path": "weights"}})
+        if turns is not None:
+            if self.head is None:
+                raise ValueError("expected a bone or node called head that carries the face, to turn it; got none")
+            output = edited.add_floats(head_turns(self, self.head, turns))
+            channels.append({"sampler": len(samplers), "target": {"node": self.head, "path": "rotation"}})
+            samplers.append({"input": instants, "output": output, "interpolation": "LINEAR"})
         animations = edited.json.setdefault("animations", [])
         edited.added = _unlike(name, {entry.get("name") for entry in animations})
         animations.append({"name": edited.added, "samplers": samplers, "channels": channels})

@@ -54,8 +54,14 @@ def perfect_sync_names(document: Mapping[str, Any]) -> dict[str, str]:
     return names
 
 
-def write_vrma(path: str | os.PathLike[str], frames: Any, times: Any, names: Mapping[str, str] | None = None) -> None:
-    """Write weights over time as a VRM animation of 52 expressions; the body is left alone.
+def write_vrma(
+    path: str | os.PathLike[str],
+    frames: Any,
+    times: Any,
+    names: Mapping[str, str] | None = None,
+    turns: np.ndarray | None = None,
+) -> None:
+    """Write weights over time as a VRM animation of 52 expressions; but for the head, the body is left alone.
 
     Args:
         path: .vrma.
@@ -63,6 +69,7 @@ def write_vrma(path: str | os.PathLike[str], frames: Any, times: Any, names: Map
         times: (F,) seconds from 0, rising.
         names: unit -> name of the avatar's expression (`perfect_sync_names`), since players compare letter by letter;
             others are called `JawOpen` and so on, as `emo3d vrm --perfect-sync` does.
+        turns: (F, 4) quaternions x, y, z, w of the head (y up, +z the front), if it moves.
 
     Raises:
         ValueError: another ending, shape or range, or times that do not rise.
@@ -77,7 +84,7 @@ def write_vrma(path: str | os.PathLike[str], frames: Any, times: Any, names: Map
         raise ValueError(f"expected a time in seconds for each of {len(weights)} frames, got {instants.size}")
     if instants[0] < 0 or (np.diff(instants) <= 0).any():
         raise ValueError("expected times that rise from 0 or later, got others")
-    document, chunk = _document(weights, instants, names or {})
+    document, chunk = _document(weights, instants, names or {}, turns)
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(chunk), b"BIN\0") + chunk
@@ -85,7 +92,9 @@ def write_vrma(path: str | os.PathLike[str], frames: Any, times: Any, names: Map
         Path(file).write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
 
 
-def _document(weights: np.ndarray, instants: np.ndarray, names: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
+def _document(
+    weights: np.ndarray, instants: np.ndarray, names: Mapping[str, str], turns: np.ndarray | None
+) -> tuple[dict[str, Any], bytes]:
     count, bones = len(weights), list(T_POSE)
     nodes: list[dict[str, Any]] = []
     for bone, (_, place) in T_POSE.items():
@@ -108,6 +117,14 @@ def _document(weights: np.ndarray, instants: np.ndarray, names: Mapping[str, str
     channels = [
         {"sampler": place, "target": {"node": first + place, "path": "translation"}} for place in range(len(TARGETS))
     ]
+    data, samplers = instants.tobytes() + places.tobytes(), [{"input": 0, "output": 1 + k} for k in range(len(TARGETS))]
+    if turns is not None:
+        quaternions = np.asarray(turns, "<f4").tobytes()
+        views.append({"buffer": 0, "byteOffset": len(data), "byteLength": len(quaternions)})
+        accessors.append({**shared, "bufferView": 2, "type": "VEC4"})
+        channels.append({"sampler": len(samplers), "target": {"node": bones.index("head"), "path": "rotation"}})
+        samplers.append({"input": 0, "output": len(accessors) - 1})
+        data += quaternions
     document = {
         "asset": {"version": "2.0", "generator": f"emo3d {emo3d.__version__}"},
         "extensionsUsed": ["VRMC_vrm_animation"],
@@ -124,12 +141,12 @@ def _document(weights: np.ndarray, instants: np.ndarray, names: Mapping[str, str
         "animations": [
             {
                 "name": "emo3d",
-                "samplers": [{"input": 0, "output": 1 + place} for place in range(len(TARGETS))],
+                "samplers": samplers,
                 "channels": channels,
             }
         ],
         "accessors": accessors,
         "bufferViews": views,
-        "buffers": [{"byteLength": instants.nbytes + places.nbytes}],
+        "buffers": [{"byteLength": len(data)}],
     }
-    return document, instants.tobytes() + places.tobytes()
+    return document, data

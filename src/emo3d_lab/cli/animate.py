@@ -13,9 +13,9 @@ from emo3d.cli.app import app, console, utf8
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
 from emo3d_lab.cli.characters import check_other_file, print_unmoved, print_written
+from emo3d_lab.cli.clips import PICTURES
 from emo3d_lab.cli.options import Calibration, CharacterCalibration, Face, Map, Model, Names, Size
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _GAP = 2.0  # seconds from one expression to the next where no times are given
 
 
@@ -51,7 +51,7 @@ def animate(
     check_output(out, (".glb", ".gltf", ".vrm", ".vrma"))
     check_other_file(out, character)
     if picture:
-        check_output(picture, _PICTURES)
+        check_output(picture, PICTURES)
     texts = [utf8(text) for text in descriptions]
     is_vrma = out.suffix.lower() == ".vrma"
     is_animation = bool(animation or at or len(texts) > 1 or is_vrma)

@@ -15,6 +15,7 @@ from emo3d.cli.app import app, console, utf8
 from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output, check_output_folder
 from emo3d_lab.cli.characters import check_other_file, print_unmoved
+from emo3d_lab.cli.clips import PICTURES, ClipTask, is_clip_file, write_clip_files
 from emo3d_lab.cli.files import read_predictions
 from emo3d_lab.cli.options import (
     Calibration,
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
 
 ENDINGS = (".glb", ".json", ".csv")
 WHOLE = (".glb", ".vrm", ".gltf")  # of a character
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @app.command(
     epilog='Examples: [bold]emo3d generate "She cannot stop laughing" --identity young-woman --out her.glb[/] · '
+    '[bold]emo3d generate "She holds back tears, then breaks into a smile" --seconds 4 --out clip.glb[/] · '
     "[bold]emo3d generate --dataset sample --split test --out predictions.parquet[/]",
 )
 def generate(
@@ -57,7 +58,8 @@ def generate(
         Path | None,
         typer.Option(
             help="Write .glb (52 morph targets; of a --character the whole file, .vrm and .gltf, too), .json (named "
-            "scores) or .csv (Live Link); with --dataset .parquet."
+            "scores) or .csv (Live Link); with --dataset .parquet. A clip is also written as .gif, .mp4, .webm, .npz, "
+            ".parquet, .vrma, .py (Blender), .anim (Unity), .fbx or .usd."
         ),
     ] = None,
     dataset: Annotated[
@@ -69,7 +71,9 @@ def generate(
     ] = None,
     config: Annotated[str | None, typer.Option(help="Of the --dataset.")] = None,
     split: Annotated[str, typer.Option(help="Of the --dataset.")] = "test",
-    picture: Annotated[Path | None, typer.Option(help="Write the rendered face as .png or .jpg.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write the rendered face, of a clip a strip of film, as .png or .jpg.")
+    ] = None,
     identity: Identity = "adult",
     character: CharacterFile = None,
     names: Names = None,
@@ -78,16 +82,32 @@ def generate(
     character_calibration: CharacterCalibration = None,
     model: Model = "quickstart",
     calibration: Calibration = DEFAULT_METHOD,
-    size: Size = 512,
+    size: Annotated[
+        int | None,
+        typer.Option(min=1, max=4096, help="Side of pictures, pixels.", show_default="512, of a clip 320"),
+    ] = None,
     strength: Annotated[float, typer.Option(help="How strongly to act: 0 (at rest) to 1.5; quickstart, say.")] = 1.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="Make a clip of so many seconds: what the description says, in its order.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Frames per second of a clip, 1 to 240.", show_default="30")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="What a clip leaves out: blinks, gaze, head, micro, lead; repeat it.")
+    ] = None,
+    blender: Annotated[str | None, typer.Option(help="A Python that has bpy, for a clip as .fbx or .usd.")] = None,
     samples: Annotated[
         int, typer.Option(help="How many faces, of a model that draws several; their files end in -0, -1, ...")
     ] = 1,
-    seed: Annotated[int, typer.Option(help="Of the samples after the first.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the samples after the first, and of a clip's motion.")] = 0,
 ) -> None:
-    """Generate a facial expression from a description; print its leading blendshapes."""
+    """Generate a facial expression from a description, or a clip of it; print its leading blendshapes, or its beats."""
+    from emo3d.face.identities import check_identity
+
+    timed = seconds is not None or rate is not None or bool(without)
     if dataset is not None:
-        if description is not None or from_picture or picture or samples != 1 or strength != 1 or character:
+        if description is not None or from_picture or picture or samples != 1 or strength != 1 or character or timed:
             raise ValueError("expected --model and --out alone with --dataset, which gives the descriptions")
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
@@ -97,16 +117,29 @@ def generate(
         rows = write_predictions(model, dataset, out, config=config, split=split)
         console.print(f"wrote {rows} expressions to {out}", soft_wrap=True)
         return
+    if timed or is_clip_file(out):
+        if description is None or from_picture or samples != 1 or calibration != DEFAULT_METHOD:
+            raise ValueError(
+                "expected a description alone for a clip, without --from-picture, --samples, --calibration"
+            )
+        task = ClipTask(utf8(description), seconds, 30 if rate is None else rate, seed, tuple(without or ()))
+        task.check(out, picture, character)
+        opened = open_character(character, names, map, face, character_calibration, identity)
+        clip = task.generate(model, strength)
+        write_clip_files(clip, out, picture, opened or check_identity(identity), size or 320, blender)
+        return
+    if blender:
+        raise ValueError(f"expected --blender with a clip as .fbx or .usd, got {blender}")
+    size = size or 512
     if out:
         check_output(out, (*WHOLE, *ENDINGS[1:]) if character else ENDINGS)
         for index in range(samples):
             check_other_file(_numbered(out, index, samples), character)
     if picture:
-        check_output(picture, _PICTURES)
+        check_output(picture, PICTURES)
     if (description is None) == (from_picture is None):
         raise ValueError("expected either a description or --from-picture")
     from emo3d.face.calibration import check_method, name_calibration, rig_weights
-    from emo3d.face.identities import check_identity
 
     method, identity = check_method(calibration), check_identity(identity)
     opened = open_character(character, names, map, face, character_calibration, identity)

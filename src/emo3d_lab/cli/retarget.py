@@ -22,8 +22,8 @@ def retarget(
     take: Annotated[
         Path,
         typer.Argument(
-            help="Take of Live Link Face (.csv), MediaPipe, Audio2Face, BEAT (.json), iFacialMocap (.txt), or a file "
-            "of expressions."
+            help="Take of Live Link Face (.csv), MediaPipe, Audio2Face, BEAT (.json), iFacialMocap (.txt), a file "
+            "of expressions, or a clip that emo3d generate wrote (.json, .npz, .parquet)."
         ),
     ],
     character: Annotated[
@@ -66,7 +66,8 @@ def retarget(
     """Put a take on a character: as an animation, as pictures, or as a file for Blender, Unity or Unreal."""
     from emo3d.face.calibration import check_method
     from emo3d_lab.characters import Character
-    from emo3d_lab.takes.reading import read_take
+    from emo3d_lab.clips.files import read_own
+    from emo3d_lab.takes.reading import Take, read_take
     from emo3d_lab.takes.unity import unity_full
     from emo3d_lab.takes.writing import ENDINGS, WHOLE, write_take
 
@@ -78,7 +79,11 @@ def retarget(
         raise ValueError(f"expected a file of {', '.join(WHOLE)} for --name, got {out.name}")
     method = check_method(calibration)
     reading: dict[str, Any] = {"names": names, "scale": scale, "clip": clip, "space": space, "fps": fps}
-    recording = read_take(take, layout, **reading)  # type: ignore[arg-type]
+    if whole := read_own(take) if take.is_file() else None:
+        for option, value in {"layout": layout, **reading, "names": None}.items():
+            if value:
+                raise ValueError(f"expected no --{option} of {take.name}, a clip that says it all itself, got {value}")
+    recording = Take.from_clip(whole) if whole else read_take(take, layout, **reading)  # type: ignore[arg-type]
     own: dict[str, Any] = {"names": names, "map": map, "face": face, "calibration": character_calibration}
     opened = None if character is None else Character.from_file(character, **own)
     options: dict[str, Any] = {"names_out": names_out, "size": size, "root": root, "full": full, "blender": blender}

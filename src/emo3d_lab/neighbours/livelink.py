@@ -136,7 +136,7 @@ def read_header(path: str, names: Names | None = None) -> Header:
         ValueError: the file is no take; the message says what it lacks, without its name.
     """
     if path.lower().endswith(".npy"):
-        from emo3d.face.export import LIVELINK_NAMES  # the one place where the order is written
+        from emo3d_lab.takes.unreal import LIVELINK_NAMES  # the one place where the order is written
 
         shape = read_array(path).shape
         if len(shape) != 2 or shape[1] != 61:

@@ -79,7 +79,7 @@ def face_boxes(weights: np.ndarray, rig: FaceRig, settings: RenderSettings) -> n
     moved = rig.neutral[places] + np.tensordot(weights, rig.deltas[: weights.shape[1], places], axes=1)
     view = make_view(rig, settings)
     x, y, z, distance, focal, middle = view.camera.astype(np.float64)
-    turned = (moved - (x, y, z)) @ view.rotation.T
+    turned = (moved - (x, y, z)) @ view.turns[0, :, :3].T
     points = turned[..., :2] * (1, -1) * (focal / (distance - turned[..., 2:]))
     points = (middle + points) / settings.samples
     return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)

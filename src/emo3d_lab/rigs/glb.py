@@ -183,7 +183,16 @@ def _place(asset: Asset, node: dict[str, Any], attributes: dict[str, np.ndarray]
         return place / place[:, 3:, 3:]  # weights may not sum to 1
 
 
-def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
+def read_front(
+    asset: Asset, drives: Mapping[int, np.ndarray], defaults: Mapping[int, np.ndarray], nodes: Collection[int]
+) -> np.ndarray:
+    """The rotation (3, 3) from a file's axes to those of its face: y up, +z the front. Arguments as for `read_face`."""
+    with errors_of(asset.name):
+        return _turned(asset, read_pieces(asset, drives, defaults, nodes))[0]
+
+
+def _turned(asset: Asset, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The rotation to the front; vertices turned by it, how far units move each, triangles, and where pieces start."""
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     neutral = np.concatenate([piece.vertices for piece in pieces])
     moves = np.zeros((len(TARGETS), len(neutral)), np.float32)
@@ -195,7 +204,11 @@ def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
     triangles = np.concatenate([piece.triangles + start for start, piece in zip(starts, pieces, strict=False)])
     front = _VRM_0_FRONT if "VRM" in asset.json.get("extensions", {}) else (0, 0, 0)
     rotation = rotation_to_front(neutral, moves, triangles, front)
-    neutral = neutral @ rotation.T
+    return rotation, neutral @ rotation.T, moves, triangles, starts
+
+
+def _merge(asset: Asset, pieces: list[Piece]) -> dict[str, Any]:
+    rotation, neutral, moves, triangles, starts = _turned(asset, pieces)
     frame = _frame(neutral, moves)
     near = (np.abs(neutral - frame[:3]) < _NEAR * frame[3]).all(axis=1)
     indices, corners = np.unique(triangles[near[triangles].all(axis=1)], return_inverse=True)

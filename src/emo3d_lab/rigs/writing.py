@@ -109,8 +109,12 @@ def glb_bytes(
     description: str | None = None,
     animation: Any = None,
     fps: float = 30,
+    neck: Any = None,
 ) -> bytes:
-    """The content of the file that `emo3d.face.export.write_glb` writes; its arguments and errors."""
+    """The content of the file that `emo3d.face.export.write_glb` writes; its arguments and errors.
+
+    With a `neck` (3,), the face hangs on a node `head` there, which turns it.
+    """
     scores = as_expressions(expression)
     if len(scores) != 1:
         raise ValueError(f"expected one expression for a GLB, got {len(scores)}")
@@ -121,10 +125,15 @@ def glb_bytes(
     frames = rig_weights(scores, space, calibration, rig)
     if animation is not None:
         frames = np.concatenate([frames, rig_weights(animation, space, calibration, rig)])
-    return _glb(rig, np.pad(frames, ((0, 0), (0, 1))), fps, about)  # tongueOut, the last target, is 0
+    nodes: list[dict[str, Any]] = [{"name": "face", "mesh": 0}]
+    if neck is not None:
+        place = np.round(np.asarray(neck, float), 6)
+        nodes[0]["translation"] = (-place).tolist()
+        nodes.append({"name": "head", "translation": place.tolist(), "children": [0]})
+    return _glb(rig, np.pad(frames, ((0, 0), (0, 1))), fps, about, nodes)  # tongueOut, the last target, is 0
 
 
-def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) -> bytes:
+def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any], nodes: list[dict[str, Any]]) -> bytes:
     """The first of the frames (F, 52) is what the file shows when it is opened, the others are an animation."""
     binary, primitive, shine = copy.deepcopy(face_primitive(rig))
     texture = fold(rig.texture, rig, frames[0], float(make_view(rig, RenderSettings()).depth))
@@ -141,8 +150,8 @@ def _glb(rig: FaceRig, frames: np.ndarray, fps: float, about: dict[str, Any]) ->
     document = {
         "asset": {"version": "2.0", "generator": f"emo3d {emo3d.__version__}", "extras": about},
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"name": "face", "mesh": 0}],
+        "scenes": [{"nodes": [len(nodes) - 1]}],  # the last carries all
+        "nodes": nodes,
         "meshes": [{"name": "face", "primitives": [primitive], "weights": weights, "extras": extras}],
         # Seen from its front alone, as in pictures: nothing shows through the lips from within.
         "materials": [{"name": "face", "pbrMetallicRoughness": surface, **cut_out}],

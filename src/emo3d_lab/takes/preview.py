@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +11,20 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from emo3d.blendshapes import Space, as_expressions
+from emo3d.blendshapes import Space, as_expressions, check_space
+from emo3d.clips import Clip
 from emo3d.face.calibration import DEFAULT_METHOD, Method
-from emo3d.face.render import RenderSettings, render_batches
+from emo3d.face.render import RenderSettings
 from emo3d.face.rig import FaceRig
 from emo3d.files import whole_file
 from emo3d.hints import extra_named
+from emo3d_lab.clips.rendering import render_clip
 
 if TYPE_CHECKING:
     from emo3d_lab.takes.reading import Take
 
-logger = logging.getLogger(__name__)
-
 _HUNDREDTHS = 100  # GIF counts time in hundredths of a second
-_MOST = 1_500  # pictures of a GIF, which holds all in memory
+_MOST = 1_500  # pictures of a GIF, whose differences are held in memory
 _RATES = {".gif": 25.0, ".mp4": 60.0, ".webm": 60.0}  # at most so many pictures a second
 _CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
 
@@ -40,11 +39,11 @@ def write_gif(
     settings: RenderSettings | None = None,
     fps: float = 20,
 ) -> None:
-    """Write expressions (F, 51) in 0..1 as a GIF that starts over again for ever.
+    """Write expressions (F, 51) in 0..1, or a clip, as a GIF that starts over again for ever.
 
     Args:
         path: an existing file is replaced.
-        expressions: a row per frame.
+        expressions: a row per frame; a `Clip` has its own space, and its head turns.
         rig: the default identity when None.
         space: of the expressions.
         calibration: how readings become weights, see `emo3d.face.calibration`.
@@ -56,12 +55,20 @@ def write_gif(
     """
     if not 1 <= fps <= 50:  # browsers slow down what is faster
         raise ValueError(f"expected 1 to 50 frames per second in a GIF, got {fps}")
-    batches = render_batches(expressions, space=space, rig=rig, settings=settings, calibration=calibration)
-    pictures = [Image.fromarray(picture) for batch in batches for picture in batch]
-    palette = pictures[len(pictures) // 2].quantize(method=Image.Quantize.MEDIANCUT)  # one for all: no flicker
-    start, *frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    clip = _as_clip(expressions, space)
+    options: dict[str, Any] = {"rig": rig, "settings": settings, "calibration": calibration}
+    middle = len(clip) // 2
+    (sample,) = next(iter(render_clip(clip[middle : middle + 1], **options)))
+    palette = Image.fromarray(sample).quantize(method=Image.Quantize.MEDIANCUT)  # one for all: no flicker
+    save_gif(path, _pictures(clip, **options), palette, fps)
+
+
+def save_gif(path: str | os.PathLike[str], pictures: Iterator[np.ndarray], palette: Image.Image, fps: float) -> None:
+    """Write pictures (H, W, 3) uint8 as a GIF in the colours of a palette; none but their differences are kept."""
+    frames = (Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
     duration = 10 * round(_HUNDREDTHS / fps)  # milliseconds
-    start.save(path, "GIF", save_all=True, append_images=frames, duration=duration, loop=0)
+    with whole_file(path) as part:
+        next(frames).save(part, "GIF", save_all=True, append_images=frames, duration=duration, loop=0)
 
 
 def write_video(
@@ -74,14 +81,11 @@ def write_video(
     settings: RenderSettings | None = None,
     fps: float = 30,
 ) -> None:
-    """Write expressions (F, 51) in 0..1 as `.mp4` (H.264) or `.webm` (VP9), by ffmpeg (extra `video`).
+    """Write expressions (F, 51) in 0..1, or a clip, as `.mp4` (H.264) or `.webm` (VP9), by ffmpeg (extra `video`).
 
     Args:
         path: an existing file is replaced.
-        expressions: a row per frame.
-        rig: the default identity when None.
-        space: of the expressions.
-        calibration: how readings become weights, see `emo3d.face.calibration`.
+        expressions, rig, space, calibration: as for `write_gif`.
         settings: of the pictures, whose size is even.
         fps: frames per second.
 
@@ -94,8 +98,7 @@ def write_video(
         raise ValueError(f"expected an even size of a video, got {settings.size}")
     with extra_named():
         import imageio_ffmpeg
-    scores = as_expressions(expressions)
-    batches = render_batches(scores, space=space, rig=rig, settings=settings, calibration=calibration)
+    clip = _as_clip(expressions, space)
     with whole_file(path) as part:
         size = (settings.size, settings.size)
         codec = _CODECS[part.suffix.lower()]
@@ -103,8 +106,7 @@ def write_video(
         frames = imageio_ffmpeg.write_frames(str(part), size, fps=fps, **options)
         frames.send(None)  # opens it
         try:
-            pictures = (picture for batch in batches for picture in batch)
-            for picture in tqdm(pictures, "Rendering", total=len(scores), delay=5):
+            for picture in _pictures(clip, rig=rig, settings=settings, calibration=calibration):
                 frames.send(np.ascontiguousarray(picture))
         finally:
             frames.close()
@@ -124,15 +126,21 @@ def write_preview(path: Path, take: Take, rig: FaceRig, size: int = 320) -> None
     """
     ending = path.suffix.lower()
     rate = min(take.fps, _RATES[ending])
-    count = math.floor(take.duration * rate + 1e-6) + 1
-    if ending == ".gif" and count > _MOST:
+    if ending == ".gif" and (take.duration * rate) >= _MOST:
         raise ValueError(
             f"expected a take of at most {_MOST / rate:.0f} s for a GIF, got {take.duration:.0f} s: write .mp4 or .webm"
         )
-    if take.scores[:, -1].any():
-        logger.warning("%s: pictures do not show tongueOut, which the take moves", path.name)
-    frames, settings = take.at(np.arange(count) / rate)[:, :-1], RenderSettings(size=size)
-    if ending == ".gif":
-        write_gif(path, frames, rig=rig, settings=settings, fps=rate)
-    else:
-        write_video(path, frames, rig=rig, settings=settings, fps=rate)
+    write = write_gif if ending == ".gif" else write_video
+    write(path, take.to_clip(rate), rig=rig, settings=RenderSettings(size=size), fps=rate)
+
+
+def _as_clip(expressions: Any, space: Space) -> Clip:
+    """A clip as it is, or expressions as one, whose rate nobody asks for."""
+    if isinstance(expressions, Clip):
+        return expressions
+    return Clip.from_frames(as_expressions(expressions), 30, space=check_space(space))
+
+
+def _pictures(clip: Clip, **options: Any) -> Iterator[np.ndarray]:
+    faces = (face for batch in render_clip(clip, **options) for face in batch)
+    return iter(tqdm(faces, "Rendering", total=len(clip), delay=5))

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from emo3d.blendshapes import ARKIT_BLENDSHAPES
 from emo3d.clips import ROTATIONS
-from emo3d.face.export import LIVELINK_NAMES
 from emo3d.face.rig import TARGETS
 from emo3d.files import whole_file
 from emo3d.names import read_names
 from emo3d_lab.takes.reading import Take
+
+# The app swaps two pairs against Apple's order; readers go by name, but the header is theirs to the letter.
+_SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+LIVELINK_NAMES = tuple(_SWAPPED.get(name, name) for name in ARKIT_BLENDSHAPES)
+"""The columns of a take before the rotations, in its order but as ARKit spells them."""
 
 _PREFIX = "CTRL_expressions_"
 # Units that MetaHuman has in parts; each part has the weight of the whole. Names of the controls: Epic's
@@ -66,15 +73,20 @@ def write_metahuman(path: Path, take: Take) -> None:
         rows.writerows([control, *(f"{value:.6f}" for value in values)] for control, values in columns.items())
 
 
-def write_livelink(path: Path, take: Take) -> None:
-    """Write weights as a take of Live Link Face, with tongue, times and rotations; without rotations they are 0."""
-    columns = [take.scores[:, TARGETS.index(name)] for name in LIVELINK_NAMES]
-    columns += [take.rotations.get(name, np.zeros(len(take.times))) for name in ROTATIONS]
+def write_livelink(
+    path: str | os.PathLike[str],
+    scores: np.ndarray,
+    times: np.ndarray,
+    rotations: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write weights (F, 52) as a take of Live Link Face, with times and rotations; without rotations they are 0."""
+    columns = [scores[:, TARGETS.index(name)] for name in LIVELINK_NAMES]
+    columns += [(rotations or {}).get(name, np.zeros(len(times))) for name in ROTATIONS]
     header = [name[0].upper() + name[1:] for name in (*LIVELINK_NAMES, *ROTATIONS)]
     with whole_file(path) as part, open(part, "w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["Timecode", "BlendshapeCount", *header])
-        for time, row in zip(take.times, np.stack(columns, axis=1), strict=True):
+        for time, row in zip(times, np.stack(columns, axis=1), strict=True):
             rows.writerow([_timecode(float(time)), len(header), *(f"{value:.8f}" for value in row)])
 
 

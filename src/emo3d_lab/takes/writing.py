@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from emo3d.clips import ROTATIONS
 from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.face.rig import TARGETS
 from emo3d.files import check_output
 from emo3d_lab.characters.character import Character
 from emo3d_lab.characters.vrma import perfect_sync_names, write_vrma
+from emo3d_lab.clips.pose import head_quaternions
 from emo3d_lab.listing import first_few
 from emo3d_lab.takes.blender import write_blender_take, write_scene
 from emo3d_lab.takes.preview import write_preview
@@ -44,9 +48,9 @@ def write_take(
     """Write a take onto a character, by the ending of the path.
 
     `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
-    pictures of its face. `.py`: a Blender script with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`,
-    `.usdc`, `.usdz`: by Blender. `.csv`: a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too,
-    curves of MetaHuman's controls.
+    pictures of its face. In all of these the head turns, where a character has a bone for it. `.py`: a Blender script
+    with keyframes. `.anim`: a clip for Unity. `.fbx`, `.usd`, `.usda`, `.usdc`, `.usdz`: by Blender. `.csv`: a take of
+    Live Link Face, or with `names_out="metahuman"`, as `.json` too, curves of MetaHuman's controls.
 
     Args:
         path: an existing file is replaced.
@@ -77,24 +81,27 @@ def write_take(
         raise ValueError(f"expected --names-out metahuman for {path.name}")
     calibrated = take.space == "reading" and calibration != "none"
     take = take.to_weights(character.rig if character and calibrated else None, calibration)
-    if any(np.any(angles) for angles in take.rotations.values()) and (names_out or ending != ".csv"):
-        logger.warning("%s: left out rotations of head and eyes, which .csv has", path.name)
+    turns = None
+    if names_out or ending != ".csv":
+        able = names_out is None and ending in (".vrma", *WHOLE, *PICTURES)
+        take, turns = _head(take, path, able, character)
     added = None
     if names_out:
         write_metahuman(path, take)
     elif ending == ".csv":
-        write_livelink(path, take)
+        write_livelink(path, take.scores, take.times, take.rotations)
     elif ending == ".py":
         write_blender_take(path, take, character)
     elif ending == ".vrma":
         names = perfect_sync_names(character.document) if character else {}
         if character and not names:
             logger.warning("%s has no expressions for a .vrma: emo3d vrm --perfect-sync adds them", character.path.name)
-        write_vrma(path, take.scores, take.times, names)
+        write_vrma(path, take.scores, take.times, names, turns)
     elif character is None:
         raise ValueError(f"expected a character (.glb, .gltf, .vrm) for {path.name}, got none")
     elif ending in WHOLE:
-        added = character.write(path, take.scores, times=take.times if len(take.times) > 1 else None, name=name)
+        times = take.times if len(take.times) > 1 else None
+        added = character.write(path, take.scores, times=times, name=name, turns=turns)
     elif ending in PICTURES:
         write_preview(path, take, character.rig, size)
     elif ending == ".anim":
@@ -104,6 +111,24 @@ def write_take(
     if character is not None and ending not in (".csv", ".json", ".vrma", *PICTURES):  # reading a face says it, too
         _name_missing(take, character)
     return added
+
+
+def _head(take: Take, path: Path, able: bool, character: Character | None) -> tuple[Take, np.ndarray | None]:
+    """The take as a file can have it, and the quaternions (F, 4) of its head, if that turns."""
+    angles = np.stack([take.rotations.get(axis, 0 * take.times) for axis in ROTATIONS], axis=1)
+    heads, ending, reason = angles[:, :3], path.suffix.lower(), ""
+    if not angles.any() or (able and not heads.any()):  # eyes look by the units, too
+        return take, None
+    if not able:
+        reason = "which .csv has"
+    elif np.abs(angles).max() > np.pi:
+        reason = f"which are no radians: they go up to {np.abs(angles).max():g}"
+    elif ending in WHOLE and character is not None and (len(angles) == 1 or character.head is None):
+        reason = "which need an animation, and a bone called head that carries the face"
+    if reason:
+        logger.warning("%s: left out rotations of head and eyes, %s", path.name, reason)
+        return replace(take, rotations={}), None
+    return take, head_quaternions(angles)
 
 
 def _name_missing(take: Take, character: Character) -> None:

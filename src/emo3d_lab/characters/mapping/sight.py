@@ -176,7 +176,8 @@ class _Camera:
         half, tangent = size * settings.samples / 2, np.tan(np.radians(settings.field_of_view) / 2)
         lens = np.array([*target, frame[3] / tangent, half / tangent, half], np.float32)
         view = make_view(_Framed((0.0, 0.0, 0.0, 1.0)), settings)  # type: ignore[arg-type]
-        self.view: View = view._replace(rotation=rotation.astype(np.float32), camera=lens)
+        turn = np.pad(rotation, ((0, 0), (0, 1))).astype(np.float32)
+        self.view: View = view._replace(turns=turn[None], camera=lens)
 
     def read(self, reader: FaceReader) -> np.ndarray | None:
         """Landmarks (478, 2), column and row in samples, or None."""
