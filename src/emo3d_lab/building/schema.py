@@ -17,6 +17,7 @@ _EXACT = Sequence(Value("float64"), length=len(EMOTIONS))
 
 FEATURES: dict[str, Features] = {
     **CONFIGS,
+    "flame-clips": Features({**CONFIGS["clips"], "flame": Sequence(Sequence(Value("float32")))}),
     "extracted": Features({**_PICTURES, "weights": _PICTURES["blendshapes"]}),
     "checklist": Features(
         {name: Value("string") for name in ("id", "family", "subfamily", "first", "second", "check")}
@@ -37,6 +38,7 @@ FEATURES: dict[str, Features] = {
 }
 """Columns of the dataset's configs, and of what else is written.
 
+`flame-clips` is what the config "clips" of a dataset of FLAME's coefficients has, `frames` null where no map made any;
 `checklist` are the pairs of `emo3d_lab.checklist`; `extracted` is what the config "default" of an extracted folder has
 when its readings were calibrated, too; `scored` are the per-sample values of a score (`Emo3DResult.per_sample`), null
 where there are none.
@@ -44,6 +46,7 @@ where there are none.
 
 _NULLABLE = {  # no face found; and of an extracted picture nobody may say what it shows
     "default": ("intensities", "blendshapes"),
+    "flame-clips": Features({**CONFIGS["clips"], "flame": Sequence(Sequence(Value("float32")))}),
     "extracted": ("intensities", "blendshapes", "weights"),
     "primitive": ("blendshapes",),
     "sample": ("readings",),

@@ -45,7 +45,7 @@ _LEFT = ".emo3d-done"  # the state of a finished run, about to be removed
 _SOURCE = "source.json"
 _GROUP_ROWS = 5_000  # per Parquet row group
 _GROUP_PICTURES = 100
-_GROUP_BYTES = 32 << 20  # of pictures; keeps memory flat whatever their size
+_GROUP_BYTES = 32 << 20  # of pictures, or of clips' frames; keeps memory flat whatever their size
 
 
 @dataclass(frozen=True)
@@ -249,12 +249,14 @@ def _write(state: Path, index: int, shard: Shard, strict: bool) -> ShardFile:
 def _groups(shard: Shard, tally: Tally) -> Iterator[list[dict[str, Any]]]:
     """Rows in the groups in which they are written: small enough to stream, and to hold in memory."""
     pictures = "image" in FEATURES[shard.schema]
+    tables = [name for name in ("frames", "flame") if name in FEATURES[shard.schema]]
     limit = _GROUP_PICTURES if pictures else _GROUP_ROWS
     group: list[dict[str, Any]] = []
     size = 0
     for row in shard.rows(tally):
         group.append(row)
         size += len((row["image"] or {}).get("bytes") or b"") if pictures else 0
+        size += sum(4 * len(row[name]) * len(row[name][0]) for name in tables if row[name])
         if len(group) == limit or size >= _GROUP_BYTES:
             yield group
             group, size = [], 0

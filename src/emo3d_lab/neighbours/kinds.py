@@ -18,6 +18,7 @@ from emo3d.names import KNOWN, Names, read_names
 from emo3d_lab.building.card import folder_card
 from emo3d_lab.building.reports import describe_file
 from emo3d_lab.building.shards import Run, ShardFile, write_dataset
+from emo3d_lab.neighbours.clip_kinds import CLIP_KINDS
 from emo3d_lab.neighbours.express4d import find_express4d
 from emo3d_lab.neighbours.formats import check_columns
 from emo3d_lab.neighbours.livelink import (
@@ -43,7 +44,7 @@ _PUBLISHED = {  # what the papers say that a sample has; the blendshapes of TEAD
 }
 _REFUSED = {
     "emoava": "EmoAva's expressions are coefficients of FLAME, which no table turns into blendshapes, and its files "
-    "are pickles, which can run code when they are opened; fit blendshapes to them, then import these as a table",
+    "are pickles, which can run code when they are opened: --clips keeps coefficients that are saved as NumPy's files",
 }
 _COUNTS = {
     "from_blendshapes": "blendshapes of the source",
@@ -167,6 +168,8 @@ def import_dataset(
 def _check_arguments(kind: str, *, drop: Sequence[str], **options: Any) -> None:
     if kind in _REFUSED:
         raise ValueError(_REFUSED[kind])
+    if kind in CLIP_KINDS and kind not in KINDS:
+        raise ValueError(f"{kind} has a text for a sequence, not for a frame: --clips imports it")
     if kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     for name in _UNUSED.get(kind, ("takes",)):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -182,16 +183,28 @@ def number_takes(takes: Iterable[Take], names: Names | None = None) -> list[Take
     return result
 
 
-def share_out(takes: Sequence[Take]) -> list[tuple[Take, ...]]:
-    """Put takes together into what becomes one Parquet file each."""
-    groups: list[list[Take]] = []
-    size = _SHARD
+class OnDisk(Protocol):
+    """What has the path of a file, or an empty one."""
+
+    @property
+    def path(self) -> str:
+        """Of the file."""
+
+
+Recorded = TypeVar("Recorded", bound=OnDisk)
+
+
+def share_out(takes: Sequence[Recorded]) -> list[tuple[Recorded, ...]]:
+    """Put takes together into what becomes one Parquet file each; those that share a file count as parts of it."""
+    groups: list[list[Recorded]] = []
+    sharers = Counter(take.path for take in takes)
+    size = float(_SHARD)
     for take in takes:
         if size >= _SHARD:
             groups.append([])
-            size = 0
+            size = 0.0
         groups[-1].append(take)
-        size += Path(take.path).stat().st_size if take.path else 0
+        size += Path(take.path).stat().st_size / sharers[take.path] if take.path else 0.0
     return [tuple(group) for group in groups]
 
 
