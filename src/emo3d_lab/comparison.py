@@ -22,6 +22,7 @@ from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
+    from emo3d_lab.clips.scoring import ClipResult
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Difference:
 class Comparison:
     """How two systems differ on the same n references under the same settings, those of `signature`."""
 
-    differences: dict[str, Difference]  # by the names of `Emo3DResult.numbers` that both systems have
+    differences: dict[str, Difference]  # by the names of the results' `numbers` that both systems have
     n: int
     n_resamples: int
     seed: int
@@ -61,7 +62,12 @@ class Comparison:
 
 
 def compare(
-    a: Emo3DResult, b: Emo3DResult, *, n_resamples: int = 10_000, seed: int = 0, confidence: float = 0.95
+    a: Emo3DResult | ClipResult,
+    b: Emo3DResult | ClipResult,
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
 ) -> Comparison:
     """Compare two systems that were scored on the same references, in any order, pair by pair.
 
@@ -85,7 +91,8 @@ def compare(
             raise ValueError(f"expected per-sample values in both results, the {name} has none")
     if (alpha := alpha_of(a.signature)) is None:
         raise ValueError(f"expected a signature with alpha, got {a.signature!r:.100}")
-    columns = {name: column for name, column in COLUMNS.items() if column in a.per_sample and column in b.per_sample}
+    of_means = getattr(a, "columns", COLUMNS)  # a result of clips has its own
+    columns = {name: column for name, column in of_means.items() if column in a.per_sample and column in b.per_sample}
     left_out = None
     if "mse" in columns and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
@@ -106,7 +113,7 @@ def compare(
     by_name = {}
     for name in ("emo3d", *columns):
         interval = tuple(intervals[name]) if name in intervals else None
-        x, y = getattr(a, name), getattr(b, name)
+        x, y = a.numbers[name], b.numbers[name]
         by_name[name] = Difference(x, y, y - x, interval, p_values[name])
     amplitudes = None
     if left_out is None and a.amplitude is not None and b.amplitude is not None:
@@ -167,14 +174,14 @@ def _test(
     clusters = cluster_values(differences, places)
     ends = bootstrap_intervals(clusters, n_bootstrap=n_resamples, seed=seed, confidence=confidence)
     intervals: dict[str, Any] = {} if ends is None else dict(zip(names, ends.tolist(), strict=True))
-    for name in intervals.keys() & {"recall_at_k", "top1"}:
+    for name in intervals.keys() & {"recall_at_k", "top1", "order"}:
         matches = differences[:, names.index(name)]
         intervals[name] = _share_interval(matches, effective_size(matches, places), confidence)
     p_values = permutation_p_values(differences, places, n_resamples, seed)
     return intervals, dict(zip(names, p_values.tolist(), strict=True))
 
 
-def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
+def check_comparable(a: Emo3DResult | ClipResult, b: Emo3DResult | ClipResult) -> None:
     """Raise a ValueError that names the first difference unless two scores have the same settings and references."""
     if differing := signature_difference(a.signature, b.signature):
         raise ValueError(f"signatures differ in {differing}")

@@ -1,0 +1,128 @@
+"""Clips to be scored, and what they are held against: beats in order, with their emotions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from emo3d.blendshapes import Space
+from emo3d.clips import CHANNELS, Clip
+from emo3d.descriptions import check_descriptions
+from emo3d.emotions import as_intensities, canonical_intensities, distribution
+from emo3d.ranges import real_number
+
+
+@dataclass(frozen=True, eq=False)
+class ClipReference:
+    """What a clip should show: B beats in order."""
+
+    descriptions: tuple[str, ...]
+    intensities: np.ndarray  # (B, 8) float64 in 0..1, order `EMOTIONS`
+    times: np.ndarray | None = None  # (B, 2) float64, starts and ends in seconds; None where nobody says
+    duration: float | None = None  # seconds of the clip that the times are of
+    clip: Clip | None = None  # the reference's own frames, where there are any
+
+    @property
+    def boundaries(self) -> np.ndarray | None:
+        """When one beat becomes the next, as shares of the clip: (B - 1,) float64 in 0..1; None without times."""
+        if self.times is None or self.duration is None:
+            return None
+        return (self.times[:-1, 1] + self.times[1:, 0]) / 2 / self.duration
+
+    @cached_property
+    def distributions(self) -> np.ndarray:
+        """Emotion distributions of the beats, (B, 8) float64."""
+        return distribution(self.intensities)
+
+    @cached_property
+    def key(self) -> str:
+        """All that scores depend on but the frames, as text."""
+        times = None if self.times is None else np.round([*self.times.ravel(), self.duration], 6).tolist()
+        return json.dumps([self.descriptions, self.intensities.tolist(), times])
+
+
+def hash_references(references: Iterable[ClipReference]) -> str:
+    """Twelve hexadecimal digits of a SHA-256 over references in any order."""
+    return hashlib.sha256("\n".join(sorted(reference.key for reference in references)).encode()).hexdigest()[:12]
+
+
+def read_pairs(
+    predictions: Iterable[Any], references: Iterable[Any], *, rate: float | None = None, space: Space | None = None
+) -> tuple[list[Clip], list[ClipReference]]:
+    """Read clips and as many references; what each may be is said at `score_clips`.
+
+    Raises:
+        ValueError: what `score_clips` refuses, the message names the prediction or reference.
+    """
+    for name, values in (("predictions", predictions), ("references", references)):
+        if isinstance(values, str | Mapping | Clip):
+            raise ValueError(f"expected {name} as a list, one for each clip, got a {type(values).__name__}")
+    clips = [_named("prediction", row, read_prediction, value, rate, space) for row, value in enumerate(predictions)]
+    rows = [_named("reference", row, read_reference, value) for row, value in enumerate(references)]
+    if len(clips) != len(rows):
+        raise ValueError(f"expected one clip per reference, got {len(clips)} clips and {len(rows)} references")
+    if not clips:
+        raise ValueError("expected clips to score, got none")
+    return clips, rows
+
+
+def read_prediction(value: Any, rate: float | None = None, space: Space | None = None) -> Clip:
+    """Read a clip: a `Clip`, a mapping with `frames` and `rate` (and `space`), or frames at a `rate`."""
+    if isinstance(value, Clip):
+        return value
+    if isinstance(value, Mapping):
+        if "frames" not in value:
+            raise ValueError(f"expected 'frames', got {', '.join(map(str, value)) or 'nothing'}")
+        rate = value.get("rate", rate)
+        space, value = value.get("space", space), value["frames"]
+    if rate is None:
+        raise ValueError("expected frames with their rate, got none: rate=30")
+    frames = value if isinstance(value, Sequence) and value and isinstance(value[0], Mapping) else np.array(value)
+    if isinstance(frames, np.ndarray) and (frames.ndim != 2 or frames.shape[1] == len(CHANNELS)):
+        return Clip(frames, rate, space or "weights")
+    return Clip.from_frames(frames, rate, space=space or "weights")
+
+
+def read_reference(value: Any) -> ClipReference:
+    """Read a reference: a `Clip`, or a mapping with `beats`, each with `description` and `intensities`.
+
+    Beats of a mapping may have `start` and `end` in seconds, all or none; with `frames` and `rate` the reference has a
+    clip of its own.
+    """
+    clip = value if isinstance(value, Clip) else None
+    if isinstance(value, Mapping):
+        if value.get("frames") is not None:
+            clip = read_prediction(value)
+        beats = value.get("beats")
+    else:
+        beats = None if clip is None else [vars(beat) for beat in clip.beats]
+    if isinstance(beats, Mapping):  # as `datasets` has a sequence of records
+        beats = [dict(zip(beats, row, strict=True)) for row in zip(*beats.values(), strict=True)]
+    if beats is None or not len(beats):
+        raise ValueError("expected beats, each with a description and intensities, got none")
+    for place, beat in enumerate(beats):
+        if not isinstance(beat, Mapping) or beat.get("description") is None or beat.get("intensities") is None:
+            raise ValueError(f"expected a description and intensities of every beat, beat {place} lacks one of them")
+    texts = tuple(check_descriptions([beat["description"] for beat in beats]))
+    intensities = canonical_intensities(as_intensities([beat["intensities"] for beat in beats]))
+    if any(beat.get("start") is None or beat.get("end") is None for beat in beats):
+        return ClipReference(texts, intensities, clip=clip)
+    names = ("start", "end")
+    times = np.array([[real_number(f"{name} of a beat", beat[name]) for name in names] for beat in beats])
+    if not ((times[:, 0] < times[:, 1]).all() and (np.diff(times[:, 0]) >= 0).all() and times.min() >= 0):
+        raise ValueError(f"expected beats in order that end after they start, got {times.tolist()}")
+    duration = times.max() if clip is None else max(times.max(), clip.duration)
+    return ClipReference(texts, intensities, times, float(duration), clip)
+
+
+def _named(name: str, row: int, read: Any, *arguments: Any) -> Any:
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{name} {row}: {error}") from error
