@@ -46,7 +46,6 @@ where there are none.
 
 _NULLABLE = {  # no face found; and of an extracted picture nobody may say what it shows
     "default": ("intensities", "blendshapes"),
-    "flame-clips": Features({**CONFIGS["clips"], "flame": Sequence(Sequence(Value("float32")))}),
     "extracted": ("intensities", "blendshapes", "weights"),
     "primitive": ("blendshapes",),
     "sample": ("readings",),

@@ -62,13 +62,25 @@ def import_(
     frames_only = {"columns": columns, "layout": layout, "emotion": emotion, "drop": drop, "split": split}
     clips_only = {"texts": texts, "fps": fps, "map": map}
     for name, value in (frames_only if clips else clips_only).items():
-        if value:
+        if value not in (None, []):
             raise ValueError(f"--{name} has no meaning {'with' if clips else 'without'} --clips, got {str(value)!r}")
     processes = num_proc or os.cpu_count() or 1
     if clips:
-        run = Run(processes, strict=strict, force=force, label="Importing")
-        options = {"description": description, "takes": takes, "names": names, "scale": scale or 1, "clip": clip}
-        print_report(import_clips(kind, path, out, **clips_only, **options, run=run), out)
+        report = import_clips(
+            kind,
+            path,
+            out,
+            texts=texts,
+            description=description,
+            takes=takes,
+            map=map,
+            fps=fps,
+            names=names,
+            scale=scale or 1,
+            clip=clip,
+            run=Run(processes, strict=strict, force=force, label="Importing"),
+        )
+        print_report(report, out)
         return
     report = import_dataset(
         kind,

@@ -1,21 +1,28 @@
-"""A text is split into what happens in order: its beats."""
+"""A text is split into what happens in order: its beats.
+
+English, by rule. A joint is what parts two beats ("then", "until", a comma before a verb); words of manner and length
+("suddenly", "for two seconds") stay in the description of their beat. What happens at the same time ("while", "as", a
+plain "and") is one beat. The words are in `assets/beats.yaml`.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from emo3d.descriptions import check_descriptions
+from emo3d_lab.clips.words import NUMBERS, UNITS, patterns
 
 Manner = Literal["plain", "sudden", "slow"]
-_SUDDEN = re.compile(r"\b(suddenly|abruptly|all at once|all of a sudden|instantly|in a flash)\b", re.I)
-_SLOW = re.compile(r"\b(slowly|gradually|little by little|bit by bit)\b", re.I)
-_MOMENT = re.compile(r"\b(for (?:just )?(?:a|one) (?:moment|second|instant)|briefly|momentarily|fleetingly)\b", re.I)
-_RELEASE = re.compile(
-    r"\b(stops? \w+ing|no longer|(?:the|her|his|their) \w+ (?:fades|vanishes|dies)|calms? down|relaxes)\b", re.I
+
+# Quoted words and brackets are not looked into; sentences end where the next word begins, but not after titles.
+_QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\([^()]*\)')
+_SENTENCE = re.compile(
+    r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?…;])\s+|(?<=[。！？])|\s*\n\s*|\s*(?:->|→)\s*"
 )
-_CUT = re.compile(
-    r"(?<=[.!?;])\s+|,?\s+(?:and\s+)?then\b,?\s*|,?\s+(?:but|until|finally)\s+|,\s+(?=suddenly|slowly|gradually)", re.I
-)
+_FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
+_LEAVING = re.compile(r"^(?:leaving|replaced by|giving way)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -23,35 +30,207 @@ class BeatText:
     """One thing that a text says happens."""
 
     description: str
+    joint: str = ""  # the words of the text that led here and are not in the description
     manner: Manner = "plain"
-    seconds: float | None = None  # its length, where the text says it
+    seconds: float | None = None  # how long, where the text says it
+    later: float | None = None  # seconds after the start of the beat before, where the text says it
     momentary: bool = False  # afterwards the face goes back to what was before
     releases: bool = False  # it ends what was before: a face at rest
+    keeps: bool = False  # no face of its own ("nods"): the one before stays
 
     @property
     def face(self) -> str:
-        """The description without the words of time, for a generator."""
-        text = self.description
-        for words in (_SUDDEN, _SLOW, _MOMENT):
-            text = words.sub("", text)
+        """The description without words of manner and length, for a generator."""
+        words, text = patterns(), self.description
+        for pattern in (words.sudden, words.slow, words.moment, words.lasting):
+            text = pattern.sub("", text)
         text = re.sub(r"\s+([,.;!?])", r"\1", " ".join(text.split())).strip(" ,;")
         return text if re.search(r"\w", text) else self.description
 
 
-def beat_text(description: str) -> BeatText:
-    """What the words of one beat say of its manner."""
-    manner: Manner = "sudden" if _SUDDEN.search(description) else "slow" if _SLOW.search(description) else "plain"
-    releases = bool(_RELEASE.search(description))
-    return BeatText(description, manner, None, bool(_MOMENT.search(description)), releases)
+class _Piece(NamedTuple):
+    joint: str
+    text: str
 
 
 def read_beats(text: str) -> tuple[BeatText, ...]:
     """Split a text into its beats, in the order in which they happen; a text of one thing is one beat.
 
+    All words of the text are in the descriptions and joints of the beats. A first beat that ends a feeling ("her smile
+    fades") has that feeling as a beat before it.
+
     Raises:
         ValueError: a text that is blank, or no string.
+
+    Example:
+        >>> [beat.description for beat in read_beats("She holds back tears, then breaks into a smile")]
+        ['She holds back tears', 'breaks into a smile']
     """
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"expected a text that says what happens, got {text!r}")
-    parts = [part.strip(" ,;") for part in _CUT.split(text) if re.search(r"\w", part)]
-    return tuple(map(beat_text, parts or [text.strip()]))
+        raise ValueError(f"expected a text that says what happens, got {text!r:.80}")
+    (text,) = check_descriptions([text])
+    pieces: list[_Piece] = []
+    waiting = ""  # "Wow!": too little to be a beat
+    for sentence in _sentences(text):
+        first, *others = _split(waiting + sentence)
+        waiting = ""
+        if not others and not first.joint and _is_scrap(first.text):
+            waiting = sentence + " "
+        elif pieces and not first.joint and _is_part(first.text):
+            pieces[-1] = _Piece(pieces[-1].joint, f"{pieces[-1].text} {first.text}")
+            pieces += others
+        else:
+            pieces += [first, *others]
+    if waiting:
+        last = pieces.pop() if pieces else _Piece("", "")
+        pieces.append(_Piece(last.joint, f"{last.text} {waiting}".strip()))
+    return _with_first(tuple(beat_text(piece.text, piece.joint) for piece in pieces))
+
+
+def beat_text(description: str, joint: str = "") -> BeatText:
+    """What the words of one beat, and those that lead to it, say of its manner and length."""
+    words = patterns()
+    joint = joint.strip(" ,;:—–-\n")
+    manner: Manner = "plain"
+    for kind, pattern in (("slow", words.slow), ("sudden", words.sudden)):
+        if pattern.search(description):
+            manner = kind  # type: ignore[assignment]
+        elif match := pattern.search(joint):  # "her smile slowly turns into a frown"
+            manner, description = kind, f"{match[0]} {description}"  # type: ignore[assignment]
+            joint = " ".join((joint[: match.start()] + joint[match.end() :]).split())
+    momentary = bool(words.moment.search(description))
+    lasting = words.lasting.search(description)
+    seconds = _seconds(lasting[0].partition(" ")[2]) if lasting and not momentary else None
+    later = words.later.search(re.sub(r"^(?:and|but|yet)\s+", "", joint, flags=re.I))
+    return BeatText(
+        description,
+        joint,
+        manner,
+        seconds,
+        _seconds(later["span"] or later["late"]) if later else None,
+        momentary or bool(words.winking.search(description)),
+        bool(words.release.search(description)),
+        bool(words.keeps.search(description)),
+    )
+
+
+def _seconds(span: str) -> float:
+    number = next((name for name in NUMBERS if re.search(rf"\b{name} ", span, re.I)), "")
+    digits = re.search(r"\d+(?:\.\d+)?", span)
+    unit = next((seconds for name, seconds in UNITS.items() if name in span), 1.0)
+    return (float(digits[0]) if digits else NUMBERS.get(number, 1.0)) * unit
+
+
+def _with_first(beats: tuple[BeatText, ...]) -> tuple[BeatText, ...]:
+    match = patterns().release.search(beats[0].description)
+    return (BeatText(match["what"]), *beats) if match and match["what"] else beats
+
+
+def _sentences(text: str) -> list[str]:
+    mask, start, parts = _mask(text), 0, []
+    for match in _SENTENCE.finditer(mask):
+        parts.append(text[start : match.start()])
+        start = match.end()
+    return [part.strip() for part in [*parts, text[start:]] if re.search(r"\S", part)] or [text.strip()]
+
+
+def _mask(text: str) -> str:
+    return _QUOTED.sub(lambda match: "_" * len(match[0]), text)
+
+
+def _is_scrap(text: str) -> bool:
+    words = patterns()
+    short = len(re.findall(r"\w+", text)) <= 2
+    return short and not (words.verb.search(text) or words.feeling.search(text) or words.keeps.search(text))
+
+
+def _is_part(text: str) -> bool:
+    """Whether a sentence only goes on with the face that is there: "Her brows are drawn together."."""
+    words = patterns()
+    others = (words.release, words.sudden, words.slow, words.moment, words.turning)
+    return bool(words.part.search(text)) and not any(pattern.search(text) for pattern in others)
+
+
+def _split(sentence: str) -> list[_Piece]:
+    """The beats of one sentence, in the order in which they happen."""
+    text, mask = f" {sentence}", f" {_mask(sentence)}"
+    pieces: list[_Piece] = []
+    joint, start, listed, swap = "", 0, False, False
+    for match in patterns().joint.finditer(mask):
+        comma, link, word = bool(match["comma"].strip()), (match["link"] or "").lower(), (match["word"] or "").lower()
+        left, right = mask[start : match.start()].strip(), mask[match.end() :].strip()
+        if not (comma or link or word) or not re.search(r"\w", right):
+            continue
+        if not re.search(r"\w", left):
+            if word in ("before", "after", "until", "till"):
+                if word in ("until", "till") or not (patterns().timed.search(right) and "," in right):
+                    continue
+                swap = swap or word == "before"
+            elif not word:
+                continue
+            joint, start = text[start : match.end()], match.end()
+            continue
+        first = bool(_FIRST.search(joint)) or bool(re.match(r"\W*(?:after|before)\b", joint, re.I) and not pieces)
+        if not _parts(left, right, comma, link, word, listed, first):
+            continue
+        pieces.append(_Piece(joint, text[start : match.start()].strip()))
+        joint, start = text[match.start() : match.end()], match.end()
+        if word == "after":
+            swap = True
+        listed = comma and not link and not word
+    pieces += _turn(joint, text[start:].strip())
+    if swap and len(pieces) > 1:  # "smiles after crying"; "before crying, she smiles"
+        place = next(i for i, piece in enumerate(pieces) if re.search(r"\b(?:before|after)\b", piece.joint, re.I))
+        place = max(place, 1)
+        pieces[place - 1 : place + 1] = [pieces[place], pieces[place - 1]]
+    return pieces
+
+
+def _turn(joint: str, text: str) -> list[_Piece]:
+    """A last clause, parted where one feeling turns into another: "her smile turns into a frown"."""
+    words = patterns()
+    for match in words.turning.finditer(text):
+        left = text[: match.start()]
+        listed = match[0].strip().lower() == "to"  # "from anger to joy", "to joy to grief"
+        if words.feeling.search(left) and (not listed or re.search(r"\bfrom\b", left) or joint.strip() == "to"):
+            return [_Piece(joint, left), *_turn(match[0], text[match.end() :])]
+    return [_Piece(joint, text)]
+
+
+def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: bool, first: bool) -> bool:
+    """Whether a joint parts what is left of it from what is right of it."""
+    words = patterns()
+    content = bool(words.verb.search(left) or words.feeling.search(left))
+    if word in ("before", "after"):
+        return content and bool(words.timed.search(right))
+    if word in ("until", "till"):
+        return content and len(right.split()) > 1
+    if word:
+        if word == "then" and words.stray_then.search(left):
+            return False
+        is_subject = not content and not comma and bool(words.acts.search(right))  # "the man then smiles"
+        head = not re.search(r"then|after|later|followed|before|the next ", word)
+        return not is_subject and (comma or bool(link) or not head)
+    if words.aside.search(left):
+        return first and comma
+    if words.manner_first.search(right):
+        return content
+    acts = words.acts.search(right)
+    if first and (comma or link == "but"):
+        return bool(acts) or bool(re.match(r"(?:she|he|they|it|i|we|you)\b", right, re.I))
+    clause = re.split(r",| and | but ", right)[0]
+    if words.release.search(left):
+        begins = bool(acts or _LEAVING.search(right))
+        begins = begins or bool(link and (words.verb.search(clause) or words.feeling.search(clause)))
+        return begins and not words.release.search(clause)
+    if not content:
+        return False
+    if words.release.search(clause) or words.gestures.search(right):
+        return True
+    if words.changes.search(right) or (link and words.winking.search(left) and acts):
+        return True
+    if not acts:
+        return False
+    if not link or listed:
+        return comma or listed
+    return (comma and bool(acts["subject"])) or (link == "but" and bool(words.attempt.search(left)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,11 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.clips import Beat, Clip
 from emo3d.descriptions import check_descriptions
 from emo3d.face.calibration import rig_weights
+from emo3d.instructions import Instruction, apply_instructions, read_instructions
 from emo3d.ranges import real_number
 from emo3d_lab.clips.beats import BeatText, beat_text, read_beats
-from emo3d_lab.clips.motion import Motion
-from emo3d_lab.clips.timeline import Timing, emotion_timing, leading_emotions, perform, scaled, timings
+from emo3d_lab.clips.motion import Motion, timings
+from emo3d_lab.clips.timeline import Timing, emotion_timing, leading_emotions, perform, scaled
 
 SHORTEST = 0.25  # seconds of a beat: less is not seen
 LONGEST = 600.0  # seconds of a clip
@@ -49,18 +53,16 @@ class Director:
         Raises:
             ValueError: no texts, a blank one, or fewer than 0.25 `seconds` for each beat.
         """
-        texts = check_descriptions(texts)
-        plans = [self.plan(text, seconds) for text in texts]
-        stills = iter(self._stills([beat for plan in plans for beat in plan]))
-        clips = []
-        for text, plan in zip(texts, plans, strict=True):
-            faces = np.stack([next(stills) for _ in plan])
-            clips.append(self._perform(faces, plan, rate, seed, seconds, text))
-        return clips
+        plans = [schedule(read_beats(text), seconds) for text in check_descriptions(texts)]
+        stills = self._stills([beats for beats, _ in plans])
+        return [
+            self._perform(faces, beats, rate, seed, duration, text)
+            for text, faces, (beats, duration) in zip(texts, stills, plans, strict=True)
+        ]
 
     def plan(self, text: str, seconds: float | None = None) -> tuple[Beat, ...]:
         """The beats of a text with their times: what `direct` takes."""
-        return plan_beats(read_beats(text), seconds)
+        return schedule(read_beats(text), seconds)[0]
 
     def direct(
         self,
@@ -72,7 +74,9 @@ class Director:
         description: str | None = None,
     ) -> Clip:
         """Make a clip of beats whose times are given; see `perform`."""
-        return self._perform(self._stills(beats), beats, rate, seed, duration, description)
+        if not len(beats):
+            raise ValueError("expected at least one beat, got none")
+        return self._perform(self._stills([beats])[0], beats, rate, seed, duration, description)
 
     def _perform(
         self,
@@ -83,31 +87,46 @@ class Director:
         duration: float | None,
         description: str | None,
     ) -> Clip:
-        steps = [_timing(beat, emotion) for beat, emotion in zip(beats, leading_emotions(stills), strict=True)]
-        return perform(
-            stills,
-            beats,
-            rate=rate,
-            timings=steps,
-            motion=self.motion,
-            seed=seed,
-            description=description,
-            duration=duration,
-        )
+        emotions = leading_emotions(stills)
+        steps = [_timing(beat_text(beat.description), emotion) for beat, emotion in zip(beats, emotions, strict=True)]
+        options: Any = {"motion": self.motion, "seed": seed, "description": description, "duration": duration}
+        return perform(stills, beats, rate=rate, timings=steps, **options)
 
-    def _stills(self, beats: Sequence[Beat]) -> np.ndarray:
-        """Weights (B, 51) of every beat; what ends the beat before is a face at rest."""
-        texts = [beat_text(beat.description) for beat in beats]
-        asked = list(dict.fromkeys(text.face for text in texts if not text.releases))
-        faces = dict(zip(asked, self._generate(asked), strict=True)) if asked else {}
-        rest = np.zeros(len(BLENDSHAPES), np.float32)
-        return np.stack([rest if text.releases else faces[text.face] for text in texts])
+    def _stills(self, plans: Sequence[Sequence[Beat]]) -> list[np.ndarray]:
+        """Weights (B, 51) of the beats of each plan."""
+        texts = [[beat_text(beat.description) for beat in beats] for beats in plans]
+        asked = [text.face for row in texts for text in row if not (text.releases or text.keeps or _physical(text))]
+        faces = self._generate(list(dict.fromkeys(asked)))
+        return [self._act(row, faces) for row in texts]
 
-    def _generate(self, descriptions: list[str]) -> np.ndarray:
+    def _act(self, texts: Sequence[BeatText], faces: dict[str, np.ndarray]) -> np.ndarray:
+        """Stills of one text: what only moves a part of the face moves it on the face that is there."""
+        stills = []
+        settled = np.zeros(len(BLENDSHAPES), np.float32)  # what a momentary beat leaves as it was
+        for text in texts:
+            if text.releases:
+                still = np.zeros_like(settled)
+            elif text.keeps:
+                still = settled
+            elif instructions := _physical(text):
+                still = apply_instructions(settled, instructions, self.strength)
+            else:
+                still = faces[text.face]
+            stills.append(still)
+            settled = settled if text.momentary else still
+        return np.stack(stills)
+
+    def _generate(self, descriptions: list[str]) -> dict[str, np.ndarray]:
+        if not descriptions:
+            return {}
         options = {} if self.strength == 1 else {"strength": self.strength}
+        if options and "strength" not in inspect.signature(self.generator.generate).parameters:
+            kind = type(self.generator).__name__
+            raise ValueError(f"expected another kind of generator for a strength of {self.strength:g}, got {kind}")
         expressions = np.asarray(self.generator.generate(descriptions, **options), np.float32)
-        config = getattr(self.generator, "config", None)
-        return rig_weights(expressions.reshape(len(descriptions), -1), getattr(config, "space", "weights"))
+        space: Any = getattr(getattr(self.generator, "config", None), "space", "weights")
+        weights = rig_weights(expressions.reshape(len(descriptions), -1), space)
+        return dict(zip(descriptions, weights, strict=True))
 
 
 def generate_clip(
@@ -131,48 +150,80 @@ def generate_clip(
     return director.generate([text], seconds=seconds, rate=rate, seed=seed)[0]
 
 
-def plan_beats(texts: Sequence[BeatText], seconds: float | None = None) -> tuple[Beat, ...]:
-    """Give beats their times, one after the other; a momentary one lies within the one before.
+def schedule(texts: Sequence[BeatText], seconds: float | None = None) -> tuple[tuple[Beat, ...], float]:
+    """Give beats their times, one after the other, and return these with the length of the clip in seconds.
+
+    After a last beat that is momentary, the one before it comes again. Lengths that the text says are kept where
+    `seconds` leave room for them.
 
     Raises:
         ValueError: fewer than 0.25 seconds for each beat, or more than 600.
     """
-    lengths = [_length(text) for text in texts]
-    total = sum(lengths)
+    lasting = [text for text in texts if not text.momentary]
+    back = [replace(lasting[-1], seconds=None, later=None)] if lasting and texts[-1].momentary else []
+    beats = [*texts, *back]
+    lengths = np.array([_length(text) for text in beats])
+    fixed = np.array([text.seconds is not None for text in beats])
+    for place, text in enumerate(beats[1:]):
+        if text.later is not None:
+            lengths[place], fixed[place] = text.later, True
+    wait = beats[0].later or 0.0
+    ends = beats[-1].seconds is not None or beats[-1].momentary  # the text says that it is over
+    tail = timings()["lengths"]["tail"] if ends else 0.0
     if seconds is not None:
-        total = real_number("seconds", seconds)
-        if not SHORTEST * len(texts) <= total <= LONGEST:
-            raise ValueError(
-                f"expected {SHORTEST * len(texts):g} to {LONGEST:g} seconds for {len(texts)} beats, got {total:g}"
-            )
-    ends = np.cumsum(lengths) * total / sum(lengths)
-    starts = [0.0, *ends[:-1]]
-    return tuple(
+        room, least = real_number("seconds", seconds), SHORTEST * len(beats)
+        if not least <= room <= LONGEST:
+            raise ValueError(f"expected {least:g} to {LONGEST:g} seconds for {len(beats)} beats, got {room:g}")
+        free = room - wait - tail - lengths[fixed].sum()
+        if (~fixed).any() and free >= SHORTEST * (~fixed).sum():
+            lengths[~fixed] *= free / lengths[~fixed].sum()
+        elif (~fixed).any() or free < 0:
+            share = room / (wait + tail + lengths.sum())
+            lengths, wait, tail = lengths * share, wait * share, tail * share
+        tail = max(room - wait - lengths.sum(), 0.0)
+    bounds = wait + np.concatenate([[0.0], np.cumsum(lengths)])
+    if bounds[-1] + tail > LONGEST:
+        raise ValueError(f"expected a text of at most {LONGEST:g} seconds, its beats take {bounds[-1] + tail:g}")
+    planned = tuple(
         Beat(text.description, float(start), float(end), _CALM if text.releases else None)
-        for text, start, end in zip(texts, starts, ends, strict=True)
+        for text, start, end in zip(beats, bounds[:-1], bounds[1:], strict=True)
     )
+    return planned, float(bounds[-1] + tail)
 
 
 def _length(text: BeatText) -> float:
     table = timings()["lengths"]
     if text.seconds is not None:
         return text.seconds
-    kind = "release" if text.releases else "moment" if text.momentary else "slow" if text.manner == "slow" else "beat"
-    return table[kind]
+    if _physical(text) or text.keeps:
+        return table["gesture" if text.momentary else "physical"]
+    kinds = {"release": text.releases, "moment": text.momentary, text.manner: text.manner != "plain"}
+    return table[next((kind for kind, is_so in kinds.items() if is_so), "beat")]
 
 
-def _timing(beat: Beat, emotion: str) -> Timing:
-    timing, manner = emotion_timing(emotion), beat_text(beat.description).manner
-    return timing if manner == "plain" else scaled(timing, timings()["manners"][manner])
+def _timing(text: BeatText, emotion: str) -> Timing:
+    timing = emotion_timing("gesture") if _physical(text) else emotion_timing(emotion)
+    factor = timings()["manners"].get(text.manner, timings()["manners"]["moment"] if text.momentary else 1.0)
+    return scaled(timing, factor)
+
+
+def _physical(text: BeatText) -> Sequence[Instruction]:
+    """The instructions of a beat that says nothing else ("winks with her left eye")."""
+    reading = read_instructions(text.face)
+    return () if reading.rest else reading.instructions
 
 
 def _load(name: str) -> Any:
     """The generator of a name; the light one where it has the same numbers, since transformers takes long to load."""
-    if name == "quickstart":
-        from emo3d_lab.light import LightGenerator
-
-        if light := LightGenerator.load():
-            return light
+    if name == "quickstart" and (light := _light()):
+        return light
     from emo3d.generation import load_generator
 
     return load_generator(name)
+
+
+@cache
+def _light() -> Any:
+    from emo3d_lab.light import LightGenerator
+
+    return LightGenerator.load()

@@ -6,18 +6,16 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
-import emo3d_lab
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.clips import CHANNELS, Beat, Clip, check_rate
 from emo3d.emotions import EMOTIONS
 from emo3d.ranges import real_number, whole_number
-from emo3d_lab.clips.motion import Motion, Scene, add_motion
+from emo3d_lab.clips.motion import Motion, Step, add_motion, minimum_jerk
+from emo3d_lab.clips.motion import timings as _table
 from emo3d_lab.sample.prototypes import VARIANTS
 
 _UNITS = len(BLENDSHAPES) + 1
@@ -63,15 +61,9 @@ class _Event(NamedTuple):
 
 
 @cache
-def timings() -> dict[str, Any]:
-    """The table `assets/timing.yaml`."""
-    return yaml.safe_load((Path(emo3d_lab.__file__).parent / "assets/timing.yaml").read_text("utf-8"))
-
-
-@cache
 def emotion_timing(emotion: str) -> Timing:
     """The timing of one of `EMOTIONS`, or of a `"gesture"`."""
-    table = timings()
+    table = _table()
     return Timing(**(table["gesture"] if emotion == "gesture" else table["emotions"][emotion]))
 
 
@@ -90,12 +82,6 @@ def _prototypes() -> tuple[list[str], np.ndarray]:
     pairs = [(emotion, weights) for emotion in EMOTIONS[1:] for weights in VARIANTS[emotion].values()]
     rows = np.array([[weights.get(name, 0.0) for name in BLENDSHAPES] for _, weights in pairs])
     return [emotion for emotion, _ in pairs], rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def minimum_jerk(share: np.ndarray) -> np.ndarray:
-    """From 0 to 1 with velocity and acceleration 0 at both ends: 10x^3 - 15x^4 + 6x^5 (Flash and Hogan 1985)."""
-    x = np.clip(share, 0, 1)
-    return x * x * x * (10 + x * (6 * x - 15))
 
 
 def perform(
@@ -143,7 +129,10 @@ def perform(
     lags = _lags(len(events), draws[4]) if motion.lead else np.zeros((len(events), _UNITS))
     frames = np.zeros((len(times), len(CHANNELS)))
     frames[:, :_UNITS] = _join(faces, events, lags, times)
-    add_motion(frames, times, Scene(beats, tuple(emotions), faces, seconds), motion, draws)
+    texts = [beat.description for beat in beats]
+    moods = [*zip(texts, emotions, faces, strict=True), ("", "neutral", np.zeros(_UNITS))]  # the last: at rest, row -1
+    path = [Step(event.start, event.rise, *moods[event.row]) for event in events]
+    add_motion(frames, times, seconds, path, motion, draws)
     return Clip(frames, rate, "weights", beats, description)
 
 

@@ -1,4 +1,4 @@
-"""Readers for the neighbours of Emo3D: other datasets, motion capture and tables, to the configs `pairs` and `clips`."""
+"""Readers for the neighbours of Emo3D: other datasets, motion capture and tables, to `pairs` and `clips`."""
 
 from emo3d_lab.neighbours.clip_kinds import CLIP_KINDS, import_clips
 from emo3d_lab.neighbours.kinds import KINDS, import_dataset

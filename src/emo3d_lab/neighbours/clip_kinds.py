@@ -158,9 +158,8 @@ def _find(kind: str, source: Path, rule: ClipRule, arguments: Mapping[str, Any])
 def _livelink(source: Path, names: Names | None, arguments: Mapping[str, Any]) -> Found:
     texts, description = arguments["texts"], arguments["description"]
     if (texts is None) == (not (description or "").strip()):
-        raise ValueError(
-            f"expected --texts or --description, got {'both' if texts else 'neither'}: a take does not say what it shows"
-        )
+        got = "both" if texts else "neither: a take does not say what it shows"
+        raise ValueError(f"expected --texts or --description, got {got}")
     if source.is_file():
         if texts is not None:
             raise ValueError("expected a folder of takes beside --texts, got a file: pass --description")

@@ -194,7 +194,8 @@ TABLE = {"description": "text", "blendshapes": "bs", "space": "weights"}
     ("kind", "keys", "arguments", "message"),
     [
         ("emoava", None, {}, "coefficients of FLAME"),
-        ("mmhead", None, {}, "expected a kind of tead, .*, got 'mmhead'"),
+        ("mmhead", None, {}, "--clips imports it"),
+        ("mmhea", None, {}, "expected a kind of tead, .*, got .mmhea."),
         ("tead", None, {}, "no file layout of tead is public: pass --columns"),
         ("ta-mead", None, {}, "no file layout of ta-mead is public: pass --columns"),
         ("table", None, {}, "called anything: pass --columns"),
