@@ -129,13 +129,14 @@ def move_beats(scene: Scene, starts: Any) -> Scene:
 def write_clips(scene: Scene, endings: Iterable[str] = DOWNLOADS) -> dict[str, str]:
     """Write the files that a visitor may download: ending -> path."""
     folder, stem = own_folder(), file_stem(scene.face).replace("face", "clip", 1)
-    write_clip, character = workshop_part("clips").write_clip, scene.face.character
-    paths = {ending: str(folder / f"{stem}{ending}") for ending in endings}
-    for ending, path in paths.items():
-        if ending == ".glb" and character:
-            paths[ending] = character.write(folder, stem, scene.clip.expressions, fps=RATE)
-        else:
-            write_clip(path, scene.clip, identity=scene.face.identity)
+    write_clip, own = workshop_part("clips").write_clip, scene.face.character
+    paths = {}
+    for ending in endings:
+        suffix = Path(own.path).suffix.lower() if own and ending == ".glb" else ending
+        character = own.open() if own and ending in (".glb", ".gif") else None
+        path = folder / f"{stem}{suffix}"
+        write_clip(path, scene.clip, character, identity=scene.face.identity)
+        paths[ending] = str(path)
     return paths
 
 

@@ -19,8 +19,8 @@ CSS = """
 .clip {display: flex; flex-direction: column; gap: 8px; color: var(--body-text-color)}
 .clip-face {width: 100%; max-width: 384px; aspect-ratio: 1; margin: 0 auto; border-radius: 10px;
   background: var(--background-fill-secondary)}
-.clip-controls {display: flex; align-items: center; gap: 10px; font-size: 13px}
-.clip-controls input {flex: 1; min-width: 0; accent-color: var(--color-accent)}
+.clip-controls {display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; font-size: 13px}
+.clip-controls input {flex: 1 1 110px; min-width: 0; accent-color: var(--color-accent)}
 .clip-clock {white-space: nowrap; font-variant-numeric: tabular-nums}
 .clip button {cursor: pointer; color: var(--button-secondary-text-color); font-size: 13px;
   background: var(--button-secondary-background-fill); border: 1px solid var(--border-color-primary)}
