@@ -41,6 +41,7 @@ class Emo3D(datasets.GeneratorBasedBuilder):
         Emo3DConfig(name="pairs", description="one row per description and expression, without pictures"),
         Emo3DConfig(name="primitive", description="the primitive emotions, as in default"),
         Emo3DConfig(name="sample", description="synthetic rows in the shape of the release"),
+        Emo3DConfig(name="clips", description="synthetic expressions over time, with the beats of their descriptions"),
     ]
     DEFAULT_CONFIG_NAME = "default"
 
@@ -49,7 +50,7 @@ class Emo3D(datasets.GeneratorBasedBuilder):
             description=self.config.description,
             features=FEATURES[self.config.name],
             homepage="https://huggingface.co/datasets/llm-lab/Emo3D",
-            license="mit" if self.config.name != "sample" else "apache-2.0",
+            license="apache-2.0" if self.config.name in ("sample", "clips") else "mit",
         )
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
@@ -75,8 +76,8 @@ class Emo3D(datasets.GeneratorBasedBuilder):
             ValueError: no table can be read; the message is of the first.
         """
         config = self.config
-        if config.name == "sample":
-            return [SampleShard("sample", split, 0, 1, "weights") for split in SPLIT_FILES]
+        if config.name in ("sample", "clips"):
+            return [SampleShard(config.name, split, 0, 1, "weights") for split in SPLIT_FILES]
         if streaming and not config.data_dir:
             files = ReleaseFiles.of_hub(config.release, config.release_revision, config.name)
         else:

@@ -10,9 +10,11 @@ from emo3d.hints import did_you_mean, unwritable_cache
 from emo3d.parquet import LARGEST, check_size, open_parquet, parquet_space
 
 
-def sample_folder() -> Path:
-    """Where the embedded sample lies: `train.parquet`, `validation.parquet` and `test.parquet`."""
-    folder = Path(__file__).parents[1] / "assets" / "sample"
+def sample_folder(config: str | None = None) -> Path:
+    """Where `train.parquet`, `validation.parquet` and `test.parquet` of the embedded `sample`, or `clips`, lie."""
+    if config not in (None, "sample", "clips"):
+        raise ValueError(f"expected the config sample or clips of the embedded sample, got {config!r:.80}")
+    folder = Path(__file__).parents[1] / "assets" / (config or "sample")
     if not (folder / "train.parquet").is_file():
         raise FileNotFoundError(f"expected the embedded sample in {folder}; `emo3d sample` makes it")
     return folder
@@ -22,7 +24,7 @@ def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | N
     """Open one split of a dataset, and find the space of its blendshapes where local files say it.
 
     Args:
-        name: `"sample"` (the embedded synthetic one), a `.parquet` file, a folder, or an id on the Hub.
+        name: `"sample"` (the embedded one, with the config `clips`), a `.parquet` file, a folder, or an id on the Hub.
         split: one, or a part of one, as in `train[:90%]`.
 
     Raises:
@@ -30,7 +32,7 @@ def open_rows(name: str, config: str | None, split: str) -> tuple[Any, Space | N
         OSError: no such dataset, or the Hub or the cache of this user cannot be used; the message says what to do.
     """
     rows = load(name, config, split=split)
-    path = sample_folder() if name == "sample" else Path(name)
+    path = sample_folder(config) if name == "sample" else Path(name)
     # `datasets` drops what Parquet files say; those of the Hub are not looked for.
     split = split.partition("[")[0]
     files = [path] if path.is_file() else [*path.glob(f"{split}*.parquet"), *path.glob(f"data/{split}*.parquet")]
@@ -43,7 +45,7 @@ def load(name: str, config: str | None = None, *, split: str | None = None, **op
     """`datasets.load_dataset` for a name as `open_rows` takes it; see there."""
     from datasets import load_dataset
 
-    path = sample_folder() if name == "sample" else Path(name)
+    path = sample_folder(config) if name == "sample" else Path(name)
     is_file = name.lower().endswith(".parquet")
     hint = did_you_mean(name, ["sample"])
     if not path.exists() and (is_file or ("/" not in name and hint)):
@@ -53,6 +55,7 @@ def load(name: str, config: str | None = None, *, split: str | None = None, **op
     try:
         if is_file:
             return load_dataset("parquet", data_files={split or "train": name}, split=split, **options)
+        config = None if name == "sample" else config  # its folder holds one config, without a card
         return load_dataset(str(path) if path.exists() else name, config, split=split, **options)
     except Exception as error:  # of `datasets`, Arrow, the Hub's client and its HTTP library
         raise _explain(name, path, error) from error

@@ -153,7 +153,7 @@ def _cut(
 
 @dataclass(frozen=True)
 class SampleShard(Shard):
-    """A file of the embedded sample, as it is."""
+    """A file of the embedded sample or clips, as it is."""
 
     def rows(self, tally: Tally) -> Iterator[dict[str, Any]]:
         """Yield the rows."""
@@ -161,5 +161,5 @@ class SampleShard(Shard):
 
         from emo3d.dataset.opening import sample_folder
 
-        for batch in pq.ParquetFile(sample_folder() / f"{self.split}.parquet").iter_batches(100):
+        for batch in pq.ParquetFile(sample_folder(self.config) / f"{self.split}.parquet").iter_batches(100):
             yield from batch.to_pylist()

@@ -55,18 +55,30 @@ def quickstart(
 @app.command()
 def sample(
     out: Annotated[Path, typer.Argument(help="Folder for train.parquet, validation.parquet and test.parquet.")],
-    train: Annotated[int, typer.Option(help="Rows of the train split.")] = 9000,
-    validation: Annotated[int, typer.Option(help="Rows of the validation split.")] = 600,
-    test: Annotated[int, typer.Option(help="Rows of the test split (held-out words and templates).")] = 900,
+    train: Annotated[int | None, typer.Option(help="Rows of the train split: 9000, clips 240.")] = None,
+    validation: Annotated[int | None, typer.Option(help="Rows of the validation split: 600, clips 60.")] = None,
+    test: Annotated[
+        int | None, typer.Option(help="Rows of the test split (held-out words and templates): 900, clips 60.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides every row.")] = 0,
     readings: Annotated[bool, typer.Option(help="Read every picture with MediaPipe too (extra: extract).")] = False,
+    clips: Annotated[bool, typer.Option("--clips", help="Expressions over time in place of pictures.")] = False,
 ) -> None:
-    """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures."""
+    """Make the synthetic sample of any size: descriptions from a grammar, expressions, pictures; or clips."""
     check_output_folder(out)  # before what takes seconds to import
-    from emo3d_lab.sample.write import write_sample
+    if clips and readings:
+        raise ValueError("expected --clips or --readings, got both: clips have no pictures")
+    from emo3d_lab.sample.clips import CLIP_ROWS
+    from emo3d_lab.sample.rows import ROWS
+    from emo3d_lab.sample.write import write_clips, write_sample
 
-    rows = {"train": train, "validation": validation, "test": test}
-    for path in write_sample(out, rows=rows, seed=seed, readings=readings).values():
+    rows = dict(CLIP_ROWS if clips else ROWS)
+    for split, count in {"train": train, "validation": validation, "test": test}.items():
+        rows[split] = rows[split] if count is None else count
+    paths = (
+        write_clips(out, rows=rows, seed=seed) if clips else write_sample(out, rows=rows, seed=seed, readings=readings)
+    )
+    for path in paths.values():
         console.print(f"wrote {path}")
 
 

@@ -21,6 +21,7 @@ _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\([^()]*\)')
 _SENTENCE = re.compile(
     r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?…;])\s+|(?<=[。！？])|\s*\n\s*|\s*(?:->|→)\s*"
 )
+_AHEAD = 300  # characters behind a joint that are looked into
 _FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
 _LEAVING = re.compile(r"^(?:leaving|replaced by|giving way)\b", re.I)
 
@@ -75,7 +76,7 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
         first, *others = _split(waiting + sentence)
         waiting = ""
         if not others and not first.joint and _is_scrap(first.text):
-            waiting = sentence + " "
+            waiting = first.text + " "
         elif pieces and not first.joint and _is_part(first.text):
             pieces[-1] = _Piece(pieces[-1].joint, f"{pieces[-1].text} {first.text}")
             pieces += others
@@ -156,10 +157,12 @@ def _split(sentence: str) -> list[_Piece]:
     text, mask = f" {sentence}", f" {_mask(sentence)}"
     pieces: list[_Piece] = []
     joint, start, listed, swap = "", 0, False, False
-    for match in patterns().joint.finditer(mask):
+    position = 0
+    while match := patterns().joint.search(mask, position):
+        position = match.start() + 1  # what is no joint may hold one
         comma, link, word = bool(match["comma"].strip()), (match["link"] or "").lower(), (match["word"] or "").lower()
-        left, right = mask[start : match.start()].strip(), mask[match.end() :].strip()
-        if not (comma or link or word) or not re.search(r"\w", right):
+        left, right = mask[start : match.start()].strip(), mask[match.end() :][:_AHEAD].strip()
+        if match.start() < start or not (comma or link or word) or not re.search(r"\w", right):
             continue
         if not re.search(r"\w", left):
             if word in ("before", "after", "until", "till"):
@@ -169,12 +172,14 @@ def _split(sentence: str) -> list[_Piece]:
             elif not word:
                 continue
             joint, start = text[start : match.end()], match.end()
+            position = start - 1
             continue
         first = bool(_FIRST.search(joint)) or bool(re.match(r"\W*(?:after|before)\b", joint, re.I) and not pieces)
         if not _parts(left, right, comma, link, word, listed, first):
             continue
         pieces.append(_Piece(joint, text[start : match.start()].strip()))
         joint, start = text[match.start() : match.end()], match.end()
+        position = start - 1
         if word == "after":
             swap = True
         listed = comma and not link and not word
@@ -209,7 +214,7 @@ def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: boo
         if word == "then" and words.stray_then.search(left):
             return False
         is_subject = not content and not comma and bool(words.acts.search(right))  # "the man then smiles"
-        head = not re.search(r"then|after|later|followed|before|the next ", word)
+        head = not re.search(r"then|after|later|followed|before|when|the next ", word)
         return not is_subject and (comma or bool(link) or not head)
     if words.aside.search(left):
         return first and comma
@@ -223,7 +228,7 @@ def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: boo
         begins = bool(acts or _LEAVING.search(right))
         begins = begins or bool(link and (words.verb.search(clause) or words.feeling.search(clause)))
         return begins and not words.release.search(clause)
-    if not content:
+    if not content or (acts and acts["subject"] and not link and not words.verb.search(left)):  # "Confused, she frowns"
         return False
     if words.release.search(clause) or words.gestures.search(right):
         return True

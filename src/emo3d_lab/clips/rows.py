@@ -70,8 +70,3 @@ def clip_of_row(row: Mapping[str, Any]) -> Clip:
         return Clip(frames, row["rate"], row["space"], tuple(beats), row["description"] or None)
     except ValueError as error:
         raise ValueError(f"clip {row['clip_id']}: {error}") from None
-
-
-def as_table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with their frames as lists of rows, which Arrow takes and 2-D arrays it does not."""
-    return [{**row, "frames": None if row["frames"] is None else list(row["frames"])} for row in rows]

@@ -25,6 +25,7 @@ _GAP = 0.02  # seconds between beats that count as none
 # Eyes that are shut, look away, or a tongue that is out do not fade as feelings do.
 _FADES = np.array([not name.startswith(("eyeBlink", "eyeLook", "tongue")) for name in _NAMES])
 _MOUTH = np.array([name.startswith(("mouth", "jaw", "tongue")) for name in _NAMES])
+_CLOSE, _JAW = _NAMES.index("mouthClose"), _NAMES.index("jawOpen")
 _MIDDLE = np.array([name.startswith(("cheek", "nose")) for name in _NAMES])
 
 
@@ -124,7 +125,9 @@ def perform(
     times = np.arange(max(1, round(seconds * rate))) / rate
     motion = Motion() if motion is None else motion
     key = zlib.crc32("\n".join(beat.description for beat in beats).encode())
-    draws = [np.random.default_rng([whole_number("seed", seed), key, part]) for part in range(5)]
+    if whole_number("seed", seed) < 0:
+        raise ValueError(f"expected a seed of 0 or more, got {seed}")
+    draws = [np.random.default_rng([int(seed), key, part]) for part in range(5)]
     events = _events(beats, steps)
     lags = _lags(len(events), draws[4]) if motion.lead else np.zeros((len(events), _UNITS))
     frames = np.zeros((len(times), len(CHANNELS)))
@@ -199,10 +202,11 @@ def _join(faces: np.ndarray, events: Sequence[_Event], lags: np.ndarray, times: 
             level = 1 - (1 - event.timing.sustain) * minimum_jerk(late)
             aim = target * np.where(_FADES, level[:, None], 1.0)
         lengths = np.where(target > before, event.rise, event.fall)
+        lengths[_CLOSE] = lengths[_JAW]  # else the lips would cross on the way
         share = minimum_jerk((since[:, None] - np.minimum(lag, 0.3 * lengths)) / lengths)
         units[first:] += share * (aim - units[first:])
         before = target
-    return units
+    return units.clip(0, 1)  # rounding may leave -1e-17, of which no power can be taken
 
 
 def scaled(timing: Timing, onset: float) -> Timing:

@@ -76,7 +76,7 @@ def patterns() -> Patterns:
     hard = (
         r"(?:right |just |shortly |soon )?(?:after that|afterwards?|thereafter)|"
         rf"after (?:about )?{_SPAN}|{_SPAN} later|"
-        r"then|the next (?:moment|second|minute|instant)|followed by|before long"
+        r"then|the next (?:moment|second|minute|instant)|followed by|before long|when(?= suddenly| all )"
     )
     openings = r"finally|eventually|at last|in the end|lastly|soon|next|the next|one moment"
     head = rf"{openings}|at first|initially|first|to begin with"
@@ -85,8 +85,9 @@ def patterns() -> Patterns:
     self = r"(?:her|him|them|it)sel(?:f|ves)"
     release = "|".join(
         (
-            r"\b(?:stop|quit)(?:s|ped)? \w+ing|\bceases? to \w+|\bstop(?:s|ped)?\W*$|\bno longer\b",
-            r"\b(?:not|n't) \w+ any ?more\b|\b(?:calm|cool|settle|quiet|quieten)(?:s|ed|d)? down\b",
+            rf"\b(?:stop|quit)(?:s|ped)? \w+ing|\bceases? to \w+|\bstop(?:s|ped)?(?: {self})?\W*$|\bno longer\b",
+            r"\b(?:not|n't) \w+ any ?more\b",
+            r"\b(?:is|was|does|did)(?:n't| not)\W*$|\b(?:calm|cool|settle|quiet|quieten)(?:s|ed|d)? down\b",
             rf"\bcalms {self}\b|\brelaxes\b(?! in)|\b(?:compose|collect)(?:s|d) {self}|\bpull(?:s|ed)? {self} together",
             r"\bregain(?:s|ed)? (?:\w+ )?(?:composure|calm|control)",
             r"\b(?:goes|went|turns|becomes) (?:blank|expressionless)",
@@ -116,7 +117,7 @@ def patterns() -> Patterns:
         changes=rf"{starts}(?P<verb>{changing})\b(?! (?:to|toward|towards|away|around|back|his|her|left|right|the)\b)",
         gestures=rf"{starts}(?:{winking})\b",
         winking=rf"^{subject}{adverb}*(?:{winking})\b",
-        timed=rf"^(?:{adverb}*(?:{going})\b|{_SHE} {adverb}*(?:{finite}|is|was|are)\b|{noun}\b)",
+        timed=rf"^(?:{adverb}*(?:{going})\b|{_SHE} {adverb}*(?:{finite}|is|was|are|has|had)\b|{noun}\b)",
         aside=r"^\W*(?:while|as|when|whenever|if|because|since|although|though|once|with|despite|unlike|in|at|on|by|like)\b",
         attempt=r"\b(?:tr(?:y|ies|ied)|wants?|wanted|attempts?|(?:is|was) about|almost|nearly|struggl\w+|fights?)\b",
         release=release,

@@ -21,6 +21,7 @@ from emo3d_lab.clips.rows import row_of_clip
 from emo3d_lab.clips.timeline import Timing, perform
 from emo3d_lab.sample import lexicon
 from emo3d_lab.sample.grammar import SLOT, Scene, Writer, on_side, polish
+from emo3d_lab.sample.guard import is_reserved
 from emo3d_lab.sample.lexicon import Template
 from emo3d_lab.sample.rows import SPLITS, belongs, expression_of
 
@@ -85,7 +86,8 @@ def make_clips(split: str, count: int, seed: int = 0) -> Iterator[dict[str, Any]
     failures = 0
     while len(seen) < count:
         description, parts = describe_beats(rng, held_out=split == "test")
-        if description in seen or not belongs(description, split):
+        reserved = split != "test" and is_reserved(description)  # as the training texts are
+        if description in seen or reserved or not belongs(description, split):
             failures += 1
             if failures > _MOST_FAILURES:
                 raise ValueError(f"the grammar has no more than about {len(seen)} clips for {split}, got {count}")

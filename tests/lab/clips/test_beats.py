@@ -1,0 +1,177 @@
+"""Texts to beats. All expected beats were written by hand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from emo3d_lab.clips.beats import beat_text, read_beats
+
+# text | its beats
+BEATS = """
+She holds back tears, then breaks into a smile | She holds back tears | breaks into a smile
+She smiles | She smiles
+A tired, sad and lonely old man | A tired, sad and lonely old man
+An elated, breathless, wide-eyed child | An elated, breathless, wide-eyed child
+Well, she is happy | Well, she is happy
+Wow! She is happy | Wow! She is happy
+He is angry. Then he calms down. | He is angry. | he calms down.
+He is angry. He laughs. | He is angry. | He laughs.
+She smiles, and then suddenly her face turns to horror | She smiles | suddenly her face turns to horror
+First she frowns, then she laughs | she frowns | she laughs
+At first he is angry, but he calms down | he is angry | he calms down
+Initially bored, she perks up when he enters | bored | she perks up when he enters
+She smiles after crying | crying | She smiles
+After crying, she smiles | crying | she smiles
+After he has laughed, he sighs | he has laughed | he sighs
+Before bursting into tears, he smiles | he smiles | bursting into tears
+He smiles before bursting into tears | He smiles | bursting into tears
+He stands before the mirror, smiling | He stands before the mirror, smiling
+She is tired after the party | She is tired after the party
+She smiles while crying | She smiles while crying
+While he listens, he frowns | While he listens, he frowns
+As he reads the letter, he weeps | As he reads the letter, he weeps
+When he hears the joke, he smiles | When he hears the joke, he smiles
+The smile fades from his face | The smile | The smile fades from his face
+As she listens, her smile fades | her smile | As she listens, her smile fades
+Her smile slowly turns into a frown | Her smile | slowly a frown
+Surprise gives way to joy | Surprise | joy
+His grin is replaced by a look of horror | His grin | a look of horror
+He goes from anger to joy | He goes from anger | joy
+She goes from happy to sad to furious | She goes from happy | sad | furious
+She turns to him and smiles | She turns to him and smiles
+She blinks, smiles, and cries | She blinks | smiles | cries
+She blinks, smiles and cries | She blinks | smiles | cries
+He gasped, laughed and wept | He gasped | laughed | wept
+She smiles and winks | She smiles | winks
+The old man is furious and winks with his left eye | The old man is furious | winks with his left eye
+He stares for two seconds, then laughs | He stares for two seconds | laughs
+After three seconds, she smiles | she smiles
+She smiles. Two seconds later she is crying. | She smiles. | she is crying.
+He is calm, for a moment he looks scared | He is calm | for a moment he looks scared
+She is happy; suddenly she gasps | She is happy; | suddenly she gasps
+Suddenly, she laughs | Suddenly, she laughs
+She suddenly laughs | She suddenly laughs
+She looks up, slowly smiling | She looks up | slowly smiling
+He tries to stay serious but bursts into laughter | He tries to stay serious | bursts into laughter
+He is about to cry, but smiles instead | He is about to cry | smiles instead
+She smiles but her eyes are sad | She smiles but her eyes are sad
+He laughs until he cries | He laughs | he cries
+She works until dawn | She works until dawn
+Her eyes widen, her jaw drops | Her eyes widen, her jaw drops
+Her eyes widen. Her jaw drops. | Her eyes widen. Her jaw drops.
+The brows are raised. The mouth is open. | The brows are raised. The mouth is open.
+One moment she is laughing, the next she is in tears | she is laughing | she is in tears
+She laughs, then stops. | She laughs | stops.
+No longer angry, he smiles | No longer angry | he smiles
+Her anger fades and she smiles | Her anger | Her anger fades | she smiles
+He stops crying and smiles | He stops crying | smiles
+He nods and smiles | He nods and smiles
+He nods, then smiles | He nods | smiles
+She says "Stop, then go!" and frowns | She says "Stop, then go!" and frowns
+Now and then she smiles | Now and then she smiles
+The man then smiles | The man then smiles
+A smile, then a frown | A smile | a frown
+Angry, then sad, then happy | Angry | sad | happy
+She smiles, but he frowns | She smiles | he frowns
+He smiles, his eyes full of tears | He smiles, his eyes full of tears
+She gasps, covers her mouth, then starts to laugh | She gasps | covers her mouth | starts to laugh
+Dr. Jones smiles. Mr. Smith frowns. | Dr. Jones smiles. | Mr. Smith frowns.
+A flicker of doubt, followed by relief | A flicker of doubt | relief
+He waits, and finally he grins | He waits | he grins
+She finally smiles | She finally smiles
+He frowns -> he smiles | He frowns | he smiles
+Confused, she tilts her head, then understands and beams | Confused, she tilts her head | understands and beams
+He glares at her, shakes his head and walks away | He glares at her | shakes his head and walks away
+Joy, pride and relief fill her face | Joy, pride and relief fill her face
+She bites her lip, hesitates, and then confesses with shame | She bites her lip | hesitates | confesses with shame
+He looks left, then right, then straight ahead | He looks left | right | straight ahead
+All of a sudden he panics, but soon he relaxes | All of a sudden he panics | he relaxes
+He looks puzzled at first, then amused, and finally delighted | He looks puzzled at first | amused | delighted
+She was smiling when suddenly her expression darkened | She was smiling | suddenly her expression darkened
+She starts to laugh but stops herself. | She starts to laugh | stops herself.
+The anger fades, leaving only exhaustion. | The anger | The anger fades | leaving only exhaustion.
+She grits her teeth for five seconds before screaming. | She grits her teeth for five seconds | screaming.
+She sighs, rolls her eyes, and looks away. | She sighs | rolls her eyes | looks away.
+He opens his mouth to speak, hesitates, closes it again. | He opens his mouth to speak | hesitates | closes it again.
+She is happy and then she isn't. | She is happy | she isn't.
+First surprise, then anger, and in the end resignation. | surprise | anger | resignation.
+She grins — then bursts out laughing | She grins | bursts out laughing
+"""
+ROWS = [[part.strip() for part in line.split(" | ")] for line in BEATS.strip().splitlines()]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_beats_are_what_happens_in_order(row: list[str]) -> None:
+    assert [beat.description for beat in read_beats(row[0])] == row[1:]
+
+
+@pytest.mark.parametrize("text", [row[0] for row in ROWS])
+def test_no_word_is_lost(text: str) -> None:
+    beats = read_beats(text)
+    first = beats[0].description in beats[1].description if len(beats) > 1 else False  # "her smile", "her smile fades"
+    words = [word for beat in beats[first:] for word in re.findall(r"\w+", f"{beat.joint} {beat.description}")]
+    assert sorted(words) == sorted(re.findall(r"\w+", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "field", "expected"),
+    [
+        ("She suddenly laughs", 0, "manner", "sudden"),
+        ("She smiles, all at once furious", 1, "manner", "sudden"),
+        ("He gradually relaxes", 0, "manner", "slow"),
+        ("Her smile slowly turns into a frown", 1, "manner", "slow"),
+        ("She laughs", 0, "manner", "plain"),
+        ("He stares for two seconds, then laughs", 0, "seconds", 2.0),
+        ("He stares for 1.5 s, then laughs", 0, "seconds", 1.5),
+        ("He stares for half a second, then laughs", 0, "seconds", 0.5),
+        ("He stares for a few seconds, then laughs", 0, "seconds", 3.0),
+        ("He stares, then laughs", 0, "seconds", None),
+        ("After three seconds, she smiles", 0, "later", 3.0),
+        ("She smiles. A moment later she is crying.", 1, "later", 1.0),
+        ("She smiles. After 2.5 seconds, she cries", 1, "later", 2.5),
+        ("He is calm, for a moment he looks scared", 1, "momentary", True),
+        ("He briefly smiles", 0, "momentary", True),
+        ("She smiles and winks", 1, "momentary", True),
+        ("She closes her eyes", 0, "momentary", False),
+        ("He glares, then stops glaring", 1, "releases", True),
+        ("He glares, then relaxes", 1, "releases", True),
+        ("He glares, then calms down", 1, "releases", True),
+        ("Her face is calm, then goes blank", 1, "releases", True),
+        ("He relaxes into a smile", 0, "releases", False),
+        ("The smile fades into a frown", 1, "releases", False),
+        ("He is tense, then back to normal", 1, "releases", True),
+        ("No longer smiling, he stares", 0, "releases", True),
+        ("She smiles, then nods", 1, "keeps", True),
+        ("She smiles, then slowly shakes her head", 1, "keeps", True),
+        ("She smiles, then nods and frowns", 1, "keeps", False),
+    ],
+)
+def test_manner_and_length(text: str, place: int, field: str, expected: object) -> None:
+    assert getattr(read_beats(text)[place], field) == expected
+
+
+@pytest.mark.parametrize(
+    ("description", "face"),
+    [
+        ("suddenly she gasps", "she gasps"),
+        ("she smiles, slowly", "she smiles"),
+        ("He stares for two seconds", "He stares"),
+        ("for a moment he looks scared", "he looks scared"),
+        ("Suddenly", "Suddenly"),  # nothing else to show
+    ],
+)
+def test_a_generator_gets_no_words_of_time(description: str, face: str) -> None:
+    assert beat_text(description).face == face
+
+
+@pytest.mark.parametrize("text", ["", "  \n", None, 3])
+def test_blank_texts_are_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a text that says what happens"):
+        read_beats(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["...", "then", "Sie lächelt, dann weint sie", "😀", "she smiles, then", "?!" * 400])
+def test_odd_texts_are_beats_too(text: str) -> None:
+    assert all(beat.description.strip() for beat in read_beats(text))
