@@ -9,6 +9,7 @@ import datasets
 import evaluate
 from PIL import Image
 
+from emo3d import clips
 from emo3d.pictures import MORE_FORMATS, open_picture
 from emo3d.scoring import Bank, ScoreSettings, read_references, score
 from emo3d.scoring.columns import column_names
@@ -30,6 +31,10 @@ Args:
     references: rows with `description` (text), `intensities` (eight numbers in 0..1 in the order of `emo3d.EMOTIONS`,
         or a mapping from emotion to number) and, in all or none, `blendshapes` (51 scores); a list of mappings, a
         `datasets.Dataset` or a mapping of columns. Whatever else they hold is left out.
+        With `beats` in place of `intensities` they are of clips: a list of beats in order, each with `description` and
+        `intensities`, perhaps `start` and `end` in seconds. Then predictions are clips: mappings with `frames` (T, 51)
+        or (T, 61) and `rate`, or frames alone and `rate` as an option. See docs/clips-score.md for what is returned,
+        and for settings of their own. `add_batch` takes no clips.
     layout (str): of vectors of 52, "mediapipe" or "arkit"; `add_batch` takes it too.
     join (str): column by which predictions and references of a call are joined, instead of by their order:
         "description", "sample_id" or "sample_id,description"; `add_batch` takes it too.
@@ -165,6 +170,8 @@ class Emo3dScore(evaluate.Metric):  # its name here becomes `emo3d_score` in eva
     def compute(self, *, predictions=None, references=None, **options):
         """Score what is given here, or was added before."""
         options = {**self.options, **options}
+        if predictions is not None and _have_beats(references):
+            return clips.compute_clips(predictions, references, **options)
         _split(options)  # before the rows are read, for then they are gone
         if predictions is not None or references is not None:
             self.add_batch(
@@ -195,6 +202,13 @@ def _split(options):
         options = {**options, "space": options["references_space"]}
     own = {name: options.get(name, default) for name, default in _OPTIONS.items()}
     return own, ScoreSettings(**{name: value for name, value in options.items() if name not in _OPTIONS})
+
+
+def _have_beats(references):
+    """Whether these are references of clips: rows or a table with `beats`."""
+    first = references[0] if isinstance(references, (list, tuple)) and references else ()
+    names = column_names(references) or first
+    return hasattr(names, "beats") or "beats" in names
 
 
 def _are_pictures(predictions):

@@ -22,7 +22,6 @@ from emo3d.scoring.settings import signature_difference
 
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
-    from emo3d_lab.clips.scoring import ClipResult
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,7 @@ class Comparison:
 
 
 def compare(
-    a: Emo3DResult | ClipResult,
-    b: Emo3DResult | ClipResult,
-    *,
-    n_resamples: int = 10_000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    a: Emo3DResult, b: Emo3DResult, *, n_resamples: int = 10_000, seed: int = 0, confidence: float = 0.95
 ) -> Comparison:
     """Compare two systems that were scored on the same references, in any order, pair by pair.
 
@@ -181,7 +175,7 @@ def _test(
     return intervals, dict(zip(names, p_values.tolist(), strict=True))
 
 
-def check_comparable(a: Emo3DResult | ClipResult, b: Emo3DResult | ClipResult) -> None:
+def check_comparable(a: Emo3DResult, b: Emo3DResult) -> None:
     """Raise a ValueError that names the first difference unless two scores have the same settings and references."""
     if differing := signature_difference(a.signature, b.signature):
         raise ValueError(f"signatures differ in {differing}")

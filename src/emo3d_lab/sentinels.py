@@ -244,7 +244,7 @@ def other_texts(bank: Bank, descriptions: Sequence[str], embeddings: torch.Tenso
     return np.take_along_axis(nearest, is_own.argsort(axis=1, kind="stable")[:, :k], axis=1)
 
 
-def compare_sentinels(result: Emo3DResult, sentinels: dict[str, Emo3DResult]) -> tuple[Sentinel, ...]:
+def compare_sentinels(result: Emo3DResult, sentinels: Mapping[str, Emo3DResult]) -> tuple[Sentinel, ...]:
     """Put sentinels in figures; the test is that of `emo3d_lab.comparison.compare`, references by reference."""
     if not sentinels:
         return ()

@@ -20,10 +20,10 @@ def compare(
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
 ) -> None:
     """Compare two systems pair by pair; exit code 1 where their settings or references differ."""
-    from emo3d.scoring import Emo3DResult
+    from emo3d_lab.clips.scoring.result import load_result
     from emo3d_lab.comparison import compare as compute
 
-    results = [Emo3DResult.load(path) for path in (a, b)]
+    results = [load_result(path) for path in (a, b)]
     try:
         comparison = compute(*results, n_resamples=n_resamples, seed=seed, confidence=confidence)
     except ValueError as error:
@@ -42,7 +42,8 @@ def compare(
     headings = ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p")
     print_table(headings, rows, title=f"B against A, n = {comparison.n}")
     console.print(
-        "Lower is better, but for recall_at_k and top1. Pairs are resampled for the interval, swapped at random for p."
+        "Lower is better, but for recall_at_k, top1 and order. "
+        "Pairs are resampled for the interval, swapped at random for p."
     )
     if comparison.amplitudes:
         console.print("Of amplitudes 1 is best; they are medians, whose difference is not tested.")

@@ -14,6 +14,7 @@ from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output
 from emo3d_lab.cli import options
 from emo3d_lab.cli.checking import check_bank, check_predictions, check_references
+from emo3d_lab.cli.clip_scores import is_of_clips, score_clip_files
 from emo3d_lab.cli.protocols import ProtocolName, apply_protocol, check_readers, protocol_readers
 from emo3d_lab.cli.results import (
     print_baselines,
@@ -41,16 +42,17 @@ def score(
     predictions: Annotated[
         str,
         typer.Argument(
-            help="File of expressions, one row per reference, in their order; or a folder of the published release, "
-            "for the expressions it holds. With --samples also a folder, pattern or URL of .parquet files (hf://...)."
+            help="File of expressions, or of clips (.parquet), one row per reference, in their order; or a folder of "
+            "the published release, for the expressions it holds. With --samples also a folder, pattern or URL of "
+            ".parquet files (hf://...)."
         ),
     ],
     references: Annotated[
         str,
         typer.Option(
-            help="Rows with description and intensities: sample (the embedded synthetic one), a folder of the "
-            "published release, a .csv, .jsonl or .parquet file, a folder of a dataset, or its id on the Hub; with "
-            "--samples also a pattern or URL that ends with .parquet."
+            help="Rows with description and intensities: sample (the embedded synthetic one), clips (its clips, with "
+            "beats), a folder of the published release, a .csv, .jsonl or .parquet file, a folder of a dataset, or its "
+            "id on the Hub; with --samples also a pattern or URL that ends with .parquet."
         ),
     ],
     split: Annotated[str, typer.Option(help="Split of the references.")] = "test",
@@ -114,9 +116,11 @@ def score(
 ) -> None:
     """Score predicted expressions with the Emo3D metric. Lower is better; 0.5 is a mean KL of 0.
 
-    Beside it stand five sentinels that do not do the task (docs/words.md has them),
+    Beside it stand sentinels that do not do the task (docs/words.md has them),
     but not with --samples nor when launched.
     """
+    if is_of_clips(references, config):
+        return score_clip_files(ctx)
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if is_launched and samples:
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")

@@ -13,7 +13,7 @@ _ROOMS = {
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("make_sprite",), "sprites"),
-    **dict.fromkeys(("ClipScorer", "score_clips"), "scoring"),
+    **dict.fromkeys(("ClipResult", "ClipScorer", "ClipSettings", "compute_clips", "score_clips"), "scoring"),
 }
 
 

@@ -8,10 +8,12 @@ plain "and") is one beat. The words are in `assets/beats.yaml`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from emo3d.descriptions import check_descriptions
+from emo3d.instructions import Instruction, read_instructions
 from emo3d_lab.clips.words import NUMBERS, UNITS, patterns
 
 Manner = Literal["plain", "sudden", "slow"]
@@ -23,6 +25,8 @@ _SENTENCE = re.compile(
 )
 _AHEAD = 300  # characters behind a joint that are looked into
 _FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
+_LOOK = re.compile(r"\b(?:looks?|glances?|gazes?|turns?|peers?|stares?|looked|glanced|turned)\b", re.I)
+_WAY = re.compile(r"^(?:back )?(?:to (?:the|her|his) )?(?:left|right|up|down|(?:straight )?ahead|away)\W*$", re.I)
 _LEAVING = re.compile(r"^(?:leaving|replaced by|giving way)\b", re.I)
 
 
@@ -38,6 +42,7 @@ class BeatText:
     momentary: bool = False  # afterwards the face goes back to what was before
     releases: bool = False  # it ends what was before: a face at rest
     keeps: bool = False  # no face of its own ("nods"): the one before stays
+    winks: bool = False  # winks or blinks, perhaps with a face ("winks with a smile")
 
     @property
     def face(self) -> str:
@@ -47,6 +52,12 @@ class BeatText:
             text = pattern.sub("", text)
         text = re.sub(r"\s+([,.;!?])", r"\1", " ".join(text.split())).strip(" ,;")
         return text if re.search(r"\w", text) else self.description
+
+    @property
+    def instructions(self) -> Sequence[Instruction]:
+        """What a part of the face is told, of a text that says nothing else ("winks with her left eye")."""
+        reading = read_instructions(self.face)
+        return () if reading.rest else reading.instructions
 
 
 class _Piece(NamedTuple):
@@ -58,7 +69,7 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
     """Split a text into its beats, in the order in which they happen; a text of one thing is one beat.
 
     All words of the text are in the descriptions and joints of the beats. A first beat that ends a feeling ("her smile
-    fades") has that feeling as a beat before it.
+    fades") has that feeling as a beat before it, and a direction alone ("looks left, then right") its verb.
 
     Raises:
         ValueError: a text that is blank, or no string.
@@ -85,6 +96,10 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
     if waiting:
         last = pieces.pop() if pieces else _Piece("", "")
         pieces.append(_Piece(last.joint, f"{last.text} {waiting}".strip()))
+    for place, piece in enumerate(pieces[1:], 1):  # "looks left, then right"
+        look = _LOOK.search(pieces[place - 1].text)
+        if look and _WAY.search(piece.text):
+            pieces[place] = _Piece(piece.joint, f"{look[0]} {piece.text}")
     return _with_first(tuple(beat_text(piece.text, piece.joint) for piece in pieces))
 
 
@@ -103,16 +118,18 @@ def beat_text(description: str, joint: str = "") -> BeatText:
     lasting = words.lasting.search(description)
     seconds = _seconds(lasting[0].partition(" ")[2]) if lasting and not momentary else None
     later = words.later.search(re.sub(r"^(?:and|but|yet)\s+", "", joint, flags=re.I))
-    return BeatText(
+    text = BeatText(
         description,
         joint,
         manner,
         seconds,
         _seconds(later["span"] or later["late"]) if later else None,
-        momentary or bool(words.winking.search(description)),
+        momentary,
         bool(words.release.search(description)),
         bool(words.keeps.search(description)),
+        bool(words.winking.search(description)),
     )
+    return replace(text, momentary=True) if text.winks and text.instructions else text
 
 
 def _seconds(span: str) -> float:

@@ -14,7 +14,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.clips import Beat, Clip
 from emo3d.descriptions import check_descriptions
 from emo3d.face.calibration import rig_weights
-from emo3d.instructions import Instruction, apply_instructions, read_instructions
+from emo3d.instructions import apply_instructions
 from emo3d.ranges import real_number
 from emo3d_lab.clips.beats import BeatText, beat_text, read_beats
 from emo3d_lab.clips.motion import Motion, timings
@@ -22,6 +22,7 @@ from emo3d_lab.clips.timeline import Timing, emotion_timing, leading_emotions, p
 
 SHORTEST = 0.25  # seconds of a beat: less is not seen
 LONGEST = 600.0  # seconds of a clip
+_LIDS = np.array([name.startswith("eyeBlink") for name in BLENDSHAPES])
 _CALM = (1.0, 0, 0, 0, 0, 0, 0, 0)  # intensities of a face at rest
 
 
@@ -89,13 +90,14 @@ class Director:
     ) -> Clip:
         emotions = leading_emotions(stills)
         steps = [_timing(beat_text(beat.description), emotion) for beat, emotion in zip(beats, emotions, strict=True)]
+        faces, parts, paces = _add_winks(stills, beats, steps)
         options: Any = {"motion": self.motion, "seed": seed, "description": description, "duration": duration}
-        return perform(stills, beats, rate=rate, timings=steps, **options)
+        return replace(perform(faces, parts, rate=rate, timings=paces, **options), beats=tuple(beats))
 
     def _stills(self, plans: Sequence[Sequence[Beat]]) -> list[np.ndarray]:
         """Weights (B, 51) of the beats of each plan."""
         texts = [[beat_text(beat.description) for beat in beats] for beats in plans]
-        asked = [text.face for row in texts for text in row if not (text.releases or text.keeps or _physical(text))]
+        asked = [text.face for row in texts for text in row if not (text.releases or text.keeps or text.instructions)]
         faces = self._generate(list(dict.fromkeys(asked)))
         return [self._act(row, faces) for row in texts]
 
@@ -108,7 +110,7 @@ class Director:
                 still = np.zeros_like(settled)
             elif text.keeps:
                 still = settled
-            elif instructions := _physical(text):
+            elif instructions := text.instructions:
                 still = apply_instructions(settled, instructions, self.strength)
             else:
                 still = faces[text.face]
@@ -195,22 +197,30 @@ def _length(text: BeatText) -> float:
     table = timings()["lengths"]
     if text.seconds is not None:
         return text.seconds
-    if _physical(text) or text.keeps:
+    if text.instructions or text.keeps:
         return table["gesture" if text.momentary else "physical"]
     kinds = {"release": text.releases, "moment": text.momentary, text.manner: text.manner != "plain"}
     return table[next((kind for kind, is_so in kinds.items() if is_so), "beat")]
 
 
 def _timing(text: BeatText, emotion: str) -> Timing:
-    timing = emotion_timing("gesture") if _physical(text) else emotion_timing(emotion)
+    timing = emotion_timing("gesture") if text.instructions else emotion_timing(emotion)
     factor = timings()["manners"].get(text.manner, timings()["manners"]["moment"] if text.momentary else 1.0)
     return scaled(timing, factor)
 
 
-def _physical(text: BeatText) -> Sequence[Instruction]:
-    """The instructions of a beat that says nothing else ("winks with her left eye")."""
-    reading = read_instructions(text.face)
-    return () if reading.rest else reading.instructions
+def _add_winks(stills: np.ndarray, beats: Sequence[Beat], steps: Sequence[Timing]) -> tuple[Any, list[Beat], Any]:
+    """Of a beat that winks and shows something else, let the lids shut for a moment only, within it."""
+    rows = [*zip(stills, beats, steps, strict=True)]
+    for place, (still, beat, _) in enumerate(rows[:]):
+        text = beat_text(beat.description)
+        if text.winks and not text.momentary:
+            rows[place] = (np.where(_LIDS, 0, still), beat, steps[place])
+            start = beat.start + 0.4 * (beat.end - beat.start)
+            end = min(start + timings()["lengths"]["gesture"], beat.end)
+            rows.append((still, replace(beat, start=start, end=end), emotion_timing("gesture")))
+    faces, planned, paces = zip(*sorted(rows, key=lambda row: row[1].start), strict=True)
+    return np.stack(faces), list(planned), paces
 
 
 def _load(name: str) -> Any:

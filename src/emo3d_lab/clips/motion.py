@@ -163,7 +163,8 @@ def _add_micro(frames: np.ndarray, times: np.ndarray, pulse: np.ndarray, draw: n
     pairs = ["jaw" if name in ("jawOpen", "mouthClose") else name for name in pairs]  # lips stay on each other
     shared, own = _Noise(draw, len(names), 0.3, 3.0)(times), _Noise(draw, len(names), 0.3, 3.0)(times)
     noise = 0.8 * shared[:, [pairs.index(pair) for pair in pairs]] + 0.2 * own * [pair != "jaw" for pair in pairs]
-    frames[:, _MOVED] **= np.exp(0.25 * noise)  # 0 and 1 stay where they are
+    # 0 and 1 stay where they are; a rounding below 0 has no power.
+    frames[:, _MOVED] = frames[:, _MOVED].clip(0, 1) ** np.exp(0.25 * noise)
     for place, (name, size) in enumerate(_IDLE.items()):
         idle = size * (1 + shared[:, place]) / 2
         frames[:, _PLACE[name]] = _meet(frames[:, _PLACE[name]], idle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -86,7 +87,7 @@ Confused, she tilts her head, then understands and beams | Confused, she tilts h
 He glares at her, shakes his head and walks away | He glares at her | shakes his head and walks away
 Joy, pride and relief fill her face | Joy, pride and relief fill her face
 She bites her lip, hesitates, and then confesses with shame | She bites her lip | hesitates | confesses with shame
-He looks left, then right, then straight ahead | He looks left | right | straight ahead
+He looks left, then right, then straight ahead | He looks left | looks right | looks straight ahead
 All of a sudden he panics, but soon he relaxes | All of a sudden he panics | he relaxes
 He looks puzzled at first, then amused, and finally delighted | He looks puzzled at first | amused | delighted
 She was smiling when suddenly her expression darkened | She was smiling | suddenly her expression darkened
@@ -112,7 +113,10 @@ def test_no_word_is_lost(text: str) -> None:
     beats = read_beats(text)
     first = beats[0].description in beats[1].description if len(beats) > 1 else False  # "her smile", "her smile fades"
     words = [word for beat in beats[first:] for word in re.findall(r"\w+", f"{beat.joint} {beat.description}")]
-    assert sorted(words) == sorted(re.findall(r"\w+", text))
+    lost = Counter(re.findall(r"\w+", text)) - Counter(words)
+    added = Counter(words) - Counter(re.findall(r"\w+", text))
+    assert not lost
+    assert set(added) <= {"looks"}  # "looks left, then right"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,13 @@ class Faces:
         return faces
 
 
+class Winking(Faces):
+    def generate(self, descriptions: list[str]) -> np.ndarray:
+        faces = super().generate(descriptions)
+        faces[:, BLENDSHAPES.index("eyeBlinkLeft")] = 1
+        return faces
+
+
 def weight(clip: emo3d.clips.Clip, name: str, seconds: float) -> float:
     return float(clip.frames[round(seconds * clip.rate), CHANNELS.index(name)])
 
@@ -134,6 +141,14 @@ def test_a_wink_is_on_the_face_that_is_there_and_over_at_once() -> None:
     assert weight(clip, "mouthSmileLeft", 2.6) > 0.7
     assert weight(clip, "eyeBlinkLeft", 4) == 0
     assert weight(clip, "mouthSmileLeft", 4) > 0.7
+
+
+def test_a_wink_with_a_smile_is_a_smile_that_winks() -> None:
+    clip = generate_clip("She winks playfully while smiling", Winking(), seconds=3, motion=STILL)
+    assert [beat.description for beat in clip.beats] == ["She winks playfully while smiling"]
+    lids = [weight(clip, "eyeBlinkLeft", at) for at in (0.9, 1.5, 2.8)]
+    assert lids == [0, pytest.approx(1), 0]
+    assert weight(clip, "mouthSmileLeft", 2.8) > 0.6
 
 
 def test_a_nod_leaves_the_face() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ REST = np.zeros((1, 51))
 
 
 def frames_of(
-    text: str, seconds: float = 4.0, still: np.ndarray = REST, rate: float = 30, seed: int = 0, **motion: bool
+    text: str, seconds: float = 4.0, still: np.ndarray = REST, rate: float = 30, seed: int = 0, **motion: Any
 ):
     beats = [Beat(text, 0, seconds)]
     return perform(still, beats, rate=rate, seed=seed, motion=Motion(**(OFF | motion))).frames

@@ -83,12 +83,3 @@ def align(costs: np.ndarray, least: float = 0.4, transition: float = 0.3) -> Ali
     firsts, lasts = cuts.T
     rows = np.arange(count)
     return Alignment(firsts, lasts, (sums[rows, lasts] - sums[rows, firsts]) / (lasts - firsts))
-
-
-def moving_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Mean over `width` neighbouring rows (odd), fewer at both ends: (T, ...) float64 of values (T, ...)."""
-    half = width // 2
-    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
-    rows = np.arange(len(values))
-    first, last = np.maximum(rows - half, 0), np.minimum(rows + half + 1, len(values))
-    return (sums[last] - sums[first]) / (last - first).reshape(-1, *[1] * (values.ndim - 1))

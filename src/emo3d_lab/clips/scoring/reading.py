@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from emo3d.clips import CHANNELS, Clip
 from emo3d.descriptions import check_descriptions
 from emo3d.emotions import as_intensities, canonical_intensities, distribution
 from emo3d.ranges import real_number
+from emo3d.scoring.columns import column, column_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +61,19 @@ def read_pairs(
     Raises:
         ValueError: what `score_clips` refuses, the message names the prediction or reference.
     """
-    for name, values in (("predictions", predictions), ("references", references)):
-        if isinstance(values, str | Mapping | Clip):
-            raise ValueError(f"expected {name} as a list, one for each clip, got a {type(values).__name__}")
-    clips = [_named("prediction", row, read_prediction, value, rate, space) for row, value in enumerate(predictions)]
-    rows = [_named("reference", row, read_reference, value) for row, value in enumerate(references)]
+    sides = [_rows("predictions", predictions), _rows("references", references)]
+    clips = [_named("prediction", row, read_prediction, value, rate, space) for row, value in enumerate(sides[0])]
+    rows = [_named("reference", row, read_reference, value) for row, value in enumerate(sides[1])]
     if len(clips) != len(rows):
         raise ValueError(f"expected one clip per reference, got {len(clips)} clips and {len(rows)} references")
     if not clips:
         raise ValueError("expected clips to score, got none")
+    for key in ("clip_id", "description"):
+        for place, pair in enumerate(zip(*sides, strict=True)):
+            value, expected = (side.get(key) if isinstance(side, Mapping) else None for side in pair)
+            if None not in (value, expected) and "" not in (value, expected) and value != expected:
+                got = f"prediction {place} has the {key} {value!r:.60} and its reference {expected!r:.60}"
+                raise ValueError(f"expected clips in the order of the references, got others: {got}")
     return clips, rows
 
 
@@ -79,14 +84,18 @@ def read_prediction(value: Any, rate: float | None = None, space: Space | None =
     if isinstance(value, Mapping):
         if "frames" not in value:
             raise ValueError(f"expected 'frames', got {', '.join(map(str, value)) or 'nothing'}")
-        rate = value.get("rate", rate)
-        space, value = value.get("space", space), value["frames"]
+        if (value.get("length") or len(value["frames"])) != len(value["frames"]):
+            raise ValueError(f"expected {value['length']} frames, as its length says, got {len(value['frames'])}")
+        rate, space, value = value.get("rate", rate), value.get("space") or space, value["frames"]
     if rate is None:
         raise ValueError("expected frames with their rate, got none: rate=30")
-    frames = value if isinstance(value, Sequence) and value and isinstance(value[0], Mapping) else np.array(value)
-    if isinstance(frames, np.ndarray) and (frames.ndim != 2 or frames.shape[1] == len(CHANNELS)):
-        return Clip(frames, rate, space or "weights")
-    return Clip.from_frames(frames, rate, space=space or "weights")
+    space = space or "weights"
+    if not len(value) or isinstance(value[0], Mapping):
+        return Clip.from_frames(value, rate, space=space)
+    if len(widths := {np.size(frame) for frame in value}) > 1:
+        raise ValueError(f"expected as many channels in every frame, got {', '.join(map(str, sorted(widths)))}")
+    frames = np.array([*value])
+    return Clip(frames, rate, space) if widths == {len(CHANNELS)} else Clip.from_frames(frames, rate, space=space)
 
 
 def read_reference(value: Any) -> ClipReference:
@@ -95,6 +104,8 @@ def read_reference(value: Any) -> ClipReference:
     Beats of a mapping may have `start` and `end` in seconds, all or none; with `frames` and `rate` the reference has a
     clip of its own.
     """
+    if isinstance(value, ClipReference):
+        return value
     clip = value if isinstance(value, Clip) else None
     if isinstance(value, Mapping):
         if value.get("frames") is not None:
@@ -111,14 +122,27 @@ def read_reference(value: Any) -> ClipReference:
             raise ValueError(f"expected a description and intensities of every beat, beat {place} lacks one of them")
     texts = tuple(check_descriptions([beat["description"] for beat in beats]))
     intensities = canonical_intensities(as_intensities([beat["intensities"] for beat in beats]))
-    if any(beat.get("start") is None or beat.get("end") is None for beat in beats):
-        return ClipReference(texts, intensities, clip=clip)
     names = ("start", "end")
+    if (missing := sum(beat.get(name) is None for beat in beats for name in names)) == 2 * len(beats):
+        return ClipReference(texts, intensities, clip=clip)
+    if missing:
+        raise ValueError(f"expected start and end of every beat or of none, got {2 * len(beats) - missing} of them")
     times = np.array([[real_number(f"{name} of a beat", beat[name]) for name in names] for beat in beats])
     if not ((times[:, 0] < times[:, 1]).all() and (np.diff(times[:, 0]) >= 0).all() and times.min() >= 0):
         raise ValueError(f"expected beats in order that end after they start, got {times.tolist()}")
     duration = times.max() if clip is None else max(times.max(), clip.duration)
     return ClipReference(texts, intensities, times, float(duration), clip)
+
+
+def _rows(name: str, values: Any) -> list[Any]:
+    """What a list or a table has, row by row."""
+    if isinstance(values, str | Clip):
+        raise ValueError(f"expected {name} as a list, one for each clip, got a {type(values).__name__}")
+    names = column_names(values)
+    if names is None:
+        return list(values)
+    columns = zip(*(column(values, name) for name in names), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in columns]
 
 
 def _named(name: str, row: int, read: Any, *arguments: Any) -> Any:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from emo3d.scoring.core import (
     emo3d_score,
     wilson_interval,
 )
-from emo3d.scoring.result import read_plain
+from emo3d.scoring.result import Emo3DResult, read_plain
 from emo3d_lab.clips.scoring.settings import ClipSettings
 
 SHARES = ("order",)
@@ -28,43 +26,32 @@ _CLOSE = 1e-6  # of means that were added up in another order
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClipResult:
-    """A score of n clips with its parts; `emo3d` is lower for better ones, as that of stills."""
+class ClipResult(Emo3DResult):
+    """A score of n clips with its parts: that of stills, whose samples are clips here, and what time adds.
 
-    # `emo3d` 0..1 and `kl_divergence` in nats, means over clips, lower is better. `order`: share of clips that show
-    # their beats better in their order than backwards, higher is better; `timing_error`: mean distance in seconds of
-    # where beats change from where the reference says. Both are of clips of two beats or more, and not there without
-    # any. Others by the name of what gives them.
-    numbers: dict[str, float]
-    # (lower, upper) by name: bootstrap-t over clips, those of one reference together; Wilson's of `order`.
-    intervals: dict[str, tuple[float, float]]
-    # `kl_divergence`, `order`, `timing_error` (n,) float64, NaN where a clip has none; `reference` (n,) int64, its
-    # place among the distinct ones, sorted.
-    per_clip: dict[str, np.ndarray]
+    `kl_divergence` is the mean over clips of the mean over their beats; there is no `recall_at_k`, `mse`, `mae` or
+    `amplitude`, and no group. `per_sample` has `kl_divergence`, those of `more` that are means over clips, NaN where a
+    clip has none, and `reference`. `references` is a hash of beats in order, with their times where there are any.
+    """
+
+    # `order`: share of clips that show their beats better in their order than backwards, higher is better;
+    # `timing_error`: mean distance in seconds of where beats change from where the reference says. Both of clips of two
+    # beats or more. Others by the names that `field_numbers` and `quality_numbers` give them.
+    more: dict[str, float] = field(default_factory=dict)
     # One row for each beat of each clip: `clip` int64; `start`, `end` in seconds where the alignment finds it, and its
     # `kl_divergence`, float64.
-    per_beat: dict[str, np.ndarray]
-    n: int
-    truncated: int  # distinct descriptions of the bank that were longer than the backbone's window
-    references: str  # content hash of the references' beats, the same in any order of the references
-    signature: str
-    reference_expressions: str | None = None  # content hash of the references' frames, where numbers compare with them
-    readers: dict[str, Any] = field(default_factory=dict)  # as results of stills have them; none yet
+    per_beat: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
-    def emo3d(self) -> float:
-        """The score."""
-        return self.numbers["emo3d"]
+    def numbers(self) -> dict[str, float]:
+        """`emo3d`, `kl_divergence`, and those of `more`."""
+        return {"emo3d": self.emo3d, "kl_divergence": self.kl_divergence, **self.more}
 
     @property
-    def kl_divergence(self) -> float:
-        """Mean over clips of the mean divergence of their beats, nats."""
-        return self.numbers["kl_divergence"]
-
-    @property
-    def per_sample(self) -> dict[str, np.ndarray]:
-        """`per_clip`, as results of stills name it."""
-        return self.per_clip
+    def columns(self) -> dict[str, str]:
+        """Numbers that are means over all clips -> the values whose means they are."""
+        names = (name for name, values in self.per_sample.items() if name != "reference" and not np.isnan(values).any())
+        return {name: name for name in names}
 
     def __str__(self) -> str:
         """One line for a footnote: the numbers, their intervals, n, and all that moves them."""
@@ -74,30 +61,22 @@ class ClipResult:
             parts.append(f"{_LABELS.get(name, name)} {value:.3f}{ends}")
         return f"{', '.join(parts)}, n={self.n} clips | references:{self.references}|{self.signature}"
 
-    def __repr__(self) -> str:
-        return f"ClipResult(emo3d={self.emo3d:.4f}, kl_divergence={self.kl_divergence:.4f}, n={self.n})"
-
-    def to_dict(self, *, per_clip: bool = False) -> dict[str, Any]:
+    def to_dict(self, *, per_sample: bool = False) -> dict[str, Any]:
         """Plain Python that JSON can hold, with the values of every clip and beat on request."""
-        plain = asdict(self)
-        plain["intervals"] = {name: list(ends) for name, ends in self.intervals.items()}
-        for name in ("per_clip", "per_beat"):
-            table = plain.pop(name)
-            if per_clip:
-                columns = {key: values.tolist() for key, values in table.items()}
-                plain[name] = {key: [None if x != x else x for x in values] for key, values in columns.items()}
-        return plain
+        plain = super().to_dict(per_sample=per_sample)
+        beats = plain.pop("per_beat")
+        return plain | ({"per_beat": {name: values.tolist() for name, values in beats.items()}} if per_sample else {})
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> ClipResult:
-        """Turn back what `to_dict(per_clip=True)` made; a ValueError names what is missing or contradicts itself."""
+    def from_dict(cls, plain: dict[str, Any]) -> ClipResult:
+        """Turn back what `to_dict(per_sample=True)` made; a ValueError names what is missing or contradicts itself."""
         names = [field.name for field in fields(cls)]
         if missing := [name for name in names if name not in plain]:
             raise ValueError(f"expected a result of clips with {missing[0]!r}, got {', '.join(map(str, plain))!s:.200}")
         entries = {name: plain[name] for name in names}
         try:
             entries["intervals"] = {name: (float(low), float(high)) for name, (low, high) in plain["intervals"].items()}
-            for name in ("per_clip", "per_beat"):
+            for name in ("per_sample", "per_beat"):
                 columns = plain[name].items()
                 entries[name] = {key: np.array([np.nan if x is None else x for x in xs]) for key, xs in columns}
             result = cls(**entries)
@@ -106,24 +85,21 @@ class ClipResult:
             raise ValueError(f"expected numbers and values as a result of clips has them: {error!r:.200}") from error
         return result
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(per_clip=True), indent=1) + "\n", encoding="utf-8")
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> ClipResult:
-        """Read what `save` wrote; a ValueError names a file that holds no result of clips."""
-        try:
-            return cls.from_dict(read_plain(path))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+def load_result(path: str | os.PathLike[str]) -> Emo3DResult:
+    """Read a result of stills or of clips; a ValueError names a file that holds neither."""
+    try:
+        plain = read_plain(path)
+        return (ClipResult if "per_beat" in plain else Emo3DResult).from_dict(plain)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 _LABELS = {"emo3d": "Emo3D", "kl_divergence": "KL", "timing_error": "timing error (s)"}
 
 
 def summarise_clips(
-    per_clip: dict[str, np.ndarray],
+    per_sample: dict[str, np.ndarray],
     per_beat: dict[str, np.ndarray],
     settings: ClipSettings,
     more: Mapping[str, float] | None = None,
@@ -132,14 +108,14 @@ def summarise_clips(
     """Make a result of the values of every clip; its numbers do not depend on the order of the clips.
 
     Args:
-        per_clip, per_beat: see `ClipResult`, like `fields`.
+        per_sample, per_beat: see `ClipResult`, like `fields`.
         more: numbers that are no means over clips.
     """
-    ranks = per_clip["reference"]
+    ranks = per_sample["reference"]
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
-    for name in (name for name in per_clip if name != "reference"):
-        values = per_clip[name]
+    for name in (name for name in per_sample if name != "reference"):
+        values = per_sample[name]
         there = ~np.isnan(values)
         if not there.any():
             continue
@@ -158,11 +134,22 @@ def summarise_clips(
         )
         if ends is not None:
             intervals[name] = float(ends[0, 0]), float(ends[0, 1])
-    numbers = {"emo3d": emo3d_score(numbers["kl_divergence"], settings.divisor), **numbers, **(more or {})}
+    kl = numbers.pop("kl_divergence")
     if "kl_divergence" in intervals:
         low, high = (emo3d_score(end, settings.divisor) for end in intervals["kl_divergence"])
         intervals = {"emo3d": (low, high), **intervals}
-    return ClipResult(numbers, intervals, per_clip, per_beat, n=len(ranks), **fields)
+    none: dict[str, Any] = {**dict.fromkeys(("recall_at_k", "mse", "mae")), "per_emotion": {}, "per_band": {}}
+    return ClipResult(
+        emo3d=emo3d_score(kl, settings.divisor),
+        kl_divergence=kl,
+        intervals=intervals,
+        per_sample=per_sample,
+        per_beat=per_beat,
+        n=len(ranks),
+        more={**numbers, **(more or {})},
+        **none,
+        **fields,
+    )
 
 
 def _check(result: ClipResult) -> None:
@@ -179,7 +166,7 @@ def _check(result: ClipResult) -> None:
             raise ValueError(
                 f"expected an interval from a lower to an upper end of a number that is there: {name!r:.60}"
             )
-    for name, values in result.per_clip.items():
+    for name, values in result.per_sample.items():
         if values.shape != (result.n,) or values.dtype.kind not in "biuf":
             raise ValueError(f"expected {result.n} numbers as {name} of clips, got shape {values.shape}")
         mean = None if name == "reference" or np.isnan(values).all() else float(np.nanmean(values))

@@ -15,7 +15,7 @@ from emo3d.clips import Clip
 from emo3d.emotions import kl_divergence
 from emo3d.scoring import Bank, Emo3DScorer, References, retrieved_distribution
 from emo3d.scoring.scorer import sign_expressions
-from emo3d_lab.clips.scoring.alignment import align, moving_mean
+from emo3d_lab.clips.scoring.alignment import align
 from emo3d_lab.clips.scoring.reading import ClipReference, hash_references, read_pairs
 from emo3d_lab.clips.scoring.result import ClipResult, summarise_clips
 from emo3d_lab.clips.scoring.settings import ClipSettings
@@ -86,7 +86,8 @@ class ClipScorer:
         for place, clip in enumerate(clips):
             if clip.space != self.settings.space:
                 raise ValueError(f"prediction {place}: expected the space {self.settings.space}, got {clip.space}")
-        counts = [self.settings.count_instants(clip.duration, len(row.descriptions)) for clip, row in zip(clips, rows)]
+        pairs = list(zip(clips, rows, strict=True))
+        counts = [self.settings.count_instants(clip.duration, len(row.descriptions)) for clip, row in pairs]
         faces = [look_at(clip, count) for clip, count in zip(clips, counts, strict=True)]
         keys = [row for row, part in zip(rows, faces, strict=True) for _ in part]
         texts, intensities = [row.descriptions[0] for row in keys], np.stack([row.intensities[0] for row in keys])
@@ -135,9 +136,9 @@ class ClipScorer:
         """The result of clips that show these emotion distributions instead, one (T, K, 8) for each of them."""
         bank = self.bank()
         settings = replace(self.settings, bank=bank.hash)
-        per_clip, per_beat = values_of(shown, self.references, self.durations, settings)
+        per_sample, per_beat = values_of(shown, self.references, self.durations, settings)
         return summarise_clips(
-            per_clip,
+            per_sample,
             per_beat,
             settings,
             truncated=bank.truncated,
@@ -171,13 +172,12 @@ def look_at(clip: Clip, count: int) -> np.ndarray:
 def values_of(
     shown: Sequence[np.ndarray], references: Sequence[ClipReference], durations: Sequence[float], settings: ClipSettings
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Values of each clip and of each beat, see `ClipResult`, of the emotion distributions (T, K, 8) that clips show."""
+    """Values of each clip and beat, see `ClipResult`, of the emotion distributions (T, K, 8) that clips show."""
     keys = [reference.key for reference in references]
     places = {key: place for place, key in enumerate(sorted(set(keys)))}
     clips: dict[str, list[Any]] = {name: [] for name in ("kl_divergence", "order", "timing_error")}
     beats: dict[str, list[Any]] = {name: [] for name in ("clip", "start", "end", "kl_divergence")}
     for row, (q, reference, duration) in enumerate(zip(shown, references, durations, strict=True)):
-        q = moving_mean(q, settings.smoothing)
         costs = kl_divergence(reference.distributions[:, None, None], q, settings.epsilon).mean(axis=2)
         alignment = align(costs, settings.least, settings.transition)
         order = timing = np.nan
@@ -244,3 +244,14 @@ def score_clips(
         scorer.fit(bank)
     scorer.update(clips, rows)
     return scorer.compute()
+
+
+def compute_clips(
+    predictions: Any, references: Any, *, bank_folder: str | None = None, per_sample: bool = False, **options: Any
+) -> dict[str, Any]:
+    """`score_clips` as the module of `evaluate` calls it, with its options; `ClipResult.to_dict`."""
+    for name in ("layout", "join", "references_space"):
+        if options.pop(name, None) is not None:
+            raise ValueError(f"expected no {name} with clips, whose channels, order and space they say themselves")
+    bank = None if bank_folder is None else Bank.load(bank_folder)
+    return score_clips(predictions, references, bank=bank, **options).to_dict(per_sample=per_sample)

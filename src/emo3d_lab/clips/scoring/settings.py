@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emo3d.ranges import real_number, whole_number
+from emo3d.ranges import real_number
 from emo3d.scoring import ScoreSettings
 
 LEAST_INSTANTS = 6  # of each beat on average: below it a stretch is one instant or two
@@ -19,32 +19,27 @@ class ClipSettings(ScoreSettings):
             fewer than six a beat.
         least: shortest stretch of a beat, as a share of an equal part of the clip; see `align`.
         transition: time between two beats that counts for neither, a share of an equal part of the clip.
-        smoothing: neighbouring instants whose retrieved emotions are averaged, odd; 1 averages none.
         embedder: what embeds clips for the numbers of a field (`FID` and so on), with its hash; None without them.
     """
 
     sampling: float = 5.0
     least: float = 0.4
     transition: float = 0.3
-    smoothing: int = 1
     embedder: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("sampling", "least", "transition"):
             object.__setattr__(self, name, real_number(name, getattr(self, name)))
-        object.__setattr__(self, "smoothing", whole_number("smoothing", self.smoothing))
         if self.variant != "paper":
             raise ValueError(f"expected the variant paper for clips, got {self.variant!r}")
         if not 0 < self.sampling <= 240:
             raise ValueError(f"expected a sampling above 0 and up to 240 instants per second, got {self.sampling:g}")
-        if not (0 < self.least and 0 <= self.transition and self.least + self.transition <= 1):
+        if not (self.least > 0 and self.transition >= 0 and self.least + self.transition <= 1):
             raise ValueError(
                 "expected least above 0 and transition of at least 0 that sum to at most 1, "
                 f"got {self.least:g} and {self.transition:g}"
             )
-        if self.smoothing < 1 or self.smoothing % 2 == 0:
-            raise ValueError(f"expected an odd smoothing of at least 1, got {self.smoothing}")
 
     def count_instants(self, duration: float, beats: int) -> int:
         """Instants at which a clip of some seconds and beats is looked at."""
