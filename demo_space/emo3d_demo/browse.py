@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -160,10 +161,9 @@ def open_dataset(name: str) -> Dataset:
         OSError: the Hub cannot be reached, or has no such dataset.
     """
     if name == SAMPLE:
-        folder = sample_folder()
-        return Dataset(
-            {SAMPLE: {split: [f"{split}.parquet"] for split in SPLITS}}, lambda file: (folder / file).open("rb")
-        )
+        configs = (SAMPLE, "clips")
+        files = {config: {split: [f"{config}/{split}.parquet"] for split in SPLITS} for config in configs}
+        return Dataset(files, lambda file: (sample_folder(Path(file).parts[0]) / Path(file).name).open("rb"))
     info = public_info(name, "sample, or a dataset", "dataset", instead="the sample")
     names = sorted(file.rfilename for file in info.siblings or [] if file.rfilename.endswith(".parquet"))
     if not names:
