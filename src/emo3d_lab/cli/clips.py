@@ -42,18 +42,17 @@ class ClipTask:
     def check(self, out: Path | None, picture: Path | None, character: Path | None) -> None:
         """Refuse what can be refused before a model is loaded."""
         from emo3d.clips import check_rate
-        from emo3d_lab.clips.beats import read_beats
-        from emo3d_lab.clips.director import plan_beats
+        from emo3d_lab.clips.director import Director
         from emo3d_lab.clips.files import ENDINGS
 
         check_rate(self.rate)
-        self.motion()
+        director = Director(None, motion=self.motion())  # which asks no generator for beats
         if out is not None:
             check_output(out, ENDINGS)
             check_other_file(out, character)
         if picture is not None:
             check_output(picture, PICTURES)
-        plan_beats(read_beats(self.description), self.seconds)
+        director.plan(self.description, self.seconds)
 
     def motion(self) -> Motion:
         """What the clip moves beside its expressions."""
