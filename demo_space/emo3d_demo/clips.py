@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -91,7 +92,7 @@ def _check_seconds(seconds: float, advice: str) -> None:
 
 def read_seconds(text: str | None) -> float | None:
     """Seconds that a visitor typed; None where there are none."""
-    if not (text or "").strip():
+    if not text or not text.strip():
         return None
     try:
         return real_number("Seconds", float(text.replace(",", "")))
@@ -115,7 +116,7 @@ def move_beats(scene: Scene, starts: Any) -> Scene:
     clip, beats = scene.clip, scene.clip.beats
     numbers = isinstance(starts, list) and all(isinstance(start, (int, float)) for start in starts)
     bounds = [0.0, *starts[1:], clip.duration] if numbers else []
-    if len(bounds) != len(beats) + 1 or any(b - a < LEAST - 1e-6 for a, b in zip(bounds, bounds[1:], strict=False)):
+    if len(bounds) != len(beats) + 1 or any(b - a < LEAST - 1e-6 for a, b in pairwise(bounds)):
         raise ValueError(f"Please keep the {len(beats)} beats in their order, at least {LEAST:g} s each.")
     following = [*(beat.start for beat in beats[1:]), clip.duration]
     moved = []

@@ -244,7 +244,7 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
 def _views(study: Study, task: Task, folder: str | None) -> Sequence[Any]:
     """What a task shows in the order of its systems: pictures, or values of players that start together."""
     if not hasattr(study, "clips"):
-        return study.pictures(task)
+        return list(study.pictures(task))
     rig, key = FaceRig.from_anny(study.by_item[task.item].identity), uuid4().hex
     clips = workshop_part("studies").clips_of(study, task, folder)
     return [player_value(clip, rig, key, group="judge", together=len(clips)) for clip in clips]

@@ -161,6 +161,7 @@ function startPlayer(element, tell) {
     starts = next.beats.map(beat => beat.start);
     canvas.width = canvas.height = next.side;
     delete canvas.dataset.frame;
+    canvas.dataset.sheet = next.sheet;
     if (clock.key !== next.key) Object.assign(clock, {key: next.key, ready: new Set(), length: 0, playing: false, at: 0});
     clock.players.add(player);
     clock.ready.add(player);

@@ -24,7 +24,8 @@ CSS = """
 .clip-clock {white-space: nowrap; font-variant-numeric: tabular-nums}
 .clip button {cursor: pointer; color: var(--button-secondary-text-color); font-size: 13px;
   background: var(--button-secondary-background-fill); border: 1px solid var(--border-color-primary)}
-.clip-play, .clip-take {padding: 4px 12px; border-radius: 6px; font-weight: 500; min-width: 64px; flex: none}
+.clip-play, .clip-take {padding: 4px 12px; border-radius: 6px; font-weight: 500; min-width: 64px;
+  flex: none}
 .clip :focus-visible {outline: 2px solid var(--color-accent); outline-offset: 2px}
 .clip-beats {position: relative; height: 44px; border-radius: 6px; touch-action: pan-y}
 .clip-beats button {position: absolute; top: 0; bottom: 0; padding: 0 10px; overflow: hidden; text-overflow: ellipsis;

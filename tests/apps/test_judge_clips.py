@@ -1,4 +1,4 @@
-"""A study of clips from two files to an agreement page: made by the command, judged in a browser, exported, measured."""
+"""A study of clips from two files to an agreement page: made, judged in a browser, exported, measured."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 import commands
 from emo3d_lab.building.schema import parquet_schema
-from emo3d_lab.clips.rows import as_table, clip_of_row, row_of_clip
+from emo3d_lab.clips.rows import clip_of_row, row_of_clip
 from emo3d_lab.judging.clips import ClipStudy, open_study
 from emo3d_lab.sample.clips import make_clips
 from serving import serving
@@ -22,7 +22,8 @@ ANSWERED = 8
 
 
 def write(path, rows):
-    parquet.write_table(pa.Table.from_pylist(as_table(rows), parquet_schema("clips", {})), path)
+    table = [{**row, "frames": list(row["frames"])} for row in rows]  # Arrow takes no 2-D array
+    parquet.write_table(pa.Table.from_pylist(table, parquet_schema("clips", {})), path)
     return path
 
 
@@ -37,7 +38,16 @@ def folder(tmp_path_factory):
     ids = [row["clip_id"] for row in rows]
     write(folder / "zebra.parquet", [row_of_clip(clip, id, "rest") for clip, id in zip(rest, ids, strict=True)])
     made = commands.run(
-        *("study", write(folder / "beats.parquet", rows), "--out", folder / "study", "--items", "12", "--checks", "0.2"),
+        *(
+            "study",
+            write(folder / "beats.parquet", rows),
+            "--out",
+            folder / "study",
+            "--items",
+            "12",
+            "--checks",
+            "0.2",
+        ),
         *("--systems", folder / "zebra.parquet", folder / "quagga.parquet", "--backbone", "quickstart"),
     )
     assert made.returncode == 0, made.stderr

@@ -21,7 +21,7 @@ def make_clip_files(ctx: typer.Context, dataset: str, files: Mapping[str, Path])
     import numpy as np
 
     from emo3d.documents import read_text
-    from emo3d_lab.cli.clip_scores import check_order, open_clips
+    from emo3d_lab.cli.clip_scores import open_clips
     from emo3d_lab.clips.scoring import ClipSettings
     from emo3d_lab.judging.clips import make_clip_study, mean_intensities, measure_clip_study, save_clip_study
     from emo3d_lab.judging.design import draw_rows
@@ -34,7 +34,7 @@ def make_clip_files(ctx: typer.Context, dataset: str, files: Mapping[str, Path])
         if source is not None and source.name == "COMMANDLINE":
             raise ValueError(f"expected no --{name.replace('_', '-')} with clips, which are judged without it")
     references = open_clips(dataset, options["config"], options["split"])
-    systems = {name: _open_system(file, references, check_order, open_clips) for name, file in files.items()}
+    systems = {name: _open_system(file, references) for name, file in files.items()}
     study, clips = make_clip_study(
         references,
         systems,
@@ -55,15 +55,21 @@ def make_clip_files(ctx: typer.Context, dataset: str, files: Mapping[str, Path])
     return study
 
 
-def _open_system(file: Path, references: list[dict[str, Any]], check_order: Any, open_clips: Any) -> list[Clip]:
+def _open_system(file: Path, references: list[dict[str, Any]]) -> list[Clip]:
     """A system's clips, one for each reference in their order, as weights."""
+    from emo3d_lab.cli.clip_scores import open_clips
     from emo3d_lab.clips.rows import clip_of_row
 
     rows = open_clips(str(file))
     try:
         if len(rows) != len(references):
             raise ValueError(f"expected a clip for each of {len(references)} references, got {len(rows)}")
-        check_order(rows, references)
+        for place, (row, reference) in enumerate(zip(rows, references, strict=True)):
+            if row.get("description") not in (None, "", reference["description"]):
+                raise ValueError(
+                    f"expected clips in the order of the references, row {place} is of {row['description']!r:.60}, "
+                    f"its reference of {reference['description']!r:.60}"
+                )
         clips = [clip_of_row({"clip_id": place, "beats": None, **row}) for place, row in enumerate(rows)]
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error

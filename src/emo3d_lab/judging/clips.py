@@ -23,7 +23,7 @@ from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import whole_file
 from emo3d.parquet import open_parquet
 from emo3d.scoring import read_references
-from emo3d_lab.clips.rows import as_table, clip_of_row, row_of_clip
+from emo3d_lab.clips.rows import clip_of_row, row_of_clip
 from emo3d_lab.clips.timeline import perform
 from emo3d_lab.judging.design import check_heads, make_checks, make_item, make_tasks
 from emo3d_lab.judging.study import CONSENT, FILE, Study, Task, look_of
@@ -144,7 +144,8 @@ def save_clip_study(study: ClipStudy, clips: Sequence[Clip], folder: str | os.Pa
 
     from emo3d_lab.building.schema import parquet_schema
 
-    rows = as_table([row_of_clip(clip, place, "study") for place, clip in enumerate(clips)])
+    rows = [row_of_clip(clip, place, "study") for place, clip in enumerate(clips)]
+    rows = [{**row, "frames": list(row["frames"])} for row in rows]  # Arrow takes no 2-D array
     with whole_file(Path(folder, CLIPS)) as part:
         parquet.write_table(pa.Table.from_pylist(rows, parquet_schema("clips", {})), part)
     study.save(folder)
@@ -195,6 +196,6 @@ def measure_clip_study(
         scorer = ClipScorer(settings).fit(bank)
         scorer.update(clips[place : end : len(study.systems)], rows)
         result = scorer.compute()
-        per_clip = {name: np.asarray(numbers, float) for name, numbers in result.per_clip.items()}
+        per_clip = {name: np.asarray(numbers, float) for name, numbers in result.per_sample.items()}
         values[system] = {name: numbers for name, numbers in per_clip.items() if name != "reference"}
     return values, str(result.signature)
