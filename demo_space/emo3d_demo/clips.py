@@ -6,18 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import gradio as gr
 
-from emo3d.clips import Beat, Clip
 from emo3d.loading import workshop_part
 from emo3d.ranges import real_number
 from emo3d_demo.faces import Face, check_description, file_stem, open_generator
 from emo3d_demo.panel import Panel
 from emo3d_demo.player import clip_player, player_value
 from emo3d_lab.apps.look import in_words, own_folder
+
+if TYPE_CHECKING:
+    from emo3d.clips import Beat, Clip
 
 EXAMPLES = (
     "She holds back tears, then breaks into a smile",

@@ -9,7 +9,7 @@ _ROOMS = {
     **dict.fromkeys(("Motion",), "motion"),
     **dict.fromkeys(("perform",), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
-    **dict.fromkeys(("read_clip", "write_clip", "write_livelink"), "files"),
+    **dict.fromkeys(("read_clip", "write_clip", "write_gif", "write_livelink"), "files"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("make_sprite",), "sprites"),

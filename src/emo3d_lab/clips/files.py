@@ -22,6 +22,7 @@ from emo3d.face.rig import FaceRig
 from emo3d.files import check_output, whole_file
 from emo3d_lab.characters.character import Character
 from emo3d_lab.clips.pose import neck_of
+from emo3d_lab.takes.preview import write_gif as write_gif
 from emo3d_lab.takes.reading import Take, read_take
 from emo3d_lab.takes.unreal import write_livelink as write_livelink
 from emo3d_lab.takes.writing import ENDINGS as TAKE_ENDINGS
