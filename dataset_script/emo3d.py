@@ -3,8 +3,9 @@
     load_dataset("NAMESPACE/emo3d", "pairs", revision="script", trust_remote_code=True)
 
 It reads the published release `llm-lab/Emo3D` from the Hub, streamed on request, or with `data_dir=FOLDER` a copy of
-it. Configs: `default` (pictures and expressions), `pairs` (descriptions and expressions), `primitive`, and the synthetic
-`sample` and `clips` (expressions over time). All the work is done by the package of the same name: `pip install emo3d`.
+it. Configs: `default` (pictures and expressions), `pairs` (descriptions and expressions), `primitive`, and the
+synthetic `sample` and `clips` (expressions over time). All the work is done by the package of the same name:
+`pip install emo3d`.
 """
 
 import sys

@@ -92,18 +92,25 @@ def test_what_is_not_there_is_said(tmp_path):
 def test_configs_of_the_card():
     configs = {config["config_name"]: config for config in CARD.data.configs}
     # `datasets` looks for the files of the first config, whichever is asked for: these are always there
-    assert list(configs) == ["sample", "checklist", "default", "pairs", "primitive"]
+    assert list(configs) == ["sample", "clips", "checklist", "default", "pairs", "primitive"]
     assert [name for name, config in configs.items() if config.get("default")] == ["default"]
     for name, config in configs.items():
         ending = (
-            ".parquet" if name in ("sample", "checklist") else "-*.parquet"
+            ".parquet" if name in ("sample", "clips", "checklist") else "-*.parquet"
         )  # as in `emo3d_lab.building.shards.Shard.path`
         splits = {"primitive": ["train"], "checklist": ["test"]}.get(name, ["train", "validation", "test"])
         assert config["data_files"] == [{"split": of, "path": f"data/{name}/{of}{ending}"} for of in splits]
 
 
 def test_figures_of_the_card():
-    """What the card says of the sample, counted in its files."""
+    """What the card says of the sample and the clips, counted in its files."""
+    paths = [FOLDER / "data/clips" / f"{split}.parquet" for split in ("train", "validation", "test")]
+    tables = [pq.read_table(path, columns=["length", "rate", "beats"]) for path in paths]
+    counts = ", ".join(str(len(table)) for table in tables)
+    seconds = sum(sum(row["length"] / row["rate"] for row in table.to_pylist()) for table in tables)
+    beats = sum(len(row) for table in tables for row in table["beats"].to_pylist())
+    said = f"{counts} clips (train, validation, test) of {seconds / 60:.0f} minutes and {beats} beats"
+    assert said in " ".join(CARD.text.split())
     tables = [pq.read_table(path, columns=["intensities"]) for path in (FOLDER / "data" / "sample").glob("*.parquet")]
     intensities = np.concatenate([np.array(table["intensities"].to_pylist()) for table in tables])
     off = int((np.abs(intensities.sum(axis=1) - 1) > 1e-6).sum())

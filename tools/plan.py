@@ -129,7 +129,7 @@ def _quickstart(tree: Path, name: str) -> Path:
 
 def _keep_sample(path: Path) -> None:
     """Have the dataset's card speak of the synthetic sample and the checklist only: no configs that are not there."""
-    card, kept = DatasetCard.load(path), ("sample", "checklist")
+    card, kept = DatasetCard.load(path), ("sample", "clips", "checklist")
     card.data.size_categories = ["1K<n<10K"]
     for key in ("configs", "dataset_info"):
         setattr(card.data, key, [entry for entry in card.data.get(key) if entry["config_name"] in kept])

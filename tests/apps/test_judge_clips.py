@@ -111,10 +111,13 @@ def test_clips_are_judged_from_two_files_to_the_agreement_page(folder, visit, tm
     assert len(rows) == ANSWERED
     assert {row[f"system_{row['preferred']}"] for row in rows if row["attention"] == "false"} == {"quagga"}
     assert {row["passed"] for row in rows if row["attention"] == "true"} <= {"true"}
-    metrics = ("--metrics", folder / "study" / "metrics.csv", "--drop-missing", "--out", tmp_path / "agreement.html")
+    metrics = ("--metrics", folder / "study" / "metrics.csv", "--out", tmp_path / "agreement.html")
     measured = commands.run("meta", out, *metrics)
     assert measured.returncode == 0, measured.stderr
     assert "kl_divergence" in (tmp_path / "agreement.html").read_text()
+    # Every judgement preferred the references' own clips, which a divergence prefers to faces at rest.
+    (divergence,) = (line for line in measured.stdout.splitlines() if line.startswith("│ kl_divergence "))
+    assert float(divergence.split("│")[3].split(",")[0]) >= 0.5
 
 
 def test_a_study_says_which_clips_were_judged(folder, tmp_path):

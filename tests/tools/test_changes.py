@@ -110,9 +110,10 @@ def test_a_tag_on_other_content_is_refused_and_a_new_one_removes_what_is_stale(f
     assert commits(filled) == before
     done = publish(filled, home, "--yes", "--only", "dataset", "--revision", "sample-1", root=clone)
     assert done.returncode == 0, done.stderr
-    sample = {f"data/sample/{split}.parquet" for split in ("train", "validation", "test")} | {
-        "data/checklist/test.parquet"
+    sample = {
+        f"data/{name}/{split}.parquet" for name in ("sample", "clips") for split in ("train", "validation", "test")
     }
+    sample |= {"data/checklist/test.parquet"}
     theirs = {".gitattributes", "NOTES.md"}
     assert set(held(filled, "datasets/me/emo3d")) == {"README.md", "eval.yaml", "faces.jpg", *sample, *theirs}
     assert {len(new) - len(before[name]) for name, new in commits(filled).items() if name[1] == "me/emo3d"} == {0, 1}

@@ -140,7 +140,7 @@ def sample():
 
 def test_the_dataset(found, sample):
     got, descriptions = found["dataset"], {split: rows["description"] for split, rows in sample.items()}
-    assert got["configs"] == ["sample", "checklist"]
+    assert got["configs"] == ["sample", "clips", "checklist"]
     assert got["None"] == got["sample"] == descriptions
     assert got["blendshapes"] == sample["test"]["blendshapes"]
     assert got["picture"] == [224, 224]

@@ -62,9 +62,10 @@ def test_files(published):
         "requirements.txt",
     }
     assert set(held(hub, "datasets/me/emo3d", "script")) == {".gitattributes", "emo3d.py"}
-    sample = {f"data/sample/{split}.parquet" for split in ("train", "validation", "test")} | {
-        "data/checklist/test.parquet"
+    sample = {
+        f"data/{name}/{split}.parquet" for name in ("sample", "clips") for split in ("train", "validation", "test")
     }
+    sample |= {"data/checklist/test.parquet"}
     assert set(held(hub, "datasets/me/emo3d")) == {
         ".gitattributes",
         "README.md",
@@ -93,7 +94,7 @@ def test_names_and_versions_are_written_in(published):
         assert header(files["README.md"])["sdk_version"] == json.loads(gradio.read_text())["version"]
     assert b'load_dataset("me/emo3d", "pairs"' in held(hub, "datasets/me/emo3d", "script")["emo3d.py"]
     card = held(hub, "datasets/me/emo3d")["README.md"]
-    assert [config["config_name"] for config in header(card)["configs"]] == ["sample", "checklist"]
+    assert [config["config_name"] for config in header(card)["configs"]] == ["sample", "clips", "checklist"]
     assert b'load_dataset("me/emo3d", "sample", split="train")' in card
     assert b"This copy holds the configs `sample`, 500 synthetic rows, and `checklist` only" in card
     generator = "me/emo3d-quickstart-generator"

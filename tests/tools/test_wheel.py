@@ -74,7 +74,8 @@ def wheel(dist):
 def committed():
     """Paths under src of the last commit, with what the links in it lead to."""
     paths = subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    links = {"src/emo3d_demo": "demo_space/emo3d_demo", "src/emo3d/assets/sample": "dataset_script/data/sample"}
+    links = {"src/emo3d_demo": "demo_space/emo3d_demo"}
+    links |= {f"src/emo3d/assets/{name}": f"dataset_script/data/{name}" for name in ("sample", "clips")}
     linked = [
         path.replace(folder, link, 1)
         for path in paths.stdout.split()

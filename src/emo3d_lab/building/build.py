@@ -20,11 +20,11 @@ from emo3d_lab.building.shards import Run, write_dataset
 from emo3d_lab.checklist.table import ChecklistShard
 from emo3d_lab.entries import BENCHMARK_FILE, SPLIT, benchmark_yaml
 
-CONFIGS = ("default", "pairs", "primitive", "sample", "checklist")
-"""What can be built; `sample`, the embedded synthetic one, and `checklist` are for a folder that holds all that is
-published."""
+CONFIGS = ("default", "pairs", "primitive", "sample", "clips", "checklist")
+"""What can be built; `sample` and `clips`, the embedded synthetic ones, and `checklist` are for a folder that holds all
+that is published."""
 
-_OURS = ("sample", "checklist")  # not of the release
+_OURS = ("sample", "clips", "checklist")  # not of the release
 
 
 def build(

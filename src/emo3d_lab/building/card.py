@@ -57,7 +57,9 @@ def release_card(files: Sequence[ShardFile]) -> str:
     body = re.sub(r"^!\[.*?\n\n\*.*?\*\n\n", "", body, flags=re.DOTALL | re.MULTILINE)
     body = links_inside(body)
     counts = f"## This build\n\n{_counts(files)}\n\n`build_report.json` lists what was left out.\n\n"
-    licences = ["mit", "apache-2.0"] if any(file.config in ("sample", "checklist") for file in files) else "mit"
+    licences = (
+        ["mit", "apache-2.0"] if any(file.config in ("sample", "clips", "checklist") for file in files) else "mit"
+    )
     return _card({**header, "license": licences, **_contents(files, {})}, body.replace("## ", f"{counts}## ", 1))
 
 

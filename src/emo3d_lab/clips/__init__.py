@@ -7,7 +7,7 @@ _ROOMS = {
     **dict.fromkeys(("read_beats",), "beats"),
     **dict.fromkeys(("Director", "generate_clip"), "director"),
     **dict.fromkeys(("Motion",), "motion"),
-    **dict.fromkeys(("perform",), "timeline"),
+    **dict.fromkeys(("Timing", "perform"), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("read_clip", "write_clip", "write_gif", "write_livelink"), "files"),
     **dict.fromkeys(("film_strip", "render_clip"), "rendering"),

@@ -1,8 +1,8 @@
 """A text is split into what happens in order: its beats.
 
-English, by rule. A joint is what parts two beats ("then", "until", a comma before a verb); words of manner and length
-("suddenly", "for two seconds") stay in the description of their beat. What happens at the same time ("while", "as", a
-plain "and") is one beat. The words are in `assets/beats.yaml`.
+English, by rule. A connective is what parts two beats ("then", "until", a comma before a verb); words of manner and
+length ("suddenly", "for two seconds") stay in the description of their beat. What happens at the same time ("while",
+"as", a plain "and") is one beat. The words are in `assets/beats.yaml`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\([^()]*\)')
 _SENTENCE = re.compile(
     r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?…;])\s+|(?<=[。！？])|\s*\n\s*|\s*(?:->|→)\s*"
 )
-_AHEAD = 300  # characters behind a joint that are looked into
+_AHEAD = 300  # characters behind a connective that are looked into
 _FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
 _LOOK = re.compile(r"\b(?:looks?|glances?|gazes?|turns?|peers?|stares?|looked|glanced|turned)\b", re.I)
 _WAY = re.compile(r"^(?:back )?(?:to (?:the|her|his) )?(?:left|right|up|down|(?:straight )?ahead|away)\W*$", re.I)
+_AROUND = re.compile(r"\b(?:before|after)\b(?! that)", re.I)
 _LEAVING = re.compile(r"^(?:leaving|replaced by|giving way)\b", re.I)
 
 
@@ -35,7 +36,7 @@ class BeatText:
     """One thing that a text says happens."""
 
     description: str
-    joint: str = ""  # the words of the text that led here and are not in the description
+    connective: str = ""  # the words of the text that led here and are not in the description
     manner: Manner = "plain"
     seconds: float | None = None  # how long, where the text says it
     later: float | None = None  # seconds after the start of the beat before, where the text says it
@@ -61,15 +62,15 @@ class BeatText:
 
 
 class _Piece(NamedTuple):
-    joint: str
+    connective: str
     text: str
 
 
 def read_beats(text: str) -> tuple[BeatText, ...]:
     """Split a text into its beats, in the order in which they happen; a text of one thing is one beat.
 
-    All words of the text are in the descriptions and joints of the beats. A first beat that ends a feeling ("her smile
-    fades") has that feeling as a beat before it, and a direction alone ("looks left, then right") its verb.
+    All words of the text are in the descriptions and connectives of the beats. A first beat that ends a feeling ("her
+    smile fades") has that feeling as a beat before it, and a direction alone ("looks left, then right") its verb.
 
     Raises:
         ValueError: a text that is blank, or no string.
@@ -86,41 +87,41 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
     for sentence in _sentences(text):
         first, *others = _split(waiting + sentence)
         waiting = ""
-        if not others and not first.joint and _is_scrap(first.text):
+        if not others and not first.connective and _is_scrap(first.text):
             waiting = first.text + " "
-        elif pieces and not first.joint and _is_part(first.text):
-            pieces[-1] = _Piece(pieces[-1].joint, f"{pieces[-1].text} {first.text}")
+        elif pieces and not first.connective and _is_part(first.text):
+            pieces[-1] = _Piece(pieces[-1].connective, f"{pieces[-1].text} {first.text}")
             pieces += others
         else:
             pieces += [first, *others]
     if waiting:
         last = pieces.pop() if pieces else _Piece("", "")
-        pieces.append(_Piece(last.joint, f"{last.text} {waiting}".strip()))
+        pieces.append(_Piece(last.connective, f"{last.text} {waiting}".strip()))
     for place, piece in enumerate(pieces[1:], 1):  # "looks left, then right"
         look = _LOOK.search(pieces[place - 1].text)
         if look and _WAY.search(piece.text):
-            pieces[place] = _Piece(piece.joint, f"{look[0]} {piece.text}")
-    return _with_first(tuple(beat_text(piece.text, piece.joint) for piece in pieces))
+            pieces[place] = _Piece(piece.connective, f"{look[0]} {piece.text}")
+    return _with_first(tuple(beat_text(piece.text, piece.connective) for piece in pieces))
 
 
-def beat_text(description: str, joint: str = "") -> BeatText:
+def beat_text(description: str, connective: str = "") -> BeatText:
     """What the words of one beat, and those that lead to it, say of its manner and length."""
     words = patterns()
-    joint = joint.strip(" ,;:—–-\n")
+    connective = connective.strip(" ,;:—–-\n")
     manner: Manner = "plain"
     for kind, pattern in (("slow", words.slow), ("sudden", words.sudden)):
         if pattern.search(description):
             manner = kind  # type: ignore[assignment]
-        elif match := pattern.search(joint):  # "her smile slowly turns into a frown"
+        elif match := pattern.search(connective):  # "her smile slowly turns into a frown"
             manner, description = kind, f"{match[0]} {description}"  # type: ignore[assignment]
-            joint = " ".join((joint[: match.start()] + joint[match.end() :]).split())
+            connective = " ".join((connective[: match.start()] + connective[match.end() :]).split())
     momentary = bool(words.moment.search(description))
     lasting = words.lasting.search(description)
     seconds = _seconds(lasting[0].partition(" ")[2]) if lasting and not momentary else None
-    later = words.later.search(re.sub(r"^(?:and|but|yet)\s+", "", joint, flags=re.I))
+    later = words.later.search(re.sub(r"^(?:and|but|yet)\s+", "", connective, flags=re.I))
     text = BeatText(
         description,
-        joint,
+        connective,
         manner,
         seconds,
         _seconds(later["span"] or later["late"]) if later else None,
@@ -173,10 +174,10 @@ def _split(sentence: str) -> list[_Piece]:
     """The beats of one sentence, in the order in which they happen."""
     text, mask = f" {sentence}", f" {_mask(sentence)}"
     pieces: list[_Piece] = []
-    joint, start, listed, swap = "", 0, False, False
+    connective, start, listed, swap = "", 0, False, False
     position = 0
-    while match := patterns().joint.search(mask, position):
-        position = match.start() + 1  # what is no joint may hold one
+    while match := patterns().connective.search(mask, position):
+        position = match.start() + 1  # what is no connective may hold one
         comma, link, word = bool(match["comma"].strip()), (match["link"] or "").lower(), (match["word"] or "").lower()
         left, right = mask[start : match.start()].strip(), mask[match.end() :][:_AHEAD].strip()
         if match.start() < start or not (comma or link or word) or not re.search(r"\w", right):
@@ -188,39 +189,39 @@ def _split(sentence: str) -> list[_Piece]:
                 swap = swap or word == "before"
             elif not word:
                 continue
-            joint, start = text[start : match.end()], match.end()
+            connective, start = text[start : match.end()], match.end()
             position = start - 1
             continue
-        first = bool(_FIRST.search(joint)) or bool(re.match(r"\W*(?:after|before)\b", joint, re.I) and not pieces)
+        first = bool(_FIRST.search(f"{connective} {left}") or (_AROUND.search(connective) and not pieces))
         if not _parts(left, right, comma, link, word, listed, first):
             continue
-        pieces.append(_Piece(joint, text[start : match.start()].strip()))
-        joint, start = text[match.start() : match.end()], match.end()
+        pieces += _turn(connective, text[start : match.start()].strip())
+        connective, start = text[match.start() : match.end()], match.end()
         position = start - 1
         if word == "after":
             swap = True
-        listed = comma and not link and not word
-    pieces += _turn(joint, text[start:].strip())
+        acts = patterns().acts.search(right)
+        listed = bool(comma and not link and not word and acts and not acts["subject"])
+    pieces += _turn(connective, text[start:].strip())
     if swap and len(pieces) > 1:  # "smiles after crying"; "before crying, she smiles"
-        place = next(i for i, piece in enumerate(pieces) if re.search(r"\b(?:before|after)\b", piece.joint, re.I))
-        place = max(place, 1)
+        place = max(1, next(place for place, piece in enumerate(pieces) if _AROUND.search(piece.connective)))
         pieces[place - 1 : place + 1] = [pieces[place], pieces[place - 1]]
     return pieces
 
 
-def _turn(joint: str, text: str) -> list[_Piece]:
-    """A last clause, parted where one feeling turns into another: "her smile turns into a frown"."""
+def _turn(connective: str, text: str) -> list[_Piece]:
+    """A clause, parted where one feeling turns into another: "her smile turns into a frown"."""
     words = patterns()
     for match in words.turning.finditer(text):
         left = text[: match.start()]
         listed = match[0].strip().lower() == "to"  # "from anger to joy", "to joy to grief"
-        if words.feeling.search(left) and (not listed or re.search(r"\bfrom\b", left) or joint.strip() == "to"):
-            return [_Piece(joint, left), *_turn(match[0], text[match.end() :])]
-    return [_Piece(joint, text)]
+        if words.feeling.search(left) and (not listed or re.search(r"\bfrom\b", left) or connective.strip() == "to"):
+            return [_Piece(connective, left), *_turn(match[0], text[match.end() :])]
+    return [_Piece(connective, text)]
 
 
 def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: bool, first: bool) -> bool:
-    """Whether a joint parts what is left of it from what is right of it."""
+    """Whether a connective parts what is left of it from what is right of it."""
     words = patterns()
     content = bool(words.verb.search(left) or words.feeling.search(left))
     if word in ("before", "after"):

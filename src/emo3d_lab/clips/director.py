@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.clips import Beat, Clip
+from emo3d.clips import Beat, Clip, check_rate
 from emo3d.descriptions import check_descriptions
 from emo3d.face.calibration import rig_weights
 from emo3d.instructions import apply_instructions
@@ -36,9 +36,20 @@ class Director:
     """
 
     def __init__(self, generator: Any = "quickstart", *, motion: Motion | None = None, strength: float = 1.0) -> None:
-        self.generator = _load(generator) if isinstance(generator, str) else generator
+        self._generator = generator
         self.motion = Motion() if motion is None else motion
         self.strength = real_number("strength", strength)
+
+    @property
+    def generator(self) -> Any:
+        """What makes the stills; loaded when it is first asked for."""
+        if isinstance(self._generator, str):
+            self._generator = _load(self._generator)
+        if not callable(getattr(self._generator, "generate", None)):
+            raise ValueError(
+                f"expected the name of a generator or an object with generate, got {self._generator!r:.80}"
+            )
+        return self._generator
 
     def generate(
         self, texts: Sequence[str], *, seconds: float | None = None, rate: float = 30, seed: int = 0
@@ -54,6 +65,7 @@ class Director:
         Raises:
             ValueError: no texts, a blank one, or fewer than 0.25 `seconds` for each beat.
         """
+        check_rate(rate)
         plans = [schedule(read_beats(text), seconds) for text in check_descriptions(texts)]
         stills = self._stills([beats for beats, _ in plans])
         return [
@@ -75,6 +87,7 @@ class Director:
         description: str | None = None,
     ) -> Clip:
         """Make a clip of beats whose times are given; see `perform`."""
+        check_rate(rate)
         if not len(beats):
             raise ValueError("expected at least one beat, got none")
         return self._perform(self._stills([beats])[0], beats, rate, seed, duration, description)
@@ -126,8 +139,12 @@ class Director:
             kind = type(self.generator).__name__
             raise ValueError(f"expected another kind of generator for a strength of {self.strength:g}, got {kind}")
         expressions = np.asarray(self.generator.generate(descriptions, **options), np.float32)
+        if expressions.shape != (len(descriptions), len(BLENDSHAPES)):
+            raise ValueError(
+                f"expected expressions ({len(descriptions)}, 51) of the generator, got {expressions.shape}"
+            )
         space: Any = getattr(getattr(self.generator, "config", None), "space", "weights")
-        weights = rig_weights(expressions.reshape(len(descriptions), -1), space)
+        weights = rig_weights(expressions, space)
         return dict(zip(descriptions, weights, strict=True))
 
 

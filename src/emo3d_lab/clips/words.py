@@ -42,9 +42,9 @@ class Patterns(NamedTuple):
     moment: re.Pattern[str]  # "for a moment"
     lasting: re.Pattern[str]  # "for two seconds"
     manner_first: re.Pattern[str]  # a clause that begins with a word of manner, and goes on
-    joint: re.Pattern[str]  # groups comma, link, word
-    later: re.Pattern[str]  # joints that say how much later
-    stray_then: re.Pattern[str]  # "now and": what is before a "then" that is no joint
+    connective: re.Pattern[str]  # groups comma, link, word
+    later: re.Pattern[str]  # connectives that say how much later
+    stray_then: re.Pattern[str]  # "now and": what is before a "then" that is no connective
     verb: re.Pattern[str]  # any form of any verb
     feeling: re.Pattern[str]
     acts: re.Pattern[str]  # a clause that begins with a finite verb, perhaps behind its pronoun (group subject)
@@ -90,7 +90,7 @@ def patterns() -> Patterns:
             r"\b(?:is|was|does|did)(?:n't| not)\W*$|\b(?:calm|cool|settle|quiet|quieten)(?:s|ed|d)? down\b",
             rf"\bcalms {self}\b|\brelaxes\b(?! in)|\b(?:compose|collect)(?:s|d) {self}|\bpull(?:s|ed)? {self} together",
             r"\bregain(?:s|ed)? (?:\w+ )?(?:composure|calm|control)",
-            r"\b(?:goes|went|turns|becomes) (?:blank|expressionless)",
+            r"\b(?:goes|went|turns|becomes|falls|fell) (?:blank|expressionless|silent|quiet|still)",
             r"\b(?:back|return(?:s|ed)?) to (?:normal|neutral|rest|calm|a (?:neutral|calm|blank) \w+)",
             rf"\b(?P<what>{noun}) {adverb}*(?:{ends})(?: away| out)?\b(?! (?:in)?to\b)",
         )
@@ -107,7 +107,7 @@ def patterns() -> Patterns:
         moment=rf"\b(?:{_MOMENT})\b",
         lasting=rf"\bfor (?:about |almost |nearly |another )?{_SPAN}",
         manner_first=rf"^(?:{_SUDDEN}|{_SLOW}|{_MOMENT}),? +(?!and\b|but\b)\w",
-        joint=rf"(?P<comma>\s*[,:—–]\s*|\s+-+\s+|\s+)(?:(?P<link>and|but|yet)\b\s*)?"
+        connective=rf"(?P<comma>\s*[,:—–]\s*|\s+-+\s+|\s+)(?:(?P<link>and|but|yet)\b\s*)?"
         rf"(?:(?P<word>{hard}|{head}|until|till|before|after)\b\s*,?\s*)?",
         later=rf"^(?:after (?:about )?(?P<span>{_SPAN})|(?P<late>{_SPAN}) later)",
         stray_then=r"\b(?:now and|since|by|back|even|until|till|from|every now and|just|if \w+)\s*$",
@@ -116,13 +116,13 @@ def patterns() -> Patterns:
         acts=rf"{starts}(?P<verb>{finite})\b",
         changes=rf"{starts}(?P<verb>{changing})\b(?! (?:to|toward|towards|away|around|back|his|her|left|right|the)\b)",
         gestures=rf"{starts}(?:{winking})\b",
-        winking=rf"^{subject}{adverb}*(?:{winking})\b",
+        winking=rf"^{subject}{adverb}*(?:{winking})\b|\b(?:a|one) (?:\w+ )?(?:{'|'.join(gestures)})\b",
         timed=rf"^(?:{adverb}*(?:{going})\b|{_SHE} {adverb}*(?:{finite}|is|was|are|has|had)\b|{noun}\b)",
         aside=r"^\W*(?:while|as|when|whenever|if|because|since|although|though|once|with|despite|unlike|in|at|on|by|like)\b",
         attempt=r"\b(?:tr(?:y|ies|ied)|wants?|wanted|attempts?|(?:is|was) about|almost|nearly|struggl\w+|fights?)\b",
         release=release,
         turning=rf"(?<=\w)\s+{adverb}*(?:(?:turn|chang|fad|melt|dissolv|morph|shift|transform|soften|harden|twist)\w*"
-        r"(?: in)?to|gives? way to|giving way to|gave way to|(?:is |are )?(?:\w+ly )?replaced by|to)\s+"
+        r"(?: in)?to|becomes?|became|gives? way to|giving way to|gave way to|(?:is |are )?(?:\w+ly )?replaced by|to)\s+"
         rf"(?={into})",
         part=rf"^(?:{_OWN} )?(?:\w+ ){{0,2}}?(?:{parts})\b|^there (?:is|are)\b",
         keeps=rf"^{subject}{adverb}*(?:{head_only})"

@@ -184,7 +184,7 @@ def measure_clip_study(
     """Score the clips of a study by their beats, which look up those of all references.
 
     Returns:
-        System -> value of a clip -> (items,) float64, NaN where it is undefined; and the score's signature.
+        System -> value of a clip -> (items,) float64, of values that every clip has; and the score's signature.
     """
     from emo3d_lab.clips.scoring import ClipScorer
 
@@ -198,4 +198,6 @@ def measure_clip_study(
         result = scorer.compute()
         per_clip = {name: np.asarray(numbers, float) for name, numbers in result.per_sample.items()}
         values[system] = {name: numbers for name, numbers in per_clip.items() if name != "reference"}
-    return values, str(result.signature)
+    # Order and timing are of clips of several beats; a gap would leave judgements out of all metrics.
+    whole = [name for name in values[system] if not any(np.isnan(table[name]).any() for table in values.values())]
+    return {system: {name: table[name] for name in whole} for system, table in values.items()}, str(result.signature)

@@ -12,7 +12,10 @@ run code when they are opened. They are refused; read are the same arrays as Num
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,10 @@ from emo3d_lab.neighbours.flame_map import EXPRESSIONS
 _SUBSETS = ("t2m_subset.json", "talking_subset.json")
 _TEXTS = ("action", "emotion", "detail_expression", "detail_head_pose")
 _SPLITS = {"train": "train", "val": "validation", "validation": "validation", "dev": "validation", "test": "test"}
+_BROKEN = (  # what NumPy and zipfile raise of broken files
+    *(ValueError, OSError, EOFError, TypeError, LookupError, AttributeError, SyntaxError, OverflowError, MemoryError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
+)
 _LARGEST = 4 << 30  # bytes of an unpacked .npz
 _PICKLES = "pickles can run code when they are opened, so none is: where you trust them, save the same arrays as"
 
@@ -123,7 +130,7 @@ def _count(path: Path) -> int:
     try:
         with zipfile.ZipFile(path) as archive:
             names, size = set(archive.namelist()), sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+    except _BROKEN as error:
         raise ValueError(f"{path.name}: expected an .npz of arrays, got something else: {error!s:.100}") from error
     if size > _LARGEST or names != {f"arr_{place}.npy" for place in range(len(names))}:
         raise ValueError(
@@ -160,7 +167,7 @@ def _array(source: ClipSource) -> Any:
     try:
         with np.load(source.path, allow_pickle=False) as arrays:
             array = arrays[f"arr_{source.entry}"]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise ValueError(f"expected an array of numbers, got something else: {error!s:.100}") from error
     if array.dtype.kind not in "fiu":
         raise ValueError(f"expected an array of numbers, got one of {array.dtype}")

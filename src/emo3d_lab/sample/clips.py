@@ -111,23 +111,26 @@ def describe_beats(rng: np.random.Generator, held_out: bool) -> tuple[str, list[
     emotion = ""
     for place in range(count):
         text, scene, emotion, plain = _clause(writer, place, count, emotion)
-        joint = _joint(writer, place, count, plain)
-        pieces += [joint.text, text]
-        drafts.append((scene, joint.manner))
+        connective = _connective(writer, place, count, plain)
+        pieces += [connective.text, text]
+        drafts.append((scene, connective.manner))
     words = writer.refer(_END.join(pieces)).split(_END)
     parts = [
         Part(scene, polish(clause + "."), manner) for (scene, manner), clause in zip(drafts, words[1::2], strict=True)
     ]
-    spaced = [f"{joint} {clause}" if joint else clause for joint, clause in zip(words[::2], words[1::2], strict=True)]
+    spaced = [
+        f"{connective} {clause}" if connective else clause
+        for connective, clause in zip(words[::2], words[1::2], strict=True)
+    ]
     return polish(re.sub(r"([.!?]);? ?[,;.]", r"\1", "".join(spaced)).strip() + "."), parts
 
 
-def _joint(writer: Writer, place: int, count: int, plain: bool) -> Clause:
+def _connective(writer: Writer, place: int, count: int, plain: bool) -> Clause:
     """What stands before a clause; events have no manner, and a single beat has no `At first`."""
     if count == 1:
         return Clause("open", "", "", writer.held_out)
-    joints = _clauses("join" if place else "open", writer.held_out)
-    return writer.choose([joint for joint in joints if not (plain and joint.manner)])
+    connectives = _clauses("join" if place else "open", writer.held_out)
+    return writer.choose([connective for connective in connectives if not (plain and connective.manner)])
 
 
 def _clause(writer: Writer, place: int, count: int, last: str) -> tuple[str, Scene, str, bool]:

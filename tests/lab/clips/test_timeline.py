@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -138,7 +140,16 @@ def test_surprise_is_the_quickest_and_sadness_the_slowest() -> None:  # Ekman an
     assert min(onsets, key=onsets.__getitem__) == "surprise"
     assert max(onsets, key=onsets.__getitem__) == "sadness"
     assert all(emotion_timing(emotion).offset > emotion_timing(emotion).onset for emotion in PROTOTYPES)
-    assert 0.5 <= onsets["happiness"] <= 0.7  # Schmidt, Cohn and Tian 2003
+
+
+def test_the_table_of_the_documentation_is_the_one_in_use() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "clips.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    table = {row[0]: row[1:6] for row in rows if row[0] in PROTOTYPES}
+    fields = ("onset", "apex", "offset", "sustain", "decay")
+    assert table == {
+        emotion: [f"{getattr(emotion_timing(emotion), field):g}" for field in fields] for emotion in PROTOTYPES
+    }
 
 
 ONE = [Beat("x", 0, 1)]

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 from imports import write_take
+from typer.testing import CliRunner
 
 from emo3d.clips import CHANNELS
 from emo3d.emotions import EMOTIONS
@@ -518,3 +519,21 @@ def test_rows_are_streamed_and_typed(tmp_path):
     schema = pq.read_schema(tmp_path / "out/data/clips/train-00000-of-00001.parquet")
     assert str(schema.field("frames").type) == "list<element: fixed_size_list<element: float>[61]>"
     assert schema.metadata[b"space"] == b"weights"
+
+
+def test_the_command_says_what_was_left_out(tmp_path):
+    from emo3d.cli import app
+
+    timed(tmp_path / "t/a.csv", [{"JawOpen": 0.5}] * 4)
+    timed(tmp_path / "t/b.csv", [{}] * 4)
+    (tmp_path / "texts.csv").write_text("file,description\na,Talks\n")
+    arguments = ["import", "livelink", str(tmp_path / "t"), str(tmp_path / "out"), "--num-proc", "1", "--texts"]
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "texts.csv"), "--clips"])
+    assert result.exit_code == 0, result.output
+    assert "clip, 1 x; the first: b.csv: expected its text in texts.csv, found none" in result.output
+    for more, message in (
+        ([], "--texts has no meaning without --clips"),
+        (["--clips", "--emotion", "sad"], "--emotion"),
+    ):
+        result = CliRunner().invoke(app, [*arguments, str(tmp_path / "texts.csv"), *more])
+        assert message in str(result.exception)

@@ -6,23 +6,27 @@ from itertools import pairwise
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from datasets import load_dataset
+from typer.testing import CliRunner
 
 from emo3d.clips import CHANNELS
 from emo3d.dataset import open_rows, sample_folder
 from emo3d.emotions import EMOTIONS
+from emo3d_lab.building.build import build
 from emo3d_lab.building.schema import FEATURES
 from emo3d_lab.clips.rows import clip_of_row, row_of_clip
 from emo3d_lab.sample import SPLITS
 from emo3d_lab.sample import lexicon as words
 from emo3d_lab.sample.clips import CLIP_ROWS, RATES, make_clips
 from emo3d_lab.sample.guard import is_reserved
+from emo3d_lab.sample.mock import write_release
 from emo3d_lab.sample.prototypes import PROTOTYPES
 from emo3d_lab.sample.write import write_clips
 
 
 @pytest.fixture(scope="module")
 def splits():
-    return {split: list(make_clips(split, 250, seed=7)) for split in SPLITS}
+    return {split: list(make_clips(split, 150, seed=7)) for split in SPLITS}
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +160,25 @@ def test_clips_are_opened_by_their_config():
     assert clip_of_row(rows[0]).description == rows[0]["description"]
     with pytest.raises(ValueError, match="expected the config sample or clips of the embedded sample, got 'pairs'"):
         open_rows("sample", "pairs", "test")
+
+
+def test_the_command_makes_clips(tmp_path):
+    from emo3d.cli import app
+
+    arguments = ["sample", str(tmp_path / "out"), "--clips", "--train", "3", "--validation", "1", "--test", "2"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    counts = {path.stem: pq.read_metadata(path).num_rows for path in (tmp_path / "out").iterdir()}
+    assert counts == {"train": 3, "validation": 1, "test": 2}
+    result = CliRunner().invoke(app, [*arguments, "--readings"])
+    assert "expected --clips or --readings, got both" in str(result.exception)
+
+
+def test_clips_are_built_beside_the_sample(tmp_path):
+    """A folder that holds all that is published: `emo3d build RELEASE OUT --config clips`, of any release."""
+    write_release(tmp_path / "release", rows=12)
+    report = build(tmp_path / "release", tmp_path / "out", configs=["clips"])
+    assert {split: counts["rows"] for split, counts in report["splits"]["clips"].items()} == CLIP_ROWS
+    rows = load_dataset(str(tmp_path / "out"), "clips", split="test")
+    stored = pq.read_table(sample_folder("clips") / "test.parquet")
+    assert rows[:2] == stored[:2].to_pydict()
