@@ -75,8 +75,7 @@ def direct(
     room = workshop_part("clips")
     motion = room.Motion(**{name: name in motions for name in MOTIONS})
     director = room.Director(open_generator(model, trusted), motion=motion)
-    beats = director.plan(text, seconds)
-    duration = beats[-1].end if seconds is None else seconds
+    beats, duration = room.schedule(room.read_beats(text), seconds)
     _check_seconds(duration, ": give a number of seconds, or a shorter text")
     clip = _perform(director, beats, seed, duration, text)
     return Scene(clip, director, seed, replace(face, description=text), uuid4().hex)
@@ -117,13 +116,13 @@ def move_beats(scene: Scene, starts: Any) -> Scene:
     """
     clip, beats = scene.clip, scene.clip.beats
     numbers = isinstance(starts, list) and all(isinstance(start, (int, float)) for start in starts)
-    bounds = [0.0, *starts[1:], clip.duration] if numbers else []
+    bounds = [beats[0].start, *starts[1:], clip.duration] if numbers else []
     if len(bounds) != len(beats) + 1 or any(b - a < LEAST - 1e-6 for a, b in pairwise(bounds)):
         raise ValueError(f"Please keep the {len(beats)} beats in their order, at least {LEAST:g} s each.")
     following = [*(beat.start for beat in beats[1:]), clip.duration]
     moved = []
     for beat, start, stop, follower in zip(beats, bounds, bounds[1:], following, strict=False):
-        meets = abs(beat.end - follower) < 1e-6  # else it is one that another interrupts, and keeps its length
+        meets = abs(beat.end - follower) < 1 / RATE  # else it is one that another interrupts, and keeps its length
         end = stop if meets else min(start + beat.end - beat.start, clip.duration)
         moved.append(replace(beat, start=float(start), end=float(end)))
     return replace(scene, clip=_perform(scene.director, moved, scene.seed, clip.duration, clip.description))

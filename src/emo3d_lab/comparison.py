@@ -23,6 +23,8 @@ from emo3d.scoring.settings import signature_difference
 if TYPE_CHECKING:
     from emo3d.scoring.result import Emo3DResult
 
+_ERRORS = {"mse", "mae", "fdd", "lve"}  # which compare with the references' own expressions
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -88,10 +90,12 @@ def compare(
     of_means = getattr(a, "columns", COLUMNS)  # a result of clips has its own
     columns = {name: column for name, column in of_means.items() if column in a.per_sample and column in b.per_sample}
     left_out = None
-    if "mse" in columns and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
+    errors = columns.keys() & _ERRORS
+    if errors and (a.reference_expressions is None or a.reference_expressions != b.reference_expressions):
+        names = "mse, mae and amplitude" if "mse" in errors else " and ".join(sorted(errors))
         hashes = " and ".join(str(result.reference_expressions or "unknown") for result in (a, b))
-        left_out = f"no mse, mae and amplitude: the references' expressions are not known to be the same ({hashes})"
-        del columns["mse"], columns["mae"]
+        left_out = f"no {names}: the references' expressions are not known to be the same ({hashes})"
+        columns = {name: column for name, column in columns.items() if name not in errors}
     # (N, M) float64 by reference; those of equal references stay in the order they came in.
     orders = [np.argsort(result.per_sample["reference"], kind="stable") for result in (a, b)]
     values_a, values_b = (

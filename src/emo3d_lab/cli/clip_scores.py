@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CLIPS = "clips"
 _COLUMNS = ("clip_id", "description", "beats", "frames", "length", "rate", "space")
 _OPTIONS = "predictions references split config bank backbone revision device batch_size alpha epsilon k space".split()
-_OPTIONS += "dtype calibration identity identities out".split()
+_OPTIONS += "dtype calibration identity identities embedder out".split()
 
 
 def is_of_clips(references: str, config: str | None) -> bool:
@@ -48,7 +48,7 @@ def score_clip_files(ctx: typer.Context) -> None:
     rows = open_clips(options["predictions"])
     references = open_clips(options["references"], options["config"], options["split"])
     clips, beats = read_pairs(rows, references)
-    names = "alpha epsilon k backbone revision dtype calibration identity identities".split()
+    names = "alpha epsilon k backbone revision dtype calibration identity identities embedder".split()
     settings = ClipSettings(**{name: options[name] for name in names}, space=options["space"] or clips[0].space)
     scorer = ClipScorer(settings, device=options["device"] or "cpu", batch_size=options["batch_size"])
     if options["bank"]:

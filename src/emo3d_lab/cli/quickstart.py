@@ -86,16 +86,23 @@ def sample(
 def retrain(
     out: Annotated[Path, typer.Argument(help="Folder that receives a folder for each part.")],
     part: Annotated[
-        list[str] | None, typer.Option(help="generator, multilingual or backbone; repeatable. All by default.")
+        list[str] | None,
+        typer.Option(help="generator, multilingual, backbone or clip-embedder; repeatable. All by default."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the descriptions, the first weights and the batches.")] = 0,
 ) -> None:
-    """Train the packaged quickstart parts again from nothing (descriptions, generators, picture tower)."""
+    """Train the packaged parts again from nothing (generators, picture tower, embedder of clips)."""
     check_output_folder(out)  # before what takes seconds to import
+    from emo3d_lab.clips.scoring.training import PART, train_embedder
     from emo3d_lab.quickstart.train import PARTS
     from emo3d_lab.quickstart.train import retrain as train_parts
 
-    for name, quality in train_parts(out, seed=seed, parts=part or PARTS).items():
+    parts = part or (*PARTS, PART)
+    others = [name for name in parts if name != PART]
+    qualities = train_parts(out, seed=seed, parts=others) if others else {}
+    if PART in parts:
+        qualities[PART] = train_embedder(out / PART, seed)
+    for name, quality in qualities.items():
         for measure, value in quality.items():
             console.print(f"{name} {measure}: {value}")
 

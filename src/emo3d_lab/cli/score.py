@@ -91,6 +91,10 @@ def score(
     names: options.Names = None,
     scale: options.Scale = None,
     clip: options.Clip = False,
+    embedder: Annotated[
+        str | None,
+        typer.Option(help="Of clips, for FID, R-precision and diversity: emo3d-clips-1 (packaged), or a folder."),
+    ] = None,
     join: Annotated[
         str | None,
         typer.Option(
@@ -121,6 +125,8 @@ def score(
     """
     if is_of_clips(references, config):
         return score_clip_files(ctx)
+    if embedder:
+        raise ValueError(f"expected --embedder with clips (--references clips), got {references}")
     is_launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if is_launched and samples:
         raise ValueError("expected no --samples from the processes of a launcher, which share the work themselves")

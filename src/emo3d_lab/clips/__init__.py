@@ -5,7 +5,7 @@ from typing import Any
 
 _ROOMS = {
     **dict.fromkeys(("read_beats",), "beats"),
-    **dict.fromkeys(("Director", "generate_clip"), "director"),
+    **dict.fromkeys(("Director", "generate_clip", "schedule"), "director"),
     **dict.fromkeys(("Motion",), "motion"),
     **dict.fromkeys(("Timing", "perform"), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),

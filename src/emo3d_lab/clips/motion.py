@@ -75,7 +75,7 @@ def timings() -> dict[str, Any]:
 def minimum_jerk(share: np.ndarray) -> np.ndarray:
     """From 0 to 1 with velocity and acceleration 0 at both ends: 10x^3 - 15x^4 + 6x^5 (Flash and Hogan 1985)."""
     x = np.clip(share, 0, 1)
-    return x * x * x * (10 + x * (6 * x - 15))
+    return np.minimum(x * x * x * (10 + x * (6 * x - 15)), 1.0)  # rounding would lead beyond
 
 
 def add_motion(

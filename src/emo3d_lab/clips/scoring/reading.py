@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ class ClipReference:
     times: np.ndarray | None = None  # (B, 2) float64, starts and ends in seconds; None where nobody says
     duration: float | None = None  # seconds of the clip that the times are of
     clip: Clip | None = None  # the reference's own frames, where there are any
+    description: str = ""  # of the whole clip; that of its beats where nobody says
 
     @property
     def boundaries(self) -> np.ndarray | None:
@@ -46,6 +47,14 @@ class ClipReference:
         """All that scores depend on but the frames, as text."""
         times = None if self.times is None else np.round([*self.times.ravel(), self.duration], 6).tolist()
         return json.dumps([self.descriptions, self.intensities.tolist(), times])
+
+
+def hash_frames(references: Sequence[ClipReference]) -> str | None:
+    """Twelve hexadecimal digits of a SHA-256 over the references' clips in any order; None where one has none."""
+    clips = [reference.clip for reference in references]
+    contents = [f"{clip.rate} {clip.space} ".encode() + clip.frames.tobytes() for clip in clips if clip is not None]
+    digests = sorted(hashlib.sha256(content).hexdigest() for content in contents)
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:12] if len(digests) == len(clips) else None
 
 
 def hash_references(references: Iterable[ClipReference]) -> str:
@@ -110,9 +119,9 @@ def read_reference(value: Any) -> ClipReference:
     if isinstance(value, Mapping):
         if value.get("frames") is not None:
             clip = read_prediction(value)
-        beats = value.get("beats")
+        beats, whole = value.get("beats"), value.get("description")
     else:
-        beats = None if clip is None else [vars(beat) for beat in clip.beats]
+        beats, whole = (None, None) if clip is None else ([vars(beat) for beat in clip.beats], clip.description)
     if isinstance(beats, Mapping):  # as `datasets` has a sequence of records
         beats = [dict(zip(beats, row, strict=True)) for row in zip(*beats.values(), strict=True)]
     if beats is None or not len(beats):
@@ -122,16 +131,16 @@ def read_reference(value: Any) -> ClipReference:
             raise ValueError(f"expected a description and intensities of every beat, beat {place} lacks one of them")
     texts = tuple(check_descriptions([beat["description"] for beat in beats]))
     intensities = canonical_intensities(as_intensities([beat["intensities"] for beat in beats]))
-    names = ("start", "end")
+    whole, names = whole or " ".join(texts), ("start", "end")
     if (missing := sum(beat.get(name) is None for beat in beats for name in names)) == 2 * len(beats):
-        return ClipReference(texts, intensities, clip=clip)
+        return ClipReference(texts, intensities, clip=clip, description=whole)
     if missing:
         raise ValueError(f"expected start and end of every beat or of none, got {2 * len(beats) - missing} of them")
     times = np.array([[real_number(f"{name} of a beat", beat[name]) for name in names] for beat in beats])
     if not ((times[:, 0] < times[:, 1]).all() and (np.diff(times[:, 0]) >= 0).all() and times.min() >= 0):
         raise ValueError(f"expected beats in order that end after they start, got {times.tolist()}")
     duration = times.max() if clip is None else max(times.max(), clip.duration)
-    return ClipReference(texts, intensities, times, float(duration), clip)
+    return ClipReference(texts, intensities, times, float(duration), clip, whole)
 
 
 def _rows(name: str, values: Any) -> list[Any]:

@@ -16,7 +16,10 @@ from emo3d.emotions import kl_divergence
 from emo3d.scoring import Bank, Emo3DScorer, References, retrieved_distribution
 from emo3d.scoring.scorer import sign_expressions
 from emo3d_lab.clips.scoring.alignment import align
-from emo3d_lab.clips.scoring.reading import ClipReference, hash_references, read_pairs
+from emo3d_lab.clips.scoring.embedder import load_embedder
+from emo3d_lab.clips.scoring.field import embedding_numbers
+from emo3d_lab.clips.scoring.quality import QUALITIES, quality_numbers
+from emo3d_lab.clips.scoring.reading import ClipReference, hash_frames, hash_references, read_pairs
 from emo3d_lab.clips.scoring.result import ClipResult, summarise_clips
 from emo3d_lab.clips.scoring.settings import ClipSettings
 
@@ -60,6 +63,8 @@ class ClipScorer:
         self.references: list[ClipReference] = []
         self.durations: list[float] = []  # seconds, of the predictions
         self.counts: list[int] = []  # instants
+        self.motion: list[dict[str, float]] = []  # how each clip moves, by `QUALITIES`
+        self.embeddings: list[np.ndarray] = []  # (3, D) of each: the clip, its reference, its text; with an embedder
         self._beats: Bank | None = None  # of the references so far
 
     @property
@@ -91,8 +96,10 @@ class ClipScorer:
         faces = [look_at(clip, count) for clip, count in zip(clips, counts, strict=True)]
         keys = [row for row, part in zip(rows, faces, strict=True) for _ in part]
         texts, intensities = [row.descriptions[0] for row in keys], np.stack([row.intensities[0] for row in keys])
+        motion, embeddings = [_motion(clip, row) for clip, row in pairs], self._embed(clips, rows)
         self.faces.update(np.concatenate(faces), References(texts, intensities))
         self._beats = None
+        self.motion, self.embeddings = self.motion + motion, self.embeddings + embeddings
         self.references = self.references + rows
         self.durations = self.durations + [clip.duration for clip in clips]
         self.counts = self.counts + counts
@@ -108,6 +115,7 @@ class ClipScorer:
         for scorer in scorers:
             self.references = self.references + scorer.references
             self.durations, self.counts = self.durations + scorer.durations, self.counts + scorer.counts
+            self.motion, self.embeddings = self.motion + scorer.motion, self.embeddings + scorer.embeddings
         return self
 
     def compute(self) -> ClipResult:
@@ -117,7 +125,14 @@ class ClipScorer:
             ValueError: no clips, or fewer beats than k where they are the bank.
             OSError: the backbone cannot be loaded.
         """
-        return self.score([shown[:-1] for shown in self.look_up()])
+        more: dict[str, float] = {}
+        if self.embeddings:
+            texts = [row.description for row in self.references]
+            shown, meant, told = np.stack(self.embeddings, axis=1)
+            numbers = embedding_numbers(shown, meant, told, texts, seed=self.settings.seed)
+            more = {name: x for name, x in numbers.items() if x == x and name not in ("n", "n_references")}
+        motion = {name: np.array([row[name] for row in self.motion]) for name in QUALITIES}
+        return self.score([shown[:-1] for shown in self.look_up()], motion, more)
 
     def look_up(self) -> list[np.ndarray]:
         """Emotion distributions that each clip shows, (T + 1, K, 8) float64: at its instants, then of its mean face, on
@@ -132,19 +147,42 @@ class ClipScorer:
         ]
         return np.split(np.stack(by_identity, axis=1), np.cumsum(np.array(self.counts) + 1)[:-1])
 
-    def score(self, shown: Sequence[np.ndarray]) -> ClipResult:
-        """The result of clips that show these emotion distributions instead, one (T, K, 8) for each of them."""
+    def score(
+        self,
+        shown: Sequence[np.ndarray],
+        motion: dict[str, np.ndarray] | None = None,
+        more: dict[str, float] | None = None,
+    ) -> ClipResult:
+        """The result of clips that show these emotion distributions instead, one (T, K, 8) for each of them.
+
+        `motion` has further values (n,) of each clip, `more` further numbers of all of them.
+        """
         bank = self.bank()
         settings = replace(self.settings, bank=bank.hash)
+        if settings.embedder is not None:
+            embedder = load_embedder(settings.embedder)
+            settings = replace(settings, embedder=f"{embedder.name}/{embedder.hash}")
         per_sample, per_beat = values_of(shown, self.references, self.durations, settings)
         return summarise_clips(
-            per_sample,
+            per_sample | (motion or {}),
             per_beat,
             settings,
+            more,
             truncated=bank.truncated,
             references=hash_references(self.references),
+            reference_expressions=hash_frames(self.references),
             signature=sign_expressions(settings),
         )
+
+    def _embed(self, clips: Sequence[Clip], references: Sequence[ClipReference]) -> list[np.ndarray]:
+        if self.settings.embedder is None:
+            return []
+        embedder = load_embedder(self.settings.embedder)
+        own = [row.clip for row in references if row.clip is not None]
+        if len(own) < len(references):
+            raise ValueError("expected references with frames, which an embedder compares clips with, got some without")
+        sides = [embedder.encode_clips(clips), embedder.encode_clips(own)]
+        return list(np.stack([*sides, embedder.encode_texts([row.description for row in references])], axis=1))
 
     def bank(self) -> Bank:
         """What faces look up: what `fit` was given, or the references' beats in an order of their own."""
@@ -155,6 +193,11 @@ class ClipScorer:
         self._beats = deepcopy(self.faces).fit(beats).bank
         assert self._beats is not None
         return self._beats
+
+
+def _motion(clip: Clip, reference: ClipReference) -> dict[str, float]:
+    numbers = quality_numbers([clip], None if reference.clip is None else [reference.clip])
+    return {name: float(value) for name, (value,) in numbers.items()}
 
 
 def look_at(clip: Clip, count: int) -> np.ndarray:
