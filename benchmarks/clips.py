@@ -1,10 +1,11 @@
-"""Clips: how long the director takes beside its generator, and how fast they are rendered.
+"""Clips: how long the director takes beside its generator, and how fast clips are rendered.
 
-Run `python benchmarks/clips.py generate render`. A clip of 10 s at 60 frames per second has 600 frames; the target is
-1 s beside the encoder. Ratio: seconds of clip made in a second.
+Run `python benchmarks/clips.py generate` or `render`. A clip of 10 s at 60 frames per second has 600 frames; the target
+is 1 s beside the encoder. Ratio: seconds of clip made in a second.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,12 +21,13 @@ from emo3d.clips import Clip
 from emo3d_lab.clips.beats import read_beats
 from emo3d_lab.clips.director import Director, schedule
 from emo3d_lab.clips.motion import Motion
+from emo3d_lab.clips.rendering import render_clip
 from emo3d_lab.clips.timeline import perform
 
 TEXT = "She is calm, then suddenly afraid, holds back tears, winks, and slowly breaks into a smile"
 TARGET = 1.0  # seconds for 10 s at 60 frames per second
-OFF = Motion(blinks=False, gaze=False, head=False, micro=False, lead=False)
 FRAMES_A_SECOND = 400  # target of rendering at 224 px on 2 cores
+OFF = Motion(blinks=False, gaze=False, head=False, micro=False, lead=False)
 
 
 def median_seconds(work: Callable[[], object], runs: int = 7) -> float:
@@ -59,8 +61,6 @@ def generate() -> Table:
 
 def render_speed() -> Table:
     """Frames rendered a second, every one with its head turned, and the memory of a fresh process as clips grow."""
-    from emo3d_lab.clips.rendering import render_clip
-
     title = f"clips rendered at 224 px, {os.cpu_count()} cores (target: {FRAMES_A_SECOND} frames/s)"
     table = Table("frames", "frames/s", "frames/s of a processor", "process MB", title=title, title_justify="left")
     for count in (300, 1200, 4800):
@@ -79,10 +79,6 @@ def render_speed() -> Table:
 
 def _peak(count: int) -> str:
     """Most memory, MB, of this process once it has rendered a clip."""
-    import resource
-
-    from emo3d_lab.clips.rendering import render_clip
-
     for _ in render_clip(_moving(count)):
         pass
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}"
@@ -98,11 +94,10 @@ def _moving(count: int) -> Clip:
     return Clip(frames, 60)
 
 
-PARTS = {"generate": generate, "render": render_speed}
-
 if __name__ == "__main__":
+    parts = {"generate": generate, "render": render_speed}
     if sys.argv[1:2] == ["peak"]:
         print(_peak(int(sys.argv[2])))
     else:
-        for part in sys.argv[1:] or PARTS:
-            Console(width=110).print(PARTS[part]())
+        for part in sys.argv[1:] or parts:
+            Console(width=110).print(parts[part]())

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -34,17 +38,9 @@ OWN = (".json", ".npz", ".parquet")
 ENDINGS = (*OWN, *(ending for ending in TAKE_ENDINGS if ending != ".json"))
 _FIELDS = ("rate", "space", "channels", "frames")
 # What opening an archive of arrays, or a member of one, ends in when it is broken or made to harm.
-_BROKEN: tuple[type[Exception], ...] = (
-    ValueError,
-    EOFError,
-    OSError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    MemoryError,
-    SyntaxError,
-)
-_BROKEN += (RuntimeError, AttributeError, zipfile.BadZipFile)  # RuntimeError: a password, recursion, another packing
+_BROKEN: tuple[type[Exception], ...] = (ValueError, EOFError, OSError, LookupError, TypeError, ArithmeticError)
+_BROKEN += (MemoryError, SyntaxError, AttributeError, RuntimeError)  # the last: a password, recursion, another packing
+_BROKEN += (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError)
 
 
 def read_clip(
@@ -155,32 +151,33 @@ def read_own(path: str | os.PathLike[str]) -> Clip | None:
 
 
 def _clip_of(fields: Mapping[str, Any]) -> Clip:
-    if fields.get("format") != FORMAT:
-        raise ValueError(
-            f"expected the format {FORMAT}, got {str(fields.get('format'))[:60]!r}: is emo3d older than it?"
-        )
+    kind, description, beats = fields.get("format"), fields.get("description"), fields.get("beats") or []
+    if not isinstance(kind, str) or kind != FORMAT:
+        raise ValueError(f"expected the format {FORMAT}, got {str(kind)[:60]!r}: is emo3d older than it?")
     if lost := [name for name in _FIELDS if name not in fields]:
         raise ValueError(f"expected {', '.join(_FIELDS)} of a clip, {lost[0]} is missing")
-    channels, frames = list(fields["channels"]), fields["frames"]
-    if channels != list(CHANNELS):
-        other = next((name for name in CHANNELS if name not in channels), None)
-        reason = f"{other} is missing" if other else f"got {len(channels)} in another order"
+    channels, frames = fields["channels"], fields["frames"]
+    if not isinstance(channels, list) or channels != list(CHANNELS):
+        names = channels if isinstance(channels, list) else []
+        other = next((name for name in CHANNELS if name not in names), None)
+        reason = f"{other} is missing" if other else f"got {len(names)} in another order"
         raise ValueError(f"expected the {len(CHANNELS)} channels of emo3d.clips.CHANNELS, {reason}")
-    if not isinstance(frames, (list, np.ndarray)) or not len(frames):
+    if not (isinstance(frames, list) or (isinstance(frames, np.ndarray) and frames.ndim)) or not len(frames):
         raise ValueError("expected frames, got none")
     for row, frame in enumerate(frames):
-        if np.shape(frame) != (len(CHANNELS),):
-            size = len(frame) if isinstance(frame, (list, np.ndarray)) else frame
-            raise ValueError(f"expected {len(CHANNELS)} numbers in frame {row}, got {size!r:.60}")
-    description = fields.get("description")
+        size = len(frame) if isinstance(frame, list) else np.size(frame)
+        if size != len(CHANNELS):
+            raise ValueError(f"expected {len(CHANNELS)} numbers in frame {row}, got {size}")
     if description is not None and not isinstance(description, str):
         raise ValueError(f"expected a description as text, got {description!r:.60}")
+    if not isinstance(beats, list):
+        raise ValueError(f"expected beats as a list, got {beats!r:.60}")
     try:
         with np.errstate(over="ignore"):  # what becomes infinite is refused by `Clip`
             table = np.asarray(frames, np.float32)
     except (TypeError, ValueError):
         raise ValueError("expected numbers in every frame, got something else") from None
-    return Clip(table, fields["rate"], fields["space"], tuple(map(_beat, fields.get("beats") or ())), description)
+    return Clip(table, fields["rate"], fields["space"], tuple(map(_beat, beats)), description)
 
 
 def _beat(entry: Any) -> Beat:

@@ -172,6 +172,34 @@ def test_the_bone_of_a_character_turns_its_face(tmp_path, validate):
     assert validate(tmp_path / "out.glb")["issues"]["numErrors"] == 0
 
 
+def test_a_skin_is_carried_by_its_joints(tmp_path):
+    path = bones(tmp_path / "mixamo.glb", ["Armature", "Hips"], ARMATURE)
+    whole, chunk = chunks_of(path)
+    for joint, head in ((1, 1), (3, None)):  # the head's own bone, and the one above it
+        document = json.loads(json.dumps(whole))
+        document["skins"] = [{"joints": [joint]}]
+        document["nodes"][0]["skin"] = 0
+        document["nodes"][1].pop("children")
+        document["scenes"][0]["nodes"] += [0]
+        write_container(path, document, chunk)
+        assert Character.from_file(path).head == head
+
+
+def test_a_stretched_or_fixed_head_is_not_turned(tmp_path):
+    path = bones(tmp_path / "mixamo.glb", ["Armature", "Hips"], ARMATURE)
+    whole, chunk = chunks_of(path)
+    for change in ({"scale": [1, 2, 1]}, {"scale": [0, 0, 0]}):
+        document = json.loads(json.dumps(whole))
+        document["nodes"][3] |= change
+        write_container(path, document, chunk)
+        assert Character.from_file(path).head is None
+    for name in ("translation", "rotation", "scale"):
+        whole["nodes"][1].pop(name)
+    whole["nodes"][1]["matrix"] = np.eye(4).ravel().tolist()  # which glTF lets no animation move
+    write_container(path, whole, chunk)
+    assert Character.from_file(path).head is None
+
+
 def test_what_has_no_head_bone_says_so(tmp_path, caplog):
     write_vrm(tmp_path / "loose.vrm", "1.0")  # its bones carry nothing
     write_clip(tmp_path / "out.glb", CLIP, tmp_path / "loose.vrm")
@@ -340,7 +368,10 @@ NOT_A_NUMBER[3, 2] = np.nan
         ("a.json", changed(frames=None), "expected rate, space, channels, frames of a clip, frames is missing"),
         ("a.json", changed(frames=[]), "expected frames, got none"),
         ("a.json", changed(frames=[[0.5] * 61, [0.5] * 60]), "expected 61 numbers in frame 1, got 60"),
-        ("a.json", changed(frames=[[0.5] * 61, 7]), "expected 61 numbers in frame 1, got 7"),
+        ("a.json", changed(frames=[[0.5] * 61, 7]), "expected 61 numbers in frame 1, got 1"),
+        ("a.json", changed(frames=7), "expected frames, got none"),
+        ("a.json", changed(beats=True), "expected beats as a list, got True"),
+        ("a.json", changed(channels=5), "the 61 channels of emo3d.clips.CHANNELS, browDownLeft is missing"),
         ("a.json", changed(frames=[["x"] * 61]), "expected numbers in every frame, got something else"),
         ("a.json", changed(frames=[[1e300] * 61]), "expected browDownLeft in 0..1, got inf in frame 0"),
         ("a.json", changed(frames=[[float("nan")] * 61]), "expected numbers as JSON has them, got NaN"),

