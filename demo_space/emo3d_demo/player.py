@@ -48,7 +48,8 @@ _TEMPLATE = """<div class="clip"><canvas class="clip-face" role="img" aria-label
 <div class="clip-controls"><button type="button" class="clip-play" aria-label="Play or pause: LABEL">Play</button>
 <input type="range" class="clip-time" min="0" max="1" step="0.01" value="0" aria-label="Time: LABEL">
 <span class="clip-clock"></span></div>
-<div class="clip-beats" role="group" aria-label="Beats"></div><div class="clip-foot"><p class="clip-words"></p>TAKE</div>
+<div class="clip-beats" role="group" aria-label="Beats"></div>
+<div class="clip-foot"><p class="clip-words"></p>TAKE</div>
 <p class="clip-note" role="status" hidden></p></div>"""
 _TAKE = '<button type="button" class="clip-take">Use this face</button>'
 _START = """

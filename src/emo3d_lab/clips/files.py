@@ -260,10 +260,11 @@ def _write_parquet(path: Path, clip: Clip) -> None:
     from pyarrow import parquet
 
     from emo3d.dataset.schema import FEATURES
-    from emo3d_lab.clips.rows import as_table, row_of_clip
+    from emo3d_lab.clips.rows import row_of_clip
 
     row = row_of_clip(clip, 0, path.stem)
-    table = pa.Table.from_pylist(as_table([row]), FEATURES["clips"].arrow_schema)
+    rows = [{**row, "frames": list(row["frames"])}]  # Arrow takes no 2-D array
+    table = pa.Table.from_pylist(rows, FEATURES["clips"].arrow_schema)
     with whole_file(path) as part:
         parquet.write_table(table, part)
 
