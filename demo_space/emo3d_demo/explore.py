@@ -154,7 +154,7 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         return [face.identity, *panel.show(replace(face, character=character))]
 
     @in_words
-    def play(clips: list[Clip | None], event: gr.EventData) -> Any:
+    def play(clips: list[Any], event: gr.EventData) -> Any:  # Gradio resolves these names
         clip = dict(enumerate(clips)).get(event.face)
         if clip is None:
             raise ValueError("Please choose a clip first.")
