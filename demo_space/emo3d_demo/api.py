@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
-from emo3d_demo import faces
+from emo3d_demo import clips, faces
 from emo3d_demo.emotions import emotions_of
 from emo3d_demo.faces import AS_DESCRIBED, Face, strengthen, write_files
 from emo3d_demo.links import by_name, parse_weights
@@ -17,7 +18,7 @@ from emo3d_lab.apps.look import in_words
 
 
 def endpoints(trusted: str) -> None:
-    """Build `/generate` and `/render`.
+    """Build `/generate`, `/render` and `/clip`.
 
     Args:
         trusted: the generator that the Space was started with, the default.
@@ -63,6 +64,29 @@ def endpoints(trusted: str) -> None:
         own = open_own(character) if character else None
         return _answer(Face(parse_weights(blendshapes), identity, character=own))
 
+    @in_words
+    def clip(
+        description: str, seconds: float | None, identity: str, model: str, seed: float
+    ) -> tuple[str, str, str, str, list[dict[str, Any]]]:
+        """Say what happens, one thing after another, and get a 3D face that acts it: its expressions over time.
+
+        Args:
+            description: English, at most 2,000 characters, as in "She holds back tears, then breaks into a smile".
+            seconds: length of the clip, 0.5 to 30; null is as long as the text needs.
+            identity: whose face; "as described" is the one that fits the description.
+            model: the generator of the stills: quickstart, or the id of one on the Hub.
+            seed: of blinks, gaze and the like: another number is another take of the same.
+
+        Returns:
+            The face as GLB with an animation of 52 ARKit morph targets; a GIF; a Live Link Face CSV and a JSON file of
+            all frames; and the beats: what happens, from which second to which.
+        """
+        face = Face(np.zeros(51, np.float32), identity, description)
+        scene = clips.direct(description, seconds, seed, list(clips.MOTIONS), face, model, trusted)
+        files = clips.write_clips(scene, (".glb", ".gif", ".csv", ".json"))
+        beats = [{name: getattr(beat, name) for name in ("description", "start", "end")} for beat in scene.clip.beats]
+        return *files.values(), beats  # type: ignore[return-value]
+
     with gr.Row(visible=False):
         description = gr.Textbox(label="description")
         identity = gr.Dropdown([*IDENTITIES, AS_DESCRIBED], value="adult", label="identity")
@@ -73,9 +97,13 @@ def endpoints(trusted: str) -> None:
         character = gr.File(label="character", file_types=[".glb", ".vrm"])
         outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture")]
         outputs += [gr.JSON(label="emotions"), gr.JSON(label="blendshapes")]
+        seconds = gr.Number(None, label="seconds")
         described = [description, identity, strength, model, seed, character]
         gr.Button().click(generate, described, outputs, api_name="generate")
         gr.Button().click(render, [blendshapes, identity, character], outputs, api_name="render")
+        files = [gr.File(label=name) for name in ("glb", "gif", "csv", "json")]
+        acted = [description, seconds, identity, model, seed]
+        gr.Button().click(clip, acted, [*files, gr.JSON(label="beats")], api_name="clip")
 
 
 def _answer(face: Face) -> tuple[str, str, dict[str, float], dict[str, float]]:

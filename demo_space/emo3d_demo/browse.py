@@ -9,7 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,13 @@ from pyarrow import parquet
 from emo3d.blendshapes import Space, as_expressions
 from emo3d.dataset import sample_folder
 from emo3d.emotions import EMOTIONS, as_intensities
+from emo3d.loading import workshop_part
 from emo3d.parquet import batch_rows, check_size
 from emo3d_lab.sample import SPLITS
 from emo3d_lab.visitors import public_info
+
+if TYPE_CHECKING:
+    from emo3d.clips import Clip
 
 SAMPLE = "sample"
 PAGE = 12
@@ -33,7 +38,8 @@ LARGEST_GROUP = 256_000_000
 
 _DESCRIPTIONS = ("description", "text_1", "text_2", "text_3")  # the latter three in the published release
 _READINGS = tuple(f"blenshape_score_{number}" for number in range(1, 5))  # the release's spelling
-_COLUMNS = (*_DESCRIPTIONS, "descriptions", "intensities", *EMOTIONS, "blendshapes", *_READINGS, "identity")
+_OF_CLIPS = ("clip_id", "beats", "length", "rate", "space")
+_COLUMNS = (*_DESCRIPTIONS, "descriptions", "intensities", *EMOTIONS, "blendshapes", *_READINGS, "identity", *_OF_CLIPS)
 
 Files = dict[str, dict[str, list[str]]]
 """Config -> split -> names of Parquet files."""
@@ -48,9 +54,10 @@ class Row:
         descriptions: one or several.
         intensities: (8,), None where there are none that can be read.
         blendshapes: (51,) float32, None where there are none that can be read.
-        problem: why the blendshapes cannot be read.
+        problem: why the blendshapes or the clip cannot be read.
         identity: whose face it is; empty where the dataset does not say it.
         picture: a file's bytes.
+        clip: of a config of clips.
     """
 
     place: int
@@ -60,6 +67,7 @@ class Row:
     problem: str
     identity: str
     picture: bytes | None = None
+    clip: Clip | None = None
 
     def matches(self, text: str, emotion: str | None) -> bool:
         """Whether one of its descriptions holds the text, and no other emotion is stronger than this one."""
@@ -111,12 +119,12 @@ class Dataset:
         stop, space, until = start, None, time.monotonic() + LONGEST_LOOK
         try:
             with closing(self._rows(self.files[config][split], start)) as rows:
-                for row, space, picture in rows:
+                for row, space, more in rows:
                     if len(matches) == PAGE or row.place - start == MOST_READ or time.monotonic() > until:
                         return Page(matches, stop, False, space)
                     stop = row.place + 1
                     if row.matches(text, emotion):
-                        matches.append(replace(row, picture=picture()))
+                        matches.append(replace(row, **more()))
         except Exception as error:  # of the HTTP library, which is another one in another version, or of Arrow
             if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
                 raise
@@ -125,8 +133,8 @@ class Dataset:
 
     def _rows(
         self, names: list[str], start: int
-    ) -> Generator[tuple[Row, Space | None, Callable[[], bytes | None]], None, None]:
-        """Rows, the space of their file, and a function that reads the row's picture."""
+    ) -> Generator[tuple[Row, Space | None, Callable[[], dict[str, Any]]], None, None]:
+        """Rows, the space of their file, and a function that reads the row's picture or clip."""
         begin = 0
         for name in names:
             with self.open(name) as source, parquet.ParquetFile(source, pre_buffer=True) as file:
@@ -134,11 +142,11 @@ class Dataset:
                 for group in range(file.num_row_groups):
                     first = max(start - begin, 0)
                     if first < (size := file.metadata.row_group(group).num_rows):
-                        pictures = lru_cache(maxsize=1)(partial(_pictures, file, group))
+                        column = lru_cache(maxsize=1)(partial(_large_column, file, group))
                         # No search needs more, so the rest of a large group does not become Python objects.
                         cells = _read_columns(file, group, _COLUMNS, first, MOST_READ + 1).to_pylist()
                         for place, row in enumerate(cells, first):
-                            yield _row(begin + place, row), space, partial(_at, pictures, place)
+                            yield _row(begin + place, row), space, partial(_more, column, place, row)
                     begin += size
 
 
@@ -153,10 +161,9 @@ def open_dataset(name: str) -> Dataset:
         OSError: the Hub cannot be reached, or has no such dataset.
     """
     if name == SAMPLE:
-        folder = sample_folder()
-        return Dataset(
-            {SAMPLE: {split: [f"{split}.parquet"] for split in SPLITS}}, lambda file: (folder / file).open("rb")
-        )
+        configs = (SAMPLE, "clips")
+        files = {config: {split: [f"{config}/{split}.parquet"] for split in SPLITS} for config in configs}
+        return Dataset(files, lambda file: (sample_folder(Path(file).parts[0]) / Path(file).name).open("rb"))
     info = public_info(name, "sample, or a dataset", "dataset", instead="the sample")
     names = sorted(file.rfilename for file in info.siblings or [] if file.rfilename.endswith(".parquet"))
     if not names:
@@ -206,6 +213,8 @@ def _matching(names: list[str], patterns: Any) -> list[str]:
 def _check_schema(schema: pa.Schema) -> Space | None:
     """The space that a file names; the published release names none, and has readings."""
     names = schema.names
+    if _is_of_clips(names):
+        return None  # each row says it
     if not {*_DESCRIPTIONS, "descriptions"} & {*names} or not {"blendshapes", *_READINGS} & {*names}:
         raise ValueError(f"Expected the columns description and blendshapes, got {', '.join(names)[:300]}.")
     if "blendshapes" not in names:
@@ -238,17 +247,29 @@ def _read_columns(
     return pa.Table.from_batches(parts, parts[0].schema if parts else empty)
 
 
-def _pictures(file: parquet.ParquetFile, group: int) -> pa.ChunkedArray | None:
-    """The column of pictures, None where there is none."""
-    return _read_columns(file, group, ("image",))["image"] if "image" in file.schema_arrow.names else None
+def _large_column(file: parquet.ParquetFile, group: int) -> tuple[str, pa.ChunkedArray | None]:
+    """Pictures or frames of clips, whichever there are, and their column's name."""
+    name = "frames" if _is_of_clips(file.schema_arrow.names) else "image"
+    return name, _read_columns(file, group, (name,))[name] if name in file.schema_arrow.names else None
 
 
-def _at(pictures: Callable[[], pa.ChunkedArray | None], place: int) -> bytes | None:
-    """A picture's bytes; a path in their place is not followed."""
-    column = pictures()
+def _more(
+    large_column: Callable[[], tuple[str, pa.ChunkedArray | None]], place: int, cells: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A picture's bytes, a path in whose place is not followed; or a clip, or what is wrong with it."""
+    name, column = large_column()
     cell = None if column is None else column[place].as_py()
+    if name == "frames":
+        try:
+            return {"clip": workshop_part("clips").clip_of_row({**cells, "frames": cell})}
+        except (ValueError, TypeError) as error:
+            return {"problem": str(error)}
     data = cell.get("bytes") if isinstance(cell, dict) else cell
-    return data if isinstance(data, bytes) else None
+    return {"picture": data if isinstance(data, bytes) else None}
+
+
+def _is_of_clips(names: list[str]) -> bool:
+    return {"description", "frames", *_OF_CLIPS} <= {*names}
 
 
 def _row(place: int, cells: Mapping[str, Any]) -> Row:
@@ -262,7 +283,9 @@ def _row(place: int, cells: Mapping[str, Any]) -> Row:
         except (ValueError, TypeError) as error:
             problem = str(error).partition(" in row 0")[0]
     try:
-        intensities = as_intensities([cells.get("intensities") or [cells.get(emotion) for emotion in EMOTIONS]])[0]
+        beats = [beat["intensities"] for beat in cells.get("beats") or [] if beat["intensities"]]
+        mean = np.mean(beats, axis=0).tolist() if beats else [cells.get(emotion) for emotion in EMOTIONS]
+        intensities = as_intensities([cells.get("intensities") or mean])[0]
     except (ValueError, TypeError):  # none, or all of them zero
         intensities = None
     identity = str(cells.get("identity") or "")

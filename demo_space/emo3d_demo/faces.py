@@ -15,12 +15,12 @@ from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import rig_weights
 from emo3d.face.export import write_glb, write_json, write_livelink_csv
 from emo3d.generation import VaeClipModel, load_generator
+from emo3d.loading import workshop_part
 from emo3d.scoring import QUICKSTART
 from emo3d_demo.animation import transition
 from emo3d_lab.apps.look import own_folder
 from emo3d_lab.sample import lexicon
 from emo3d_lab.takes.blender import write_blender_script
-from emo3d_lab.takes.preview import write_gif
 from emo3d_lab.visitors import load_public_generator
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def write_animation(start: Face, end: Face) -> dict[str, str]:
     else:
         about = end.description or None
         write_glb(paths[".glb"], end.weights, rig=end.rig, description=about, animation=frames, fps=_FPS)
-    write_gif(paths[".gif"], frames, rig=end.rig, settings=RenderSettings(size=320), fps=_FPS)
+    workshop_part("clips").write_gif(paths[".gif"], frames, rig=end.rig, settings=RenderSettings(size=320), fps=_FPS)
     return paths
 
 

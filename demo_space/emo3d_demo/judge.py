@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 import numpy as np
 from huggingface_hub import get_token
 
 from emo3d.emotions import EMOTIONS, distribution
+from emo3d.face import FaceRig
 from emo3d.generation import load_generator
 from emo3d.loading import workshop_part
 from emo3d.scoring import QUICKSTART
 from emo3d_demo.bars import bars
 from emo3d_demo.faces import fitting_identity
+from emo3d_demo.player import clip_player, player_value
 from emo3d_lab.apps.look import in_words
-from emo3d_lab.judging import Answer, Answers, Study
+from emo3d_lab.judging import Answer, Answers, Study, Task
 from emo3d_lab.judging.answers import Better, answers_folder
 from emo3d_lab.judging.study import CONSENT, Kind
 from emo3d_lab.sample import make_rows
@@ -86,7 +90,8 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
         folder: of the study; None is the packaged one, whose answers are always shown.
         with_agreement: whether judges can see the answers, with the names of the systems.
     """
-    study_here = Study.load(folder) if folder else None
+    study_here = workshop_part("studies").open_study(folder) if folder else None
+    is_moving = hasattr(study_here, "clips")
     kinds = study_here.kinds if study_here else list(KINDS)
     with gr.Tabs():
         with gr.Tab("Answer"):
@@ -117,7 +122,8 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
                     for label in ("First face", "Second face"):
                         with gr.Column(min_width=120) as column:
                             alt = f"{label} to judge"
-                            view = gr.Image(interactive=False, show_label=False, buttons=[], alt_text=alt)
+                            image = partial(gr.Image, interactive=False, show_label=False, buttons=[], alt_text=alt)
+                            view = clip_player(alt) if is_moving else image()
                             choice = gr.Button(label, elem_id=f"judge-{BETTER[label]}", variant="primary")
                         views.append((column, view))
                         choices.append(choice)
@@ -156,9 +162,9 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
             more = f" Questions of the other kind: *{left[0]}*" if left else ""
             return stop(gr.Markdown(THANKS + more, visible=True), again=bool(left))
         item = study.by_item[task.item]
-        pictures = study.pictures(task)
+        views = _views(study, task, folder)
         if study.is_swapped(judge, task):
-            pictures = pictures[::-1]
+            views = views[::-1]
         (shares,) = distribution(item.intensities)
         is_pair = kind == "pair"
         is_same = len({shown.identity for shown in study.by_item.values()}) == 1
@@ -172,9 +178,9 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
             f"<progress aria-label='Questions answered' value='{count}' max='{len(tasks)}'></progress></div>",
             f"<div aria-live='polite'><b>{QUESTIONS[kind]}</b>"
             f"<p class='described'>{escape(item.description)}</p>{SAME_PERSON if is_same else ''}</div>",
-            gr.Image(pictures[0], alt_text="First face to judge" if is_pair else "Face to judge"),
+            views[0] if is_moving else gr.Image(views[0], alt_text=f"{'First face' if is_pair else 'Face'} to judge"),
             gr.Column(visible=is_pair),
-            pictures[-1],
+            views[-1],
             gr.Button(visible=is_pair),
             gr.Column(visible=not is_pair),
             bars("Emotions of the sentence", [(e, [float(s)]) for e, s in zip(EMOTIONS, shares, strict=True)]),
@@ -235,6 +241,15 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
     delete.click(withdraw, name, message, **quiet)
 
 
+def _views(study: Study, task: Task, folder: str | None) -> Sequence[Any]:
+    """What a task shows in the order of its systems: pictures, or values of players that start together."""
+    if not hasattr(study, "clips"):
+        return list(study.pictures(task))
+    rig, key = FaceRig.from_anny(study.by_item[task.item].identity), uuid4().hex
+    clips = workshop_part("studies").clips_of(study, task, folder)
+    return [player_value(clip, rig, key, group="judge", together=len(clips)) for clip in clips]
+
+
 def _check_name(name: str) -> str:
     if not name.strip() or len(name) > LONGEST_NAME:
         raise ValueError(f"Please choose a name of at most {LONGEST_NAME} characters first.")
@@ -252,7 +267,8 @@ def _study(folder: str | None) -> Study:
     """A study by its folder; None is the packaged one: references of the sample's test split, and the quickstart
     generator's faces for them."""
     if folder:
-        return Study.load(folder)
+        study: Study = workshop_part("studies").open_study(folder)
+        return study
     rows = make_rows("test", 2 * ROWS, seed=2)  # half of them for attention checks
     descriptions = [row.description for row in rows]
     references = {"description": descriptions, "intensities": [row.intensities for row in rows]}
@@ -261,9 +277,7 @@ def _study(folder: str | None) -> Study:
         QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
     }
     identities = [fitting_identity(description) for description in descriptions]
-    study: Study = workshop_part("studies").make_study(
-        references, faces, rows=range(ROWS), identities=identities, fits=True
-    )
+    study = workshop_part("studies").make_study(references, faces, rows=range(ROWS), identities=identities, fits=True)
     return study
 
 

@@ -33,14 +33,16 @@ CSS = """
 #make, #shown, #face, #says {min-width: 0 !important}
 #views, #charts {display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px}
 #views > *, #charts > * {min-width: 0 !important}
-#take {flex-wrap: wrap; gap: 6px} #take button {flex: 1 1 auto; min-width: 0; white-space: nowrap}
+#make .tab-container button {padding-inline: 9px}
+#take, #clip-files {flex-wrap: wrap; gap: 6px}
+#take button, #clip-files button {flex: 1 1 auto; min-width: 0; white-space: nowrap}
 @media (max-width: 760px) {
   #page {display: flex; flex-direction: column; flex-wrap: nowrap; align-items: stretch}
   #shown {display: contents}
   #face {order: 1; position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); padding-bottom: 8px}
   #make {order: 2} #says {order: 3}
   #views > * {height: 190px !important} #views img {max-height: 190px}
-  #take button {flex: 1 1 auto; padding-inline: 8px}
+  #take button, #clip-files button {flex: 1 1 auto; padding-inline: 8px}
   #charts {grid-template-columns: minmax(0, 1fr)}
 }
 """  # the face stays in sight while one moves sliders

@@ -69,8 +69,9 @@ def test_score_scores_a_file(client, tmp_path):
 
 def test_signatures_are_documented(client):
     named = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(named) == {"/generate", "/render", "/score"}
-    for name, first in (("/generate", "description"), ("/render", "blendshapes"), ("/score", "predictions")):
+    assert set(named) == {"/generate", "/render", "/clip", "/score"}
+    firsts = {"/generate": "description", "/render": "blendshapes", "/clip": "description", "/score": "predictions"}
+    for name, first in firsts.items():
         assert named[name]["parameters"][0]["parameter_name"] == first
 
 
@@ -87,6 +88,10 @@ def test_every_request_has_files_of_its_own(demo):
         ("/generate", {"description": "joy " * 1000}, "at most 2,000 characters"),
         ("/generate", {"description": "joy", "identity": "../../etc"}, "not in the list of choices"),
         ("/generate", {"description": "joy", "strength": 3.0}, "greater than maximum"),
+        ("/clip", {"description": "  \n"}, "Please describe a feeling first"),
+        ("/clip", {"description": "joy", "seconds": 0}, "0.5 to 30 seconds"),
+        ("/clip", {"description": "joy", "seconds": 100_000}, "0.5 to 30 seconds"),
+        ("/clip", {"description": "joy", "seed": -1}, "a seed from 0"),
         ("/render", {"blendshapes": "jawOpen"}, "Expected a JSON object"),
         ("/render", {"blendshapes": '{"jawOpen": 2}'}, "Expected weights in 0..1"),
         ("/render", {"blendshapes": '{"jawOpen": NaN}'}, "weights in 0..1"),
@@ -132,7 +137,7 @@ def test_agents_list_and_call_the_tools(demo):
             return {tool.name: tool for tool in listed.tools}, answer, refused
 
     tools, answer, refused = asyncio.run(visit())
-    assert set(tools) == {"generate", "render", "evaluate_file"}
+    assert set(tools) == {"generate", "render", "clip", "evaluate_file"}
     properties = tools["generate"].inputSchema["properties"]
     assert "elderly-woman" in properties["identity"]["enum"]
     assert all(one.get("description") for one in properties.values())

@@ -18,6 +18,8 @@ from emo3d.face.calibration import DEFAULT_METHOD
 from emo3d.files import check_output, check_output_folder
 from emo3d_lab.cli import options
 from emo3d_lab.cli.checking import check_predictions, check_references
+from emo3d_lab.cli.clip_scores import is_of_clips
+from emo3d_lab.cli.clip_study import make_clip_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +57,7 @@ app.add_typer(
     "[bold]emo3d demo --study study[/] and [bold]emo3d study export study --out judgements.csv[/]"
 )
 def make(
+    ctx: typer.Context,
     arguments: Annotated[
         list[str],
         typer.Argument(metavar="DATASET", help="Descriptions and emotions: what emo3d score takes as --references."),
@@ -63,8 +66,8 @@ def make(
         list[str],
         typer.Option(
             metavar="FILE...",
-            help="Two files of expressions or more, a row per description; a system's name is its file's, or as in "
-            "ours=file.parquet.",
+            help="Two files of expressions or more, or of clips as .parquet, a row per description; a system's name is "
+            "its file's, or as in ours=file.parquet.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the study, new or empty.")],
@@ -94,12 +97,16 @@ def make(
     """Make a study: descriptions, pairs of faces, attention checks, and what metrics say of each face."""
     dataset, *more = arguments
     files = _names([*systems, *more])
-    check_references(dataset)
+    is_moving = is_of_clips(dataset, config)
+    if not is_moving:
+        check_references(dataset)
     for file in files.values():
         check_predictions(str(file), SUFFIXES, False)
     if consent and not consent.is_file():
         raise FileNotFoundError(f"no such file: {consent}")
     check_output_folder(out, empty=True)
+    if is_moving:
+        return _print_study(make_clip_files(ctx, dataset, files), out)
 
     from dataclasses import replace
 
@@ -156,12 +163,13 @@ def export(
     """Write the answers to a study as the table that emo3d meta reads; judges get numbers in place of names."""
     check_output(out, (".csv",))
 
-    from emo3d_lab.judging import Answers, Study
+    from emo3d_lab.judging import Answers
     from emo3d_lab.judging.answers import answers_folder
+    from emo3d_lab.judging.clips import open_study
     from emo3d_lab.judging.exporting import export_judgements, meta_options, write_judgements
     from emo3d_lab.judging.study import METRICS
 
-    study = Study.load(folder)
+    study = open_study(folder)
     path = answers or answers_folder(folder)
     if not path.is_dir():
         raise FileNotFoundError(f"no answers yet: there is no folder {path}; emo3d demo --study {folder} asks for them")

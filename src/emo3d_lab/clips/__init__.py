@@ -5,17 +5,18 @@ from typing import Any
 
 _ROOMS = {
     **dict.fromkeys(("read_beats",), "beats"),
-    **dict.fromkeys(("Director", "generate_clip"), "director"),
+    **dict.fromkeys(("Director", "generate_clip", "schedule"), "director"),
     **dict.fromkeys(("Motion",), "motion"),
     **dict.fromkeys(("Timing", "perform"), "timeline"),
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("Cue", "read_speech", "speech_of_cues", "speech_of_weights"), "visemes"),
     **dict.fromkeys(("emotions_over_time", "write_emotions"), "emotions"),
-    **dict.fromkeys(("read_clip", "write_clip", "write_livelink"), "files"),
+    **dict.fromkeys(("read_clip", "write_clip", "write_livelink", "write_gif"), "files"),
     **dict.fromkeys(("render_clip",), "rendering"),
     **dict.fromkeys(("film_strip",), "strips"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
-    **dict.fromkeys(("ClipScorer", "score_clips", "ClipResult", "ClipSettings", "compute_clips"), "scoring"),
+    **dict.fromkeys(("ClipResult", "ClipScorer", "ClipSettings", "compute_clips", "score_clips"), "scoring"),
+    **dict.fromkeys(("make_sprite",), "sprites"),
 }
 
 

@@ -26,6 +26,7 @@ from emo3d.face.rig import FaceRig
 from emo3d.files import check_output, whole_file
 from emo3d_lab.characters.character import Character
 from emo3d_lab.clips.pose import neck_of
+from emo3d_lab.takes.preview import write_gif as write_gif
 from emo3d_lab.takes.reading import Take, read_take
 from emo3d_lab.takes.unreal import write_livelink as write_livelink
 from emo3d_lab.takes.writing import ENDINGS as TAKE_ENDINGS
@@ -259,10 +260,11 @@ def _write_parquet(path: Path, clip: Clip) -> None:
     from pyarrow import parquet
 
     from emo3d.dataset.schema import FEATURES
-    from emo3d_lab.clips.rows import as_table, row_of_clip
+    from emo3d_lab.clips.rows import row_of_clip
 
     row = row_of_clip(clip, 0, path.stem)
-    table = pa.Table.from_pylist(as_table([row]), FEATURES["clips"].arrow_schema)
+    rows = [{**row, "frames": list(row["frames"])}]  # Arrow takes no 2-D array
+    table = pa.Table.from_pylist(rows, FEATURES["clips"].arrow_schema)
     with whole_file(path) as part:
         parquet.write_table(table, part)
 

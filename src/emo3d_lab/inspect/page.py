@@ -10,6 +10,7 @@ from itertools import chain
 
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.inspect.figures import tabulate
+from emo3d_lab.inspect.films import film_strips
 from emo3d_lab.inspect.result import TIED, Descriptions, Inspection, Intensities, Split
 from emo3d_lab.pages import face_regions, write_page
 
@@ -44,6 +45,7 @@ def write_inspection(inspection: Inspection, path: str | os.PathLike[str]) -> No
         lengths=lengths,
         top_length=max((share for _, shares in lengths for _, share in shares), default=0),
         groups=_groups(splits),
+        films=film_strips(inspection),
     )
 
 

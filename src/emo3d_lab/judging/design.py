@@ -94,41 +94,19 @@ def make_study(
     references = read_references(references)
     names = tuple(sorted(systems))
     faces = {name: as_expressions(systems[name]) for name in names}
-    heads = ["adult"] * len(references) if identities is None else list(identities)
-    for what, count in {"identities": len(heads), **{name: len(face) for name, face in faces.items()}}.items():
-        if count != len(references):
-            raise ValueError(f"{what}: expected one for each of {len(references)} references, got {count}")
+    heads = check_heads(references, identities, {name: len(face) for name, face in faces.items()})
     rows = list(range(len(references)) if rows is None else rows)
-    items = [_item(references, row, heads[row], [faces[name][row] for name in names]) for row in rows]
+    items = [make_item(references, row, heads[row], [faces[name][row] for name in names]) for row in rows]
     prototypes = tuple(_plain(as_expressions([PROTOTYPES[emotion]])[0]) for emotion in EMOTIONS)
     look = look_of(space, calibration)
     groups = [*combinations(names, 2), *(combinations(names, 1) if fits else ())]
-    shown = [(item, group, [item.faces[names.index(name)] for name in group]) for item in items for group in groups]
-    tasks = [_task(*question, look) for question in shown if not _are_equal(question[2])]
-    for group in groups:
-        if not any(task.systems == group for task in tasks):
-            raise ValueError(
-                f"expected systems whose faces differ, those of {' and '.join(group)} are equal for each of "
-                f"{len(items)} descriptions: leave one of them out"
-            )
+    tasks = make_tasks(items, names, groups, [item.faces for item in items], look)
     every = round(1 / check_share) if check_share and len(names) > 1 else 0
-    checks: list[Task] = []
-    others: list[Item] = []
-    if every:
-        count = -(-sum(task.kind == "pair" for task in tasks) // (every - 1))
-        known = {item.description for item in items}
-        described = [row for row in range(len(references)) if references.descriptions[row] not in known]
-        rng = np.random.default_rng(seed)
-        drawn = _clear(references, described, count, rng)
-        others = [_item(references, row, heads[row], []) for row in drawn]
-        again = [items[rows.index(row)] for row in _clear(references, rows, count - len(drawn), rng)]
-        checks = [_check(item, prototypes, look, rng) for item in (*others, *again)]
-        if not checks:
-            logger.warning("no description is clearly of one emotion: the study has no attention checks")
+    others, checks = make_checks(references, rows, heads, items, tasks, prototypes, look, every, seed)
     return Study(
         systems=names,
         items=tuple(items),
-        others=tuple(others),
+        others=others,
         tasks=(*tasks, *checks),
         prototypes=prototypes,
         space=space,
@@ -142,7 +120,74 @@ def make_study(
     )
 
 
-def _item(references: References, row: int, identity: str, faces: Sequence[np.ndarray]) -> Item:
+def check_heads(references: References, identities: Sequence[str] | None, counts: Mapping[str, int]) -> list[str]:
+    """A head for each reference, the adult's where nobody says; a ValueError where there are not as many of all."""
+    heads = ["adult"] * len(references) if identities is None else list(identities)
+    for what, count in {"identities": len(heads), **counts}.items():
+        if count != len(references):
+            raise ValueError(f"{what}: expected one for each of {len(references)} references, got {count}")
+    return heads
+
+
+def make_tasks(
+    items: Sequence[Item],
+    names: Sequence[str],
+    groups: Sequence[tuple[str, ...]],
+    shown: Sequence[Sequence[Any]],
+    look: tuple[str, ...],
+) -> list[Task]:
+    """Questions about each group of systems on each item, but for pairs that are equal.
+
+    Args:
+        shown: of each item what each of the systems `names` shows, as plain values.
+
+    Raises:
+        ValueError: a group whose faces are all equal.
+    """
+    questions = [
+        (item, group, [of_item[names.index(name)] for name in group])
+        for item, of_item in zip(items, shown, strict=True)
+        for group in groups
+    ]
+    tasks = [_task(*question, look) for question in questions if not _are_equal(question[2])]
+    for group in groups:
+        if not any(task.systems == group for task in tasks):
+            raise ValueError(
+                f"expected systems whose faces differ, those of {' and '.join(group)} are equal for each of "
+                f"{len(items)} descriptions: leave one of them out"
+            )
+    return tasks
+
+
+def make_checks(
+    references: References,
+    rows: Sequence[int],
+    heads: Sequence[str],
+    items: Sequence[Item],
+    tasks: Sequence[Task],
+    prototypes: Sequence[Any],
+    look: tuple[str, ...],
+    every: int,
+    seed: int,
+) -> tuple[tuple[Item, ...], list[Task]]:
+    """Attention checks, one question in `every`, and the descriptions among them that are no items."""
+    if not every:
+        return (), []
+    count = -(-sum(task.kind == "pair" for task in tasks) // (every - 1))
+    known = {item.description for item in items}
+    described = [row for row in range(len(references)) if references.descriptions[row] not in known]
+    rng = np.random.default_rng(seed)
+    drawn = _clear(references, described, count, rng)
+    others = tuple(make_item(references, row, heads[row], []) for row in drawn)
+    again = [items[rows.index(row)] for row in _clear(references, rows, count - len(drawn), rng)]
+    checks = [_check(item, prototypes, look, rng) for item in (*others, *again)]
+    if not checks:
+        logger.warning("no description is clearly of one emotion: the study has no attention checks")
+    return others, checks
+
+
+def make_item(references: References, row: int, identity: str, faces: Sequence[np.ndarray]) -> Item:
+    """The item of a row, with a face of each system."""
     description, intensities = references.descriptions[row], _plain(references.intensities[row])
     reference = None if references.expressions is None else _plain(references.expressions[row])
     id = short_hash(description, intensities, row)

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from emo3d.hints import MissingExtraError
 from emo3d_lab.judging.agreement import PUBLISHED_AGREEMENT, measure_agreement
 from emo3d_lab.judging.answers import Answer
+from emo3d_lab.judging.clips import clips_of as clips_of
+from emo3d_lab.judging.clips import open_study as open_study
 from emo3d_lab.judging.design import make_study as make_study
 from emo3d_lab.judging.exporting import Judgements, export_judgements, meta_options, write_judgements
 from emo3d_lab.judging.study import METRICS, Study

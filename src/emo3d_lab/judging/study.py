@@ -119,16 +119,23 @@ class Study:
     def __post_init__(self) -> None:
         as_expressions([*self.prototypes, *(face for item in self.items for face in item.faces)])
         as_intensities([item.intensities for item in self.by_item.values()])
+        self._check_faces()
         asked = {item.id for item in self.items}
         for item in (*self.items, *self.others):
-            if item.identity not in IDENTITIES or len(item.faces) != len(self.systems) * (item.id in asked):
-                raise ValueError(f"expected a head's name and a face of each system in item {item.id}")
+            if item.identity not in IDENTITIES:
+                raise ValueError(f"expected a head's name in item {item.id}")
         for task in self.tasks:
             names = EMOTIONS if task.attention else self.systems
             count = 2 if task.kind == "pair" else 1
             items = self.by_item if task.attention else asked
             if task.item not in items or len(task.systems) != count or not set(task.systems) <= set(names):
                 raise ValueError(f"expected an item and systems of this study in task {task.id}")
+
+    def _check_faces(self) -> None:
+        for items, count in ((self.items, len(self.systems)), (self.others, 0)):
+            for item in items:
+                if len(item.faces) != count:
+                    raise ValueError(f"expected a face of each system in item {item.id}")
 
     @cached_property
     def by_item(self) -> dict[str, Item]:

@@ -16,8 +16,8 @@ from emo3d_lab.meta.columns import read_table
 
 Use = Literal["pairs", "ratings"]
 
-LOWER = ("emo3d", "kl_divergence", "kl", "mse", "mae")
-HIGHER = ("recall", "recall_at_k", "match", "top1", "amplitude")
+LOWER = ("emo3d", "kl_divergence", "kl", "mse", "mae", "timing_error")
+HIGHER = ("recall", "recall_at_k", "match", "top1", "amplitude", "order")
 """Last words of metrics' names whose direction is known."""
 
 _OUTCOMES = {"a": 1.0, "b": -1.0, "same": 0.0}

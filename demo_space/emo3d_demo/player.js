@@ -1,0 +1,173 @@
+// A clip as one picture of tiles: played, scrubbed, and its beats moved; see player.py.
+// Called with: element (of the page), tell(name, data) for its server. Returns show(value), see player_value.
+
+const LEAST = 0.3;  // seconds of a beat
+const HOLD = 0.7;  // seconds in which the last frame stands before it starts again
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+// Clocks by group: players of one group begin, stop and turn together.
+function clockOf(group) {
+  const clocks = window.emo3dClocks ??= new Map();
+  if (!group || !clocks.has(group)) {
+    const clock = {players: new Set(), ready: new Set(), playing: false, since: 0, at: 0, length: 0, key: null};
+    if (!group) return clock;
+    clocks.set(group, clock);
+  }
+  return clocks.get(group);
+}
+
+function timeOf(clock) {
+  if (!clock.playing) return clock.at;
+  return (clock.at + (performance.now() - clock.since) / 1000) % (clock.length + HOLD);
+}
+
+function setClock(clock, playing, at = timeOf(clock)) {
+  Object.assign(clock, {playing, at, since: performance.now()});
+  if (!clock.waiting) tick(clock);
+}
+
+function tick(clock) {
+  clock.waiting = false;
+  const time = Math.min(timeOf(clock), clock.length);
+  clock.players.forEach(player => player.isConnected() ? player.paint(time) : clock.players.delete(player));
+  if (clock.playing && clock.players.size) clock.waiting = Boolean(requestAnimationFrame(() => tick(clock)));
+}
+
+function startPlayer(element, tell) {
+  const part = name => element.querySelector(`.clip-${name}`);
+  const [canvas, play, scrub, clockFace, strip, words, note] =
+    ["face", "play", "time", "clock", "beats", "words", "note"].map(part);
+  const context = canvas.getContext("2d");
+  let value = null, sheet = null, clock = clockOf(""), asked = 0, starts = [], later;
+  const head = document.createElement("i");
+  head.className = "clip-head";
+
+  const player = {isConnected: () => element.isConnected, paint};
+  const seconds = time => `${time.toFixed(1)} s`;
+
+  function paint(time) {
+    if (!value || !sheet) return;
+    const frame = Math.min(value.count - 1, Math.floor(time * value.rate + 1e-6)), {side, columns} = value;
+    if (canvas.dataset.frame !== String(frame)) {
+      context.drawImage(sheet, frame % columns * side, Math.floor(frame / columns) * side, side, side, 0, 0, side, side);
+      canvas.dataset.frame = frame;
+    }
+    if (Number(scrub.max) !== clock.length) scrub.max = clock.length;
+    if (document.activeElement !== scrub || clock.playing) scrub.value = time;
+    scrub.setAttribute("aria-valuetext", seconds(time));
+    clockFace.textContent = `${Math.min(time, value.duration).toFixed(1)} of ${seconds(value.duration)}`;
+    head.style.left = `${100 * Math.min(1, time / value.duration)}%`;
+    const now = value.beats.findLastIndex((beat, k) => time >= (starts[k] ?? beat.start));
+    const said = value.beats[now]?.description ?? "";
+    if (words.textContent !== said) words.textContent = said;
+    play.textContent = clock.playing ? "Pause" : "Play";
+  }
+
+  function place() {  // where beats and their boundaries are drawn
+    const ends = [...starts.slice(1), value.duration], percent = time => `${100 * time / value.duration}%`;
+    strip.querySelectorAll("button").forEach((button, k) => {
+      button.style.left = percent(starts[k]);
+      button.style.width = percent(ends[k] - starts[k]);
+    });
+    strip.querySelectorAll("[role=slider]").forEach((handle, k) => {
+      handle.style.left = percent(starts[k + 1]);
+      handle.setAttribute("aria-valuemin", (starts[k] + LEAST).toFixed(2));
+      handle.setAttribute("aria-valuemax", (ends[k + 1] - LEAST).toFixed(2));
+      handle.setAttribute("aria-valuenow", starts[k + 1].toFixed(2));
+      handle.setAttribute("aria-valuetext", seconds(starts[k + 1]));
+    });
+  }
+
+  function move(place_, time) {
+    const end = starts[place_ + 1] ?? value.duration;
+    starts[place_] = Math.max(starts[place_ - 1] + LEAST, Math.min(end - LEAST, time));
+    place();
+    setClock(clock, false, starts[place_]);
+  }
+  const send = () => {
+    clearTimeout(later);
+    if (starts.some((start, k) => Math.abs(start - value.beats[k].start) > 0.005)) tell("release", {starts});
+  };
+
+  function drawBeats() {
+    const focus = [...strip.querySelectorAll("[role=slider]")].indexOf(document.activeElement);
+    strip.hidden = words.hidden = !value.beats.length;
+    strip.replaceChildren();
+    value.beats.forEach((beat, k) => {
+      const button = document.createElement("button");
+      Object.assign(button, {type: "button", textContent: beat.description, title: beat.description});
+      button.setAttribute("aria-label", `Go to ${beat.description}`);
+      button.addEventListener("click", () => setClock(clock, clock.playing, starts[k]));
+      strip.append(button);
+    });
+    if (value.editable) value.beats.slice(1).forEach((beat, k) => strip.append(makeHandle(beat, k + 1)));
+    strip.append(head);
+    place();
+    strip.querySelectorAll("[role=slider]")[focus]?.focus();
+  }
+
+  function makeHandle(beat, k) {
+    const handle = document.createElement("span");
+    Object.assign(handle, {role: "slider", tabIndex: 0});
+    handle.setAttribute("role", "slider");
+    handle.setAttribute("aria-label", `Start of ${beat.description}`);
+    handle.addEventListener("pointerdown", event => {
+      handle.setPointerCapture(event.pointerId);
+      handle.focus();
+      event.preventDefault();
+    });
+    handle.addEventListener("pointermove", event => {
+      if (!handle.hasPointerCapture(event.pointerId)) return;
+      const box = strip.getBoundingClientRect();
+      move(k, (event.clientX - box.left) / box.width * value.duration);
+    });
+    handle.addEventListener("lostpointercapture", send);
+    handle.addEventListener("keydown", event => {
+      const step = event.shiftKey ? 0.5 : 0.1;
+      const by = {ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, PageDown: -0.5, PageUp: 0.5,
+        Home: -Infinity, End: Infinity}[event.key];
+      if (by === undefined) return;
+      event.preventDefault();
+      move(k, starts[k] + by);
+      clearTimeout(later);
+      later = setTimeout(send, 600);  // when no key follows
+    });
+    handle.addEventListener("blur", () => { if (value) send(); });
+    return handle;
+  }
+
+  play.addEventListener("click", () => {
+    const ended = clock.at >= clock.length;
+    setClock(clock, !clock.playing, !clock.playing && ended ? 0 : undefined);
+  });
+  scrub.addEventListener("input", () => setClock(clock, false, Number(scrub.value)));
+  element.addEventListener("click", event => {
+    if (event.target.closest(".clip-take")) tell("select", {time: Math.min(timeOf(clock), clock.length)});
+  });
+
+  return async next => {  // what is asked for last is shown, whatever comes last
+    const turn = ++asked, picture = new Image();
+    picture.src = next.sheet;
+    try { await picture.decode(); } catch {
+      if (turn === asked) Object.assign(note, {hidden: false, textContent: "The pictures of this clip did not come."});
+      return;
+    }
+    if (turn !== asked) return;
+    const again = value?.key === next.key;
+    [value, sheet] = [next, picture];
+    clock.players.delete(player);
+    clock = next.group ? clockOf(next.group) : clock;
+    note.hidden = true;
+    starts = next.beats.map(beat => beat.start);
+    canvas.width = canvas.height = next.side;
+    delete canvas.dataset.frame;
+    canvas.dataset.sheet = next.sheet;
+    if (clock.key !== next.key) Object.assign(clock, {key: next.key, ready: new Set(), length: 0, playing: false, at: 0});
+    clock.players.add(player);
+    clock.ready.add(player);
+    clock.length = Math.max(again && !next.group ? 0 : clock.length, next.duration);
+    drawBeats();
+    if (again) setClock(clock, clock.playing, Math.min(clock.at, clock.length));
+    else setClock(clock, clock.ready.size >= next.together && !STILL.matches, 0);
+  };
+}
