@@ -8,8 +8,8 @@ import numpy as np
 
 from emo3d.dataset.opening import load
 from emo3d.pictures import encode_picture
-from emo3d_lab.clips.rendering import film_strip
 from emo3d_lab.clips.rows import clip_of_row
+from emo3d_lab.clips.strips import film_strip
 from emo3d_lab.inspect.result import Inspection
 
 STRIPS = 4  # of a dataset, from rows that are evenly spaced

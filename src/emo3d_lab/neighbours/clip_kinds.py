@@ -14,7 +14,7 @@ import numpy as np
 import emo3d
 from emo3d.clips import ROTATIONS, Clip, check_rate
 from emo3d.containers import read_array
-from emo3d.face.export import LIVELINK_NAMES
+from emo3d_lab.takes.unreal import LIVELINK_NAMES
 from emo3d.names import Names, read_names
 from emo3d.ranges import fit_scores
 from emo3d_lab.building.card import folder_card

@@ -49,8 +49,8 @@ def write_take(
 
     `.glb`, `.gltf`, `.vrm`: the whole character with an animation. `.vrma`: a VRM animation. `.gif`, `.mp4`, `.webm`:
     pictures of its face. In all of these the head turns, where a character has a bone for it. `.py`: a Blender script
-    with keyframes. `.anim`: an animation clip for Unity. `.fbx`, `.usd`, `.usda`, `.usdc`, `.usdz`: by Blender. `.csv`: a take of
-    Live Link Face, or with `names_out="metahuman"`, as `.json` too, curves of MetaHuman's controls.
+    with keyframes. `.anim`: an animation clip for Unity. `.fbx`, `.usd`, `.usda`, `.usdc`, `.usdz`: by Blender. `.csv`:
+    a take of Live Link Face, or with `names_out="metahuman"`, as `.json` too, curves of MetaHuman's controls.
 
     Args:
         path: an existing file is replaced.
