@@ -30,6 +30,8 @@ from emo3d_lab.judging.study import CONSENT, FILE, Study, Task, look_of
 from emo3d_lab.sample import PROTOTYPES
 
 CLIPS = "clips.parquet"
+COLUMNS = ("kl_divergence", "order", "timing_error", "fdd", "lve")
+"""Of a score's values of single clips, those that are numbers of how good a clip is."""
 CHECK_SECONDS = 3.0  # of a clip of an attention check
 _KEPT = 4  # open files of clips
 
@@ -197,7 +199,7 @@ def measure_clip_study(
         scorer.update(clips[place : end : len(study.systems)], rows)
         result = scorer.compute()
         per_clip = {name: np.asarray(numbers, float) for name, numbers in result.per_sample.items()}
-        values[system] = {name: numbers for name, numbers in per_clip.items() if name != "reference"}
+        values[system] = {name: per_clip[name] for name in COLUMNS if name in per_clip}
     # Order and timing are of clips of several beats; a gap would leave judgements out of all metrics.
     whole = [name for name in values[system] if not any(np.isnan(table[name]).any() for table in values.values())]
     return {system: {name: table[name] for name in whole} for system, table in values.items()}, str(result.signature)

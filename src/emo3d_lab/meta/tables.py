@@ -16,7 +16,7 @@ from emo3d_lab.meta.columns import read_table
 
 Use = Literal["pairs", "ratings"]
 
-LOWER = ("emo3d", "kl_divergence", "kl", "mse", "mae", "timing_error")
+LOWER = ("emo3d", "kl_divergence", "kl", "mse", "mae", "timing_error", "fdd", "lve")
 HIGHER = ("recall", "recall_at_k", "match", "top1", "amplitude", "order")
 """Last words of metrics' names whose direction is known."""
 
