@@ -173,13 +173,12 @@ class ClipModel(GeneratorModel):
         texts = self._texts(states, mask)
         if self.training:
             texts = self._without(texts, torch.rand(len(frames), **options) < self.config.free_share)
-        share = time[:, None, None]
-        guess = self._denoise((1 - share) * noise + share * frames, time, lengths, texts)
+        guess = self._denoise(noise.lerp(frames, time[:, None, None]), time, lengths, texts)
         inside = self._inside(lengths, frames.shape[1])
         weights = inside[..., None] / (inside.sum() * len(CHANNELS))
-        loss = (weights * (guess - frames).square()).sum()
-        change = (guess - frames).diff(dim=1).square()
-        loss = loss + self.config.speed_weight * (weights[:, 1:] * change).sum()
+        errors = guess - frames
+        loss = (weights * errors.square()).sum()
+        loss = loss + self.config.speed_weight * (weights[:, 1:] * errors.diff(dim=1).square()).sum()
         logarithms = torch.log(lengths / self.config.frame_rate)
         loss = loss + 0.1 * mse_loss(self._seconds(states, mask).log(), logarithms.to(loss))
         return ClipOutput(loss=loss, frames=guess * self.spread + self.mean)
@@ -226,8 +225,7 @@ class ClipModel(GeneratorModel):
 
     def embed(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Token states (N, L, D) float32 of descriptions and their mask (N, L), by the frozen encoder."""
-        encoder = self.text_encoder()
-        tokens = encoder.tokenize(texts)
+        tokens = (encoder := self.text_encoder()).tokenize(texts)
         with torch.no_grad(), fixed_numerics(self.device):
             states = encoder.model(**tokens).last_hidden_state.float()
         mask = tokens.get("attention_mask")
@@ -247,10 +245,7 @@ class ClipModel(GeneratorModel):
     def _batch(self, texts: list[str], seconds: float | None, rate: float, seed: int) -> list[Clip]:
         config = self.config
         states, mask = self.embed(texts)
-        if seconds is None:
-            durations = self._seconds(states, mask).clamp(1.0, config.longest).tolist()
-        else:
-            durations = [seconds] * len(texts)
+        durations = [seconds] * len(texts) if seconds else self._seconds(states, mask).clamp(1, config.longest).tolist()
         lengths = torch.tensor([max(1, round(value * config.frame_rate)) for value in durations], device=self.device)
         frames = self._flow(self._texts(states, mask), lengths, seed) * self.spread + self.mean
         clips = []
@@ -276,7 +271,7 @@ class ClipModel(GeneratorModel):
             lengths = torch.cat([lengths, lengths])
         for step in range(config.steps):
             time = torch.full((len(lengths),), step / config.steps, device=frames.device)
-            guess = self._denoise(torch.cat([frames, frames]) if guided else frames, time, lengths, texts)
+            guess = self._denoise(frames.repeat(1 + guided, 1, 1), time, lengths, texts)
             if guided:
                 guess = guess[count:] + config.guidance * (guess[:count] - guess[count:])
             frames = frames + (guess - frames) / (config.steps - step)
@@ -295,8 +290,7 @@ class ClipModel(GeneratorModel):
         vectors, padding = texts
         amount = (~padding).sum(1, keepdim=True)
         pooled = (vectors * ~padding[..., None]).sum(1) / amount
-        features = [_waves(time, 1.0), _waves(durations[:, 0].log(), 1.0), pooled]
-        state = self.state(torch.cat(features, -1))[:, None]
+        state = self.state(torch.cat([_waves(time, 1.0), _waves(durations[:, 0].log(), 1.0), pooled], -1))[:, None]
         places = places + self.place(torch.cat(where, -1)) + state
         memory, hidden = torch.cat([state, vectors], 1), pad(padding, (1, 0))
         outside = ~self._inside(lengths, length)[:, :: config.patch]
@@ -330,8 +324,7 @@ class ClipModel(GeneratorModel):
 
 def _waves(values: torch.Tensor, lowest: float) -> torch.Tensor:
     """Sines and cosines (..., 32) of numbers, at frequencies from `lowest` / 2 up by a quarter more each time."""
-    frequencies = torch.pi * lowest * 1.25 ** torch.arange(_WAVES, device=values.device)
-    angles = values[..., None] * frequencies
+    angles = values[..., None] * (torch.pi * lowest * 1.25 ** torch.arange(_WAVES, device=values.device))
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
@@ -340,8 +333,9 @@ def _resample(frames: torch.Tensor, before: float, after: float, count: int) -> 
     places = (torch.arange(count, device=frames.device) * (before / after)).clamp(max=len(frames) - 1)
     across = places * (2 / max(len(frames) - 1, 1)) - 1
     grid = torch.stack([across, torch.zeros_like(across)], -1)[None, None]
-    picture = frames.T[None, :, None].float()
-    return grid_sample(picture, grid, "bicubic", padding_mode="border", align_corners=True)[0, :, 0].T
+    return grid_sample(frames.T[None, :, None].float(), grid, "bicubic", padding_mode="border", align_corners=True)[
+        0, :, 0
+    ].T
 
 
 def _positive(name: str, value: Any) -> int:
