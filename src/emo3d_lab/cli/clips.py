@@ -46,7 +46,7 @@ class ClipTask:
         from emo3d_lab.clips.files import ENDINGS
 
         check_rate(self.rate)
-        director = Director(None, motion=self.motion())  # which asks no generator for beats
+        director = Director(motion=self.motion())  # which loads its generator later
         if out is not None:
             check_output(out, ENDINGS)
             check_other_file(out, character)
