@@ -33,7 +33,7 @@ def test_settings_override():
         ("bert", "learning_rate", "expected a setting like training.learning_rate=1e-4, got 'learning_rate'"),
         ("bert", "training=1", "expected a setting like"),
         ("bert", "training.rate=1", "the recipe's training has 'rate', expected one of"),
-        ("bert", "model.type=gan", "expected a model type of expression, clip, vae-clip, got 'gan'"),
+        ("bert", "model.type=gan", "expected a model type of expression, clip, vae-clip, clip-model, got 'gan'"),
         ("clip", "model.encoder=bert", "the recipe's model has 'encoder', expected one of backbone, "),
         ("bert", "data.inputs=both", "expected data.inputs of descriptions for a model of type expression, got 'both'"),
         ("clip", "data.inputs=faces", "expected data.inputs of descriptions, pictures, both .*, got 'faces'"),
