@@ -14,7 +14,6 @@ import numpy as np
 import emo3d
 from emo3d.clips import ROTATIONS, Clip, check_rate
 from emo3d.containers import read_array
-from emo3d_lab.takes.unreal import LIVELINK_NAMES
 from emo3d.names import Names, read_names
 from emo3d.ranges import fit_scores
 from emo3d_lab.building.card import folder_card
@@ -36,6 +35,7 @@ from emo3d_lab.neighbours.flame_map import read_flame_map
 from emo3d_lab.neighbours.keyframes import find_keyframes, read_keyframes
 from emo3d_lab.neighbours.livelink import Take, find_takes, share_out
 from emo3d_lab.neighbours.texts import describe_takes
+from emo3d_lab.takes.unreal import LIVELINK_NAMES
 
 CLIP_KINDS = ("livelink", "express4d", "keyframeface", "beat", "mmhead", "emoava")
 """What `import_clips` knows."""
