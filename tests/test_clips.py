@@ -57,6 +57,11 @@ def test_resampling_is_linear():
     assert rising(240, 240).resample(1).duration == 1
 
 
+def test_beats_end_with_the_frames_at_another_rate():
+    clip = rising(41, 24, beats=[Beat("a", 0, 1.0), Beat("b", 1.0, 1.728)])  # a beat may end a frame after 41 / 24 s
+    assert clip.resample(60).beats[-1].end == pytest.approx(102 / 60)
+
+
 def test_blending():
     blended = rising().blend(Clip(np.zeros((5, 61)), 10), np.array([0, 0.5, 1, 0.5, 0]))
     np.testing.assert_allclose(blended.frames[:, SMILE], [0, 0.125, 0, 0.375, 1])

@@ -191,9 +191,10 @@ class Clip:
         """
         rate = check_rate(rate)
         times = np.arange(max(1, round(self.duration * rate))) / rate
-        return replace(
-            self, frames=np.stack([np.interp(times, self.times, line) for line in self.frames.T], 1), rate=rate
-        )
+        last = len(times) / rate
+        beats = tuple(replace(beat, end=min(beat.end, last)) for beat in self.beats if beat.start < last)
+        frames = np.stack([np.interp(times, self.times, line) for line in self.frames.T], 1)
+        return replace(self, frames=frames, rate=rate, beats=beats)
 
     def blend(self, other: Clip, share: float | np.ndarray) -> Clip:
         """This clip with a share of another in it, frame by frame; beats and description stay this one's.

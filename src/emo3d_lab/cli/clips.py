@@ -66,11 +66,17 @@ class ClipTask:
         return Motion(**dict.fromkeys(asked, False))
 
     def generate(self, model: str, strength: float) -> Clip:
-        """The clip, by a generator of stills and the director."""
-        from emo3d_lab.clips.director import generate_clip
+        """The clip: by a learnt generator of clips, or a generator of stills and the director."""
+        from emo3d_lab.clips.director import Director
+        from emo3d_lab.clips.loading import load_clip_generator
 
-        options = {"seconds": self.seconds, "rate": self.rate, "seed": self.seed, "strength": strength}
-        return generate_clip(self.description, model, motion=self.motion(), **options)  # type: ignore[arg-type]
+        generator = load_clip_generator(model)
+        if isinstance(generator, Director):
+            generator.motion, generator.strength = self.motion(), strength
+        elif self.without or strength != 1:
+            raise ValueError(f"expected a generator of stills for --without and --strength, {model} makes whole clips")
+        options = {"seconds": self.seconds, "rate": self.rate, "seed": self.seed}
+        return generator.generate([self.description], **options)[0]
 
 
 def print_beats(beats: Sequence[Beat]) -> None:

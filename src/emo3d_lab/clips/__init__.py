@@ -17,6 +17,7 @@ _ROOMS = {
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
     **dict.fromkeys(("ClipResult", "ClipScorer", "ClipSettings", "compute_clips", "score_clips"), "scoring"),
     **dict.fromkeys(("make_sprite",), "sprites"),
+    **dict.fromkeys(("load_clip_generator",), "loading"),
 }
 
 
