@@ -66,7 +66,8 @@ def generate(
         str | None,
         typer.Option(
             help="Instead, every description of a dataset: sample, a .csv, .jsonl or .parquet file or a folder with "
-            "descriptions, or an id on the Hub. Killed and run again, it goes on where it stopped."
+            "descriptions, or an id on the Hub; clips of --config clips, or with --seconds or --rate. Killed and run "
+            "again, it goes on where it stopped."
         ),
     ] = None,
     config: Annotated[str | None, typer.Option(help="Of the --dataset.")] = None,
@@ -107,11 +108,19 @@ def generate(
 
     timed = seconds is not None or rate is not None or bool(without)
     if dataset is not None:
-        if description is not None or from_picture or picture or samples != 1 or strength != 1 or character or timed:
+        if description is not None or from_picture or picture or samples != 1 or strength != 1 or character:
             raise ValueError("expected --model and --out alone with --dataset, which gives the descriptions")
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
         check_output(out, (".parquet",))
+        if timed or config == "clips":
+            from emo3d_lab.clips.predictions import write_clip_predictions
+
+            task = ClipTask("", seconds, 30 if rate is None else rate, seed, tuple(without or ()))
+            made: dict[str, Any] = {"seconds": seconds, "rate": task.rate, "seed": seed, "motion": task.motion()}
+            rows = write_clip_predictions(model, dataset, out, config=config, split=split, **made)
+            console.print(f"wrote {rows} clips to {out}", soft_wrap=True)
+            return
         from emo3d_lab.training.predictions import write_predictions
 
         rows = write_predictions(model, dataset, out, config=config, split=split)

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +75,42 @@ def write_predictions(
     generator = generator.to(device)
     schema = _schema(texts, generator.config.space, name)
     content = [texts, generator.config.to_json_string(), weights_digest(generator), block_size, batch_size]
+
+    def make_table(block: Mapping[str, list[Any]]) -> pa.Table:
+        return _table(block, generator.generate(block["description"], batch_size=batch_size), schema)
+
+    return write_blocks(path, texts, make_table, schema, content, block_size)
+
+
+def write_blocks(
+    path: Path,
+    texts: Mapping[str, list[Any]],
+    make_table: Callable[[Mapping[str, list[Any]]], pa.Table],
+    schema: pa.Schema,
+    content: Any,
+    block_size: int = BLOCK,
+    unit: str = " faces",
+) -> int:
+    """Write a Parquet file in blocks that a killed run keeps; the number of its rows.
+
+    Args:
+        path: of the file; an existing one is replaced when all blocks are there.
+        texts: column -> values, a row each; `description` is one of the columns.
+        make_table: rows of a block to its table.
+        schema: of the file.
+        content: all that the file depends on, for JSON: a run goes on with blocks of the same.
+        unit: of the progress.
+    """
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
     blocks = path.parent / f".{path.name}.{digest}"
     blocks.mkdir(exist_ok=True)
     count = len(texts["description"])
-    with tqdm(desc="Generating", total=count, unit=" faces", delay=2) as progress:
+    with tqdm(desc="Generating", total=count, unit=unit, delay=2) as progress:
         for start in range(0, count, block_size):
             block = {key: column[start : start + block_size] for key, column in texts.items()}
             file = blocks / f"{start:09}.parquet"
             if not file.is_file():
-                expressions = generator.generate(block["description"], batch_size=batch_size)
-                _write(file, [_table(block, expressions, schema)], schema)
+                _write(file, [make_table(block)], schema)
             progress.update(len(block["description"]))
     _write(path, (pq.read_table(file) for file in sorted(blocks.glob("*.parquet"))), schema)
     shutil.rmtree(blocks)
