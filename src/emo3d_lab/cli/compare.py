@@ -42,8 +42,8 @@ def compare(
     headings = ("", "A", "B", "B - A", f"{confidence:.0%} interval", "p")
     print_table(headings, rows, title=f"B against A, n = {comparison.n}")
     console.print(
-        "Lower is better, but for recall_at_k, top1 and order. "
-        "Pairs are resampled for the interval, swapped at random for p."
+        "Lower is better, but for recall_at_k, top1 and order. Jerk, flicker, frozen, blinks and fdd say how clips "
+        "move; a face at rest has least of most. Pairs are resampled for the interval, swapped at random for p."
     )
     if comparison.amplitudes:
         console.print("Of amplitudes 1 is best; they are medians, whose difference is not tested.")

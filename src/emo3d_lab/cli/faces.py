@@ -66,8 +66,8 @@ def generate(
         str | None,
         typer.Option(
             help="Instead, every description of a dataset: sample, a .csv, .jsonl or .parquet file or a folder with "
-            "descriptions, or an id on the Hub; clips of --config clips, or with --seconds or --rate. Killed and run "
-            "again, it goes on where it stopped."
+            "descriptions, or an id on the Hub. Clips, where it or its --config is clips (the packaged sample's), or "
+            "with --seconds or --rate. Killed and run again, it goes on where it stopped."
         ),
     ] = None,
     config: Annotated[str | None, typer.Option(help="Of the --dataset.")] = None,
@@ -113,7 +113,7 @@ def generate(
         if out is None:
             raise ValueError("expected --out FILE.parquet with --dataset")
         check_output(out, (".parquet",))
-        if timed or config == "clips":
+        if timed or "clips" in (config, dataset):
             from emo3d_lab.clips.predictions import write_clip_predictions
 
             task = ClipTask("", seconds, 30 if rate is None else rate, seed, tuple(without or ()))

@@ -37,7 +37,7 @@ def write_clip_predictions(
 
     Args:
         generator: what `load_clip_generator` takes.
-        dataset, config, split: see `emo3d_lab.training.predictions.write_predictions`.
+        dataset, config, split: see `write_predictions` of training; `"clips"` is the packaged sample's.
         out: a .parquet file, which gets a row of the config `clips` for each description, in their order.
         seconds: length of every clip; what its beats need when None.
         rate: frames per second, 1..240.
@@ -51,18 +51,20 @@ def write_clip_predictions(
         ValueError, OSError: what `write_predictions` and the generator's `generate` refuse; a motion for a learnt one.
     """
     path, rate = check_output(out, (".parquet",)), check_rate(rate)
+    if dataset == "clips":
+        dataset, config = "sample", "clips"
     texts = read_descriptions(dataset, config, split)
+    texts.setdefault("clip_id", list(range(len(texts["description"]))))
     made = load_clip_generator(generator)
     if isinstance(made, Director):
         made.motion = made.motion if motion is None else motion
     elif motion not in (None, Motion()):
         raise ValueError(f"expected a generator of stills for --without, {generator} makes whole clips")
     source = generator if isinstance(generator, str) else type(made).__name__
-    texts["place"] = list(range(len(texts["description"])))
 
     def make_table(block: Mapping[str, list[Any]]) -> pa.Table:
         clips = made.generate(block["description"], seconds=seconds, rate=rate, seed=seed)
-        rows = [row_of_clip(clip, place, source) for place, clip in zip(block["place"], clips, strict=True)]
+        rows = [row_of_clip(clip, id, source) for id, clip in zip(block["clip_id"], clips, strict=True)]
         for row in rows:
             row["frames"] = list(row["frames"])  # Arrow takes no 2-D array
         return pa.Table.from_pylist(rows, schema)

@@ -140,7 +140,7 @@ def save_predictions(
 def read_descriptions(
     dataset: str | os.PathLike[str], config: str | None = None, split: str = "test"
 ) -> dict[str, list[Any]]:
-    """Read the descriptions of a dataset, and its `sample_id` where there is one.
+    """Read the descriptions of a dataset, and its `sample_id` or `clip_id` where there is one.
 
     Raises:
         ValueError, OSError: see `write_predictions`.
@@ -157,11 +157,13 @@ def read_descriptions(
         columns = {column: [pair[column] for pair in pairs] for column in KEYS}
     else:
         rows, _ = open_rows(name, config, split)
-        columns = {column: list(rows[column]) if column in KEYS else [] for column in rows.column_names}
+        columns = {column: list(rows[column]) if column in (*KEYS, "clip_id") else [] for column in rows.column_names}
     if "description" not in columns:
         raise ValueError(f"expected a column 'description' in {name}, got {', '.join(columns) or 'none'}")
     with _named(name):
         texts: dict[str, list[Any]] = {"description": check_descriptions(columns["description"])}
+    if columns.get("clip_id"):
+        return {"clip_id": columns["clip_id"], **texts}
     if "sample_id" not in columns:
         return texts
     ids = columns["sample_id"]

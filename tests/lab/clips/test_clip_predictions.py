@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from emo3d.clips import Director, clip_of_row
+from emo3d.clips import Clip, Director, clip_of_row
+from emo3d.dataset import sample_folder
 from emo3d_lab.clips import predictions
 from emo3d_lab.clips.motion import Motion
 from emo3d_lab.clips.predictions import write_clip_predictions
@@ -32,6 +33,22 @@ def test_every_description_has_its_clip(table, tmp_path):
     for row, clip in zip(rows, Director(motion=motion).generate(TEXTS, rate=20, seed=3), strict=True):
         np.testing.assert_array_equal(clip_of_row(row).frames, clip.frames)
         assert clip_of_row(row).beats == clip.beats
+
+
+def test_clips_of_the_sample_keep_their_ids(tmp_path, monkeypatch):
+    """`emo3d score --references clips` holds them against the references' own."""
+    texts = []
+
+    class Resting:
+        def generate(self, descriptions, **options):
+            texts.extend(descriptions)
+            return [Clip(np.zeros((30, 61)), 30, description=text) for text in descriptions]
+
+    monkeypatch.setattr(predictions, "load_clip_generator", lambda name: Resting())
+    write_clip_predictions("mine", "clips", tmp_path / "c.parquet", split="test")
+    ours, references = pq.read_table(tmp_path / "c.parquet"), pq.read_table(sample_folder("clips") / "test.parquet")
+    assert ours["clip_id"].to_pylist() == references["clip_id"].to_pylist()
+    assert texts == references["description"].to_pylist()
 
 
 def test_a_run_goes_on(table, tmp_path, monkeypatch):
