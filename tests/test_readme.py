@@ -71,7 +71,7 @@ def run(lines, folder, **environment):
 
 
 @needs_minilm
-@pytest.mark.parametrize("title", ["The first run", "Use it", "Faces for artists"])
+@pytest.mark.parametrize("title", ["The first run", "Use it", "A face that acts", "Faces for artists"])
 def test_commands_run_as_they_stand(title, tmp_path):
     lines = [line for line in commands(section(title)) if not line.startswith(NOT_HERE)]
     assert lines
@@ -130,6 +130,7 @@ def test_python_of_sections_runs_on_stand_ins(tmp_path, tiny_bert, clip_folder, 
         "descriptions": ["a", "b"],
     }
     for title in (
+        "A face that acts",
         "Your own character",
         "Your own generator, your own backbone",
         "The dataset",

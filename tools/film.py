@@ -1,4 +1,4 @@
-"""Make the README's film: `python tools/film.py [FILE.gif]`. The same file every time.
+"""Make the film of the README and film strips of the dataset card: `python tools/film.py [FILE.gif]`.
 
 Its clip is what `emo3d generate "She holds back tears, then breaks into a smile" --seconds 4 --rate 25` makes.
 """
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 
-from emo3d.clips import Clip
+from emo3d.clips import Clip, clip_of_row, film_strip
+from emo3d.dataset import sample_folder
 from emo3d.face import RenderSettings
 from emo3d.files import check_output
 from emo3d_lab.clips.director import generate_clip
@@ -24,6 +26,7 @@ SHOWN = 12.5  # pictures a second: 8 hundredths, in which a GIF counts
 SIZE, STRIP = 320, 44
 INK, FAINT, GROUND, BAR = (40, 46, 56), (120, 127, 138), (255, 255, 255), (70, 110, 180)
 LARGEST = 2_000_000  # bytes
+STRIPS, GAP = (0, 1, 2, 3), 12  # rows of the train split
 
 
 def main() -> None:
@@ -36,6 +39,12 @@ def main() -> None:
     save_gif(path, pictures(clip), palette, SHOWN)
     if path.stat().st_size > LARGEST:
         raise ValueError(f"expected a film of at most {LARGEST} bytes, got {path.stat().st_size}")
+    rows = pq.read_table(sample_folder("clips") / "train.parquet").slice(0, 60).to_pylist()
+    strips = [film_strip(clip_of_row(rows[place]), count=10).convert("RGB") for place in STRIPS]
+    sheet = Image.new("RGB", (strips[0].width, sum(strip.height + GAP for strip in strips) - GAP), GROUND)
+    for place, strip in enumerate(strips):
+        sheet.paste(strip, (0, sum(before.height + GAP for before in strips[:place])))
+    sheet.save(ROOT / "dataset_script" / "clips.jpg", quality=85)
 
 
 def pictures(clip: Clip) -> Iterator[np.ndarray]:

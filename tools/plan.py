@@ -24,7 +24,7 @@ PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they ar
 # Files of each artifact. Whatever else lies in a folder stays at home.
 CARD, SCRIPT = "README.md", "emo3d.py"
 PACKAGED = ("generator", "multilingual-generator", "backbone")  # the packaged models
-DATASET = (CARD, BENCHMARK_FILE, "data/*/*.parquet", "build_report.json", "faces.jpg")
+DATASET = (CARD, BENCHMARK_FILE, "data/*/*.parquet", "build_report.json", "faces.jpg", "clips.jpg")
 DEMO = (CARD, "app.py", "requirements.txt", "emo3d-*.whl")
 METRIC = (*DEMO, "emo3d_score.py")
 MODEL = (

@@ -115,7 +115,14 @@ def test_a_tag_on_other_content_is_refused_and_a_new_one_removes_what_is_stale(f
     }
     sample |= {"data/checklist/test.parquet"}
     theirs = {".gitattributes", "NOTES.md"}
-    assert set(held(filled, "datasets/me/emo3d")) == {"README.md", "eval.yaml", "faces.jpg", *sample, *theirs}
+    assert set(held(filled, "datasets/me/emo3d")) == {
+        "README.md",
+        "eval.yaml",
+        "faces.jpg",
+        "clips.jpg",
+        *sample,
+        *theirs,
+    }
     assert {len(new) - len(before[name]) for name, new in commits(filled).items() if name[1] == "me/emo3d"} == {0, 1}
 
 

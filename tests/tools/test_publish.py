@@ -71,6 +71,7 @@ def test_files(published):
         "README.md",
         "eval.yaml",
         "faces.jpg",
+        "clips.jpg",
         *sample,
     }
     names = {name for kind, id in REPOSITORIES for name in held(hub, f"{kind}/{id}")}
