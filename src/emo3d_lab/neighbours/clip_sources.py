@@ -165,8 +165,5 @@ def read_recording(source: ClipSource, rule: ClipRule) -> Performance:
             f"expected no gap of more than {LONGEST_GAP:g} s between frames, got {where}: cut the take there, or pass "
             "--fps if the frames are evenly spaced and only the times are wrong"
         )
-    rate = 1 / usual
-    whole = float(round(rate))
-    rate = whole if whole and abs(rate - whole) < 0.01 * rate else rate
     notes = (f"bridged {gaps} gaps by straight lines, the longest of {where}",) if gaps else ()
-    return Performance(take.to_clip(rate), notes=notes)
+    return Performance(take.to_clip(), notes=notes)

@@ -282,6 +282,13 @@ def test_what_is_clipped_or_left_out_is_said(tmp_path, caplog):
         assert words in caplog.text
 
 
+def test_no_frame_is_lost_to_a_gap_or_to_rounding():
+    for rate, times in ((60, [0, 1, 2, 3, 40, 41]), (60, range(30)), (30, [0, 1, 3, 4])):  # 60ths or 30ths
+        take = Take(np.eye(len(times), 52, dtype=np.float32), np.round(np.array(times) / rate, 3))
+        assert (take.fps, len(clip := take.to_clip())) == (rate, times[-1] + 1)
+        np.testing.assert_array_equal(clip.frames[list(times), :52], take.scores)
+
+
 def test_a_take_over_midnight_goes_on(tmp_path):
     clocks = ["23:59:59:58.000", "23:59:59:59.000", "00:00:00:00.000"]
     assert read_take(written(tmp_path / "take.csv", clocks)).times == pytest.approx([0, 1 / 60, 2 / 60], abs=1e-6)
