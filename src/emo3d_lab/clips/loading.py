@@ -42,6 +42,11 @@ def load_clip_generator(generator: Any = "quickstart", revision: str | None = No
     return Director(load_generator(name, revision))
 
 
+def is_clip_model(name: str | os.PathLike[str], revision: str | None = None) -> bool:
+    """Whether a name is that of a `ClipModel`, which is not loaded for that."""
+    return _kind(os.fspath(name), revision) == KIND
+
+
 def load_clip_model(name: str | os.PathLike[str], revision: str | None = None) -> ClipModel:
     """Load a `ClipModel` from a folder or the Hub, ready for `generate`; the errors are `load_clip_generator`'s."""
     from emo3d.encoders import no_bars

@@ -18,7 +18,7 @@ _LOOKED_AT = 100  # rows of JSON whose keys are taken for the columns
 
 
 def files_of(folder: Path, *suffixes: str, deep: bool = False) -> list[Path]:
-    """The files of a folder by the ends of their names in any case, sorted; `deep` looks into the folders in it, too."""
+    """The files of a folder by the ends of their names in any case, sorted; `deep` takes in those of its folders."""
     found = folder.rglob("*") if deep else folder.glob("*")
     return sorted(path for path in found if path.name.lower().endswith(suffixes) and path.is_file())
 

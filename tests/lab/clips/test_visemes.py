@@ -186,3 +186,23 @@ def test_the_command(tmp_path):
     write_clip(tmp_path / "felt.npz", Clip(np.zeros((9, 61)), 30))
     short = CliRunner().invoke(app, ["speak", str(track), str(tmp_path / "felt.npz"), "--out", str(out)])
     assert "as long as the speech, 15 frames" in str(short.exception)
+
+
+def test_a_file_of_the_emotion_has_the_options_of_files(tmp_path):
+    track, felt, out = write(tmp_path / "a.json", RHUBARB), tmp_path / "felt.json", tmp_path / "clip.json"
+    write(felt, [{"smile": value / 100, "brow": 0.5} for value in range(29)])
+    names = write(tmp_path / "names.json", {"smile": "mouthSmileLeft", "brow": "browInnerUp"})
+    arguments = ["speak", str(track), str(felt), "--out", str(out), "--names", str(names), "--fps", "60"]
+    for more, message in (
+        ([], "got the speech's 30 frames per second, the emotion's 60: pass --rate 60 to read both at it"),
+        (["--still"], "expected a description for --still, got the file felt.json"),
+        (["--seed", "1"], "expected a description for --seed"),
+        (["--strength", "0.5"], "expected a description for --strength"),
+        (["--model", "minilm"], "expected a description for --model"),
+    ):
+        assert message in str(CliRunner().invoke(app, [*arguments, *more]).exception)
+    result = CliRunner().invoke(app, [*arguments, "--rate", "60"])
+    assert result.exit_code == 0, result.output
+    clip = read_clip(out)
+    assert (len(clip), clip.rate) == (29, 60)  # 0.47 s, the last frame begun
+    np.testing.assert_allclose(clip.frames[:, CHANNELS.index("browInnerUp")], 0.5, atol=0.01)

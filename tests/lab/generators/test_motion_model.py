@@ -194,6 +194,13 @@ def test_its_code_runs_without_this_package(model, folder):
         (["he smiles"], {"seconds": float("nan")}, "expected seconds as a finite number, got nan"),
         (["he smiles"], {"rate": 0}, "expected 1 to 240 frames per second, got 0"),
         (["he smiles"], {"rate": 1000}, "expected 1 to 240 frames per second, got 1000"),
+        (["he smiles"], {"seed": 2**64}, "expected seed of 0 or more, below 2\\*\\*63, got 18446744073709551616"),
+        (["he smiles"], {"seed": -1}, "expected seed of 0 or more, got -1"),
+        (["he smiles"], {"seed": "a"}, "expected seed as a whole number, got 'a'"),
+        (["he smiles"], {"seed": 1.5}, "expected seed as a whole number, got 1.5"),
+        (["he smiles"], {"seed": None}, "expected seed as a whole number, got None"),
+        (["he smiles"], {"batch_size": 0}, "expected batch_size of 1 or more, got 0"),
+        (["he smiles"], {"batch_size": -1}, "expected batch_size of 1 or more, got -1"),
     ],
 )
 def test_what_it_refuses(model, texts, options, message):
