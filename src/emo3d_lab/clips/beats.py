@@ -223,7 +223,7 @@ def _turn(connective: str, text: str) -> list[_Piece]:
 def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: bool, first: bool) -> bool:
     """Whether a connective parts what is left of it from what is right of it."""
     words = patterns()
-    content = bool(words.verb.search(left) or words.feeling.search(left))
+    content = any(pattern.search(left) for pattern in (words.verb, words.feeling, words.ending))
     if word in ("before", "after"):
         return content and bool(words.timed.search(right))
     if word in ("until", "till"):

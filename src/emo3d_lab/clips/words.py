@@ -99,8 +99,8 @@ def patterns() -> Patterns:
     ending = (
         rf"\b(?:(?:dr(?:y|ies|ied)|wip(?:e[sd]?)|brush(?:es|ed)?)(?: away| off)?|blink(?:s|ed)? (?:away|back)) "
         rf"(?:{_OWN} )?(?:\w+ )??(?:tears?|eyes|cheeks)\b|"
-        r"\b(?:swallow(?:s|ed)?|overc[ao]mes?|forg[eo]ts?|(?:shakes?|shook|shrug(?:s|ged)?) off|lets? go of|g[eo]ts? over|"
-        rf"(?:puts?|push(?:es|ed)?) (?:aside|away)) (?:{_OWN} )?(?:\w+ )??(?:{feelings})\b"
+        r"\b(?:swallow(?:s|ed)?|overc[ao]mes?|forg[eo]ts?|(?:shakes?|shook|shrug(?:s|ged)?) off|lets? go of|"
+        rf"g[eo]ts? over|(?:puts?|push(?:es|ed)?) (?:aside|away)) (?:{_OWN} )?(?:\w+ )??(?:{feelings})\b"
     )
     subject = rf"(?:{_SHE} |{_OWN} (?:\w+ ){{1,3}})?"
     head_only = (
