@@ -25,7 +25,7 @@ def load_clip_generator(generator: Any = "quickstart", revision: str | None = No
         revision: branch, tag or commit on the Hub.
 
     Raises:
-        OSError: the Hub cannot be reached or has no such model.
+        OSError: the Hub cannot be reached or has no such model. Of stills, `generate` says it, which loads the model.
         ValueError: a model of another kind, one that is damaged, or a revision of what is on disk.
     """
     if not isinstance(generator, str | os.PathLike):

@@ -15,6 +15,7 @@ from transformers import AutoModel
 from emo3d.clips import CHANNELS
 from emo3d.generation import load_generator
 from emo3d.multilingual import MULTILINGUAL
+from emo3d_lab.cli.clips import ClipTask
 from emo3d_lab.clips.director import Director
 from emo3d_lab.clips.loading import KIND, load_clip_generator
 from emo3d_lab.generators import ClipModel, ClipModelConfig
@@ -158,7 +159,7 @@ def test_all_else_becomes_a_director():
     assert isinstance(director, Director)
     assert load_clip_generator(director) is director
     with pytest.raises(OSError, match="there is no such folder"):
-        load_clip_generator("nobody/has-this-model")
+        load_clip_generator("nobody/has-this-model").generate(["a smile"])  # of stills: it is loaded when it is asked
 
 
 ELSEWHERE = """
@@ -225,6 +226,16 @@ def test_configurations_that_do_not_fit(fields, message):
         ClipModelConfig(**fields)
 
 
+def test_the_command_asks_a_clip_model_for_no_beats(folder):
+    """1e9 seconds are too many for its 12, not for beats that it has not got; a generator of stills says the other."""
+    task = ClipTask("he smiles, then frowns", 1e9, 30, 0)
+    task.check(str(folder), None, None, None)
+    with pytest.raises(ValueError, match="expected a frame to 12 s, the longest clips that this model makes"):
+        task.generate(str(folder), 1.0)
+    with pytest.raises(ValueError, match="for 2 beats, got 1e\\+09"):
+        task.check("quickstart", None, None, None)
+
+
 def test_an_encoder_without_tokens():
     with pytest.raises(ValueError, match="expected an encoder whose tokens have states"):
         ClipModelConfig(MULTILINGUAL)
@@ -275,4 +286,4 @@ def _configured(**fields):
 def test_damaged_folders(folder, damage, message):
     damage(folder)
     with pytest.raises(ValueError, match=f"(?i){message}"):
-        load_clip_generator(folder)
+        load_clip_generator(folder).generate(["a smile"])
