@@ -34,7 +34,7 @@ def fit_scores(scores: np.ndarray, scale: float = 1, clip: bool = False) -> Fit:
     percent = (scores > 1 + TOLERANCE).sum() > 0.1 * np.count_nonzero(scores) and 2 < scores.max() <= 102
     if clip and not percent:
         invalid = ~np.isfinite(scores)
-    advice = "clip=True (--clip) clips it"
+    advice = "clip=True (--clip) clips it" if np.isfinite(scores[invalid][:1]).all() else "it must be finite"
     if percent:
         advice = f"the scores go up to {scores.max():g}: if they are percent, pass scale=100 (--scale 100)"
     outliers = ((scores < 0) | (scores > 1)) & ~invalid

@@ -39,11 +39,12 @@ class ClipTask:
     seed: int
     without: tuple[str, ...] = ()  # what `Motion` leaves out
 
-    def check(self, out: Path | None, picture: Path | None, character: Path | None) -> None:
+    def check(self, model: str, out: Path | None, picture: Path | None, character: Path | None) -> None:
         """Refuse what can be refused before a model is loaded."""
         from emo3d.clips import check_rate
         from emo3d_lab.clips.director import Director
         from emo3d_lab.clips.files import ENDINGS
+        from emo3d_lab.clips.loading import is_clip_model
 
         check_rate(self.rate)
         director = Director(motion=self.motion())  # which loads its generator later
@@ -52,7 +53,8 @@ class ClipTask:
             check_other_file(out, character)
         if picture is not None:
             check_output(picture, PICTURES)
-        director.plan(self.description, self.seconds)
+        if not is_clip_model(model):  # which has no beats, and lengths of its own
+            director.plan(self.description, self.seconds)
 
     def motion(self) -> Motion:
         """What the clip moves beside its expressions."""
@@ -80,7 +82,9 @@ class ClipTask:
 
 
 def print_beats(beats: Sequence[Beat]) -> None:
-    """Print what happens when."""
+    """Print what happens when; nothing of a clip without beats."""
+    if not beats:
+        return
     table = Table("from", "to", "beat", title="beats (seconds)", title_justify="left", box=box.SIMPLE)
     for beat in beats:
         table.add_row(f"{beat.start:.1f}", f"{beat.end:.1f}", Text(beat.description))

@@ -132,7 +132,7 @@ def generate(
                 "expected a description alone for a clip, without --from-picture, --samples, --calibration"
             )
         task = ClipTask(utf8(description), seconds, 30 if rate is None else rate, seed, tuple(without or ()))
-        task.check(out, picture, character)
+        task.check(model, out, picture, character)
         opened = open_character(character, names, map, face, character_calibration, identity)
         clip = task.generate(model, strength)
         write_clip_files(clip, out, picture, opened or check_identity(identity), size or 320, blender)

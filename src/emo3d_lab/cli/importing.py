@@ -76,7 +76,7 @@ def import_(
             map=map,
             fps=fps,
             names=names,
-            scale=scale or 1,
+            scale=1 if scale is None else scale,
             clip=clip,
             run=Run(processes, strict=strict, force=force, label="Importing"),
         )
@@ -92,7 +92,7 @@ def import_(
         emotion=emotion,
         drop=drop or (),
         names=names,
-        scale=scale or 1,
+        scale=1 if scale is None else scale,
         clip=clip,
         takes=takes,
         split=split,

@@ -65,7 +65,15 @@ def speak(
     from emo3d_lab.clips.visemes import read_speech
 
     track = read_speech(speech, rate=rate, names=None if character else names, fps=fps).to_weights()
-    meanwhile = _emotion(utf8(emotion), track, model, strength, seed, still)
+    given = {"--model": model != "quickstart", "--strength": strength != 1, "--seed": seed != 0, "--still": still}
+    meanwhile = _recorded(utf8(emotion), rate, fps, None if character else names, given)
+    if meanwhile is None:
+        meanwhile = _acted(utf8(emotion), track, model, strength, seed, still)
+    elif meanwhile.rate != track.rate and len(meanwhile) > 1:
+        rates = f"{track.rate:g} frames per second, the emotion's {meanwhile.rate:g}"
+        raise ValueError(
+            f"expected one rate, got the speech's {rates}: pass --rate {meanwhile.rate:g} to read both at it"
+        )
     clip = compose(track, meanwhile)
     whose: str | Character = identity
     if character is not None:
@@ -77,22 +85,36 @@ def speak(
         console.print(f"{out.name} has no sound: add yours to it", markup=False)
 
 
-def _emotion(emotion: str, track: Clip, model: str, strength: float, seed: int, still: bool) -> Clip:
-    from emo3d.clips import Clip
-
+def _recorded(
+    emotion: str, rate: float | None, fps: float | None, names: str | None, given: dict[str, bool]
+) -> Clip | None:
+    """The clip or take of that name, None of a description; options that only say how to act have no meaning for it."""
     path = Path(emotion)
-    if path.suffix and path.is_file():
-        from emo3d_lab.clips.files import read_clip
+    if not (path.suffix and path.is_file()):
+        if path.suffix.lower() in (".csv", ".json", ".npz", ".parquet"):
+            raise FileNotFoundError(f"no such file: {emotion}")
+        return None
+    for option, is_given in given.items():
+        if is_given:
+            raise ValueError(f"expected a description for {option}, got the file {path.name}, which is taken as it is")
+    from emo3d_lab.clips.files import read_own
+    from emo3d_lab.takes.reading import read_take
 
-        return read_clip(path).to_weights()
-    if path.suffix.lower() in (".csv", ".json", ".npz", ".parquet"):
-        raise FileNotFoundError(f"no such file: {emotion}")
+    clip = read_own(path) or read_take(path, names=names, fps=fps).to_clip()
+    return (clip if rate is None or len(clip) == 1 else clip.resample(rate)).to_weights()
+
+
+def _acted(emotion: str, track: Clip, model: str, strength: float, seed: int, still: bool) -> Clip:
     if still:
+        from emo3d.clips import Clip
         from emo3d_lab.cli.faces import generate_expressions
 
         expressions, space = generate_expressions(model, emotion, None, 1, seed, strength)
         return Clip.from_frames(expressions, track.rate, space=space, description=emotion).to_weights()
-    from emo3d_lab.clips.director import generate_clip
+    from emo3d_lab.cli.clips import ClipTask
+    from emo3d_lab.clips.loading import is_clip_model
+    from emo3d_lab.clips.speech import check_room
 
-    options = {"seconds": track.duration, "rate": track.rate, "seed": seed, "strength": strength}
-    return generate_clip(emotion, model, **options)  # type: ignore[arg-type]
+    if not is_clip_model(model):
+        check_room(emotion, track)
+    return ClipTask(emotion, track.duration, track.rate, seed).generate(model, strength).to_weights()

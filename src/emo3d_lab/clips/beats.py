@@ -223,7 +223,7 @@ def _turn(connective: str, text: str) -> list[_Piece]:
 def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: bool, first: bool) -> bool:
     """Whether a connective parts what is left of it from what is right of it."""
     words = patterns()
-    content = bool(words.verb.search(left) or words.feeling.search(left))
+    content = any(pattern.search(left) for pattern in (words.verb, words.feeling, words.ending))
     if word in ("before", "after"):
         return content and bool(words.timed.search(right))
     if word in ("until", "till"):
@@ -242,7 +242,7 @@ def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: boo
     if first and (comma or link == "but"):
         return bool(acts) or bool(re.match(r"(?:she|he|they|it|i|we|you)\b", right, re.I))
     clause = re.split(r",| and | but ", right)[0]
-    if words.release.search(left):
+    if words.release.search(left) or words.ending.search(left):
         begins = bool(acts or _LEAVING.search(right))
         begins = begins or bool(link and (words.verb.search(clause) or words.feeling.search(clause)))
         return begins and not words.release.search(clause)

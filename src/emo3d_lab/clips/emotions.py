@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,7 +91,10 @@ def write_emotions(path: str | os.PathLike[str], emotions: ClipEmotions) -> None
 
 
 def describe_emotions(emotions: ClipEmotions, threshold: float = 0.5) -> list[tuple[float, float, str]]:
-    """Runs of one likeliest emotion: start and end in seconds, and its name; runs shorter than that are left out."""
+    """Runs of one likeliest emotion: start and end in seconds, and its name; runs below the threshold are left out.
+
+    Where all are, the whole is one run, of the emotion with the largest mean share.
+    """
     step = emotions.times[1] - emotions.times[0] if len(emotions.times) > 1 else 2 * emotions.times[0]
     names, runs, start = emotions.likeliest, [], 0
     for place in range(1, len(names) + 1):
@@ -97,6 +103,9 @@ def describe_emotions(emotions: ClipEmotions, threshold: float = 0.5) -> list[tu
             if last - first >= threshold - 1e-9:
                 runs.append((float(first), float(last), names[start]))
             start = place
+    if not runs:
+        whole = emotions.emotions[int(emotions.shares.mean(axis=0).argmax())]
+        runs.append((float(emotions.times[0] - step / 2), float(emotions.times[-1] + step / 2), whole))
     return runs
 
 
@@ -119,4 +128,19 @@ def _backbone_and_bank() -> tuple[Backbone, Bank]:
 
     backbone, rows = load_backbone(QUICKSTART), make_rows("train", _BANK_SIZE, seed=0)
     descriptions, intensities = [row.description for row in rows], [row.intensities for row in rows]
-    return backbone, Bank.encode(descriptions, intensities, backbone, cache=True)
+    with _without_warnings("emo3d.descriptions"):  # of a word in our own bank, which nobody asked about
+        return backbone, Bank.encode(descriptions, intensities, backbone, cache=True)
+
+
+@contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    logger.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False

@@ -71,8 +71,18 @@ def read_clip(
         raise FileNotFoundError(f"expected a clip, {path} is a folder" if path.is_dir() else f"no such file: {path}")
     whole = read_own(path)
     if whole is None:
-        return read_take(path, names=names, scale=scale, clip=clip, fps=rate).to_clip()
+        return _of_take(path, rate, {"names": names, "scale": scale, "clip": clip})
     return whole if rate in (None, whole.rate) else whole.resample(rate)
+
+
+def _of_take(path: Path, rate: float | None, options: dict[str, Any]) -> Clip:
+    try:
+        take = read_take(path, **options)
+    except ValueError:  # it may have no times
+        if rate is None:
+            raise
+        take = read_take(path, fps=rate, **options)
+    return take.to_clip(rate)
 
 
 def write_clip(

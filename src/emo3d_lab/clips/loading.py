@@ -25,7 +25,7 @@ def load_clip_generator(generator: Any = "quickstart", revision: str | None = No
         revision: branch, tag or commit on the Hub.
 
     Raises:
-        OSError: the Hub cannot be reached or has no such model.
+        OSError: the Hub cannot be reached or has no such model. Of stills, `generate` says it, which loads the model.
         ValueError: a model of another kind, one that is damaged, or a revision of what is on disk.
     """
     if not isinstance(generator, str | os.PathLike):
@@ -40,6 +40,11 @@ def load_clip_generator(generator: Any = "quickstart", revision: str | None = No
     from emo3d.generation import load_generator
 
     return Director(load_generator(name, revision))
+
+
+def is_clip_model(name: str | os.PathLike[str], revision: str | None = None) -> bool:
+    """Whether a name is that of a `ClipModel`, which is not loaded for that."""
+    return _kind(os.fspath(name), revision) == KIND
 
 
 def load_clip_model(name: str | os.PathLike[str], revision: str | None = None) -> ClipModel:

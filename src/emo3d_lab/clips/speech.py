@@ -155,8 +155,10 @@ class Compositor:
 
     def __init__(self, rate: float, *, priority: Mapping[str, float] | None = None, release: float = RELEASE) -> None:
         self.rate = check_rate(rate)
-        if unknown := set(priority or ()) - set(TARGETS):
-            raise ValueError(f"expected units of ARKit's 52 with a priority, got {min(unknown)!r}")
+        if not isinstance(priority, Mapping | None):
+            raise ValueError(f"expected priorities by unit, got a {type(priority).__name__}")
+        if unknown := [name for name in priority or () if name not in PRIORITY]:
+            raise ValueError(f"expected units of ARKit's 52 with a priority, got {unknown[0]!r}")
         shares = {name: real_number(f"priority of {name}", share) for name, share in (priority or {}).items()}
         for name, share in shares.items():
             if not 0 <= share <= 1:
@@ -182,7 +184,8 @@ class Compositor:
             (61,) float32. Turns of head and eyes are added, and end where a neck and eyes do.
 
         Raises:
-            ValueError: not 61 finite numbers, or weights outside 0..1; the message names the channel.
+            ValueError: not 61 finite numbers, or weights outside 0..1 by more than `ROUNDING`; the message names the
+                channel.
         """
         speech_values, emotion_values = _frame("speech", speech_frame), _frame("emotion", emotion_frame)
         speech, emotion = speech_values[:_UNITS].copy(), emotion_values[:_UNITS]
@@ -245,6 +248,8 @@ def compose(speech: Clip, emotion: Any, *, priority: Mapping[str, float] | None 
     Raises:
         ValueError: clips of other rates, lengths or spaces, or readings; nothing is cut or stretched here.
     """
+    if not isinstance(speech, Clip):
+        raise ValueError(f"expected speech as a clip, got a {type(speech).__name__}: read_speech, Clip.from_frames")
     clip = _as_clip(emotion, speech)
     if speech.space != "weights":
         raise ValueError("expected speech in the space of weights, got readings: clip.to_weights")
@@ -263,10 +268,24 @@ def compose(speech: Clip, emotion: Any, *, priority: Mapping[str, float] | None 
     return Clip(np.stack(frames), speech.rate, speech.space, clip.beats, clip.description)
 
 
+def check_room(text: str, speech: Clip) -> None:
+    """Refuse speech that is too short for the beats of a text, with a ValueError."""
+    from emo3d_lab.clips.director import SHORTEST, Director
+
+    beats = len(Director().plan(text))
+    if speech.duration < SHORTEST * beats:
+        needs = f"{beats} beats need {SHORTEST * beats:g} s" if beats > 1 else f"a beat needs {SHORTEST:g} s"
+        raise ValueError(
+            f"expected longer speech for this text, whose {needs}, got {speech.duration:.3g} s: say less, or hold one "
+            "expression (a still; --still)"
+        )
+
+
 def _as_clip(emotion: Any, speech: Clip) -> Clip:
     if isinstance(emotion, str):
         from emo3d_lab.clips.director import generate_clip
 
+        check_room(emotion, speech)
         emotion = generate_clip(emotion, seconds=speech.duration, rate=speech.rate)
     if not isinstance(emotion, Clip):
         expressions = as_expressions(emotion)
@@ -279,17 +298,29 @@ def _as_clip(emotion: Any, speech: Clip) -> Clip:
     return Clip(frames, speech.rate, emotion.space, description=emotion.description)
 
 
-_LEAST = np.r_[np.zeros(_UNITS), np.full(len(ROTATIONS), -np.pi - 1e-6)]
-_MOST = np.r_[np.ones(_UNITS), -_LEAST[_UNITS:]]
+ROUNDING = 1e-6
+"""By how much a channel may be out of its range, as sums of others are: it is clipped. More is refused."""
+_CLIPPED = (
+    np.r_[np.zeros(_UNITS), np.full(len(ROTATIONS), -np.pi)],
+    np.r_[np.ones(_UNITS), np.full(len(ROTATIONS), np.pi)],
+)
+_LEAST, _MOST = _CLIPPED[0] - ROUNDING, _CLIPPED[1] + ROUNDING
 
 
 def _frame(whose: str, frame: Any) -> np.ndarray:
-    values = np.asarray(frame, np.float64)
+    try:
+        values = np.asarray(frame)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged; a tensor that is elsewhere
+        raise ValueError(f"expected a frame of numbers of the {whose}, got {type(frame).__name__}: {error}") from error
+    if values.dtype.kind not in "fiu":
+        got = f"{type(frame).__name__} of {values.dtype}"
+        raise ValueError(f"expected a frame of {len(CHANNELS)} numbers of the {whose}, got {got}")
+    values = values.astype(np.float64)
     if values.shape != (len(CHANNELS),):
         raise ValueError(f"expected a frame of {len(CHANNELS)} channels of the {whose}, got shape {values.shape}")
     within = (values >= _LEAST) & (values <= _MOST)  # NaN is not
     if not within.all():
         place = int(within.argmin())
         limits = "0..1" if place < _UNITS else "-pi..pi (radians)"
-        raise ValueError(f"expected {CHANNELS[place]} of the {whose} in {limits}, got {values[place]:g}")
-    return values
+        raise ValueError(f"expected {CHANNELS[place]} of the {whose} in {limits}, got {values[place]:.9g}")
+    return np.clip(values, _CLIPPED[0], _CLIPPED[1])

@@ -20,6 +20,7 @@ from emo3d.containers import read_csv
 from emo3d.documents import read_json, read_text
 from emo3d.ranges import fit_scores, real_number
 from emo3d_lab.avatars.shapes import COMPOSED
+from emo3d_lab.takes.reading import read_take, round_times, usual_rate
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,6 @@ def read_speech(path: str | os.PathLike[str], *, rate: float | None = None, **op
         FileNotFoundError: no such file.
     """
     from emo3d_lab.clips.files import read_own
-    from emo3d_lab.takes.reading import read_take
 
     path = Path(path)
     suffix = path.suffix.lower()
@@ -224,43 +224,65 @@ def _viseme_rows(path: Path) -> list[dict[str, Any]] | None:
     header = [cell.strip() for cell in next(lines, [])]
     if sum(_viseme(cell) is not None for cell in header) < 2:
         return None
-    return [dict(zip(header, cells, strict=True)) for cells in lines]
+    for name in header:
+        if header.count(name) > 1:
+            raise ValueError(f"expected each viseme in one column, got {name!r:.100} in {header.count(name)}")
+    rows = []
+    for row, cells in enumerate(lines):
+        if len(cells) != len(header):
+            raise ValueError(f"expected {len(header)} cells in row {row}, got {len(cells)}")
+        rows.append(dict(zip(header, cells, strict=True)))
+    return rows
 
 
 def _rows(document: Any) -> list[Mapping[str, Any]] | None:
     rows = document.get("frames") if isinstance(document, Mapping) and "fps" in document else document
     if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) for row in rows):
         return None
-    return rows if any(_viseme(key) for key in rows[0]) else None
+    return rows if any(_viseme(key) for row in rows for key in row) else None
 
 
 def _speech_of_rows(rows: list[Mapping[str, Any]], document: Any, rate: float | None) -> Clip:
-    columns = {key: viseme for key in rows[0] if (viseme := _viseme(key))}
-    if rest := [key for key in rows[0] if key not in columns and str(key).lower() not in ("time", "timecode")]:
-        raise ValueError(f"expected columns of visemes and time, got {', '.join(map(str, rest))[:200]} besides")
-    if len(set(columns.values())) < len(columns):
-        raise ValueError("expected each viseme in one column, got one in two")
+    keys = dict.fromkeys(key for row in rows for key in row)  # of all: a viseme may come in late
+    columns = {key: viseme for key in keys if (viseme := _viseme(key))}
+    others = {str(key).strip().lower(): key for key in keys if key not in columns}
+    if rest := [str(key) for name, key in others.items() if name not in ("time", "timecode")]:
+        raise ValueError(f"expected columns of visemes and time, got {', '.join(rest)[:200]} besides")
+    if len(set(columns.values())) < len(columns) or len(others) + len(columns) < len(keys):
+        raise ValueError("expected each viseme, and time, in one column, got one in two")
     table = np.zeros((len(rows), len(VISEMES)))
     for row, values in enumerate(rows):
         for key, viseme in columns.items():
             table[row, VISEMES.index(viseme)] = _number(values.get(key), f"{key} in row {row}")
     fps = document.get("fps") if isinstance(document, Mapping) else None
-    if "time" in rows[0]:
-        times = np.array([_number(values.get("time"), f"time in row {row}") for row, values in enumerate(rows)])
-        steps = np.diff(times)
-        for row in np.flatnonzero(steps <= 0)[:1]:
-            raise ValueError(f"expected times that go forward, got {times[row + 1]:g} s after {times[row]:g} s")
-        if len(steps) and steps.max() > _GAP * np.median(steps):
-            logger.warning("a gap of %.3f s between frames of visemes: weights go straight on", steps.max())
-        own = 1 / float(np.median(steps)) if len(steps) else 30.0
-        rate = check_rate(own if rate is None else rate)
-        even = times[0] + np.arange(int((times[-1] - times[0]) * rate + 1e-6) + 1) / rate
-        table = np.stack([np.interp(even, times, column) for column in table.T], axis=1)
-        return speech_of_weights(table, rate)
+    if (clock := others.get("time")) is not None:
+        times = np.array([_number(values.get(clock), f"time in row {row}") for row, values in enumerate(rows)])
+        return speech_of_weights(*_even_rows(table, times, rate))
     if fps is None and rate is None:
         raise ValueError("expected a column time (seconds), or frames per second: pass rate (--fps)")
     clip = speech_of_weights(table, check_rate(rate if fps is None else fps))
     return clip if rate is None else clip.resample(rate)
+
+
+def _even_rows(table: np.ndarray, times: np.ndarray, rate: float | None) -> tuple[np.ndarray, float]:
+    """Weights at an even rate from 0 s on, on straight lines between rows; lips rest before the first one."""
+    steps = np.diff(times)
+    for row in np.flatnonzero(steps <= 0)[:1]:
+        raise ValueError(f"expected times that go forward, got {times[row + 1]:g} s after {times[row]:g} s")
+    if times[0] < 0 or times[-1] > _LONGEST:
+        got = f"{times[0]:g} to {times[-1]:g} s"
+        raise ValueError(f"expected times within 0 to {_LONGEST:g} s, got {got}: are they milliseconds?")
+    if len(steps) and steps.max() > _GAP * np.median(steps):
+        logger.warning("a gap of %.3f s between frames of visemes: weights go straight on", steps.max())
+    own = usual_rate(times)
+    rate = check_rate(own if rate is None else rate)
+    times = round_times(times, rate)
+    if times[0] > 0:
+        before = [time for time in (0.0, times[0] - 1 / own) if 0 <= time < times[0]]
+        table = np.vstack([np.zeros((len(before), len(VISEMES))), table])
+        times = np.r_[before, times]
+    even = np.arange(int(times[-1] * rate + 1e-6) + 1) / rate
+    return np.stack([np.interp(even, times, column) for column in table.T], axis=1), rate
 
 
 def _number(value: Any, what: str) -> float:

@@ -55,6 +55,7 @@ class Patterns(NamedTuple):
     aside: re.Pattern[str]  # a clause that only says when or with what
     attempt: re.Pattern[str]  # "tries to": what a "but" then ends
     release: re.Pattern[str]  # group what: the feeling that ends
+    ending: re.Pattern[str]  # "dries her tears": what ends shows meanwhile, and what follows is another beat
     turning: re.Pattern[str]  # " turns into " between two feelings
     part: re.Pattern[str]  # a sentence about a part of the face
     keeps: re.Pattern[str]  # what moves no face: "nods", "a pause"
@@ -95,6 +96,12 @@ def patterns() -> Patterns:
             rf"\b(?P<what>{noun}) {adverb}*(?:{ends})(?: away| out)?\b(?! (?:in)?to\b)",
         )
     )
+    ending = (
+        rf"\b(?:(?:dr(?:y|ies|ied)|wip(?:e[sd]?)|brush(?:es|ed)?)(?: away| off)?|blink(?:s|ed)? (?:away|back)) "
+        rf"(?:{_OWN} )?(?:\w+ )??(?:tears?|eyes|cheeks)\b|"
+        r"\b(?:swallow(?:s|ed)?|overc[ao]mes?|forg[eo]ts?|(?:shakes?|shook|shrug(?:s|ged)?) off|lets? go of|"
+        rf"g[eo]ts? over|(?:puts?|push(?:es|ed)?) (?:aside|away)) (?:{_OWN} )?(?:\w+ )??(?:{feelings})\b"
+    )
     subject = rf"(?:{_SHE} |{_OWN} (?:\w+ ){{1,3}})?"
     head_only = (
         r"nod\w*|shak\w+ (?:\w+ )?head|(?:tilt|bow|lower|rais|lift|turn)\w* (?:\w+ )?head|turn\w* (?:away|around|back)|"
@@ -121,6 +128,7 @@ def patterns() -> Patterns:
         aside=r"^\W*(?:while|as|when|whenever|if|because|since|although|though|once|with|despite|unlike|in|at|on|by|like)\b",
         attempt=r"\b(?:tr(?:y|ies|ied)|wants?|wanted|attempts?|(?:is|was) about|almost|nearly|struggl\w+|fights?)\b",
         release=release,
+        ending=ending,
         turning=rf"(?<=\w)\s+{adverb}*(?:(?:turn|chang|fad|melt|dissolv|morph|shift|transform|soften|harden|twist)\w*"
         r"(?: in)?to|becomes?|became|gives? way to|giving way to|gave way to|(?:is |are )?(?:\w+ly )?replaced by|to)\s+"
         rf"(?={into})",

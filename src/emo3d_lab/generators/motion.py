@@ -202,14 +202,14 @@ class ClipModel(GeneratorModel):
             seconds: of every clip, up to the configuration's `longest`; None takes what the model expects of each.
             rate: frames per second of the answer, 1..240; the model's own frames are joined by cubics.
             seed: of the noise; the same one gives the same clips on one machine.
-            batch_size: descriptions per pass.
+            batch_size: descriptions per pass, 1 or more.
 
         Raises:
-            ValueError: no descriptions, a blank one, seconds or a rate out of range.
+            ValueError: no descriptions, a blank one, seconds, a rate, a seed or a batch size out of range.
             EncoderUnavailableError: the encoder cannot be loaded.
         """
-        config = self.config
-        texts, rate = check_descriptions(texts), check_rate(rate)
+        config, texts, rate = self.config, check_descriptions(texts), check_rate(rate)
+        seed, batch_size = _positive("seed", seed, 0), _positive("batch_size", batch_size)
         if seconds is not None and not 1 / rate <= (seconds := real_number("seconds", seconds)) <= config.longest:
             raise ValueError(
                 f"expected a frame to {config.longest:g} s, the longest clips that this model makes, got {seconds:g} s"
@@ -338,9 +338,9 @@ def _resample(frames: torch.Tensor, before: float, after: float, count: int) -> 
     ].T
 
 
-def _positive(name: str, value: Any) -> int:
-    if (number := whole_number(name, value)) < 1:
-        raise ValueError(f"expected {name} of 1 or more, got {number}")
+def _positive(name: str, value: Any, least: int = 1) -> int:
+    if not least <= (number := whole_number(name, value)) < 2**63:
+        raise ValueError(f"expected {name} of {least} or more{', below 2**63' * (number > 0)}, got {number}")
     return number
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from emo3d.documents import read_text
 from emo3d_lab.neighbours.clip_sources import ClipSource
+from emo3d_lab.neighbours.formats import files_of
 from emo3d_lab.neighbours.tags import intensities_of
 
 _NAME = re.compile(r"\d+_[^_]+_([0-7])_(\d+)_\d+")
@@ -44,7 +45,8 @@ def find_beat(root: Path, description: str | None = None) -> tuple[dict[str, lis
         ValueError: no take at all.
     """
     sources, reasons = [], {}
-    for path in sorted(root.rglob("*.json")):
+    words = {path.with_suffix(""): path for path in files_of(root, ".textgrid", deep=True)}
+    for path in files_of(root, ".json", deep=True):
         name = path.relative_to(root).as_posix()
         match = _NAME.fullmatch(path.stem)
         if match is None:
@@ -52,7 +54,7 @@ def find_beat(root: Path, description: str | None = None) -> tuple[dict[str, lis
             continue
         text, problem = description, ""
         try:
-            text = read_words(path.with_suffix(".TextGrid"))
+            text = read_words(words.get(path.with_suffix(""), path.with_suffix(".TextGrid")))
         except FileNotFoundError:
             if text is None:
                 problem = f"expected its words in {path.stem}.TextGrid, found none: pass --description for such takes"

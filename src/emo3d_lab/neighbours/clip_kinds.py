@@ -26,6 +26,7 @@ from emo3d_lab.neighbours.clip_sources import (
     ClipSource,
     Performance,
     Reader,
+    clipped,
     number_sources,
     read_recording,
 )
@@ -46,7 +47,11 @@ _ONLY = {  # argument -> kinds for which it has a meaning
     "description": ("livelink", "beat"),
     "takes": ("livelink",),
     "map": ("mmhead", "emoava"),
+    "names": ("livelink", "express4d", "beat"),
+    "scale": ("livelink", "express4d", "beat", "keyframeface"),
+    "clip": ("livelink", "express4d", "beat", "keyframeface"),
 }
+_DEFAULTS = {"scale": 1, "clip": False}
 Found = tuple[dict[str, list[ClipSource]], dict[str, str]]
 
 
@@ -87,7 +92,8 @@ def import_clips(
             strict, a recording that cannot be used.
         FileNotFoundError: no such path.
     """
-    arguments = {"texts": texts, "description": description, "takes": takes, "map": map}
+    arguments: dict[str, Any] = {"texts": texts, "description": description, "takes": takes, "map": map}
+    arguments |= {"names": names, "scale": scale, "clip": clip}
     _check_arguments(kind, arguments)
     source = Path(path)
     if not source.exists():
@@ -138,8 +144,8 @@ def _check_arguments(kind: str, arguments: Mapping[str, Any]) -> None:
     if kind not in CLIP_KINDS:
         raise ValueError(f"expected a kind of {', '.join(CLIP_KINDS)} for clips, got {kind!r}")
     for name, value in arguments.items():
-        if value is not None and kind not in _ONLY[name]:
-            raise ValueError(f"--{name} has no meaning for clips of {kind}, got {str(value)!r}")
+        if value != _DEFAULTS.get(name) and kind not in _ONLY[name]:
+            raise ValueError(f"--{name} has no meaning for clips of {kind}, got {str(value)!r:.200}")
     if arguments["takes"] not in (None, "raw", "cal"):
         raise ValueError(f"expected takes of raw, cal, got {arguments['takes']!r}")
 
@@ -173,7 +179,7 @@ def _livelink(source: Path, names: Names | None, arguments: Mapping[str, Any]) -
 
 def _express4d(take: Take) -> ClipSource:
     problem = "" if take.path else "expected its CSV or NPY file, found none"
-    return ClipSource(take.name, take.path, take.descriptions, problem=problem)
+    return ClipSource(take.name, take.path, take.descriptions, problem=problem, note=take.note)
 
 
 def _read_express4d(source: ClipSource, rule: ClipRule) -> Performance:
@@ -190,7 +196,7 @@ def _read_express4d(source: ClipSource, rule: ClipRule) -> Performance:
             f"expected {columns[column]} in 0..{rule.scale:g}, got {table[row, column]:g} in frame {row}; {fit.advice}"
         )
     frames = np.hstack([fit.scores, table[:, len(LIVELINK_NAMES) :]])
-    return Performance(Clip.from_frames(frames, rule.fps or _EXPRESS4D_RATE, names=columns))
+    return Performance(Clip.from_frames(frames, rule.fps or _EXPRESS4D_RATE, names=columns), notes=clipped(fit))
 
 
 _READERS: dict[str, Reader] = {

@@ -12,6 +12,7 @@ from emo3d.clips import Beat, Clip
 from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.names import Names
+from emo3d.ranges import Fit
 from emo3d_lab.clips.rows import row_of_clip
 from emo3d_lab.neighbours.flame_map import FlameMap
 from emo3d_lab.takes.reading import read_take
@@ -34,6 +35,7 @@ class ClipSource:
         emotion: intensities of the whole, where no beats are known.
         entry: which part of the file it is, or what was read of it already.
         problem: why it cannot be used, where that is known before it is read.
+        note: a sentence on what is odd about it in its dataset.
         first: `clip_id` of its first row.
     """
 
@@ -44,6 +46,7 @@ class ClipSource:
     emotion: tuple[float, ...] | None = None
     entry: Any = None
     problem: str = ""
+    note: str = ""
     first: int = 0
 
 
@@ -97,6 +100,8 @@ class ClipShard(Shard):
         for source in self.sources:
             count = max(1, len(source.descriptions))
             tally.count("rows_in", count)
+            if source.note:
+                tally.report(Problem("note", source.name, None, "", source.note, 0))
             try:
                 rows = self._rows(source, tally)
             except ValueError as error:
@@ -138,6 +143,12 @@ class ClipShard(Shard):
         return rows
 
 
+def clipped(fit: Fit) -> tuple[str, ...]:
+    """A note on scores that lay outside 0..1 and are clipped; none where none did."""
+    count = int(fit.outliers.sum())
+    return (f"clipped {count} scores to 0..1",) if count else ()
+
+
 def number_sources(sources: Iterable[ClipSource]) -> list[ClipSource]:
     """Give each source the `clip_id` of its first row, running over all of them."""
     result, first = [], 0
@@ -165,8 +176,5 @@ def read_recording(source: ClipSource, rule: ClipRule) -> Performance:
             f"expected no gap of more than {LONGEST_GAP:g} s between frames, got {where}: cut the take there, or pass "
             "--fps if the frames are evenly spaced and only the times are wrong"
         )
-    rate = 1 / usual
-    whole = float(round(rate))
-    rate = whole if whole and abs(rate - whole) < 0.01 * rate else rate
     notes = (f"bridged {gaps} gaps by straight lines, the longest of {where}",) if gaps else ()
-    return Performance(take.to_clip(rate), notes=notes)
+    return Performance(take.to_clip(), notes=notes)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emo3d.containers import open_text
+from emo3d_lab.neighbours.formats import files_of, once_each
 from emo3d_lab.neighbours.livelink import Take
 
 SPLITS = ("train", "test")
@@ -25,7 +26,8 @@ def find_express4d(root: Path) -> tuple[dict[str, list[Take]], dict[str, str]]:
         root: the folder that their code calls `dataset/Express4D`.
 
     Returns:
-        Split -> takes; one without files or texts has none. And the takes that no split names.
+        Split -> takes, with a note where a name is in both or twice in one; one without files or texts has none. And
+        the takes that no split names.
 
     Raises:
         ValueError: the folder is laid out otherwise.
@@ -34,23 +36,26 @@ def find_express4d(root: Path) -> tuple[dict[str, list[Take]], dict[str, str]]:
     if missing:
         raise ValueError(f"expected data, texts, train.txt and test.txt in {root.name}, found no {missing[0]}")
     # What a text file names is looked up among the files that are there; it never becomes a path.
-    recordings = {path.stem: path for suffix in (".npy", ".csv") for path in sorted(root.glob(f"data/*{suffix}"))}
-    texts = {path.stem: path for path in root.glob("texts/*.txt")}
-    splits = {split: _lines(root / f"{split}.txt") for split in SPLITS}
+    recordings = {path.stem: path for suffix in (".npy", ".csv") for path in files_of(root / "data", suffix)}
+    texts = {path.stem: path for path in files_of(root / "texts", ".txt")}
+    splits = once_each({split: _lines(root / f"{split}.txt") for split in SPLITS})
     names_of_splits = {name for names in splits.values() for name in names}
     reasons = {
         f"data/{path.name}": "in neither train.txt nor test.txt"
         for name, path in sorted(recordings.items())
         if name not in names_of_splits
     }
-    return {split: [_take(name, recordings, texts) for name in names] for split, names in splits.items()}, reasons
+    takes = {
+        split: [_take(name, recordings, texts, note) for name, note in names.items()] for split, names in splits.items()
+    }
+    return takes, reasons
 
 
-def _take(name: str, recordings: Mapping[str, Path], texts: Mapping[str, Path]) -> Take:
+def _take(name: str, recordings: Mapping[str, Path], texts: Mapping[str, Path], note: str) -> Take:
     lines = _lines(texts[name]) if name in texts else []
     descriptions = [line.partition("#")[0].strip() for line in lines]
     path = recordings.get(name)
-    return Take(str(path or ""), f"data/{path.name}" if path else name, tuple(filter(None, descriptions)))
+    return Take(str(path or ""), f"data/{path.name}" if path else name, tuple(filter(None, descriptions)), note=note)
 
 
 def _lines(path: Path) -> list[str]:

@@ -27,6 +27,7 @@ from emo3d.containers import open_text, read_array
 from emo3d.documents import read_json
 from emo3d_lab.neighbours.clip_sources import ClipRule, ClipSource, Performance
 from emo3d_lab.neighbours.flame_map import EXPRESSIONS
+from emo3d_lab.neighbours.formats import files_of, once_each
 
 _SUBSETS = ("t2m_subset.json", "talking_subset.json")
 _TEXTS = ("action", "emotion", "detail_expression", "detail_head_pose")
@@ -40,7 +41,7 @@ _PICKLES = "pickles can run code when they are opened, so none is: where you tru
 
 
 def find_mmhead(root: Path) -> tuple[dict[str, list[ClipSource]], dict[str, str]]:
-    """Find the clips of MMHead: `t2m_subset.json` (or else `talking_subset.json`) with the names of each split.
+    """Find the clips of MMHead: `t2m_subset.json` and `talking_subset.json`, or one of them, name those of each split.
 
     Returns:
         Split -> sources, and what is not read with the reasons. A description is the texts on action, emotion,
@@ -49,35 +50,46 @@ def find_mmhead(root: Path) -> tuple[dict[str, list[ClipSource]], dict[str, str]
     Raises:
         ValueError: the folder is laid out otherwise, or its motions are still pickles.
     """
-    subset = next((name for name in _SUBSETS if (root / name).is_file()), None)
-    if subset is None or not (root / "text_annotations").is_dir():
+    subsets = [name for name in _SUBSETS if (root / name).is_file()]
+    if not subsets or not (root / "text_annotations").is_dir():
         raise ValueError(
             f"expected {_SUBSETS[0]} or {_SUBSETS[1]}, and text_annotations, in {root.name}: see MMHead's README"
         )
-    motions = {path.stem: path for path in sorted(root.glob("facial_motion/*.npy"))}
+    motions = {path.stem: path for path in files_of(root / "facial_motion", ".npy")}
     if not motions:
         raise ValueError(f"expected facial_motion/NAME.npy in {root.name}, found none: {_PICKLES} numpy.save has them")
-    document = read_json(root / subset)
-    if not isinstance(document, Mapping) or not set(document) <= set(_SPLITS) or not document:
-        keys = ", ".join(map(str, document)) if isinstance(document, Mapping) else type(document).__name__
-        raise ValueError(f"{subset}: expected lists of names under train, val and test, got {keys:.200}")
-    splits: dict[str, list[ClipSource]] = {}
-    for key, names in document.items():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"{subset}: expected a list of names under {key}, got {str(names)[:80]}")
-        sources = [
-            _mmhead(root, Path(name).stem if name.endswith((".pkl", ".npy")) else name, motions) for name in names
-        ]
-        splits.setdefault(_SPLITS[key], []).extend(sources)
-    named = {source.name for sources in splits.values() for source in sources}
-    reasons = {f"facial_motion/{motions[name].name}": f"not in {subset}" for name in sorted(set(motions) - named)}
-    reasons |= {name: f"{subset} is read" for name in _SUBSETS if name != subset and (root / name).is_file()}
+    listed: dict[str, list[str]] = {}
+    for subset in subsets:
+        for split, names in _subset(root / subset).items():
+            listed.setdefault(split, []).extend(names)
+    splits = {
+        split: [_mmhead(root, name, motions, note) for name, note in names.items()]
+        for split, names in once_each(listed).items()
+    }
+    named = {name for names in listed.values() for name in names}
+    where = f"not in {' or '.join(subsets)}"
+    reasons = {f"facial_motion/{motions[name].name}": where for name in sorted(set(motions) - named)}
     if (root / "text_annotations/emotion_scenario").is_dir():
         reasons["text_annotations/emotion_scenario"] = "says what may cause an emotion, not what the face does"
     return splits, reasons
 
 
-def _mmhead(root: Path, name: str, motions: Mapping[str, Path]) -> ClipSource:
+def _subset(path: Path) -> dict[str, list[str]]:
+    """Split -> names, of a list of MMHead."""
+    document = read_json(path)
+    if not isinstance(document, Mapping) or not set(document) <= set(_SPLITS):
+        keys = ", ".join(map(str, document)) if isinstance(document, Mapping) else type(document).__name__
+        raise ValueError(f"{path.name}: expected lists of names under train, val and test, got {keys:.200}")
+    splits: dict[str, list[str]] = {}
+    for key, names in document.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{path.name}: expected a list of names under {key}, got {str(names)[:80]}")
+        stems = [Path(name).stem if name.endswith((".pkl", ".npy")) else name for name in names]
+        splits.setdefault(_SPLITS[key], []).extend(stems)
+    return splits
+
+
+def _mmhead(root: Path, name: str, motions: Mapping[str, Path], note: str) -> ClipSource:
     texts = []
     for kind in _TEXTS:
         # What a list names is looked up among the files that are there; it never becomes a path.
@@ -86,7 +98,8 @@ def _mmhead(root: Path, name: str, motions: Mapping[str, Path]) -> ClipSource:
             with open_text(path) as lines:
                 texts += [line.strip() for line in lines if line.strip()]
     problem = "" if name in motions else "expected facial_motion/NAME.npy of this name, found none"
-    return ClipSource(name, str(motions.get(name, "")), (" ".join(texts),) if texts else (), problem=problem)
+    description = (" ".join(texts),) if texts else ()
+    return ClipSource(name, str(motions.get(name, "")), description, problem=problem, note=note)
 
 
 def find_emoava(root: Path) -> tuple[dict[str, list[ClipSource]], dict[str, str]]:
@@ -113,10 +126,10 @@ def find_emoava(root: Path) -> tuple[dict[str, list[ClipSource]], dict[str, str]
             raise ValueError(
                 f"expected a text for each sequence, got {len(lines)} in {texts.name} and {count} in {arrays.name}"
             )
-        splits[split] = [
+        splits.setdefault(split, []).extend(  # val and dev may be there both
             ClipSource(f"{name} {place}", str(arrays), (line.strip(),) if line.strip() else (), entry=place)
             for place, line in enumerate(lines)
-        ]
+        )
     if not splits:
         pickles = sorted(path.name for path in root.glob("*.pkl"))
         found = f"found {pickles[0]}: {_PICKLES} .npz and .json" if pickles else "found neither"
@@ -152,13 +165,16 @@ def read_flame(source: ClipSource, rule: ClipRule) -> Performance:
     table = np.asarray(_array(source), np.float64)
     if table.ndim != 2 or table.shape[1] != columns or not len(table):
         raise ValueError(f"expected coefficients (T, {columns}), got an array of shape {table.shape}")
-    for row, column in np.argwhere(~np.isfinite(table))[:1]:
-        raise ValueError(f"expected finite coefficients, got {table[row, column]} in frame {row}, column {column}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        kept = table.astype(np.float32)
+    for row, column in np.argwhere(~np.isfinite(kept))[:1]:
+        got = f"{table[row, column]:g} in frame {row}, column {column}"
+        raise ValueError(f"expected finite coefficients in the range of float32, got {got}")
     clip, cut = None, 0
     if rule.flame is not None:
         neck = table[:, EXPRESSIONS : EXPRESSIONS + 3] if columns == EXPRESSIONS + 6 else None
         clip, cut = rule.flame.to_clip(table[:, :EXPRESSIONS], table[:, -3:], neck, rate)
-    return Performance(clip, table.astype(np.float32), rate, cut=cut)
+    return Performance(clip, kept, rate, cut=cut)
 
 
 def _array(source: ClipSource) -> Any:

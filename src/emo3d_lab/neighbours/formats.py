@@ -17,6 +17,25 @@ _BATCH = 1_000  # rows of a Parquet file held at once
 _LOOKED_AT = 100  # rows of JSON whose keys are taken for the columns
 
 
+def files_of(folder: Path, *suffixes: str, deep: bool = False) -> list[Path]:
+    """The files of a folder by the ends of their names in any case, sorted; `deep` takes in those of its folders."""
+    found = folder.rglob("*") if deep else folder.glob("*")
+    return sorted(path for path in found if path.name.lower().endswith(suffixes) and path.is_file())
+
+
+def once_each(splits: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Names of each split without repeats, in order, each with a sentence on its being named again, or an empty one."""
+    result: dict[str, dict[str, str]] = {}
+    for split, names in splits.items():
+        result[split] = dict.fromkeys(names, "")
+        for name in result[split]:
+            others = [other for other, listed in splits.items() if other != split and name in listed]
+            notes = [f"named {names.count(name)} times in {split}, read once"] if names.count(name) > 1 else []
+            notes += [f"named in {' and '.join(others)}, too: it is in the rows of each"] if others else []
+            result[split][name] = "; ".join(notes)
+    return result
+
+
 def check_columns(path: str, columns: Mapping[str, str]) -> None:
     """Check that a table has the columns that a mapping names.
 

@@ -21,7 +21,9 @@ import numpy as np
 
 from emo3d.clips import CHANNELS, Beat, Clip
 from emo3d.documents import parse_json, read_json_lines
-from emo3d_lab.neighbours.clip_sources import ClipRule, ClipSource, Performance
+from emo3d.ranges import fit_scores
+from emo3d_lab.neighbours.clip_sources import ClipRule, ClipSource, Performance, clipped
+from emo3d_lab.neighbours.formats import files_of
 
 RATE = 30.0
 """Frames per second that keyframes become, where no other rate is asked for."""
@@ -41,7 +43,7 @@ def find_keyframes(path: Path) -> tuple[dict[str, list[ClipSource]], dict[str, s
     Raises:
         ValueError: no such file, or a line that is no JSON.
     """
-    files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+    files = [path] if path.is_file() else files_of(path, ".jsonl")
     if not files or (path.is_file() and path.suffix.lower() != ".jsonl"):
         raise ValueError(f"expected lines of JSON (.jsonl) of KeyframeFace, got {path.name}")
     sources: list[ClipSource] = []
@@ -125,9 +127,14 @@ def read_keyframes(source: ClipSource, rule: ClipRule) -> Performance:
         ValueError: a score outside 0..1, or a rotation outside -1..1.
     """
     keys = np.array(source.entry)
+    fit = fit_scores(keys[:, :52], rule.scale, rule.clip)
+    for row, column in np.argwhere(fit.invalid)[:1]:
+        got = f"{CHANNELS[column]} in 0..{rule.scale:g}, got {keys[row, column]:g} in keyframe {row}"
+        raise ValueError(f"expected {got}; {fit.advice}")
+    keys = np.hstack([fit.scores, keys[:, 52:]])
     for row, column in np.argwhere(np.abs(keys[:, 52:]) > 1)[:1]:
         raise ValueError(f"expected {CHANNELS[52 + column]} in -1..1, got {keys[row, 52 + column]:g} in keyframe {row}")
     rate = rule.fps or RATE
     times = (np.arange(max(1, round(len(keys) * rate))) + 0.5) / rate
     frames = np.stack([np.interp(times, np.arange(len(keys)) + 0.5, column) for column in keys.T], axis=1)
-    return Performance(Clip(frames, rate))
+    return Performance(Clip(frames, rate), notes=clipped(fit))

@@ -23,6 +23,7 @@ from emo3d.dataset.plan import Shard
 from emo3d.dataset.tally import Problem, Tally
 from emo3d.names import Names, blendshape_columns
 from emo3d_lab.building.reports import RowError
+from emo3d_lab.neighbours.formats import files_of
 from emo3d_lab.neighbours.rows import Rule, ScoreReader, numbers
 
 _SHARD = 64 << 20  # bytes of takes that become one Parquet file
@@ -38,6 +39,7 @@ class Take:
         descriptions: of what it shows; each makes a row of every frame.
         first: `sample_id` of its first frame.
         frames: how many it has.
+        note: a sentence on what is odd about it in its dataset.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Take:
     descriptions: tuple[str, ...]
     first: int = 0
     frames: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class TakeShard(Shard):
         """See `Shard.rows`: one row per frame and description."""
         for take in self.takes:
             tally.count("rows_in", take.frames * max(1, len(take.descriptions)))
+            if take.note:
+                tally.report(Problem("note", take.name, None, "", take.note, 0))
             if not take.path:
                 tally.report(
                     Problem("missing take", take.name, None, "", "expected its CSV or NPY file, found none", 0)
@@ -240,12 +245,12 @@ def find_takes(folder: Path, version: str | None, names: Names | None = None) ->
     Raises:
         ValueError: no take at all; or both versions of one, and no `version`.
     """
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.csv") if path.is_file())
-    stems = {name.removesuffix(".csv") for name in files}
+    files = [path.relative_to(folder).as_posix() for path in files_of(folder, ".csv", deep=True)]
+    stems = {name[: -len(".csv")] for name in files}
     takes: list[str] = []
     reasons: dict[str, str] = {}
     for name in files:
-        stem, _, ending = name.removesuffix(".csv").rpartition("_")
+        stem, _, ending = name[: -len(".csv")].rpartition("_")
         if ending == "neutral" and {f"{stem}_raw", f"{stem}_cal"} & stems:
             reasons[name] = "the neutral pose of a calibrated take"
         elif ending in ("raw", "cal") and {f"{stem}_raw", f"{stem}_cal"} <= stems and version is None:

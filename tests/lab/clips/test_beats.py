@@ -69,6 +69,17 @@ She laughs, then stops. | She laughs | stops.
 No longer angry, he smiles | No longer angry | he smiles
 Her anger fades and she smiles | Her anger | Her anger fades | she smiles
 He stops crying and smiles | He stops crying | smiles
+She dries her tears and laughs | She dries her tears | laughs
+She wipes her tears and smiles | She wipes her tears | smiles
+He cries, then wipes away a tear and smiles weakly | He cries | wipes away a tear | smiles weakly
+He wipes his wet eyes and suddenly grins | He wipes his wet eyes | suddenly grins
+She blinks back tears and smiles | She blinks back tears | smiles
+He swallows his anger and smiles | He swallows his anger | smiles
+She shook off her sudden fear and laughed | She shook off her sudden fear | laughed
+She dries her tears | She dries her tears
+She dries her tears and her face | She dries her tears and her face
+She holds back tears and smiles | She holds back tears and smiles
+He hides his anger and smiles | He hides his anger and smiles
 He nods and smiles | He nods and smiles
 He nods, then smiles | He nods | smiles
 She says "Stop, then go!" and frowns | She says "Stop, then go!" and frowns

@@ -15,6 +15,7 @@ from emo3d.cli.app import app
 from emo3d.clips import Beat, Clip
 from emo3d.emotions import EMOTIONS
 from emo3d_lab.cli import read  # noqa: F401
+from emo3d_lab.clips import emotions as emotions_module
 from emo3d_lab.clips.emotions import ClipEmotions, describe_emotions, emotions_over_time, write_emotions
 from emo3d_lab.clips.files import write_clip
 from emo3d_lab.clips.plotting import plot_emotions
@@ -59,6 +60,8 @@ def test_runs_of_an_emotion():
     emotions = shares([0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.6, 0.4])  # half a second each
     assert describe_emotions(emotions) == [(0, 1, "neutral"), (1, 1.5, "happiness"), (1.5, 2, "neutral")]
     assert describe_emotions(emotions, 0.6) == [(0, 1, "neutral")]
+    assert describe_emotions(emotions, 1.5) == [(0, 2, "neutral")]  # no run is as long: of the means 0.625 and 0.375
+    assert describe_emotions(shares([0.2, 0.8]), 2) == [(0, 0.5, "happiness")]
 
 
 def test_numbers_as_a_table(tmp_path):
@@ -115,12 +118,14 @@ def invoke(*arguments):
     return CliRunner().invoke(app, ["read", *map(str, arguments)])
 
 
-def test_the_command(tmp_path):
+def test_the_command(tmp_path, caplog):
+    emotions_module._backbone_and_bank.cache_clear()
     write_clip(tmp_path / "clip.json", acted("happiness", "sadness"))
     result = invoke(tmp_path / "clip.json", "--out", tmp_path / "a.svg", "--out", tmp_path / "a.csv")
     assert result.exit_code == 0, result.output
     assert "quickstart" in result.output
     assert "sadness" in result.output
+    assert "descriptions are of words" not in caplog.text  # of our own bank
     assert (tmp_path / "a.svg").is_file()
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 11
 

@@ -198,6 +198,11 @@ def clip(count=4, rate=30, **values):
         (lambda: compose(clip(space="reading"), clip()), "expected speech in the space of weights, got readings"),
         (lambda: compose(clip(), clip(space="reading")), "expected an emotion in the space of weights, got readings"),
         (lambda: compose(clip(), np.zeros((2, 51))), "expected a clip or one expression over the speech, got 2"),
+        (lambda: compose(np.zeros((4, 61)), clip()), "expected speech as a clip, got a ndarray: read_speech, "),
+        (lambda: compose(clip(), "sad"), "whose a beat needs 0.25 s, got 0.133 s: say less, or hold one expression"),
+        (lambda: compose(clip(9), "sad, then happy"), "whose 2 beats need 0.5 s, got 0.3 s: .*--still"),
+        (lambda: Compositor(30, priority=["jawOpen"]), "expected priorities by unit, got a list"),
+        (lambda: Compositor(30, priority={1: 1, "a": 1}), "expected units of ARKit's 52 with a priority, got 1"),
         (lambda: Compositor(0), "expected 1 to 240 frames per second, got 0"),
         (lambda: Compositor(30, priority={"smile": 1}), "expected units of ARKit's 52 with a priority, got 'smile'"),
         (lambda: Compositor(30, priority={"jawOpen": 2}), "expected a priority in 0..1 of jawOpen, got 2"),
@@ -216,3 +221,19 @@ def clip(count=4, rate=30, **values):
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "frame", [[10**400] * 61, {"jawOpen": 1}, ["0"] * 61, [[0, 1], [2]], np.zeros(61, complex), None, [None] * 61]
+)
+def test_frames_that_are_no_numbers(frame):
+    with pytest.raises(ValueError, match=r"expected a frame of (61 )?numbers of the speech, got"):
+        Compositor(30).step(frame, np.zeros(61))
+
+
+def test_rounding_of_others_is_clipped():
+    """Sums in float32 end up to 1e-7 outside; 2e-6 is no rounding."""
+    frame = Compositor(30).step(frames_of(1, jawOpen=-1e-7, browInnerUp=1 + 1e-6)[0], np.zeros(61))
+    assert (frame[PLACES["jawOpen"]], frame[PLACES["browInnerUp"]]) == (0, 1)
+    with pytest.raises(ValueError, match=r"expected browInnerUp of the speech in 0..1, got 1.000002\d*$"):
+        Compositor(30).step(np.eye(61)[PLACES["browInnerUp"]] * (1 + 2e-6), np.zeros(61))

@@ -87,6 +87,31 @@ def test_a_gap_is_named(tmp_path, caplog):
     assert len(clip) == 13
 
 
+@pytest.mark.parametrize("rate", [24, 25, 30, 50, 60])
+@pytest.mark.parametrize("count", [3, 40])
+def test_times_in_milliseconds_are_frames_of_whole_rates(tmp_path, rate, count):
+    """Steps of 60 a second are 16 and 17 ms; no frame may fall between two others, or closed lips would open."""
+    lines = [f"{frame / rate:.3f},{frame % 2},{1 - frame % 2}" for frame in range(count)]
+    clip = read_speech(write(tmp_path / "a.csv", "\n".join(["time,aa,PP", *lines])))
+    assert (len(clip), clip.rate) == (count, rate)
+    np.testing.assert_allclose(clip.units[::2], np.tile(shape("PP"), ((count + 1) // 2, 1)), atol=1e-6)
+
+
+def test_a_viseme_may_come_in_late_and_time_has_any_case(tmp_path):
+    rows = [{"time": 0, "PP": 0}, {"time": 0.04, "PP": 0, "aa": 1}]
+    with pytest.raises(ValueError, match="expected a finite number as aa in row 0, got 'None'"):
+        read_speech(write(tmp_path / "a.json", rows))
+    clip = read_speech(write(tmp_path / "a.csv", "Time,PP,aa\n0,1,0\n0.5,1,0\n"))
+    assert (len(clip), clip.rate) == (2, 2)
+
+
+def test_lips_rest_until_the_first_row(tmp_path):
+    clip = read_speech(write(tmp_path / "a.csv", "time,aa,PP\n5,1,0\n5.04,0,1\n"))
+    assert (len(clip), clip.rate) == (127, 25)
+    np.testing.assert_array_equal(clip.frames[:125], 0)
+    np.testing.assert_allclose(clip.units[125:], [shape("aa"), shape("PP")], atol=1e-6)
+
+
 def test_a_take_and_a_clip_are_speech_too(tmp_path):
     row = ",".join(["0.25"] * 52 + ["0"] * 9)
     take = write(tmp_path / "a.csv", f"{LIVELINK_HEADER}\n00:00:00:00.000,61,{row}\n00:00:00:01.000,61,{row}\n")
@@ -124,7 +149,14 @@ def test_weights_that_exceed_one_together_share_it():
         ("a.csv", "time,aa,PP\n0.1,0,0\n0,0,0\n", "expected times that go forward, got 0 s after 0.1 s"),
         ("a.csv", "time,aa,PP\n0,0,0\n0.0001,0,0\n", "expected 1 to 240 frames per second, got 10000"),
         ("a.csv", "time,aa,PP,jawOpen\n0,0,0,0\n", "expected columns of visemes and time, got jawOpen besides"),
-        ("a.csv", "time,aa,viseme_aa\n0,0,0\n", "expected each viseme in one column"),
+        ("a.csv", "time,aa,viseme_aa\n0,0,0\n", "expected each viseme, and time, in one column"),
+        ("a.csv", "time,PP,PP\n0,0,1\n", "expected each viseme in one column, got 'PP' in 2"),
+        ("a.csv", "time,Time,aa,PP\n0,0,1,0\n", "expected each viseme, and time, in one column"),
+        ("a.csv", "time,aa,PP\n0,0,0\n0.04,0\n", "expected 3 cells in row 1, got 2"),
+        ("a.csv", "time,aa,PP\n0,0,0\n20000,0,0\n", "expected times within 0 to 3600 s, got 0 to 20000 s"),
+        ("a.csv", "time,aa,PP\n-1,0,0\n0,0,0\n", "expected times within 0 to 3600 s, got -1 to 0 s"),
+        ("a.json", {}, "a.json: expected scores of blendshapes, found none in any row"),
+        ("a.json", [{}, {}], "a.json: expected scores of blendshapes, found none in any row"),
         ("a.csv", "time,aa,PP\n", "a.csv: "),
     ],
 )
@@ -154,3 +186,23 @@ def test_the_command(tmp_path):
     write_clip(tmp_path / "felt.npz", Clip(np.zeros((9, 61)), 30))
     short = CliRunner().invoke(app, ["speak", str(track), str(tmp_path / "felt.npz"), "--out", str(out)])
     assert "as long as the speech, 15 frames" in str(short.exception)
+
+
+def test_a_file_of_the_emotion_has_the_options_of_files(tmp_path):
+    track, felt, out = write(tmp_path / "a.json", RHUBARB), tmp_path / "felt.json", tmp_path / "clip.json"
+    write(felt, [{"smile": value / 100, "brow": 0.5} for value in range(29)])
+    names = write(tmp_path / "names.json", {"smile": "mouthSmileLeft", "brow": "browInnerUp"})
+    arguments = ["speak", str(track), str(felt), "--out", str(out), "--names", str(names), "--fps", "60"]
+    for more, message in (
+        ([], "got the speech's 30 frames per second, the emotion's 60: pass --rate 60 to read both at it"),
+        (["--still"], "expected a description for --still, got the file felt.json"),
+        (["--seed", "1"], "expected a description for --seed"),
+        (["--strength", "0.5"], "expected a description for --strength"),
+        (["--model", "minilm"], "expected a description for --model"),
+    ):
+        assert message in str(CliRunner().invoke(app, [*arguments, *more]).exception)
+    result = CliRunner().invoke(app, [*arguments, "--rate", "60"])
+    assert result.exit_code == 0, result.output
+    clip = read_clip(out)
+    assert (len(clip), clip.rate) == (29, 60)  # 0.47 s, the last frame begun
+    np.testing.assert_allclose(clip.frames[:, CHANNELS.index("browInnerUp")], 0.5, atol=0.01)

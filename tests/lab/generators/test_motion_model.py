@@ -15,6 +15,7 @@ from transformers import AutoModel
 from emo3d.clips import CHANNELS
 from emo3d.generation import load_generator
 from emo3d.multilingual import MULTILINGUAL
+from emo3d_lab.cli.clips import ClipTask
 from emo3d_lab.clips.director import Director
 from emo3d_lab.clips.loading import KIND, load_clip_generator
 from emo3d_lab.generators import ClipModel, ClipModelConfig
@@ -158,7 +159,7 @@ def test_all_else_becomes_a_director():
     assert isinstance(director, Director)
     assert load_clip_generator(director) is director
     with pytest.raises(OSError, match="there is no such folder"):
-        load_clip_generator("nobody/has-this-model")
+        load_clip_generator("nobody/has-this-model").generate(["a smile"])  # of stills: it is loaded when it is asked
 
 
 ELSEWHERE = """
@@ -194,6 +195,13 @@ def test_its_code_runs_without_this_package(model, folder):
         (["he smiles"], {"seconds": float("nan")}, "expected seconds as a finite number, got nan"),
         (["he smiles"], {"rate": 0}, "expected 1 to 240 frames per second, got 0"),
         (["he smiles"], {"rate": 1000}, "expected 1 to 240 frames per second, got 1000"),
+        (["he smiles"], {"seed": 2**64}, "expected seed of 0 or more, below 2\\*\\*63, got 18446744073709551616"),
+        (["he smiles"], {"seed": -1}, "expected seed of 0 or more, got -1"),
+        (["he smiles"], {"seed": "a"}, "expected seed as a whole number, got 'a'"),
+        (["he smiles"], {"seed": 1.5}, "expected seed as a whole number, got 1.5"),
+        (["he smiles"], {"seed": None}, "expected seed as a whole number, got None"),
+        (["he smiles"], {"batch_size": 0}, "expected batch_size of 1 or more, got 0"),
+        (["he smiles"], {"batch_size": -1}, "expected batch_size of 1 or more, got -1"),
     ],
 )
 def test_what_it_refuses(model, texts, options, message):
@@ -216,6 +224,16 @@ def test_what_it_refuses(model, texts, options, message):
 def test_configurations_that_do_not_fit(fields, message):
     with pytest.raises(ValueError, match=message):
         ClipModelConfig(**fields)
+
+
+def test_the_command_asks_a_clip_model_for_no_beats(folder):
+    """1e9 seconds are too many for its 12, not for beats that it has not got; a generator of stills says the other."""
+    task = ClipTask("he smiles, then frowns", 1e9, 30, 0)
+    task.check(str(folder), None, None, None)
+    with pytest.raises(ValueError, match="expected a frame to 12 s, the longest clips that this model makes"):
+        task.generate(str(folder), 1.0)
+    with pytest.raises(ValueError, match="for 2 beats, got 1e\\+09"):
+        task.check("quickstart", None, None, None)
 
 
 def test_an_encoder_without_tokens():
@@ -268,4 +286,4 @@ def _configured(**fields):
 def test_damaged_folders(folder, damage, message):
     damage(folder)
     with pytest.raises(ValueError, match=f"(?i){message}"):
-        load_clip_generator(folder)
+        load_clip_generator(folder).generate(["a smile"])

@@ -106,6 +106,22 @@ def test_a_csv_of_texts_has_its_beats_as_json(tmp_path):
     assert row["source"] == "livelink: a.csv"
 
 
+def test_a_bad_row_of_texts_loses_itself_alone(tmp_path):
+    for name in ("a.csv", "b.CSV", "c.csv"):
+        timed(tmp_path / "t" / name, [{"JawOpen": 0.5}] * 6)
+    rows = [("a", "good"), ("b", "b"), ("a", " "), ("a.csv", "good, too"), ("c", "")]
+    lines = [json.dumps({"file": file, "description": text}) for file, text in rows]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines))
+    report = import_clips("livelink", tmp_path / "t", tmp_path / "out", texts=tmp_path / "texts.jsonl")
+    assert [(problem["file"], problem["message"]) for problem in report["problems"]] == [
+        ("a.csv", "texts.jsonl row 2: expected a description of a.csv, got ' '"),
+        ("c.csv", "texts.jsonl row 4: expected a description of c.csv, got ''"),
+    ]
+    assert report["splits"]["clips"]["train"]["rows_in"] == 5
+    assert accounted(report)
+    assert [row["description"] for row in clips_of(tmp_path / "out")] == ["good", "good, too", "b"]
+
+
 BAD_BEATS = {
     "an empty text": ([{"description": " ", "start": 0, "end": 1}], "expected a description of every beat"),
     "times backwards": ([{"description": "x", "start": 1, "end": 0.5}], "ends after it starts"),
@@ -113,6 +129,10 @@ BAD_BEATS = {
     "an unknown key": ([{"description": "x", "start": 0, "end": 1, "mood": "sad"}], "got the key 'mood'"),
     "an unknown tag": ([{"description": "x", "start": 0, "end": 1, "emotion": "meh"}], "expected an emotion tag"),
     "no list": ({"description": "x"}, "expected a list of beats"),
+    "a word as an intensity": (
+        [{"description": "x", "start": 0, "end": 1, "intensities": {"anger": "x"}}],
+        "expected the intensity of anger as a finite number, got 'x'",
+    ),
     "beyond the take": ([{"description": "x", "start": 0, "end": 9}], "'x' ends at 9 s"),
 }
 
@@ -157,6 +177,24 @@ def test_takes_that_cannot_be(tmp_path):
 
 
 # --- Express4D -------------------------------------------------------------------------------------------------------
+def test_express4d_names_that_are_listed_again(tmp_path):
+    root = tmp_path / "Express4D"
+    for name in ("one", "two"):
+        timed(root / f"data/{name}.CSV", [{"JawOpen": 0.5}] * 3)
+        (root / f"texts/{name}.TXT").parent.mkdir(exist_ok=True)
+        (root / f"texts/{name}.TXT").write_text(name)
+    (root / "train.txt").write_text("one\ntwo\none\n")
+    (root / "test.txt").write_text("two\n")
+    report = import_clips("express4d", root, tmp_path / "out")
+    assert [(problem["kind"], problem["file"], problem["message"]) for problem in report["problems"]] == [
+        ("note", "data/one.CSV", "named 2 times in train, read once"),
+        ("note", "data/two.CSV", "named in test, too: it is in the rows of each"),
+        ("note", "data/two.CSV", "named in train, too: it is in the rows of each"),
+    ]
+    assert [row["description"] for row in clips_of(tmp_path / "out")] == ["one", "two"]
+    assert [row["description"] for row in clips_of(tmp_path / "out", "test")] == ["two"]
+
+
 def test_express4d(tmp_path):
     root = tmp_path / "Express4D"
     for folder in ("data", "texts"):
@@ -238,7 +276,7 @@ BAD_CHATS = {
     "one is missing": ([chat("one", {})], "expected one answer for each described keyframe (one, two), got one"),
     "one is there twice": ([chat("one", {})] * 2, "(one, two), got one, one"),
     "one too many": ([chat(n, {}) for n in ("one", "two", "three")], "(one, two), got one, two, three"),
-    "a score of 2": ([chat("one", {"JawOpen": 2}), chat("two", {})], "expected jawOpen in 0..1, got 2 in frame 0"),
+    "a score of 2": ([chat("one", {"JawOpen": 2}), chat("two", {})], "expected jawOpen in 0..1, got 2 in keyframe 0"),
     "degrees": ([chat("one", {"HeadYaw": -30}), chat("two", {})], "expected headYaw in -1..1, got -30 in keyframe 0"),
     "a text for a number": ([chat("one", {"JawOpen": "wide"}), chat("two", {})], "a number for JawOpen"),
     "another name": ([chat("one", {}, Smirk=1), chat("two", {})], "not so 'smirk'"),
@@ -257,6 +295,16 @@ def test_keyframes_that_are_laid_out_otherwise(tmp_path, lines, message):
     assert list(messages(report)) == ["k.jsonl row 0"]
     assert message in messages(report)["k.jsonl row 0"]
     assert clips_of(tmp_path / "out")[0]["description"] == "A teacher waits. Anxiety."
+
+
+def test_keyframes_in_percent_and_beyond(tmp_path):
+    """0..100 is --scale 100's; what is out by up to 0.02 is clipped and noted, by more only with --clip."""
+    for name, lips, options in (("percent", 50, {"scale": 100}), ("near", 1.01, {}), ("far", 1.5, {"clip": True})):
+        lines = [chat("one", {"JawOpen": lips, "MouthSmileLeft": lips}), chat("two", {})]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        report = import_clips("keyframeface", tmp_path / f"{name}.jsonl", tmp_path / name, **options)
+        assert clips_of(tmp_path / name)[0]["frames"][0][JAW] == (0.5 if name == "percent" else 1)
+        assert list(messages(report).values()) == ([] if name == "percent" else ["clipped 2 scores to 0..1"])
 
 
 # --- BEAT ------------------------------------------------------------------------------------------------------------
@@ -365,7 +413,7 @@ def test_mmhead_is_kept_and_mapped_where_a_map_is_given(tmp_path):
     motion = mmhead(tmp_path / "MMHead")
     report = import_clips("mmhead", tmp_path / "MMHead", tmp_path / "kept", fps=25)
     assert messages(report) == {"B_0": "expected facial_motion/NAME.npy of this name, found none"}
-    assert set(report["source"]["not_read"]) == {"talking_subset.json", "text_annotations/emotion_scenario"}
+    assert set(report["source"]["not_read"]) == {"text_annotations/emotion_scenario"}
     (row,) = clips_of(tmp_path / "kept")
     assert row["description"] == "action text. emotion text. detail_expression text. detail_head_pose text."
     assert (row["frames"], row["length"], row["rate"]) == (None, 3, 25)
@@ -381,6 +429,33 @@ def test_mmhead_is_kept_and_mapped_where_a_map_is_given(tmp_path):
     assert report["splits"]["clips"]["train"]["cut_by_map"] == 1
     assert "went beyond 0..1 in 1 scores" in (tmp_path / "mapped/README.md").read_text()
     np.testing.assert_array_equal(np.array(row["flame"], np.float32), motion.astype(np.float32))
+
+
+def test_both_lists_of_mmhead_are_read(tmp_path):
+    root = tmp_path / "MMHead"
+    motion = mmhead(root)
+    for name in ("T_0", "T_1"):
+        np.save(root / f"facial_motion/{name}.npy", motion)
+        (root / f"text_annotations/action/{name}.txt").write_text(f"{name} talks.")
+    (root / "t2m_subset.json").write_text(json.dumps({"train": ["A_0"], "val": [], "test": ["A_0"]}))
+    (root / "talking_subset.json").write_text(json.dumps({"train": ["T_0.pkl", "A_0"], "test": []}))
+    report = import_clips("mmhead", root, tmp_path / "out", fps=25)
+    notes = [problem["message"] for problem in report["problems"]]
+    assert notes == [
+        "named 2 times in train, read once; named in test, too: it is in the rows of each",
+        "named in train, too: it is in the rows of each",
+    ]
+    assert report["source"]["not_read"]["facial_motion/T_1.npy"] == "not in t2m_subset.json or talking_subset.json"
+    assert [row["source"] for row in clips_of(tmp_path / "out")] == ["mmhead: A_0", "mmhead: T_0"]
+    assert accounted(report)
+
+
+def test_coefficients_beyond_float32_are_refused(tmp_path):
+    motion = mmhead(tmp_path / "MMHead")
+    motion[1, 2] = 1e39
+    np.save(tmp_path / "MMHead/facial_motion/A_0.npy", motion)
+    with pytest.raises(ValueError, match="in the range of float32, got 1e\\+39 in frame 1, column 2"):
+        import_clips("mmhead", tmp_path / "MMHead", tmp_path / "out", fps=25)
 
 
 def test_turns_are_scipys():
@@ -399,6 +474,15 @@ def test_emoava(tmp_path):
     (row,) = clips_of(tmp_path / "out", "test")
     assert (row["description"], row["length"]) == ("You should throw this out.", 2)
     np.testing.assert_array_equal(row["flame"], exps[0])
+
+
+def test_emoava_has_val_and_dev(tmp_path):
+    for name, count in (("val", 2), ("dev", 3)):
+        np.savez(tmp_path / f"{name}_stage1_exps.npz", *np.zeros((count, 2, 53)))
+        (tmp_path / f"{name}_stage1_text.json").write_text(json.dumps([f"{name} {row}" for row in range(count)]))
+    import_clips("emoava", tmp_path, tmp_path / "out", fps=25)
+    texts = [row["description"] for row in clips_of(tmp_path / "out", "validation")]
+    assert texts == ["val 0", "val 1", "dev 0", "dev 1", "dev 2"]
 
 
 # --- what is laid out otherwise ---------------------------------------------------------------------------------------
@@ -433,6 +517,9 @@ REFUSED = {
     "a rate of 1000": ("emoava", {"fps": 1000}, "expected 1 to 240 frames per second, got 1000"),
     "other lengths": ("emoava", {"fps": 25}, "a text for each sequence, got 3 in .* and 2 in"),
     "a map for a take": ("livelink", {"map": "m.json"}, "--map has no meaning for clips of livelink"),
+    "names of keyframes": ("keyframeface", {"names": "cc4"}, "--names has no meaning for clips of keyframeface"),
+    "a scale of FLAME": ("emoava", {"fps": 25, "scale": 100}, "--scale has no meaning for clips of emoava"),
+    "clipped FLAME": ("mmhead", {"fps": 25, "clip": True}, "--clip has no meaning for clips of mmhead"),
     "no text": ("livelink", {}, "expected --texts or --description, got neither"),
     "both texts": ("livelink", {"texts": "t.csv", "description": "x"}, "got both"),
     "raw or cal": ("livelink", {"takes": "best", "description": "x"}, "expected takes of raw, cal, got 'best'"),

@@ -260,7 +260,8 @@ def test_bad_takes_are_one_sentence(times, options, message, tmp_path):
 @pytest.mark.parametrize("value", ["nan", "inf", 1.5, -0.5])
 @pytest.mark.parametrize("name", ["jawOpen", "tongueOut"])
 def test_scores_that_are_none_are_named(name, value, tmp_path):
-    with pytest.raises(ValueError, match=rf"take.csv: expected scores in 0..1, got {name} = {value} in row 0"):
+    advice = "it must be finite" if value in ("nan", "inf") else r"clip=True \(--clip\) clips it"
+    with pytest.raises(ValueError, match=rf"take.csv: .* in 0..1, got {name} = {value} in row 0; {advice}"):
         read_take(written(tmp_path / "take.csv", CLOCK, **{name: value}))
 
 
@@ -280,6 +281,12 @@ def test_what_is_clipped_or_left_out_is_said(tmp_path, caplog):
         "phone.txt: left out the rotations of head and eyes",
     ):
         assert words in caplog.text
+
+
+def test_no_frame_is_lost_to_a_gap_or_to_rounding():
+    for rate, times in ((60, [0, 1, 2, 3, 40, 41]), (60, range(30)), (30, [0, 1, 3, 4])):  # 60ths or 30ths
+        clip = Take(np.eye(len(times), 52, dtype=np.float32), np.round(np.array(times) / rate, 3)).to_clip()
+        np.testing.assert_array_equal(clip.resample(rate).frames[list(times), :52], np.eye(len(times), 52))
 
 
 def test_a_take_over_midnight_goes_on(tmp_path):

@@ -12,7 +12,7 @@ from training_runs import assert_same_bits, kill_and_resume
 
 from emo3d.clips import CHANNELS, Clip
 from emo3d_lab.clips.loading import load_clip_generator
-from emo3d_lab.clips.rows import as_table, row_of_clip
+from emo3d_lab.clips.rows import row_of_clip
 from emo3d_lab.generators import ClipModel, ClipModelConfig
 from emo3d_lab.training import load_recipe, write_card
 from emo3d_lab.training.clips import ClipCollator, prepare_clips, read_clips
@@ -44,7 +44,8 @@ def make_dataset(tmp_path):
     def write(clips=CLIPS, **columns):
         folder = tmp_path / "rows"
         folder.mkdir(exist_ok=True)
-        table = pa.Table.from_pylist([row | columns for row in as_table(rows_of(clips))])
+        rows = [row | {"frames": list(row["frames"])} | columns for row in rows_of(clips)]
+        table = pa.Table.from_pylist(rows)
         for split in ("train", "validation"):
             parquet.write_table(table, folder / f"{split}.parquet")
         return str(folder)
@@ -123,7 +124,7 @@ def test_losses_in_evaluation_do_not_depend_on_chance(tiny_bert):
 
 
 def test_spreads_come_from_the_training_split(make_dataset, settings, tmp_path):
-    trained = train(load_recipe("clip-model", settings), make_dataset(), tmp_path / "out", config="default")
+    trained = train(load_recipe("clip-model", settings), make_dataset(), tmp_path / "out")  # files alone, all clips
     frames = np.concatenate([clip.resample(20).frames for clip in CLIPS])
     np.testing.assert_allclose(trained.model.mean, frames.mean(0), atol=1e-6)
     np.testing.assert_allclose(trained.model.spread, frames.std(0).clip(0.05), atol=1e-6)
