@@ -3,8 +3,8 @@
     python benchmarks/clip_scores.py [--split test] [--clips 150] [--speed]
 
 Clips of two beats or more are scored against their own beats; then with two neighbouring beats exchanged, backwards,
-20% slower and faster, as slides, and beside sentinels and the director that only has their texts. Settings were chosen on the
-train split. `--speed` measures time and memory of clips of two lengths instead.
+20% slower and faster, as slides, and beside sentinels and the director that only has their texts. Settings were chosen
+on the train split. `--speed` measures time and memory of clips of two lengths instead.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ _BY_FOLDED = {folded(name): name for name in ROTATIONS}
 _BY_FOLDED |= {name.replace("lefteye", "leye").replace("righteye", "reye"): _BY_FOLDED[name] for name in _BY_FOLDED}
 
 _DAY = 86_400  # seconds, after which a timecode starts again
+_JITTER = 0.003  # seconds: two times that are rounded, as timecodes of frames are and times of milliseconds
 _GAP = 2.5  # times the usual step between frames
 
 
@@ -49,11 +50,12 @@ class Take:
 
     @property
     def fps(self) -> float:
-        """Frames per second on average, 1 or more; a whole number where it is one but for rounding."""
+        """Frames per second on average, 1 or more; a whole number, or that of television, where it is one but for
+        rounding."""
         if not self.duration:
             return 30.0
         rate = (len(self.times) - 1) / self.duration
-        return max(1.0, float(round(rate)) if abs(rate - round(rate)) < 0.005 * rate else rate)
+        return max(1.0, snapped_rate(rate, self.duration))
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Scores (len(times), 52) float32 at other times, on straight lines between frames."""
@@ -76,6 +78,14 @@ class Take:
         """The take as weights of a rig (anny's heads when None): readings are calibrated, see `rig_weights`."""
         weights = rig_weights(self.scores[:, :-1], self.space, method, PACKAGED if rig is None else rig)
         return replace(self, scores=np.hstack([weights, self.scores[:, -1:]]), space="weights")
+
+
+def snapped_rate(rate: float, duration: float) -> float:
+    """The whole number of frames per second, or that over 1.001 (59.94), that a rate of a duration is meant as; the rate
+    itself where none is as near as times of files are rounded."""
+    known = [float(round(rate)), round(1.001 * rate) / 1.001]
+    nearest = min(known, key=lambda one: abs(one - rate))
+    return nearest if abs(nearest - rate) * duration <= _JITTER * rate else rate
 
 
 class _Recording(NamedTuple):

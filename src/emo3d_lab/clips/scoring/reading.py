@@ -53,7 +53,7 @@ class ClipReference:
 
 
 def hash_frames(references: Sequence[ClipReference]) -> str | None:
-    """Twelve hexadecimal digits of a SHA-256 over references with their clips, in any order; None where one has none."""
+    """Twelve hexadecimal digits of a SHA-256 over references with clips, in any order; None where one has none."""
     pairs = [(reference.key, reference.clip) for reference in references if reference.clip is not None]
     contents = [f"{key}\n{clip.rate} {clip.space} ".encode() + clip.frames.tobytes() for key, clip in pairs]
     digests = sorted(hashlib.sha256(content).hexdigest() for content in contents)
