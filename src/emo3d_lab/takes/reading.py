@@ -70,7 +70,7 @@ class Take:
     def to_clip(self, rate: float | None = None, description: str | None = None) -> Clip:
         """The take at an even rate, its own when None, on straight lines between frames; angles count as radians."""
         rate = self.fps if rate is None else check_fps(rate)
-        times = np.arange(int(self.duration * rate + 1e-6) + 1) / rate
+        times = np.arange(int((self.duration + _JITTER / 3) * rate) + 1) / rate  # a rounded end keeps its frame
         angles = [np.interp(times, self.times, self.rotations.get(name, 0 * self.times)) for name in ROTATIONS]
         return Clip(np.hstack([self.at(times), np.stack(angles, axis=1)]), rate, self.space, description=description)
 
@@ -81,8 +81,10 @@ class Take:
 
 
 def snapped_rate(rate: float, duration: float) -> float:
-    """The whole number of frames per second, or that over 1.001 (59.94), that a rate of a duration is meant as; the rate
-    itself where none is as near as times of files are rounded."""
+    """The whole number of frames per second, or that over 1.001 (59.94), that a rate is meant as.
+
+    That is what its times may be rounded from, over a duration in seconds; else the rate itself.
+    """
     known = [float(round(rate)), round(1.001 * rate) / 1.001]
     nearest = min(known, key=lambda one: abs(one - rate))
     return nearest if abs(nearest - rate) * duration <= _JITTER * rate else rate
