@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import emo3d.clips
 from emo3d import BLENDSHAPES
 from emo3d.clips import CHANNELS, ROTATIONS, Beat, Clip
 
@@ -59,7 +60,35 @@ def test_resampling_is_linear():
 
 def test_beats_end_with_the_frames_at_another_rate():
     clip = rising(41, 24, beats=[Beat("a", 0, 1.0), Beat("b", 1.0, 1.728)])  # a beat may end a frame after 41 / 24 s
-    assert clip.resample(60).beats[-1].end == pytest.approx(102 / 60)
+    assert clip.resample(60).beats[-1].end == pytest.approx(103 / 60)  # 102.5 frames: no half of one is lost
+
+
+def test_no_beat_is_lost_at_another_rate():
+    clip = rising(49, 60, beats=[Beat("a", 0, 0.78), Beat("b", 0.8, 0.81)])
+    slow = clip.resample(4)  # 3.27 frames
+    assert ([beat.description for beat in slow.beats], len(slow)) == (["a", "b"], 4)
+    assert len(rising(70, 30).resample(90)) == 210
+
+
+def test_descriptions_are_of_what_is_there():
+    beats = [Beat("She smiles", 0, 0.3), Beat("She cries!", 0.3, 0.6), Beat("She sighs", 0.6, 1)]
+    clip = rising(10, beats=beats, description="She smiles, cries and sighs")
+    assert clip[:5].description == "She smiles. She cries!"
+    assert clip[:9].description == clip.description
+    assert rising(10, description="She smiles")[:2].description == "She smiles"
+    whole = Clip.concatenate([clip[:5], rising(), clip[7:]])
+    assert whole.description == "She smiles. She cries! She sighs"
+    assert Clip.concatenate([rising(description="She smiles.")]).description == "She smiles."
+
+
+def test_fields_are_as_declared():
+    beat = Beat("a", np.float32(0), np.int64(1), np.float32([0.5] * 8))
+    assert (type(beat.start), type(beat.end), beat.intensities) == (float, float, (0.5,) * 8)
+    assert rising(description="").description is None
+
+
+def test_all_names_are_listed():
+    assert {"Clip", "CHANNELS", "generate_clip", "score_clips"} <= {*dir(emo3d.clips)}
 
 
 def test_blending():
@@ -109,6 +138,12 @@ def test_mirroring_turns_the_head_too():
         (lambda: Clip.concatenate([rising()], fade=9), "expected a fade of 0 s"),
         (lambda: rising()[4:4], "expected a slice with frames"),
         (lambda: rising()[::2], "without a step"),
+        (lambda: rising()[1.0:2.0], "expected a slice of frames without a step, as clip"),
+        (lambda: rising(description=5), "expected a description in Unicode without NUL, got 5"),
+        (lambda: rising(description="end\0"), "without NUL"),
+        (lambda: rising(description="\udcff"), "expected a description in Unicode"),
+        (lambda: Beat("a\ud800", 0, 1), "expected a description of every beat in Unicode"),
+        (lambda: Beat(None, 0, 1), "expected a description of every beat in Unicode without NUL, got None"),
     ],
 )
 def test_mistakes_are_one_sentence(make, message):

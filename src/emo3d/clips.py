@@ -1,13 +1,13 @@
 """Clips: expressions over time at an even rate, with the tongue and the turns of head and eyes.
 
-What makes, writes, joins with speech and scores them is in the workshop: `emo3d.clips.generate_clip` and all other
-names of `emo3d_lab.clips` are found here, too.
+`emo3d.clips.generate_clip` and all other names of `emo3d_lab.clips`, the workshop of clips, are found here, too.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from emo3d.blendshapes import BLENDSHAPES, Layout, Space, check_space
 from emo3d.emotions import EMOTIONS
 from emo3d.forms import read_form
+from emo3d.loading import workshop_part
 from emo3d.ranges import fit_scores, real_number
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ CHANNELS: tuple[str, ...] = (*BLENDSHAPES, "tongueOut", *ROTATIONS)
 LARGEST_RATE = 240.0  # frames per second; phones record faces at 60
 _UNITS = len(BLENDSHAPES) + 1
 _SIDES = {"Left": "Right", "Right": "Left", "left": "right", "right": "left"}
-_MIRROR = np.array(
-    [CHANNELS.index(re.sub("Left$|Right$|^left|^right", lambda side: _SIDES[side[0]], name)) for name in CHANNELS]
-)
+_MIRROR = [CHANNELS.index(re.sub("Left$|Right$|^left|^right", lambda side: _SIDES[side[0]], name)) for name in CHANNELS]
 _TURNED = np.array([-1 if name.endswith(("Yaw", "Roll")) else 1 for name in CHANNELS], np.float32)
 
 
@@ -50,17 +49,17 @@ class Beat:
     intensities: tuple[float, ...] | None = None  # order `EMOTIONS`, 0..1; None where nobody says
 
     def __post_init__(self) -> None:
-        if not self.description.strip():
-            raise ValueError("expected a description of every beat, got an empty one")
+        _check_text("a description of every beat", self.description)
         start, end = real_number("start of a beat", self.start), real_number("end of a beat", self.end)
         if not 0 <= start < end:
-            raise ValueError(
-                f"expected a beat that ends after it starts, got {start:g} to {end:g} s: {self.description}"
-            )
+            got = f"{start:g} to {end:g} s: {self.description}"
+            raise ValueError(f"expected a beat that ends after it starts, got {got}")
         if self.intensities is not None:
             values = np.asarray(self.intensities, np.float64)
             if values.shape != (len(EMOTIONS),) or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"expected {len(EMOTIONS)} intensities in 0..1 of {self.description!r}, got {values}")
+            self.__dict__["intensities"] = tuple(values.tolist())
+        self.__dict__.update(start=start, end=end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,23 +81,19 @@ class Clip:
         rate = check_rate(self.rate)
         frames = np.array(self.frames, np.float32, order="C")
         if frames.ndim != 2 or frames.shape[1] != len(CHANNELS) or not len(frames):
-            raise ValueError(
-                f"expected frames of {len(CHANNELS)} channels (T, 61), got an array of shape {frames.shape}"
-            )
+            raise ValueError(f"expected frames of 61 channels (T, 61), got an array of shape {frames.shape}")
         _check_channels(frames)
         frames.setflags(write=False)
         beats = tuple(self.beats)
-        starts = [beat.start for beat in beats]
-        if starts != sorted(starts):
+        if (starts := [beat.start for beat in beats]) != sorted(starts):
             raise ValueError(f"expected beats in the order of their starts, got {starts}")
         for beat in beats:
             if beat.end > (len(frames) + 1) / rate:
-                raise ValueError(
-                    f"expected beats within {len(frames) / rate:g} s, {beat.description!r} ends at {beat.end:g} s"
-                )
+                late = f"{beat.description!r} ends at {beat.end:g} s"
+                raise ValueError(f"expected beats within {len(frames) / rate:g} s, {late}")
+        _check_text("a description", self.description or "none")
         fields = {"frames": frames, "rate": rate, "space": check_space(self.space), "beats": beats}
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        self.__dict__.update(fields, description=self.description or None)
 
     @classmethod
     def from_frames(
@@ -169,8 +164,8 @@ class Clip:
         return self.frames[:, _UNITS:]
 
     def __getitem__(self, part: slice) -> Clip:
-        """Frames of a slice without a step; beats are cut where it cuts them."""
-        if not isinstance(part, slice) or part.step not in (None, 1):
+        """Frames of a slice without a step; beats are cut where it cuts them, and described are those that are left."""
+        if not isinstance(part, slice) or part.step not in (None, 1) or float in map(type, (part.start, part.stop)):
             raise ValueError(f"expected a slice of frames without a step, as clip[30:60], got {part!r}")
         start, stop, _ = part.indices(len(self.frames))
         if stop <= start:
@@ -181,7 +176,8 @@ class Clip:
             for beat in self.beats
             if beat.start < last and beat.end > first
         ]
-        return replace(self, frames=self.frames[start:stop], beats=tuple(beats))
+        text = self.description if len(beats) == len(self.beats) else _joined(beat.description for beat in beats)
+        return replace(self, frames=self.frames[start:stop], beats=tuple(beats), description=text)
 
     def resample(self, rate: float) -> Clip:
         """The clip at another rate, on straight lines between frames; the last frame is held to the end.
@@ -190,7 +186,7 @@ class Clip:
             ValueError: a rate outside 1..240.
         """
         rate = check_rate(rate)
-        times = np.arange(max(1, round(self.duration * rate))) / rate
+        times = np.arange(max(1, math.ceil(self.duration * rate - 1e-6))) / rate  # no part of a frame is lost
         last = len(times) / rate
         beats = tuple(replace(beat, end=min(beat.end, last)) for beat in self.beats if beat.start < last)
         frames = np.stack([np.interp(times, self.times, line) for line in self.frames.T], 1)
@@ -232,9 +228,8 @@ class Clip:
             beats += [replace(beat, start=beat.start + start, end=beat.end + start) for beat in clip.beats]
             overlap = (1 - ramp) * frames[len(frames) - count :] + ramp * clip.frames[:count]
             frames = np.concatenate([frames[: len(frames) - count], overlap, clip.frames[count:]])
-        texts = [clip.description for clip in clips if clip.description]
         beats.sort(key=lambda beat: beat.start)
-        return Clip(frames, clips[0].rate, clips[0].space, tuple(beats), " ".join(texts) or None)
+        return Clip(frames, clips[0].rate, clips[0].space, tuple(beats), _joined(clip.description for clip in clips))
 
     def mirror(self) -> Clip:
         """Left and right swapped, turns of the head too; descriptions stay as they are."""
@@ -268,6 +263,15 @@ def check_alike(clips: Sequence[Clip], length: bool = False) -> None:
                 raise ValueError(f"expected clips of one {name}, got {values[0]} and {value} in clip {place}: {mend}")
 
 
+def _check_text(what: str, text: Any) -> None:
+    if not isinstance(text, str) or not text.strip() or re.search("[\0\ud800-\udfff]", text):  # no file holds these
+        raise ValueError(f"expected {what} in Unicode without NUL, got {text!a:.80}")
+
+
+def _joined(texts: Iterable[str | None]) -> str:
+    return re.sub("(?<![.!?…])\0", ". ", "\0".join(filter(None, texts))).replace("\0", " ")
+
+
 def _check_channels(frames: np.ndarray) -> None:
     scores, angles = frames[:, :_UNITS], frames[:, _UNITS:]
     bad = np.hstack([~((scores >= 0) & (scores <= 1)), ~(np.abs(angles) <= np.float32(np.pi))])  # NaN is neither
@@ -276,9 +280,11 @@ def _check_channels(frames: np.ndarray) -> None:
         raise ValueError(f"expected {CHANNELS[column]} in {limits}, got {frames[row, column]:g} in frame {row}")
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *dir(workshop_part("clips"))]
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
-    from emo3d.loading import workshop_part
-
     return getattr(workshop_part("clips"), name)

@@ -42,19 +42,24 @@ class ClipTask:
     def check(self, model: str, out: Path | None, picture: Path | None, character: Path | None) -> None:
         """Refuse what can be refused before a model is loaded."""
         from emo3d.clips import check_rate
-        from emo3d_lab.clips.director import Director
+        from emo3d_lab.clips.beats import read_beats
+        from emo3d_lab.clips.director import Director, schedule
         from emo3d_lab.clips.files import ENDINGS
         from emo3d_lab.clips.loading import is_clip_model
+        from emo3d_lab.takes.preview import check_gif, gif_rate
 
         check_rate(self.rate)
-        director = Director(motion=self.motion())  # which loads its generator later
+        Director(motion=self.motion())  # which loads its generator later
         if out is not None:
             check_output(out, ENDINGS)
             check_other_file(out, character)
         if picture is not None:
             check_output(picture, PICTURES)
+        duration = self.seconds
         if not is_clip_model(model):  # which has no beats, and lengths of its own
-            director.plan(self.description, self.seconds)
+            _, duration = schedule(read_beats(self.description), self.seconds)
+        if duration is not None and out is not None and out.suffix.lower() == ".gif":
+            check_gif(duration, gif_rate(self.rate))
 
     def motion(self) -> Motion:
         """What the clip moves beside its expressions."""

@@ -23,7 +23,10 @@ _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|\([^()]*\)')
 _SENTENCE = re.compile(
     r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<=[.!?…;])\s+|(?<=[。！？])|\s*\n\s*|\s*(?:->|→)\s*"
 )
+LONGEST_TEXT = 3_000  # characters
+LONGEST = 600.0  # seconds of a clip
 _AHEAD = 300  # characters behind a connective that are looked into
+_BEHIND = 150  # before it, and of the beginning of its clause
 _FIRST = re.compile(r"\b(?:at first|initially|first|to begin with|one moment)\b", re.I)
 _LOOK = re.compile(r"\b(?:looks?|glances?|gazes?|turns?|peers?|stares?|looked|glanced|turned)\b", re.I)
 _WAY = re.compile(r"^(?:back )?(?:to (?:the|her|his) )?(?:left|right|up|down|(?:straight )?ahead|away)\W*$", re.I)
@@ -47,10 +50,11 @@ class BeatText:
 
     @property
     def face(self) -> str:
-        """The description without words of manner and length, for a generator."""
+        """The description without words of manner and length, for a generator; what does not stop goes on."""
         words, text = patterns(), self.description
         for pattern in (words.sudden, words.slow, words.moment, words.lasting):
             text = pattern.sub("", text)
+        text = _undenied(text)
         text = re.sub(r"\s+([,.;!?])", r"\1", " ".join(text.split())).strip(" ,;")
         return text if re.search(r"\w", text) else self.description
 
@@ -73,7 +77,8 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
     smile fades") has that feeling as a beat before it, and a direction alone ("looks left, then right") its verb.
 
     Raises:
-        ValueError: a text that is blank, or no string.
+        ValueError: a text that is blank, longer than 3,000 characters or no string, or a length in it that is no more
+            than 0 or over 600 seconds.
 
     Example:
         >>> [beat.description for beat in read_beats("She holds back tears, then breaks into a smile")]
@@ -81,14 +86,20 @@ def read_beats(text: str) -> tuple[BeatText, ...]:
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"expected a text that says what happens, got {text!r:.80}")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(
+            f"expected a text of at most {LONGEST_TEXT:,} characters, got {len(text):,}: make several clips"
+        )
     (text,) = check_descriptions([text])
+    text = "\n".join(" ".join(line.split()) for line in text.splitlines())
+    is_english = bool(patterns().verb.search(text) or patterns().feeling.search(text))
     pieces: list[_Piece] = []
     waiting = ""  # "Wow!": too little to be a beat
     for sentence in _sentences(text):
         first, *others = _split(waiting + sentence)
         waiting = ""
-        if not others and not first.connective and _is_scrap(first.text):
-            waiting = first.text + " "
+        if not others and not first.connective and _is_scrap(first.text, is_english):
+            waiting = first.text + ("" if first.text[-1] in "。！？" else " ")
         elif pieces and not first.connective and _is_part(first.text):
             pieces[-1] = _Piece(pieces[-1].connective, f"{pieces[-1].text} {first.text}")
             pieces += others
@@ -115,9 +126,11 @@ def beat_text(description: str, connective: str = "") -> BeatText:
         elif match := pattern.search(connective):  # "her smile slowly turns into a frown"
             manner, description = kind, f"{match[0]} {description}"  # type: ignore[assignment]
             connective = " ".join((connective[: match.start()] + connective[match.end() :]).split())
+    if manner == "plain" and words.bursts.search(description):
+        manner = "sudden"
     momentary = bool(words.moment.search(description))
     lasting = words.lasting.search(description)
-    seconds = _seconds(lasting[0].partition(" ")[2]) if lasting and not momentary else None
+    seconds = _seconds(lasting[0]) if lasting and not momentary else None
     later = words.later.search(re.sub(r"^(?:and|but|yet)\s+", "", connective, flags=re.I))
     text = BeatText(
         description,
@@ -126,18 +139,54 @@ def beat_text(description: str, connective: str = "") -> BeatText:
         seconds,
         _seconds(later["span"] or later["late"]) if later else None,
         momentary,
-        bool(words.release.search(description)),
-        bool(words.keeps.search(description)),
+        _releases(description),
+        bool(words.keeps.search(description)) or _goes_on(description),
         bool(words.winking.search(description)),
     )
     return replace(text, momentary=True) if text.winks and text.instructions else text
 
 
-def _seconds(span: str) -> float:
+def _releases(text: str) -> bool:
+    """Whether a feeling ends; not where that is denied: "cannot stop laughing"."""
+    words = patterns()
+    return any(not words.denial.search(text[: match.start()]) for match in words.release.finditer(text))
+
+
+def _goes_on(text: str) -> bool:
+    """Whether all that a clause says is that nothing ends: "never stops", "does not calm down"."""
+    words = patterns()
+    match = words.release.search(text)
+    denial = match and words.denial.search(text[: match.start()])
+    if not (match and denial) or re.search(r"ing\b", match[0]):
+        return False
+    before = text[: denial.start()].strip(" ,")
+    return len(before.split()) < 2 and not re.search(r"\w", text[match.end() :])
+
+
+def _undenied(text: str) -> str:
+    """What does not stop goes on, and says nothing of a calm: generators hear words, hardly a "not"."""
+    words = patterns()
+    stop = words.release.search(text)
+    denial = stop and words.denial.search(text[: stop.start()])
+    if not (stop and denial):
+        return text
+    if re.search(r"ing\b", stop[0]):
+        return text[: denial.start()] + re.sub(r"^(?:stop|quit)\w*\b", "keeps", text[stop.start() :], flags=re.I)
+    before = re.sub(r"[\s,]*(?:\b(?:and|but|yet))?\s*$", "", text[: denial.start()], flags=re.I)
+    return before + text[stop.end() :] if len(before.split()) > 1 else text
+
+
+def _seconds(words: str) -> float:
+    span = words.removeprefix("for ").removeprefix("For ")
     number = next((name for name in NUMBERS if re.search(rf"\b{name} ", span, re.I)), "")
     digits = re.search(r"\d+(?:\.\d+)?", span)
     unit = next((seconds for name, seconds in UNITS.items() if name in span), 1.0)
-    return (float(digits[0]) if digits else NUMBERS.get(number, 1.0)) * unit
+    seconds = (float(digits[0]) if digits else NUMBERS.get(number, 1.0)) * unit
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(
+            f"expected a length above 0 and up to {LONGEST:g} seconds in the text, got {words.strip()!r:.60}"
+        )
+    return seconds
 
 
 def _with_first(beats: tuple[BeatText, ...]) -> tuple[BeatText, ...]:
@@ -157,8 +206,11 @@ def _mask(text: str) -> str:
     return _QUOTED.sub(lambda match: "_" * len(match[0]), text)
 
 
-def _is_scrap(text: str) -> bool:
+def _is_scrap(text: str, is_english: bool) -> bool:
+    """Whether a sentence is too little to be a beat; of words that are not English nobody can say."""
     words = patterns()
+    if not is_english and re.search(r"\w", text):
+        return False
     short = len(re.findall(r"\w+", text)) <= 2
     return short and not (words.verb.search(text) or words.feeling.search(text) or words.keeps.search(text))
 
@@ -179,7 +231,7 @@ def _split(sentence: str) -> list[_Piece]:
     while match := patterns().connective.search(mask, position):
         position = match.start() + 1  # what is no connective may hold one
         comma, link, word = bool(match["comma"].strip()), (match["link"] or "").lower(), (match["word"] or "").lower()
-        left, right = mask[start : match.start()].strip(), mask[match.end() :][:_AHEAD].strip()
+        left, right = _ends(mask[start : match.start()].strip()), mask[match.end() : match.end() + _AHEAD].strip()
         if match.start() < start or not (comma or link or word) or not re.search(r"\w", right):
             continue
         if not re.search(r"\w", left):
@@ -209,14 +261,21 @@ def _split(sentence: str) -> list[_Piece]:
     return pieces
 
 
+def _ends(text: str) -> str:
+    """The beginning and the end of a long text, which alone say whether a beat ends with it."""
+    return text if len(text) <= 2 * _BEHIND else f"{text[:_BEHIND]} {text[-_BEHIND:]}"
+
+
 def _turn(connective: str, text: str) -> list[_Piece]:
     """A clause, parted where one feeling turns into another: "her smile turns into a frown"."""
     words = patterns()
     for match in words.turning.finditer(text):
-        left = text[: match.start()]
         listed = match[0].strip().lower() == "to"  # "from anger to joy", "to joy to grief"
+        left = text[max(0, match.start() - 2 * _BEHIND) : match.start()]
+        if words.denial.search(left):  # "her smile does not turn into a frown"
+            continue
         if words.feeling.search(left) and (not listed or re.search(r"\bfrom\b", left) or connective.strip() == "to"):
-            return [_Piece(connective, left), *_turn(match[0], text[match.end() :])]
+            return [_Piece(connective, text[: match.start()]), *_turn(match[0], text[match.end() :])]
     return [_Piece(connective, text)]
 
 
@@ -242,13 +301,13 @@ def _parts(left: str, right: str, comma: bool, link: str, word: str, listed: boo
     if first and (comma or link == "but"):
         return bool(acts) or bool(re.match(r"(?:she|he|they|it|i|we|you)\b", right, re.I))
     clause = re.split(r",| and | but ", right)[0]
-    if words.release.search(left) or words.ending.search(left):
+    if _releases(left) or words.ending.search(left):
         begins = bool(acts or _LEAVING.search(right))
         begins = begins or bool(link and (words.verb.search(clause) or words.feeling.search(clause)))
-        return begins and not words.release.search(clause)
+        return begins and not _releases(clause)
     if not content or (acts and acts["subject"] and not link and not words.verb.search(left)):  # "Confused, she frowns"
         return False
-    if words.release.search(clause) or words.gestures.search(right):
+    if _releases(clause) or words.gestures.search(right):
         return True
     if words.changes.search(right) or (link and words.winking.search(left) and acts):
         return True

@@ -16,12 +16,11 @@ from emo3d.descriptions import check_descriptions
 from emo3d.face.calibration import rig_weights
 from emo3d.instructions import apply_instructions
 from emo3d.ranges import real_number
-from emo3d_lab.clips.beats import BeatText, beat_text, read_beats
+from emo3d_lab.clips.beats import LONGEST, BeatText, beat_text, read_beats
 from emo3d_lab.clips.motion import Motion, timings
 from emo3d_lab.clips.timeline import Timing, emotion_timing, leading_emotions, perform, scaled
 
 SHORTEST = 0.25  # seconds of a beat: less is not seen
-LONGEST = 600.0  # seconds of a clip
 _LIDS = np.array([name.startswith("eyeBlink") for name in BLENDSHAPES])
 _CALM = (1.0, 0, 0, 0, 0, 0, 0, 0)  # intensities of a face at rest
 
@@ -191,14 +190,16 @@ def schedule(texts: Sequence[BeatText], seconds: float | None = None) -> tuple[t
     tail = timings()["lengths"]["tail"] if ends else 0.0
     if seconds is not None:
         room, least = real_number("seconds", seconds), SHORTEST * len(beats)
+        count = "1 beat" if len(beats) == 1 else f"{len(beats)} beats"
         if not least <= room <= LONGEST:
-            raise ValueError(f"expected {least:g} to {LONGEST:g} seconds for {len(beats)} beats, got {room:g}")
+            raise ValueError(f"expected {least:g} to {LONGEST:g} seconds for {count}, got {room:g}")
         free = room - wait - tail - lengths[fixed].sum()
         if (~fixed).any() and free >= SHORTEST * (~fixed).sum():
-            lengths[~fixed] *= free / lengths[~fixed].sum()
+            lengths[~fixed] = _shared(lengths[~fixed], np.full((~fixed).sum(), SHORTEST), free)
         elif (~fixed).any() or free < 0:
-            share = room / (wait + tail + lengths.sum())
-            lengths, wait, tail = lengths * share, wait * share, tail * share
+            parts = np.array([wait, *lengths, tail])
+            wait, *rest, tail = _shared(parts, np.array([0.0, *[SHORTEST] * len(beats), 0.0]), room).tolist()
+            lengths = np.array(rest)
         tail = max(room - wait - lengths.sum(), 0.0)
     bounds = wait + np.concatenate([[0.0], np.cumsum(lengths)])
     if bounds[-1] + tail > LONGEST:
@@ -208,6 +209,17 @@ def schedule(texts: Sequence[BeatText], seconds: float | None = None) -> tuple[t
         for text, start, end in zip(beats, bounds[:-1], bounds[1:], strict=True)
     )
     return planned, float(bounds[-1] + tail)
+
+
+def _shared(lengths: np.ndarray, least: np.ndarray, room: float) -> np.ndarray:
+    """Lengths in proportion that fill a room together, none of them shorter than its least."""
+    held = np.zeros(len(lengths), bool)
+    while True:
+        shared = np.where(held, least, lengths * (room - least[held].sum()) / lengths[~held].sum())
+        short = shared < least - 1e-9
+        if not short.any():
+            return shared
+        held |= short
 
 
 def _length(text: BeatText) -> float:

@@ -162,6 +162,8 @@ def _bands(drawing: _Drawing, emotions: ClipEmotions, top: int, across: float, d
         left = _WIDTH - _RIGHT + 12
         drawing.polygons.append((_box(left, line - 6, left + 12, line + 6), COLORS[emotion]))
         drawing.texts.append((left + 18, line, f"{emotion} {means[place]:.0%}", "start", "ink", 12))
+    end = top + 8 + len(means) * 24
+    drawing.texts.append((_WIDTH - _RIGHT + 12, end, "means over the clip", "start", "faint", 11))
 
 
 def _room(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, length: float) -> tuple[float, float] | None:

@@ -39,6 +39,7 @@ class Patterns(NamedTuple):
     span: re.Pattern[str]  # "two seconds"
     sudden: re.Pattern[str]
     slow: re.Pattern[str]
+    bursts: re.Pattern[str]  # verbs that are sudden by themselves
     moment: re.Pattern[str]  # "for a moment"
     lasting: re.Pattern[str]  # "for two seconds"
     manner_first: re.Pattern[str]  # a clause that begins with a word of manner, and goes on
@@ -56,6 +57,7 @@ class Patterns(NamedTuple):
     attempt: re.Pattern[str]  # "tries to": what a "but" then ends
     release: re.Pattern[str]  # group what: the feeling that ends
     ending: re.Pattern[str]  # "dries her tears": what ends shows meanwhile, and what follows is another beat
+    denial: re.Pattern[str]  # "does not", "can't seem to": what is denied comes right behind it
     turning: re.Pattern[str]  # " turns into " between two feelings
     part: re.Pattern[str]  # a sentence about a part of the face
     keeps: re.Pattern[str]  # what moves no face: "nods", "a pause"
@@ -72,7 +74,9 @@ def patterns() -> Patterns:
     going = "|".join(every[1])
     base = "|".join(word.partition(":")[0] for word in [*verbs, *changes])
     feelings, parts, ends = ("|".join(table[kind].split()) for kind in ("feelings", "parts", "ends"))
-    adverb = rf"(?:(?:{_SUDDEN}|{_SLOW}|{_MOMENT}|finally|eventually|soon|still|just|also|even|only|then|\w+ly),? +)"
+    known = "finally|eventually|soon|still|just|also|even|only|then"
+    # A word that two of these match would be tried both ways, and n of them in 2^n.
+    adverb = rf"(?:(?:{_SUDDEN}|{_SLOW}|{_MOMENT}|{known}|(?!(?:{_SUDDEN}|{_SLOW}|{_MOMENT}|{known})\b)\w+ly),? +)"
     starts = rf"^(?P<subject>{_SHE} +)?{adverb}*"
     hard = (
         r"(?:right |just |shortly |soon )?(?:after that|afterwards?|thereafter)|"
@@ -110,6 +114,7 @@ def patterns() -> Patterns:
     sources = dict(
         span=_SPAN,
         sudden=rf"\b(?:{_SUDDEN})\b",
+        bursts=rf"\b(?:{'|'.join(form for forms in _forms(table['bursts'].split()) for form in forms)})\b",
         slow=rf"\b(?:{_SLOW})\b",
         moment=rf"\b(?:{_MOMENT})\b",
         lasting=rf"\bfor (?:about |almost |nearly |another )?{_SPAN}",
@@ -129,6 +134,8 @@ def patterns() -> Patterns:
         attempt=r"\b(?:tr(?:y|ies|ied)|wants?|wanted|attempts?|(?:is|was) about|almost|nearly|struggl\w+|fights?)\b",
         release=release,
         ending=ending,
+        denial=r"\b(?:(?:do|does|did|can|could|will|would|is|was|has|had|wo|ca)(?: not|n['’]t)|cannot|never|not)"
+        r"(?: (?:ever|even|quite|yet|seem(?:s|ed)? to|want(?:s|ed)? to|able to|going to|\w+ly))* *$",
         turning=rf"(?<=\w)\s+{adverb}*(?:(?:turn|chang|fad|melt|dissolv|morph|shift|transform|soften|harden|twist)\w*"
         r"(?: in)?to|becomes?|became|gives? way to|giving way to|gave way to|(?:is |are )?(?:\w+ly )?replaced by|to)\s+"
         rf"(?={into})",

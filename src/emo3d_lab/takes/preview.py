@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,8 @@ def write_video(
 def write_preview(path: Path, take: Take, rig: FaceRig, size: int = 320) -> None:
     """Write a take as pictures that move, at its own pace: up to 25 a second in a GIF, 60 in a video.
 
+    A GIF's frames last for whole hundredths of a second: 24 a second become 20.
+
     Args:
         path: `.gif`, `.mp4` or `.webm`.
         take: in the space of weights.
@@ -126,12 +129,23 @@ def write_preview(path: Path, take: Take, rig: FaceRig, size: int = 320) -> None
     """
     ending = path.suffix.lower()
     rate = min(take.fps, _RATES[ending])
-    if ending == ".gif" and (take.duration * rate) >= _MOST:
-        raise ValueError(
-            f"expected a take of at most {_MOST / rate:.0f} s for a GIF, got {take.duration:.0f} s: write .mp4 or .webm"
-        )
+    if ending == ".gif":
+        rate = gif_rate(rate)
+        check_gif(take.duration, rate)
     write = write_gif if ending == ".gif" else write_video
     write(path, take.to_clip(rate), rig=rig, settings=RenderSettings(size=size), fps=rate)
+
+
+def gif_rate(rate: float) -> float:
+    """The next slower rate, or the same, whose frames last for whole hundredths of a second, at most 25."""
+    return _HUNDREDTHS / math.ceil(_HUNDREDTHS / min(rate, _RATES[".gif"]) - 1e-9)
+
+
+def check_gif(duration: float, rate: float) -> None:
+    """Refuse a duration (seconds) that is too long for a GIF of a rate with a ValueError."""
+    if duration * rate >= _MOST:
+        limit = f"at most {_MOST / rate:.0f} s for a GIF"
+        raise ValueError(f"expected a take of {limit}, got {duration:.0f} s: write .mp4 or .webm")
 
 
 def _as_clip(expressions: Any, space: Space) -> Clip:

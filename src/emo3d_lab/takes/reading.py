@@ -68,7 +68,7 @@ class Take:
         """The take at an even rate, its own when None, on straight lines between frames; angles count as radians."""
         rate = self.fps if rate is None else check_fps(rate)
         take = replace(self, times=round_times(self.times, rate))
-        times = np.arange(int(take.duration * rate + 1e-6) + 1) / rate
+        times = np.arange(int((take.duration + 1e-3) * rate) + 1) / rate  # a rounded end keeps its frame
         angles = [np.interp(times, take.times, self.rotations.get(name, 0 * self.times)) for name in ROTATIONS]
         return Clip(np.hstack([take.at(times), np.stack(angles, axis=1)]), rate, self.space, description=description)
 
@@ -81,8 +81,8 @@ class Take:
 def usual_rate(times: np.ndarray) -> float:
     """Frames per second of times (F,), by the mean of the steps over which no frame is missing; 30 of a single one.
 
-    A whole number where it is one but for rounding: within 0.5%, or a camera's where times are in whole milliseconds
-    or hundredths and so few that no more can be known.
+    A whole number, or that of television (59.94), where it is one but for rounding: within 0.5%, or a camera's where
+    times are in whole milliseconds or hundredths and so few that no more can be known.
     """
     steps = np.diff(times)
     if not len(steps):
@@ -91,7 +91,10 @@ def usual_rate(times: np.ndarray) -> float:
     rate = len(steps) / float(steps.sum())
     unit = next((unit for unit in (0.01, 0.001) if np.abs(times / unit - np.round(times / unit)).max() < 1e-3), 0.0)
     whole, near = float(round(rate)), min(_COMMON, key=lambda common: abs(common - rate))
-    for candidate, within in ((whole, 1e-6), (near, unit * rate / len(steps)), (whole, 0.005)):
+    television = round(1.001 * rate) / 1.001
+    nearest = min(whole, television, key=lambda known: abs(known - rate))
+    rounded = unit * rate / len(steps)
+    for candidate, within in ((whole, 1e-6), (nearest, 3e-4), (near, rounded), (whole, 0.005)):
         if candidate and abs(rate - candidate) <= within * rate:
             return candidate
     return rate

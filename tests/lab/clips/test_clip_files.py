@@ -453,3 +453,25 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
         write_clip(tmp_path / "clip.glb", CLIP, tmp_path / "nobody.glb")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("rate", [60 / 1.001, 30 / 1.001, 24 / 1.001, 60.0, 30.0, 25.0, 50.5])
+@pytest.mark.parametrize("count", [60, 900])
+def test_rates_of_television_come_back(rate, count, tmp_path):
+    """Read at a whole number instead, each frame was a mix of two."""
+    frames = np.zeros((count, 61), np.float32)
+    frames[:, CHANNELS.index("jawOpen")] = np.random.default_rng(0).random(count)
+    write_clip(tmp_path / "take.csv", Clip(frames, rate))
+    again = read_clip(tmp_path / "take.csv")
+    assert again.rate == pytest.approx(rate, rel=1e-4)
+    assert len(again) == count
+    np.testing.assert_allclose(again.frames, frames, atol=0.02)
+
+
+def test_what_files_cannot_hold_is_refused_before(tmp_path):
+    beat = Beat("She smiles", np.float32(0), np.float64(0.1), np.float32([0.5] * 8))
+    clip = Clip(np.zeros((9, 61)), 30, beats=[beat], description="")
+    for ending in ("json", "npz", "parquet"):
+        write_clip(tmp_path / f"clip.{ending}", clip)
+        again = read_clip(tmp_path / f"clip.{ending}")
+        assert (again.beats, again.description) == ((Beat("She smiles", 0, 0.1, (0.5,) * 8),), None)

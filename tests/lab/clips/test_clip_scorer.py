@@ -18,6 +18,7 @@ from emo3d_lab.clips.scoring import ClipResult, ClipScorer, ClipSettings
 from emo3d_lab.clips.scoring.embedder import ClipSide, TextSide, load_embedder
 from emo3d_lab.clips.scoring.field import field_numbers
 from emo3d_lab.clips.scoring.quality import quality_numbers
+from emo3d_lab.clips.scoring.reading import hash_frames, hash_references, read_reference
 from emo3d_lab.clips.scoring.result import load_result
 from emo3d_lab.clips.scoring.scorer import look_at
 from emo3d_lab.comparison import compare
@@ -51,6 +52,45 @@ def test_every_other_order_scores_worse():
     own, *others = scorer_of([(order, THREE) for order in permutations(THREE)]).compute().per_sample["kl_divergence"]
     assert own == pytest.approx(OWN)
     assert min(others) > own + 1
+
+
+def test_milliseconds_of_stills_are_refused():
+    """A frame of each beat at 240 fps had better numbers than the clips themselves, and no jerk."""
+    slides = Clip.from_frames(frames(*PAIR, each=1), 240)
+    message = "prediction 1: expected 0.5 s or more for the 2 beats of its reference, got 0.00833 s"
+    with pytest.raises(ValueError, match=message):
+        score_clips([clip(*PAIR), slides], [reference(*PAIR)] * 2, settings=K1)
+    short = Clip.from_frames(frames(*PAIR, each=4), 20)  # 0.4 s, as the reference itself
+    own = reference(*PAIR, seconds=0.2) | {"frames": short.frames, "rate": 20.0}
+    assert score_clips([short], [own], settings=K1).n == 1
+
+
+def test_no_order_of_a_face_that_does_not_move():
+    still = clip("happiness", each=60)
+    assert score_clips([still] * 2, [reference(*PAIR), reference(*BACK)], settings=K1).more["order"] == 0.5
+
+
+def test_timing_is_in_seconds_of_the_reference():
+    """Of 2 s: the beats change at 1 s in the reference and at 1.5 s of 2 in the clip, however slowly that is played."""
+    late = np.concatenate([frames("happiness", each=45), frames("anger", each=15)])
+    clips = [Clip.from_frames(late, 30), Clip.from_frames(late, 10), Clip.from_frames(late, 60)]
+    errors = score_clips(clips, [reference(*PAIR)] * 3, settings=K1, sampling=20).per_sample["timing_error"]
+    # Of equal cuts the earliest is taken: its transition of 0.3 s ends where the beats change, 0.15 s after its middle.
+    assert errors == pytest.approx([0.35] * 3, abs=0.06)
+
+
+def test_references_are_told_apart():
+    """By the description of the whole, and by which frames belong to which beats."""
+    rows = [reference(*beats) | {"frames": clip(*beats).frames, "rate": 30.0} for beats in (PAIR, BACK)]
+    crossed = [row | {"frames": other["frames"]} for row, other in zip(rows, rows[::-1], strict=True)]
+    named = [row | {"description": "Something else"} for row in rows]
+    hashes = [
+        (hash_references(read), hash_frames(read))
+        for read in ([read_reference(row) for row in table] for table in (rows, crossed, named, rows[::-1]))
+    ]
+    assert hashes[0] == hashes[3]
+    assert len(set(hashes)) == 3
+    assert hashes[0][1] != hashes[1][1]
 
 
 def test_time_and_rate_do_not_matter():

@@ -94,8 +94,17 @@ def test_seconds_out_of_range_are_refused(seconds: float, message: str) -> None:
 
 
 def test_texts_that_take_too_long_are_refused() -> None:
-    with pytest.raises(ValueError, match="a text of at most 600 seconds, its beats take 1202"):
-        Director(Faces()).generate(["He stares for twenty minutes, then smiles".replace("twenty", "20")])
+    with pytest.raises(ValueError, match="a text of at most 600 seconds, its beats take 72"):
+        Director(Faces()).generate(["He stares for 6 minutes, then smiles for 6 minutes, then cries"])
+    with pytest.raises(ValueError, match="up to 600 seconds in the text, got 'for 20 minutes'"):
+        Director(Faces()).generate(["He stares for 20 minutes, then smiles"])
+
+
+def test_no_beat_is_too_short_to_be_seen() -> None:
+    beats = Director(Faces()).plan("She smiles for 10 minutes, then cries", seconds=4)
+    assert [(beat.start, beat.end) for beat in beats] == [(0, 3.75), (3.75, 4)]  # a quarter of a second at least
+    one, two = Director(Faces()).plan("She smiles for 2 seconds, then cries for 6 seconds", seconds=4)
+    assert two.end - two.start == pytest.approx(3 * one.end)  # where there is room, in proportion
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["She smiles", " "]])

@@ -82,10 +82,10 @@ def test_a_clip_onto_a_character_and_retargeted(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seconds", "0"], "seconds for 1 beats, got 0"),
-        (["--seconds", "-3"], "seconds for 1 beats, got -3"),
+        (["--seconds", "0"], "seconds for 1 beat, got 0"),
+        (["--seconds", "-3"], "seconds for 1 beat, got -3"),
         (["--seconds", "nan"], "expected seconds as a finite number, got nan"),
-        (["--seconds", "100000"], "to 600 seconds for 1 beats, got 100000"),
+        (["--seconds", "100000"], "to 600 seconds for 1 beat, got 100000"),
         (["--rate", "0"], "expected 1 to 240 frames per second, got 0"),
         (["--rate", "1000"], "expected 1 to 240 frames per second, got 1000"),
         (["--without", "lips"], "expected blinks, gaze, head, micro, lead as --without, got 'lips'"),

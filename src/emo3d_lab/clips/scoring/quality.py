@@ -28,6 +28,7 @@ FLICKER = 8.0
 STILL, STILL_SECONDS = 0.002, 0.2
 """How far (units or radians) a channel that rests goes at most, within these seconds; takes have three decimals."""
 
+_SHOWN = CHANNELS.index("leftEyeYaw")  # channels that pictures show: units and head
 _SLOWEST = 20.0  # frames per second from which jerk and flicker can be told
 _CLOSED, _OPEN = 0.5, 0.3  # of eyeBlink: where a blink begins and ends
 _LONGEST_BLINK = 0.5  # seconds; Stern et al. (1984) have 0.1 to 0.4
@@ -71,7 +72,8 @@ def quality_numbers(predictions: Sequence[Clip], references: Sequence[Clip] | No
         - jerk: root mean square over time of the length of the units' third derivative, 1/s^3. Cubics fitted to
           +-0.1 s (Savitzky and Golay 1964). NaN below 20 fps, and in clips shorter than the window.
         - flicker: root mean square over time of what the units do above 8 Hz. NaN below 20 fps or 0.5 s.
-        - frozen: share of windows of 0.2 s, 0..1, in which no channel goes further than 0.002. NaN of shorter clips.
+        - frozen: share of windows of 0.2 s, 0..1, in which no unit and no turn of the head goes further than 0.002.
+          NaN of shorter clips. Angles of the eyes, which pictures do not show, are left out.
         - blinks: per minute; closures of both eyes by half or more that last up to 0.5 s.
         - fdd: millimetres, as in Xing et al. 2023, "CodeTalker": how much more the upper face moves in the reference,
           as a vertex's standard deviation over time of its way from the neutral face, averaged over vertices.
@@ -90,7 +92,7 @@ def quality_numbers(predictions: Sequence[Clip], references: Sequence[Clip] | No
         frames, rate = prediction.frames.astype(np.float64), prediction.rate
         numbers["jerk"][place] = jerk(frames[:, _SMOOTH], rate)
         numbers["flicker"][place] = flicker(frames[:, _SMOOTH], rate)
-        numbers["frozen"][place] = frozen_share(frames, rate)
+        numbers["frozen"][place] = frozen_share(frames[:, :_SHOWN], rate)
         numbers["blinks"][place] = 60 * count_blinks(frames[:, _LIDS].min(axis=1), rate) / prediction.duration
         if references is not None:
             reference = _as_weights(references[place])

@@ -18,6 +18,9 @@ from emo3d.emotions import as_intensities, canonical_intensities, distribution
 from emo3d.ranges import real_number
 from emo3d.scoring.columns import column, column_names
 
+SHORTEST = 0.25
+"""Seconds of a beat: what is shorter is not seen, and no jerk or flicker can be told of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClipReference:
@@ -46,15 +49,15 @@ class ClipReference:
     def key(self) -> str:
         """All that scores depend on but the frames, as text."""
         times = None if self.times is None else np.round([*self.times.ravel(), self.duration], 6).tolist()
-        return json.dumps([self.descriptions, self.intensities.tolist(), times])
+        return json.dumps([self.descriptions, self.intensities.tolist(), times, self.description])
 
 
 def hash_frames(references: Sequence[ClipReference]) -> str | None:
-    """Twelve hexadecimal digits of a SHA-256 over the references' clips in any order; None where one has none."""
-    clips = [reference.clip for reference in references]
-    contents = [f"{clip.rate} {clip.space} ".encode() + clip.frames.tobytes() for clip in clips if clip is not None]
+    """Twelve hexadecimal digits of a SHA-256 over references with clips, in any order; None where one has none."""
+    pairs = [(reference.key, reference.clip) for reference in references if reference.clip is not None]
+    contents = [f"{key}\n{clip.rate} {clip.space} ".encode() + clip.frames.tobytes() for key, clip in pairs]
     digests = sorted(hashlib.sha256(content).hexdigest() for content in contents)
-    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:12] if len(digests) == len(clips) else None
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:12] if len(digests) == len(references) else None
 
 
 def hash_references(references: Iterable[ClipReference]) -> str:
@@ -77,6 +80,13 @@ def read_pairs(
         raise ValueError(f"expected one clip per reference, got {len(clips)} clips and {len(rows)} references")
     if not clips:
         raise ValueError("expected clips to score, got none")
+    for place, (clip, reference) in enumerate(zip(clips, rows, strict=True)):
+        count = len(reference.descriptions)
+        least = SHORTEST * count if reference.clip is None else min(SHORTEST * count, reference.clip.duration)
+        if clip.duration < least - 1e-6:
+            beats = "the beat" if count == 1 else f"the {count} beats"
+            got = f"{least:g} s or more for {beats} of its reference, got {clip.duration:.3g} s"
+            raise ValueError(f"prediction {place}: expected {got}")
     for key in ("clip_id", "description"):
         for place, pair in enumerate(zip(*sides, strict=True)):
             value, expected = (side.get(key) if isinstance(side, Mapping) else None for side in pair)

@@ -227,9 +227,9 @@ def values_of(
         order = timing = np.nan
         backwards = reference.distributions[::-1]
         if not np.array_equal(backwards, reference.distributions):
-            order = float(alignment.cost < align(costs[::-1], settings.least, settings.transition).cost)
+            order = _order(alignment.cost, align(costs[::-1], settings.least, settings.transition).cost)
         if len(costs) > 1 and reference.boundaries is not None:
-            timing = float(np.abs(alignment.boundaries / len(q) - reference.boundaries).mean() * duration)
+            timing = float(np.abs(alignment.boundaries / len(q) - reference.boundaries).mean() * reference.duration)
         for name, value in zip(clips, (alignment.cost, order, timing), strict=True):
             clips[name].append(value)
         seconds = duration / len(q)
@@ -239,6 +239,13 @@ def values_of(
         beats["kl_divergence"] += alignment.means.tolist()
     ranks = {"reference": np.array([places[key] for key in keys])}
     return {name: np.array(x) for name, x in clips.items()} | ranks, {name: np.array(x) for name, x in beats.items()}
+
+
+def _order(forward: float, backward: float) -> float:
+    """1 where beats cost less in their order than backwards, 0 where more, 0.5 where they differ by rounding alone."""
+    if abs(backward - forward) <= 1e-6 * max(abs(forward), abs(backward)):
+        return 0.5
+    return float(forward < backward)
 
 
 def score_clips(
@@ -270,8 +277,9 @@ def score_clips(
         settings_fields: settings by their names; they replace those of `settings`.
 
     Raises:
-        ValueError: no clips, not as many as references, one of another space, bad frames, a reference without beats or
-            a beat without intensities (the message names the row), a bank smaller than k.
+        ValueError: no clips, not as many as references, one of another space or of less than 0.25 s for each beat of
+            its reference, bad frames, a reference without beats or a beat without intensities (the message names the
+            row), a bank smaller than k.
         TypeError: a field that `ClipSettings` does not have.
         OSError: the backbone cannot be loaded.
     """
