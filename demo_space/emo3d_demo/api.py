@@ -18,32 +18,37 @@ from emo3d_lab.apps.characters import open_own
 from emo3d_lab.apps.look import in_words
 
 
-class _Number(gr.Number):
-    """One that refuses what is none in a sentence, and with `precision=0` what is no whole number."""
-
-    is_template = True  # the page shows it as its parent
+def _number(value: float, label: str, **options: Any) -> gr.Number:
+    """A number that refuses what is none in a sentence, and with `precision=0` what is no whole number."""
+    component = gr.Number(value, label=label, **options)
+    convert = component.preprocess
 
     @in_words
-    def preprocess(self, payload: Any) -> float | int | None:
+    def check(payload: Any) -> float | int | None:
         try:
-            number = None if payload is None else real_number("it", float(payload))
+            number = None if payload is None else real_number(label, float(payload))
         except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"Please give {self.label} as a number, not {payload!r:.40}.") from None
-        if number is not None and self.precision == 0 and number % 1:
-            raise ValueError(f"Please give {self.label} as a whole number, not {number:g}.")
-        return super().preprocess(number)
+            raise ValueError(f"Please give {label} as a number, not {payload!r:.40}.") from None
+        if number is not None and component.precision == 0 and number % 1:
+            raise ValueError(f"Please give {label} as a whole number, not {number:g}.")
+        return convert(number)
+
+    component.preprocess = check  # type: ignore[method-assign]
+    return component
 
 
-class _Text(gr.Textbox):
-    """One that refuses what is no text in a sentence."""
-
-    is_template = True
+def _text(label: str, value: str | None = None) -> gr.Textbox:
+    """A text that refuses what is none in a sentence."""
+    component = gr.Textbox(value, label=label)
 
     @in_words
-    def preprocess(self, payload: Any) -> str | None:
+    def check(payload: Any) -> str:
         if not isinstance(payload, str):
-            raise ValueError(f"Please give {self.label} as text, not {payload!r:.40}.")
+            raise ValueError(f"Please give {label} as text, not {payload!r:.40}.")
         return payload
+
+    component.preprocess = check  # type: ignore[method-assign]
+    return component
 
 
 def endpoints(trusted: str) -> None:
@@ -117,16 +122,16 @@ def endpoints(trusted: str) -> None:
         return *files.values(), beats  # type: ignore[return-value]
 
     with gr.Row(visible=False):
-        description = _Text(label="description")
+        description = _text("description")
         identity = gr.Dropdown([*IDENTITIES, AS_DESCRIBED], value="adult", label="identity")
         strength = gr.Slider(0, 1.5, value=1, label="strength")
-        model = _Text(trusted, label="model")
-        seed = _Number(0, label="seed", precision=0)
+        model = _text("model", trusted)
+        seed = _number(0, "seed", precision=0)
         blendshapes = gr.Textbox("{}", label="blendshapes")
         character = gr.File(label="character", file_types=[".glb", ".vrm"])
         outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture")]
         outputs += [gr.JSON(label="emotions"), gr.JSON(label="blendshapes")]
-        seconds = _Number(0, label="seconds")
+        seconds = _number(0, "seconds")
         described = [description, identity, strength, model, seed, character]
         gr.Button().click(generate, described, outputs, api_name="generate")
         gr.Button().click(render, [blendshapes, identity, character], outputs, api_name="render")

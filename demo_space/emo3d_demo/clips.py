@@ -63,7 +63,7 @@ class Scene:
 
 
 def direct(
-    text: str, seconds: float | None, seed: float, motions: list[str], face: Face, model: str, trusted: str
+    text: str, seconds: float | None, seed: float | None, motions: list[str], face: Face, model: str, trusted: str
 ) -> Scene:
     """Make a clip of a visitor's text.
 
@@ -204,13 +204,16 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
 
     def write(*endings: str) -> Any:
         @in_words
-        def write_some(scene: Scene | None) -> list[Any]:
+        def write_some(scene: Scene | None) -> dict[Any, Any]:
             if scene is None:
-                return [gr.skip()] * len(endings)
+                return {}
             paths = write_clips(scene, endings)
             suffix = Path(paths[".glb"]).suffix[1:].upper() if ".glb" in paths else ""
             labels = {**DOWNLOADS, ".glb": f"Animated {suffix}"}
-            return [gr.DownloadButton(labels[key], value=path, interactive=True) for key, path in paths.items()]
+            return {
+                buttons[key]: gr.DownloadButton(labels[key], value=path, interactive=True)
+                for key, path in paths.items()
+            }
 
         return write_some
 
@@ -220,6 +223,7 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
         face = Face(scene.clip.expressions[place], identity, scene.face.description, character)
         return panel.show(replace(face, description=""))
 
+    buttons = dict(zip(DOWNLOADS, files, strict=True))
     inputs = [text, seconds, seed, motions, panel.face, panel.identity, panel.character]
     shown = [state, turn, player, *files]
     asked = [state, panel.identity, panel.character]
