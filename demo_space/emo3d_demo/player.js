@@ -96,7 +96,7 @@ function startPlayer(element, tell) {
     });
     strip.querySelectorAll("[role=slider]").forEach((handle, k) => {
       const room = Math.min(starts[k + 1] - starts[k], ends[k + 1] - starts[k + 1]), [low, high] = limits(k + 1);
-      handle.hidden = high < low - 1e-6;
+      handle.hidden = high - low < 0.01;
       handle.style.left = percent(starts[k + 1]);
       handle.style.width = `clamp(8px, ${percent(room)}, 24px)`;
       handle.setAttribute("aria-valuemin", low.toFixed(2));
