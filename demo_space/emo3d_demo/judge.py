@@ -76,9 +76,10 @@ CSS = """
 #judge-faces {flex-wrap: nowrap; gap: 8px}
 #judge-faces > * {min-width: 0 !important}
 #judge-faces img {width: 100%; aspect-ratio: 1; max-height: 384px; object-fit: contain}
+#judge-faces .clip-face {max-width: min(384px, max(36vh, 200px))}  /* the answers stay in sight */
 @media (max-width: 600px) {  /* two faces beside each other, without what lies beside the heads */
   #judge-faces {margin: 0 -22px; width: auto !important}
-  #judge-faces img {aspect-ratio: 3 / 4; object-fit: cover}
+  #judge-faces img, #judge-faces .clip-face {aspect-ratio: 3 / 4; object-fit: cover}
 }
 """
 

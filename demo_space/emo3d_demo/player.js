@@ -59,6 +59,7 @@ function startPlayer(element, tell) {
     strip.replaceChildren();
     strip.hidden = words.hidden = note.hidden = true;
     clockFace.textContent = "";
+    [play.textContent, scrub.value] = ["Play", 0];
     setUse(false);
   }
 
