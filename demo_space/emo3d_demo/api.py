@@ -9,12 +9,46 @@ import numpy as np
 
 from emo3d.emotions import EMOTIONS
 from emo3d.face import IDENTITIES
+from emo3d.ranges import real_number
 from emo3d_demo import clips, faces
 from emo3d_demo.emotions import emotions_of
 from emo3d_demo.faces import AS_DESCRIBED, Face, strengthen, write_files
 from emo3d_demo.links import by_name, parse_weights
 from emo3d_lab.apps.characters import open_own
 from emo3d_lab.apps.look import in_words
+
+
+def _number(value: float, label: str, **options: Any) -> gr.Number:
+    """A number that refuses what is none in a sentence, and with `precision=0` what is no whole number."""
+    component = gr.Number(value, label=label, **options)
+    convert = component.preprocess
+
+    @in_words
+    def check(payload: Any) -> float | int | None:
+        try:
+            number = None if payload is None else real_number(label, float(payload))
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"Please give {label} as a number, not {payload!r:.40}.") from None
+        if number is not None and component.precision == 0 and number % 1:
+            raise ValueError(f"Please give {label} as a whole number, not {number:g}.")
+        return convert(number)
+
+    component.preprocess = check  # type: ignore[method-assign]
+    return component
+
+
+def _text(label: str, value: str | None = None) -> gr.Textbox:
+    """A text that refuses what is none in a sentence."""
+    component = gr.Textbox(value, label=label)
+
+    @in_words
+    def check(payload: Any) -> str:
+        if not isinstance(payload, str):
+            raise ValueError(f"Please give {label} as text, not {payload!r:.40}.")
+        return payload
+
+    component.preprocess = check  # type: ignore[method-assign]
+    return component
 
 
 def endpoints(trusted: str) -> None:
@@ -66,38 +100,38 @@ def endpoints(trusted: str) -> None:
 
     @in_words
     def clip(
-        description: str, seconds: float | None, identity: str, model: str, seed: float
+        description: str, seconds: float | None, identity: str, model: str, seed: float | None
     ) -> tuple[str, str, str, str, list[dict[str, Any]]]:
         """Say what happens, one thing after another, and get a 3D face that acts it: its expressions over time.
 
         Args:
             description: English, at most 2,000 characters, as in "She holds back tears, then breaks into a smile".
-            seconds: length of the clip, 0.5 to 30; null is as long as the text needs.
+            seconds: length of the clip, 0.5 to 30; 0 is as long as the text needs.
             identity: whose face; "as described" is the one that fits the description.
             model: the generator of the stills: quickstart, or the id of one on the Hub.
-            seed: of blinks, gaze and the like: another number is another take of the same.
+            seed: of blinks, gaze and the like: another whole number is another take of the same.
 
         Returns:
             The face as GLB with an animation of 52 ARKit morph targets; a GIF; a Live Link Face CSV and a JSON file of
             all frames; and the beats: what happens, from which second to which.
         """
         face = Face(np.zeros(51, np.float32), identity, description)
-        scene = clips.direct(description, seconds, seed, list(clips.MOTIONS), face, model, trusted)
+        scene = clips.direct(description, seconds or None, seed, list(clips.MOTIONS), face, model, trusted)
         files = clips.write_clips(scene, (".glb", ".gif", ".csv", ".json"))
         beats = [{name: getattr(beat, name) for name in ("description", "start", "end")} for beat in scene.clip.beats]
         return *files.values(), beats  # type: ignore[return-value]
 
     with gr.Row(visible=False):
-        description = gr.Textbox(label="description")
+        description = _text("description")
         identity = gr.Dropdown([*IDENTITIES, AS_DESCRIBED], value="adult", label="identity")
         strength = gr.Slider(0, 1.5, value=1, label="strength")
-        model = gr.Textbox(trusted, label="model")
-        seed = gr.Number(0, label="seed", precision=0)
+        model = _text("model", trusted)
+        seed = _number(0, "seed", precision=0)
         blendshapes = gr.Textbox("{}", label="blendshapes")
         character = gr.File(label="character", file_types=[".glb", ".vrm"])
         outputs: list[Any] = [gr.File(label="glb"), gr.File(label="picture")]
         outputs += [gr.JSON(label="emotions"), gr.JSON(label="blendshapes")]
-        seconds = gr.Number(None, label="seconds")
+        seconds = _number(0, "seconds")
         described = [description, identity, strength, model, seed, character]
         gr.Button().click(generate, described, outputs, api_name="generate")
         gr.Button().click(render, [blendshapes, identity, character], outputs, api_name="render")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,7 +17,7 @@ from emo3d.ranges import real_number
 from emo3d_demo.faces import Face, check_description, file_stem, open_generator
 from emo3d_demo.panel import Panel
 from emo3d_demo.player import clip_player, player_value
-from emo3d_lab.apps.look import in_words, own_folder
+from emo3d_lab.apps.look import in_words, own_folder, shown_as_text
 
 if TYPE_CHECKING:
     from emo3d.clips import Beat, Clip
@@ -33,12 +34,21 @@ RATE = 30
 MOTIONS = ("blinks", "gaze", "head")
 DOWNLOADS = {
     ".glb": "Animated GLB",
-    ".gif": "GIF",
     ".csv": "Live Link Face CSV",
     ".json": "JSON",
     ".npz": "NumPy",
     ".py": "Blender keyframes",
+    ".gif": "GIF",
 }
+
+GO = "Show what happens"
+
+_PRESS = """() => { document.getElementById("clip-go").click(); }"""
+_BEGIN = """() => {
+    setTimeout(() => document.getElementById("clip")?.scrollIntoView({behavior: "smooth", block: "nearest"}), 300);
+    const update = values => ({__type__: "update", ...values});
+    return [update({value: "Working ...", interactive: false}), update({visible: true})];
+}"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +63,7 @@ class Scene:
 
 
 def direct(
-    text: str, seconds: float | None, seed: float, motions: list[str], face: Face, model: str, trusted: str
+    text: str, seconds: float | None, seed: float | None, motions: list[str], face: Face, model: str, trusted: str
 ) -> Scene:
     """Make a clip of a visitor's text.
 
@@ -75,7 +85,14 @@ def direct(
     room = workshop_part("clips")
     motion = room.Motion(**{name: name in motions for name in MOTIONS})
     director = room.Director(open_generator(model, trusted), motion=motion)
-    beats, duration = room.schedule(room.read_beats(text), seconds)
+    texts = room.read_beats(text)
+    try:
+        beats, duration = room.schedule(texts, seconds)
+    except ValueError:
+        raise ValueError(
+            f"Please give each of the {len(texts)} things that happen at least {LEAST:g} seconds, and all together "
+            f"at most {LONGEST:g}: use other seconds, or a shorter text."
+        ) from None
     _check_seconds(duration, ": give a number of seconds, or a shorter text")
     clip = _perform(director, beats, seed, duration, text)
     return Scene(clip, director, seed, replace(face, description=text), uuid4().hex)
@@ -95,10 +112,13 @@ def read_seconds(text: str | None) -> float | None:
     """Seconds that a visitor typed; None where there are none."""
     if not text or not text.strip():
         return None
+    number = text.strip()
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?", number):  # of thousands; elsewhere a comma may be a decimal point
+        number = number.replace(",", "")
     try:
-        return real_number("Seconds", float(text.replace(",", "")))
+        return real_number("Seconds", float(number))
     except ValueError:
-        raise ValueError(f"Please give seconds as a number, as in 4, not {text!r:.40}.") from None
+        raise ValueError(f"Please give seconds as a number, as in 4 or 1.5, not {text!r:.40}.") from None
 
 
 def check_seed(seed: float | None) -> int:
@@ -145,7 +165,7 @@ def write_clips(scene: Scene, endings: Iterable[str] = DOWNLOADS) -> dict[str, s
 def clips_tab(panel: Panel, models: list[str]) -> None:
     """Build the tab; `models` are ids of generators, of which the first one is used."""
     text = gr.Textbox(EXAMPLES[0], label="What happens", placeholder="One thing, then another", lines=2)
-    go = gr.Button("Show what happens", variant="primary")
+    go = gr.Button(GO, variant="primary", elem_id="clip-go")
     player = clip_player("the clip", take=True, visible=False, elem_id="clip")
     with gr.Row(elem_id="clip-files"):
         files = [gr.DownloadButton(label, visible=False, size="sm") for label in DOWNLOADS.values()]
@@ -154,40 +174,76 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
         seconds = gr.Textbox(label="Seconds", placeholder="as the text needs", max_lines=1, min_width=110)
         seed = gr.Number(0, label="Random seed", precision=0, min_width=110)
     motions = gr.CheckboxGroup([*MOTIONS], value=[*MOTIONS], label="Motion beside the expression")
-    state = gr.State(None)
+    state, turn = gr.State(None), gr.State("")  # each turn has files of its own
 
-    def show(scene: Scene) -> list[Any]:
-        value = player_value(scene.clip, scene.face.rig, scene.key, editable=True)
+    def show(scene: Scene, refused: bool = False) -> list[Any]:
+        value = player_value(scene.clip, scene.face.rig, scene.key, least=LEAST, refused=refused)
         waiting = [gr.DownloadButton(visible=True, interactive=False) for _ in files]
-        return [scene, gr.HTML(value, visible=True), *waiting]
+        return [scene, uuid4().hex, gr.HTML(value, visible=True), *waiting]
 
     @in_words
     def act(text: str, seconds: str, seed: float, motions: list[str], face: Face, *whose: Any) -> list[Any]:
         face = Face(face.weights, whose[0], text, whose[1])
-        return show(direct(text, read_seconds(seconds), seed, motions, face, models[0], models[0]))
+        scene = direct(text, read_seconds(seconds), seed, motions, face, models[0], models[0])
+        return [*show(scene), gr.Button(GO, interactive=True)]
 
     @in_words
     def move(scene: Scene, event: gr.EventData) -> list[Any]:
-        return show(move_beats(scene, event.starts))
+        try:
+            return show(move_beats(scene, event.starts))
+        except ValueError as error:
+            gr.Warning(shown_as_text(error))
+            return show(scene, refused=True)
 
     @in_words
-    def write(scene: Scene) -> list[Any]:
-        paths = write_clips(scene)
-        buttons = [gr.DownloadButton(value=path, interactive=True) for path in paths.values()]
-        whole = Path(paths[".glb"]).suffix[1:].upper()
-        return [gr.DownloadButton(f"Animated {whole}", value=paths[".glb"], interactive=True), *buttons[1:]]
+    def dress(scene: Scene | None, identity: str, character: Any) -> list[Any]:
+        if scene is None:
+            return [gr.skip()] * len(shown)
+        face = Face(scene.face.weights, identity, scene.face.description, character)
+        return show(replace(scene, face=face))
+
+    def write(*endings: str) -> Any:
+        @in_words
+        def write_some(scene: Scene | None) -> dict[Any, Any]:
+            if scene is None:
+                return {}
+            paths = write_clips(scene, endings)
+            suffix = Path(paths[".glb"]).suffix[1:].upper() if ".glb" in paths else ""
+            labels = {**DOWNLOADS, ".glb": f"Animated {suffix}"}
+            return {
+                buttons[key]: gr.DownloadButton(labels[key], value=path, interactive=True)
+                for key, path in paths.items()
+            }
+
+        return write_some
 
     @in_words
-    def take(scene: Scene, event: gr.EventData) -> list[Any]:
+    def take(scene: Scene, identity: str, character: Any, event: gr.EventData) -> list[Any]:
         place = min(max(int(float(event.time) * RATE), 0), len(scene.clip) - 1)
-        return panel.show(replace(scene.face, weights=scene.clip.expressions[place], description=""))
+        face = Face(scene.clip.expressions[place], identity, scene.face.description, character)
+        return panel.show(replace(face, description=""))
 
+    buttons = dict(zip(DOWNLOADS, files, strict=True))
     inputs = [text, seconds, seed, motions, panel.face, panel.identity, panel.character]
+    shown = [state, turn, player, *files]
+    asked = [state, panel.identity, panel.character]
     quiet: dict[str, Any] = {"api_visibility": "private"}
-    for event in (
-        gr.on([go.click, text.submit], act, inputs, [state, player, *files], show_progress_on=[player, go], **quiet),
-        examples.load_input_event.then(act, inputs, [state, player, *files], show_progress_on=[player, go], **quiet),
-        player.release(move, state, [state, player, *files], show_progress="hidden", **quiet),
-    ):
-        event.success(write, state, files, show_progress_on=files, **quiet)
-    player.select(take, state, panel.outputs, show_progress_on=[panel.picture], **quiet)
+    hidden: dict[str, Any] = {"show_progress": "hidden", **quiet}
+    last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
+    *first, slow = DOWNLOADS  # a GIF takes longer than all others together
+    writes = turn.change(write(*first), state, files[:-1], show_progress_on=files[:-1], **last)
+    writes_gif = writes.success(write(slow), state, files[-1:], show_progress_on=files[-1:], **last)
+    whose = [panel.identity.change, panel.character.change]
+    gr.on([go.click, player.release, *whose], None, cancels=[writes, writes_gif], **quiet)  # files of the clip before
+
+    text.submit(None, js=_PRESS, **quiet)
+    examples.load_input_event.then(None, js=_PRESS, **quiet)
+    acts = go.click(None, None, [go, player], js=_BEGIN, **quiet).then(
+        act, inputs, [*shown, go], show_progress_on=[player, go], **quiet
+    )
+    acts.failure(lambda: [gr.Button(GO, interactive=True), uuid4().hex], None, [go, turn], **hidden)
+    player.release(move, state, shown, **hidden)
+    gr.on(whose, dress, asked, shown, **{**last, "show_progress_on": [player]})
+    player.select(
+        take, [state, panel.identity, panel.character], panel.outputs, show_progress_on=[panel.picture], **quiet
+    )

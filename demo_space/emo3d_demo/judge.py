@@ -53,7 +53,7 @@ KEYS_HINT = "On a keyboard: 1 is the first face, 2 the second, 0 about the same.
 KEYS = """() => {
     document.addEventListener("keydown", event => {
         const button = document.getElementById({1: "judge-first", 2: "judge-second", 0: "judge-same"}[event.key]);
-        const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+        const isTyping = event.target.matches("input:not([type=range]), textarea, select");
         const isCommand = event.repeat || event.ctrlKey || event.altKey || event.metaKey;
         if (button?.checkVisibility() && !isTyping && !isCommand) button.click();
     });
@@ -76,9 +76,10 @@ CSS = """
 #judge-faces {flex-wrap: nowrap; gap: 8px}
 #judge-faces > * {min-width: 0 !important}
 #judge-faces img {width: 100%; aspect-ratio: 1; max-height: 384px; object-fit: contain}
+#judge-faces .clip-face {max-width: min(384px, max(36vh, 200px))}  /* the answers stay in sight */
 @media (max-width: 600px) {  /* two faces beside each other, without what lies beside the heads */
   #judge-faces {margin: 0 -22px; width: auto !important}
-  #judge-faces img {aspect-ratio: 3 / 4; object-fit: cover}
+  #judge-faces img, #judge-faces .clip-face {aspect-ratio: 3 / 4; object-fit: cover}
 }
 """
 
@@ -148,7 +149,7 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
     (_, first), (second_column, second) = views
     outputs = [
         *(question, asked_at, beginning, message, asking, progress, description),
-        *(first, second_column, second, choices[0], fit, chart, pair, *corrections),
+        *(first, second_column, second, *choices, fit, chart, pair, *corrections),
     ]
 
     def ask(name: str, agreed: bool, kind: Kind) -> list[Any]:
@@ -170,7 +171,7 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
         is_same = len({shown.identity for shown in study.by_item.values()}) == 1
         return [
             task.id,
-            time.monotonic(),
+            0.0 if is_moving else time.monotonic(),  # clips: from when both are seen
             gr.Column(visible=False),
             gr.Markdown(visible=False),
             gr.Column(visible=True),
@@ -181,7 +182,8 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
             views[0] if is_moving else gr.Image(views[0], alt_text=f"{'First face' if is_pair else 'Face'} to judge"),
             gr.Column(visible=is_pair),
             views[-1],
-            gr.Button(visible=is_pair),
+            gr.Button(visible=is_pair, interactive=not is_moving),
+            *[gr.Button(interactive=not is_moving)] * 2,
             gr.Column(visible=not is_pair),
             bars("Emotions of the sentence", [(e, [float(s)]) for e, s in zip(EMOTIONS, shares, strict=True)]),
             gr.Column(visible=is_pair),
@@ -202,6 +204,8 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
     def answer(name: str, agreed: bool, kind: Kind, task: str | None, asked_at: float, **values: Any) -> list[Any]:
         if task is None:
             raise ValueError("Please start first.")
+        if not asked_at:
+            raise ValueError("Please wait until you see both clips.")
         judge, entry = _check_judge(name, agreed), _study(folder).by_task[task]
         swapped = _study(folder).is_swapped(judge, entry)
         if swapped:
@@ -209,6 +213,12 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
         seconds = round(time.monotonic() - asked_at, 1)
         _answers(folder).add(Answer(judge, task, seconds=seconds, swapped=swapped, **values))
         return ask(name, agreed, kind)
+
+    def begin(task: str | None, event: gr.EventData) -> list[Any]:
+        """Both clips are seen: from now on they may be judged."""
+        if task is None or not str(event.key).startswith(f"{task} "):
+            return [gr.skip()] * (1 + len(choices))
+        return [time.monotonic(), *[gr.Button(interactive=True)] * len(choices)]
 
     @in_words
     def send_agreement(*state: Any) -> list[Any]:
@@ -235,6 +245,8 @@ def judge_tab(folder: str | None = None, with_agreement: bool = False) -> None:
     gr.on([start.click, name.submit], in_words(ask), [name, consent, kind], outputs, **quiet)
     agree.click(send_agreement, state, outputs, **quiet)
     disagree.click(send_correction, [*state, *corrections], outputs, **quiet)
+    if isinstance(first, gr.HTML) and isinstance(second, gr.HTML):  # players
+        gr.on([first.play, second.play], begin, question, [asked_at, *choices], **quiet)
     for choice in choices:
         choice.click(send_preference, [*state, choice], outputs, **quiet)
     pause.click(stop, None, outputs, **quiet)
@@ -245,7 +257,7 @@ def _views(study: Study, task: Task, folder: str | None) -> Sequence[Any]:
     """What a task shows in the order of its systems: pictures, or values of players that start together."""
     if not hasattr(study, "clips"):
         return list(study.pictures(task))
-    rig, key = FaceRig.from_anny(study.by_item[task.item].identity), uuid4().hex
+    rig, key = FaceRig.from_anny(study.by_item[task.item].identity), f"{task.id} {uuid4().hex}"
     clips = workshop_part("studies").clips_of(study, task, folder)
     return [player_value(clip, rig, key, group="judge", together=len(clips)) for clip in clips]
 

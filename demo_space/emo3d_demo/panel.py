@@ -41,6 +41,7 @@ CSS = """
   #shown {display: contents}
   #face {order: 1; position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); padding-bottom: 8px}
   #make {order: 2} #says {order: 3}
+  #clip {scroll-margin-top: 270px}
   #views > * {height: 190px !important} #views img {max-height: 190px}
   #take button, #clip-files button {flex: 1 1 auto; padding-inline: 8px}
   #charts {grid-template-columns: minmax(0, 1fr)}

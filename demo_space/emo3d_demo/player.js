@@ -1,7 +1,6 @@
 // A clip as one picture of tiles: played, scrubbed, and its beats moved; see player.py.
 // Called with: element (of the page), tell(name, data) for its server. Returns show(value), see player_value.
 
-const LEAST = 0.3;  // seconds of a beat
 const HOLD = 0.7;  // seconds in which the last frame stands before it starts again
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -38,12 +37,39 @@ function startPlayer(element, tell) {
   const [canvas, play, scrub, clockFace, strip, words, note] =
     ["face", "play", "time", "clock", "beats", "words", "note"].map(part);
   const context = canvas.getContext("2d");
-  let value = null, sheet = null, clock = clockOf(""), asked = 0, starts = [], later;
+  let value = null, sheet = null, clock = clockOf(""), asked = 0, starts = [], later = null, isHeld = false;
   const head = document.createElement("i");
   head.className = "clip-head";
 
   const player = {isConnected: () => element.isConnected, paint};
   const seconds = time => `${time.toFixed(1)} s`;
+  const setUse = isReady => element.querySelectorAll(".clip-play, .clip-time, .clip-take").forEach(part => {
+    part.disabled = !isReady;
+  });
+  setUse(false);
+
+  function clear(next) {  // nothing of another clip is seen while this one comes
+    [value, sheet] = [value?.key === next.key ? value : null, null];
+    clock.players.delete(player);
+    clock = next.group ? clockOf(next.group) : clock;
+    if (clock.key !== next.key) Object.assign(clock, {key: next.key, ready: new Set(), length: 0, playing: false, at: 0});
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    delete canvas.dataset.frame;
+    delete canvas.dataset.sheet;
+    strip.replaceChildren();
+    strip.hidden = words.hidden = note.hidden = true;
+    clockFace.textContent = "";
+    [play.textContent, scrub.value] = ["Play", 0];
+    setUse(false);
+  }
+
+  function offer(next) {  // another try
+    const button = document.createElement("button");
+    Object.assign(button, {type: "button", textContent: "Try again"});
+    button.addEventListener("click", () => show(next));
+    note.replaceChildren("The pictures of this clip did not come. ", button);
+    note.hidden = false;
+  }
 
   function paint(time) {
     if (!value || !sheet) return;
@@ -70,40 +96,46 @@ function startPlayer(element, tell) {
       button.style.width = percent(ends[k] - starts[k]);
     });
     strip.querySelectorAll("[role=slider]").forEach((handle, k) => {
+      const room = Math.min(starts[k + 1] - starts[k], ends[k + 1] - starts[k + 1]), [low, high] = limits(k + 1);
+      handle.hidden = high - low < 0.01;
       handle.style.left = percent(starts[k + 1]);
-      handle.setAttribute("aria-valuemin", (starts[k] + LEAST).toFixed(2));
-      handle.setAttribute("aria-valuemax", (ends[k + 1] - LEAST).toFixed(2));
+      handle.style.width = `clamp(8px, ${percent(room)}, 24px)`;
+      handle.setAttribute("aria-valuemin", low.toFixed(2));
+      handle.setAttribute("aria-valuemax", high.toFixed(2));
       handle.setAttribute("aria-valuenow", starts[k + 1].toFixed(2));
       handle.setAttribute("aria-valuetext", seconds(starts[k + 1]));
     });
   }
 
-  function move(place_, time) {
-    const end = starts[place_ + 1] ?? value.duration;
-    starts[place_] = Math.max(starts[place_ - 1] + LEAST, Math.min(end - LEAST, time));
+  const limits = k => [starts[k - 1] + value.least, (starts[k + 1] ?? value.duration) - value.least];
+  function move(k, time) {
+    const [low, high] = limits(k);
+    starts[k] = Math.max(low, Math.min(high, time));
     place();
-    setClock(clock, false, starts[place_]);
+    setClock(clock, false, starts[k]);
   }
+  const isMoved = () => starts.some((start, k) => Math.abs(start - value.beats[k].start) > 0.005);
   const send = () => {
     clearTimeout(later);
-    if (starts.some((start, k) => Math.abs(start - value.beats[k].start) > 0.005)) tell("release", {starts});
+    later = null;
+    if (isMoved()) tell("release", {starts});  // lost while another answer is awaited, and then sent again
   };
 
   function drawBeats() {
-    const focus = [...strip.querySelectorAll("[role=slider]")].indexOf(document.activeElement);
     strip.hidden = words.hidden = !value.beats.length;
     strip.replaceChildren();
     value.beats.forEach((beat, k) => {
-      const button = document.createElement("button");
-      Object.assign(button, {type: "button", textContent: beat.description, title: beat.description});
+      const button = document.createElement("button"), [label, number] = [0, 0].map(() => document.createElement("span"));
+      Object.assign(button, {type: "button", title: beat.description});
+      [label.textContent, number.textContent] = [beat.description, k + 1];
+      button.append(label, number);
       button.setAttribute("aria-label", `Go to ${beat.description}`);
       button.addEventListener("click", () => setClock(clock, clock.playing, starts[k]));
       strip.append(button);
     });
-    if (value.editable) value.beats.slice(1).forEach((beat, k) => strip.append(makeHandle(beat, k + 1)));
+    if (value.least) value.beats.slice(1).forEach((beat, k) => strip.append(makeHandle(beat, k + 1)));
     strip.append(head);
     place();
-    strip.querySelectorAll("[role=slider]")[focus]?.focus();
   }
 
   function makeHandle(beat, k) {
@@ -113,6 +145,7 @@ function startPlayer(element, tell) {
     handle.setAttribute("aria-label", `Start of ${beat.description}`);
     handle.addEventListener("pointerdown", event => {
       handle.setPointerCapture(event.pointerId);
+      isHeld = true;
       handle.focus();
       event.preventDefault();
     });
@@ -121,7 +154,10 @@ function startPlayer(element, tell) {
       const box = strip.getBoundingClientRect();
       move(k, (event.clientX - box.left) / box.width * value.duration);
     });
-    handle.addEventListener("lostpointercapture", send);
+    handle.addEventListener("lostpointercapture", () => {
+      isHeld = false;
+      if (value) send();
+    });
     handle.addEventListener("keydown", event => {
       const step = event.shiftKey ? 0.5 : 0.1;
       const by = {ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step, PageDown: -0.5, PageUp: 0.5,
@@ -145,29 +181,35 @@ function startPlayer(element, tell) {
     if (event.target.closest(".clip-take")) tell("select", {time: Math.min(timeOf(clock), clock.length)});
   });
 
-  return async next => {  // what is asked for last is shown, whatever comes last
+  async function show(next) {  // what is asked for last is shown, whatever comes last
     const turn = ++asked, picture = new Image();
+    if (value?.key !== next.key) clear(next);
+    note.hidden = true;
     picture.src = next.sheet;
     try { await picture.decode(); } catch {
-      if (turn === asked) Object.assign(note, {hidden: false, textContent: "The pictures of this clip did not come."});
+      if (turn !== asked) return;
+      clear(next);
+      offer(next);
       return;
     }
     if (turn !== asked) return;
-    const again = value?.key === next.key;
+    const again = value?.key === next.key, isKept = again && !next.refused && isMoved();
     [value, sheet] = [next, picture];
-    clock.players.delete(player);
-    clock = next.group ? clockOf(next.group) : clock;
-    note.hidden = true;
-    starts = next.beats.map(beat => beat.start);
+    if (!isKept) starts = next.beats.map(beat => beat.start);
     canvas.width = canvas.height = next.side;
     delete canvas.dataset.frame;
     canvas.dataset.sheet = next.sheet;
-    if (clock.key !== next.key) Object.assign(clock, {key: next.key, ready: new Set(), length: 0, playing: false, at: 0});
     clock.players.add(player);
     clock.ready.add(player);
     clock.length = Math.max(again && !next.group ? 0 : clock.length, next.duration);
-    drawBeats();
+    setUse(true);
+    if (strip.firstChild) place();
+    else drawBeats();
+    const areReady = [...clock.ready].filter(other => other.isConnected()).length >= next.together;
     if (again) setClock(clock, clock.playing, Math.min(clock.at, clock.length));
-    else setClock(clock, clock.ready.size >= next.together && !STILL.matches, 0);
-  };
+    else setClock(clock, areReady && !STILL.matches, 0);
+    if (areReady && !again) tell("play", {key: next.key});
+    if (isKept && !isHeld && !later) send();
+  }
+  return show;
 }

@@ -28,19 +28,29 @@ CSS = """
   flex: none}
 .clip :focus-visible {outline: 2px solid var(--color-accent); outline-offset: 2px}
 .clip-beats {position: relative; height: 44px; border-radius: 6px; touch-action: pan-y}
-.clip-beats button {position: absolute; top: 0; bottom: 0; padding: 0 10px; overflow: hidden; text-overflow: ellipsis;
-  white-space: nowrap; text-align: left; background: var(--neutral-200); color: var(--neutral-900)}
+.clip-beats button {position: absolute; top: 0; bottom: 0; padding: 0; overflow: hidden;
+  white-space: nowrap; text-align: left; container-type: inline-size; min-width: 0;
+  background: var(--neutral-200); color: var(--neutral-900)}
 .clip-beats button:nth-of-type(even) {background: var(--primary-200)}
 .dark .clip-beats button {background: var(--neutral-700); color: var(--neutral-50)}
 .dark .clip-beats button:nth-of-type(even) {background: var(--primary-800)}
-.clip-beats [role=slider] {position: absolute; top: -4px; bottom: -4px; width: 24px; margin-left: -12px; z-index: 1;
-  cursor: ew-resize; touch-action: none; border-radius: 6px}
-.clip-beats [role=slider]::after {content: ""; position: absolute; inset: 0 9px; border-radius: 3px;
+.clip-beats span {display: block; padding: 0 14px 0 10px; overflow: hidden; text-overflow: ellipsis}
+.clip-beats button span + span {display: none; padding: 0; text-align: center; font-size: 11px}
+@container (max-width: 44px) {  /* the number of a short beat */
+  .clip-beats button span {display: none}
+  .clip-beats button span + span {display: block}
+}
+.clip-beats [role=slider] {position: absolute; top: -4px; bottom: -4px; width: 24px; padding: 0; z-index: 1;
+  transform: translateX(-50%); cursor: ew-resize; touch-action: none; border-radius: 6px}
+.clip-beats [role=slider]::after {content: ""; position: absolute; inset: 0 calc(50% - 3px); border-radius: 3px;
   background: var(--color-accent); border: 1px solid var(--background-fill-primary)}
 .clip-head {position: absolute; top: 0; bottom: 0; width: 2px; margin-left: -1px; background: var(--body-text-color);
   pointer-events: none}
 .clip-foot {display: flex; justify-content: space-between; align-items: start; gap: 10px}
-.clip-words {margin: 0; min-height: 1.4em; font-size: 14px; overflow-wrap: anywhere}
+.clip-words {margin: 0; min-height: 1.4em; max-height: 4.2em; overflow: auto; font-size: 14px; overflow-wrap: anywhere}
+.clip-note {margin: 0; font-size: 14px}
+.clip-note button {padding: 4px 12px; border-radius: 6px}
+.clip button:disabled {cursor: default; opacity: 0.5}
 .clip [hidden] {display: none}
 """
 
@@ -68,8 +78,9 @@ update();
 def clip_player(label: str, take: bool = False, **options: Any) -> gr.HTML:
     """The component; its values come from `player_value`.
 
-    Its event `release` has the beats' `starts` (seconds) after a boundary was moved, `select` the `time` whose face a
-    visitor wants, for which there is a button with `take`.
+    Its event `release` has the beats' `starts` (seconds) after a boundary was moved, `play` the `key` when all players
+    of a group have their pictures, `select` the `time` whose face a visitor wants, for which there is a button with
+    `take`.
     """
     script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
     template = _TEMPLATE.replace("LABEL", label).replace("TAKE", _TAKE if take else "")
@@ -79,7 +90,14 @@ def clip_player(label: str, take: bool = False, **options: Any) -> gr.HTML:
 
 
 def player_value(
-    clip: Clip, rig: FaceRig, key: str, *, editable: bool = False, group: str = "", together: int = 1
+    clip: Clip,
+    rig: FaceRig,
+    key: str,
+    *,
+    least: float | None = None,
+    refused: bool = False,
+    group: str = "",
+    together: int = 1,
 ) -> str:
     """What a player shows.
 
@@ -87,7 +105,8 @@ def player_value(
         clip: its frames become pictures in a file that the page may serve.
         rig: whose face.
         key: a clip with the same one goes on where the last one stood, another one starts.
-        editable: whether boundaries of beats may be moved.
+        least: seconds of a beat whose boundaries are moved; None is that they may not be.
+        refused: whether boundaries that were moved go back to those of the clip.
         group: players of one group play together.
         together: players of the group that must be there before they start.
     """
@@ -96,5 +115,5 @@ def player_value(
     path.write_bytes(sprite.jpeg)
     beats = [{"description": beat.description, "start": beat.start, "end": beat.end} for beat in clip.beats]
     numbers = {name: getattr(sprite, name) for name in ("side", "columns", "count", "rate")}
-    more = {"editable": editable, "group": group, "together": together, "key": key}
+    more = {"least": least, "refused": refused, "group": group, "together": together, "key": key}
     return json.dumps({"sheet": str(path), "duration": clip.duration, "beats": beats, **numbers, **more})

@@ -134,9 +134,11 @@ def test_agents_list_and_call_the_tools(demo):
             listed = await session.list_tools()
             answer = await session.call_tool("generate", {"description": "He is furious"})
             refused = await session.call_tool("generate", {"description": " "})
-            return {tool.name: tool for tool in listed.tools}, answer, refused
+            acted = await session.call_tool("clip", {"description": "He is calm"})
+            return {tool.name: tool for tool in listed.tools}, answer, refused, acted
 
-    tools, answer, refused = asyncio.run(visit())
+    tools, answer, refused, acted = asyncio.run(visit())
+    assert "clip-he-is-calm.glb" in " ".join(part.text for part in acted.content if part.type == "text")
     assert set(tools) == {"generate", "render", "clip", "evaluate_file"}
     properties = tools["generate"].inputSchema["properties"]
     assert "elderly-woman" in properties["identity"]["enum"]

@@ -120,6 +120,46 @@ def test_clips_are_judged_from_two_files_to_the_agreement_page(folder, visit, tm
     assert float(divergence.split("│")[3].split(",")[0]) >= 0.5
 
 
+READY = """() => {
+    const canvases = [...document.querySelectorAll("#judging canvas")];
+    return canvases.length == 2 && canvases.every(canvas => canvas.dataset.frame);
+}"""
+
+
+def test_what_was_not_seen_is_not_judged(folder, visit):
+    place = folder / "unseen"
+    place.mkdir()
+    with serving(place, EMO3D_STUDY=folder / "study") as address:
+        page = visit(address)
+        open_judge(page)
+        start(page, "Ada")
+        choices = [page.locator(f"#judge-{name}") for name in ("first", "second", "same")]
+        page.wait_for_function(READY)
+        page.locator("#judge-first:enabled").wait_for()
+        page.route("**/clip.jpeg", lambda route: route.abort())
+        page.locator("#judging .clip-time").first.focus()
+        page.keyboard.press("1")  # on a slider, too
+        page.get_by_text("Question 2 of").wait_for()
+        page.get_by_role("button", name="Try again").nth(1).wait_for()
+        assert all(choice.is_disabled() for choice in choices)
+        assert page.locator("#judging canvas[data-frame]").count() == 0  # nothing of the first question is seen
+        assert not page.evaluate("""[...document.querySelectorAll("#judging canvas")].some(canvas =>
+            canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))""")
+        page.keyboard.press("1")
+        page.wait_for_timeout(1500)
+        assert page.get_by_text("Question 2 of").is_visible()
+
+        page.unroute("**/clip.jpeg")
+        page.get_by_role("button", name="Try again").first.click()
+        page.locator("#judging canvas[data-frame]").wait_for()
+        assert all(choice.is_disabled() for choice in choices)  # the other one is still not there
+        page.get_by_role("button", name="Try again").click()
+        page.wait_for_function(READY)
+        page.locator("#judge-second:enabled").wait_for()
+        page.keyboard.press("2")
+        page.get_by_text("Question 3 of").wait_for()
+
+
 def test_a_study_says_which_clips_were_judged(folder, tmp_path):
     study = open_study(folder / "study")
     assert len(study.clips) == 12 * 2 + 8

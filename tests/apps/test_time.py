@@ -169,6 +169,78 @@ def test_boundaries_of_beats_move_by_mouse_and_keyboard(page):
     assert clock(page)[1] == length
 
 
+def drag(page, handle, to):
+    """Move a boundary to a share of the clip."""
+    box, strip = handle.bounding_box(), page.locator(".clip-beats").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(strip["x"] + to * strip["width"], box["y"] + 10, steps=5)
+    page.mouse.up()
+
+
+def test_boundaries_that_are_moved_one_after_another_are_all_kept(demo, visit):
+    page = visit(demo)
+    open_time(page)
+    act(page, "She is calm, then she is terrified, then she laughs", "6")
+    wait_for_clip(page)
+    handles = page.locator("#clip .clip-beats [role=slider]")
+    drag(page, handles.first, 0.15)
+    drag(page, handles.last, 0.9)  # while the answer to the first is awaited
+
+    def starts():
+        return [float(handle.get_attribute("aria-valuenow")) for handle in handles.all()]
+
+    assert starts() == pytest.approx([0.9, 5.4], abs=0.1)
+    wanted = starts()
+
+    def written():
+        if not page.locator("#clip-files button:enabled").count():
+            return []
+        return [beat.start for beat in read_clip(take(page, "JSON")).beats[1:]]
+
+    wait_on_page(page, lambda: written() == pytest.approx(wanted, abs=0.01), "files with both")
+    assert starts() == wanted
+
+
+def test_where_beats_have_no_room_no_boundary_moves(demo, visit):
+    page = visit(demo)
+    open_time(page)
+    act(page, "She smiles, then she cries", "0.5")  # both take the least
+    wait_for_clip(page)
+    assert page.locator("#clip .clip-beats button").count() == 2
+    assert page.get_by_role("slider", name="Start of").count() == 0
+
+
+def test_work_is_seen_and_the_next_press_counts(demo, visit):
+    page = visit(demo)
+    open_time(page)
+    go = page.locator("#clip-go")
+    act(page)
+    page.get_by_role("button", name="Working ...").wait_for()
+    assert go.is_disabled()
+    assert page.locator("#clip canvas").is_visible()
+    page.get_by_label("What happens").fill("He is furious")
+    go.click()  # waits until it may be pressed
+    wait_on_page(page, lambda: "He is furious" in page.locator("#clip .clip-beats").inner_text(), "the second clip")
+    act(page, " ")
+    page.locator(".toast-body").wait_for()
+    wait_on_page(page, go.is_enabled, "another try")
+
+
+def test_the_clip_and_its_faces_are_on_the_head_that_is_chosen(page):
+    sheet = page.locator(CANVAS).get_attribute("data-sheet")
+    page.get_by_label("Identity").click()
+    page.get_by_role("option", name="elderly-man", exact=True).click()
+    wait_on_page(page, lambda: page.locator(CANVAS).get_attribute("data-sheet") not in (None, sheet), "the new head")
+    pause_at(page, 0.8 * clock(page)[1])
+    page.locator("#clip .clip-take").click()
+    page.get_by_text("Emotions read from the picture", exact=True).wait_for()
+    with page.expect_download() as download:
+        page.locator("#take").get_by_role("button", name="GLB", exact=True).click()
+    face = pygltflib.GLTF2().load_binary(download.value.path()).asset.extras
+    assert face["identity"] == "elderly-man"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds", "message"),
     [
@@ -176,6 +248,12 @@ def test_boundaries_of_beats_move_by_mouse_and_keyboard(page):
         ("She smiles", "0", "0.5 to 30 seconds"),
         ("She smiles", "100,000", "0.5 to 30 seconds, this would be 100,000"),
         ("She smiles", "soon", "seconds as a number"),
+        ("She smiles", "1,5", "as in 4 or 1.5, not '1,5'"),
+        (
+            ", then ".join(["she smiles", "she cries"] * 5),
+            "2",
+            "each of the 10 things that happen at least 0.25 seconds",
+        ),
         ("She smiles. " * 1000, "", "at most 2,000 characters"),
         ("She smiles, then she frowns, " * 60, "", "a shorter text"),
     ],
@@ -228,3 +306,27 @@ def test_the_endpoint_gives_files_and_beats(client):
     assert pygltflib.GLTF2().load(glb).animations
     assert Image.open(gif).is_animated
     assert len(Path(csv).read_text().splitlines()) == 91
+
+
+def test_the_endpoint_takes_the_seconds_that_the_text_needs(client):
+    for options in ({}, {"seconds": 0}, {"seconds": None}):
+        *_, beats = client.predict("He is calm", **options, api_name="/clip")
+        assert 1 < beats[-1]["end"] < 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seconds": "four"}, "Please give seconds as a number, not 'four'."),
+        ({"seconds": [4]}, "Please give seconds as a number, not [4]."),
+        ({"seconds": 99}, "0.5 to 30 seconds"),
+        ({"seed": "abc"}, "Please give seed as a number, not 'abc'."),
+        ({"seed": 1.5}, "Please give seed as a whole number, not 1.5."),
+        ({"description": None}, "Please give description as text, not None."),
+        ({"description": [4]}, "Please give description as text, not [4]."),
+    ],
+)
+def test_the_endpoint_refuses_other_types_in_one_sentence(client, options, message):
+    with pytest.raises(Exception, match="Please") as refusal:  # gradio_client has no error class of its own for it
+        client.predict(**{"description": "He is calm", **options}, api_name="/clip")
+    assert message in str(refusal.value)
