@@ -202,13 +202,16 @@ def schedule(texts: Sequence[BeatText], seconds: float | None = None) -> tuple[t
             lengths = np.array(rest)
         tail = max(room - wait - lengths.sum(), 0.0)
     bounds = wait + np.concatenate([[0.0], np.cumsum(lengths)])
-    if bounds[-1] + tail > LONGEST:
-        raise ValueError(f"expected a text of at most {LONGEST:g} seconds, its beats take {bounds[-1] + tail:g}")
+    duration = float(bounds[-1] + tail)
+    if seconds is not None:
+        duration, bounds = room, np.minimum(bounds, room)  # sums are rounded
+    if duration > LONGEST:
+        raise ValueError(f"expected a text of at most {LONGEST:g} seconds, its beats take {duration:g}")
     planned = tuple(
         Beat(text.description, float(start), float(end), _CALM if text.releases else None)
         for text, start, end in zip(beats, bounds[:-1], bounds[1:], strict=True)
     )
-    return planned, float(bounds[-1] + tail)
+    return planned, duration
 
 
 def _shared(lengths: np.ndarray, least: np.ndarray, room: float) -> np.ndarray:

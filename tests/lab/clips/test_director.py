@@ -215,3 +215,11 @@ def test_the_sentence_of_the_readme() -> None:
     assert smile[0] < 0.2 < 0.5 < smile[1]
     assert frown[1] < 0.2 < frown[0]
     assert np.abs(clip.rotations).max() > 0.02
+
+
+def test_twenty_beats_take_as_long_as_was_asked():
+    """Twenty lengths that are added up come to 30.000000000000004 s, which a page with a limit of 30 refused."""
+    for seconds in (30, 600):
+        beats, duration = schedule(read_beats("She smiles. He weeps. " * 10), seconds)
+        assert duration == seconds
+        assert beats[-1].end <= seconds
