@@ -89,7 +89,7 @@ def test_every_request_has_files_of_its_own(demo):
         ("/generate", {"description": "joy", "identity": "../../etc"}, "not in the list of choices"),
         ("/generate", {"description": "joy", "strength": 3.0}, "greater than maximum"),
         ("/clip", {"description": "  \n"}, "Please describe a feeling first"),
-        ("/clip", {"description": "joy", "seconds": 0}, "0.5 to 30 seconds"),
+        ("/clip", {"description": "joy", "seconds": 0.1}, "0.5 to 30 seconds"),
         ("/clip", {"description": "joy", "seconds": 100_000}, "0.5 to 30 seconds"),
         ("/clip", {"description": "joy", "seed": -1}, "a seed from 0"),
         ("/render", {"blendshapes": "jawOpen"}, "Expected a JSON object"),

@@ -11,7 +11,8 @@ _ROOMS = {
     **dict.fromkeys(("Compositor", "compose"), "speech"),
     **dict.fromkeys(("Cue", "read_speech", "speech_of_cues", "speech_of_weights"), "visemes"),
     **dict.fromkeys(("emotions_over_time", "write_emotions"), "emotions"),
-    **dict.fromkeys(("read_clip", "write_clip", "write_livelink", "write_gif"), "files"),
+    **dict.fromkeys(("read_clip", "write_clip", "write_gif"), "files"),
+    **dict.fromkeys(("write_livelink",), ".takes.unreal"),  # alone: `files` brings the renderer
     **dict.fromkeys(("render_clip",), "rendering"),
     **dict.fromkeys(("film_strip",), "strips"),
     **dict.fromkeys(("clip_of_row", "row_of_clip"), "rows"),
@@ -23,7 +24,7 @@ _ROOMS = {
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+        return getattr(importlib.import_module(f".{_ROOMS[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -28,7 +28,6 @@ from emo3d_lab.characters.character import Character
 from emo3d_lab.clips.pose import neck_of
 from emo3d_lab.takes.preview import write_gif as write_gif
 from emo3d_lab.takes.reading import Take, read_take
-from emo3d_lab.takes.unreal import write_livelink as write_livelink
 from emo3d_lab.takes.writing import ENDINGS as TAKE_ENDINGS
 from emo3d_lab.takes.writing import FACES, write_take
 
