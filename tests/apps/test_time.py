@@ -8,6 +8,7 @@ import numpy as np
 import pygltflib
 import pytest
 from PIL import Image
+from playwright.sync_api import TimeoutError
 
 from contrast import illegible
 from emo3d import BLENDSHAPES
@@ -60,8 +61,14 @@ def shown(page):
 
 
 def take(page, label):
-    with page.expect_download() as download:
-        page.locator("#clip-files").get_by_role("button", name=label, exact=True).click()
+    for attempt in range(6):  # a click while a button gets its new file downloads nothing
+        try:
+            with page.expect_download(timeout=20_000) as download:
+                page.locator("#clip-files").get_by_role("button", name=label, exact=True).click()
+            break
+        except TimeoutError:
+            if attempt == 5:
+                raise
     name = download.value.suggested_filename
     return download.value.path().rename(download.value.path().with_name(name))
 

@@ -157,7 +157,7 @@ def test_studies_are_read_as_they_were_written(study, tmp_path):
         (lambda plain: plain["items"][0].pop("faces"), "expected 'faces' in items"),
         (lambda plain: plain["items"][0]["faces"][0].pop(), "51"),
         (lambda plain: plain["items"][0].update(identity="nobody"), "expected a head's name"),
-        (lambda plain: plain["others"].append(plain["items"].pop()), "expected a head's name and a face"),
+        (lambda plain: plain["others"].append(plain["items"].pop()), "expected a face of each system"),
         (lambda plain: plain["tasks"][0].update(systems=["a", "b"]), "expected an item and systems of this study"),
     ],
 )

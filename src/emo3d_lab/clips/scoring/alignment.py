@@ -60,7 +60,8 @@ def align(costs: np.ndarray, least: float = 0.4, transition: float = 0.3) -> Ali
     shortest = max(1, int(least * instants / count))
     gap = min(int(transition * instants / count), instants // count - shortest)
     edge = gap // 2
-    sums = np.pad(costs.cumsum(axis=1), ((0, 0), (1, 0)))  # sums[b, t]: of the instants before t
+    # sums[b, t]: of the instants before t, in whole steps of 1e-9, which add up without rounding: equal cuts are equal.
+    sums = np.pad(np.rint(costs * 1e9).cumsum(axis=1), ((0, 0), (1, 0)))
     ends_before = np.full(instants + 1, np.inf)  # by end of the stretch before: the least cost up to there
     ends_before[edge] = 0.0
     starts = []
@@ -82,4 +83,5 @@ def align(costs: np.ndarray, least: float = 0.4, transition: float = 0.3) -> Ali
         end = cuts[beat, 0] - gap
     firsts, lasts = cuts.T
     rows = np.arange(count)
-    return Alignment(firsts, lasts, (sums[rows, lasts] - sums[rows, firsts]) / (lasts - firsts))
+    totals = np.pad(costs.cumsum(axis=1), ((0, 0), (1, 0)))
+    return Alignment(firsts, lasts, (totals[rows, lasts] - totals[rows, firsts]) / (lasts - firsts))
