@@ -10,10 +10,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from rendering import median_seconds, table_of
 from rich.console import Console
 from rich.table import Table
 
@@ -30,24 +30,12 @@ FRAMES_A_SECOND = 400  # target of rendering at 224 px on 2 cores
 OFF = Motion(blinks=False, gaze=False, head=False, micro=False, lead=False)
 
 
-def median_seconds(work: Callable[[], object], runs: int = 7) -> float:
-    work()
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
 def generate() -> Table:
     """The director with stills at hand, without motion, and with the packaged generator."""
     director = Director()
     title = f"seconds to make a clip (target at 10 s, 60 fps: {TARGET:g}); a text becomes beats in "
     title += f"{1000 * median_seconds(partial(read_beats, TEXT), 50):.2f} ms"
-    table = Table(title=title, title_justify="left", min_width=len(title))
-    for heading in ("clip s", "fps", "stills given", "no motion", "with generator", "ratio, stills given"):
-        table.add_column(heading, justify="right")
+    table = table_of(title, "clip s", "fps", "stills given", "no motion", "with generator", "ratio, stills given")
     for length, rate in ((4, 30), (10, 30), (10, 60), (60, 60)):
         beats, duration = schedule(read_beats(TEXT), length)
         stills = np.random.default_rng(0).random((len(beats), 51))

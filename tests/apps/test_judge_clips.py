@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from test_judge import open_judge, start
 
 import commands
 from emo3d_lab.building.schema import parquet_schema
@@ -52,18 +53,6 @@ def folder(tmp_path_factory):
     )
     assert made.returncode == 0, made.stderr
     return folder
-
-
-def open_judge(page):
-    page.get_by_role("tab", name="Make", exact=True).wait_for()
-    page.wait_for_timeout(1000)  # Gradio measures tabs first
-    page.get_by_role("tab", name="Judge", exact=True).click()
-
-
-def start(page, name):
-    page.get_by_label("I have read this").check()
-    page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Start").click()
 
 
 def frames(page):
