@@ -65,6 +65,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
+@pytest.fixture(autouse=True)
+def hub_variables():
+    """No test leaves the Hub's clients of the tests after it other variables than it found."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("HF_")}
+    yield
+    after = {name: value for name, value in os.environ.items() if name.startswith("HF_")}
+    assert after == before
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """Makes file systems of a few kB, which are really full when they are: `small_disk(64)`."""

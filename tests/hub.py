@@ -131,6 +131,7 @@ class Hub:
             "HF_HOME": str(home),
             "HF_TOKEN": TOKEN,
             "HF_HUB_OFFLINE": "0",
+            "HF_EVALUATE_OFFLINE": "0",
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_UPDATE_DOWNLOAD_COUNTS": "0",

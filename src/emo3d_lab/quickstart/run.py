@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -49,14 +48,10 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> Report:
     """
     from datasets import load_dataset
 
-    # Without this, evaluate looks on the Hub for a newer version of a local module.
-    os.environ.setdefault("HF_EVALUATE_OFFLINE", "1")
-    import evaluate
-
     sample = load_dataset(str(sample_folder()))
     train, test = sample["train"].with_format("numpy"), sample["test"]
     references = [dict(row) for row in test.remove_columns("image")]
-    metric = evaluate.load(str(files("emo3d") / "assets" / "emo3d_score.py"))
+    metric = _load_metric()
 
     targets, training = read_references(test), read_references(train)
     baselines = baseline_expressions(targets, training)
@@ -108,6 +103,17 @@ def run(out: Path, release: Path | None = None, seed: int = 0) -> Report:
     )
     report.write(out / "report.html")
     return report
+
+
+def _load_metric() -> Any:
+    """The packaged metric by evaluate, which would look on the Hub for a newer version of a local module."""
+    import evaluate
+
+    offline, evaluate.config.HF_EVALUATE_OFFLINE = evaluate.config.HF_EVALUATE_OFFLINE, True
+    try:
+        return evaluate.load(str(files("emo3d") / "assets" / "emo3d_score.py"))
+    finally:
+        evaluate.config.HF_EVALUATE_OFFLINE = offline  # the caller's own, who may load from the Hub next
 
 
 def check_order(rows: list[Row]) -> list[str]:
