@@ -1,0 +1,1 @@
+export { named, ordered, TARGETS, type Weights } from "./weights.ts";
