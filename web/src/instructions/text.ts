@@ -40,9 +40,9 @@ export function westernDigits(text: string): string {
 /** A text in quotes, as Python prints it. */
 export function quoted(text: string): string {
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replace(/[\p{C}\p{Z}\\'"]/gu, (char) => {
+  const escaped = text.replace(/(?! )[\p{C}\p{Z}]|[\\'"]/gu, (char) => {
     if (NAMED[char] || char === mark) return NAMED[char] ?? `\\${char}`;
-    if (/[ '"]/.test(char)) return char;
+    if (char === "'" || char === '"') return char;
     const code = char.codePointAt(0)!.toString(16);
     if (code.length < 3) return `\\x${code.padStart(2, "0")}`;
     return code.length < 5 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;

@@ -98,11 +98,10 @@ function makeVocabulary(table: Table): Vocabulary {
     rows.map(([verbs, strength, targets, flags]) => ({ verbs: new Set(words(verbs)), strength, targets, flags })),
   ]);
   const phrases = new Map<string, Phrase[]>();
-  for (const [first, listed] of Object.entries(table.phrases))
-    phrases.set(
-      first,
-      listed.map(([text, tag, value]) => [words(text).map((choice) => choice.split("/")), tag, value]),
-    );
+  for (const [first, listed] of Object.entries({ "&": [], ...table.phrases })) {
+    const all = first === "&" ? listed : [...listed, ...(table.phrases["&"] ?? [])]; // & is any word
+    phrases.set(first, all.map(([text, tag, value]) => [words(text).map((choice) => choice.split("/")), tag, value]));
+  }
   const tags = new Map<string, string>();
   for (const [tag, listed] of Object.entries(table.tags)) for (const word of words(listed)) tags.set(word, tag);
   const symbols = new Map<string, string>();
