@@ -37,8 +37,8 @@ _ODD = [
     *"\r\n|\udfff |e\u0301|n\u0303|n't|'s|50%|37.5 %|٥٠%|6.25%|:)|;-)|:D|:'(|𝐞𝐲𝐞|ｅｙｅ|éye".split("|"),
     *"😉 😀 ❤️ 👩‍🦰 👍🏽 🇫🇷 1️⃣".split(),
 ]
-_COMMON = """left|right|one|other|both|either|opposite|side|half|hand|of|on|in|at|to|the|the|a|an|her|that|same|,|,|.|:|and
-|or|then|while|but|with|without|not|never|nothing|only|just|wide|slightly|40%|tightly|as|by|seen|viewer|camera|picture
+_COMMON = """left|right|one|other|both|either|opposite|side|half|hand|of|on|in|at|to|the|the|a|an|her|that|same|,|,|.|:
+|and|or|then|while|but|with|without|not|never|nothing|only|just|wide|slightly|40%|tightly|as|by|seen|viewer|camera|picture
 |our|us|eye|eyes|eye|brow|eyebrow|brows|lid|lids|eyelid|mouth|mouth|corner|corners|end|ends|tips|lip|lips|upper|lower
 |inner|outer|tooth|teeth|tongue|cheek|cheeks|jaw|wink|winks|close|closes|closed|open|opens|raise|raised|lower|looks
 |look|turn|keep|gaze|up|down|aside|out|smile|smirk|'s|stays|is|zebra|really|widen|widened|lowered
