@@ -6,6 +6,7 @@ import { expressionsOf, type Bind } from "./expressions.ts";
 export const LIMITS = {
   bytes: 50_000_000, // of the file
   json: 8_000_000, // bytes of its JSON
+  objects: 500_000, // objects and lists in it
   unpacked: 100_000_000, // bytes of all buffer views that are used, after decompression
   nodes: 10_000,
   depth: 200, // of nodes within nodes
@@ -70,6 +71,9 @@ export function chunksOf(content: ArrayBuffer): { text: Uint8Array; chunk: [numb
 export function readGlb(content: ArrayBuffer): Glb {
   most("bytes", content.byteLength, LIMITS.bytes);
   const { text, chunk } = chunksOf(content);
+  let objects = 0;
+  for (const byte of text) if (byte === 0x5b || byte === 0x7b) objects += 1; // [ and {
+  most("objects and lists of JSON", objects, LIMITS.objects);
   let json: Entry;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
