@@ -66,6 +66,9 @@ async function open(
     executionProviders: [provider],
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
+  }).catch((error: Error) => {
+    if (error.message.includes("backend")) throw new Error(`the runtime of ONNX did not start: ${error.message}`);
+    throw new RangeError(`expected model.onnx as a graph of ONNX, got what the runtime refuses: ${error.message}`);
   });
   const tokenizer = new TextTokenizer(json("tokenizer.json"), json("tokenizer_config.json"), manifest.maxLength);
   const loaded = { manifest, notes: download.notes, threads: flags.numThreads };
