@@ -35,13 +35,13 @@ test("int8 answers as onnxruntime of Python does, to 1e-3", { skip: reason }, as
   const rows = await predictions("int8");
   assert.equal(rows.length, 200);
   assert.ok(rows.every((row) => row.length === 52 && row[51] === 0));
-  const difference = largestDifference(rows, golden.onnx.int8);
+  const difference = largestDifference(rows, golden.int8);
   assert.ok(difference < 1e-3, `${difference}`);
 });
 
 test("float32 answers as PyTorch does, to 1e-3", { skip: reason }, async () => {
   const rows = await predictions("float32");
-  for (const others of [golden.torch, golden.onnx.float32]) {
+  for (const others of [golden.torch, golden.float32]) {
     const difference = largestDifference(rows, others);
     assert.ok(difference < 1e-3, `${difference}`);
   }
