@@ -4,8 +4,8 @@
  * The twin of Python's `emo3d_lab.actor`: one state, resumed in either, and the same numbers to 1e-6.
  */
 import { readActs } from "./acts.ts";
-import { WORD } from "./instructions/text.ts";
-import type { Instruction, Interpretation } from "./interpretation.ts";
+import type { Instruction, Interpretation } from "./instructions/index.ts";
+import { joined, trim, WORD } from "./instructions/text.ts";
 import { asFace, faceAt, react, readState, restState, type Settings, type State } from "./moods.ts";
 import tables from "./tables.json" with { type: "json" };
 import { named, TARGETS, type Weights } from "./weights.ts";
@@ -148,7 +148,7 @@ export class Actor {
  */
 export async function readLine(line: string, context?: string, reader: Partial<Reader> = {}): Promise<Line> {
   for (const [name, text] of [["line", line], ["context", context || "none"]] as const)
-    if (typeof text !== "string" || !text.trim() || [...text.slice(0, 2 * LONGEST + 1)].length > LONGEST) {
+    if (typeof text !== "string" || !trim(text) || [...text.slice(0, 2 * LONGEST + 1)].length > LONGEST) {
       const got = typeof text === "string" ? `${[...text].length} characters` : typeof text;
       throw new RangeError(`expected a ${name} of words, up to ${LONGEST} characters, got ${got}`);
     }
@@ -166,7 +166,7 @@ export async function readLine(line: string, context?: string, reader: Partial<R
   const feelings = names.join(", ");
   const hasWords = HAS_WORDS.test(spoken); // else symbols
   let words = hasWords || !feelings ? await disarm(spoken, reader) : "";
-  const scene = context?.trim() ? await disarm(context.trim(), reader) : "";
+  const scene = await disarm(trim(context ?? ""), reader);
   if (scene) words = words ? `${scene} "${words}"` : scene;
   const plain = hasWords && !scene ? `Matter-of-factly: ${words}` : words;
   const text = feelings ? (words ? `Feeling: ${feelings}. ${words}` : feelings) : plain;
@@ -181,7 +181,7 @@ async function disarm(text: string, reader: Partial<Reader>): Promise<string> {
   for (let round = 0; round < 3 && text && reader.interpret; round += 1) {
     const { instructions } = await reader.interpret(text);
     if (!instructions.length) break;
-    const words = new Set(instructions.flatMap((step) => step.words.match(/\p{L}{2,}/gu) ?? []));
+    const words = new Set(instructions.flatMap((step) => step.words.match(/[\p{L}\p{Nl}\p{No}]{2,}/gu) ?? []));
     if (!words.size) break;
     const choices = [...words].sort((one, other) => other.length - one.length).join("|");
     text = text.replace(new RegExp(`(?<![\\p{L}\\p{N}])(?:${choices})(?![\\p{L}\\p{N}])`, "gu"), (word) => {
@@ -190,8 +190,4 @@ async function disarm(text: string, reader: Partial<Reader>): Promise<string> {
     });
   }
   return text;
-}
-
-function joined(text: string): string {
-  return text.trim().replace(/\s+/gu, " ");
 }

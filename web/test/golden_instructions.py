@@ -13,7 +13,8 @@ import random
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import numpy as np
 
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.instructions import OPPOSED, apply_instructions, read_instructions
+from emo3d_lab.actor import read_line
 from emo3d_lab.instructions.portable import make_table
 from emo3d_lab.instructions.reading import SYMBOL
 from emo3d_lab.instructions.vocabulary import vocabulary
@@ -122,6 +124,18 @@ def hostile(rng: random.Random, count: int) -> Iterator[str]:
         yield ("".join(parts) * 2_000)[: rng.choice([60, 400, 1_999, 2_000, 2_001])]
 
 
+def lines(rng: random.Random, plain: Sequence[str], count: int) -> Iterator[tuple[str, str | None]]:
+    """Lines of dialogue with acts in them, each beside a context or none."""
+    marks = ["<act>{}</act>", "*{}*", "({})", '<act strength="0.5">{}</act>', "<act>{}", "{}", "{}"]
+    yield "😏 <act>winks with the left eye</act>", None
+    for _ in range(count):
+        parts = [rng.choice(marks).format(rng.choice([*plain, *_ODD])) for _ in range(rng.randint(1, 4))]
+        yield (
+            " ".join(rng.choice(["{}", "{} 😏", "😉😉 {}", ":) {}"]).format(part) for part in parts),
+            rng.choice([None, None, "", rng.choice(plain)]),
+        )
+
+
 def texts(share: float, seed: int) -> list[str]:
     """The sentences, and a share of all others; without halves of a character that a browser would join."""
     rng = random.Random(seed)
@@ -146,8 +160,14 @@ def cases(share: float = 1, seed: int = 0) -> dict[str, Any]:
         applied.append(
             {"text": reading.description, "weights": weights.tolist(), "strength": strength, "answer": answer}
         )
+    read = []
+    plain = [text for text in sentences() if len(text) < 300]
+    for line, context in lines(random.Random(seed), plain, round(2_000 * share)):
+        if line.strip():
+            read.append({"line": line, "context": context, "answer": asdict(read_line(line, context))})
     return {
         "table": make_table(),
+        "lines": read,
         "opposed": OPPOSED,
         "readings": [reading.to_dict() for reading in readings],
         "applied": applied,

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { sources } from "./bundle.mjs";
 
 const { applyInstructions, OPPOSED, readInstructions } = await sources("instructions/index");
+const { readLine } = await sources("actor");
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PYTHON = [process.env.PYTHON, `${ROOT}.venv/bin/python`, "python3"].find((path) => path && (existsSync(path) || !path.includes("/")));
 const folder = mkdtempSync(join(tmpdir(), "emo3d-"));
@@ -48,6 +49,18 @@ test("instructions do to a face what they do in Python", { skip }, () => {
     const { instructions } = readInstructions(text, cases.table);
     assert.deepStrictEqual([...applyInstructions(weights, instructions, strength)], answer, text);
   }
+});
+
+test("acts of a line are instructions as in Python", { skip }, async () => {
+  assert.ok(cases.lines.length >= 100);
+  const reader = { interpret: async (text) => readInstructions(text, cases.table) };
+  for (const { line, context, answer } of cases.lines)
+    assert.deepStrictEqual(await readLine(line, context ?? undefined, reader), answer, JSON.stringify([line, context]));
+  const [wink] = cases.lines;
+  assert.deepStrictEqual(wink.answer.instructions, [
+    { words: "winks with the left eye", weights: { eyeBlinkLeft: 1, eyeBlinkRight: 0 } },
+  ]);
+  assert.strictEqual((await readLine(wink.line, undefined, reader)).text, "😏");
 });
 
 test("of 52 weights the tongue stays as it is, and float32 is taken", () => {

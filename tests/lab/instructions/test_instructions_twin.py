@@ -36,7 +36,7 @@ def test_the_twin_reads_what_the_reader_reads(tmp_path):
         timeout=120,
     )
     assert run.returncode == 0, run.stdout[-3_000:] + run.stderr[-1_000:]
-    assert "# pass 2" in run.stdout, run.stdout
+    assert "# pass 3" in run.stdout, run.stdout
 
 
 def test_a_table_is_the_same_bytes_each_time(tmp_path):

@@ -9,6 +9,7 @@ export const START = `(?<![${WORD}])`;
 export const END = `(?![${WORD}])`;
 
 const FIRST = new RegExp(`^[${SPACE}]+`, "u");
+const SPACES = new RegExp(`[${SPACE}]+`, "gu");
 const NAMED: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 /** A text without spaces at its end. */
@@ -20,6 +21,9 @@ export function trimEnd(text: string): string {
 
 /** A text without spaces around it. */
 export const trim = (text: string): string => trimEnd(text.replace(FIRST, ""));
+
+/** The words of a text with one space between them. */
+export const joined = (text: string): string => trim(text).replace(SPACES, " ");
 
 /** A text, as long as before, with a to z for the letters that Python takes for these, whatever their case. */
 export function folded(text: string): string {
