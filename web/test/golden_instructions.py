@@ -35,7 +35,7 @@ _OLD = [chr(code) for code in range(0x30000) if unicodedata.ucd_3_2_0.category(c
 _LETTERS = [char for char in _OLD if unicodedata.ucd_3_2_0.category(char) in ("Lu", "Ll", "Lt", "Lm", "Lo")]
 _ODD = [
     *"'’\"“”`´‘.,;:!?…()[]-–—/&+%_*#@^~|\\<>=$0123456789٣५９²½Ⅷ१ıİſKßΣςﬁÅéñ　",
-    *"\u00a0\u200b\u200d\u2028\u2029\ufe0f\ufeff\x85\x1c\x1f\x00\t\n\r\x0b\ud800\u212a\u017f",
+    *"\u00a0\u200b\u200d\u2028\u2029\ufe0f\ufeff\x85\x1c\x1f\x00\t\n\r\x0b\ud800\u212a\u017f\U000e0041",
     *"\r\n|\udfff |e\u0301|n\u0303|n't|'s|50%|37.5 %|٥٠%|6.25%|:)|;-)|:D|:'(|𝐞𝐲𝐞|ｅｙｅ|éye".split("|"),
     *"😉 😀 ❤️ 👩‍🦰 👍🏽 🇫🇷 1️⃣".split(),
 ]
@@ -47,7 +47,7 @@ _COMMON = """left|right|one|other|both|either|opposite|side|half|hand|of|on|in|a
 |to the upper left|to the lower right|as the viewer sees|as we see it|on our left|nothing but|no eye but|so that
 |left-hand side|rightmost|left half of|in the picture|from the front|the lid of|looks up and|her eyes|the old man
 |opens wide|say ah|on that side|, the right one|, only the left|the corner of the|at its left end|with one eye
-|does not|like a""".replace("\n", "").split("|")
+|does not|like a|lid of one eye|the brow of either eye""".replace("\n", "").split("|")
 _HOSTILE = "left|d|eye |'|n't|the |corner of the |:)|😱|\x00|1|1.|%|\u0301|, |mouth in the |wink,|not |wide |a|- |“a”"
 _HOSTILE += "|on the left of |on our left |one |50% "
 
