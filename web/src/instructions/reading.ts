@@ -5,7 +5,7 @@
  * of its neighbour ("closes the eyes and the mouth"). Left and right are the person's own.
  */
 import type { Instruction } from "./apply.ts";
-import { plainSides } from "./sides.ts";
+import { plainSides, rowOf } from "./sides.ts";
 import { scriptName, spellSymbols } from "./symbols.ts";
 import { quoted, rounded, trim } from "./text.ts";
 import { readTokens } from "./tokens.ts";
@@ -85,9 +85,13 @@ export function readInstructions(description: string, table: Table): Interpretat
 function pairsOf(tokens: readonly Token[], vocabulary: Vocabulary): Pair[] {
   const [verbs, parts] = ["V", "P"].map((tag) => tokens.filter((token) => token.tag === tag));
   const found: Pair[] = [];
+  let from = 0; // of the verbs, those that are near enough
   for (const part of parts) {
+    while (verbs[from]?.place < part.place - FAR) from += 1;
+    let to = from;
+    while (verbs[to]?.place <= part.place + FAR) to += 1;
     const near = verbs
-      .filter((verb) => verb.run === part.run && Math.abs(part.place - verb.place) <= FAR)
+      .slice(from, to)
       .map((verb) => ({ verb, distance: distanceOf(tokens, part, verb) }))
       .filter(({ distance }) => distance !== undefined)
       .sort((one, other) => one.distance! - other.distance!);
@@ -106,7 +110,7 @@ function pairsOf(tokens: readonly Token[], vocabulary: Vocabulary): Pair[] {
     found.push(...told.map((pair) => ({ ...pair, part: undefined })));
     if (alone.length) continue;
     const last = parts.filter((part) => part.run === verb.run && part.segment < verb.segment).at(-1);
-    const lead = tokens.slice(0, verb.place).filter((other) => other.segment === verb.segment);
+    const lead = rowOf(tokens, verb, "segment").filter((other) => other.place < verb.place);
     if (last && /^[clyntdo]*$/.test(tagsOf(lead))) found.push(...rowsOf(last, verb, vocabulary)); // "widen, then close"
     else {
       const owners = parts.filter((part) => // "her pursed lips move to the left": a part has more than one
@@ -132,9 +136,9 @@ function distanceOf(tokens: readonly Token[], part: Token, verb: Token): number 
   if (part.run !== verb.run || distance > FAR) return undefined;
   if (part.segment === verb.segment) return distance;
   // Of a list ("eyes and mouth closed"), or with no verb of its own ("winks with her left eye").
-  const own = tokens.filter((token) => token.segment === part.segment);
+  const own = rowOf(tokens, part, "segment");
   const alone = !own.some((token) => "Vax".includes(token.tag)) && (verb.place < part.place || own.at(-1) === part);
-  const beside = tokens.filter((token) => token.segment === verb.segment);
+  const beside = rowOf(tokens, verb, "segment");
   if ((part.value === "mouth" || part.value === "lip") && beside.some((token) => token.value === "corner"))
     return undefined; // "a mouth whose left corner droops"
   const object = beside.some((token) => token.tag === "P" && token.place > verb.place);

@@ -154,12 +154,12 @@ export function tellSides(text: string, tokens: readonly Token[]): void {
   });
 }
 
-/** The other tokens of a token's run. */
-export function runOf(tokens: readonly Token[], token: Token): Token[] {
+/** The tokens of a token's run or segment, which stand in a row. */
+export function rowOf(tokens: readonly Token[], token: Token, kind: "run" | "segment"): Token[] {
   let [start, end] = [token.place, token.place + 1];
-  while (tokens[start - 1]?.run === token.run) start -= 1;
-  while (tokens[end]?.run === token.run) end += 1;
-  return tokens.slice(start, end).filter((other) => other !== token);
+  while (tokens[start - 1]?.[kind] === token[kind]) start -= 1;
+  while (tokens[end]?.[kind] === token[kind]) end += 1;
+  return tokens.slice(start, end);
 }
 
 /** The part or verb that a side is of. */
@@ -173,7 +173,7 @@ export function attachSide(tokens: readonly Token[], token: Token, vocabulary: V
       gazing.directions.push(token.value);
       return [gazing];
     }
-    const own = runOf(tokens, token);
+    const own = rowOf(tokens, token, "run").filter((other) => other !== token);
     const parts = own.filter((other) => other.tag === "P" && other.place < token.place);
     const verbs = own.filter((other) => other.tag === "V");
     owners = (parts.length ? parts : verbs).slice(-1);
@@ -187,8 +187,10 @@ export function attachSide(tokens: readonly Token[], token: Token, vocabulary: V
 /** The verb of looking whose way a side tells: "looks at the clock on his left". */
 export function gazeVerb(tokens: readonly Token[], token: Token, vocabulary: Vocabulary): Token | undefined {
   if (!isSide(token.value)) return undefined;
-  const earlier = tokens.slice(0, token.place).filter((other) => "V.P".includes(other.tag));
-  const [before, verb] = [earlier.at(-2), earlier.at(-1)];
+  const earlier: Token[] = []; // the last two
+  for (let at = token.place - 1; at >= 0 && earlier.length < 2; at -= 1)
+    if ("V.P".includes(tokens[at].tag)) earlier.push(tokens[at]);
+  const [verb, before] = earlier;
   if (verb?.tag !== "V" || verb.directions.length) return undefined;
   const eyes = ["gaze", "eye"].includes(before?.value ?? "") && vocabulary.move.has(verb.value);
   const between = tokens.slice(verb.place, token.place).some((other) => "ot".includes(other.tag));

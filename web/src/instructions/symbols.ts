@@ -20,20 +20,22 @@ export interface Spelling {
 
 /** Write the symbols of a description as their names, each once. */
 export function spellSymbols(description: string, vocabulary: Vocabulary): Spelling {
-  let [text, end] = ["", 0];
+  let [text, last, end] = ["", "", 0]; // last: what the text ends with, where that is known
   const spans: [number, number][] = [];
   const names = new Map<string, string>();
   const plain = description.replaceAll("’", "'").replace(INVISIBLE, "");
   for (const match of plain.matchAll(SYMBOL)) {
     const symbol = match[0];
-    text = trimEnd(text + plain.slice(end, match.index));
+    const before = trimEnd(plain.slice(end, match.index));
+    text = before || last ? text + before : trimEnd(text);
+    last = before || last || text;
     end = match.index + symbol.length;
     if (names.has(symbol)) continue;
     const name = vocabulary.symbols.get(symbol) ?? "";
     names.set(symbol, name);
-    text += LAST.test(text.slice(-2)) ? ", " : text ? " " : "";
+    text += LAST.test(last.slice(-2)) ? ", " : text ? " " : "";
     spans.push([text.length, text.length + name.length]);
-    text += name;
+    text += last = name;
   }
   const after = trim(plain.slice(end));
   const notes = [...names].map(([symbol, name]) => `read ${symbol} as ${quoted(name)}`);

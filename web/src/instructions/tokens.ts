@@ -4,7 +4,7 @@
  * A token has a letter for its kind, on which patterns work; commas, conjunctions and `with` cut a description into
  * segments. The twin of Python's `emo3d_lab.instructions.tokens`.
  */
-import { attachSide, carrySides, gazeVerb, joinParts, runOf, tellSides } from "./sides.ts";
+import { attachSide, carrySides, gazeVerb, joinParts, rowOf, tellSides } from "./sides.ts";
 import { END, folded, SPACE, WORD, westernDigits } from "./text.ts";
 import { isSide, tagsOf, Token, type Vocabulary } from "./vocabulary.ts";
 
@@ -128,7 +128,7 @@ function cut(text: string, vocabulary: Vocabulary): Token[] {
 
 /** Give a direction, a degree, a side or a negation to the verbs and parts that it is of. */
 function attach(tokens: readonly Token[], token: Token, tag: string, vocabulary: Vocabulary): void {
-  const own = runOf(tokens, token);
+  const own = rowOf(tokens, token, "run").filter((other) => other !== token);
   const verbs = own.filter((other) => other.tag === "V" && other.segment === token.segment);
   let owners: Token[] = [];
   if (tag === "D") {
