@@ -199,6 +199,7 @@ export class FaceElement extends Base {
     if (!source) throw new RangeError('expected a character="URL" or a model="URL", got neither');
     const [{ Stage }, { loadCharacter }] = await Promise.all([import("./stage.ts"), import("./character.ts")]);
     const character = await loadCharacter(source);
+    await new Promise((resolve) => setTimeout(resolve)); // so that the page gets its turn between the file and the picture
     if (version !== this.version.stage || !this.isConnected) return character.dispose();
     const stage = new Stage(character);
     this.clear();
