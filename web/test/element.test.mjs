@@ -27,6 +27,7 @@ after(async () => {
 
 /** A page with an element of these attributes, which are also what `window.face` names. */
 async function show(attributes = { model: "/model/" }, options = {}) {
+  await page?.context().close();
   const context = await browser.newContext(options);
   page = await open(context, `${server.origin}/`);
   await page.evaluate(async (attributes) => {
@@ -231,24 +232,27 @@ test("VRMs without names of shapes wear weights by their expressions, and say so
   }
 });
 
-/** What the element says of a file that is dropped, and the longest time in milliseconds for which the page stood still. */
+/**
+ * What the element says of a file that is dropped (bytes, or how many zeros), and milliseconds of the page's longest task: of its own thread's
+ * time, since other programs of this machine, and the renderer in software, are not the page's doing.
+ */
 async function drop(bytes) {
   const count = await page.evaluate("events.length");
-  await page.evaluate(async (text) => {
-    globalThis.gap = 0;
-    let last = performance.now();
-    globalThis.clock = setInterval(() => {
-      gap = Math.max(gap, performance.now() - last);
-      last = performance.now();
-    }, 5);
-    const data = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    gap = 0;
-    face.character = new File([data], "dropped.glb");
-  }, Buffer.from(bytes).toString("base64"));
+  await page.evaluate((text) => {
+    const data = typeof text === "number" ? new Uint8Array(text) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    globalThis.file = new File([data], "dropped.glb");
+  }, typeof bytes === "number" ? bytes : Buffer.from(bytes).toString("base64"));
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline", "__metadata"] });
+  await page.evaluate(() => void (face.character = file));
   await page.evaluate("face.picture(32).catch(() => {})");
   await page.waitForTimeout(100);
-  return page.evaluate((count) => (clearInterval(clock), { gap, said: events.slice(count).map(([, text]) => text) }), count);
+  const said = await page.evaluate((count) => events.slice(count).map(([, text]) => text), count);
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+  const mains = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+  const isMain = ({ pid, tid }) => mains.some((main) => main.pid === pid && main.tid === tid);
+  const tasks = traceEvents.filter((each) => each.ph === "X" && each.tdur !== undefined && isMain(each));
+  assert.ok(tasks.length > 10);
+  return { task: Math.max(...tasks.map(({ tdur }) => tdur / 1000)), said };
 }
 
 test("files that are dropped: good ones are shown, bad ones named, and the page never stands still", { skip }, async () => {
@@ -262,7 +266,7 @@ test("files that are dropped: good ones are shown, bad ones named, and the page 
     return glb(other, chunk);
   };
   for (const [bytes, message] of [
-    [new ArrayBuffer(50_000_001), /at most 50 MB/],
+    [50_000_001, /at most 50 MB/],
     [bad((d) => (d.accessors[0].count = 1e9)), /got 1000000000/],
     [bad((d) => (d.nodes = [{ children: [0] }])), /nodes in a tree/],
     [bad((d) => (d.images = [{ uri: "https://example.org/spy.png" }])), /a reference to/],
@@ -270,10 +274,10 @@ test("files that are dropped: good ones are shown, bad ones named, and the page 
     [bad((d) => (d.nodes[0].rotation = [0, 0, 1, 0])), /eyes below the mouth/],
     [bad((d) => (d.nodes[0].scale = [0, 0, 0])), /expected/],
   ]) {
-    const { gap, said } = await drop(bytes);
+    const { task, said } = await drop(bytes);
     assert.equal(said.length, 1, String(message));
     assert.match(said[0], message);
-    assert.ok(gap < 1000, `${message}: ${gap} ms`);
+    assert.ok(task < 1000, `${message}: ${task} ms`);
     assert.equal(await page.evaluate("face.shadowRoot.querySelector('[role=status]').textContent"), said[0]);
   }
   assert.deepEqual((await drop(content("woman.vrm"))).said, []);
@@ -303,9 +307,9 @@ test("the largest file within the limits holds the page up for less than a secon
     nodes: [{ mesh: 0 }],
   };
   const bytes = Buffer.concat([places, upper, lower].map(({ buffer }) => Buffer.from(buffer)));
-  const { gap, said } = await drop(glb(large, bytes));
+  const { task, said } = await drop(glb(large, bytes));
   assert.deepEqual(said, []);
-  assert.ok(gap < 1000, `${gap} ms`);
+  assert.ok(task < 1000, `${task} ms`);
 });
 
 test("what is missing is said in a sentence", { skip }, async () => {
@@ -338,6 +342,7 @@ test("with less motion it stands still, and shows the expression at once", { ski
 
 test("without WebGL it says so", { skip }, async () => {
   const plain = await launch(["--disable-3d-apis"]);
+  await page?.context().close();
   const context = await plain.newContext();
   page = await open(context, `${server.origin}/`);
   await page.evaluate(async () => {
@@ -350,4 +355,5 @@ test("without WebGL it says so", { skip }, async () => {
   });
   assert.match(await event("error"), /expected WebGL, which draws the face; this browser has none or has turned it off/);
   await plain.close();
+  page = undefined;
 });
