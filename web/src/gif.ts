@@ -34,7 +34,7 @@ export async function film(stage: Stage, weights: Weights, color: string, option
     const share = ease(Math.min(time, end - time) / TURN);
     context.fillStyle = color;
     context.fillRect(0, 0, size, size);
-    stage.draw(canvas, Object.fromEntries(TARGETS.map((name) => [name, share * (weights[name] ?? 0)])));
+    stage.draw(canvas, Object.fromEntries(TARGETS.map((name) => [name, share * (weights[name] ?? 0)])), true);
     return { data: context.getImageData(0, 0, size, size).data as Uint8ClampedArray<ArrayBuffer>, delay };
   });
   return write({ width: size, height: size, frames });
