@@ -10,15 +10,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from torch import nn
 
 from emo3d.encoders import call_tokenizer
 from emo3d.face.calibration import load_calibration
+from emo3d.hints import extra_named
 from emo3d.numerics import fixed_numerics
 from emo3d_lab.onnx.parts import Encoder, Parts
+
+with extra_named():
+    import onnx
+    import onnxruntime
 
 OPSET = 18
 """Of ONNX's operators; onnxruntime from 1.14 on has them all, and so has onnxruntime-web."""
