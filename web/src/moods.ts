@@ -34,7 +34,8 @@ export interface Settings {
   decay: number; // factor on the emotions' half-lives, above 0
 }
 
-type Emotion = keyof typeof tables.timing.emotions;
+// Written out, since the package's types come without tables.json.
+type Emotion = "neutral" | "happiness" | "surprise" | "sadness" | "anger" | "disgust" | "fear" | "contempt";
 
 const { emotions: TIMES, gesture: GESTURE, actor: PACE } = tables.timing;
 // Eyes that are shut or look away, and a tongue that is out, are no part of a mood, and are not carried on.

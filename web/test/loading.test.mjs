@@ -166,9 +166,9 @@ for (const [name, answer, expected] of MANIFESTS)
 test("a graph that is none is refused", { skip }, async () => {
   const noise = Buffer.alloc(5000, 7);
   const entry = { bytes: noise.length, sha256: createHash("sha256").update(noise).digest("hex") };
-  answers["/copy/face.json"] = manifest({ files: { ...MANIFEST.files, "model.onnx": entry } });
-  answers["/copy/model.onnx"] = (_, response) => response.end(noise);
-  assert.match(await smile("/copy/", { cache: false }), /^RangeError: expected model\.onnx as a graph of ONNX, got/);
+  answers["/model/face.json"] = manifest({ files: { ...MANIFEST.files, "model.onnx": entry } });
+  answers["/model/model.onnx"] = (_, response) => response.end(noise);
+  assert.match(await smile("/model/", { cache: false }), /^RangeError: expected model\.onnx as a graph of ONNX, got/);
 });
 
 test("a load that was stopped can be repeated", { skip }, async () => {

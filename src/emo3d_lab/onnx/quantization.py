@@ -11,8 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+
+from emo3d.hints import extra_named
+
+with extra_named():
+    import onnx
+    from onnx import helper, numpy_helper
 
 _SMALLEST = 10_000  # numbers; smaller tensors stay as they are
 _LEVELS = 127
