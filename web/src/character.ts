@@ -50,6 +50,8 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
     if (!(thing as Mesh).isMesh) return;
     meshes.push(thing as Mesh);
     setBounds(thing as Mesh);
+    // glTF's default is metal, which shows what is around it: here there is nothing.
+    for (const material of [(thing as Mesh).material].flat()) if ("metalness" in material) material.metalness = 0;
   });
   const places = new Map(meshes.map((mesh) => [mesh, gltf.parser.associations.get(mesh)?.meshes]));
   const targets = slotsByTarget(meshes, names);
