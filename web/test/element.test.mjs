@@ -331,6 +331,15 @@ test("heads that look back, lie on theirs or are spelt otherwise are turned and 
   }
 });
 
+test("a picture that breaks off is said, and the face is shown without it", { skip }, async () => {
+  const { document, chunk } = chunks(content("head.glb"));
+  const view = document.bufferViews[document.images[0].bufferView];
+  chunk.fill(0, (view.byteOffset ?? 0) + 40, (view.byteOffset ?? 0) + view.byteLength); // the header stays
+  await show({ character: "/model/head.glb" });
+  assert.deepEqual((await drop(glb(document, chunk))).said, []);
+  assert.deepEqual(await page.evaluate("[...face.notes]"), ["The browser cannot read its picture 0: what wears it is plain."]);
+});
+
 test("it blinks, each at its own time", { skip }, async () => {
   await show({ character: "/model/head.glb" });
   await page.evaluate(() => {
