@@ -145,7 +145,7 @@ export class FaceElement extends Base {
     const stage = await this.settled();
     const { film } = await import("./gif.ts");
     const color = getComputedStyle(this).backgroundColor;
-    const gif = film(stage, this.goal, /, 0\)$/.test(color) ? "#dadee4" : color, options);
+    const gif = await film(stage, this.goal, /, 0\)$/.test(color) ? "#dadee4" : color, options);
     this.drawn = undefined;
     return gif;
   }
