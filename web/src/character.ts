@@ -1,4 +1,4 @@
-import { Texture, type Mesh, type Object3D } from "three";
+import { Box3, Sphere, Texture, type BufferAttribute, type Mesh, type Object3D, type SkinnedMesh } from "three";
 import { MeshoptDecoder } from "three/addons/libs/meshopt_decoder.module.js";
 import { GLTFLoader, type GLTF, type GLTFParser } from "three/addons/loaders/GLTFLoader.js";
 import { three, type Adapter } from "./adapters.ts";
@@ -43,11 +43,16 @@ const SECONDS = 20; // that three.js may take for a file within the limits
  */
 export async function loadCharacter(source: Blob | string, { names }: { names?: Names } = {}): Promise<Character> {
   const opened = await openCharacter(source);
-  const gltf = await parse(opened);
+  const unread: number[] = [];
+  const gltf = await parse(opened, unread);
   const meshes: Mesh[] = [];
   gltf.scene.traverse((thing) => {
-    if ((thing as Mesh).isMesh) meshes.push(thing as Mesh);
     thing.frustumCulled = false; // its boxes are of the mesh at rest
+    if (!(thing as Mesh).isMesh) return;
+    meshes.push(thing as Mesh);
+    setBounds(thing as Mesh);
+    // glTF's default is metal, which shows what is around it: here there is nothing.
+    for (const material of [(thing as Mesh).material].flat()) if ("metalness" in material) material.metalness = 0;
   });
   const places = new Map(meshes.map((mesh) => [mesh, gltf.parser.associations.get(mesh)?.meshes]));
   const targets = slotsByTarget(meshes, names);
@@ -65,7 +70,10 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
   const driven = new Set(all.map(({ mesh }) => places.get(mesh)!));
   return {
     ...{ scene: gltf.scene, frame: frameHead(gltf.scene, lids, lips, all), apply, missing },
-    notes: notesOf(missing, isByExpression ? [...expressions.keys()] : []),
+    notes: [
+      ...notesOf(missing, isByExpression ? [...expressions.keys()] : []),
+      ...unread.map((index) => `The browser cannot read its picture ${index}: what wears it is plain.`),
+    ],
     bake(weights) {
       apply(weights);
       const influences = new Map<number, number[]>();
@@ -83,6 +91,13 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
       }
     },
   };
+}
+
+/** Bounds of a mesh at rest, by which it is sorted: three.js would look at every target and joint. */
+function setBounds(mesh: Mesh): void {
+  const { position } = mesh.geometry.attributes;
+  mesh.geometry.boundingSphere ??= new Box3().setFromBufferAttribute(position as BufferAttribute).getBoundingSphere(new Sphere());
+  (mesh as SkinnedMesh).boundingSphere = mesh.geometry.boundingSphere;
 }
 
 function notesOf(missing: string[], expressions: string[]): string[] {
@@ -128,7 +143,7 @@ function wear(slots: Map<string, Slot[]>, names?: Names): Adapter {
 }
 
 /** Has three.js read what was checked. Nothing is fetched, not even by blob: URLs, which a strict policy forbids. */
-async function parse({ glb, content }: Opened): Promise<GLTF> {
+async function parse({ glb, content }: Opened, unread: number[]): Promise<GLTF> {
   const loader = new GLTFLoader();
   loader.setMeshoptDecoder(MeshoptDecoder);
   loader.register((parser) => {
@@ -136,7 +151,10 @@ async function parse({ glb, content }: Opened): Promise<GLTF> {
     const inside = parser as GLTFParser & { loadBuffer: unknown; loadImageSource: unknown };
     inside.loadBuffer = () => Promise.resolve(content.slice(...glb.chunk));
     inside.loadImageSource = async (index: number) => {
-      if (!pictures.has(index)) pictures.set(index, decode(parser, glb.json.images[index]));
+      if (!pictures.has(index)) {
+        pictures.set(index, decode(parser, glb.json.images[index]));
+        pictures.get(index)!.catch(() => unread.push(index)); // three.js goes on without it and says nothing
+      }
       return (await pictures.get(index)!).clone();
     };
     return { name: "emo3d" };

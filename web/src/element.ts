@@ -13,10 +13,12 @@ const STYLE = `
     color: #20242c; overflow-wrap: anywhere; }
   p:empty { display: none; }`;
 const REST = named(new Float64Array(TARGETS.length));
+const FINE = 2; // pixels of the canvas for one of the page: seams of a mesh show else, as dots
 const LONGEST = 0.1; // seconds of a step; after a pause the face goes on from where it was
 const WAIT = 0.15; // seconds after a keystroke in which another may follow
 
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement); // where pages are made without a browser
+let count = 0; // of elements
 const faces = new Map<string, Promise<Face>>();
 
 /** One Face for all elements of a page with the same model. */
@@ -38,14 +40,14 @@ function sharedFace(url: string, onProgress: (loaded: number, total: number) => 
  * model), `error` (a sentence in `message`).
  */
 export class FaceElement extends Base {
-  static readonly observedAttributes = ["text", "strength", "model", "character"];
+  static readonly observedAttributes = ["text", "strength", "model", "character", "label"];
 
   private readonly canvas = document.createElement("canvas");
   private readonly status = document.createElement("p");
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly sight = new IntersectionObserver((entries) => this.see(entries.at(-1)!.isIntersecting));
   private readonly extent = new ResizeObserver(() => this.resize());
-  private animator = new Animator();
+  private readonly animator = new Animator({ seed: ++count }); // so that no two blink together
   private goal: Weights = REST;
   private drawn: Weights | undefined;
   private stage: Stage | undefined;
@@ -67,6 +69,27 @@ export class FaceElement extends Base {
     this.canvas.setAttribute("role", "img");
     this.status.setAttribute("role", "status");
     root.append(this.canvas, this.status);
+  }
+
+  get text(): string {
+    return this.getAttribute("text") ?? "";
+  }
+  set text(text: string) {
+    this.setAttribute("text", text);
+  }
+
+  get model(): string {
+    return this.getAttribute("model") ?? "";
+  }
+  set model(url: string) {
+    this.setAttribute("model", url);
+  }
+
+  get strength(): number {
+    return Number(this.getAttribute("strength") ?? 1);
+  }
+  set strength(strength: number) {
+    this.setAttribute("strength", String(strength));
   }
 
   /** What the face shows or is turning to; setting it needs no model. */
@@ -112,7 +135,7 @@ export class FaceElement extends Base {
     const context = canvas.getContext("2d")!;
     context.fillStyle = getComputedStyle(this).backgroundColor;
     context.fillRect(0, 0, size, size);
-    stage.draw(canvas, this.goal);
+    stage.draw(canvas, this.goal, size <= 1024);
     this.drawn = undefined;
     return canvas.convertToBlob({ type: "image/png" });
   }
@@ -122,7 +145,7 @@ export class FaceElement extends Base {
     const stage = await this.settled();
     const { film } = await import("./gif.ts");
     const color = getComputedStyle(this).backgroundColor;
-    const gif = film(stage, this.goal, /, 0\)$/.test(color) ? "#dadee4" : color, options);
+    const gif = await film(stage, this.goal, /, 0\)$/.test(color) ? "#dadee4" : color, options);
     this.drawn = undefined;
     return gif;
   }
@@ -158,7 +181,7 @@ export class FaceElement extends Base {
   }
 
   private change(name: string): void {
-    if (!this.work) return; // not seen yet: `begin` reads all attributes
+    if (!this.work || name === "label") return; // not seen yet: `begin` reads all attributes
     if (name === "character" || (name === "model" && !this.character)) this.begin();
     else this.track("text", this.express(WAIT));
   }
@@ -199,6 +222,7 @@ export class FaceElement extends Base {
     if (!source) throw new RangeError('expected a character="URL" or a model="URL", got neither');
     const [{ Stage }, { loadCharacter }] = await Promise.all([import("./stage.ts"), import("./character.ts")]);
     const character = await loadCharacter(source);
+    await new Promise((resolve) => setTimeout(resolve)); // so that the page gets its turn between the file and the picture
     if (version !== this.version.stage || !this.isConnected) return character.dispose();
     const stage = new Stage(character);
     this.clear();
@@ -217,8 +241,7 @@ export class FaceElement extends Base {
     const report = (loaded: number, total: number) =>
       this.dispatchEvent(new ProgressEvent("progress", { lengthComputable: total > 0, loaded, total }));
     const face = this.ownFace ?? (await sharedFace(folder(model!), report));
-    const strength = Number(this.getAttribute("strength") ?? 1);
-    const weights = await face.express(text, { strength });
+    const weights = await face.express(text, { strength: this.strength });
     if (version !== this.version.text) return;
     this.ownFace = face;
     this.show(weights);
@@ -249,9 +272,8 @@ export class FaceElement extends Base {
   }
 
   private resize(): void {
-    const scale = Math.min(2, devicePixelRatio);
-    this.canvas.width = Math.max(1, Math.round(scale * this.clientWidth));
-    this.canvas.height = Math.max(1, Math.round(scale * this.clientHeight));
+    this.canvas.width = Math.max(1, FINE * this.clientWidth);
+    this.canvas.height = Math.max(1, FINE * this.clientHeight);
     this.drawn = undefined;
     this.paint(0);
     this.wake();

@@ -1,8 +1,10 @@
 // An actor with a real model in Chromium: the texts that it reads, and the emotions that come of lines of dialogue.
 import assert from "node:assert";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { skip, startPage } from "./support/browser.mjs";
 
+const { lines } = JSON.parse(readFileSync(new URL("../../tests/lab/actor_traces.json", import.meta.url), "utf8"));
 let page;
 before(async () => {
   if (skip) return;
@@ -53,4 +55,16 @@ test("an animator shows what an actor feels, frame by frame", { skip }, async ()
   });
   assert.ok(smiles[0] < 0.01 && smiles.at(-1) > 0.5);
   assert.ok(smiles.every((smile, frame) => !frame || Math.abs(smile - smiles[frame - 1]) < 0.1));
+});
+
+test("a model reads of each line what Python's does", { skip }, async () => {
+  const read = await page.evaluate(
+    (lines) => Promise.all(lines.map(({ line, context }) => readLine(line, context ?? undefined, face))),
+    lines,
+  );
+  assert.ok(lines.length >= 16);
+  for (const [place, { text, spoken, instructions }] of read.entries()) {
+    const { line, context, ...others } = lines[place];
+    assert.deepEqual({ text, spoken, instructions }, others, line);
+  }
 });

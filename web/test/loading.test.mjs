@@ -166,9 +166,9 @@ for (const [name, answer, expected] of MANIFESTS)
 test("a graph that is none is refused", { skip }, async () => {
   const noise = Buffer.alloc(5000, 7);
   const entry = { bytes: noise.length, sha256: createHash("sha256").update(noise).digest("hex") };
-  answers["/copy/face.json"] = manifest({ files: { ...MANIFEST.files, "model.onnx": entry } });
-  answers["/copy/model.onnx"] = (_, response) => response.end(noise);
-  assert.match(await smile("/copy/", { cache: false }), /^RangeError: expected model\.onnx as a graph of ONNX, got/);
+  answers["/model/face.json"] = manifest({ files: { ...MANIFEST.files, "model.onnx": entry } });
+  answers["/model/model.onnx"] = (_, response) => response.end(noise);
+  assert.match(await smile("/model/", { cache: false }), /^RangeError: expected model\.onnx as a graph of ONNX, got/);
 });
 
 test("a load that was stopped can be repeated", { skip }, async () => {
@@ -190,6 +190,12 @@ test("wrong options are refused in a sentence", { skip }, async () => {
   assert.match(await smile("/model/", { device: "gpu" }), /^RangeError: expected a device of "auto", "wasm" or "webgpu", /);
   assert.match(await smile("/model/", { threads: 0 }), /^RangeError: expected threads of 1 to 16, got 0$/);
   assert.match(await smile("/model/", { cache: "no" }), /^RangeError: expected a cache of true, false or "refresh", got "no"$/);
+});
+
+test("WebGPU without an adapter is refused in a sentence, and its runtime fetched by nobody else", { skip }, async () => {
+  const message = await smile("/model/", { device: "webgpu" });
+  assert.equal(message, 'Error: expected a browser with WebGPU and an adapter, got none: load with {device: "wasm"}');
+  assert.equal(page.server.sent["/dist/runtime-webgpu.bin"], undefined);
 });
 
 test("the runtime may lie in another folder, or be missing there", { skip }, async () => {
