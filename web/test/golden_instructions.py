@@ -32,53 +32,11 @@ _OLD = [chr(code) for code in range(0x30000) if unicodedata.ucd_3_2_0.category(c
 _LETTERS = [char for char in _OLD if unicodedata.ucd_3_2_0.category(char) in ("Lu", "Ll", "Lt", "Lm", "Lo")]
 _ODD = [
     *"'’\"“”`´‘.,;:!?…()[]-–—/&+%_*#@^~|\\<>=$0123456789٣५９²½Ⅷ१ıİſKßΣςﬁÅéñ　\u00a0\u200b\u2028\u2029\x85\x1c\x1f\x00\t\n\r\x0b",
-    *(
-        "\r\n",
-        "\ud800",
-        "\udfff ",
-        "e\u0301",
-        "n\u0303",
-        "\u200d",
-        "\ufe0f",
-        "n't",
-        "'s",
-        "50%",
-        "37.5 %",
-        "٥٠%",
-        "6.25%",
-    ),
+    *("\r\n", "\ud800", "\udfff ", "e\u0301", "n\u0303", "\u200d", "\ufe0f", "n't", "'s", "50%", "37.5 %", "٥٠%", "6.25%"),
     *("😉", "😀", "❤️", "👩‍🦰", "👍🏽", "🇫🇷", ":)", ";-)", ":D", ":'(", "1️⃣", "𝐞𝐲𝐞", "ｅｙｅ", "éye", "\ufeff", "İ", "ſ"),
 ]
-HOSTILE = [
-    "left",
-    "d",
-    "eye ",
-    "'",
-    "n't",
-    "the ",
-    "corner of the ",
-    ":)",
-    "😱",
-    "\x00",
-    "1",
-    "1.",
-    "%",
-    "\u0301",
-    ", ",
-]
-HOSTILE += [
-    "mouth in the ",
-    "wink,",
-    "not ",
-    "wide ",
-    "a",
-    "- ",
-    "“a”",
-    "on the left of ",
-    "on our left ",
-    "one ",
-    "50% ",
-]
+HOSTILE = ["left", "d", "eye ", "'", "n't", "the ", "corner of the ", ":)", "😱", "\x00", "1", "1.", "%", "\u0301", ", "]
+HOSTILE += ["mouth in the ", "wink,", "not ", "wide ", "a", "- ", "“a”", "on the left of ", "on our left ", "one ", "50% "]
 
 
 def sentences() -> list[str]:
@@ -96,14 +54,10 @@ def sentences() -> list[str]:
 def mashes(rng: random.Random, count: int) -> Iterator[str]:
     """Words of the table in any order, inflected, with sides, marks and characters between them."""
     words = sorted(word for word in vocabulary()["bases"] if word != "_")
-    common = (
-        "left right the her his , and not eye eyes lips brow mouth corner of one other zebra . : with is to on".split()
-    )
+    common = "left right the her his , and not eye eyes lips brow mouth corner of one other zebra . : with is to on".split()
     parts = [*words, *common * 12, *_ODD]
     for _ in range(count):
-        chosen = [
-            rng.choice(parts) + rng.choice(["", "", "", "s", "ed", "ing", "ly"]) for _ in range(rng.randint(1, 16))
-        ]
+        chosen = [rng.choice(parts) + rng.choice(["", "", "", "s", "ed", "ing", "ly"]) for _ in range(rng.randint(1, 16))]
         yield rng.choice([" ", " ", " ", "", "  ", "\n"]).join(chosen)
 
 
