@@ -61,7 +61,7 @@ def _sentence(error: ValidationError) -> str:
         hint = did_you_mean(value, names) if isinstance(value, str) and len(value) < 100 else ""
         return f"expected one of {listed} in {place}, got {_short(value)}{hint}"
     if rule in ("minimum", "maximum"):
-        least, most = (error.schema.get(end) for end in ("minimum", "maximum"))  # type: ignore[union-attr]
+        least, most = (error.schema.get(end) for end in ("minimum", "maximum"))
         return f"expected {place} to be a number of {least:,} to {most:,}, got {value:.8g}"
     words = {"minLength": "at least", "minItems": "at least", "minProperties": "at least"}
     kind = {"L": "characters", "I": "entries", "P": "entries"}[str(rule)[3]]

@@ -119,8 +119,8 @@ class Tool:
 EXPRESS = Tool(
     "express",
     "A face for a text",
-    "Turn a text that says what a face shows (English: a feeling, a scene, movements such as 'winks with her left eye') "
-    "into the weights of ARKit's 52 blendshapes. Some 10 ms a text. Give either text or texts. For a line of dialogue "
+    "Turn a text that says what a face shows (English: a feeling, a scene, movements such as 'winks with her left eye')"
+    " into the weights of ARKit's 52 blendshapes. Some 10 ms a text. Give either text or texts. For a line of dialogue "
     "in a conversation, use act.",
     {
         "text": _text("What the face shows, as in 'She just won the lottery'."),
