@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import ValidationError
 
 from emo3d.documents import parse_json
 from emo3d.hints import did_you_mean
@@ -24,7 +24,7 @@ def check_input(tool: Tool, document: Any) -> dict[str, Any]:
     """
     if isinstance(document, dict):
         document = {name: value for name, value in document.items() if value is not None or name in tool.required}
-    error = best_match(_validator(tool).iter_errors(document))
+    error = next(_validator(tool).iter_errors(document), None)  # the first: a hostile request has thousands
     if error is not None:
         raise ValueError(_sentence(error))
     return {name: field["default"] for name, field in tool.fields.items() if "default" in field} | document

@@ -51,6 +51,7 @@ class Lane:
         self._waiting: deque[tuple[Any, Future[Any]]] = deque()
         self._changed = threading.Condition()
         self._seconds = 0.01  # that an item takes, a running mean
+        self.busy = 0  # threads that work now
         metrics.queues[name] = self._waiting
         for _ in range(threads):
             threading.Thread(target=self._run, name=f"lane-{name}", daemon=True).start()
@@ -94,7 +95,11 @@ class Lane:
                 continue
             self._metrics.batches[self.name].observe(len(jobs))
             start = time.perf_counter()
+            with self._changed:
+                self.busy += 1
             self._answer(jobs)
+            with self._changed:
+                self.busy -= 1
             spent = (time.perf_counter() - start) / len(jobs)
             self._seconds += 0.1 * (spent - self._seconds)
 

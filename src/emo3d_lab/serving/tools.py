@@ -19,7 +19,7 @@ MOST_FACES = 64
 """Faces that one call scores."""
 SIZES = (64, 1024)
 """Pixels of a picture's side, least and most."""
-LARGEST_PICTURE = 10_000_000
+LARGEST_PICTURE = 5_000_000
 """Bytes of a picture that is read."""
 
 Schema = dict[str, Any]
@@ -32,11 +32,13 @@ def _text(description: str, least: int = 1) -> Schema:
 def _weights(description: str) -> Schema:
     weight = {"type": "number", "minimum": 0, "maximum": 1}
     names = {"enum": list(ARKIT_BLENDSHAPES)}
-    return {"type": "object", "propertyNames": names, "additionalProperties": weight, "description": description}
+    fields = {"propertyNames": names, "additionalProperties": weight}
+    return {"type": "object", "maxProperties": len(ARKIT_BLENDSHAPES), **fields, "description": description}
 
 
 def _list(items: Schema, most: int, description: str) -> Schema:
-    return {"type": "array", "items": items, "minItems": 1, "maxItems": most, "description": description}
+    # Sizes come before what they bound: a check stops at the first mistake.
+    return {"type": "array", "minItems": 1, "maxItems": most, "items": items, "description": description}
 
 
 _STRENGTH: Schema = {"type": "number", "minimum": 0, "maximum": 1.5, "default": 1}
@@ -51,9 +53,10 @@ _REFERENCE: Schema = {
         "description": _text("The text that the face was made for."),
         "intensities": {
             "type": "object",
+            "minProperties": 1,
+            "maxProperties": len(EMOTIONS),
             "propertyNames": {"enum": list(EMOTIONS)},
             "additionalProperties": _INTENSITY,
-            "minProperties": 1,
             "description": "How strong each emotion in the text is, 0..1; what is left out is 0.",
         },
     },
@@ -103,12 +106,8 @@ class Tool:
     @property
     def schema(self) -> Schema:
         """JSON schema of the input."""
-        return {
-            "type": "object",
-            "properties": self.fields,
-            "required": list(self.required),
-            "additionalProperties": False,
-        }
+        bounds = {"additionalProperties": False, "required": list(self.required)}
+        return {"type": "object", **bounds, "properties": self.fields}
 
     @property
     def answer_schema(self) -> Schema | None:
