@@ -1,4 +1,4 @@
-"""`emo3d serve` under load: requests a second with and without batching, what overload does, and how fast agents are answered.
+"""`emo3d serve` under load: with and without batching, beyond what it can, and asked by an agent.
 
     python benchmarks/serving.py [--onnx FOLDER] [--seconds 10] [--clients 32] [--cores 2]
 
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 from rich.console import Console
 from rich.table import Table
 
@@ -105,7 +105,7 @@ async def agent(port: int, calls: int) -> list[float]:
     """Seconds of `express` by MCP's own client, after the first five."""
     spent = []
     async with (
-        streamablehttp_client(f"http://127.0.0.1:{port}/mcp") as (read, write, _),
+        streamable_http_client(f"http://127.0.0.1:{port}/mcp") as (read, write, _),
         ClientSession(read, write) as session,
     ):
         await session.initialize()
