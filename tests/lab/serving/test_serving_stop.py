@@ -11,6 +11,7 @@ import httpx
 import pytest
 from servers import IMPATIENT, SERVE, serving
 
+from commands import Started
 from hanging import HANGS, wait_until
 
 BODY = json.dumps({"texts": [f"she is {n} times happier than the boy" for n in range(10)]}).encode()
