@@ -20,9 +20,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 import emo3d
-from emo3d.documents import parse_json
 from emo3d_lab.serving.agents import make_agent_server
-from emo3d_lab.serving.checks import parse_input
+from emo3d_lab.serving.checks import parse_body, parse_input
 from emo3d_lab.serving.gate import LARGEST_BODIES, Access, Gate, problem, replay
 from emo3d_lab.serving.service import Service, explain
 from emo3d_lab.serving.streams import stream
@@ -74,7 +73,7 @@ class _Agents:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()
         try:
-            parse_json(body)  # what the library meets with an error of its own
+            parse_body(body)  # what the library meets with an error of its own
         except ValueError as error:
             await problem(400, str(error))(scope, receive, send)
             return

@@ -132,6 +132,7 @@ BAD = [  # path, body, status, part of the sentence
     ("/express", b'{"text": "a", "strength": NaN}', 422, "NaN"),
     ("/express", b'{"text": "\\ud800"}', 422, "half a character"),
     ("/express", b"[" * 100_000, 422, "nested too deep"),
+    ("/express", b"[" + b"[]," * 100_000 + b"[]]", 422, "200,000 values"),
     ("/express", b"{}", 422, "either text or texts, got neither"),
     ("/express", b'{"text": "a", "texts": ["b"]}', 422, "got both"),
     ("/express", b'{"text": "   "}', 422, "blank"),
