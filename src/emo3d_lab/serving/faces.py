@@ -7,7 +7,7 @@ import inspect
 import io
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -224,6 +224,15 @@ def score_faces(request: dict[str, Any]) -> dict[str, Any]:
     plain = result.to_dict()
     names = ("emo3d", "kl_divergence", "intervals", "n", "signature")
     return {name: plain[name] for name in names} | {"per_face": per_face}
+
+
+WORKS: dict[str, Callable[[Any], dict[str, Any] | bytes]] = {
+    "render": draw,
+    "glb": build,
+    "read_picture": read_picture,
+    "score": score_faces,
+}
+"""Tools that need no generator."""
 
 
 def open_generator(model: str, onnx: Path | None) -> Any:

@@ -87,9 +87,9 @@ class Service:
         window = WINDOW if batch > 1 else 0.0
         self.express = Lane("express", self._generate, metrics, limit=limit, most=batch, window=window)
         self._act = Lane("act", _each(self._perform), metrics, limit=64, threads=4)  # they wait for `express`
-        self._draw = Lane("render", _each(self._make), metrics, limit=32)
-        self._read = Lane("read_picture", _each(self._see), metrics, limit=8)
-        self._score = Lane("score", _each(self._judge), metrics, limit=8)
+        self._draw = Lane("render", _each(self._work), metrics, limit=32)
+        self._read = Lane("read_picture", _each(self._work), metrics, limit=8)
+        self._score = Lane("score", _each(self._work), metrics, limit=8)
         self._lanes = (self.express, self._act, self._draw, self._read, self._score)
 
     @property
@@ -189,20 +189,10 @@ class Service:
         self._loaded()
         return (await self._act.ask([("stream", request)], self.timeout))[0]
 
-    def _make(self, name: str, request: dict[str, Any]) -> bytes:
-        from emo3d_lab.serving.faces import build, draw
+    def _work(self, name: str, request: Any) -> dict[str, Any] | bytes:
+        from emo3d_lab.serving.faces import WORKS
 
-        return draw(request) if name == "render" else build(request)
-
-    def _see(self, _: str, content: bytes) -> dict[str, Any]:
-        from emo3d_lab.serving.faces import read_picture
-
-        return read_picture(content)
-
-    def _judge(self, _: str, request: dict[str, Any]) -> dict[str, Any]:
-        from emo3d_lab.serving.faces import score_faces
-
-        return score_faces(request)
+        return WORKS[name](request)
 
     def start(self, failed: Callable[[], None] = lambda: None) -> None:
         """Load in a thread, and call `failed` there if it fails."""
