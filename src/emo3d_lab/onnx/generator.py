@@ -105,8 +105,8 @@ class OnnxGenerator:
         for places in by_length.values():
             for start in range(0, len(places), batch_size):
                 batch = places[start : start + batch_size]
-                ids = np.array([shorten(tokens[place], self.window) for place in batch], np.int64)
-                inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+                matrix = np.array([shorten(tokens[place], self.window) for place in batch], np.int64)
+                inputs = {"input_ids": matrix, "attention_mask": np.ones_like(matrix)}
                 if self.config.takes_strength:
                     inputs["strength"] = np.full(len(batch), strength, np.float32)
                 (answers[batch],) = self._session.run(["expressions"], inputs)
