@@ -25,7 +25,7 @@ from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
 from emo3d_lab.apps.look import in_words, own_folder
-from emo3d_lab.opening import open_predictions
+from emo3d_lab.opening import read_predictions_file
 
 if TYPE_CHECKING:
     from emo3d_lab.apps.characters import OwnCharacter
@@ -115,7 +115,7 @@ def evaluate_file(
         raise ValueError("Please upload predictions and references first.")
     file = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
     try:
-        expressions, file_space, keys = open_predictions(predictions)
+        expressions, file_space, keys = read_predictions_file(predictions)
         if (n := len(expressions)) > MOST_ROWS:
             raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {n:,}; use emo3d score at home")
         references = read_references_file(file)

@@ -244,8 +244,8 @@ def score(
 def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading: Any) -> tuple[Any, Space | None]:
     """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
     and their space, where they say it."""
-    from emo3d.dataset import is_release
-    from emo3d_lab.opening import open_predictions
+    from emo3d.dataset.release import is_release
+    from emo3d_lab.cli.files import open_predictions
 
     is_file = Path(name).suffix.lower() in SUFFIXES and not name.lower().endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):

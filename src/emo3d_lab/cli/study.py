@@ -217,7 +217,7 @@ def _open_systems(
     import numpy as np
 
     from emo3d.scoring.predictions import read_batch, space_of
-    from emo3d_lab.opening import open_predictions
+    from emo3d_lab.cli.files import open_predictions
 
     faces: dict[str, np.ndarray] = {}
     spaces: dict[str, str] = {}
