@@ -40,7 +40,7 @@ LONG_FILES = """
     lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards
     apps/test_variants apps/test_endpoints test_extras test_caches lab/corpus/test_launched lab/test_doctor
     lab/characters/test_reading lab/characters/test_bounds lab/characters/test_character_option
-    scoring/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
+    lab/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
     lab/takes/test_takes lab/takes/test_blender lab/takes/test_preview
     apps/test_time apps/test_judge_clips apps/test_explore_clips
 """.split()  # of half a minute and more
