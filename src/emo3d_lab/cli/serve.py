@@ -1,0 +1,82 @@
+"""`emo3d serve`: faces over HTTP, WebSocket and MCP."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emo3d.cli.app import app, console
+from emo3d.hints import MissingExtraError
+from emo3d_lab.cli.options import Model
+
+_NEEDED = ("jsonschema", "mcp", "starlette", "uvicorn", "websockets")
+
+
+@app.command(epilog="Example: [bold]emo3d serve --port 8300[/], then [bold]curl localhost:8300/health[/]")
+def serve(
+    model: Model = "quickstart",
+    onnx: Annotated[
+        Path | None, typer.Option(help="Folder of emo3d export --onnx, in place of --model: faster on a CPU.")
+    ] = None,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Speak MCP over standard input and output, for an agent that starts this.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own are a risk.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free one.")] = 8300,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Of pages that may ask, as in https://example.org; repeat for several.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="NAME of the environment variable with a token that requests must bear.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds for a request, and for the end.")] = 30.0,
+    batch: Annotated[int, typer.Option(min=1, max=256, help="Texts generated together at most.")] = 32,
+    queue: Annotated[int, typer.Option(min=1, max=10_000, help="Texts that wait at most, before 429.")] = 256,
+) -> None:
+    """Serve faces to programs and agents: express, act, render, glb, read_picture, score."""
+    if missing := next((name for name in _NEEDED if find_spec(name) is None), None):
+        message = f'this needs {missing}, which is not installed: pip install "emo3d[serve]"'
+        raise MissingExtraError(message, name=missing)
+    if onnx is not None and not onnx.is_dir():
+        raise ValueError(f"expected --onnx FOLDER of emo3d export, got {onnx}, which is no folder")
+    for page in origin or ():
+        if not re.fullmatch(r"https?://[^/\s]+|null", page):
+            raise ValueError(f"expected --origin as https://example.org, without a path, got {page!r:.80}")
+    secret = None if token is None else os.environ.get(token)
+    if token is not None and not secret:
+        raise ValueError(f"expected a token in the environment variable that --token names, {token!r:.60} is empty")
+    logging.getLogger("emo3d").setLevel(logging.ERROR)  # warnings quote texts; they are notes of the answers
+    logging.getLogger("emo3d_lab.serving").setLevel(logging.INFO)
+
+    from emo3d_lab.serving.service import Service
+
+    service = Service(model, onnx, batch=batch, limit=queue, timeout=timeout)
+    if stdio:
+        import asyncio
+
+        from emo3d_lab.serving.agents import serve_stdio
+
+        service.load()
+        asyncio.run(serve_stdio(service))
+        return
+    from emo3d_lab.serving.gate import LOOPBACK, Access
+    from emo3d_lab.serving.server import open_socket, serve_http
+
+    listener = open_socket(host, port)
+    if host not in LOOPBACK:
+        without = "" if secret else " and no --token is asked for"
+        console.print(f"[yellow]warning:[/] {host} can be reached from other machines{without}", highlight=False)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listener.getsockname()[1]}"
+    console.print(
+        f"emo3d serve listens on {address} (MCP: {address}/mcp)", highlight=False, soft_wrap=True, markup=False
+    )
+    serve_http(service, Access(host, tuple(origin or ()), secret), listener, timeout)
