@@ -78,7 +78,7 @@ CSS = """
 
 
 @in_words
-def evaluate_file(
+def score_file(
     predictions: str | None,
     source: str = SAMPLE,
     uploaded: str | None = None,
@@ -315,7 +315,7 @@ def score_tab(character: gr.State | None = None) -> None:
     source.change(lambda choice: gr.File(visible=choice == UPLOAD), source, uploaded, api_visibility="private")
     try_it.click(example, None, [predictions, space], api_visibility="private")
     answer = run.click(
-        evaluate_file,
+        score_file,
         [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join]
         + ([character] if character else []),
         [numbers, beside, verdict, plot, by_emotion, by_band, worst, best, signature, files],
