@@ -94,6 +94,10 @@ viewers:
 	npm install --prefix .viewers --no-package-lock --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
+# The generator for the browser, about 24 MB: tests and pages of web/ read it.
+web/.model: .venv/installed
+	$(BIN)/emo3d export quickstart --onnx $@
+
 # Blender as a module, 0.4 GB, for Python 3.11, and its VRM add-on: their tests are skipped without them.
 blender:
 	python3.11 -m venv .venv-blender

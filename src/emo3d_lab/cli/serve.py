@@ -76,7 +76,9 @@ def serve(
         console.print(f"[yellow]warning:[/] {host} can be reached from other machines{without}", highlight=False)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{listener.getsockname()[1]}"
-    console.print(
-        f"emo3d serve listens on {address} (MCP: {address}/mcp)", highlight=False, soft_wrap=True, markup=False
-    )
-    serve_http(service, Access(host, tuple(origin or ()), secret), listener, timeout)
+    line = f"emo3d serve listens on {address} (MCP: {address}/mcp)"
+
+    def started() -> None:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    serve_http(service, Access(host, tuple(origin or ()), secret), listener, started, timeout)

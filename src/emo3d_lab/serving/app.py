@@ -20,9 +20,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 import emo3d
+from emo3d.documents import parse_json
 from emo3d_lab.serving.agents import make_agent_server
 from emo3d_lab.serving.checks import parse_input
-from emo3d_lab.serving.gate import LARGEST_BODIES, Access, Gate, problem
+from emo3d_lab.serving.gate import LARGEST_BODIES, Access, Gate, problem, replay
 from emo3d_lab.serving.service import Service, explain
 from emo3d_lab.serving.streams import stream
 from emo3d_lab.serving.tools import TOOLS, Tool
@@ -65,13 +66,19 @@ def make_app(service: Service, access: Access) -> Starlette:
 
 
 class _Agents:
-    """MCP; what is no POST would hold a connection open for nothing, since nothing is pushed."""
+    """MCP, by POST alone: others would hold a connection open for nothing, since nothing is pushed."""
 
     def __init__(self, manager: StreamableHTTPSessionManager) -> None:
         self._manager = manager
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._manager.handle_request(scope, receive, send)
+        body = await Request(scope, receive).body()
+        try:
+            parse_json(body)  # what the library meets with an error of its own
+        except ValueError as error:
+            await problem(400, str(error))(scope, receive, send)
+            return
+        await self._manager.handle_request(scope, replay(body, receive), send)
 
 
 def _endpoint(tool: Tool) -> Any:

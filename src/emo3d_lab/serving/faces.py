@@ -16,10 +16,10 @@ from PIL import Image
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES, as_expressions
 from emo3d.descriptions import is_foreign, is_of_sixteen
 from emo3d.encoders import call_tokenizer
+from emo3d.face.rig import TARGETS
 from emo3d.instructions import interpret
 from emo3d.pictures import LargePictureError, open_picture
 
-_TO_ARKIT = [BLENDSHAPES.index(name) for name in ARKIT_BLENDSHAPES[:-1]]
 _MOST_PIXELS, _LONGEST_READ = 40_000_000, 2048
 _WORDS = "words or a script that the encoder hardly knows: what comes of them means little"
 
@@ -45,9 +45,9 @@ class Answer(NamedTuple):
 
 
 def by_name(weights: np.ndarray) -> dict[str, float]:
-    """Weights (51,) in the order `BLENDSHAPES`, or (52,) in Apple's, as Apple's 52 names; tongueOut of 51 is 0."""
-    values = weights if len(weights) == len(ARKIT_BLENDSHAPES) else np.append(weights[_TO_ARKIT], 0.0)
-    return {name: round(float(weight), 6) for name, weight in zip(ARKIT_BLENDSHAPES, values, strict=True)}
+    """Weights (51,) or (52,), order `TARGETS`, by name in Apple's order; tongueOut of 51 is 0."""
+    values = {"tongueOut": 0.0} | dict(zip(TARGETS, map(float, weights)))  # noqa: B905 (51 or 52)
+    return {name: round(values[name], 6) for name in ARKIT_BLENDSHAPES}
 
 
 class Generation:

@@ -116,7 +116,7 @@ class Gate:
             if refusal is not None:
                 await refusal(scope, receive, note)
             else:
-                await self._app(scope, _replay(body or b"", receive), note)
+                await self._app(scope, replay(body or b"", receive), note)
         finally:
             self._active -= 1
             self._held -= len(body or b"")
@@ -161,7 +161,7 @@ class Gate:
                 self._held -= count
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replay(body: bytes, receive: Receive) -> Receive:
     """A `receive` that gives the body in one message, then what comes after it."""
     given = False
 

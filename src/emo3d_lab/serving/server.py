@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,6 +68,14 @@ class _PatientProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Uvicorn raises the signals again at its end, so that the process would not end with 0."""
@@ -89,10 +97,13 @@ def open_socket(host: str, port: int) -> socket.socket:
         raise OSError(f"expected a free port of this machine, {host}:{port} cannot be listened on: {reason}") from None
 
 
-def serve_http(service: Service, access: Access, listener: socket.socket, grace: float = 30.0) -> None:
+def serve_http(
+    service: Service, access: Access, listener: socket.socket, started: Callable[[], None], grace: float = 30.0
+) -> None:
     """Serve until SIGTERM or SIGINT; then accept nothing more, and end when all is answered.
 
     Args:
+        started: called once requests are accepted; the model may still be loading.
         grace: seconds after which requests that are still open are given up.
 
     Raises:
@@ -110,7 +121,7 @@ def serve_http(service: Service, access: Access, listener: socket.socket, grace:
         timeout_graceful_shutdown=int(grace),
         ws_max_size=65_536,
     )
-    server = _Server(config)
+    server = _Server(config, started)
     service.start(failed=lambda: setattr(server, "should_exit", True))
     server.run(sockets=[listener])
     if service.failure is not None:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -100,13 +101,15 @@ class Service:
         return self.ready and not any(lane.busy for lane in self._lanes)
 
     def load(self) -> None:
-        """Load the model and generate once; what is wrong with it is raised, and kept as `failure`."""
+        """Load the model and generate once, and render; what is wrong with it is raised, and kept as `failure`."""
         try:
             from emo3d_lab.serving.faces import Generation, Wish, open_generator
 
             generation = Generation(open_generator(*self._source))
             generation.answer([Wish("she is thrilled")])  # the first takes longer
             self._generation = generation
+            # Its kernels are compiled the first time on a machine.
+            self._draw.put([("render", {"weights": {}, "identity": "adult", "size": 64})])
         except Exception as error:
             self.failure = error
             raise
@@ -161,14 +164,20 @@ class Service:
 
     def _perform(self, name: str, request: dict[str, Any]) -> Any:
         from emo3d_lab.actor import Actor
+        from emo3d_lab.clips.timeline import emotion_timing
         from emo3d_lab.serving.faces import by_name
 
-        actor: Any = Actor(self, state=request["state"]) if request.get("state") else Actor(self)
-        moment = time.time()  # by the same clock in every process: a state may go to another server
-        actor.act(request["line"], context=request.get("context"), strength=float(request["strength"]), at=moment)
+        how = {"context": request.get("context"), "strength": request["strength"]}
+        generator = SimpleNamespace(generate=_remembered(self.generate))
+        Actor(generator).act(request["line"], **how, at=0)  # takes a while: the line begins when its face is known
+        actor = Actor(generator, state=request.get("state"))
+        moment = max(time.time(), actor.state["at"])  # by one clock: a state may go to another process
+        felt = actor.act(request["line"], **how, at=moment)
         if name == "stream":
             return actor
-        return {"weights": by_name(actor.weights(moment)), "space": "weights", "state": actor.state}
+        onset = emotion_timing(felt.emotion).onset
+        weights = by_name(actor.weights(moment + onset))
+        return {"weights": weights, "space": "weights", "onset": round(onset, 3), "state": actor.state}
 
     async def perform(self, request: dict[str, Any]) -> Any:
         """The `Actor` after a line, whose state before is in the request; errors as for `call`."""
@@ -200,6 +209,19 @@ class Service:
                 failed()
 
         threading.Thread(target=run, name="loading", daemon=True).start()
+
+
+def _remembered(generate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """A generator's `generate` that computes what it is asked twice once."""
+    answers: dict[Any, np.ndarray] = {}
+
+    def remembered(texts: Sequence[str], **options: Any) -> np.ndarray:
+        key = (tuple(texts), *sorted(options.items()))
+        if key not in answers:
+            answers[key] = generate(texts, **options)
+        return answers[key]
+
+    return remembered
 
 
 def _each(work: Callable[[str, Any], Any]) -> Callable[[list[Any]], list[Any]]:

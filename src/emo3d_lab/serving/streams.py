@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from emo3d.blendshapes import ARKIT_BLENDSHAPES
+from emo3d.face.rig import TARGETS
 from emo3d.ranges import real_number
 from emo3d_lab.serving.checks import parse_input
 from emo3d_lab.serving.service import Service, explain
@@ -44,7 +44,7 @@ class Stream:
 
     async def run(self) -> None:
         """Serve the connection until it ends, or has been silent for `IDLE_SECONDS`."""
-        await self._send({"names": ARKIT_BLENDSHAPES, "rate": self._rate})
+        await self._send({"names": TARGETS, "rate": self._rate})
         tasks = [asyncio.create_task(work()) for work in (self._read, self._perform, self._play)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +85,7 @@ class Stream:
             await self._send({"line": number, "state": self._actor.state})
 
     async def _play(self) -> None:
-        shown = np.full(len(ARKIT_BLENDSHAPES), -1.0)
+        shown = np.full(len(TARGETS), -1.0)
         frame = 0
         while True:
             frame = max(frame + 1, int((time.time() - self._start) * self._rate))  # late frames are left out

@@ -158,7 +158,8 @@ ACT = Tool(
     {
         "weights": _ALL,
         "space": _SPACE,
-        "state": {"type": "object", "description": "To be sent with the next line."},
+        "onset": {"type": "number", "description": "Seconds in which the face comes; go there smoothly."},
+        "state": {"type": "object", "description": "What is felt, and the mood: to be sent with the next line."},
     },
 )
 RENDER = Tool(

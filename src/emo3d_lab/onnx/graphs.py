@@ -1,0 +1,88 @@
+"""Generators as graphs of ONNX: tokens or embeddings in, expressions out."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from emo3d.face.calibration import load_calibration
+from emo3d.numerics import fixed_numerics
+from emo3d_lab.onnx.parts import Parts
+
+OPSET = 18
+"""Of ONNX's operators; onnxruntime from 1.14 on has them all, and so has onnxruntime-web."""
+
+
+class _Graph(nn.Module):
+    """A function of tensors, as a module whose parts `torch.onnx` finds."""
+
+    def __init__(self, function: Callable[..., Any], parts: list[nn.Module]) -> None:
+        super().__init__()
+        self.parts, self._function = nn.ModuleList(parts), function
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        return self._function(*inputs)
+
+
+def make_graph(parts: Parts) -> onnx.ModelProto:
+    """Make the graph of a whole generator, or of its head where it comes without an encoder.
+
+    Inputs are `input_ids` and `attention_mask` (N, L) int64 or `embeddings` (N, D) float32, and `strength` (N,) float32
+    where the head takes it. Outputs are `expressions` (N, 51) float32, as `forward` answers, and for a generator of
+    readings the `weights` (N, 51) that the packaged calibration makes of them.
+
+    Raises:
+        ValueError: PyTorch cannot export it; the message has its reason.
+    """
+    calibration = load_calibration() if parts.space == "reading" else None
+
+    def answer(embeddings: torch.Tensor, *strength: torch.Tensor) -> Any:
+        expressions = parts.answer(embeddings, *strength)
+        return expressions if calibration is None else (expressions, calibration._inverse(expressions))
+
+    modules, axes = [parts.head], {"expressions": {0: "N"}}
+    if parts.encoder is None:
+        function, inputs = answer, {"embeddings": torch.randn(2, parts.width)}
+        axes["embeddings"] = {0: "N"}
+    else:
+        embed = parts.encoder.embed
+        modules += parts.encoder.modules
+
+        def function(input_ids: torch.Tensor, attention_mask: torch.Tensor, *strength: torch.Tensor) -> Any:
+            return answer(embed(input_ids, attention_mask), *strength)
+
+        tokens = parts.encoder.tokenizer(["she is thrilled", "an old man, in deep despair"], padding=True)
+        inputs = {name: torch.tensor(tokens[name]) for name in ("input_ids", "attention_mask")}
+        axes |= {name: {0: "N", 1: "L"} for name in inputs}
+    if parts.takes_strength:
+        inputs["strength"] = torch.ones(2)
+        axes["strength"] = {0: "N"}
+    if calibration is not None:
+        axes["weights"] = {0: "N"}
+    file = io.BytesIO()
+    options: dict[str, Any] = {} if "dynamo" not in inspect.signature(torch.onnx.export).parameters else {"dynamo": False}
+    with torch.no_grad(), fixed_numerics(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing: the numbers are compared with PyTorch's, at other lengths too
+        try:
+            torch.onnx.export(
+                _Graph(function, modules).eval(),
+                tuple(inputs.values()),
+                file,
+                input_names=[*inputs],
+                output_names=["expressions", "weights"][: 1 if calibration is None else 2],
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                **options,
+            )
+        except Exception as error:  # whatever a model of others does that has no operator
+            raise ValueError(f"PyTorch cannot make ONNX of it: {str(error)[:200]}") from error
+    graph = onnx.load_from_string(file.getvalue())
+    onnx.checker.check_model(graph)
+    return graph
