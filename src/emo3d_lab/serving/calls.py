@@ -11,6 +11,7 @@ import numpy as np
 
 from emo3d.loading import loaded_once
 from emo3d_lab.actor import Actor
+from emo3d_lab.clips.timeline import emotion_timing
 from emo3d_lab.serving.checks import check_input
 from emo3d_lab.serving.faces import Generation, Wish, by_name, score_faces
 from emo3d_lab.serving.tools import TOOLS, Schema
@@ -45,9 +46,13 @@ def call(name: str, request: dict[str, Any], open_generator: Callable[[], Any]) 
     if name == "express":
         wish = generation.check(Wish(request["text"], float(request["strength"]), int(request["seed"])))
         return generation.answer([wish])[0].to_dict() | {"space": "weights"}
-    actor, moment = Actor(_Lines(generation), state=request.get("state")), time.time()
-    actor.act(request["line"], context=request.get("context") or None, strength=float(request["strength"]), at=moment)
-    return {"weights": by_name(actor.weights(moment)), "space": "weights", "state": actor.state}
+    actor = Actor(_Lines(generation), state=request.get("state"))
+    moment = max(time.time(), actor.state["at"])  # by one clock: a state may go to another process
+    line, strength = request["line"], float(request["strength"])
+    felt = actor.act(line, context=request.get("context") or None, strength=strength, at=moment)
+    onset = emotion_timing(felt.emotion).onset
+    weights = by_name(actor.weights(moment + onset))
+    return {"weights": weights, "space": "weights", "onset": round(onset, 3), "state": actor.state}
 
 
 def describe(function: Callable[..., Any]) -> list[Schema]:
