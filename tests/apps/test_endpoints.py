@@ -229,7 +229,7 @@ def test_agents_list_and_call_the_tools(demo):
             ends = ("minimum", "maximum", "maxLength", "maxItems", "enum")
             assert {end: schema.get(end) for end in ends} == {end: tool.fields[field].get(end) for end in ends}
     assert json.loads(expressed.content[0].text)["weights"].keys() == set(ARKIT_BLENDSHAPES)
-    # Neither a picture nor a file is made. On two free cores a warm text takes 30 ms (docs/agents.md); tests share them.
+    # Neither a picture nor a file is made. On free cores a warm text takes under 50 ms; tests share them.
     assert best < min(0.15, slow / 3)
     properties = tools["generate"].inputSchema["properties"]
     assert "elderly-woman" in properties["identity"]["enum"]
