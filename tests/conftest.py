@@ -34,7 +34,7 @@ runpy.run_path(str(START / "sitecustomize.py"))
 LONG_FILES = """
     apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus
     tools/test_spaces lab/training/test_training lab/training/test_dual_encoders lab/building/test_build
-    apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme
+    apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme test_skill
     tools/test_faults tools/test_changes scoring/test_examples scoring/test_metric_app generation/test_hub_round_trip
     scoring/test_evaluate_processes tools/test_clients lab/training/test_predictions lab/test_engines
     lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards

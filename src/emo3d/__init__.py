@@ -23,11 +23,12 @@ _LAZY = {
     **dict.fromkeys(("Emo3DResult", "Emo3DScorer", "ScoreSettings", "score"), "emo3d.scoring"),
     "load_generator": "emo3d.generation",
 }
-_PARTS = {"Character": "characters"}  # of the workshop
+_PARTS = {"Actor": "actors", "Character": "characters"}  # of the workshop
 
 __all__ = [
     "BLENDSHAPES",
     "EMOTIONS",
+    "Actor",
     "Character",
     "Emo3DResult",
     "Emo3DScorer",
