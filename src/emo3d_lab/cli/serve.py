@@ -5,17 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emo3d.cli.app import app, console
-from emo3d.hints import MissingExtraError
 from emo3d_lab.cli.options import Model
-
-_NEEDED = ("jsonschema", "mcp", "starlette", "uvicorn", "websockets")
 
 
 @app.command(epilog="Example: [bold]emo3d serve --port 8300[/], then [bold]curl localhost:8300/health[/]")
@@ -42,9 +38,6 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, max=10_000, help="Texts that wait at most, before 429.")] = 256,
 ) -> None:
     """Serve faces to programs and agents: express, act, render, glb, read_picture, score."""
-    if missing := next((name for name in _NEEDED if find_spec(name) is None), None):
-        message = f'this needs {missing}, which is not installed: pip install "emo3d[serve]"'
-        raise MissingExtraError(message, name=missing)
     if onnx is not None and not onnx.is_dir():
         raise ValueError(f"expected --onnx FOLDER of emo3d export, got {onnx}, which is no folder")
     for page in origin or ():

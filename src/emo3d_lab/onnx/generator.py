@@ -43,10 +43,12 @@ class OnnxGenerator:
         if list(self.manifest["blendshapes"]) != list(BLENDSHAPES):
             raise ValueError(f"expected the 51 blendshapes in this package's order; those of {folder} are others")
         fields = ("space", "takesStrength", "readsInstructions", "maxLength")
-        space, strength, instructions, self._window = (self.manifest[field] for field in fields)
-        self.config = SimpleNamespace(space=check_space(space), takes_strength=strength, reads_instructions=instructions)
+        space, strength, instructions, self.window = (self.manifest[field] for field in fields)
+        self.config = SimpleNamespace(
+            space=check_space(space), takes_strength=strength, reads_instructions=instructions
+        )
         self._session = open_session(self.folder / "model.onnx", threads)
-        self._tokenizer, self._vocabulary = _read_tokenizer(self.folder)
+        self._tokenizer, self.vocabulary = _read_tokenizer(self.folder)
 
     @property
     def name_or_path(self) -> str:
@@ -86,21 +88,25 @@ class OnnxGenerator:
 
         return to_readings(faces) if target == "reading" else to_weights(faces)
 
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of each text, not yet cut to the `window`."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
     def _answer(self, texts: list[str], rows: list[int], strength: float, batch_size: int) -> np.ndarray:
         """Expressions (N, 51) of texts; warns of those that are cut or hardly known, by the rows they come from."""
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        foreign = foreign_rows(texts, tokens, self._vocabulary)
-        truncated = sum(len(ids) > self._window for ids in tokens)
+        tokens = self.tokenize(texts)
+        foreign = foreign_rows(texts, tokens, self.vocabulary)
+        truncated = sum(len(ids) > self.window for ids in tokens)
         advice = advise(texts[place] for place in foreign)
         warn_of(len(tokens), truncated, [rows[place] for place in foreign], advice=advice)
         by_length: dict[int, list[int]] = defaultdict(list)  # so that nothing is padded, whatever a model makes of that
         for place, ids in enumerate(tokens):
-            by_length[min(len(ids), self._window)].append(place)
+            by_length[min(len(ids), self.window)].append(place)
         answers = np.empty((len(texts), len(BLENDSHAPES)), np.float32)
         for places in by_length.values():
             for start in range(0, len(places), batch_size):
                 batch = places[start : start + batch_size]
-                ids = np.array([shorten(tokens[place], self._window) for place in batch], np.int64)
+                ids = np.array([shorten(tokens[place], self.window) for place in batch], np.int64)
                 inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
                 if self.config.takes_strength:
                     inputs["strength"] = np.full(len(batch), strength, np.float32)
@@ -123,5 +129,8 @@ def open_session(path: Path, threads: int | None = None) -> Any:
 def _read_tokenizer(folder: Path) -> tuple[Any, Vocabulary]:
     from tokenizers import Tokenizer
 
-    tokenizer, settings = Tokenizer.from_file(str(folder / "tokenizer.json")), read_json(folder / "tokenizer_config.json")
+    tokenizer, settings = (
+        Tokenizer.from_file(str(folder / "tokenizer.json")),
+        read_json(folder / "tokenizer_config.json"),
+    )
     return tokenizer, Vocabulary(tokenizer, settings.get("unk_token"), settings.get("eos_token"))

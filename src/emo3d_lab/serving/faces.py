@@ -15,7 +15,6 @@ from PIL import Image
 
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES, as_expressions
 from emo3d.descriptions import is_foreign, is_of_sixteen
-from emo3d.encoders import call_tokenizer
 from emo3d.face.rig import TARGETS
 from emo3d.instructions import interpret
 from emo3d.pictures import LargePictureError, open_picture
@@ -100,23 +99,31 @@ class Generation:
 
     def _cuts(self, texts: list[str]) -> list[list[str]]:
         """For each text, what its encoder leaves out or hardly knows."""
-        encoder = getattr(self.generator, "text_encoder", lambda: None)()
         spoken = [text for text in texts if text]
-        if encoder is None or not spoken:
+        if not spoken:
             return [[] for _ in texts]
-        try:
-            tokenizer = encoder.tokenizer
-        except ValueError:  # of sixteen languages
-            return [[f"expected {_WORDS}"] if text and not is_of_sixteen(text) else [] for text in texts]
-        ids = iter(call_tokenizer(tokenizer, spoken, verbose=False)["input_ids"])
-        notes: list[list[str]] = []
-        for text in texts:
-            tokens = next(ids) if text else []
-            cut = f"the text is longer than the encoder's window of {encoder.max_length} tokens and lost its end"
-            notes.append([cut] if len(tokens) > encoder.max_length else [])
-            if text and is_foreign(text, tokens, tokenizer):
-                notes[-1].append(f"these are {_WORDS}; English is expected")
-        return notes
+        if hasattr(self.generator, "tokenize"):  # of ONNX
+            tokens, window, vocabulary = (
+                self.generator.tokenize(spoken),
+                self.generator.window,
+                self.generator.vocabulary,
+            )
+        elif (encoder := getattr(self.generator, "text_encoder", lambda: None)()) is None:
+            return [[] for _ in texts]
+        else:
+            from emo3d.encoders import call_tokenizer
+
+            try:
+                vocabulary, window = encoder.tokenizer, encoder.max_length
+            except ValueError:  # of sixteen languages
+                return [[f"these are {_WORDS}"] if text and not is_of_sixteen(text) else [] for text in texts]
+            tokens = call_tokenizer(vocabulary, spoken, verbose=False)["input_ids"]
+        cut = f"the text is longer than the encoder's window of {window} tokens and lost its end"
+        notes: dict[str, list[str]] = {"": []}
+        for text, ids in zip(spoken, tokens, strict=True):
+            notes[text] = [cut] if len(ids) > window else []
+            notes[text] += [f"these are {_WORDS}; English is expected"] if is_foreign(text, ids, vocabulary) else []
+        return [notes[text] for text in texts]
 
 
 def _split(weights: dict[str, float]) -> tuple[np.ndarray, float]:

@@ -11,9 +11,9 @@ from commands import Started
 from hanging import HANGS, wait_until
 
 SERVE = "import emo3d_lab.cli.serve; from emo3d.cli import main; main()"
-_BOUNDS = "import emo3d_lab.serving.gate as a, emo3d_lab.serving.server as b; a.BODY_SECONDS = b.PATIENCE = 1.0"
+_BOUNDS = "import emo3d_lab.serving.gate as a, emo3d_lab.serving.server as b; a.BODY_SECONDS = b.PATIENCE = 3.0"
 IMPATIENT = f"{_BOUNDS}; {SERVE}"
-"""With bounds of a second, so that a test need not wait for longer ones."""
+"""With bounds of three seconds, so that a test need not wait for longer ones."""
 
 
 class Server:

@@ -52,8 +52,8 @@ def test_says_what_is_cut_and_what_is_not_english(client):
     notes = client.post("/express", json={"text": "so " * 660}).json()["notes"]
     assert notes == ["the text is longer than the encoder's window of 512 tokens and lost its end"]
     notes = client.post("/express", json={"text": "Она очень рада"}).json()["notes"]
-    assert len(notes) == 1
-    assert "hardly knows" in notes[0]
+    assert "Cyrillic" in notes[0]
+    assert "hardly knows" in notes[-1]
 
 
 def test_many_at_once_get_their_own_answers(client):
