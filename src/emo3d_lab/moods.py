@@ -25,7 +25,7 @@ from emo3d_lab.sample.prototypes import settle
 FORMAT = "emo3d-actor-1"
 # Eyes that are shut or look away, and a tongue that is out, are no part of a mood, and are not carried on.
 _LASTS = np.array([not name.startswith(("eyeBlink", "eyeLook", "tongue")) for name in TARGETS])
-_DIGITS = 1e9  # numbers of a state are whole multiples of 1e-9, so that JSON gives them back
+_DIGITS = 1e9  # weights of a state are whole multiples of 1e-9: short in JSON, and the same in TypeScript
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class State:
     at: float  # seconds on the actor's clock, when the last line came
     emotion: str  # the leading one of what is felt, one of `EMOTIONS`
     hold: float  # seconds that what is felt stays full, after its onset
-    baseline: np.ndarray  # (52,) weights, order `TARGETS`: where the mood goes back to
+    temper: np.ndarray  # (52,) weights, order `TARGETS`: where the mood goes back to
     mood: np.ndarray  # then, likewise all below
     start: np.ndarray  # the face then, before the line
     felt: np.ndarray  # what the line calls for, on top of mood and what was felt before
@@ -67,18 +67,18 @@ class State:
         return cls(at, state["emotion"], hold, **faces)  # type: ignore[arg-type]
 
 
-_FACES = ("baseline", "mood", "start", "felt", "gesture")
+_FACES = ("temper", "mood", "start", "felt", "gesture")
 
 
-def rest_state(baseline: np.ndarray, at: float = 0.0) -> State:
-    """An actor of whom nothing has been heard: its face is its mood, and that is the baseline (52,)."""
-    return State(rounded(at), "neutral", 0.0, *[rounded(baseline)] * 4)
+def rest_state(temper: np.ndarray, at: float = 0.0) -> State:
+    """An actor of whom nothing has been heard: its face is its mood, and that is its temper (52,)."""
+    return State(float(at), "neutral", 0.0, *[rounded(temper)] * 4)
 
 
 def mood_at(state: State, at: float) -> np.ndarray:
-    """The mood (52,) at a time, on its way back to the baseline."""
+    """The mood (52,) at a time, on its way back to the temper."""
     share = _halving(at - state.at, timings()["actor"]["mood_half"])
-    return state.baseline + share * (state.mood - state.baseline)
+    return state.temper + share * (state.mood - state.temper)
 
 
 def left_at(state: State, at: float, decay: float = 1.0) -> float:
@@ -134,10 +134,10 @@ def react(
     emotion = leading_emotions(felt[None])[0]
     orders = np.append(apply_instructions(felt[:-1], instructions), felt[-1]) if instructions else None
     return State(
-        rounded(at),
+        float(at),
         emotion,
-        rounded(max(emotion_timing(emotion).apex, min(hold, table["longest"]))),
-        state.baseline,
+        float(max(emotion_timing(emotion).apex, min(hold, table["longest"]))),
+        state.temper,
         rounded(moved),
         rounded(face_at(state, at, decay)),
         rounded(felt),
@@ -175,10 +175,9 @@ def _halving(seconds: float, half: float) -> float:
     return math.exp(-math.log(2) * seconds / half)
 
 
-def rounded(value: Any) -> Any:
-    """A number or an array as a state holds it: whole multiples of 1e-9."""
-    whole = np.floor(np.asarray(value, np.float64) * _DIGITS + 0.5) / _DIGITS
-    return float(whole) if whole.ndim == 0 else whole
+def rounded(face: np.ndarray) -> np.ndarray:
+    """Weights as a state holds them: whole multiples of 1e-9."""
+    return np.floor(np.asarray(face, np.float64) * _DIGITS + 0.5) / _DIGITS
 
 
 def _named(face: np.ndarray | None) -> dict[str, float] | None:

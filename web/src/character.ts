@@ -1,4 +1,4 @@
-import { Texture, type Mesh, type Object3D } from "three";
+import { Box3, Sphere, Texture, type BufferAttribute, type Mesh, type Object3D, type SkinnedMesh } from "three";
 import { MeshoptDecoder } from "three/addons/libs/meshopt_decoder.module.js";
 import { GLTFLoader, type GLTF, type GLTFParser } from "three/addons/loaders/GLTFLoader.js";
 import { three, type Adapter } from "./adapters.ts";
@@ -7,7 +7,7 @@ import type { Bind } from "./expressions.ts";
 import { frameHead, type Frame, type Slot } from "./framing.ts";
 import type { Entry } from "./glb.ts";
 import { openCharacter, type Opened } from "./opening.ts";
-import { pictureSize } from "./pictures.ts";
+import { inlineBytes, pictureSize } from "./pictures.ts";
 import { spreader } from "./presets.ts";
 import { blendshapeOf, type Names } from "./spelling.ts";
 import { ordered, TARGETS, type Weights } from "./weights.ts";
@@ -46,8 +46,10 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
   const gltf = await parse(opened);
   const meshes: Mesh[] = [];
   gltf.scene.traverse((thing) => {
-    if ((thing as Mesh).isMesh) meshes.push(thing as Mesh);
     thing.frustumCulled = false; // its boxes are of the mesh at rest
+    if (!(thing as Mesh).isMesh) return;
+    meshes.push(thing as Mesh);
+    setBounds(thing as Mesh);
   });
   const places = new Map(meshes.map((mesh) => [mesh, gltf.parser.associations.get(mesh)?.meshes]));
   const targets = slotsByTarget(meshes, names);
@@ -83,6 +85,13 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
       }
     },
   };
+}
+
+/** Bounds of a mesh at rest, by which it is sorted: three.js would look at every target and joint. */
+function setBounds(mesh: Mesh): void {
+  const { position } = mesh.geometry.attributes;
+  mesh.geometry.boundingSphere ??= new Box3().setFromBufferAttribute(position as BufferAttribute).getBoundingSphere(new Sphere());
+  (mesh as SkinnedMesh).boundingSphere = mesh.geometry.boundingSphere;
 }
 
 function notesOf(missing: string[], expressions: string[]): string[] {
@@ -152,8 +161,8 @@ async function parse({ glb, content }: Opened): Promise<GLTF> {
   return Promise.race([reading, late]).finally(() => clearTimeout(timer));
 }
 
-async function decode(parser: GLTFParser, { bufferView, mimeType }: Entry): Promise<Texture> {
-  const bytes = new Uint8Array(await parser.getDependency("bufferView", bufferView));
+async function decode(parser: GLTFParser, { bufferView, mimeType, uri }: Entry): Promise<Texture> {
+  const bytes = inlineBytes(uri) ?? new Uint8Array(await parser.getDependency("bufferView", bufferView));
   const { width, height } = pictureSize(bytes);
   const scale = SIDE / Math.max(SIDE, width, height);
   const picture = await createImageBitmap(new Blob([bytes], { type: mimeType }), {

