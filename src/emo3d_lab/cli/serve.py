@@ -57,8 +57,9 @@ def serve(
 
         from emo3d_lab.serving.agents import serve_stdio
 
-        service.load()
+        service.start()
         asyncio.run(serve_stdio(service))
+        service.leave()
         return
     from emo3d_lab.serving.gate import LOOPBACK, Access
     from emo3d_lab.serving.server import open_socket, serve_http

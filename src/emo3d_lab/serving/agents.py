@@ -48,7 +48,9 @@ def make_agent_server(service: Service) -> Server[Any, Any]:
             raise RuntimeError(explain(error).sentence) from None
         if isinstance(answer, bytes):
             return [_file(tool, answer)]
-        return [types.TextContent(type="text", text=json.dumps(answer))], answer
+        # As a whole result: of parts, the library checks the output's schema anew for 10 ms.
+        text = types.TextContent(type="text", text=json.dumps(answer))
+        return types.CallToolResult(content=[text], structuredContent=answer)
 
     return server
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
@@ -20,9 +19,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 import emo3d
-from emo3d.documents import parse_json
 from emo3d_lab.serving.agents import make_agent_server
-from emo3d_lab.serving.checks import parse_input
+from emo3d_lab.serving.checks import parse_body, parse_input
 from emo3d_lab.serving.gate import LARGEST_BODIES, Access, Gate, problem, replay
 from emo3d_lab.serving.service import Service, explain
 from emo3d_lab.serving.streams import stream
@@ -74,7 +72,7 @@ class _Agents:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()
         try:
-            parse_json(body)  # what the library meets with an error of its own
+            parse_body(body)  # what the library meets with an error of its own
         except ValueError as error:
             await problem(400, str(error))(scope, receive, send)
             return
@@ -124,7 +122,8 @@ async def _openapi(_: Request) -> Response:
 
 
 async def _index(request: Request) -> Response:
-    return HTMLResponse(index(request.app.state.service), headers={"Content-Security-Policy": "default-src 'none'"})
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return HTMLResponse(index(request.app.state.service), headers=policy)
 
 
 _PAGES = {"/": _index, "/health": _health, "/metrics": _metrics, "/openapi.json": _openapi, "/SKILL.md": _skill}
@@ -151,16 +150,21 @@ def openapi() -> dict[str, Any]:
     return {"openapi": "3.1.0", "info": {"title": "emo3d", "version": emo3d.__version__}, "paths": paths}
 
 
+_STYLE = """:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;
+padding:0 1rem}code,pre{font:14px/1.5 ui-monospace,monospace}pre{padding:.75rem;border:1px solid;overflow-x:auto}
+td{padding:.2rem 1rem .2rem 0;vertical-align:top}"""
+
+
 def index(service: Service) -> str:
     """A page that says what is here."""
-    rows = "".join(f"<li><code>POST /{name}</code> {escape(tool.title)}</li>" for name, tool in TOOLS.items())
-    request = json.dumps({"text": "she is thrilled", "strength": 1})
+    lines = {f"POST /{name}": tool.title for name, tool in TOOLS.items()}
+    lines |= {"WebSocket /stream": "Lines in, frames of a face out", "POST /mcp": "The same for agents, by MCP"}
+    rows = "".join(f"<tr><td><code>{line}</code><td>{escape(title)}" for line, title in lines.items())
+    links = "".join(f'<a href="{path}">{path}</a> ' for path in list(_PAGES)[1:])
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>emo3d serve</title>'
-        f"<h1>emo3d serve</h1><p>Model {escape(service.model)}, version {emo3d.__version__}.</p><ul>{rows}"
-        "<li><code>WebSocket /stream</code> Lines in, frames out</li>"
-        "<li><code>POST /mcp</code> The same for agents (MCP)</li></ul>"
-        f"<pre>curl ADDRESS/express -d '{escape(request)}'</pre>"
-        '<p><a href="/openapi.json">OpenAPI</a>, <a href="/SKILL.md">SKILL.md</a>, <a href="/health">health</a>, '
-        '<a href="/metrics">metrics</a></p></html>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>emo3d serve</h1>'
+        f"<p>Model {escape(service.model)}, version {emo3d.__version__}.<table>{rows}</table>"
+        '<pre>curl ADDRESS/express -d \'{"text": "she is thrilled", "strength": 1}\'</pre>'
+        f"<p>{links}</html>"
     )

@@ -12,6 +12,7 @@ from emo3d.documents import parse_json
 from emo3d.hints import did_you_mean
 from emo3d_lab.serving.tools import Tool
 
+MOST_VALUES = 200_000
 _TYPES = {"object": "a JSON object", "array": "a list", "string": "a text", "number": "a number"}
 _TYPES |= {"integer": "a whole number", "boolean": "true or false"}
 
@@ -31,8 +32,15 @@ def check_input(tool: Tool, document: Any) -> dict[str, Any]:
 
 
 def parse_input(tool: Tool, body: bytes) -> dict[str, Any]:
-    """Read and check the JSON input of a tool; errors as of `check_input` and `parse_json`."""
-    return check_input(tool, parse_json(body))
+    """Read and check the JSON input of a tool; errors as of `check_input` and `parse_body`."""
+    return check_input(tool, parse_body(body))
+
+
+def parse_body(body: bytes) -> Any:
+    """Read JSON that may be hostile; a ValueError for what `parse_json` refuses, or more than `MOST_VALUES`."""
+    if sum(map(body.count, (b"[", b"{", b","))) > MOST_VALUES:  # would take seconds and a hundred times the memory
+        raise ValueError(f"expected JSON of at most {MOST_VALUES:,} values, got more")
+    return parse_json(body)
 
 
 @functools.cache

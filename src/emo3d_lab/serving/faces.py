@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -227,10 +228,15 @@ def score_faces(request: dict[str, Any]) -> dict[str, Any]:
 
 def open_generator(model: str, onnx: Path | None) -> Any:
     """The generator that the command line names: a folder of ONNX, or what `load_generator` takes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores - 1)  # one core is left for connections: waiting for it, threads of OpenMP burn the others
     if onnx is not None:
         from emo3d_lab.onnx import OnnxGenerator
 
-        return OnnxGenerator(onnx)
+        return OnnxGenerator(onnx, threads=threads)
+    import torch
+
     from emo3d.generation import load_generator
 
+    torch.set_num_threads(threads)
     return load_generator(model)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 import uvicorn
@@ -118,7 +117,7 @@ def serve_http(
         server_header=False,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=int(grace),
+        timeout_graceful_shutdown=ceil(grace),
         ws_max_size=65_536,
     )
     server = _Server(config, started)
@@ -126,6 +125,4 @@ def serve_http(
     server.run(sockets=[listener])
     if service.failure is not None:
         raise service.failure
-    if not service.idle:  # a thread that computes cannot be stopped, and PyTorch's may not outlive the interpreter
-        sys.stdout.flush()
-        os._exit(0)
+    service.leave()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 import time
 import traceback
@@ -49,7 +51,7 @@ def explain(error: Exception) -> Explanation:
         return Explanation(503, str(error), 2)
     if isinstance(error, ValueError):
         return Explanation(422, str(error))
-    if isinstance(error, (OSError, ModuleNotFoundError)):
+    if isinstance(error, (OSError, ModuleNotFoundError)) and not getattr(error, "filename", None):
         return Explanation(501, str(error))
     place = "".join(traceback.format_tb(error.__traceback__)[-3:])
     logger.error("%s at\n%s", type(error).__name__, place)
@@ -95,10 +97,11 @@ class Service:
         """Whether the model is loaded."""
         return self._generation is not None
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being loaded or computed."""
-        return self.ready and not any(lane.busy for lane in self._lanes)
+    def leave(self) -> None:
+        """End the process where something is computed still: PyTorch's threads may not outlive the interpreter."""
+        if not self.ready or any(lane.busy for lane in self._lanes):
+            sys.stdout.flush()
+            os._exit(0)
 
     def load(self) -> None:
         """Load the model and generate once, and render; what is wrong with it is raised, and kept as `failure`."""
@@ -147,6 +150,8 @@ class Service:
         return {"faces": [answer.to_dict() for answer in answers], "space": "weights"}
 
     def _loaded(self) -> Generation:
+        if self.failure is not None:
+            raise NotReadyError(f"the model cannot be loaded: {self.failure}")
         if self._generation is None:
             raise NotReadyError("the model is being loaded: please try again in a few seconds")
         return self._generation
@@ -199,7 +204,7 @@ class Service:
 
         return score_faces(request)
 
-    def start(self, failed: Callable[[], None]) -> None:
+    def start(self, failed: Callable[[], None] = lambda: None) -> None:
         """Load in a thread, and call `failed` there if it fails."""
 
         def run() -> None:

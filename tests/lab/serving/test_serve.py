@@ -5,6 +5,7 @@ import json
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from emo3d import load_generator
 from emo3d.blendshapes import ARKIT_BLENDSHAPES, BLENDSHAPES
 from emo3d.face import render
+from emo3d_lab.serving.faces import Generation, Wish, open_generator
 from emo3d_lab.serving.tools import TOOLS
 from hanging import HANGS
 
@@ -54,6 +56,20 @@ def test_says_what_is_cut_and_what_is_not_english(client):
     notes = client.post("/express", json={"text": "Она очень рада"}).json()["notes"]
     assert "Cyrillic" in notes[0]
     assert "hardly knows" in notes[-1]
+
+
+def test_a_folder_of_onnx_answers_as_its_generator_does():
+    folder = Path(__file__).parents[3] / "web" / ".model"
+    if not (folder / "face.json").is_file():
+        pytest.skip("web/.model is not there: make web/.model")
+    generator = open_generator("quickstart", folder)
+    generation = Generation(generator)
+    answers = generation.answer([Wish(text) for text in [*TEXTS, "so " * 660]])
+    np.testing.assert_allclose([answer.weights for answer in answers[:4]], generator.generate(TEXTS), atol=1e-6)
+    assert [answer.notes for answer in answers[:4]] == [[]] * 4
+    assert "lost its end" in answers[4].notes[0]
+    with pytest.raises(ValueError, match="expected a seed of 0"):
+        generation.check(Wish("a", seed=1))
 
 
 def test_many_at_once_get_their_own_answers(client):
@@ -132,6 +148,7 @@ BAD = [  # path, body, status, part of the sentence
     ("/express", b'{"text": "a", "strength": NaN}', 422, "NaN"),
     ("/express", b'{"text": "\\ud800"}', 422, "half a character"),
     ("/express", b"[" * 100_000, 422, "nested too deep"),
+    ("/express", b"[" + b"[]," * 100_000 + b"[]]", 422, "200,000 values"),
     ("/express", b"{}", 422, "either text or texts, got neither"),
     ("/express", b'{"text": "a", "texts": ["b"]}', 422, "got both"),
     ("/express", b'{"text": "   "}', 422, "blank"),

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from servers import IMPATIENT, SERVE, serving
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from commands import Started
 from hanging import HANGS, wait_until
@@ -20,11 +22,17 @@ BODY = json.dumps({"texts": [f"she is {n} times happier than the boy" for n in r
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_answers_what_it_accepted_and_ends_with_0(tmp_path, number):
     with serving(tmp_path, "--batch", "1", "--queue", "1000") as server:
-        with httpx.Client(base_url=server.address, timeout=HANGS) as client, ThreadPoolExecutor(12) as pool:
+        with (
+            connect(server.address.replace("http", "ws") + "/stream") as stream,
+            httpx.Client(base_url=server.address, timeout=HANGS) as client,
+            ThreadPoolExecutor(12) as pool,
+        ):
             waiting = [pool.submit(client.post, "/express", content=BODY) for _ in range(12)]
             wait_until(lambda: _queue(client) > 40, server.process, server.log)
             server.signal(number)
             answers = [future.result(HANGS) for future in waiting]
+            with pytest.raises(ConnectionClosed):
+                list(iter(lambda: stream.recv(HANGS), None))
         assert [answer.status_code for answer in answers] == [200] * 12
         assert all(len(answer.json()["faces"]) == 10 for answer in answers)
         assert server.process.wait(HANGS) == 0
