@@ -227,8 +227,7 @@ def test_agents_list_and_call_the_tools(demo):
             ends = ("minimum", "maximum", "maxLength", "maxItems", "enum")
             assert {end: schema.get(end) for end in ends} == {end: tool.fields[field].get(end) for end in ends}
     assert json.loads(expressed.content[0].text)["weights"].keys() == set(ARKIT_BLENDSHAPES)
-    # Neither a picture nor a file is made. On free cores a warm text takes under 50 ms; tests share them.
-    assert best < min(0.15, slow / 3)
+    assert best < slow / 4  # neither a picture nor a file is made; milliseconds would be those of whatever else runs
     properties = tools["generate"].inputSchema["properties"]
     assert "elderly-woman" in properties["identity"]["enum"]
     assert all(one.get("description") for one in properties.values())
