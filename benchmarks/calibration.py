@@ -33,7 +33,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from emo3d.dataset import ReleaseRow, read_release, sample_folder
+from emo3d.dataset import sample_folder
+from emo3d.dataset.release import read_release
+from emo3d.dataset.tables import ReleaseRow
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig, RenderSettings, render
 from emo3d.face.calibration import Calibration, Method, load_calibration

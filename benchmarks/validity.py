@@ -36,7 +36,8 @@ from scipy.stats import spearmanr
 from tqdm.auto import tqdm
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
-from emo3d.dataset import is_release, sample_folder
+from emo3d.dataset import sample_folder
+from emo3d.dataset.release import is_release
 from emo3d.emotions import EMOTIONS, distribution, kl_divergence
 from emo3d.face import IDENTITIES, FaceRig, RenderSettings, render_batches
 from emo3d.face.calibration import METHODS, rig_weights

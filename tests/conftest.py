@@ -34,13 +34,13 @@ runpy.run_path(str(START / "sitecustomize.py"))
 LONG_FILES = """
     apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus
     tools/test_spaces lab/training/test_training lab/training/test_dual_encoders lab/building/test_build
-    apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme
+    apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme test_skill
     tools/test_faults tools/test_changes scoring/test_examples scoring/test_metric_app generation/test_hub_round_trip
     scoring/test_evaluate_processes tools/test_clients lab/training/test_predictions lab/test_engines
     lab/calibrate/test_measure lab/training/test_launching test_cli apps/test_browse lab/building/test_shards
     apps/test_variants apps/test_endpoints test_extras test_caches lab/corpus/test_launched lab/test_doctor
     lab/characters/test_reading lab/characters/test_bounds lab/characters/test_character_option
-    scoring/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
+    lab/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
     lab/takes/test_takes lab/takes/test_blender lab/takes/test_preview
     apps/test_time apps/test_judge_clips apps/test_explore_clips
 """.split()  # of half a minute and more

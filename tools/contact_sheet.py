@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from emo3d import RenderSettings, render
-from emo3d.dataset import read_release
+from emo3d.dataset.release import read_release
 from emo3d.dataset.tables import ReleaseRow
 from emo3d.emotions import EMOTIONS
 from emo3d.face.calibration import Method, load_calibration

@@ -182,7 +182,7 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
         return [scene, uuid4().hex, gr.HTML(value, visible=True), *waiting]
 
     @in_words
-    def act(text: str, seconds: str, seed: float, motions: list[str], face: Face, *whose: Any) -> list[Any]:
+    def show_clip(text: str, seconds: str, seed: float, motions: list[str], face: Face, *whose: Any) -> list[Any]:
         face = Face(face.weights, whose[0], text, whose[1])
         scene = direct(text, read_seconds(seconds), seed, motions, face, models[0], models[0])
         return [*show(scene), gr.Button(GO, interactive=True)]
@@ -239,7 +239,7 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
     text.submit(None, js=_PRESS, **quiet)
     examples.load_input_event.then(None, js=_PRESS, **quiet)
     acts = go.click(None, None, [go, player], js=_BEGIN, **quiet).then(
-        act, inputs, [*shown, go], show_progress_on=[player, go], **quiet
+        show_clip, inputs, [*shown, go], show_progress_on=[player, go], **quiet
     )
     acts.failure(lambda: [gr.Button(GO, interactive=True), uuid4().hex], None, [go, turn], **hidden)
     player.release(move, state, shown, **hidden)

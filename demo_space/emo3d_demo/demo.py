@@ -24,6 +24,7 @@ from emo3d_demo.links import parse_link
 from emo3d_demo.many import many_tab
 from emo3d_demo.panel import Panel
 from emo3d_demo.picture import picture_tab
+from emo3d_demo.tools import tools
 from emo3d_lab.apps import look, score
 from emo3d_lab.apps.look import KEPT_SECONDS, shown_as_text
 from emo3d_lab.apps.score import score_tab
@@ -76,6 +77,7 @@ def build(generator: str = QUICKSTART, study: str | None = None, agreement: bool
             with gr.Tab("Judge"):
                 judge_tab(study, agreement)
         endpoints(generator)
+        tools(page, generator)
         gr.Markdown(ABOUT)
 
         def reopen(request: gr.Request, description: str, *others: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from emo3d.scoring import QUICKSTART
 from emo3d_demo.animation import transition
 from emo3d_lab.apps.look import own_folder
 from emo3d_lab.sample import lexicon
-from emo3d_lab.takes.blender import write_blender_script
+from emo3d_lab.takes.script import write_blender_script
 from emo3d_lab.visitors import load_public_generator
 
 if TYPE_CHECKING:

@@ -8,29 +8,25 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import gradio as gr
-import numpy as np
 from huggingface_hub import get_token
 
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import FaceRig
-from emo3d.generation import load_generator
 from emo3d.loading import workshop_part
-from emo3d.scoring import QUICKSTART
 from emo3d_demo.bars import bars
 from emo3d_demo.faces import fitting_identity
 from emo3d_demo.player import clip_player, player_value
 from emo3d_lab.apps.look import in_words
-from emo3d_lab.judging import Answer, Answers, Study, Task
-from emo3d_lab.judging.answers import Better, answers_folder
-from emo3d_lab.judging.study import CONSENT, Kind
-from emo3d_lab.sample import make_rows
+from emo3d_lab.judging.answers import CONSENT, Answer, Answers, answers_folder
 
-ROWS = 40
-"""Descriptions of the packaged study: as many references, as many generated faces, as many pairs."""
+if TYPE_CHECKING:
+    from emo3d_lab.judging.answers import Better
+    from emo3d_lab.judging.study import Kind, Study, Task
+
 LONGEST_NAME = 40
 
 KINDS: dict[Kind, str] = {"pair": "Two faces: which fits better?", "fit": "One face: do the emotions fit?"}
@@ -276,20 +272,9 @@ def _check_judge(name: str, agreed: bool) -> str:
 
 @lru_cache(maxsize=1)
 def _study(folder: str | None) -> Study:
-    """A study by its folder; None is the packaged one: references of the sample's test split, and the quickstart
-    generator's faces for them."""
-    if folder:
-        study: Study = workshop_part("studies").open_study(folder)
-        return study
-    rows = make_rows("test", 2 * ROWS, seed=2)  # half of them for attention checks
-    descriptions = [row.description for row in rows]
-    references = {"description": descriptions, "intensities": [row.intensities for row in rows]}
-    faces = {
-        "reference": np.array([row.blendshapes for row in rows]),
-        QUICKSTART: load_generator(QUICKSTART).generate(descriptions),
-    }
-    identities = [fitting_identity(description) for description in descriptions]
-    study = workshop_part("studies").make_study(references, faces, rows=range(ROWS), identities=identities, fits=True)
+    """A study by its folder; None is the packaged one."""
+    studies = workshop_part("studies")
+    study: Study = studies.open_study(folder) if folder else studies.packaged_study(fitting_identity)
     return study
 
 

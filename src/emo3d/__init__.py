@@ -23,10 +23,12 @@ _LAZY = {
     **dict.fromkeys(("Emo3DResult", "Emo3DScorer", "ScoreSettings", "score"), "emo3d.scoring"),
     "load_generator": "emo3d.generation",
 }
+_PARTS = {"Actor": "actors", "Character": "characters"}  # of the workshop
 
 __all__ = [
     "BLENDSHAPES",
     "EMOTIONS",
+    "Actor",
     "Character",
     "Emo3DResult",
     "Emo3DScorer",
@@ -51,10 +53,8 @@ def metric_path() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Character":
-        from emo3d.loading import workshop_part
-
-        return workshop_part("characters").Character
+    if name in _PARTS:
+        return getattr(importlib.import_module("emo3d.loading").workshop_part(_PARTS[name]), name)
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'emo3d' has no attribute {name!r}")

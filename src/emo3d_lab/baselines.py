@@ -33,7 +33,7 @@ _MOST_GAIN = 100.0
 
 def training_references(name: str, config: str | None = None) -> References | None:
     """Read the split "train" of a dataset by its name; None where it has no such split, as files and the release."""
-    from emo3d.dataset import is_release
+    from emo3d.dataset.release import is_release
 
     if Path(name).is_file() or is_release(name):
         return None

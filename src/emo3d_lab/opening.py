@@ -1,4 +1,4 @@
-"""Predictions by the name of their file, for the command and the page that scores."""
+"""Predictions in a file, for the command and the pages that score."""
 
 from __future__ import annotations
 
@@ -9,24 +9,19 @@ from typing import Any
 import numpy as np
 
 from emo3d.blendshapes import Layout, Space
-from emo3d.dataset import as_pairs, is_release, read_release
 from emo3d.expressions import read_expressions
 from emo3d.scoring.columns import read_table
 from emo3d.scoring.joining import KEYS
 
 
-def open_predictions(
-    name: str | os.PathLike[str], layout: Layout | None = None, **options: Any
+def read_predictions_file(
+    path: str | os.PathLike[str], layout: Layout | None = None, **options: Any
 ) -> tuple[np.ndarray, Space | None, dict[str, list[Any]]]:
-    """Read expressions (N, 51) float32 of a file or the published release; their space and columns of `KEYS`, if any.
+    """Read expressions (N, 51) float32 of a file; their space and columns of `KEYS`, if any.
 
     `layout`, `options` and errors are those of `read_expressions`.
     """
-    path = Path(name)
-    if is_release(path):
-        pairs = list(as_pairs(read_release(path)))
-        keys = {name: [pair[name] for pair in pairs] for name in KEYS}
-        return np.stack([pair["blendshapes"] for pair in pairs]), "reading", keys
+    path = Path(path)
     expressions, space = read_expressions(path, layout, **options)
     columns = {} if path.suffix.lower() in (".npy", ".txt") else read_table(path, KEYS)
     keys = {name: columns[name] for name in KEYS if name in columns}

@@ -230,7 +230,7 @@ def test_agents_send_no_paths(demo, secret):
             ClientSession(receive, send) as session,
         ):
             await session.initialize()
-            return [await session.call_tool("evaluate_file", {"predictions": path}) for path in paths_of(secret)]
+            return [await session.call_tool("score_file", {"predictions": path}) for path in paths_of(secret)]
 
     for answer in asyncio.run(visit()):
         assert answer.isError

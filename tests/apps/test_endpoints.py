@@ -1,16 +1,24 @@
 """The named endpoints through `gradio_client`, and the tools through an MCP client."""
 
 import asyncio
+import json
+import time
+from importlib.util import find_spec
 
 import numpy as np
 import pygltflib
 import pytest
 from PIL import Image
 
-from emo3d import BLENDSHAPES, EMOTIONS
+from emo3d import BLENDSHAPES, EMOTIONS, load_generator
+from emo3d.blendshapes import ARKIT_BLENDSHAPES
+from emo3d_lab.serving.tools import TOOLS
 from serving import serving
 
 gradio_client = pytest.importorskip("gradio_client", reason="the demo needs the extra [demo]")
+
+
+ROW = {"description": "she is thrilled", "intensities": {"happiness": 0.9}}
 
 
 def weights_of(glb):
@@ -67,10 +75,62 @@ def test_score_scores_a_file(client, tmp_path):
     assert {str(path).rsplit(".", 1)[1] for path in answer[9]} == {"json", "yml"}
 
 
+def test_express_gives_the_weights_that_generate_shows(client):
+    answer = json.loads(client.predict("She just won the lottery", api_name="/express"))
+    assert len(answer["weights"]) == 52
+    shown = generate(client, "She just won the lottery")[3]
+    assert {name: answer["weights"][name] for name in shown} == pytest.approx(shown, abs=1e-4)
+    wink = json.loads(client.predict("She winks with her left eye", api_name="/express"))
+    assert wink["instructions"][0]["weights"]["eyeBlinkLeft"] == 1
+    weak = json.loads(client.predict("He is furious", 0.4, api_name="/express"))["weights"]
+    (expected,) = load_generator("quickstart").generate(["He is furious"], strength=0.4)  # in this process
+    assert [weak[name] for name in BLENDSHAPES] == pytest.approx(expected, abs=1e-5)
+
+
+def test_act_goes_on_from_what_was_felt(client):
+    """After a shock, the same calm line leaves more of it than it shows by itself."""
+    shock = json.loads(client.predict("You broke it, you monster!", context="He is furious.", api_name="/act"))
+    calm = "I will put the kettle on."
+    after, alone = (json.loads(client.predict(calm, state=state, api_name="/act")) for state in (shock["state"], None))
+    assert 0 < shock["onset"] < 1
+    assert shock["weights"]["browDownLeft"] > 0.3
+    assert after["weights"]["browDownLeft"] > alone["weights"]["browDownLeft"] + 0.05
+    assert after["state"]["at"] >= shock["state"]["at"]
+
+
+def test_score_of_a_few_faces(client):
+    """Faces that are swapped score worse; the bank is the sample's test split, by the hash that README.md has."""
+    smile = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5}
+    tears = {"browInnerUp": 0.8, "mouthFrownLeft": 0.7, "mouthFrownRight": 0.7}
+    rows = [ROW, {"description": "they are heartbroken", "intensities": {"sadness": 0.9}}]
+    right, wrong = (
+        json.loads(client.predict(faces, rows, api_name="/score_faces")) for faces in ([smile, tears], [tears, smile])
+    )
+    assert right["kl_divergence"] < wrong["kl_divergence"] - 1  # nats
+    assert right["emo3d"] == pytest.approx(
+        1 / (1 + np.exp(-right["kl_divergence"])), abs=1e-6
+    )  # alpha of 1, as published
+    assert right["kl_divergence"] == pytest.approx(np.mean(right["per_face"]), abs=1e-5)
+
+
+@pytest.mark.skipif(find_spec("mediapipe") is None, reason="needs the extra [extract]")
+def test_read_picture_gives_the_weights_of_the_face_in_it(client, tmp_path):
+    picture = client.predict('{"jawOpen": 0.7}', identity="woman", api_name="/render")[1]
+    answer = json.loads(client.predict(gradio_client.handle_file(picture), api_name="/read_picture"))
+    assert answer["weights"]["jawOpen"] > 0.5
+    left, top, right, bottom = answer["box"]
+    assert 0 < left < right < 512
+    assert 0 < top < bottom < 512
+    Image.new("RGB", (64, 64)).save(tmp_path / "empty.png")
+    with pytest.raises(gradio_client.exceptions.AppError, match="No face was found"):
+        client.predict(gradio_client.handle_file(str(tmp_path / "empty.png")), api_name="/read_picture")
+
+
 def test_signatures_are_documented(client):
     named = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(named) == {"/generate", "/render", "/clip", "/score"}
     firsts = {"/generate": "description", "/render": "blendshapes", "/clip": "description", "/score": "predictions"}
+    firsts |= {"/express": "text", "/act": "line", "/read_picture": "picture", "/score_faces": "predictions"}
+    assert set(named) == set(firsts)
     for name, first in firsts.items():
         assert named[name]["parameters"][0]["parameter_name"] == first
 
@@ -97,6 +157,20 @@ def test_every_request_has_files_of_its_own(demo):
         ("/render", {"blendshapes": '{"jawOpen": NaN}'}, "weights in 0..1"),
         ("/render", {"blendshapes": '{"smile": 1}'}, "Expected names"),
         ("/render", {"blendshapes": "[" * 100_000}, "Expected a JSON object"),
+        ("/express", {"text": "  "}, "expected a description in row 0, got '  ', which is blank"),
+        ("/express", {"text": "joy " * 1000}, "expected text to have at most 2,000 characters, got 4,000"),
+        ("/express", {"text": "joy", "strength": 3.0}, "expected strength to be a number of 0 to 1.5, got 3"),
+        ("/express", {"text": ["joy"]}, "expected text to be a text, got"),
+        ("/act", {"line": ""}, "expected line to have at least 1 characters"),
+        ("/act", {"line": "Hello.", "state": {"mood": "fine"}}, "expected a state of format 'emo3d-actor-1'"),
+        ("/score_faces", {"predictions": [{"smile": 1}], "references": [ROW]}, "expected one of eyeBlinkLeft"),
+        ("/score_faces", {"predictions": [{"jawOpen": 2}], "references": [ROW]}, "to be a number of 0 to 1, got 2"),
+        ("/score_faces", {"predictions": [{}, {}], "references": [ROW]}, "got 2 predictions and 1 references"),
+        (
+            "/score_faces",
+            {"predictions": [{}], "references": [{"description": "joy"}]},
+            "expected a field 'intensities'",
+        ),
     ],
 )
 def test_bad_requests_are_answered_in_words(client, endpoint, arguments, message):
@@ -132,14 +206,28 @@ def test_agents_list_and_call_the_tools(demo):
         ):
             await session.initialize()
             listed = await session.list_tools()
+            begin = time.perf_counter()
             answer = await session.call_tool("generate", {"description": "He is furious"})
+            slow = time.perf_counter() - begin
             refused = await session.call_tool("generate", {"description": " "})
             acted = await session.call_tool("clip", {"description": "He is calm"})
-            return {tool.name: tool for tool in listed.tools}, answer, refused, acted
+            times = []
+            for _ in range(20):
+                begin = time.perf_counter()
+                expressed = await session.call_tool("express", {"text": "He is furious"})
+                times.append(time.perf_counter() - begin)
+            return {tool.name: tool for tool in listed.tools}, answer, refused, acted, expressed, min(times), slow
 
-    tools, answer, refused, acted = asyncio.run(visit())
+    tools, answer, refused, acted, expressed, best, slow = asyncio.run(visit())
     assert "clip-he-is-calm.glb" in " ".join(part.text for part in acted.content if part.type == "text")
-    assert set(tools) == {"generate", "render", "clip", "evaluate_file"}
+    assert set(tools) == {"express", "act", "render", "read_picture", "score", "generate", "clip", "score_file"}
+    for name, tool in ((name, TOOLS[name]) for name in ("express", "act", "score")):
+        assert tools[name].description.startswith(tool.description)  # as those of `emo3d serve`
+        for field, schema in tools[name].inputSchema["properties"].items():
+            ends = ("minimum", "maximum", "maxLength", "maxItems", "enum")
+            assert {end: schema.get(end) for end in ends} == {end: tool.fields[field].get(end) for end in ends}
+    assert json.loads(expressed.content[0].text)["weights"].keys() == set(ARKIT_BLENDSHAPES)
+    assert best < slow / 4  # neither a picture nor a file is made; milliseconds would be those of whatever else runs
     properties = tools["generate"].inputSchema["properties"]
     assert "elderly-woman" in properties["identity"]["enum"]
     assert all(one.get("description") for one in properties.values())

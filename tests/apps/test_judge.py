@@ -9,8 +9,8 @@ from PIL import Image
 
 import commands
 from emo3d.scoring import open_references
-from emo3d_lab.judging import Answer, Answers, Study
-from emo3d_lab.judging.answers import read_answers
+from emo3d_lab.judging.answers import Answer, Answers, read_answers
+from emo3d_lab.judging.study import Study
 from serving import serving
 
 pytestmark = pytest.mark.browser

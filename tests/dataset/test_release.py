@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset import as_pairs, is_release, read_release
+from emo3d.dataset.release import as_pairs, is_release, read_release
 from emo3d.dataset.tables import COLUMNS
 from real_slice import REAL, ROW_0, real
 

@@ -231,7 +231,7 @@ def test_real_photographs_meet_the_bars_of_issue_4(reader):
 
     `network` is no longer fitted to be read as what was given (issue 18): it says what weights it probably was.
     """
-    from emo3d.dataset import read_release
+    from emo3d.dataset.release import read_release
 
     pictures = [picture for row in read_release(REAL) for picture in row.pictures]
     readings = np.stack([picture.expression for picture in pictures if picture.expression is not None])

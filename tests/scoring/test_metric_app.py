@@ -260,7 +260,7 @@ def test_broken_files_are_said_in_words_and_without_paths(app, tmp_path, name, c
     }
     (tmp_path / name).write_bytes(content)
     with pytest.raises(gradio.Error) as refused:
-        app.evaluate_file(**files | {which: str(tmp_path / name)}, source=app.UPLOAD)
+        app.score_file(**files | {which: str(tmp_path / name)}, source=app.UPLOAD)
     assert refused.value.message
     assert str(tmp_path) not in refused.value.message
 

@@ -96,7 +96,7 @@ found["pipeline"] = [[*each["scores"].values()] for each in piped(descriptions)]
 """
 KEEP = """
 import sys
-from emo3d_lab.judging import Answer, Answers
+from emo3d_lab.judging.answers import Answer, Answers
 answers = Answers(sys.argv[1], "me/answers")
 answers.add(Answer("an annotator", "task-1", agrees=True))
 answers.add(Answer("an annotator", "task-2", better="second"))
@@ -105,7 +105,7 @@ found = sorted([each.id, each.task] for each in answers.latest())
 """
 GET = """
 import sys
-from emo3d_lab.judging import Answers
+from emo3d_lab.judging.answers import Answers
 found = sorted([each.id, each.task] for each in Answers(sys.argv[1], "me/answers").latest())
 """
 

@@ -1,15 +1,8 @@
-"""The published release and the embedded sample: rows of description, intensities, picture and expression."""
+"""The published release and the embedded sample: rows of description, intensities, picture and expression.
+
+What reads the release is in `emo3d.dataset.release`, which pages and models do without.
+"""
 
 from emo3d.dataset.opening import open_rows, sample_folder
-from emo3d.dataset.release import as_pairs, is_release, read_release
-from emo3d.dataset.tables import ReleasePicture, ReleaseRow
 
-__all__ = [
-    "ReleasePicture",
-    "ReleaseRow",
-    "as_pairs",
-    "is_release",
-    "open_rows",
-    "read_release",
-    "sample_folder",
-]
+__all__ = ["open_rows", "sample_folder"]

@@ -24,7 +24,8 @@ REFERENCE_SUFFIXES: tuple[str, ...] = (".csv", ".parquet", ".jsonl")
 
 _PARTS = {"intensities": EMOTIONS, "blendshapes": BLENDSHAPES}  # what may come as a column for each number
 _COLUMNS = (*KEYS, *_PARTS)
-_NAMES = (*_COLUMNS, *EMOTIONS, *BLENDSHAPES)
+NAMES = (*_COLUMNS, *EMOTIONS, *BLENDSHAPES)
+"""Columns that are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,30 +171,8 @@ def read_references_file(path: str | os.PathLike[str]) -> References:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        columns = read_table(path, _NAMES)
+        columns = read_table(path, NAMES)
         return read_references(columns, parquet_space(path) if path.suffix.lower() == ".parquet" else None)
     except ValueError as error:
         message = str(error)
         raise ValueError(message if message.startswith(path.name) else f"{path.name}: {message}") from error
-
-
-def open_references(name: str, config: str | None = None, split: str = "test") -> References:
-    """Read the references of a dataset by its name, with the space of their blendshapes where the dataset says it.
-
-    That is a folder of the published release, a `.csv` or `.jsonl` file as for `read_references_file`, or what
-    `emo3d.dataset.open_rows` takes: `"sample"`, a folder, a `.parquet` file, an id on the Hub.
-
-    Raises:
-        ValueError: no such config or split, or what `read_references` refuses.
-        FileNotFoundError: no such dataset.
-    """
-    from emo3d.dataset import as_pairs, is_release, open_rows, read_release
-
-    if is_release(name):
-        return read_references(list(as_pairs(read_release(name))), "reading")
-    if Path(name).suffix.lower() in (".csv", ".jsonl"):
-        return read_references_file(name)
-    rows, space = open_rows(name, config, split)
-    if "description" not in rows.column_names:
-        return read_references({name: [] for name in rows.column_names})  # whose error names what is there
-    return read_references(rows.select_columns([name for name in rows.column_names if name in _NAMES]), space)

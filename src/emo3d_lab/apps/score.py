@@ -25,7 +25,7 @@ from emo3d.scoring.joining import order_of
 from emo3d.scoring.predictions import space_of
 from emo3d.scoring.references import REFERENCE_SUFFIXES, read_references_file
 from emo3d_lab.apps.look import in_words, own_folder
-from emo3d_lab.opening import open_predictions
+from emo3d_lab.opening import read_predictions_file
 
 if TYPE_CHECKING:
     from emo3d_lab.apps.characters import OwnCharacter
@@ -78,7 +78,7 @@ CSS = """
 
 
 @in_words
-def evaluate_file(
+def score_file(
     predictions: str | None,
     source: str = SAMPLE,
     uploaded: str | None = None,
@@ -115,7 +115,7 @@ def evaluate_file(
         raise ValueError("Please upload predictions and references first.")
     file = Path(uploaded) if source == UPLOAD and uploaded else sample_folder() / "test.parquet"
     try:
-        expressions, file_space, keys = open_predictions(predictions)
+        expressions, file_space, keys = read_predictions_file(predictions)
         if (n := len(expressions)) > MOST_ROWS:
             raise ValueError(f"expected at most {MOST_ROWS:,} rows here, got {n:,}; use emo3d score at home")
         references = read_references_file(file)
@@ -315,7 +315,7 @@ def score_tab(character: gr.State | None = None) -> None:
     source.change(lambda choice: gr.File(visible=choice == UPLOAD), source, uploaded, api_visibility="private")
     try_it.click(example, None, [predictions, space], api_visibility="private")
     answer = run.click(
-        evaluate_file,
+        score_file,
         [predictions, source, uploaded, backbone, variant, k, space, calibration, model, join]
         + ([character] if character else []),
         [numbers, beside, verdict, plot, by_emotion, by_band, worst, best, signature, files],

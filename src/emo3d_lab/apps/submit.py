@@ -25,7 +25,7 @@ from emo3d_lab.apps.look import in_words
 from emo3d_lab.apps.score import FROM_FILES, model_index
 from emo3d_lab.entries import ENTRY_FILE, SPLIT, TASKS, Benchmark, entries_yaml, result_entry
 from emo3d_lab.headline import headline
-from emo3d_lab.opening import open_predictions
+from emo3d_lab.opening import read_predictions_file
 from emo3d_lab.visitors import check_id, load_public_generator
 
 TASK = "sample"
@@ -74,7 +74,7 @@ def make_entry(
             raise ValueError("Please upload predictions first.")
         if model:
             check_id(model, "the model")
-        expressions, file_space, keys = open_predictions(predictions)
+        expressions, file_space, keys = read_predictions_file(predictions)
         if (n := len(expressions)) != len(references):
             raise ValueError(f"Expected {len(references)} rows, one for each of the {SPLIT} split, got {n}.")
         rows = order_of(n, keys, references.keys, None)

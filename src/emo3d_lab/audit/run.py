@@ -12,7 +12,8 @@ import numpy as np
 
 from emo3d.backbones import Backbone
 from emo3d.blendshapes import Space, as_expressions
-from emo3d.dataset import as_pairs, is_release, open_rows, read_release
+from emo3d.dataset import open_rows
+from emo3d.dataset.release import as_pairs, is_release, read_release
 from emo3d.face import PANEL, FaceRig, RenderSettings, render_batches
 from emo3d.face.calibration import rig_weights
 from emo3d.generation import load_generator

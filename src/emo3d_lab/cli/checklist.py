@@ -95,7 +95,7 @@ def _generated(name: str, revision: str | None, device: str) -> Any:
 
 def _recorded(path: Path) -> Any:
     """A generator that looks up what another one answered."""
-    from emo3d_lab.opening import open_predictions
+    from emo3d_lab.cli.files import open_predictions
 
     expressions, space, keys = open_predictions(str(path), None)
     if "description" not in keys:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import typer
 
     from emo3d.clips import Clip
-    from emo3d_lab.judging import Study
+    from emo3d_lab.judging.study import Study
 
 _OPTIONS = "arguments systems out split config items questions checks consent backbone revision k identity seed".split()
 
@@ -23,10 +23,10 @@ def make_clip_files(ctx: typer.Context, dataset: str, files: Mapping[str, Path])
     from emo3d.documents import read_text
     from emo3d_lab.cli.clip_scores import open_clips
     from emo3d_lab.clips.scoring import ClipSettings
+    from emo3d_lab.judging.answers import CONSENT
     from emo3d_lab.judging.clips import make_clip_study, mean_intensities, measure_clip_study, save_clip_study
     from emo3d_lab.judging.design import draw_rows
     from emo3d_lab.judging.measuring import write_metrics
-    from emo3d_lab.judging.study import CONSENT
 
     options = ctx.params
     for name in options.keys() - set(_OPTIONS):

@@ -52,8 +52,8 @@ def judge(
     if bool(provider) + bool(base_url) + local > 1:
         raise ValueError("expected one of --provider, --base-url and --local")
 
-    from emo3d_lab.judging import Study
     from emo3d_lab.judging.machine import MachineJudge, judge_pairs, study_pairs
+    from emo3d_lab.judging.study import Study
 
     questions = Study.load(study)
     chat_model: Any

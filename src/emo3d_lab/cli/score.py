@@ -25,9 +25,11 @@ from emo3d_lab.cli.results import (
     print_signature,
 )
 
+SAMPLE = "sample"
+
 if TYPE_CHECKING:
     from emo3d.blendshapes import Space
-    from emo3d.scoring import Emo3DResult
+    from emo3d.scoring import Bank, Emo3DResult, ScoreSettings
     from emo3d_lab.readers import EmotionReader
 
 
@@ -58,7 +60,11 @@ def score(
     split: Annotated[str, typer.Option(help="Split of the references.")] = "test",
     config: Annotated[str | None, typer.Option(help="Config of the references.")] = None,
     bank: Annotated[
-        Path | None, typer.Option(help="Folder of a bank saved with Bank.save; the references are the bank without it.")
+        Path | None,
+        typer.Option(
+            help="What faces look up: sample (the 250 descriptions of the embedded sample's test split; for few "
+            "references), or the folder of a bank saved with Bank.save; the references are the bank without it."
+        ),
     ] = None,
     index: Annotated[
         str | None,
@@ -143,12 +149,12 @@ def score(
         raise ValueError(f"expected --samples FOLDER to score files at a URL in parts, got {predictions} without")
     check_predictions(predictions, SUFFIXES, bool(samples))
     check_references(references)
-    if bank:
+    if bank and str(bank) != SAMPLE:
         check_bank(bank)
     if out:
         check_output(out)
 
-    from emo3d.scoring import Bank, ScoreSettings
+    from emo3d.scoring import ScoreSettings
     from emo3d.scoring.predictions import space_of
 
     opened = options.open_character(character, names, map, face, character_calibration, identity, identities)
@@ -168,7 +174,10 @@ def score(
         identities=identities,
     )
     settings = apply_protocol(ctx, protocol, settings)
-    saved_bank = Bank.load(bank) if bank else None
+    if not (bank or samples) and len(reference_rows) < settings.k:
+        count = f"at least k = {settings.k} descriptions, got {len(reference_rows)}"
+        raise ValueError(f"expected a bank of {count}: --bank sample has 250")
+    saved_bank = _open_bank(bank, settings, device or "cpu") if bank else None
     if index:
         if saved_bank is None:
             raise ValueError(f"expected --bank FOLDER with --index, for what {index} searches")
@@ -244,8 +253,8 @@ def score(
 def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading: Any) -> tuple[Any, Space | None]:
     """Expressions, with what their file says of whose faces they are, or for a corpus the Parquet files that hold them;
     and their space, where they say it."""
-    from emo3d.dataset import is_release
-    from emo3d_lab.opening import open_predictions
+    from emo3d.dataset.release import is_release
+    from emo3d_lab.cli.files import open_predictions
 
     is_file = Path(name).suffix.lower() in SUFFIXES and not name.lower().endswith(".parquet")
     if is_corpus and not is_file and not is_release(name):
@@ -255,7 +264,7 @@ def _open_predictions(name: str, is_corpus: bool, layout: str | None, **reading:
 
         rows = ParquetRows.open(name)
         return rows, rows.space
-    expressions, space, keys = open_predictions(name, layout, **reading)  # type: ignore[arg-type]
+    expressions, space, keys = open_predictions(name, layout, **reading)
     return {"blendshapes": expressions, **keys}, space
 
 
@@ -268,6 +277,20 @@ def _open_references(name: str, config: str | None, split: str, is_corpus: bool)
 
         return ParquetRows.open(name)
     return open_references(name, config, split)
+
+
+def _open_bank(bank: Path, settings: ScoreSettings, device: str) -> Bank:
+    """A saved bank, or that of the sample, embedded by the backbone of the settings."""
+    import torch
+
+    from emo3d.scoring import Bank, load_backbone, open_references
+
+    if str(bank) != SAMPLE:
+        return Bank.load(bank)
+    dtype = getattr(torch, settings.dtype)
+    backbone = load_backbone(settings.backbone, settings.revision, device=device, dtype=dtype)
+    rows = open_references(SAMPLE).canonical()
+    return Bank.encode(rows.descriptions, rows.intensities, backbone, cache=True)
 
 
 def open_readers(names: str | None, labels: Path | None) -> list[EmotionReader]:

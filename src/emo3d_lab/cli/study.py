@@ -24,7 +24,7 @@ from emo3d_lab.cli.clip_study import make_clip_files
 if TYPE_CHECKING:
     import numpy as np
 
-    from emo3d_lab.judging import Study
+    from emo3d_lab.judging.study import Study
 
 
 DIFFERENCES = (0.1, 0.2, 0.3, 0.4)
@@ -112,9 +112,9 @@ def make(
 
     from emo3d.documents import read_text
     from emo3d.scoring import ScoreSettings, open_references
+    from emo3d_lab.judging.answers import CONSENT
     from emo3d_lab.judging.design import draw_rows, make_study
     from emo3d_lab.judging.measuring import measure_study, write_metrics
-    from emo3d_lab.judging.study import CONSENT
     from emo3d_lab.readers import load_readers
 
     loaded = load_readers(readers) if readers else []
@@ -163,8 +163,7 @@ def export(
     """Write the answers to a study as the table that emo3d meta reads; judges get numbers in place of names."""
     check_output(out, (".csv",))
 
-    from emo3d_lab.judging import Answers
-    from emo3d_lab.judging.answers import answers_folder
+    from emo3d_lab.judging.answers import Answers, answers_folder
     from emo3d_lab.judging.clips import open_study
     from emo3d_lab.judging.exporting import export_judgements, meta_options, write_judgements
     from emo3d_lab.judging.study import METRICS
@@ -217,12 +216,12 @@ def _open_systems(
     import numpy as np
 
     from emo3d.scoring.predictions import read_batch, space_of
-    from emo3d_lab.opening import open_predictions
+    from emo3d_lab.cli.files import open_predictions
 
     faces: dict[str, np.ndarray] = {}
     spaces: dict[str, str] = {}
     for name, file in files.items():
-        expressions, file_space, keys = open_predictions(file, layout)  # type: ignore[arg-type]
+        expressions, file_space, keys = open_predictions(file, layout)
         try:
             rows, _ = read_batch({"blendshapes": expressions, **keys}, references, join=join)
             faces[name] = np.asarray(rows)

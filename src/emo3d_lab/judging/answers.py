@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 
 FOLDER_IN_REPO = "answers"
 
+CONSENT = """You take part of your own free will and can stop at any time. Of each answer, whoever runs this study
+stores: the name that you choose, the question, your answer, how long it took, and the time. Nothing else of you is
+stored: no e-mail, no address of your computer, no cookie. The answers may be published, with a number in place of
+your name. A few questions have a clear answer and check whether people look at the faces. You can delete your
+answers here at any time. Whoever knows your name can do so, too, and can answer under it: choose one that nobody
+guesses."""
+
 Better = Literal["first", "second", "same"]
 
 _START = '{"annotator"'  # of every line
@@ -39,7 +46,7 @@ class Answer:
 
     Attributes:
         annotator: a name of their choice; nothing else is stored of a person.
-        task: its id, see `emo3d_lab.judging.Task`; empty for such a wish.
+        task: its id, see `emo3d_lab.judging.study.Task`; empty for such a wish.
         agrees: of a fit: whether the distribution fits. None for a pair.
         intensities: of a fit that does not: eight numbers in 0..1, order `EMOTIONS`, as the annotator would have them.
         better: of a pair: which face fits the description better, in the order of the task's systems. None for a fit.

@@ -25,8 +25,9 @@ from emo3d.parquet import open_parquet
 from emo3d.scoring import read_references
 from emo3d_lab.clips.rows import clip_of_row, row_of_clip
 from emo3d_lab.clips.timeline import perform
+from emo3d_lab.judging.answers import CONSENT
 from emo3d_lab.judging.design import check_heads, make_checks, make_item, make_tasks
-from emo3d_lab.judging.study import CONSENT, FILE, Study, Task, look_of
+from emo3d_lab.judging.study import FILE, Study, Task, look_of
 from emo3d_lab.sample import PROTOTYPES
 
 CLIPS = "clips.parquet"

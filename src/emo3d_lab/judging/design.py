@@ -13,7 +13,8 @@ from emo3d.blendshapes import Space, as_expressions
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face.calibration import DEFAULT_METHOD, Method
 from emo3d.scoring import References, read_references
-from emo3d_lab.judging.study import CONSENT, Item, Study, Task, look_of, short_hash
+from emo3d_lab.judging.answers import CONSENT
+from emo3d_lab.judging.study import Item, Study, Task, look_of, short_hash
 from emo3d_lab.sample import PROTOTYPES
 
 logger = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from emo3d_lab.judging.clips import clips_of as clips_of
 from emo3d_lab.judging.clips import open_study as open_study
 from emo3d_lab.judging.design import make_study as make_study
 from emo3d_lab.judging.exporting import Judgements, export_judgements, meta_options, write_judgements
+from emo3d_lab.judging.packaged import packaged_study as packaged_study
 from emo3d_lab.judging.study import METRICS, Study
 
 RESAMPLES = 200

@@ -28,13 +28,6 @@ PORTRAIT = RenderSettings(size=384)
 FILE = "study.json"
 METRICS = "metrics.csv"
 
-CONSENT = """You take part of your own free will and can stop at any time. Of each answer, whoever runs this study
-stores: the name that you choose, the question, your answer, how long it took, and the time. Nothing else of you is
-stored: no e-mail, no address of your computer, no cookie. The answers may be published, with a number in place of
-your name. A few questions have a clear answer and check whether people look at the faces. You can delete your
-answers here at any time. Whoever knows your name can do so, too, and can answer under it: choose one that nobody
-guesses."""
-
 
 @dataclass(frozen=True)
 class Item:

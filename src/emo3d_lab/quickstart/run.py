@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from emo3d.dataset import as_pairs, read_release, sample_folder
+from emo3d.dataset import sample_folder
+from emo3d.dataset.release import as_pairs, read_release
 from emo3d.emotions import EMOTIONS, distribution
 from emo3d.face import render
 from emo3d.face.calibration import DEFAULT_METHOD, Method, name_calibration

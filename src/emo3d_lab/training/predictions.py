@@ -23,7 +23,8 @@ from tqdm.auto import tqdm
 
 import emo3d
 from emo3d.blendshapes import BLENDSHAPES, Space
-from emo3d.dataset import as_pairs, is_release, open_rows, read_release
+from emo3d.dataset import open_rows
+from emo3d.dataset.release import as_pairs, is_release, read_release
 from emo3d.descriptions import check_descriptions
 from emo3d.encoders import weights_digest
 from emo3d.files import check_output, whole_file

@@ -28,7 +28,8 @@ from transformers.integrations import get_reporting_integration_callbacks
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from emo3d.blendshapes import Space, check_space
-from emo3d.dataset import is_release, open_rows
+from emo3d.dataset import open_rows
+from emo3d.dataset.release import is_release
 from emo3d.encoders import load_text_encoder
 from emo3d.files import check_output_folder
 from emo3d.generation import ExpressionModel

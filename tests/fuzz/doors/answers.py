@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def seeds(folder: Path) -> list[dict[str, bytes]]:
-    from emo3d_lab.judging import Answer
+    from emo3d_lab.judging.answers import Answer
 
     answers = [
         Answer("one", "a" * 12, agrees=True, seconds=2.5, sequence=1),
@@ -19,7 +19,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d_lab.judging import Answer, Answers
+    from emo3d_lab.judging.answers import Answer, Answers
 
     answers = Answers(folder)
     answers.tasks_of("one")

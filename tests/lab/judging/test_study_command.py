@@ -9,9 +9,10 @@ from small_studies import tasks
 
 import commands
 from emo3d.scoring import open_references
-from emo3d_lab.judging import Answer, Answers, Study
+from emo3d_lab.judging.answers import Answer, Answers
 from emo3d_lab.judging.exporting import export_judgements, meta_options
 from emo3d_lab.judging.page import agreement_page
+from emo3d_lab.judging.study import Study
 
 
 @pytest.fixture(scope="module")

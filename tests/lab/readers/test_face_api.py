@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emo3d.dataset import read_release
+from emo3d.dataset.release import read_release
 from emo3d.pictures import read_picture
 from emo3d_lab.readers import FaceApiReader
 from emo3d_lab.readers.face_api import crop

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from emo3d.dataset import read_release
+from emo3d.dataset.release import read_release
 from emo3d_lab.sample.mock import print_scores, write_release
 from real_slice import REAL
 

@@ -17,8 +17,8 @@ from emo3d.face.rig import TARGETS
 from emo3d.names import blendshape_name
 from emo3d_demo.animation import transition
 from emo3d_lab.characters import Character, CharacterMap
-from emo3d_lab.takes.blender import write_blender_script
 from emo3d_lab.takes.reading import Take, read_take
+from emo3d_lab.takes.script import write_blender_script
 from emo3d_lab.takes.writing import write_take
 from hanging import HANGS
 

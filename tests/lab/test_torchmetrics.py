@@ -13,7 +13,7 @@ pytest.importorskip("torchmetrics", reason="needs the extra torchmetrics")
 from torchmetrics import MetricCollection
 
 from emo3d.scoring import ScoreSettings, score
-from emo3d.scoring.torchmetrics import Emo3DMetric
+from emo3d_lab.torchmetrics import Emo3DMetric
 from forks import FORKS
 
 N = 14
