@@ -15,6 +15,7 @@ from emo3d.face.calibration import load_calibration
 from emo3d.generation.load import load_generator
 from emo3d.hints import MissingExtraError
 from emo3d_lab.onnx.folder import check_model_folder, whole_folder, write_manifest
+from emo3d_lab.rigs.small import small_glb_bytes
 
 Precision = Literal["int8", "float32"]
 
@@ -96,6 +97,8 @@ def write_folder(
             (folder / file).write_text(content, encoding="utf-8")
         if parts.reads_instructions:
             _write_instructions(folder / "instructions.json")
+        if not head:
+            (folder / "head.glb").write_bytes(small_glb_bytes())
         return write_manifest(folder, about)
 
 
