@@ -47,7 +47,8 @@ const options = {
   logLevel: "warning",
   nodePaths: [join(WEB, "node_modules")],
 };
-await build({ ...options, entryPoints: [join(HOME, "src", "page.ts")], outdir: OUT });
+const scripts = [join(HOME, "src", "page.ts"), join(WEB, "src", "glb.worker.ts")];
+await build({ ...options, entryPoints: scripts, entryNames: "[name]", outdir: OUT });
 const files = Object.fromEntries(listed(OUT).map((path) => [path, hash(readFileSync(join(OUT, path)))]));
 delete files["README.md"];
 await build({

@@ -1,37 +1,22 @@
 import { element } from "./dom.ts";
 import type { Stage } from "./stage.ts";
 
-/** Bytes of a character that are read. */
-const LARGEST = 100e6;
 const OURS = "head.glb";
 
-/** Have the page open characters that are chosen or dropped; they stay in it. */
-export function wireCharacters(stage: Stage): { ours(): Promise<void>; file(): ArrayBuffer | null } {
+/** Have the page open characters that are chosen or dropped, which stay in it; gives what opens ours. */
+export function wireCharacters(stage: Stage): () => Promise<void> {
   const [input, status, back] = [
     element<HTMLInputElement>("file"),
     element("character"),
     element<HTMLButtonElement>("ours"),
   ];
-  let shown: ArrayBuffer | null = null;
-  let head: ArrayBuffer | null = null;
-
-  async function open(file: ArrayBuffer, name: string): Promise<readonly string[]> {
-    const notes = await stage.open(file.slice(0), name);
-    shown = file;
-    back.disabled = file === head;
-    return notes;
-  }
 
   async function ours(): Promise<void> {
     const note = element("stage-note");
     try {
-      if (!head) {
-        const response = await fetch(OURS);
-        if (!response.ok) throw new Error(`the server answered ${response.status}`);
-        head = await response.arrayBuffer();
-      }
-      await open(head, OURS);
+      await stage.open(OURS);
       note.textContent = status.textContent = "";
+      back.disabled = true;
     } catch (error) {
       note.textContent = `The head did not load: ${(error as Error).message}. Load the page again.`;
     }
@@ -43,11 +28,11 @@ export function wireCharacters(stage: Stage): { ours(): Promise<void>; file(): A
     const name = file.name.slice(0, 80);
     status.textContent = `${name}: being opened.`;
     try {
-      if (files.length > 1) throw new Error(`expected one file, got ${files.length}`);
-      if (!/\.(glb|vrm)$/i.test(file.name)) throw new Error("expected a file that ends in .glb or .vrm");
-      if (file.size > LARGEST) throw new Error(`expected at most ${LARGEST / 1e6} MB, got ${Math.ceil(file.size / 1e6)}`);
-      const notes = await open(await file.arrayBuffer(), file.name);
+      if (files.length > 1) throw new RangeError(`expected one file, got ${files.length}`);
+      if (!/\.(glb|vrm)$/i.test(file.name)) throw new RangeError("expected a file that ends in .glb or .vrm");
+      const { notes } = await stage.open(file);
       status.textContent = [`${name} acts now. It stayed in this browser.`, ...notes].join(" ");
+      back.disabled = false;
     } catch (error) {
       status.textContent = `${name} could not be opened: ${(error as Error).message}.`;
     }
@@ -72,5 +57,5 @@ export function wireCharacters(stage: Stage): { ours(): Promise<void>; file(): A
     event.preventDefault();
     void theirs(event.dataTransfer?.files);
   });
-  return { ours, file: () => shown };
+  return ours;
 }

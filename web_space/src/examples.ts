@@ -7,5 +7,5 @@ export const EXAMPLES = [
   "What on earth is that?!",
   "sticks out his tongue and crosses his fingers",
   "in deep despair",
-  "puffs up her cheeks, looking up 🙄",
+  "puffs up her cheeks and looks up",
 ];

@@ -1,10 +1,8 @@
 import { Face } from "../../web/src/face.ts";
-import type { Weights } from "../../web/src/weights.ts";
 import { wireCharacters } from "./characters.ts";
 import { element, pause, save, say, slug } from "./dom.ts";
 import { EXAMPLES } from "./examples.ts";
 import { gifOf } from "./gif.ts";
-import { withWeights } from "./glb.ts";
 import { Hands } from "./hands.ts";
 import { keepOffline, sayOffline } from "./offline.ts";
 import { Performer, type Performance } from "./performer.ts";
@@ -24,7 +22,6 @@ const [undo, redo, release] = ["undo", "redo", "release"].map((id) => element<HT
 const history = new History(REST);
 let present: Performance = { state: REST, weights: {}, interpretation: null };
 let stage: Stage | null = null;
-let open: ReturnType<typeof wireCharacters> | null = null;
 let typing = 0;
 let merging = ""; // which hand is at work: what one hand does in one go is one step of undo
 
@@ -159,13 +156,7 @@ function wire(): void {
       return gifOf(frames, milliseconds, pause);
     }),
   );
-  element("glb").addEventListener("click", () =>
-    take("GLB", async () => {
-      const file = open?.file();
-      if (!file) throw new Error("the head has not come yet: try again when it is there");
-      return new Blob([withWeights(new Uint8Array(file), present.weights)], { type: "model/gltf-binary" });
-    }),
-  );
+  element("glb").addEventListener("click", () => take("GLB", async (on) => on.bake(present.weights)));
 }
 
 function back(way: "undo" | "redo"): void {
@@ -230,17 +221,18 @@ async function start(): Promise<void> {
   if (new URLSearchParams(location.search).has("embed")) document.body.classList.add("embedded");
   wire();
   const note = element("stage-note");
+  let ours = async () => {};
   try {
     stage = new Stage(element("stage"));
-    open = wireCharacters(stage);
+    ours = wireCharacters(stage);
   } catch (error) {
     note.textContent = `This browser shows no 3D (${(error as Error).message}). Texts still become weights, to be copied.`;
   }
   follow();
   const controlled = keepOffline();
-  await open?.ours();
+  await ours();
   document.body.dataset.head = String(Math.round(performance.now()));
-  stage?.act(present.weights as Weights);
+  stage?.act(present.weights);
   await load(await controlled);
 }
 

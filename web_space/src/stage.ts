@@ -1,11 +1,12 @@
-import { Box3, Color, DirectionalLight, HemisphereLight, PerspectiveCamera, Scene, Vector3, WebGLRenderer } from "three";
+import { Color, DirectionalLight, HemisphereLight, PerspectiveCamera, Scene, WebGLRenderer } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
-import type { Object3D } from "three";
+import { loadCharacter, type Character } from "../../web/src/character.ts";
 import { named, ordered, TARGETS, type Weights } from "../../web/src/weights.ts";
-import { loadCharacter, type Character } from "./head.ts";
 
 /** Seconds in which a face comes four fifths of the way. */
 const SMOOTHING = 0.14;
+/** Degrees from the lower to the upper edge, as a character's frame is meant. */
+const FIELD = 20;
 const PICTURE = 1024;
 const FILM = { size: 320, frames: 16, delay: 60, hold: 900 };
 
@@ -13,7 +14,7 @@ const FILM = { size: 320, frames: 16, delay: 60, hold: 900 };
 export class Stage {
   readonly #renderer: WebGLRenderer;
   readonly #scene = new Scene();
-  readonly #camera = new PerspectiveCamera(24, 1, 0.01, 50);
+  readonly #camera = new PerspectiveCamera(FIELD, 1);
   readonly #controls: OrbitControls;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #character: Character | null = null;
@@ -48,16 +49,25 @@ export class Stage {
     this.#renderer.domElement.setAttribute("aria-label", text);
   }
 
-  /** Show another character; its notes. An Error in a sentence where the file is none. */
-  async open(file: ArrayBuffer, name: string): Promise<readonly string[]> {
-    const character = await loadCharacter(file, name);
-    if (this.#character) this.#scene.remove(this.#character.scene as Object3D);
+  /** Show another character, out of a file or an address; a RangeError in a sentence where it is none. */
+  async open(source: Blob | string): Promise<Character> {
+    const character = await loadCharacter(source);
+    if (this.#character) {
+      this.#scene.remove(this.#character.scene);
+      this.#character.dispose();
+    }
     this.#character = character;
     this.#scene.add(character.scene);
     this.#look(character);
-    character.apply(named(this.#now));
     this.#stale = true;
-    return character.notes;
+    return character;
+  }
+
+  /** The character's whole file with the face as what it opens with. */
+  bake(weights: Weights): Blob {
+    if (!this.#character) throw new Error("no character has come yet");
+    this.#stale = true;
+    return this.#character.bake(weights);
   }
 
   /** Move towards weights; at once where motion is not wanted. */
@@ -121,16 +131,13 @@ export class Stage {
     this.#stale = true;
   }
 
-  /** Put the camera before the head: what is highest of a character, as much of it as a head is. */
-  #look({ scene }: Character): void {
-    const box = new Box3().setFromObject(scene);
-    const size = box.getSize(new Vector3());
-    const height = Math.min(size.y, size.y > 0.8 ? 0.36 : size.y) * 1.02;
-    const target = new Vector3((box.min.x + box.max.x) / 2, box.max.y - height * 0.5, (box.min.z + box.max.z) / 2);
-    const distance = height / 2 / Math.tan((this.#camera.fov * Math.PI) / 360) + size.z / 2;
-    this.#camera.position.set(target.x, target.y, target.z + distance * 1.02);
-    this.#controls.target.copy(target);
+  #look({ frame: { center: [x, y, z], half } }: Character): void {
+    const distance = half / Math.tan((FIELD * Math.PI) / 360);
+    Object.assign(this.#camera, { near: distance / 20, far: distance * 20 });
+    this.#camera.position.set(x, y, z + distance);
+    this.#controls.target.set(x, y, z);
     this.#controls.update();
+    this.#fit();
   }
 
   #frame(milliseconds: number): void {
