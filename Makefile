@@ -23,7 +23,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/scoring.py --faces 256
 	$(BIN)/python benchmarks/building.py
 
-publish: .venv/installed
+publish: .venv/installed | web/node_modules web/.model
 	$(BIN)/python tools/publish.py --namespace $(NAMESPACE) $(OPTIONS)
 
 # Packages of the last commit, and of nothing else that lies about: the same bytes from the same commit.
@@ -93,6 +93,10 @@ viewers:
 	cp tests/viewers/package.json .viewers/
 	npm install --prefix .viewers --no-package-lock --no-audit --no-fund --ignore-scripts --silent
 	touch $@
+
+# What web/ is built and tested with.
+web/node_modules:
+	npm ci --prefix web --no-audit --no-fund
 
 # The generator for the browser, about 24 MB: tests and pages of web/ read it.
 web/.model: .venv/installed

@@ -11,7 +11,11 @@ import yaml
 
 class _Files(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    extensions_map = {".js": "text/javascript", ".wasm": "application/wasm", ".webmanifest": "application/manifest+json"}
+    extensions_map = {
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
+        ".webmanifest": "application/manifest+json",
+    }
     extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | extensions_map
 
     def end_headers(self):
