@@ -9,14 +9,14 @@ from pathlib import Path
 import yaml
 
 
+TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".onnx": "application/octet-stream"}
+
+
 class _Files(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    extensions_map = {
-        ".js": "text/javascript",
-        ".wasm": "application/wasm",
-        ".webmanifest": "application/manifest+json",
-    }
-    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | extensions_map
+
+    def guess_type(self, path):
+        return TYPES.get(Path(path).suffix) or super().guess_type(path)
 
     def end_headers(self):
         for name, value in self.server.headers.items():
@@ -36,7 +36,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 @contextmanager
 def serving_space(folder):
-    """Serve a built Space on loopback; gives its address. What is asked for is in `requests` of what is given."""
+    """Serve a built Space on loopback; gives its address."""
     header = yaml.safe_load(Path(folder, "README.md").read_text("utf-8").split("---\n")[1])
     server = _Server(("127.0.0.1", 0), functools.partial(_Files, directory=str(folder)))
     server.headers = header.get("custom_headers", {})

@@ -17,10 +17,13 @@ const entries = {
 const options = { outdir: "dist", bundle: true, format: "esm", target: "es2022", minify: true, logLevel: "warning" };
 await build({
   ...options,
-  entryPoints: ["index", "adapters", "element"].map((name) => `src/${name}.ts`).filter(existsSync),
+  entryPoints: ["index", "adapters", "senders", "character"].map((name) => `src/${name}.ts`).filter(existsSync),
   splitting: true,
-  external: ["three"],
+  external: ["three", "three/*"],
 });
+// The element brings three.js along; what is not needed before it is seen is a file of its own.
+await build({ ...options, entryPoints: ["src/element.ts"].filter(existsSync), splitting: true });
+await build({ ...options, entryPoints: ["src/glb.worker.ts", "src/gif.worker.ts"].filter(existsSync) });
 await build({
   ...options,
   entryPoints: ["src/worker.ts", "src/worker-webgpu.ts"],

@@ -107,4 +107,3 @@ def test_the_web_page(hub, visit, tmp_path):
         page.locator("body[data-ready]").wait_for()
         page.get_by_label("What is felt, or done?").fill("She is overjoyed")
         page.locator("#strongest").get_by_text("mouth smile left").wait_for()
-        page.close()

@@ -13,7 +13,10 @@ export interface Manifest {
   version: string;
   /** "int8" or "float32": how the weights of the network are kept. */
   precision: string;
+  /** "weights", or "reading": then the graph calibrates what it answers to weights itself. */
   space: string;
+  /** "tokens", or "embeddings" of a head alone. */
+  input: string;
   blendshapes: string[];
   /** The window of the encoder in tokens, special ones included. */
   maxLength: number;
@@ -47,7 +50,7 @@ export function readManifest(text: string, address: string): Manifest {
 /** Names of the files that an answer needs. */
 export function partsOf(manifest: Manifest): string[] {
   const names = ["model.onnx", "tokenizer.json", "tokenizer_config.json"];
-  return manifest.readsInstructions ? [...names, "instructions.json"] : names;
+  return manifest.readsInstructions && manifest.files["instructions.json"] ? [...names, "instructions.json"] : names;
 }
 
 /** Bytes of all files together. */
@@ -58,7 +61,8 @@ export function totalOf(entries: FileEntry[]): number {
 function wrongField(manifest: Manifest): string | undefined {
   if (typeof manifest !== "object" || manifest === null) return JSON.stringify(manifest);
   if (manifest.format !== FORMAT) return `the format ${JSON.stringify(manifest.format)} instead of "${FORMAT}"`;
-  if (manifest.space !== "weights") return `the space ${JSON.stringify(manifest.space)} instead of "weights"`;
+  if (manifest.input === "embeddings") return "a head alone, which takes embeddings: export without --head";
+  if (!["weights", "reading"].includes(manifest.space)) return `the space ${JSON.stringify(manifest.space)}`;
   const order = TARGETS.slice(0, 51).join();
   if (!Array.isArray(manifest.blendshapes) || manifest.blendshapes.join() !== order)
     return "blendshapes in another order than that of TARGETS";

@@ -56,8 +56,8 @@ export class Model {
       attention_mask: new this.tensor("int64", new BigInt64Array(ids.length).fill(1n), shape),
     };
     if (this.manifest.takesStrength) feeds.strength = new this.tensor("float32", [strength], [1]);
-    const { expressions } = await this.session.run(feeds);
-    return expressions.data as Float32Array;
+    const { expressions, weights = expressions } = await this.session.run(feeds);
+    return weights.data as Float32Array;
   }
 
   private notesOf(text: string, tokens: Tokens): string[] {

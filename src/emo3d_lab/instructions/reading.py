@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from emo3d.instructions import Instruction, Interpretation
@@ -20,7 +21,7 @@ _LONGEST = 2_000  # characters of a description that is looked into
 _FAR, _NEXT = 12, 20  # tokens between a part and its verb at most; what a segment between them counts as
 _SUBJECT = re.compile("(?:d[pS]*|^|(?<=[c.]))x(?=d|[anGyl]*U)")  # "the baker", "Anna" before a verb that was read (U)
 _OWN = re.compile("d[SGplx]*(VP)")  # "her closed eyes"
-_SYMBOL = re.compile(r"[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|(?<!\S)[:;]-?'?[()DO](?!\w)")
+SYMBOL = re.compile(r"[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|(?<!\S)[:;]-?'?[()DO](?!\w)")
 # Joiner, variants, skin tones, letters of flags.
 _INVISIBLE = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]")
 
@@ -37,10 +38,10 @@ def read(description: str) -> Interpretation:
     if len(description) > _LONGEST:
         return Interpretation(description, description)
     text, symbols, notes = _spell_symbols(description)
-    letters = [unicodedata.name(char, "unknown letters") for char in text if char.isalpha()]
+    letters = [script_name(char) for char in text if char.isalpha()]
     if not letters:
         return Interpretation(description, "", (), (*notes, f"no words in {description.strip()!r:.40}: a face at rest"))
-    scripts = [name.split()[0].title() for name in letters if not name.startswith("LATIN")]
+    scripts = [name for name in letters if name != "Latin"]
     if 2 * len(scripts) > len(letters):
         notes.append(f"letters of {scripts[0]}: instructions are read in English only")
     tokens = read_tokens(plain_sides(text))
@@ -68,15 +69,26 @@ def read(description: str) -> Interpretation:
     return Interpretation(description, rest, tuple(instructions), tuple(notes))
 
 
+@lru_cache(10_000)
+def script_name(letter: str) -> str:
+    """The script of a letter, by the first word of its name in Unicode."""
+    return unicodedata.name(letter, "unknown").split()[0].title()
+
+
+def symbol_name(symbol: str) -> str:
+    """What a symbol is read as, by the table or by its name in Unicode; "" where neither has one."""
+    name = unicodedata.name(symbol, "").lower() if len(symbol) == 1 else ""
+    return vocabulary()["emoji"].get(symbol) or re.sub("^(white|black|heavy) ", "", name)
+
+
 def _spell_symbols(description: str) -> tuple[str, list[tuple[int, int]], list[str]]:
     """A text with emoji written as their names, the spans of those, and how each was read."""
     text, spans, names, end = "", [], {}, 0
     plain = _INVISIBLE.sub("", description.replace("’", "'"))
-    for match in _SYMBOL.finditer(plain):
+    for match in SYMBOL.finditer(plain):
         symbol, text, end = match[0], (text + plain[end : match.start()]).rstrip(), match.end()
         if symbol not in names:  # once, however often it is there
-            name = unicodedata.name(symbol, "").lower() if len(symbol) == 1 else ""
-            names[symbol] = vocabulary()["emoji"].get(symbol) or re.sub("^(white|black|heavy) ", "", name)
+            names[symbol] = symbol_name(symbol)
             text += ", " if text[-1:].isalnum() else " " if text else ""
             spans.append((len(text), len(text) + len(names[symbol])))
             text += names[symbol]

@@ -1,7 +1,8 @@
-// Debian's Chromium without a window, as the Python tests start it.
+// Debian's Chromium without a window, as the Python tests start it, and a page that has `Face`.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { serve, STRICT } from "./server.mjs";
 
 export const WEB = fileURLToPath(new URL("../../", import.meta.url));
 export const MODEL = process.env.EMO3D_WEB_MODEL ?? `${WEB}.model`;
@@ -9,6 +10,8 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const FLAGS = `--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader
   --disable-background-networking --disable-component-update --disable-sync --no-first-run`.split(/\s+/);
+const BARE = `<!doctype html><meta charset="utf-8"><title>face</title><script type="module" src="/bare.js"></script>`;
+const SCRIPT = `import * as emo3d from "/dist/index.js"; Object.assign(globalThis, emo3d); globalThis.isReady = true;`;
 
 /** Why tests of a page cannot run here, or false. */
 export const skip =
@@ -19,7 +22,7 @@ export function launch(flags = []) {
   return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
 }
 
-/** A page at `path` whose errors and refusals by CSP are collected in `page.problems`. */
+/** A page at `url` whose errors and refusals by CSP are collected in `page.problems`. */
 export async function open(context, url) {
   const page = await context.newPage();
   page.problems = [];
@@ -30,6 +33,24 @@ export async function open(context, url) {
   return page;
 }
 
-/** A page that has `Face` and what else index.js exports. */
-export const BARE = `<!doctype html><meta charset="utf-8"><title>face</title><script type="module" src="/bare.js"></script>`;
-export const BARE_SCRIPT = `import * as emo3d from "/dist/index.js"; Object.assign(globalThis, emo3d); globalThis.ready = true;`;
+/** Serve dist and folders to a page under a strict CSP that has what index.js exports: `page.server`, `page.stop()`. */
+export async function startPage(folders = { "/model/": MODEL }, { headers = {}, answers = {}, flags } = {}) {
+  const bare = (_, response) => response.writeHead(200, { "content-type": "text/javascript" }).end(SCRIPT);
+  const server = await serve(
+    { "/dist/": `${WEB}dist`, ...folders },
+    {
+      headers: { "content-security-policy": STRICT, ...headers },
+      pages: { "/": BARE },
+      answers: { "/bare.js": bare, ...answers },
+    },
+  );
+  const browser = await launch(flags);
+  const page = await open(await browser.newContext(), server.origin);
+  await page.waitForFunction("globalThis.isReady");
+  page.server = server;
+  page.stop = async () => {
+    await browser.close();
+    await server.close();
+  };
+  return page;
+}

@@ -1,0 +1,11 @@
+import { launch, open, WEB, MODEL } from "./support/browser.mjs";
+import { serve, STRICT } from "./support/server.mjs";
+const server = await serve({ "/dist/": `${WEB}dist`, "/model/": MODEL, "/characters/": `${WEB}.characters` }, { headers: { "content-security-policy": STRICT }, pages: { "/": `<!doctype html><title>t</title><script type="module" src="/dist/element.js"></script>` } });
+const browser = await launch();
+const page = await open(browser, server.origin + "/");
+page.on("console", m => console.log(m.text()));
+await page.evaluate(() => { const e = document.createElement("emo3d-face"); window.e = e; for (const n of ["error","expression"]) e.addEventListener(n, (v) => console.log(n, v.message ?? JSON.stringify(v.detail), Math.round(performance.now())));
+ e.setAttribute("model","/model/"); e.setAttribute("character","/characters/head.glb"); e.setAttribute("text","she is thrilled"); document.body.append(e); });
+await page.waitForTimeout(4000);
+console.log(await page.evaluate(() => JSON.stringify(e.weights)));
+await browser.close(); await server.close();
