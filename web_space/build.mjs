@@ -12,7 +12,7 @@ const WEB = join(HOME, "..", "web");
 const MODEL = join(WEB, ".model");
 const OUT = resolve(process.argv[2] ?? join(HOME, "dist"));
 const PAGE = ["README.md", "index.html", "style.css", "icon.svg", "manifest.webmanifest"];
-const RUNTIME = ["worker.js", "runtime-wasm.js", "runtime-wasm.bin"]; // what the Face of page.js starts, beside it
+const PARTS = ["worker.js", "runtime-wasm.js", "runtime-wasm.bin", "glb.worker.js", "gif.worker.js"]; // page.js starts them
 const SHELL = /^(index\.html|[\w.-]+\.(js|css|svg|webmanifest)|head\.glb)$/; // kept at once; the model is when it comes
 
 for (const file of ["face.json", "model.onnx", "tokenizer.json", "tokenizer_config.json", "head.glb"]) {
@@ -37,7 +37,7 @@ cpSync(join(MODEL, "face.json"), join(OUT, "model", "face.json"));
 cpSync(join(MODEL, "head.glb"), join(OUT, "head.glb"));
 
 if (isStale()) execFileSync(process.execPath, ["build.mjs"], { cwd: WEB, stdio: "inherit" });
-for (const file of RUNTIME) cpSync(join(WEB, "dist", file), join(OUT, file));
+for (const file of PARTS) cpSync(join(WEB, "dist", file), join(OUT, file));
 
 const options = {
   bundle: true,
@@ -47,8 +47,7 @@ const options = {
   logLevel: "warning",
   nodePaths: [join(WEB, "node_modules")],
 };
-const scripts = [join(HOME, "src", "page.ts"), join(WEB, "src", "glb.worker.ts")];
-await build({ ...options, entryPoints: scripts, entryNames: "[name]", outdir: OUT });
+await build({ ...options, entryPoints: [join(HOME, "src", "page.ts")], outdir: OUT });
 const files = Object.fromEntries(listed(OUT).map((path) => [path, hash(readFileSync(join(OUT, path)))]));
 delete files["README.md"];
 await build({

@@ -1,24 +1,43 @@
+import type { FaceElement } from "../../web/src/element.ts";
 import { element } from "./dom.ts";
-import type { Stage } from "./stage.ts";
 
 const OURS = "head.glb";
 
 /** Have the page open characters that are chosen or dropped, which stay in it; gives what opens ours. */
-export function wireCharacters(stage: Stage): () => Promise<void> {
+export function wireCharacters(face: FaceElement): () => Promise<void> {
   const [input, status, back] = [
     element<HTMLInputElement>("file"),
     element("character"),
     element<HTMLButtonElement>("ours"),
   ];
+  let shown: Blob | string = OURS;
+
+  /** Show a character; an Error in a sentence where it is none, and the one before stays. */
+  async function open(source: Blob | string): Promise<void> {
+    const problems: string[] = [];
+    const note = (event: Event) => problems.push((event as ErrorEvent).message);
+    face.addEventListener("error", note);
+    try {
+      face.character = source;
+      await face.picture(16); // when it is there
+    } catch (error) {
+      problems.push((error as Error).message);
+    } finally {
+      face.removeEventListener("error", note);
+    }
+    if (!problems.length) shown = source;
+    else if (source !== OURS) face.character = shown;
+    if (problems.length) throw new Error(problems[0]);
+    back.disabled = source === OURS;
+  }
 
   async function ours(): Promise<void> {
     const note = element("stage-note");
     try {
-      await stage.open(OURS);
+      await open(OURS);
       note.textContent = status.textContent = "";
-      back.disabled = true;
     } catch (error) {
-      note.textContent = `The head did not load: ${(error as Error).message}. Load the page again.`;
+      note.textContent = `The head did not come: ${(error as Error).message}. Texts still become weights, to be copied.`;
     }
   }
 
@@ -30,9 +49,8 @@ export function wireCharacters(stage: Stage): () => Promise<void> {
     try {
       if (files.length > 1) throw new RangeError(`expected one file, got ${files.length}`);
       if (!/\.(glb|vrm)$/i.test(file.name)) throw new RangeError("expected a file that ends in .glb or .vrm");
-      const { notes } = await stage.open(file);
-      status.textContent = [`${name} acts now. It stayed in this browser.`, ...notes].join(" ");
-      back.disabled = false;
+      await open(file);
+      status.textContent = [`${name} acts now. It stayed in this browser.`, ...face.notes].join(" ");
     } catch (error) {
       status.textContent = `${name} could not be opened: ${(error as Error).message}.`;
     }

@@ -1,27 +1,26 @@
+import { FaceElement } from "../../web/src/element.ts";
 import { Face } from "../../web/src/face.ts";
 import { wireCharacters } from "./characters.ts";
-import { element, pause, save, say, slug } from "./dom.ts";
+import { element, save, say, slug } from "./dom.ts";
 import { EXAMPLES } from "./examples.ts";
-import { gifOf } from "./gif.ts";
 import { Hands } from "./hands.ts";
 import { keepOffline, sayOffline } from "./offline.ts";
 import { Performer, type Performance } from "./performer.ts";
 import { showReading, showStrongest, strongest } from "./reading.ts";
 import { spelt } from "./regions.ts";
 import { wireCopies } from "./sharing.ts";
-import { Stage } from "./stage.ts";
 import { checkText, fragmentOf, History, LONGEST_TEXT, parseFragment, REST, type PageState } from "./state.ts";
 
 /** Milliseconds after the last key until a text is acted. */
 const TYPING = 250;
 
+const face = element("face") as FaceElement;
 const text = element<HTMLTextAreaElement>("text");
 const strength = element<HTMLInputElement>("strength");
 const [undo, redo, release] = ["undo", "redo", "release"].map((id) => element<HTMLButtonElement>(id));
 
 const history = new History(REST);
 let present: Performance = { state: REST, weights: {}, interpretation: null };
-let stage: Stage | null = null;
 let typing = 0;
 let merging = ""; // which hand is at work: what one hand does in one go is one step of undo
 
@@ -57,13 +56,14 @@ function settle(): void {
 function show(performance: Performance): void {
   present = performance;
   const { state, weights } = performance;
-  stage?.act(weights);
+  face.weights = weights;
   hands.show(weights, state.held);
   showReading(element("understood"), performance);
   showStrongest(element("strongest"), weights);
   element("caption").textContent = state.text.trim().slice(0, 200);
   const most = strongest(weights, 4).map(([name]) => spelt(name));
-  if (stage) stage.label = `A face${state.text.trim() ? `: ${state.text.trim().slice(0, 200)}` : ""}. ${most.length ? `Strongest: ${most.join(", ")}.` : "It is at rest."}`;
+  const words = state.text.trim() ? `A face: ${state.text.trim().slice(0, 200)}.` : "A face.";
+  face.setAttribute("label", `${words} ${most.length ? `Strongest: ${most.join(", ")}.` : "It is at rest."}`);
   document.body.dataset.shown = fragmentOf(state);
 }
 
@@ -149,14 +149,9 @@ function wire(): void {
   });
   window.addEventListener("hashchange", follow);
   wireCopies(() => present);
-  element("png").addEventListener("click", () => take("PNG", async (on) => on.picture()));
-  element("gif").addEventListener("click", () =>
-    take("GIF", async (on) => {
-      const { frames, milliseconds } = await on.film(pause);
-      return gifOf(frames, milliseconds, pause);
-    }),
-  );
-  element("glb").addEventListener("click", () => take("GLB", async (on) => on.bake(present.weights)));
+  element("png").addEventListener("click", () => take("PNG", () => face.picture(1024)));
+  element("gif").addEventListener("click", () => take("GIF", () => face.gif({ size: 320 })));
+  element("glb").addEventListener("click", () => take("GLB", () => face.glb()));
 }
 
 function back(way: "undo" | "redo"): void {
@@ -168,11 +163,10 @@ function back(way: "undo" | "redo"): void {
 }
 
 /** Make a file and offer it; what goes wrong is a sentence. */
-async function take(kind: string, made: (stage: Stage) => Promise<Blob>): Promise<void> {
+async function take(kind: string, made: () => Promise<Blob>): Promise<void> {
   say(`${kind}: being made.`);
   try {
-    if (!stage) throw new Error("this browser shows no 3D");
-    const blob = await made(stage);
+    const blob = await made();
     const name = `emo3d-${slug(present.state.text)}.${kind.toLowerCase()}`;
     save(blob, name);
     say(`${kind}: saved as ${name}.`);
@@ -219,20 +213,12 @@ async function load(controlled: boolean): Promise<void> {
 
 async function start(): Promise<void> {
   if (new URLSearchParams(location.search).has("embed")) document.body.classList.add("embedded");
+  if (!(face instanceof FaceElement)) throw new Error("expected a browser with custom elements");
   wire();
-  const note = element("stage-note");
-  let ours = async () => {};
-  try {
-    stage = new Stage(element("stage"));
-    ours = wireCharacters(stage);
-  } catch (error) {
-    note.textContent = `This browser shows no 3D (${(error as Error).message}). Texts still become weights, to be copied.`;
-  }
   follow();
   const controlled = keepOffline();
-  await ours();
+  await wireCharacters(face)();
   document.body.dataset.head = String(Math.round(performance.now()));
-  stage?.act(present.weights);
   await load(await controlled);
 }
 
