@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 
-
 TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".onnx": "application/octet-stream"}
 
 

@@ -27,7 +27,8 @@ def build_space(folder):
 # What a page does that its policy forbids, and how long its thread was not to be had.
 WATCH = """
 window.violations = []; window.longest = 0;
-document.addEventListener("securitypolicyviolation", event => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+document.addEventListener("securitypolicyviolation", event =>
+  violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 let beat = performance.now();
 setInterval(() => { const now = performance.now(); longest = Math.max(longest, now - beat); beat = now; }, 20);
 """
@@ -37,7 +38,7 @@ def weights(page):
     """The 52 weights that a page shows, as its sliders and its JSON have them."""
     page.evaluate("document.getElementById('copying').open = true")
     page.get_by_role("button", name="JSON", exact=True).click()
-    page.wait_for_function("document.getElementById('copied').value.startsWith('{')")
+    page.wait_for_function("() => document.getElementById('copied').value.startsWith('{')")
     return json.loads(page.locator("#copied").input_value())
 
 
@@ -47,3 +48,9 @@ def act(page, text):
     field.fill(text)
     field.press("Enter")
     page.wait_for_function("text => new URLSearchParams(document.body.dataset.shown).get('t') === text", arg=text)
+
+
+def sentence(page):
+    """What the page says is wrong."""
+    page.wait_for_function("() => !document.getElementById('problem').hidden")
+    return page.locator("#problem").inner_text()
