@@ -1,6 +1,6 @@
 import { checkDescription, checkStrength } from "./descriptions.ts";
 import type { Caching } from "./download.ts";
-import type { Interpretation } from "./interpretation.ts";
+import type { Interpretation } from "./instructions/index.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Expression, Loaded, Reply, Request } from "./messages.ts";
 import { named, type Weights } from "./weights.ts";

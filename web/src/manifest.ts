@@ -50,7 +50,7 @@ export function readManifest(text: string, address: string): Manifest {
 /** Names of the files that an answer needs. */
 export function partsOf(manifest: Manifest): string[] {
   const names = ["model.onnx", "tokenizer.json", "tokenizer_config.json"];
-  return manifest.readsInstructions && manifest.files["instructions.json"] ? [...names, "instructions.json"] : names;
+  return manifest.readsInstructions ? [...names, "instructions.json"] : names;
 }
 
 /** Bytes of all files together. */

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor, TensorConstructor } from "onnxruntime-web";
 import { checkDescription, checkStrength, isForeign } from "./descriptions.ts";
-import type { Interpretation } from "./interpretation.ts";
+import { applyInstructions, type Interpretation, readInstructions, type Table } from "./instructions/index.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Expression } from "./messages.ts";
 import type { TextTokenizer, Tokens } from "./tokens.ts";
@@ -16,37 +16,40 @@ export class Model {
     private readonly tokenizer: TextTokenizer,
     private readonly session: InferenceSession,
     private readonly tensor: TensorConstructor,
+    private readonly table: Table | undefined, // of physical instructions, where the model reads them
   ) {}
 
   /** What a description is understood as; a RangeError says what is none. */
   interpret(text: string): Interpretation {
-    const { rest, instructions, notes } = this.read(text);
-    return { rest, instructions, notes: [...notes, ...(rest ? this.notesOf(rest, this.tokenizer.encode(rest)) : [])] };
+    const reading = this.read(text);
+    if (reading.rest) reading.notes.push(...this.notesOf(reading.rest, this.tokenizer.encode(reading.rest)));
+    return reading;
   }
 
   /**
    * Weights of one description, and notes.
    *
-   * One at a time: int8 scales its numbers by the largest of the batch, so that what a text gets would depend on the
-   * texts beside it (by up to 0.14), and a batch is hardly faster (docs/web.md).
+   * One at a time, so that the numbers never depend on what else waits: on one core a batch is hardly faster
+   * (docs/web.md).
    */
   async express(text: string, strength: number): Promise<Expression> {
     checkStrength(strength, this.manifest.takesStrength);
-    const { rest, notes } = this.read(text);
-    const values = new Float64Array(TARGETS.length);
+    const { rest, instructions, notes } = this.read(text);
+    let values: Float64Array = new Float64Array(TARGETS.length);
     if (rest) {
       const tokens = this.tokenizer.encode(rest);
       notes.push(...this.notesOf(rest, tokens));
       values.set(await this.answer(tokens.ids, strength));
     }
+    if (instructions.length) values = applyInstructions(values, instructions, strength);
     values[CLOSE] = Math.min(values[CLOSE], values[JAW]);
     return { values, notes };
   }
 
   private read(text: string): Interpretation {
     checkDescription(text);
-    const notes = this.manifest.readsInstructions ? ["physical instructions are not read by this version"] : [];
-    return { rest: text, instructions: [], notes };
+    if (this.table) return readInstructions(text, this.table);
+    return { description: text, rest: text, instructions: [], notes: [] };
   }
 
   private async answer(ids: number[], strength: number): Promise<Float32Array> {

@@ -1,5 +1,6 @@
 import type * as Runtime from "onnxruntime-web";
 import { Download, type Part } from "./download.ts";
+import type { Table } from "./instructions/index.ts";
 import type { FileEntry } from "./manifest.ts";
 import type { Loaded, Reply, Request } from "./messages.ts";
 import { Model } from "./model.ts";
@@ -66,10 +67,14 @@ async function open(
     executionProviders: [provider],
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
+  }).catch((error: Error) => {
+    if (error.message.includes("backend")) throw new Error(`the runtime of ONNX did not start: ${error.message}`);
+    throw new RangeError(`expected model.onnx as a graph of ONNX, got what the runtime refuses: ${error.message}`);
   });
   const tokenizer = new TextTokenizer(json("tokenizer.json"), json("tokenizer_config.json"), manifest.maxLength);
+  const table = manifest.readsInstructions ? (json("instructions.json") as Table) : undefined;
   const loaded = { manifest, notes: download.notes, threads: flags.numThreads };
-  return { loaded, opened: new Model(manifest, tokenizer, session, library.Tensor) };
+  return { loaded, opened: new Model(manifest, tokenizer, session, library.Tensor, table) };
 }
 
 async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {

@@ -101,7 +101,7 @@ _VARIANTS = {
 }
 
 # Pairs that pull the same skin in opposite directions: the weaker yields by as much as the stronger is there.
-_OPPOSED = [
+OPPOSED = [
     (a + side, b + side)
     for side in ("Left", "Right")
     for a, b in (
@@ -119,7 +119,7 @@ _OPPOSED = [
     ("jawLeft", "jawRight"),
 ]
 _INDEX = {name: index for index, name in enumerate(BLENDSHAPES)}
-_OPPOSED_PLACES = [(_INDEX[a], _INDEX[b]) for a, b in _OPPOSED]
+_OPPOSED_PLACES = [(_INDEX[a], _INDEX[b]) for a, b in OPPOSED]
 _ONSET = 1.6  # a face already shows much at middling intensity
 
 

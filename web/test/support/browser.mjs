@@ -11,7 +11,11 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = `--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader
   --disable-background-networking --disable-component-update --disable-sync --no-first-run`.split(/\s+/);
 const BARE = `<!doctype html><meta charset="utf-8"><title>face</title><script type="module" src="/bare.js"></script>`;
-const SCRIPT = `import * as emo3d from "/dist/index.js"; Object.assign(globalThis, emo3d); globalThis.isReady = true;`;
+const SCRIPT = `
+import * as emo3d from "/dist/index.js";
+Object.assign(globalThis, emo3d);
+try { new Function(""); globalThis.isStrict = false; } catch { globalThis.isStrict = true; }
+globalThis.isReady = true;`;
 
 /** Why tests of a page cannot run here, or false. */
 export const skip =
@@ -35,13 +39,13 @@ export async function open(context, url) {
 
 /** Serve dist and folders to a page under a strict CSP that has what index.js exports: `page.server`, `page.stop()`. */
 export async function startPage(folders = { "/model/": MODEL }, { headers = {}, answers = {}, flags } = {}) {
-  const bare = (_, response) => response.writeHead(200, { "content-type": "text/javascript" }).end(SCRIPT);
+  answers["/bare.js"] = (_, response) => response.writeHead(200, { "content-type": "text/javascript" }).end(SCRIPT);
   const server = await serve(
     { "/dist/": `${WEB}dist`, ...folders },
     {
       headers: { "content-security-policy": STRICT, ...headers },
       pages: { "/": BARE },
-      answers: { "/bare.js": bare, ...answers },
+      answers, // tests may change these later
     },
   );
   const browser = await launch(flags);
