@@ -64,7 +64,10 @@ def read_line(line: str, context: str | None = None) -> Line:
     words = disarm(spoken) if re.search(r"\w", spoken) or not feelings else ""
     if context and context.strip():
         words = f'{disarm(context.strip())} "{words}"' if words else disarm(context.strip())
-    text = f"Feeling: {feelings}. {words}" if feelings and words else feelings or words
+    if feelings:
+        text = f"Feeling: {feelings}. {words}" if words else feelings
+    else:
+        text = f"Matter-of-factly: {words}" if words and not context else words
     instructions = tuple(step for reading in readings.values() for step in reading.instructions)
     return Line(
         text, spoken, instructions, max((act.strength for act in acts if act.strength is not None), default=1.0)
