@@ -25,6 +25,7 @@ from emo3d.instructions import apply_instructions, interpret
 from emo3d.minilm import MINILM, packaged_minilm
 from emo3d.numerics import fixed_numerics
 from emo3d.proposals import add_strength, check_strength, join_proposals, read_proposals
+from emo3d_lab.tokens import Vocabulary, shorten
 
 # `QUICKSTART_FOLDER` of `emo3d.generation.load`, which imports transformers.
 _FOLDER = Path(emo3d.__file__).parent / "assets" / "quickstart-generator"
@@ -103,12 +104,10 @@ class LightGenerator:
         longest = self._encoder.max_position_embeddings
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         truncated = sum(len(ids) > longest for ids in tokens)
-        foreign = foreign_rows(texts, tokens, _Vocabulary(self._tokenizer))
+        foreign = foreign_rows(texts, tokens, Vocabulary(self._tokenizer))
         advice = advise(texts[place] for place in foreign)
         warn_of(len(tokens), truncated, [rows[place] for place in foreign], advice=advice)
-        return torch.cat(
-            [self._embed(ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]) for ids in tokens]
-        )
+        return torch.cat([self._embed(shorten(ids, longest)) for ids in tokens])
 
     def _embed(self, ids: Sequence[int]) -> torch.Tensor:
         tokens = torch.tensor([ids])
@@ -142,15 +141,3 @@ class LightGenerator:
 
 def _read(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-
-
-class _Vocabulary:
-    """What `is_foreign` asks of a tokenizer of transformers."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._size = tokenizer.get_vocab_size()
-        self.all_special_ids = [id for id, token in tokenizer.get_added_tokens_decoder().items() if token.special]
-        self.unk_token_id = tokenizer.token_to_id("[UNK]")
-
-    def __len__(self) -> int:
-        return self._size

@@ -7,7 +7,7 @@ import type { Bind } from "./expressions.ts";
 import { frameHead, type Frame, type Slot } from "./framing.ts";
 import type { Entry } from "./glb.ts";
 import { openCharacter, type Opened } from "./opening.ts";
-import { pictureSize } from "./pictures.ts";
+import { inlineBytes, pictureSize } from "./pictures.ts";
 import { spreader } from "./presets.ts";
 import { blendshapeOf, type Names } from "./spelling.ts";
 import { ordered, TARGETS, type Weights } from "./weights.ts";
@@ -152,8 +152,8 @@ async function parse({ glb, content }: Opened): Promise<GLTF> {
   return Promise.race([reading, late]).finally(() => clearTimeout(timer));
 }
 
-async function decode(parser: GLTFParser, { bufferView, mimeType }: Entry): Promise<Texture> {
-  const bytes = new Uint8Array(await parser.getDependency("bufferView", bufferView));
+async function decode(parser: GLTFParser, { bufferView, mimeType, uri }: Entry): Promise<Texture> {
+  const bytes = inlineBytes(uri) ?? new Uint8Array(await parser.getDependency("bufferView", bufferView));
   const { width, height } = pictureSize(bytes);
   const scale = SIDE / Math.max(SIDE, width, height);
   const picture = await createImageBitmap(new Blob([bytes], { type: mimeType }), {

@@ -1,4 +1,4 @@
-import { pictureSize } from "./pictures.ts";
+import { inlineBytes, pictureSize } from "./pictures.ts";
 import { quoted } from "./spelling.ts";
 import { expressionsOf, type Bind } from "./expressions.ts";
 
@@ -6,6 +6,7 @@ import { expressionsOf, type Bind } from "./expressions.ts";
 export const LIMITS = {
   bytes: 50_000_000, // of the file
   json: 8_000_000, // bytes of its JSON
+  objects: 500_000, // objects and lists in it
   unpacked: 100_000_000, // bytes of all buffer views that are used, after decompression
   nodes: 10_000,
   depth: 200, // of nodes within nodes
@@ -37,7 +38,8 @@ const SIZES: Record<number, number> = { 5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125
 const WIDTHS: Record<string, number> = { SCALAR: 1, VEC2: 2, VEC3: 3, VEC4: 4, MAT2: 4, MAT3: 9, MAT4: 16 };
 const ATTRIBUTES = /^(POSITION|NORMAL|TANGENT|TEXCOORD_[0-3]|COLOR_0|JOINTS_0|WEIGHTS_0)$/;
 const MATERIALS = ["KHR_materials_unlit", "KHR_materials_emissive_strength"];
-const REQUIRED = /^(KHR_mesh_quantization|KHR_texture_transform|KHR_materials_\w+|EXT_meshopt_compression|VRMC?_?\w*)$/;
+const REQUIRED =
+  /^(KHR_mesh_quantization|KHR_texture_transform|KHR_materials_\w+|EXT_meshopt_compression|EXT_texture_webp|VRMC?_?\w*)$/;
 const MESHOPT = "EXT_meshopt_compression";
 /** The chunks of a GLB: its JSON, where the binary chunk lies, and where what follows begins. */
 export function chunksOf(content: ArrayBuffer): { text: Uint8Array; chunk: [number, number] } {
@@ -69,6 +71,9 @@ export function chunksOf(content: ArrayBuffer): { text: Uint8Array; chunk: [numb
 export function readGlb(content: ArrayBuffer): Glb {
   most("bytes", content.byteLength, LIMITS.bytes);
   const { text, chunk } = chunksOf(content);
+  let objects = 0;
+  for (const byte of text) if (byte === 0x5b || byte === 0x7b) objects += 1; // [ and {
+  most("objects and lists of JSON", objects, LIMITS.objects);
   let json: Entry;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
@@ -107,7 +112,7 @@ class Check {
         );
     for (const kind of ["buffers", "images"])
       for (const { uri } of this.list(kind))
-        if (uri !== undefined)
+        if (uri !== undefined && !(kind === "images" && String(uri).startsWith("data:image/")))
           throw new RangeError(`expected everything inside the file, got a reference to ${quoted(uri)}: pack it as one .glb`);
     const nodes = this.nodes();
     const meshes = this.meshes(nodes);
@@ -136,13 +141,13 @@ class Check {
     return { json, chunk, version, expressions: expressionsOf(extensions, nodes, meshes) };
   }
 
-  private list(kind: string, limit: number = LIMITS.entries): Entry[] {
+  private list(kind: string): Entry[] {
     const known = this.lists.get(kind);
     if (known) return known;
     const entries = this.json[kind] ?? [];
     if (!Array.isArray(entries) || entries.some((entry) => typeof entry !== "object" || !entry))
       throw new RangeError(`expected a list of ${kind}, got something else`);
-    most(kind, entries.length, limit);
+    most(kind, entries.length, kind === "nodes" || kind === "images" ? LIMITS[kind] : LIMITS.entries);
     this.lists.set(kind, entries);
     return entries;
   }
@@ -156,7 +161,7 @@ class Check {
 
   /** Nodes as a forest of bounded depth. */
   private nodes(): Entry[] {
-    const nodes = this.list("nodes", LIMITS.nodes);
+    const nodes = this.list("nodes");
     const parents = new Map<number, number>();
     for (const [index, { children = [] }] of nodes.entries())
       for (const child of children) {
@@ -300,21 +305,25 @@ class Check {
 
   private images(): Entry[] {
     let texels = 0;
-    return this.list("images", LIMITS.images).map(({ bufferView, mimeType }, index) => {
-      const { byteOffset = 0, byteLength, extensions } = this.entry("bufferViews", bufferView);
-      if (extensions?.[MESHOPT]) throw new RangeError(`expected a picture in image ${index}, got something packed`);
-      this.view(bufferView);
+    return this.list("images").map(({ bufferView, mimeType, uri }, index) => {
       let size;
       try {
-        size = pictureSize(this.data.subarray(byteOffset, byteOffset + byteLength));
+        size = pictureSize(inlineBytes(uri) ?? this.slice(bufferView));
       } catch (error) {
         throw new RangeError(`image ${index}: ${(error as Error).message}`);
       }
       most(`pixels along a side of image ${index}`, Math.max(size.width, size.height), LIMITS.side);
       texels += size.width * size.height;
       most("pixels of all textures", texels, LIMITS.texels);
-      return { bufferView, mimeType };
+      return uri === undefined ? { bufferView, mimeType } : { uri, mimeType };
     });
+  }
+
+  private slice(view: unknown): Uint8Array {
+    const { byteOffset = 0, byteLength, extensions } = this.entry("bufferViews", view);
+    this.view(view as number);
+    if (extensions?.[MESHOPT]) throw new RangeError("expected a picture, got something packed");
+    return this.data.subarray(byteOffset, byteOffset + byteLength);
   }
 }
 

@@ -21,6 +21,17 @@ export function pictureSize(bytes: Uint8Array): Size {
   throw new RangeError("expected a PNG, JPEG or WebP, got another format");
 }
 
+/** Bytes of a `data:` URI in base64; undefined for any other. */
+export function inlineBytes(uri: unknown): Uint8Array<ArrayBuffer> | undefined {
+  const text = /^data:[^,]{0,100};base64,/.exec(String(uri))?.[0];
+  if (!text) return undefined;
+  try {
+    return Uint8Array.from(atob(String(uri).slice(text.length)), (letter) => letter.charCodeAt(0));
+  } catch {
+    throw new RangeError("expected base64 in a data URI, got something else");
+  }
+}
+
 function jpegSize(view: DataView): Size {
   let start = 2;
   for (;;) {

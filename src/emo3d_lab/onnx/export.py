@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,6 +13,7 @@ from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import load_calibration
 from emo3d.generation.load import load_generator
 from emo3d.hints import MissingExtraError
+from emo3d_lab.instructions.portable import write_table
 from emo3d_lab.onnx.folder import check_model_folder, whole_folder, write_manifest
 from emo3d_lab.rigs.small import small_glb_bytes
 
@@ -96,7 +96,7 @@ def write_folder(
         for file, content in (tokenizer or {}).items():
             (folder / file).write_text(content, encoding="utf-8")
         if parts.reads_instructions:
-            _write_instructions(folder / "instructions.json")
+            write_table(folder / "instructions.json")
         if not head:
             (folder / "head.glb").write_bytes(small_glb_bytes())
         return write_manifest(folder, about)
@@ -122,10 +122,3 @@ def tokenizer_files(tokenizer: Any) -> Mapping[str, str]:
     settings = {name: str(token) for name in _SPECIAL if (token := getattr(tokenizer, name, None)) is not None}
     settings |= {"model_max_length": min(int(tokenizer.model_max_length), 2**31), "clean_up_tokenization_spaces": False}
     return {"tokenizer.json": plain.to_str(), "tokenizer_config.json": json.dumps(settings, indent=1) + "\n"}
-
-
-def _write_instructions(path: Path) -> None:
-    with suppress(ModuleNotFoundError):  # until the table is merged
-        from emo3d_lab.instructions.portable import write_table
-
-        write_table(path)
