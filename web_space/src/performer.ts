@@ -1,5 +1,5 @@
 import type { Face } from "../../web/src/face.ts";
-import type { Interpretation } from "../../web/src/interpretation.ts";
+import type { Interpretation } from "../../web/src/instructions/index.ts";
 import { named, ordered, TARGETS, type Weights } from "../../web/src/weights.ts";
 import type { PageState } from "./state.ts";
 
