@@ -1,6 +1,7 @@
 import { FaceElement } from "../../web/src/element.ts";
 import { Face } from "../../web/src/face.ts";
 import { wireCharacters } from "./characters.ts";
+import { Dialogue } from "./dialogue.ts";
 import { element, save, say, slug } from "./dom.ts";
 import { EXAMPLES } from "./examples.ts";
 import { Hands } from "./hands.ts";
@@ -24,6 +25,7 @@ let present: Performance = { state: REST, weights: {}, interpretation: null };
 let typing = 0;
 let merging = ""; // which hand is at work: what one hand does in one go is one step of undo
 
+const dialogue = new Dialogue(face, () => show(present));
 const performer = new Performer(show, (error) => problem(error.message));
 const hands = new Hands(element("regions"), element<HTMLInputElement>("both"), (weights, settled) => {
   change({ held: { ...history.state.held, ...weights } }, `hand ${Object.keys(weights)[0]}`);
@@ -50,6 +52,7 @@ function settle(): void {
     window.history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
   }
   count();
+  dialogue.stop();
   performer.perform(state);
 }
 
@@ -185,7 +188,7 @@ async function load(controlled: boolean): Promise<void> {
   bar.hidden = false;
   line.textContent = "What understands text is loading.";
   try {
-    performer.face = await Face.load("model/", {
+    const model = await Face.load("model/", {
       cache: !controlled, // else the service worker keeps it
       onProgress: (loaded, total) => {
         bar.max = total;
@@ -194,6 +197,7 @@ async function load(controlled: boolean): Promise<void> {
         line.textContent = loaded < total ? `What understands text is loading: ${here} of ${all} MB.` : "What understands text is starting.";
       },
     });
+    [performer.face, dialogue.face] = [model, model];
   } catch (error) {
     bar.hidden = true;
     const offline = navigator.onLine ? "" : "There is no network, and this page has not been here with one for long enough. ";
