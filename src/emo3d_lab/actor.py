@@ -61,13 +61,14 @@ def read_line(line: str, context: str | None = None) -> Line:
     spoken = " ".join("".join(segment.text for segment in segments if segment.kind == "said").split())
     readings = {act.text: read_instructions(act.text) for act in acts}  # each once
     feelings = ", ".join(disarm(text) for text, reading in readings.items() if reading.rest)
-    words = disarm(spoken) if re.search(r"\w", spoken) or not feelings else ""
+    has_words = re.search(r"\w", spoken)  # else symbols
+    words = disarm(spoken) if has_words or not feelings else ""
     if context and context.strip():
         words = f'{disarm(context.strip())} "{words}"' if words else disarm(context.strip())
     if feelings:
         text = f"Feeling: {feelings}. {words}" if words else feelings
     else:
-        text = f"Matter-of-factly: {words}" if words and not context else words
+        text = f"Matter-of-factly: {words}" if has_words and not context else words
     instructions = tuple(step for reading in readings.values() for step in reading.instructions)
     return Line(
         text, spoken, instructions, max((act.strength for act in acts if act.strength is not None), default=1.0)

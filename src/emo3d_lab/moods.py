@@ -25,7 +25,7 @@ from emo3d_lab.sample.prototypes import settle
 FORMAT = "emo3d-actor-1"
 # Eyes that are shut or look away, and a tongue that is out, are no part of a mood, and are not carried on.
 _LASTS = np.array([not name.startswith(("eyeBlink", "eyeLook", "tongue")) for name in TARGETS])
-_DIGITS = 1e9  # numbers of a state are whole multiples of 1e-9, so that JSON gives them back
+_DIGITS = 1e9  # weights of a state are whole multiples of 1e-9: short in JSON, and the same in TypeScript
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ _FACES = ("baseline", "mood", "start", "felt", "gesture")
 
 def rest_state(baseline: np.ndarray, at: float = 0.0) -> State:
     """An actor of whom nothing has been heard: its face is its mood, and that is the baseline (52,)."""
-    return State(rounded(at), "neutral", 0.0, *[rounded(baseline)] * 4)
+    return State(float(at), "neutral", 0.0, *[rounded(baseline)] * 4)
 
 
 def mood_at(state: State, at: float) -> np.ndarray:
@@ -134,9 +134,9 @@ def react(
     emotion = leading_emotions(felt[None])[0]
     orders = np.append(apply_instructions(felt[:-1], instructions), felt[-1]) if instructions else None
     return State(
-        rounded(at),
+        float(at),
         emotion,
-        rounded(max(emotion_timing(emotion).apex, min(hold, table["longest"]))),
+        float(max(emotion_timing(emotion).apex, min(hold, table["longest"]))),
         state.baseline,
         rounded(moved),
         rounded(face_at(state, at, decay)),
@@ -175,10 +175,9 @@ def _halving(seconds: float, half: float) -> float:
     return math.exp(-math.log(2) * seconds / half)
 
 
-def rounded(value: Any) -> Any:
-    """A number or an array as a state holds it: whole multiples of 1e-9."""
-    whole = np.floor(np.asarray(value, np.float64) * _DIGITS + 0.5) / _DIGITS
-    return float(whole) if whole.ndim == 0 else whole
+def rounded(face: np.ndarray) -> np.ndarray:
+    """Weights as a state holds them: whole multiples of 1e-9."""
+    return np.floor(np.asarray(face, np.float64) * _DIGITS + 0.5) / _DIGITS
 
 
 def _named(face: np.ndarray | None) -> dict[str, float] | None:

@@ -1,4 +1,4 @@
-import { Animator } from "./ease.ts";
+import { Animator } from "./animator.ts";
 import type { Face } from "./face.ts";
 import type { GifOptions } from "./gif.ts";
 import type { Stage } from "./stage.ts";
