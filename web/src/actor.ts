@@ -5,7 +5,7 @@
  */
 import { readActs } from "./acts.ts";
 import { WORD } from "./instructions/text.ts";
-import type { Instruction, Interpretation } from "./interpretation.ts";
+import type { Instruction, Interpretation } from "./instructions/index.ts";
 import { asFace, faceAt, react, readState, restState, type Settings, type State } from "./moods.ts";
 import tables from "./tables.json" with { type: "json" };
 import { named, TARGETS, type Weights } from "./weights.ts";
