@@ -12,7 +12,8 @@ const WEB = join(HOME, "..", "web");
 const MODEL = join(WEB, ".model");
 const OUT = resolve(process.argv[2] ?? join(HOME, "dist"));
 const PAGE = ["README.md", "index.html", "style.css", "icon.svg", "manifest.webmanifest"];
-const PARTS = ["worker.js", "runtime-wasm.js", "runtime-wasm.bin", "glb.worker.js", "gif.worker.js"]; // page.js starts them
+// What page.js starts, beside it.
+const PARTS = ["worker.js", "runtime-wasm.js", "runtime-wasm.bin", "glb.worker.js", "gif.worker.js"];
 const SHELL = /^(index\.html|[\w.-]+\.(js|css|svg|webmanifest)|head\.glb)$/; // kept at once; the model is when it comes
 
 for (const file of ["face.json", "model.onnx", "tokenizer.json", "tokenizer_config.json", "head.glb"]) {
@@ -55,7 +56,7 @@ await build({
   entryPoints: [join(HOME, "src", "sw.ts")],
   outdir: OUT,
   format: "iife",
-  define: { FILES: JSON.stringify(files), SHELL: JSON.stringify(Object.keys(files).filter((path) => SHELL.test(path))) },
+  define: { FILES: JSON.stringify(files), SHELL: JSON.stringify(Object.keys(files).filter(isShell)) },
 });
 
 /** Whether the package is older than its sources. */
@@ -63,6 +64,10 @@ function isStale() {
   const built = join(WEB, "dist", "worker.js");
   const sources = readdirSync(join(WEB, "src"), { recursive: true }).map((name) => join(WEB, "src", name));
   return !existsSync(built) || sources.some((name) => statSync(name).mtimeMs > statSync(built).mtimeMs);
+}
+
+function isShell(path) {
+  return SHELL.test(path);
 }
 
 function listed(folder) {

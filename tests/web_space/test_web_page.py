@@ -56,7 +56,7 @@ def test_a_text_is_acted(opened, width, scheme):
 def test_instructions_are_understood(opened):
     page = opened()
     act(page, "she is thrilled, and winks with her left eye")
-    assert "Done: “winks with her left eye” (eye blink left 1.00)" in page.locator("#understood").inner_text()
+    assert "Done: winks with her left eye (eye blink left 1.00)" in page.locator("#understood").inner_text()
     assert weights(page)["eyeBlinkLeft"] == 1
 
 

@@ -37,7 +37,8 @@ export function wireCharacters(face: FaceElement): () => Promise<void> {
       await open(OURS);
       note.textContent = status.textContent = "";
     } catch (error) {
-      note.textContent = `The head did not come: ${(error as Error).message}. Texts still become weights, to be copied.`;
+      const { message } = error as Error;
+      note.textContent = `The head did not come: ${message}. Texts still become weights, to be copied.`;
     }
   }
 

@@ -29,8 +29,8 @@ export function liveLink(weights: Weights): string {
   const values = rounded(weights);
   const capital = (name: string) => name[0].toUpperCase() + name.slice(1);
   const header = ["Timecode", "BlendshapeCount", ...LIVE_LINK.map(capital), POSE].join(",");
-  const row = ["00:00:00:00.000", "61", ...LIVE_LINK.map((name) => values[name].toFixed(8)), ...Array(9).fill("0.00000000")];
-  return `${header}\n${row.join(",")}\n`;
+  const units = [...LIVE_LINK.map((name) => values[name]), ...Array<number>(9).fill(0)];
+  return `${header}\n${["00:00:00:00.000", "61", ...units.map((unit) => unit.toFixed(8))].join(",")}\n`;
 }
 
 /** JavaScript that puts the weights that are not 0 onto a mesh of three.js with ARKit's names. */

@@ -77,7 +77,8 @@ function problem(sentence: string): void {
 }
 
 function count(): void {
-  element("count").textContent = `${text.value.length.toLocaleString("en")} of ${LONGEST_TEXT.toLocaleString("en")} characters`;
+  const [length, most] = [text.value.length, LONGEST_TEXT].map((number) => number.toLocaleString("en"));
+  element("count").textContent = `${length} of ${most} characters`;
 }
 
 /** Take the text of the field; too long a one is said, and the face stays. */
@@ -194,13 +195,14 @@ async function load(controlled: boolean): Promise<void> {
         bar.max = total;
         bar.value = loaded;
         const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(1));
-        line.textContent = loaded < total ? `What understands text is loading: ${here} of ${all} MB.` : "What understands text is starting.";
+        const done = loaded < total ? `loading: ${here} of ${all} MB` : "starting";
+        line.textContent = `What understands text is ${done}.`;
       },
     });
     [performer.face, dialogue.face] = [model, model];
   } catch (error) {
     bar.hidden = true;
-    const offline = navigator.onLine ? "" : "There is no network, and this page has not been here with one for long enough. ";
+    const offline = navigator.onLine ? "" : "There is no network, and not all of this page was kept before. ";
     line.textContent = `${offline}What understands text did not load: ${(error as Error).message}.`;
     const button = document.createElement("button");
     button.type = "button";

@@ -48,7 +48,8 @@ export function showReading(list: HTMLElement, { state, interpretation }: Perfor
   const held = Object.keys(state.held).length;
   if (held) items.push(line(`By hand: ${inWords(state.held)}`));
   if (!items.length) {
-    const nothing = line(state.text.trim() ? "The words wait for what understands them." : "Nothing yet: type something, or take an example.");
+    const waits = state.text.trim() !== "";
+    const nothing = line(waits ? "The words wait for what understands them." : "Nothing yet: type, or take an example.");
     nothing.className = "faint";
     items.push(nothing);
   }

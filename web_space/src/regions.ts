@@ -12,8 +12,12 @@ const STARTS: readonly (readonly [string, RegExp])[] = [
 
 /** The 52 blendshapes by the part of the face that they move. */
 export const REGIONS: ReadonlyMap<string, readonly string[]> = new Map(
-  STARTS.map(([region]) => [region, TARGETS.filter((name) => STARTS.find(([, start]) => start.test(name))?.[0] === region)]),
+  STARTS.map(([region]) => [region, TARGETS.filter((name) => regionOf(name) === region)]),
 );
+
+function regionOf(name: string): string | undefined {
+  return STARTS.find(([, start]) => start.test(name))?.[0];
+}
 
 /** `mouthSmileLeft` as "mouth smile left". */
 export function spelt(name: string): string {
