@@ -43,26 +43,23 @@ def write_folder(
     Raises:
         ValueError: an unknown precision, a folder with other files, or a generator that cannot be exported; the message
             says what can.
-        MissingExtraError: onnx or onnxruntime is not installed.
+        MissingExtraError: onnx is not installed.
     """
     if precision not in get_args(Precision):
         raise ValueError(f"expected a precision of {' or '.join(get_args(Precision))}, got {precision!r}")
     out = check_model_folder(out)
     try:
-        import onnx
-        import onnxruntime  # noqa: F401 (what quantises, and what checks)
-
         from emo3d_lab.onnx.graphs import OPSET, make_graph
         from emo3d_lab.onnx.parts import LICENCES, read_parts
         from emo3d_lab.onnx.quantization import quantize
     except ModuleNotFoundError as error:
-        if error.name not in ("onnx", "onnxruntime"):
+        if error.name != "onnx":
             raise
-        message = f'this needs {error.name}, which is not installed: pip install "emo3d[onnx]"'
-        raise MissingExtraError(message, name=error.name) from error
+        message = 'this needs onnx, which is not installed: pip install "emo3d[onnx]"'
+        raise MissingExtraError(message, name="onnx") from error
 
     source = os.fspath(generator)
-    parts = read_parts(load_generator(generator), head)
+    parts = read_parts(load_generator(source), head)
     advice = f"its head alone can be exported, and takes embeddings of {parts.width} numbers: add --head"
     if parts.obstacle:
         raise ValueError(f"{parts.obstacle}; {advice}")
@@ -119,6 +116,8 @@ def tokenizer_files(tokenizer: Any) -> Mapping[str, str]:
     plain = Tokenizer.from_str(backend.to_str())
     plain.no_padding()
     plain.no_truncation()
-    settings = {name: str(token) for name in _SPECIAL if (token := getattr(tokenizer, name, None)) is not None}
+    settings: dict[str, Any] = {
+        name: str(token) for name in _SPECIAL if (token := getattr(tokenizer, name, None)) is not None
+    }
     settings |= {"model_max_length": min(int(tokenizer.model_max_length), 2**31), "clean_up_tokenization_spaces": False}
     return {"tokenizer.json": plain.to_str(), "tokenizer_config.json": json.dumps(settings, indent=1) + "\n"}

@@ -1,4 +1,4 @@
-"""The folder of a model outside Python: its manifest, which says all that a runtime must know, and the files' hashes."""
+"""The folder of a model outside Python: a manifest says all that a runtime must know, and the hashes of the files."""
 
 from __future__ import annotations
 

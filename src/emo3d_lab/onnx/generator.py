@@ -44,7 +44,8 @@ class OnnxGenerator:
             raise ValueError(f"expected the 51 blendshapes in this package's order; those of {folder} are others")
         fields = ("space", "takesStrength", "readsInstructions", "maxLength")
         space, strength, instructions, self._window = (self.manifest[field] for field in fields)
-        self.config = SimpleNamespace(space=check_space(space), takes_strength=strength, reads_instructions=instructions)
+        flags = {"takes_strength": strength, "reads_instructions": instructions}
+        self.config = SimpleNamespace(space=check_space(space), **flags)
         self._session = open_session(self.folder / "model.onnx", threads)
         self._tokenizer, self._vocabulary = _read_tokenizer(self.folder)
 
@@ -123,5 +124,6 @@ def open_session(path: Path, threads: int | None = None) -> Any:
 def _read_tokenizer(folder: Path) -> tuple[Any, Vocabulary]:
     from tokenizers import Tokenizer
 
-    tokenizer, settings = Tokenizer.from_file(str(folder / "tokenizer.json")), read_json(folder / "tokenizer_config.json")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    settings = read_json(folder / "tokenizer_config.json")
     return tokenizer, Vocabulary(tokenizer, settings.get("unk_token"), settings.get("eos_token"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-import io
 import warnings
 from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
 import torch
 from torch import nn
 
+from emo3d.encoders import call_tokenizer
 from emo3d.face.calibration import load_calibration
 from emo3d.numerics import fixed_numerics
 from emo3d_lab.onnx.parts import Parts
@@ -48,17 +50,19 @@ def make_graph(parts: Parts) -> onnx.ModelProto:
         return expressions if calibration is None else (expressions, calibration._inverse(expressions))
 
     modules, axes = [parts.head], {"expressions": {0: "N"}}
+    function: Callable[..., Any] = answer
     if parts.encoder is None:
-        function, inputs = answer, {"embeddings": torch.randn(2, parts.width)}
+        inputs = {"embeddings": torch.zeros(2, parts.width)}
         axes["embeddings"] = {0: "N"}
     else:
         embed = parts.encoder.embed
         modules += parts.encoder.modules
 
-        def function(input_ids: torch.Tensor, attention_mask: torch.Tensor, *strength: torch.Tensor) -> Any:
+        def answer_tokens(input_ids: torch.Tensor, attention_mask: torch.Tensor, *strength: torch.Tensor) -> Any:
             return answer(embed(input_ids, attention_mask), *strength)
 
-        tokens = parts.encoder.tokenizer(["she is thrilled", "an old man, in deep despair"], padding=True)
+        function = answer_tokens
+        tokens = call_tokenizer(parts.encoder.tokenizer, ["she is thrilled", "an old man in despair"], padding=True)
         inputs = {name: torch.tensor(tokens[name]) for name in ("input_ids", "attention_mask")}
         axes |= {name: {0: "N", 1: "L"} for name in inputs}
     if parts.takes_strength:
@@ -66,15 +70,16 @@ def make_graph(parts: Parts) -> onnx.ModelProto:
         axes["strength"] = {0: "N"}
     if calibration is not None:
         axes["weights"] = {0: "N"}
-    file = io.BytesIO()
-    options: dict[str, Any] = {} if "dynamo" not in inspect.signature(torch.onnx.export).parameters else {"dynamo": False}
-    with torch.no_grad(), fixed_numerics(), warnings.catch_warnings():
+    # By tracing: the newer exporter wants another package, and gives the same numbers.
+    options: dict[str, Any] = {"dynamo": False} if "dynamo" in signature(torch.onnx.export).parameters else {}
+    with TemporaryDirectory() as folder, torch.no_grad(), fixed_numerics(), warnings.catch_warnings():
+        file = Path(folder, "graph.onnx")
         warnings.simplefilter("ignore")  # of tracing: the numbers are compared with PyTorch's, at other lengths too
         try:
             torch.onnx.export(
                 _Graph(function, modules).eval(),
                 tuple(inputs.values()),
-                file,
+                str(file),
                 input_names=[*inputs],
                 output_names=["expressions", "weights"][: 1 if calibration is None else 2],
                 dynamic_axes=axes,
@@ -83,6 +88,6 @@ def make_graph(parts: Parts) -> onnx.ModelProto:
             )
         except Exception as error:  # whatever a model of others does that has no operator
             raise ValueError(f"PyTorch cannot make ONNX of it: {str(error)[:200]}") from error
-    graph = onnx.load_from_string(file.getvalue())
+        graph = onnx.load(file)
     onnx.checker.check_model(graph)
     return graph

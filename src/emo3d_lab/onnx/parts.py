@@ -63,15 +63,14 @@ def read_parts(generator: Any, head_alone: bool = False) -> Parts:
         )
     config = generator.config
     model = copy.deepcopy(generator).cpu().float().eval()
-    expression = isinstance(model, ExpressionModel)
-    name = str(config.encoder if expression else config.backbone)
+    name = str(config.encoder if isinstance(generator, ExpressionModel) else config.backbone)
     encoder, obstacle = None, ""
     if not head_alone and name == MULTILINGUAL:
         obstacle = f"the encoder {name} is NumPy code that no ONNX can be made of"
     elif not head_alone:
-        encoder, obstacle = _text_encoder(generator) if expression else _backbone(config)
+        encoder, obstacle = _text_encoder(generator) if isinstance(generator, ExpressionModel) else _backbone(config)
     answer: Any
-    if expression:
+    if isinstance(model, ExpressionModel):
         head: nn.Module = model.head
 
         def answer(embeddings: torch.Tensor, *strength: torch.Tensor) -> torch.Tensor:
@@ -122,7 +121,7 @@ def _backbone(config: Any) -> tuple[Encoder | None, str]:
         return Encoder([model, head], embed, texts.tokenizer, texts.max_length), ""
     kind = backbone.model.config.model_type
     if kind.startswith("siglip"):
-        return None, f"the encoder {config.backbone} reads texts that are filled up to its window, as no runtime here does"
+        return None, f"the encoder {config.backbone} reads texts filled up to its window, which no runtime here does"
     model = _plain(backbone.model)
 
     def embed_features(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:

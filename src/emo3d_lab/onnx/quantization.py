@@ -1,8 +1,8 @@
 """Graphs whose weights have 8 bits: a quarter of the bytes, and the arithmetic of the float graph.
 
-Only weights are rounded, not what flows between them. Rounding that too (dynamic quantisation) is twice as fast, and loses
-four times as much; and since it rounds what two processors compute differently in the last bit, a browser's face and
-Python's are up to 0.1 apart (docs/web.md).
+Only weights are rounded, not what flows between them. Rounding that too (dynamic quantisation) is twice as fast, and
+loses four times as much; and since it rounds what two processors compute differently in the last bit, a browser's face
+and Python's are up to 0.1 apart (docs/web.md).
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ def quantize(graph: onnx.ModelProto) -> onnx.ModelProto:
         for name in node.input:
             users[name].append(node)
     axes: dict[str, int] = {}  # of a tensor, the axis that is summed over
-    for name, nodes in users.items():
+    for name, readers in users.items():
         if name in tensors and len(dims := tensors[name].dims) == 2 and np.prod(dims) >= _SMALLEST:
-            of_users = {_summed_axis(node, name) for node in nodes}
+            of_users = {_summed_axis(node, name) for node in readers}
             if len(of_users) == 1 and (axis := of_users.pop()) is not None:
                 axes[name] = axis
     nodes: list[onnx.NodeProto] = []
     done: set[str] = set()
+    whole: set[str] = set()
     for node in result.graph.node:
         name = next((name for name in node.input if name in axes), None)
         if name is None:
@@ -51,9 +52,10 @@ def quantize(graph: onnx.ModelProto) -> onnx.ModelProto:
         if node.op_type == "Gather":
             nodes += _rows(name, node)
         else:
-            if (whole := f"{name}.float") not in {output for made in nodes for output in made.output}:
-                nodes += _product(f"{name}.int8", f"{name}.scale", whole)
-            node.input[list(node.input).index(name)] = whole
+            if name not in whole:
+                whole.add(name)
+                nodes += _product(f"{name}.int8", f"{name}.scale", f"{name}.float")
+            node.input[list(node.input).index(name)] = f"{name}.float"
             nodes.append(node)
     kept = [tensor for tensor in result.graph.initializer if tensor.name not in done]
     del result.graph.initializer[:], result.graph.node[:]
@@ -88,7 +90,6 @@ def _product(integers: str, scale: str, output: str) -> list[onnx.NodeProto]:
 
 
 def _rows(name: str, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-    output, parts = node.output[0], [f"{name}.int8", f"{name}.scale"]
-    rows = [f"{output}.int8", f"{output}.scale"]
-    gathers = [helper.make_node("Gather", [part, node.input[1]], [row]) for part, row in zip(parts, rows, strict=True)]
-    return [*gathers, *_product(*rows, output)]
+    output, parts = node.output[0], ("int8", "scale")
+    gathers = [helper.make_node("Gather", [f"{name}.{part}", node.input[1]], [f"{output}.{part}"]) for part in parts]
+    return [*gathers, *_product(f"{output}.int8", f"{output}.scale", output)]

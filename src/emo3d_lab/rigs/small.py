@@ -1,4 +1,4 @@
-"""A head for web pages: the GLB of `write_glb` at rest, in numbers of 8 and 16 bits, without what only our renderer reads.
+"""A head for web pages: the GLB of `write_glb` at rest in numbers of 8 and 16 bits, without what only we read.
 
 Source: KHR_mesh_quantization, Khronos Group; three.js and other viewers read it without a decoder.
 """
