@@ -3,12 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test environments viewers readers bench publish dist release ready vulnerabilities blender clean
+.PHONY: quickstart test environments viewers web test-web readers bench publish dist release ready vulnerabilities blender clean
 
 quickstart: .venv/installed
 	$(BIN)/emo3d quickstart
 
-test: .venv/installed environments viewers
+test: .venv/installed environments viewers web
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -94,13 +94,30 @@ viewers:
 	npm install --prefix .viewers --no-package-lock --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
+<<<<<<< HEAD
 # What web/ is built and tested with.
 web/node_modules:
 	npm ci --prefix web --no-audit --no-fund
+=======
+# The package for web pages, on the exported generator and against what Python answers; its tests run in Chromium.
+web:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory test-web; else echo "no npm: web/ is not tested"; fi
+
+test-web: web/node_modules/.package-lock.json web/.golden/golden.json
+	PYTHON=$(CURDIR)/$(BIN)/python npm --prefix web test
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --silent
+	touch $@
+>>>>>>> B
 
 # The generator for the browser, about 24 MB: tests and pages of web/ read it.
-web/.model: .venv/installed
+GENERATOR := $(wildcard src/emo3d/assets/quickstart-generator/* src/emo3d_lab/onnx/*.py) src/emo3d_lab/assets/instructions.yaml
+web/.model: .venv/installed $(GENERATOR)
 	$(BIN)/emo3d export quickstart --onnx $@
+
+web/.golden/golden.json: web/.model web/test/golden.py
+	$(BIN)/python web/test/golden.py $(@D) $<
 
 # Blender as a module, 0.4 GB, for Python 3.11, and its VRM add-on: their tests are skipped without them.
 blender:
@@ -109,4 +126,4 @@ blender:
 	$(BIN)/pytest tests/lab/takes/test_blender.py tests/lab/characters/test_vrm_blender.py
 
 clean:
-	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers runs build dist
+	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers web/node_modules web/dist web/.model web/.golden runs build dist

@@ -118,7 +118,7 @@ LINES = {
         That is one way to look at it. | neutral
         """,
     ),
-    "with a cue": (
+    "with an act": (
         """
         <act>sighs</act> I miss her voice. | sadness
         <act>sighs</act> Finally home, what a lovely evening. | happiness

@@ -32,9 +32,9 @@ MODEL = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt"),
     *(ENTRY_FILE, "sentencepiece.bpe.model", "spiece.model", "preprocessor_config.json", "processor_config.json"),
 )
-WEB = (CARD, "index.html", "*.css", "*.js", "*.svg", "*.webmanifest", "runtime-*.bin", "head.glb", "model/*")
+WEB = (CARD, "index.html", "*.css", "*.js", "*.svg", "*.webmanifest", "runtime-*.bin", "model/*")
 ESSENTIAL = {CARD, SCRIPT, "data/*/*.parquet", "app.py", "requirements.txt", "config.json", "model*.safetensors"}
-ESSENTIAL |= {"index.html", "runtime-*.bin", "head.glb", "model/*"}
+ESSENTIAL |= {"index.html", "runtime-*.bin", "model/*"}
 
 
 @dataclass(frozen=True)

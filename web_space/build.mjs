@@ -14,7 +14,7 @@ const OUT = resolve(process.argv[2] ?? join(HOME, "dist"));
 const PAGE = ["README.md", "index.html", "style.css", "icon.svg", "manifest.webmanifest"];
 // What page.js starts, beside it.
 const PARTS = ["worker.js", "runtime-wasm.js", "runtime-wasm.bin", "glb.worker.js", "gif.worker.js"];
-const SHELL = /^(index\.html|[\w.-]+\.(js|css|svg|webmanifest)|head\.glb)$/; // kept at once; the model is when it comes
+const SHELL = /^(index\.html|[\w.-]+\.(js|css|svg|webmanifest)|model\/head\.glb)$/; // kept at once; the model is when it comes
 
 for (const file of ["face.json", "model.onnx", "tokenizer.json", "tokenizer_config.json", "head.glb"]) {
   if (!existsSync(join(MODEL, file))) {
@@ -35,7 +35,6 @@ for (const [file, { sha256 }] of Object.entries(manifest.files)) {
   writeFileSync(join(OUT, "model", file), bytes);
 }
 cpSync(join(MODEL, "face.json"), join(OUT, "model", "face.json"));
-cpSync(join(MODEL, "head.glb"), join(OUT, "head.glb"));
 
 if (isStale()) execFileSync(process.execPath, ["build.mjs"], { cwd: WEB, stdio: "inherit" });
 for (const file of PARTS) cpSync(join(WEB, "dist", file), join(OUT, file));

@@ -44,7 +44,7 @@ class Line:
 
 
 def read_line(line: str, context: str | None = None) -> Line:
-    """Read a line of dialogue: explicit cues (see `emo3d_lab.acts`) lead, then the context, then the words.
+    """Read a line of dialogue: acts (see `emo3d_lab.acts`) lead, then the context, then the words.
 
     Which wording reads best was measured (docs/actor.md). Only acts order parts of the face about: "close your eyes" is
     said to somebody else.
@@ -59,8 +59,8 @@ def read_line(line: str, context: str | None = None) -> Line:
     segments = read_acts(line)
     acts = [segment for segment in segments if segment.kind == "act"]
     spoken = " ".join("".join(segment.text for segment in segments if segment.kind == "said").split())
-    readings = {act.text: read_instructions(act.text) for act in acts}  # each once
-    feelings = ", ".join(disarm(text) for text, reading in readings.items() if reading.rest)
+    orders = {act.text: read_instructions(act.text) for act in acts}  # each once
+    feelings = ", ".join(disarm(text) for text, order in orders.items() if order.rest)
     has_words = re.search(r"\w", spoken)  # else symbols
     words = disarm(spoken) if has_words or not feelings else ""
     if context and context.strip():
@@ -69,7 +69,7 @@ def read_line(line: str, context: str | None = None) -> Line:
         text = f"Feeling: {feelings}. {words}" if words else feelings
     else:
         text = f"Matter-of-factly: {words}" if has_words and not context else words
-    instructions = tuple(step for reading in readings.values() for step in reading.instructions)
+    instructions = tuple(step for order in orders.values() for step in order.instructions)
     return Line(
         text, spoken, instructions, max((act.strength for act in acts if act.strength is not None), default=1.0)
     )
@@ -91,7 +91,8 @@ class Actor:
 
     Args:
         generator: "quickstart", another name of `load_generator`, or an object with `generate`.
-        mood: the baseline, a text ("content, a little tired") or weights; a face at rest when None, or the state's.
+        mood: where the mood goes back to, a text ("content, a little tired") or weights; when None a face at rest, or
+            as the state has it.
         mood_strength: factor on the mood's expression, 0..1, also of what lines make of it.
         carry: the share of what is felt that is left under a neutral line, 0..1; stronger lines leave less.
         decay: factor on the emotions' half-lives, above 0.
@@ -125,11 +126,11 @@ class Actor:
             if not 0 <= real_number(name, value) <= most or (name == "decay" and value == 0):
                 raise ValueError(f"expected {name} in 0..{most:g}, got {value:g}")
         self._settings = {name: float(value) for name, (value, _) in settings.items()}
-        baseline = np.zeros(len(TARGETS)) if mood is None else mood_strength * self._express(mood, "a mood")
-        self._state = rest_state(baseline)
+        temper = np.zeros(len(TARGETS)) if mood is None else mood_strength * self._express(mood, "a mood")
+        self._state = rest_state(temper)
         if state is not None:
             self._state = state if isinstance(state, State) else State.read(state)
-            self._state = self._state if mood is None else replace(self._state, baseline=rounded(baseline))
+            self._state = self._state if mood is None else replace(self._state, temper=rounded(temper))
         self._clock, self._since = clock, clock() - self._state.at
 
     def _express(self, mood: Any, what: str, **options: Any) -> np.ndarray:
@@ -152,21 +153,28 @@ class Actor:
             line: dialogue, with any acts; not beyond 2,000 characters.
             context: what is going on, in a sentence of description ("Her laptop has just crashed.").
             strength: of the expression, 0..1.5; 1 for a generator that learnt no other. Acts may state another factor.
-            at: seconds, not before the last line; now when None.
+            at: seconds, not before the last line; when its expression is known, if None.
 
         Raises:
             ValueError: what `read_line` refuses, a strength out of range, or a time that has passed.
         """
-        at = self._time(at)
-        reading = read_line(line, context)
-        amount = min(real_number("strength", strength) * reading.strength, 1.5)
+        self._time(at)
+        dialogue = read_line(line, context)
+        amount = min(real_number("strength", strength) * dialogue.strength, 1.5)
         options = {} if amount == 1 else {"strength": amount}
         if amount < 0:
             raise ValueError(f"expected a strength of 0 to 1.5, got {strength:g}")
-        expression = self._express(reading.text, "an expression", **options) if reading.text else np.zeros(len(TARGETS))
-        hold = len(reading.spoken) / timings()["actor"]["characters"]
-        steps = reading.instructions
-        self._state = react(self._state, expression, at, instructions=steps, hold=hold, **self._settings)
+        expression = (
+            self._express(dialogue.text, "an expression", **options) if dialogue.text else np.zeros(len(TARGETS))
+        )
+        self._state = react(
+            self._state,
+            expression,
+            self._time(at),  # so that the way to a face begins when it is known
+            instructions=dialogue.instructions,
+            hold=len(dialogue.spoken) / timings()["actor"]["characters"],
+            **self._settings,
+        )
         return self._state
 
     def weights(self, at: float | None = None) -> np.ndarray:

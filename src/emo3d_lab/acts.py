@@ -1,6 +1,6 @@
-"""Cues in a chat model's line: `<act>` tags, *stage directions*, (parentheses), emoji; the rest is said.
+"""Acts in a chat model's line: `<act>` tags, *stage directions*, (parentheses), emoji; the rest is said.
 
-What is no cue for certain stays text, so that no word of a line is lost: unknown and malformed tags, *emphasis* and
+What is no act for certain stays text, so that no word of a line is lost: unknown and malformed tags, *emphasis* and
 (asides).
 `web/src/acts.ts` is the same in TypeScript, with the tables below by way of `web/src/tables.json`.
 """

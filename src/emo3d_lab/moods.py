@@ -35,7 +35,7 @@ class State:
     at: float  # seconds on the actor's clock, when the last line came
     emotion: str  # the leading one of what is felt, one of `EMOTIONS`
     hold: float  # seconds that what is felt stays full, after its onset
-    baseline: np.ndarray  # (52,) weights, order `TARGETS`: where the mood goes back to
+    temper: np.ndarray  # (52,) weights, order `TARGETS`: where the mood goes back to
     mood: np.ndarray  # then, likewise all below
     start: np.ndarray  # the face then, before the line
     felt: np.ndarray  # what the line calls for, on top of mood and what was felt before
@@ -67,18 +67,18 @@ class State:
         return cls(at, state["emotion"], hold, **faces)  # type: ignore[arg-type]
 
 
-_FACES = ("baseline", "mood", "start", "felt", "gesture")
+_FACES = ("temper", "mood", "start", "felt", "gesture")
 
 
-def rest_state(baseline: np.ndarray, at: float = 0.0) -> State:
-    """An actor of whom nothing has been heard: its face is its mood, and that is the baseline (52,)."""
-    return State(float(at), "neutral", 0.0, *[rounded(baseline)] * 4)
+def rest_state(temper: np.ndarray, at: float = 0.0) -> State:
+    """An actor of whom nothing has been heard: its face is its mood, and that is its temper (52,)."""
+    return State(float(at), "neutral", 0.0, *[rounded(temper)] * 4)
 
 
 def mood_at(state: State, at: float) -> np.ndarray:
-    """The mood (52,) at a time, on its way back to the baseline."""
+    """The mood (52,) at a time, on its way back to the temper."""
     share = _halving(at - state.at, timings()["actor"]["mood_half"])
-    return state.baseline + share * (state.mood - state.baseline)
+    return state.temper + share * (state.mood - state.temper)
 
 
 def left_at(state: State, at: float, decay: float = 1.0) -> float:
@@ -137,7 +137,7 @@ def react(
         float(at),
         emotion,
         float(max(emotion_timing(emotion).apex, min(hold, table["longest"]))),
-        state.baseline,
+        state.temper,
         rounded(moved),
         rounded(face_at(state, at, decay)),
         rounded(felt),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from emo3d.face.rig import TARGETS
+from emo3d.instructions import Interpretation
 from emo3d_lab import actor as actors
 from emo3d_lab.acts import ActReader, read_acts
 from emo3d_lab.sample.prototypes import PROTOTYPES
@@ -60,6 +61,26 @@ ACTS = [
     "(She cries) (blushes, gently) (looks down at her hands) (look) *gasp*",
 ]
 
+# Lines and contexts as a generator reads them, with the reader of physical instructions.
+LINES: list[list[str]] = [
+    ["Close your eyes and count to ten."],
+    ["Why are you frowning? Look at me, look up!", "At the dentist's. He opens his mouth."],
+    ["I can't keep my eyes open.", "a long night"],
+    ["She winked at me, and my jaw dropped."],
+    ["Don't you roll your eyes at me 🙄"],
+    ["<act>she winks with her left eye</act> You are late."],
+    ["*closes her eyes* *smiles* Finally.", "Her exam is over."],
+    ["(raises one eyebrow) Really? (sighs)"],
+    ["Nice one 😉 🍕 ❤️"],
+    ["🍕🍕"],
+    ["*rolls his eyes*"],
+    ["<act>puffs her cheeks and looks to the left</act>"],
+    ["Öffne deine Augen, sagte er: „Los!“"],
+    ["目を閉じて。"],
+    ["Stick out your tongue and say ‘ah’; then don't close your mouth, please close the door."],
+    ["Keep  your \n mouth\tshut."],
+]
+
 
 class FixedGenerator:
     """Answers what a chat says, whatever the text, and keeps the texts."""
@@ -91,11 +112,11 @@ def play(chat: dict[str, Any]) -> dict[str, Any]:
     generator, interpretations = FixedGenerator(), {}
     read = actors.read_instructions
 
-    def note(text: str) -> Any:
-        reading = read(text)
-        steps = [{"words": step.words, "weights": step.weights} for step in reading.instructions]
-        interpretations[text] = {"rest": reading.rest, "instructions": steps}
-        return reading
+    def note(description: str) -> Interpretation:
+        order = read(description)
+        steps = [{"words": step.words, "weights": step.weights} for step in order.instructions]
+        interpretations[description] = {"rest": order.rest, "instructions": steps}
+        return order
 
     actors.read_instructions = note
     try:
@@ -136,9 +157,17 @@ def segments_of(text: str, size: int | None = None) -> list[dict[str, Any]]:
     return [{key: value for key, value in vars(segment).items() if value is not None} for segment in segments]
 
 
+def line_of(line: str, context: str | None = None) -> dict[str, Any]:
+    """A line as a generator reads it."""
+    dialogue = actors.read_line(line, context)
+    steps = [{"words": step.words, "weights": step.weights} for step in dialogue.instructions]
+    return {"line": line, "context": context, "text": dialogue.text, "spoken": dialogue.spoken, "instructions": steps}
+
+
 def make_traces() -> dict[str, Any]:
     """All of the file."""
-    return {"chats": [play(chat) for chat in CHATS], "acts": [{"text": t, "segments": segments_of(t)} for t in ACTS]}
+    acts = [{"text": text, "segments": segments_of(text)} for text in ACTS]
+    return {"chats": [play(chat) for chat in CHATS], "acts": acts, "lines": [line_of(*line) for line in LINES]}
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_no_jump_when_a_line_comes():
         assert np.abs(actor.weights(time + 1e-3) - before).max() < 0.02
 
 
-def test_the_face_calms_down_to_the_mood_and_that_to_its_baseline():
+def test_the_face_calms_down_to_the_mood_and_that_to_its_temper():
     actor = chat()
     faces = np.array([actor.weights(time) for time in np.arange(6.1, 4000, 0.5)])
     assert ((faces >= 0) & (faces <= 1)).all()

@@ -87,7 +87,7 @@ def test_files(published):
 def test_files_of_the_static_space(published):
     hub, _ = published
     files = held(hub, "spaces/me/emo3d-web")
-    shell = "README.md index.html style.css icon.svg manifest.webmanifest head.glb "
+    shell = "README.md index.html style.css icon.svg manifest.webmanifest "
     shell += "page.js glb.worker.js gif.worker.js worker.js sw.js"
     model = json.loads(files["model/face.json"])["files"]
     assert set(files) == {

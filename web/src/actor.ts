@@ -16,7 +16,7 @@ export type { State } from "./moods.ts";
 export const LONGEST = 2000;
 
 /** What an actor reads its lines with: a `Face`, or an object of your own. */
-export interface Reader {
+export interface Generator {
   express(text: string, options?: { strength?: number }): Promise<Weights>;
   /** Without it no line orders parts of the face about. */
   interpret?(text: string): Promise<Pick<Interpretation, "rest" | "instructions">>;
@@ -24,7 +24,7 @@ export interface Reader {
 
 /** How an actor is. */
 export interface ActorOptions {
-  /** The baseline, a text ("content, a little tired") or weights; a face at rest, or the state's, without it. */
+  /** Where the mood goes back to, a text ("content, a little tired") or weights; at rest, or as the state has it. */
   mood?: string | Weights;
   /** Factor on the mood's expression, 0..1, also of what lines make of it; 0.3 without it. */
   moodStrength?: number;
@@ -44,7 +44,7 @@ export interface ActOptions {
   context?: string;
   /** Of the expression, 0..1.5; 1 for a model that learnt no other. Acts may state another factor. */
   strength?: number;
-  /** Seconds, not before the last line; now without it. */
+  /** Seconds, not before the last line; when the expression is known, without it. */
   at?: number;
 }
 
@@ -71,7 +71,7 @@ export class Actor {
    *   cannot be read is told with the first line
    */
   constructor(
-    private readonly face: Reader,
+    private readonly face: Generator,
     options: ActorOptions = {},
   ) {
     const { mood, moodStrength = 0.3, carry = 0.5, decay = 1, state, clock = () => performance.now() / 1000 } = options;
@@ -85,7 +85,7 @@ export class Actor {
     this.since = clock() - this.current.at;
     const keep = (weights: Weights) => {
       const rest = restState(asFace(weights, "a mood").map((weight) => moodStrength * weight));
-      this.current = state === undefined ? rest : { ...this.current, baseline: rest.baseline };
+      this.current = state === undefined ? rest : { ...this.current, temper: rest.temper };
     };
     if (mood !== undefined && typeof mood !== "string") keep(mood);
     this.ready = typeof mood === "string" ? face.express(mood).then(keep) : Promise.resolve();
@@ -105,33 +105,32 @@ export class Actor {
    * @throws RangeError for a blank or too long line, a strength out of range, or a time that has passed
    */
   act(line: string, options: ActOptions = {}): Promise<State> {
-    const time = this.clock() - this.since; // of the call, whatever is still being read
-    const work = this.turn.then(() => this.hear(line, options, time));
+    const work = this.turn.then(() => this.hear(line, options));
     this.turn = work.catch(() => undefined);
     return work;
   }
 
   /** The face at a time in seconds, not before the last line; now without it. */
   weights(at?: number): Weights {
-    return named(faceAt(this.current, this.timeOf(at, this.clock() - this.since), this.settings.decay));
+    return named(faceAt(this.current, this.timeOf(at), this.settings.decay));
   }
 
-  private async hear(line: string, { context, strength = 1, at }: ActOptions, time: number): Promise<State> {
+  private async hear(line: string, { context, strength = 1, at }: ActOptions): Promise<State> {
     await this.ready;
-    this.timeOf(at, time);
+    this.timeOf(at);
     if (!(strength >= 0 && strength <= 1.5)) throw new RangeError(`expected a strength of 0 to 1.5, got ${strength}`);
     const { text, spoken, instructions, strength: factor } = await readLine(line, context, this.face);
     const amount = Math.min(strength * factor, 1.5);
     const weights = text ? await this.face.express(text, amount === 1 ? {} : { strength: amount }) : {};
     const hold = [...spoken].length / tables.timing.actor.characters;
     const expression = asFace(weights, "an expression");
-    this.current = react(this.current, expression, this.timeOf(at, time), this.settings, instructions, hold);
+    const time = this.timeOf(at); // the way to a face begins when it is known
+    this.current = react(this.current, expression, time, this.settings, instructions, hold);
     return this.state;
   }
 
-  /** A time that a caller states, or another that is none of the past. */
-  private timeOf(at: number | undefined, now: number): number {
-    if (at === undefined) return Math.max(now, this.current.at);
+  private timeOf(at: number | undefined): number {
+    if (at === undefined) return Math.max(this.clock() - this.since, this.current.at);
     if (!(at >= this.current.at && Number.isFinite(at))) {
       const got = `${at} where the last line came at ${this.current.at} s`;
       throw new RangeError(`expected a time in seconds that runs forward only, got ${got}`);
@@ -141,12 +140,12 @@ export class Actor {
 }
 
 /**
- * Read a line of dialogue: explicit cues lead, then the context, then the words; Python's `read_line` says why.
+ * Read a line of dialogue: acts lead, then the context, then the words; Python's `read_line` says why.
  *
- * @param reader has `interpret` of a `Face`; without it nothing is taken for a physical instruction
+ * @param generator has `interpret` of a `Face`; without it nothing is taken for a physical instruction
  * @throws RangeError for a blank line, one that is no string, or a line or context beyond 2,000 characters
  */
-export async function readLine(line: string, context?: string, reader: Partial<Reader> = {}): Promise<Line> {
+export async function readLine(line: string, context?: string, generator: Partial<Generator> = {}): Promise<Line> {
   for (const [name, text] of [["line", line], ["context", context || "none"]] as const)
     if (typeof text !== "string" || !text.trim() || [...text.slice(0, 2 * LONGEST + 1)].length > LONGEST) {
       const got = typeof text === "string" ? `${[...text].length} characters` : typeof text;
@@ -159,14 +158,14 @@ export async function readLine(line: string, context?: string, reader: Partial<R
   const instructions: Instruction[] = [];
   const names: string[] = [];
   for (const act of new Set(acts.map((segment) => segment.text))) {
-    const reading = reader.interpret ? await reader.interpret(act) : { rest: act, instructions: [] };
-    instructions.push(...reading.instructions);
-    if (reading.rest) names.push(await disarm(act, reader));
+    const order = generator.interpret ? await generator.interpret(act) : { rest: act, instructions: [] };
+    instructions.push(...order.instructions);
+    if (order.rest) names.push(await disarm(act, generator));
   }
   const feelings = names.join(", ");
   const hasWords = HAS_WORDS.test(spoken); // else symbols
-  let words = hasWords || !feelings ? await disarm(spoken, reader) : "";
-  const scene = context?.trim() ? await disarm(context.trim(), reader) : "";
+  let words = hasWords || !feelings ? await disarm(spoken, generator) : "";
+  const scene = context?.trim() ? await disarm(context.trim(), generator) : "";
   if (scene) words = words ? `${scene} "${words}"` : scene;
   const plain = hasWords && !scene ? `Matter-of-factly: ${words}` : words;
   const text = feelings ? (words ? `Feeling: ${feelings}. ${words}` : feelings) : plain;
@@ -177,9 +176,9 @@ export async function readLine(line: string, context?: string, reader: Partial<R
 const HAS_WORDS = new RegExp(`[${WORD}]`, "u");
 
 /** A text in which no physical instruction is found: a joiner that BERT's tokenizer drops parts its words. */
-async function disarm(text: string, reader: Partial<Reader>): Promise<string> {
-  for (let round = 0; round < 3 && text && reader.interpret; round += 1) {
-    const { instructions } = await reader.interpret(text);
+async function disarm(text: string, generator: Partial<Generator>): Promise<string> {
+  for (let round = 0; round < 3 && text && generator.interpret; round += 1) {
+    const { instructions } = await generator.interpret(text);
     if (!instructions.length) break;
     const words = new Set(instructions.flatMap((step) => step.words.match(/\p{L}{2,}/gu) ?? []));
     if (!words.size) break;

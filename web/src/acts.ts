@@ -1,7 +1,7 @@
 /**
- * Cues in a chat model's line: `<act>` tags, *stage directions*, (parentheses), emoji; the rest is said.
+ * Acts in a chat model's line: `<act>` tags, *stage directions*, (parentheses), emoji; the rest is said.
  *
- * The twin of Python's `emo3d_lab.acts`: what is no cue for certain stays text, so that no word of a line is lost.
+ * The twin of Python's `emo3d_lab.acts`: what is no act for certain stays text, so that no word of a line is lost.
  */
 import { SPACE, trim, WORD } from "./instructions/text.ts";
 import tables from "./tables.json" with { type: "json" };

@@ -1,4 +1,4 @@
-import { Texture, type Mesh, type Object3D } from "three";
+import { Box3, Sphere, Texture, type BufferAttribute, type Mesh, type Object3D, type SkinnedMesh } from "three";
 import { MeshoptDecoder } from "three/addons/libs/meshopt_decoder.module.js";
 import { GLTFLoader, type GLTF, type GLTFParser } from "three/addons/loaders/GLTFLoader.js";
 import { three, type Adapter } from "./adapters.ts";
@@ -46,8 +46,10 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
   const gltf = await parse(opened);
   const meshes: Mesh[] = [];
   gltf.scene.traverse((thing) => {
-    if ((thing as Mesh).isMesh) meshes.push(thing as Mesh);
     thing.frustumCulled = false; // its boxes are of the mesh at rest
+    if (!(thing as Mesh).isMesh) return;
+    meshes.push(thing as Mesh);
+    setBounds(thing as Mesh);
   });
   const places = new Map(meshes.map((mesh) => [mesh, gltf.parser.associations.get(mesh)?.meshes]));
   const targets = slotsByTarget(meshes, names);
@@ -83,6 +85,13 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
       }
     },
   };
+}
+
+/** Bounds of a mesh at rest, by which it is sorted: three.js would look at every target and joint. */
+function setBounds(mesh: Mesh): void {
+  const { position } = mesh.geometry.attributes;
+  mesh.geometry.boundingSphere ??= new Box3().setFromBufferAttribute(position as BufferAttribute).getBoundingSphere(new Sphere());
+  (mesh as SkinnedMesh).boundingSphere = mesh.geometry.boundingSphere;
 }
 
 function notesOf(missing: string[], expressions: string[]): string[] {

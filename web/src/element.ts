@@ -17,6 +17,7 @@ const LONGEST = 0.1; // seconds of a step; after a pause the face goes on from w
 const WAIT = 0.15; // seconds after a keystroke in which another may follow
 
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement); // where pages are made without a browser
+let count = 0; // of elements
 const faces = new Map<string, Promise<Face>>();
 
 /** One Face for all elements of a page with the same model. */
@@ -45,7 +46,7 @@ export class FaceElement extends Base {
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly sight = new IntersectionObserver((entries) => this.see(entries.at(-1)!.isIntersecting));
   private readonly extent = new ResizeObserver(() => this.resize());
-  private animator = new Animator();
+  private readonly animator = new Animator({ seed: ++count }); // so that no two blink together
   private goal: Weights = REST;
   private drawn: Weights | undefined;
   private stage: Stage | undefined;
@@ -199,6 +200,7 @@ export class FaceElement extends Base {
     if (!source) throw new RangeError('expected a character="URL" or a model="URL", got neither');
     const [{ Stage }, { loadCharacter }] = await Promise.all([import("./stage.ts"), import("./character.ts")]);
     const character = await loadCharacter(source);
+    await new Promise((resolve) => setTimeout(resolve)); // so that the page gets its turn between the file and the picture
     if (version !== this.version.stage || !this.isConnected) return character.dispose();
     const stage = new Stage(character);
     this.clear();

@@ -1,3 +1,4 @@
+import { ease } from "./ease.ts";
 import type { Film } from "./gif.worker.ts";
 import type { Stage } from "./stage.ts";
 import { TARGETS, type Weights } from "./weights.ts";
@@ -47,11 +48,6 @@ function write(film: Film): Promise<Blob> {
     worker.onerror = ({ message }) => reject(new Error(`expected gif.worker.js beside the script: ${message}`));
     worker.postMessage(film, film.frames.map(({ data }) => data.buffer));
   }).finally(() => worker.terminate());
-}
-
-function ease(share: number): number {
-  const time = Math.min(1, Math.max(0, share));
-  return time * time * (3 - 2 * time);
 }
 
 function checkRange(what: string, value: number, least: number, most: number): void {

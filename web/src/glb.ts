@@ -13,7 +13,7 @@ export const LIMITS = {
   parts: 2_000, // primitives as often as they are placed
   vertices: 500_000, // as often as they are placed
   corners: 6_000_000, // of triangles
-  moved: 8_000_000, // vertices times their morph targets, normals counted as others
+  moved: 4_000_000, // vertices times their morph targets, normals counted as others
   joints: 20_000, // of all skins
   targets: 1_000, // of a mesh
   binds: 20_000, // of a VRM's expressions

@@ -1,4 +1,4 @@
-export { Actor, type ActOptions, type ActorOptions, type Line, type Reader, readLine, type State } from "./actor.ts";
+export { Actor, type ActOptions, type ActorOptions, type Generator, type Line, readLine, type State } from "./actor.ts";
 export { ActReader, readActs, type Segment } from "./acts.ts";
 export { Animator, type AnimatorOptions } from "./animator.ts";
 export { CHANNELS, Compositor, type CompositorOptions, ROTATIONS } from "./compositor.ts";

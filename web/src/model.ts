@@ -46,6 +46,11 @@ export class Model {
     return { values, notes };
   }
 
+  /** Compute what nobody asked for, so that the browser optimises the runtime. */
+  async warmUp(): Promise<void> {
+    await this.answer(this.tokenizer.encode("a wry smile with a hint of contempt for everyone around").ids, 1);
+  }
+
   private read(text: string): Interpretation {
     checkDescription(text);
     if (this.table) return readInstructions(text, this.table);

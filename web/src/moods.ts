@@ -11,7 +11,7 @@ import { named, ordered, TARGETS, type Weights } from "./weights.ts";
 /** What a state says that it is; states of other versions are refused. */
 export const FORMAT = "emo3d-actor-1";
 
-const FACES = ["baseline", "mood", "start", "felt", "gesture"] as const;
+const FACES = ["temper", "mood", "start", "felt", "gesture"] as const;
 const DIGITS = 1e9; // weights of a state are whole multiples of 1e-9: short in JSON, and the same in Python
 
 /** All that an actor is at a time: plain JSON, weights by name without those that are 0. */
@@ -20,7 +20,7 @@ export interface State {
   at: number; // seconds on the actor's clock, when the last line came
   emotion: string; // the leading one of what is felt
   hold: number; // seconds that what is felt stays full, after its onset
-  baseline: Weights; // where the mood goes back to
+  temper: Weights; // where the mood goes back to
   mood: Weights; // then, likewise all below
   start: Weights; // the face then, before the line
   felt: Weights; // what the line calls for, on top of mood and what was felt before
@@ -49,10 +49,10 @@ const PROTOTYPES = tables.prototypes.map(([emotion, weights]) => {
 
 const rounded = (value: number): number => Math.floor(value * DIGITS + 0.5) / DIGITS;
 
-/** An actor of whom nothing has been heard: its face is its mood, and that is the baseline. */
-export function restState(baseline: ArrayLike<number>, at = 0): State {
-  const face = sparse(baseline);
-  const faces = { baseline: face, mood: face, start: face, felt: face, gesture: null };
+/** An actor of whom nothing has been heard: its face is its mood, and that is its temper. */
+export function restState(temper: ArrayLike<number>, at = 0): State {
+  const face = sparse(temper);
+  const faces = { temper: face, mood: face, start: face, felt: face, gesture: null };
   return { format: FORMAT, at, emotion: "neutral", hold: 0, ...faces };
 }
 
@@ -89,11 +89,11 @@ export function asFace(weights: unknown, what: string): Float64Array {
   }
 }
 
-/** The mood at a time, on its way back to the baseline, 52 numbers. */
+/** The mood at a time, on its way back to the temper, 52 numbers. */
 export function moodAt(state: State, at: number): Float64Array {
   const share = halving(at - state.at, PACE.mood_half);
-  const [mood, baseline] = [ordered(state.mood), ordered(state.baseline)];
-  return mood.map((value, place) => baseline[place] + share * (value - baseline[place]));
+  const [mood, temper] = [ordered(state.mood), ordered(state.temper)];
+  return mood.map((value, place) => temper[place] + share * (value - temper[place]));
 }
 
 /** The share 0..1 that is left at a time of what was felt. */
@@ -143,8 +143,8 @@ export function react(
   const mood = moodAt(state, at);
   const left = carry * leftAt(state, at, decay);
   const before = ordered(state.felt);
-  const under = mood.map((value, place) => Math.max(left * before[place] * LASTS[place], value));
-  const felt = layer(expression, under, PACE.displacement);
+  const lower = mood.map((value, place) => Math.max(left * before[place] * LASTS[place], value));
+  const felt = layer(expression, lower, PACE.displacement);
   const share = PACE.mood_share * Math.max(...expression);
   const moved = mood.map((value, place) => value + share * (moodStrength * expression[place] * LASTS[place] - value));
   const emotion = leadingEmotion(felt);
@@ -153,7 +153,7 @@ export function react(
     at,
     emotion,
     hold: Math.max(TIMES[emotion].apex, Math.min(hold, PACE.longest)),
-    baseline: state.baseline,
+    temper: state.temper,
     mood: sparse(moved),
     start: sparse(faceAt(state, at, decay)),
     felt: sparse(felt),

@@ -1,5 +1,9 @@
 import { LIMITS, readGlb, type Glb } from "./glb.ts";
 
+const SECONDS = 10; // for a check, which takes a tenth of one
+
+let line: Promise<unknown> = Promise.resolve(); // one file at a time, however many elements a page has
+
 /** A file that was checked, and its bytes. */
 export interface Opened {
   glb: Glb;
@@ -10,11 +14,16 @@ export interface Opened {
  * Opens a GLB or VRM and checks it in a worker; a file of the visitor never leaves the browser.
  *
  * @param source a file, or the URL of one, of which no more than `LIMITS.bytes` are read.
- * @param seconds after which the check is given up.
  * @throws RangeError: one sentence on what is wrong with it.
  */
-export async function openCharacter(source: Blob | string, seconds = 5): Promise<Opened> {
+export async function openCharacter(source: Blob | string): Promise<Opened> {
   const content = typeof source === "string" ? await download(source) : await bytesOf(source);
+  const check = line.then(() => checkApart(content));
+  line = check.catch(() => undefined);
+  return check;
+}
+
+async function checkApart(content: ArrayBuffer): Promise<Opened> {
   let worker: Worker;
   try {
     worker = new Worker(new URL("./glb.worker.js", import.meta.url), { type: "module" });
@@ -23,16 +32,17 @@ export async function openCharacter(source: Blob | string, seconds = 5): Promise
   }
   try {
     return await new Promise((resolve, reject) => {
-      const late = () => reject(new RangeError(`expected a file that is checked in ${seconds} seconds, got a slower one`));
-      const timer = setTimeout(late, 1000 * seconds);
+      const fail = (message: string) => reject(new RangeError(message));
+      const late = () => fail(`expected a file that is checked in ${SECONDS} seconds, got a slower one`);
+      const timer = setTimeout(late, 1000 * SECONDS);
       worker.onmessage = ({ data: { glb, error, content } }) => {
         clearTimeout(timer);
         if (glb) resolve({ glb, content });
-        else reject(new RangeError(error));
+        else fail(error);
       };
-      worker.onerror = (event) => {
+      worker.onerror = ({ message }) => {
         clearTimeout(timer);
-        reject(new RangeError(`expected ${event.filename || "glb.worker.js"} beside the script: ${event.message || "it is missing"}`));
+        fail(`expected glb.worker.js beside the script: ${message || "it is missing"}`);
       };
       worker.postMessage(content, [content]);
     });

@@ -43,10 +43,10 @@ for (const [number, chat] of traces.chats.entries())
       await actor.act(line.line, { at: line.at, ...line.options });
       for (const { at, weights } of line.faces) near(actor.weights(at), weights, `${line.line} at ${at} s`);
     }
-    const { baseline, mood, start, felt, gesture, ...rest } = actor.state;
-    const { baseline: b, mood: m, start: s, felt: f, gesture: g, ...others } = chat.state;
+    const { temper, mood, start, felt, gesture, ...rest } = actor.state;
+    const { temper: b, mood: m, start: s, felt: f, gesture: g, ...others } = chat.state;
     assert.deepEqual(rest, others);
-    for (const [own, other] of [[baseline, b], [mood, m], [start, s], [felt, f], [gesture ?? {}, g ?? {}]]) near(own, other, "state");
+    for (const [own, other] of [[temper, b], [mood, m], [start, s], [felt, f], [gesture ?? {}, g ?? {}]]) near(own, other, "state");
     // Python's state goes on here.
     const resumed = new Actor(still, { ...spelt(chat.options), mood: undefined, state: chat.state });
     assert.deepEqual(resumed.state, chat.state);
@@ -84,7 +84,7 @@ test("lines are heard in their order, however long each is read", async () => {
 test("a mood in words, and one that cannot be read", async () => {
   const actor = new Actor(still, { mood: "content", moodStrength: 0.5 });
   await actor.act("Ha", { at: 0 });
-  assert.ok(Math.abs(actor.state.baseline.mouthSmileLeft - 0.4) < 1e-9);
+  assert.ok(Math.abs(actor.state.temper.mouthSmileLeft - 0.4) < 1e-9);
   const broken = new Actor({ express: async () => Promise.reject(new Error("closed")) }, { mood: "content" });
   await assert.rejects(broken.act("Ha"), /closed/);
 });

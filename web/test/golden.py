@@ -1,29 +1,24 @@
 """Write what Python answers, for web/test: `python web/test/golden.py FOLDER EXPORTED`.
 
 FOLDER gets `golden.json`, and as `float32` the exported folder in float32. Predictions are of 200 descriptions of the
-sample's test split at several strengths: by PyTorch, and by onnxruntime on the graphs of both precisions, one
-description at a time, since int8 scales its numbers by the largest of a batch.
+sample's test split at several strengths: by PyTorch, and by onnxruntime on the graphs of both precisions.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
 
-from emo3d.blendshapes import limit_mouth_close
 from emo3d.descriptions import is_foreign
 from emo3d.generation import load_generator
-from emo3d.instructions import apply_instructions, interpret
-from emo3d_lab.light import _Vocabulary
-from emo3d_lab.onnx import write_folder
+from emo3d_lab.onnx import OnnxGenerator, write_folder
 from emo3d_lab.sample.rows import make_rows
+from emo3d_lab.tokens import Vocabulary
 
 STRENGTHS = (1.0, 0.0, 0.4, 0.8, 1.3, 1.5)
 TOLD = (
@@ -54,46 +49,29 @@ ODD = (
 def main(folder: Path, exported: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_folder("quickstart", folder / "float32", precision="float32")
-    model = load_generator("quickstart")
     texts = [*TOLD, *(row.description for row in make_rows("test", 200 - len(TOLD)))]
     strengths = [STRENGTHS[row % len(STRENGTHS)] for row in range(len(texts))]
-    golden = {
-        "texts": texts,
-        "strengths": strengths,
-        "torch": [
-            model.generate([text], strength=strength)[0].tolist()
-            for text, strength in zip(texts, strengths, strict=True)
-        ],
-        "onnx": {
-            "int8": by_onnxruntime(exported, texts, strengths),
-            "float32": by_onnxruntime(folder / "float32", texts, strengths),
-        },
-        "odd": tokens(exported, ODD),
+    generators = {
+        "torch": load_generator("quickstart"),
+        "int8": OnnxGenerator(exported),
+        "float32": OnnxGenerator(folder / "float32"),
     }
+    predictions = {name: answers(generator, texts, strengths) for name, generator in generators.items()}
+    golden = {"texts": texts, "strengths": strengths, "odd": tokens(exported, ODD), **predictions}
     (folder / "golden.json").write_text(json.dumps(golden), encoding="utf-8")
 
 
-def by_onnxruntime(folder: Path, texts: Sequence[str], strengths: Sequence[float]) -> list[list[float]]:
-    """Expressions (N, 51) of a graph, with instructions and the limit of mouthClose as Python's `generate` has them."""
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    faces = np.zeros((len(texts), 51), np.float32)
-    for row, (reading, strength) in enumerate(zip(interpret(texts, True), strengths, strict=True)):
-        if reading.rest:
-            ids = np.array([tokenizer.encode(reading.rest).ids])
-            feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "strength": np.float32([strength])}
-            faces[row] = session.run(None, feeds)[0]
-        if reading.instructions:
-            faces[row] = apply_instructions(faces[row], reading.instructions, strength)
-    limit_mouth_close(faces)
-    return faces.tolist()
+def answers(generator: Any, texts: Iterable[str], strengths: Iterable[float]) -> list[list[float]]:
+    """Expressions (N, 51) of a generator, one description at a time."""
+    pairs = zip(texts, strengths, strict=True)
+    return [generator.generate([text], strength=strength)[0].tolist() for text, strength in pairs]
 
 
 def tokens(folder: Path, texts: Sequence[str]) -> list[dict[str, Any]]:
     """Tokens of texts, and whether the encoder hardly knows them."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     ids = [tokenizer.encode(text).ids for text in texts]
-    known = _Vocabulary(tokenizer)
+    known = Vocabulary(tokenizer, "[UNK]", None)
     return [
         {"text": text, "ids": row, "foreign": is_foreign(text, row, known)}
         for text, row in zip(texts, ids, strict=True)

@@ -192,6 +192,12 @@ test("wrong options are refused in a sentence", { skip }, async () => {
   assert.match(await smile("/model/", { cache: "no" }), /^RangeError: expected a cache of true, false or "refresh", got "no"$/);
 });
 
+test("WebGPU without an adapter is refused in a sentence, and its runtime fetched by nobody else", { skip }, async () => {
+  const message = await smile("/model/", { device: "webgpu" });
+  assert.equal(message, 'Error: expected a browser with WebGPU and an adapter, got none: load with {device: "wasm"}');
+  assert.equal(page.server.sent["/dist/runtime-webgpu.bin"], undefined);
+});
+
 test("the runtime may lie in another folder, or be missing there", { skip }, async () => {
   assert.ok((await smile("/model/", { runtime: "/dist" })) > 0.5);
   assert.match(await smile("/model/", { runtime: "/nowhere/" }), /^Error: the face's worker stopped \(its script did not/);

@@ -2,6 +2,7 @@
 import assert from "node:assert";
 import { existsSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { sources } from "./bundle.mjs";
 import { MODEL, skip, startPage, WEB } from "./support/browser.mjs";
 
 const GOLDEN = `${WEB}.golden`;
@@ -34,14 +35,30 @@ test("int8 answers as onnxruntime of Python does, to 1e-3", { skip: reason }, as
   const rows = await predictions("int8");
   assert.equal(rows.length, 200);
   assert.ok(rows.every((row) => row.length === 52 && row[51] === 0));
-  const difference = largestDifference(rows, golden.onnx.int8);
+  const difference = largestDifference(rows, golden.int8);
   assert.ok(difference < 1e-3, `${difference}`);
 });
 
 test("float32 answers as PyTorch does, to 1e-3", { skip: reason }, async () => {
   const rows = await predictions("float32");
-  for (const others of [golden.torch, golden.onnx.float32]) {
+  for (const others of [golden.torch, golden.float32]) {
     const difference = largestDifference(rows, others);
     assert.ok(difference < 1e-3, `${difference}`);
+  }
+});
+
+test("tokens are those of Python, and so is what the encoder hardly knows", { skip: reason }, async () => {
+  const { TextTokenizer } = await sources("tokens");
+  const { isForeign } = await sources("descriptions");
+  const [settings, config] = ["tokenizer.json", "tokenizer_config.json"].map((name) =>
+    JSON.parse(readFileSync(`${MODEL}/${name}`, "utf8")),
+  );
+  const tokenizer = new TextTokenizer(settings, config, 512);
+  assert.ok(golden.odd.length > 10 && golden.odd.some(({ ids }) => ids.length > 512));
+  for (const { text, ids, foreign } of golden.odd) {
+    const { ids: cut, whole } = tokenizer.encode(text);
+    assert.deepEqual(whole, ids, text.slice(0, 80));
+    assert.deepEqual(cut, ids.length > 512 ? [...ids.slice(0, 511), ids.at(-1)] : ids);
+    assert.equal(isForeign(text, whole, tokenizer), foreign, text.slice(0, 80));
   }
 });

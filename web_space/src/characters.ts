@@ -1,7 +1,7 @@
 import type { FaceElement } from "../../web/src/element.ts";
 import { element } from "./dom.ts";
 
-const OURS = "head.glb";
+const OURS = "model/head.glb";
 
 /** Have the page open characters that are chosen or dropped, which stay in it; gives what opens ours. */
 export function wireCharacters(face: FaceElement): () => Promise<void> {

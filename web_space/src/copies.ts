@@ -55,8 +55,8 @@ export function frame(address: string, text: string): string {
 /** HTML of a page of one's own that carries the npm package's element. */
 export function element(text: string, strength: number): string {
   const escaped = text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  return `<!-- npm install @emo3d/face; the model's folder and head.glb lie beside your page -->
+  return `<!-- npm install @emo3d/face; the model's folder lies beside your page -->
 <script type="module" src="node_modules/@emo3d/face/dist/element.js"></script>
-<emo3d-face model="model/" character="head.glb" text="${escaped}" strength="${strength}"></emo3d-face>
+<emo3d-face model="model/" text="${escaped}" strength="${strength}"></emo3d-face>
 `;
 }

@@ -48,7 +48,7 @@ export function measure(page, png, boxes, other = png) {
   return page.evaluate(
     async ([first, second, boxes]) => {
       const pixels = async (png) => {
-        const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+        const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0))]));
         const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
         context.drawImage(picture, 0, 0);
         return (box) => context.getImageData(...box).data;
