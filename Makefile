@@ -94,11 +94,6 @@ viewers:
 	npm install --prefix .viewers --no-package-lock --no-audit --no-fund --ignore-scripts --silent
 	touch $@
 
-<<<<<<< HEAD
-# What web/ is built and tested with.
-web/node_modules:
-	npm ci --prefix web --no-audit --no-fund
-=======
 # The package for web pages, on the exported generator and against what Python answers; its tests run in Chromium.
 web:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory test-web; else echo "no npm: web/ is not tested"; fi
@@ -109,7 +104,8 @@ test-web: web/node_modules/.package-lock.json web/.golden/golden.json
 web/node_modules/.package-lock.json: web/package-lock.json
 	npm ci --prefix web --silent
 	touch $@
->>>>>>> B
+
+web/node_modules: web/node_modules/.package-lock.json
 
 # The generator for the browser, about 24 MB: tests and pages of web/ read it.
 GENERATOR := $(wildcard src/emo3d/assets/quickstart-generator/* src/emo3d_lab/onnx/*.py) src/emo3d_lab/assets/instructions.yaml
