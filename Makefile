@@ -108,7 +108,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 web/node_modules: web/node_modules/.package-lock.json
 
 # The generator for the browser, about 24 MB: tests and pages of web/ read it.
-GENERATOR := $(wildcard src/emo3d/assets/quickstart-generator/* src/emo3d_lab/onnx/*.py) src/emo3d_lab/assets/instructions.yaml
+GENERATOR := $(wildcard src/emo3d/assets/quickstart-generator/* src/emo3d_lab/onnx/*.py src/emo3d_lab/instructions/*.py) src/emo3d_lab/assets/instructions.yaml
 web/.model: .venv/installed $(GENERATOR)
 	$(BIN)/emo3d export quickstart --onnx $@
 

@@ -158,7 +158,7 @@ def _rows(part: Token, verb: Token) -> list[tuple[Token, Row, str]]:
     rows = [*(table["corner"] if sided and part.value == "mouth" else ()), *table.get(part.value, ())]
     own = [row for row in rows if verb.value in row.verbs][:1]
     moves = verb.value in vocabulary()["move"]
-    for direction in verb.directions:
+    for direction in dict.fromkeys(verb.directions):
         if sided and direction in (part.side, "aside"):  # a corner outwards, an eye to its own side
             direction = "outward" if part.value in ("mouth", "lip", "corner") else part.side
         turns = [

@@ -54,7 +54,11 @@ export function readInstructions(description: string, table: Table): Interpretat
   if (2 * scripts.length > letters.length)
     notes.push(`letters of ${scripts[0]}: instructions are read in English only`);
   const tokens = readTokens(plainSides(text), vocabulary);
-  for (const token of tokens) token.kept = spans.some(([start, end]) => start <= token.start && token.start < end);
+  let span = 0;
+  for (const token of tokens) {
+    while (span < spans.length && spans[span][1] <= token.start) span += 1;
+    token.kept = span < spans.length && spans[span][0] <= token.start;
+  }
   const read = pairsOf(tokens, vocabulary).map((pair) => {
     const own = [pair.part, pair.verb].flatMap((token) => (token ? [token, ...token.around] : []));
     const start = own.reduce((least, token) => Math.min(least, token.start), Infinity);
@@ -83,6 +87,7 @@ function pairsOf(tokens: readonly Token[], vocabulary: Vocabulary): Pair[] {
   const found: Pair[] = [];
   for (const part of parts) {
     const near = verbs
+      .filter((verb) => verb.run === part.run && Math.abs(part.place - verb.place) <= FAR)
       .map((verb) => ({ verb, distance: distanceOf(tokens, part, verb) }))
       .filter(({ distance }) => distance !== undefined)
       .sort((one, other) => one.distance! - other.distance!);
@@ -94,7 +99,7 @@ function pairsOf(tokens: readonly Token[], vocabulary: Vocabulary): Pair[] {
   }
   const taken = new Set(found.map((pair) => pair.verb));
   for (const verb of verbs.filter((verb) => !taken.has(verb))) {
-    const earlier = verbs.filter((other) => other.run === verb.run && other.place < verb.place && !verb.value);
+    const earlier = verb.value ? [] : verbs.filter((other) => other.run === verb.run && other.place < verb.place);
     const looks = [...earlier, verb].some((other) => vocabulary.look.has(other.value)); // "looks up and to the left"
     const alone = rowsOf(new Token("", 0, 0, "x", looks ? "gaze" : "-"), verb, vocabulary);
     const told = alone.filter(({ row, side }) => !row.flags.includes("~") || verb.side || side || verb.negated);
@@ -145,7 +150,7 @@ function rowsOf(part: Token, verb: Token, { rows: table, move }: Vocabulary): Pa
   const rows = [...corner, ...(table.get(part.value) ?? [])];
   const own = rows.filter((row) => row.verbs.has(verb.value)).slice(0, 1);
   const moves = move.has(verb.value);
-  for (let direction of verb.directions) {
+  for (let direction of new Set(verb.directions)) {
     if (sided && (direction === part.side || direction === "aside"))  // a corner outwards, an eye to its own side
       direction = ["mouth", "lip", "corner"].includes(part.value) ? "outward" : part.side;
     const free = isSide(direction) || moves || !own.length;

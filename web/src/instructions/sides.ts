@@ -154,6 +154,14 @@ export function tellSides(text: string, tokens: readonly Token[]): void {
   });
 }
 
+/** The other tokens of a token's run. */
+export function runOf(tokens: readonly Token[], token: Token): Token[] {
+  let [start, end] = [token.place, token.place + 1];
+  while (tokens[start - 1]?.run === token.run) start -= 1;
+  while (tokens[end]?.run === token.run) end += 1;
+  return tokens.slice(start, end).filter((other) => other !== token);
+}
+
 /** The part or verb that a side is of. */
 export function attachSide(tokens: readonly Token[], token: Token, vocabulary: Vocabulary): Token[] {
   const noun = NOUN.exec(tagsOf(tokens.slice(token.place + 1, token.place + 10)));
@@ -165,7 +173,7 @@ export function attachSide(tokens: readonly Token[], token: Token, vocabulary: V
       gazing.directions.push(token.value);
       return [gazing];
     }
-    const own = tokens.filter((other) => other.run === token.run && other !== token);
+    const own = runOf(tokens, token);
     const parts = own.filter((other) => other.tag === "P" && other.place < token.place);
     const verbs = own.filter((other) => other.tag === "V");
     owners = (parts.length ? parts : verbs).slice(-1);

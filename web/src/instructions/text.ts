@@ -9,6 +9,7 @@ export const START = `(?<![${WORD}])`;
 export const END = `(?![${WORD}])`;
 
 const FIRST = new RegExp(`^[${SPACE}]+`, "u");
+const SPACES = new RegExp(`[${SPACE}]+`, "gu");
 const NAMED: Record<string, string> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 /** A text without spaces at its end. */
@@ -20,6 +21,9 @@ export function trimEnd(text: string): string {
 
 /** A text without spaces around it. */
 export const trim = (text: string): string => trimEnd(text.replace(FIRST, ""));
+
+/** The words of a text with one space between them. */
+export const joined = (text: string): string => trim(text).replace(SPACES, " ");
 
 /** A text, as long as before, with a to z for the letters that Python takes for these, whatever their case. */
 export function folded(text: string): string {
@@ -40,9 +44,9 @@ export function westernDigits(text: string): string {
 /** A text in quotes, as Python prints it. */
 export function quoted(text: string): string {
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replace(/[\p{C}\p{Z}\\'"]/gu, (char) => {
+  const escaped = text.replace(/(?! )[\p{C}\p{Z}]|[\\'"]/gu, (char) => {
     if (NAMED[char] || char === mark) return NAMED[char] ?? `\\${char}`;
-    if (/[ '"]/.test(char)) return char;
+    if (char === "'" || char === '"') return char;
     const code = char.codePointAt(0)!.toString(16);
     if (code.length < 3) return `\\x${code.padStart(2, "0")}`;
     return code.length < 5 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;

@@ -4,7 +4,7 @@
  * A token has a letter for its kind, on which patterns work; commas, conjunctions and `with` cut a description into
  * segments. The twin of Python's `emo3d_lab.instructions.tokens`.
  */
-import { attachSide, carrySides, gazeVerb, joinParts, tellSides } from "./sides.ts";
+import { attachSide, carrySides, gazeVerb, joinParts, runOf, tellSides } from "./sides.ts";
 import { END, folded, SPACE, WORD, westernDigits } from "./text.ts";
 import { isSide, tagsOf, Token, type Vocabulary } from "./vocabulary.ts";
 
@@ -42,7 +42,7 @@ function phraseAt(
   { phrases, tags, shape }: Vocabulary,
 ): [number, string, string] {
   const base = bases[place];
-  for (const [choices, tag, value] of [...(phrases.get(base) ?? []), ...(phrases.get("&") ?? [])]) {
+  for (const [choices, tag, value] of phrases.get(base) ?? phrases.get("&")!) {
     let at: number = place;
     const fits = choices.every((choice) => {
       if (choice.length === 1 && choice[0] === "_") {
@@ -128,7 +128,7 @@ function cut(text: string, vocabulary: Vocabulary): Token[] {
 
 /** Give a direction, a degree, a side or a negation to the verbs and parts that it is of. */
 function attach(tokens: readonly Token[], token: Token, tag: string, vocabulary: Vocabulary): void {
-  const own = tokens.filter((other) => other.run === token.run && other !== token);
+  const own = runOf(tokens, token);
   const verbs = own.filter((other) => other.tag === "V" && other.segment === token.segment);
   let owners: Token[] = [];
   if (tag === "D") {

@@ -25,19 +25,7 @@ export interface Table {
 }
 
 /** The table with its words at hand. */
-export interface Vocabulary {
-  rows: Map<string, Row[]>;
-  phrases: Map<string, Phrase[]>;
-  tags: Map<string, string>;
-  bases: Set<string>;
-  forms: Map<string, string>;
-  look: Set<string>;
-  move: Set<string>;
-  shape: Set<string>;
-  verbs: Set<string>;
-  symbols: Map<string, string>;
-  letters: [number, string][];
-}
+export type Vocabulary = ReturnType<typeof makeVocabulary>;
 
 /** A word or a phrase of a description. */
 export class Token {
@@ -90,7 +78,7 @@ export function vocabularyOf(table: Table): Vocabulary {
   return vocabulary;
 }
 
-function makeVocabulary(table: Table): Vocabulary {
+function makeVocabulary(table: Table) {
   if (table.format !== FORMAT)
     throw new RangeError(`expected a table of instructions of format ${FORMAT}, got ${JSON.stringify(table.format)}`);
   const entries = Object.entries(table.rows).map(([part, rows]): [string, Row[]] => [
@@ -98,11 +86,10 @@ function makeVocabulary(table: Table): Vocabulary {
     rows.map(([verbs, strength, targets, flags]) => ({ verbs: new Set(words(verbs)), strength, targets, flags })),
   ]);
   const phrases = new Map<string, Phrase[]>();
-  for (const [first, listed] of Object.entries(table.phrases))
-    phrases.set(
-      first,
-      listed.map(([text, tag, value]) => [words(text).map((choice) => choice.split("/")), tag, value]),
-    );
+  for (const [first, listed] of Object.entries({ "&": [], ...table.phrases })) {
+    const all = first === "&" ? listed : [...listed, ...(table.phrases["&"] ?? [])]; // & is any word
+    phrases.set(first, all.map(([text, tag, value]) => [words(text).map((choice) => choice.split("/")), tag, value]));
+  }
   const tags = new Map<string, string>();
   for (const [tag, listed] of Object.entries(table.tags)) for (const word of words(listed)) tags.set(word, tag);
   const symbols = new Map<string, string>();
