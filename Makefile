@@ -98,7 +98,7 @@ viewers:
 web:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory test-web; else echo "no npm: web/ is not tested"; fi
 
-test-web: web/node_modules/.package-lock.json web/.golden/golden.json
+test-web: web/node_modules/.package-lock.json web/.golden/golden.json web/.characters/python.json
 	PYTHON=$(CURDIR)/$(BIN)/python npm --prefix web test
 
 web/node_modules/.package-lock.json: web/package-lock.json
@@ -112,6 +112,9 @@ GENERATOR := $(wildcard src/emo3d/assets/quickstart-generator/* src/emo3d_lab/on
 web/.model: .venv/installed $(GENERATOR)
 	$(BIN)/emo3d export quickstart --onnx $@
 
+web/.characters/python.json: .venv/installed web/test/characters.py
+	$(BIN)/python web/test/characters.py $(@D)
+
 web/.golden/golden.json: web/.model web/test/golden.py
 	$(BIN)/python web/test/golden.py $(@D) $<
 
@@ -122,4 +125,4 @@ blender:
 	$(BIN)/pytest tests/lab/takes/test_blender.py tests/lab/characters/test_vrm_blender.py
 
 clean:
-	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers web/node_modules web/dist web/.model web/.golden runs build dist
+	rm -rf .venv .venv-datasets .venv-transformers .venv-inspect .venv-audit .venv-blender .viewers web/node_modules web/dist web/.model web/.golden web/.characters web/.pictures runs build dist

@@ -43,13 +43,16 @@ const SECONDS = 20; // that three.js may take for a file within the limits
  */
 export async function loadCharacter(source: Blob | string, { names }: { names?: Names } = {}): Promise<Character> {
   const opened = await openCharacter(source);
-  const gltf = await parse(opened);
+  const unread: number[] = [];
+  const gltf = await parse(opened, unread);
   const meshes: Mesh[] = [];
   gltf.scene.traverse((thing) => {
     thing.frustumCulled = false; // its boxes are of the mesh at rest
     if (!(thing as Mesh).isMesh) return;
     meshes.push(thing as Mesh);
     setBounds(thing as Mesh);
+    // glTF's default is metal, which shows what is around it: here there is nothing.
+    for (const material of [(thing as Mesh).material].flat()) if ("metalness" in material) material.metalness = 0;
   });
   const places = new Map(meshes.map((mesh) => [mesh, gltf.parser.associations.get(mesh)?.meshes]));
   const targets = slotsByTarget(meshes, names);
@@ -67,7 +70,10 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
   const driven = new Set(all.map(({ mesh }) => places.get(mesh)!));
   return {
     ...{ scene: gltf.scene, frame: frameHead(gltf.scene, lids, lips, all), apply, missing },
-    notes: notesOf(missing, isByExpression ? [...expressions.keys()] : []),
+    notes: [
+      ...notesOf(missing, isByExpression ? [...expressions.keys()] : []),
+      ...unread.map((index) => `The browser cannot read its picture ${index}: what wears it is plain.`),
+    ],
     bake(weights) {
       apply(weights);
       const influences = new Map<number, number[]>();
@@ -137,7 +143,7 @@ function wear(slots: Map<string, Slot[]>, names?: Names): Adapter {
 }
 
 /** Has three.js read what was checked. Nothing is fetched, not even by blob: URLs, which a strict policy forbids. */
-async function parse({ glb, content }: Opened): Promise<GLTF> {
+async function parse({ glb, content }: Opened, unread: number[]): Promise<GLTF> {
   const loader = new GLTFLoader();
   loader.setMeshoptDecoder(MeshoptDecoder);
   loader.register((parser) => {
@@ -145,7 +151,10 @@ async function parse({ glb, content }: Opened): Promise<GLTF> {
     const inside = parser as GLTFParser & { loadBuffer: unknown; loadImageSource: unknown };
     inside.loadBuffer = () => Promise.resolve(content.slice(...glb.chunk));
     inside.loadImageSource = async (index: number) => {
-      if (!pictures.has(index)) pictures.set(index, decode(parser, glb.json.images[index]));
+      if (!pictures.has(index)) {
+        pictures.set(index, decode(parser, glb.json.images[index]));
+        pictures.get(index)!.catch(() => unread.push(index)); // three.js goes on without it and says nothing
+      }
       return (await pictures.get(index)!).clone();
     };
     return { name: "emo3d" };

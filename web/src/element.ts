@@ -13,6 +13,7 @@ const STYLE = `
     color: #20242c; overflow-wrap: anywhere; }
   p:empty { display: none; }`;
 const REST = named(new Float64Array(TARGETS.length));
+const FINE = 2; // pixels of the canvas for one of the page: seams of a mesh show else, as dots
 const LONGEST = 0.1; // seconds of a step; after a pause the face goes on from where it was
 const WAIT = 0.15; // seconds after a keystroke in which another may follow
 
@@ -39,7 +40,7 @@ function sharedFace(url: string, onProgress: (loaded: number, total: number) => 
  * model), `error` (a sentence in `message`).
  */
 export class FaceElement extends Base {
-  static readonly observedAttributes = ["text", "strength", "model", "character"];
+  static readonly observedAttributes = ["text", "strength", "model", "character", "label"];
 
   private readonly canvas = document.createElement("canvas");
   private readonly status = document.createElement("p");
@@ -68,6 +69,27 @@ export class FaceElement extends Base {
     this.canvas.setAttribute("role", "img");
     this.status.setAttribute("role", "status");
     root.append(this.canvas, this.status);
+  }
+
+  get text(): string {
+    return this.getAttribute("text") ?? "";
+  }
+  set text(text: string) {
+    this.setAttribute("text", text);
+  }
+
+  get model(): string {
+    return this.getAttribute("model") ?? "";
+  }
+  set model(url: string) {
+    this.setAttribute("model", url);
+  }
+
+  get strength(): number {
+    return Number(this.getAttribute("strength") ?? 1);
+  }
+  set strength(strength: number) {
+    this.setAttribute("strength", String(strength));
   }
 
   /** What the face shows or is turning to; setting it needs no model. */
@@ -113,7 +135,7 @@ export class FaceElement extends Base {
     const context = canvas.getContext("2d")!;
     context.fillStyle = getComputedStyle(this).backgroundColor;
     context.fillRect(0, 0, size, size);
-    stage.draw(canvas, this.goal);
+    stage.draw(canvas, this.goal, size <= 1024);
     this.drawn = undefined;
     return canvas.convertToBlob({ type: "image/png" });
   }
@@ -123,7 +145,7 @@ export class FaceElement extends Base {
     const stage = await this.settled();
     const { film } = await import("./gif.ts");
     const color = getComputedStyle(this).backgroundColor;
-    const gif = film(stage, this.goal, /, 0\)$/.test(color) ? "#dadee4" : color, options);
+    const gif = await film(stage, this.goal, /, 0\)$/.test(color) ? "#dadee4" : color, options);
     this.drawn = undefined;
     return gif;
   }
@@ -159,7 +181,7 @@ export class FaceElement extends Base {
   }
 
   private change(name: string): void {
-    if (!this.work) return; // not seen yet: `begin` reads all attributes
+    if (!this.work || name === "label") return; // not seen yet: `begin` reads all attributes
     if (name === "character" || (name === "model" && !this.character)) this.begin();
     else this.track("text", this.express(WAIT));
   }
@@ -219,8 +241,7 @@ export class FaceElement extends Base {
     const report = (loaded: number, total: number) =>
       this.dispatchEvent(new ProgressEvent("progress", { lengthComputable: total > 0, loaded, total }));
     const face = this.ownFace ?? (await sharedFace(folder(model!), report));
-    const strength = Number(this.getAttribute("strength") ?? 1);
-    const weights = await face.express(text, { strength });
+    const weights = await face.express(text, { strength: this.strength });
     if (version !== this.version.text) return;
     this.ownFace = face;
     this.show(weights);
@@ -251,9 +272,8 @@ export class FaceElement extends Base {
   }
 
   private resize(): void {
-    const scale = Math.min(2, devicePixelRatio);
-    this.canvas.width = Math.max(1, Math.round(scale * this.clientWidth));
-    this.canvas.height = Math.max(1, Math.round(scale * this.clientHeight));
+    this.canvas.width = Math.max(1, FINE * this.clientWidth);
+    this.canvas.height = Math.max(1, FINE * this.clientHeight);
     this.drawn = undefined;
     this.paint(0);
     this.wake();

@@ -29,14 +29,15 @@ export async function film(stage: Stage, weights: Weights, color: string, option
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
   const end = 2 * TURN + hold;
   const delay = Math.round(100 / rate) * 10; // a GIF counts hundredths
-  const frames = Array.from({ length: Math.ceil((1000 * end) / delay) }, (_, frame) => {
-    const time = (frame * delay) / 1000;
-    const share = ease(Math.min(time, end - time) / TURN);
+  const frames: Film["frames"] = [];
+  for (let time = 0; time < 1000 * end; time += delay) {
+    await new Promise((resolve) => setTimeout(resolve)); // the page goes on meanwhile
+    const share = ease(Math.min(time / 1000, end - time / 1000) / TURN);
     context.fillStyle = color;
     context.fillRect(0, 0, size, size);
-    stage.draw(canvas, Object.fromEntries(TARGETS.map((name) => [name, share * (weights[name] ?? 0)])));
-    return { data: context.getImageData(0, 0, size, size).data as Uint8ClampedArray<ArrayBuffer>, delay };
-  });
+    stage.draw(canvas, Object.fromEntries(TARGETS.map((name) => [name, share * (weights[name] ?? 0)])), true);
+    frames.push({ data: context.getImageData(0, 0, size, size).data as Uint8ClampedArray<ArrayBuffer>, delay });
+  }
   return write({ width: size, height: size, frames });
 }
 

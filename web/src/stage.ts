@@ -48,9 +48,9 @@ export class Stage {
     }
   }
 
-  /** Draws weights onto a canvas, over what it shows already. */
-  draw(canvas: HTMLCanvasElement | OffscreenCanvas, weights: Weights): void {
-    const { width, height } = canvas;
+  /** Draws weights onto a canvas, over what it shows already, four pixels for each of it where `isFine`. */
+  draw(canvas: HTMLCanvasElement | OffscreenCanvas, weights: Weights, isFine = false): void {
+    const [width, height] = [canvas.width, canvas.height].map((side) => (isFine ? 2 * side : side));
     const view = sharedRenderer();
     const { width: widest, height: highest } = view.domElement;
     if (width > widest || height > highest) view.setSize(Math.max(width, widest), Math.max(height, highest), false);
@@ -59,7 +59,9 @@ export class Stage {
     view.setViewport(0, 0, width, height);
     view.render(this.scene, this.camera);
     const context = canvas.getContext("2d") as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
-    context.drawImage(view.domElement, 0, view.domElement.height - height, width, height, 0, 0, width, height);
+    context.imageSmoothingQuality = "high";
+    const top = view.domElement.height - height;
+    context.drawImage(view.domElement, 0, top, width, height, 0, 0, canvas.width, canvas.height);
   }
 
   dispose(): void {

@@ -7,6 +7,8 @@ import { CHARACTERS, chunks, content, glb, keep, measure, noCharacters, python }
 import { serve, STRICT } from "./support/server.mjs";
 
 const skip = noModel || noCharacters || (!existsSync(`${WEB}dist/element.js`) && "not built: npm run build");
+const CASES = `${WEB}../../shared/cases`;
+const noCases = !existsSync(CASES) && "no shared/cases beside the repository";
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>element</title>
 <script type="module" src="/dist/element.js"></script><body></body></html>`;
 const THRILLED = "she is thrilled";
@@ -16,7 +18,7 @@ const [MOUTH, LEFT, RIGHT] = [[135, 255, 120, 65], [215, 155, 60, 50], [108, 155
 let server, browser, page;
 before(async () => {
   if (skip) return;
-  const folders = { "/dist/": `${WEB}dist`, "/model/": MODEL, "/characters/": CHARACTERS };
+  const folders = { "/dist/": `${WEB}dist`, "/model/": MODEL, "/characters/": CHARACTERS, "/cases/": CASES };
   server = await serve(folders, { headers: { "content-security-policy": STRICT }, pages: { "/": PAGE } });
   browser = await launch();
 });
@@ -310,6 +312,48 @@ test("the largest file within the limits holds the page up for less than a secon
   const { task, said } = await drop(glb(large, bytes));
   assert.deepEqual(said, []);
   assert.ok(task < 1000, `${task} ms`);
+});
+
+test("heads that look back, lie on theirs or are spelt otherwise are turned and read", { skip: skip || noCases }, async () => {
+  // Small meshes of the trials (shared/cases/CASES.md): the same rig facing +z and -z; z up; names with _Left.
+  await show({ character: "/cases/r01_front.glb" });
+  const front = await bytesOf("face.picture(128)");
+  keep("case-front", front);
+  for (const name of ["r01_back", "r02_zup", "r04"]) {
+    await show({ character: `/cases/${name}.glb` });
+    await page.evaluate("face.picture(32)");
+    const picture = await bytesOf("face.picture(128)");
+    keep(`case-${name}`, picture);
+    const [whole] = await measure(page, picture, [[0, 0, 128, 128]], front);
+    assert.ok(whole.moved < 0.02, `${name}: ${whole.moved}`);
+    assert.deepEqual(await page.evaluate("events"), []);
+    assert.match((await page.evaluate("[...face.notes]"))[0], /^It has 7 of ARKit's 52 blendshapes; missing: /);
+  }
+});
+
+test("a picture that breaks off is said, and the face is shown without it", { skip }, async () => {
+  const { document, chunk } = chunks(content("head.glb"));
+  const view = document.bufferViews[document.images[0].bufferView];
+  chunk.fill(0, (view.byteOffset ?? 0) + 40, (view.byteOffset ?? 0) + view.byteLength); // the header stays
+  await show({ character: "/model/head.glb" });
+  assert.deepEqual((await drop(glb(document, chunk))).said, []);
+  assert.deepEqual(await page.evaluate("[...face.notes]"), ["The browser cannot read its picture 0: what wears it is plain."]);
+});
+
+test("it blinks, each at its own time", { skip }, async () => {
+  await show({ character: "/model/head.glb" });
+  await page.evaluate(() => {
+    globalThis.lids = [0, 0];
+    const other = Object.assign(document.createElement("emo3d-face"), { character: "/model/head.glb" });
+    document.body.append(other);
+    globalThis.shut = [undefined, undefined];
+    setInterval(() => {
+      for (const [k, each] of [face, other].entries())
+        if (each.drawn?.eyeBlinkRight > 0.5) shut[k] ??= performance.now();
+    }, 10);
+  });
+  await page.waitForFunction(() => shut.every(Boolean));
+  assert.ok(await page.evaluate("Math.abs(shut[0] - shut[1]) > 20"));
 });
 
 test("what is missing is said in a sentence", { skip }, async () => {
