@@ -29,6 +29,7 @@ from emo3d import load_generator
 from emo3d.blendshapes import as_expressions
 from emo3d.documents import read_json
 from emo3d.scoring import QUICKSTART, open_references, score
+from emo3d.scoring.core import bootstrap_means
 from emo3d_lab.onnx import OnnxGenerator, write_folder
 from emo3d_lab.onnx.generator import open_session
 from emo3d_lab.readers import load_reader, with_readers
@@ -36,6 +37,7 @@ from emo3d_lab.sample import make_rows
 from emo3d_lab.sample.training import make_training_rows
 
 BROWSER = "browser, int8"
+OURS = ("mse", "kl_divergence")
 KEYS = ("top1", "kl_divergence")  # of a reader's result
 
 
@@ -74,6 +76,12 @@ def difference(expressions: np.ndarray, reference: np.ndarray) -> list[str]:
     return [f"{value:.1e}" for value in (errors.mean(), np.quantile(errors, 0.99), errors.max())]
 
 
+def paired(differences: np.ndarray) -> str:
+    """Mean and 95% interval of the differences (N,) of the same descriptions."""
+    low, high = np.quantile(bootstrap_means(differences[:, None]), [0.025, 0.975])
+    return f"{differences.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("web/.model"), help="of `emo3d export quickstart`")
@@ -100,14 +108,17 @@ def main() -> None:
     if options.browser:
         faces[BROWSER] = read_browser(options.browser, descriptions)
     reader = load_reader(options.reader)
-    columns = ("MSE", "mean KL", "reader: top-1", "reader: KL", "largest difference from PyTorch")
+    columns = ("MSE", "mean KL", "KL more than PyTorch", "reader: top-1", "reader: KL", "largest difference")
     table = Table(f"{len(descriptions)} descriptions", *columns)
+    divergences: dict[str, np.ndarray] = {}
     for name, expressions in faces.items():
         result = with_readers(score(expressions, test, backbone=QUICKSTART), [reader], expressions, test)
         seen = result.readers[reader.name]
-        numbers = [result.numbers["mse"], result.numbers["kl_divergence"], *map(seen.numbers.get, KEYS)]
-        cells = [f"{number:.4f}" for number in numbers]
-        table.add_row(name, *cells, difference(expressions, faces[reference])[-1])
+        divergences[name] = result.per_sample["kl_divergence"]
+        more = paired(divergences[name] - divergences[reference])
+        ours = [f"{result.numbers[key]:.4f}" for key in OURS]
+        theirs = [f"{seen.numbers[key]:.4f}" for key in KEYS]
+        table.add_row(name, *ours, more, *theirs, difference(expressions, faces[reference])[-1])
     console.print(table)
     if options.browser:
         console.print(f"browser from ONNX int8: {difference(faces[BROWSER], faces['ONNX int8'])[-1]} at most")

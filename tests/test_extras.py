@@ -129,6 +129,8 @@ def test_every_module_imports_without_extras_or_names_the_one_it_needs(declared)
             f"emo3d_lab.meta.{name}": "audit"
             for name in ("ceiling", "contrasts", "faces", "findings", "measuring", "page", "systems")
         },
+        "emo3d_lab.onnx.graphs": "onnx",
+        "emo3d_lab.onnx.quantization": "onnx",
         "emo3d_lab.training.suite": "metric",
     }
 
@@ -157,6 +159,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "statsmodels": audit,
         "ray": ["build", RELEASE, tmp_path / "built", "--engine", "ray"],
         "onnxruntime": f"from emo3d_lab.readers import load_reader; load_reader('{tmp_path}/net.onnx')",
+        "onnx": ["export", "quickstart", "--onnx", tmp_path / "face"],
         "faiss": "from emo3d_lab.index import Index; Index('Flat', None, '')",
         "torchmetrics": "import emo3d.scoring.torchmetrics",
         "imageio_ffmpeg": video,

@@ -18,7 +18,7 @@ EXTRAS = {
     "h5py": "convert",
     **dict.fromkeys(("DracoPy", "meshopt"), "compressed"),
     **dict.fromkeys(("scipy", "statsmodels"), "audit"),
-    **{module: module for module in ("ray", "faiss", "torchmetrics")},
+    **{module: module for module in ("ray", "faiss", "onnx", "torchmetrics")},
     "onnxruntime": "readers",
     "imageio_ffmpeg": "video",
     "inspect_ai": "inspect",

@@ -12,7 +12,7 @@ import emo3d
 from emo3d.blendshapes import BLENDSHAPES
 from emo3d.face.calibration import load_calibration
 from emo3d.generation.load import load_generator
-from emo3d.hints import MissingExtraError
+from emo3d.hints import extra_named
 from emo3d_lab.instructions.portable import write_table
 from emo3d_lab.onnx.folder import check_model_folder, whole_folder, write_manifest
 from emo3d_lab.rigs.small import small_glb_bytes
@@ -48,16 +48,10 @@ def write_folder(
     if precision not in get_args(Precision):
         raise ValueError(f"expected a precision of {' or '.join(get_args(Precision))}, got {precision!r}")
     out = check_model_folder(out)
-    try:
+    with extra_named():
         from emo3d_lab.onnx.graphs import OPSET, make_graph
         from emo3d_lab.onnx.parts import LICENCES, read_parts
         from emo3d_lab.onnx.quantization import quantize
-    except ModuleNotFoundError as error:
-        if error.name != "onnx":
-            raise
-        message = 'this needs onnx, which is not installed: pip install "emo3d[onnx]"'
-        raise MissingExtraError(message, name="onnx") from error
-
     source = os.fspath(generator)
     parts = read_parts(load_generator(source), head)
     advice = f"its head alone can be exported, and takes embeddings of {parts.width} numbers: add --head"

@@ -9,17 +9,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
 import torch
 from torch import nn
 
 from emo3d.encoders import call_tokenizer
 from emo3d.face.calibration import load_calibration
 from emo3d.numerics import fixed_numerics
-from emo3d_lab.onnx.parts import Parts
+from emo3d_lab.onnx.parts import Encoder, Parts
 
 OPSET = 18
 """Of ONNX's operators; onnxruntime from 1.14 on has them all, and so has onnxruntime-web."""
+
+TOLERANCE = 1e-3
+"""Largest difference of an expression from PyTorch's with which a graph in float32 is written."""
 
 
 class _Graph(nn.Module):
@@ -41,7 +46,7 @@ def make_graph(parts: Parts) -> onnx.ModelProto:
     readings the `weights` (N, 51) that the packaged calibration makes of them.
 
     Raises:
-        ValueError: PyTorch cannot export it; the message has its reason.
+        ValueError: PyTorch cannot export it, or not what it answers to texts of any length; the message has the reason.
     """
     calibration = load_calibration() if parts.space == "reading" else None
 
@@ -62,8 +67,7 @@ def make_graph(parts: Parts) -> onnx.ModelProto:
             return answer(embed(input_ids, attention_mask), *strength)
 
         function = answer_tokens
-        tokens = call_tokenizer(parts.encoder.tokenizer, ["she is thrilled", "an old man in despair"], padding=True)
-        inputs = {name: torch.tensor(tokens[name]) for name in ("input_ids", "attention_mask")}
+        inputs = _tokens(parts.encoder, ["she is thrilled", "an old man in despair"])
         axes |= {name: {0: "N", 1: "L"} for name in inputs}
     if parts.takes_strength:
         inputs["strength"] = torch.ones(2)
@@ -90,4 +94,28 @@ def make_graph(parts: Parts) -> onnx.ModelProto:
             raise ValueError(f"PyTorch cannot make ONNX of it: {str(error)[:200]}") from error
         graph = onnx.load(file)
     onnx.checker.check_model(graph)
+    _check_answers(graph, function, parts)
     return graph
+
+
+def _tokens(encoder: Encoder, texts: list[str]) -> dict[str, torch.Tensor]:
+    options = {"padding": True, "truncation": True, "max_length": encoder.window}
+    tokens = call_tokenizer(encoder.tokenizer, texts, **options)
+    return {name: torch.tensor(tokens[name]) for name in ("input_ids", "attention_mask")}
+
+
+def _check_answers(graph: onnx.ModelProto, function: Callable[..., Any], parts: Parts) -> None:
+    """Compare with PyTorch on other numbers and lengths than those of the trace, which may have become constants."""
+    if parts.encoder is None:
+        inputs = {"embeddings": torch.randn(3, parts.width, generator=torch.Generator().manual_seed(0))}
+    else:
+        inputs = _tokens(parts.encoder, ["hm", "an old man in deep despair, his lips trembling " * 3, "thrilled"])
+    if parts.takes_strength:
+        inputs["strength"] = torch.tensor([0.5, 1.0, 1.5])
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    (answer, *_) = session.run(["expressions"], {name: value.numpy() for name, value in inputs.items()})
+    with torch.no_grad(), fixed_numerics():
+        expected = function(*inputs.values())
+    expected = expected[0] if isinstance(expected, tuple) else expected
+    if not (error := float(np.abs(answer - expected.numpy()).max())) <= TOLERANCE:
+        raise ValueError(f"its graph answers otherwise than PyTorch, by {error:.2g}: expected {TOLERANCE} at most")

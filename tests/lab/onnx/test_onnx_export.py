@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -20,6 +21,8 @@ from emo3d.hints import MissingExtraError
 from emo3d.minilm import packaged_minilm
 from emo3d_lab.generators import ClipExpressionConfig, ClipExpressionModel, VaeClipConfig, VaeClipModel
 from emo3d_lab.onnx import OnnxGenerator, write_folder
+from emo3d_lab.onnx.graphs import make_graph
+from emo3d_lab.onnx.parts import read_parts
 from emo3d_lab.sample import make_rows
 from emo3d_lab.sample.training import make_training_rows
 
@@ -183,6 +186,21 @@ def test_readings_come_with_their_weights(tiny_bert, tmp_path):
     answer = run(tmp_path / "face", "model.onnx", input_ids=tokens, attention_mask=np.ones_like(tokens))
     np.testing.assert_allclose(answer["weights"], to_weights(answer["expressions"]), rtol=0, atol=0.01)
     assert np.abs(answer["weights"] - answer["expressions"]).max() > 0.1
+
+
+def test_a_graph_that_holds_for_one_length_only_is_refused(tiny_bert):
+    """Tracing makes a constant of what Python reads off a shape."""
+    parts = read_parts(ExpressionModel.from_encoder(tiny_bert))
+    scale = parts.encoder.embed
+
+    def embed(input_ids, attention_mask):
+        return scale(input_ids, attention_mask) * int(input_ids.shape[1]) ** 2
+
+    torch.nn.init.normal_(parts.head[0].bias, std=3)
+    torch.nn.init.normal_(parts.head[-1].weight, std=1)
+    parts = replace(parts, answer=lambda embeddings: parts.head[2:](embeddings).sigmoid())
+    with pytest.raises(ValueError, match="answers otherwise than PyTorch"):
+        make_graph(replace(parts, encoder=replace(parts.encoder, embed=embed)))
 
 
 def test_what_is_padded_to_its_window_is_refused(siglip_folder, tmp_path):
