@@ -23,7 +23,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/scoring.py --faces 256
 	$(BIN)/python benchmarks/building.py
 
-publish: .venv/installed
+publish: .venv/installed | web/node_modules web/.model
 	$(BIN)/python tools/publish.py --namespace $(NAMESPACE) $(OPTIONS)
 
 # Packages of the last commit, and of nothing else that lies about: the same bytes from the same commit.
@@ -104,6 +104,8 @@ test-web: web/node_modules/.package-lock.json web/.golden/golden.json web/.chara
 web/node_modules/.package-lock.json: web/package-lock.json
 	npm ci --prefix web --silent
 	touch $@
+
+web/node_modules: web/node_modules/.package-lock.json
 
 # The generator for the browser, about 24 MB: tests and pages of web/ read it.
 GENERATOR := $(wildcard src/emo3d/assets/quickstart-generator/* src/emo3d_lab/onnx/*.py src/emo3d_lab/instructions/*.py) src/emo3d_lab/assets/instructions.yaml

@@ -19,7 +19,7 @@ import emo3d
 from emo3d_lab.entries import BENCHMARK_FILE, ENTRY_FILE
 from emo3d_lab.markup import links_inside
 
-PARTS = ("models", "dataset", "metric", "demo")  # in the order in which they are published
+PARTS = ("models", "dataset", "metric", "demo", "web")  # in the order in which they are published
 
 # Files of each artifact. Whatever else lies in a folder stays at home.
 CARD, SCRIPT = "README.md", "emo3d.py"
@@ -32,7 +32,9 @@ MODEL = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt"),
     *(ENTRY_FILE, "sentencepiece.bpe.model", "spiece.model", "preprocessor_config.json", "processor_config.json"),
 )
+WEB = (CARD, "index.html", "*.css", "*.js", "*.svg", "*.webmanifest", "runtime-*.bin", "model/*")
 ESSENTIAL = {CARD, SCRIPT, "data/*/*.parquet", "app.py", "requirements.txt", "config.json", "model*.safetensors"}
+ESSENTIAL |= {"index.html", "runtime-*.bin", "model/*"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Artifact:
     folder: Path  # with its files and no others
     patterns: Sequence[str]  # of our files; a file on the Hub that matches and is not in the folder goes
     branch: str = "main"
+    sdk: str = "gradio"  # of a Space
 
     def owns(self, path: str) -> bool:
         """Whether a path in the repository is one of ours."""
@@ -57,7 +60,8 @@ def plan(
     """Say what is to be where; a ValueError where a part is unknown, a FileNotFoundError where something is not there.
 
     Args:
-        tree: a copy of the repository, to work in. A wheel in its `dist` goes with the Spaces.
+        tree: a copy of the repository, to work in. A wheel in its `dist` goes with the Spaces of Gradio; the static
+            Space is what was built in `web_space/dist`.
         dataset: a folder that `emo3d build` wrote, for the dataset instead of the sample.
         models: folders of generators with a card, beside the quickstart's; a repository is called like its folder.
     """
@@ -84,6 +88,9 @@ def plan(
             # The Gradio of this environment is the one that was tested.
             _replace(home / CARD, r"(?m)^sdk_version: .*$", f"sdk_version: {version('gradio')}")
             yield Artifact("space", repo, tag, _gather(tree, home, patterns, namespace), patterns)
+    if "web" in parts:
+        page = _gather(tree, tree / "web_space" / "dist", WEB, namespace)
+        yield Artifact("space", f"{namespace}/emo3d-web", tag, page, WEB, sdk="static")
 
 
 def _gather(tree: Path, folder: Path, patterns: Sequence[str], namespace: str) -> Path:

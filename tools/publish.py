@@ -1,4 +1,4 @@
-"""Publish dataset, metric, demo and models on the Hub: `python tools/publish.py --namespace me`.
+"""Publish dataset, metric, demo, web page and models on the Hub: `python tools/publish.py --namespace me`.
 
 Published is the last commit of the clone in which it is run. Each branch gets one commit and one tag, so that nobody
 loads half of an artifact. Run again, it does only what is missing.
@@ -60,6 +60,23 @@ def build_wheel(tree: Path) -> None:
         raise PublishError(f'the wheel could not be built: pip install build "setuptools>=77"\n{done.stderr}')
 
 
+def build_page(root: Path, tree: Path) -> None:
+    """Build the static Space of a repository's files, with the packages and the model that lie in its clone `root`."""
+    for name in ("node_modules", ".model"):
+        if not (root / "web" / name).is_dir():
+            raise PublishError(
+                f"the static Space needs web/{name}: `make web/{name}` makes it, or name others by --only"
+            )
+        (tree / "web" / name).symlink_to((root / "web" / name).resolve())
+    try:
+        command = ["node", str(tree / "web_space" / "build.mjs")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise PublishError("the static Space needs Node 20: install it, or name others by --only") from error
+    if done.returncode:
+        raise PublishError(f"the static Space could not be built\n{done.stderr}")
+
+
 def find_changes(api: HfApi, artifacts: Iterable[Artifact], private: bool = False) -> Iterator[tuple[Artifact, str]]:
     """Artifacts that the Hub lacks or has otherwise, each with a text; a `PublishError` where it may not be changed."""
     for artifact in artifacts:
@@ -91,7 +108,9 @@ def compare(api: HfApi, artifact: Artifact, revision: str) -> tuple[Any, list[st
 def update(api: HfApi, artifact: Artifact, private: bool = False) -> None:
     """Make a branch what it should be. May be repeated: an attempt whose answer was lost may have done a part."""
     repo: dict[str, Any] = {"repo_id": artifact.repo, "repo_type": artifact.kind}
-    api.create_repo(**repo, private=private, exist_ok=True, space_sdk="gradio" if artifact.kind == "space" else None)
+    api.create_repo(
+        **repo, private=private, exist_ok=True, space_sdk=artifact.sdk if artifact.kind == "space" else None
+    )
     if artifact.branch != "main":  # from the first commit: none of main's files is in it
         first = api.list_repo_commits(**repo)[-1].commit_id
         api.create_branch(**repo, branch=artifact.branch, revision=first, exist_ok=True)
@@ -147,7 +166,7 @@ def patiently(repo: str, call: Callable[..., Any], *arguments: Any) -> Any:
 @app.command()
 def publish(
     namespace: Annotated[str, typer.Option(help="User or organisation on the Hub.")],
-    only: Annotated[list[str] | None, typer.Option(help="models, dataset, metric or demo. Repeatable.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="models, dataset, metric, demo or web. Repeatable.")] = None,
     dataset: Annotated[Path | None, typer.Option(help="Folder of `emo3d build`, instead of the sample.")] = None,
     model: Annotated[list[Path] | None, typer.Option(help="Folder of a generator with its card. Repeatable.")] = None,
     revision: Annotated[str, typer.Option(help="Tag of this release.")] = f"v{emo3d.__version__}",
@@ -167,6 +186,8 @@ def publish(
                 build_wheel(tree)
                 if private:
                     typer.echo("warning: a private Space cannot fetch its wheel, only a release (--released)", err=True)
+            if "web" in parts:
+                build_page(Path(), tree)
             artifacts = plan(tree, namespace, revision, parts, dataset, model or ())
             changes = list(find_changes(api, artifacts, private))  # all that may be wrong shows before a thing is done
             print("\n".join(text for _, text in changes) or f"{namespace}: everything is published already")

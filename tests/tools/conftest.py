@@ -1,13 +1,10 @@
 """A Hub to which everything was published once."""
 
-import subprocess
-
 import pytest
-from publisher import ROOT, publish
+from publisher import all_parts, clone, publish
 
 from emo3d.encoders import MINILM, packaged_minilm
 from emo3d_lab.sample.mock import write_release
-from hanging import HANGS
 from hub import Hub
 
 
@@ -24,9 +21,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory):
     """A clone, which stays at its commit whatever happens in the working tree meanwhile."""
-    folder = tmp_path_factory.mktemp("clean") / "emo3d"
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=HANGS)
-    return folder
+    return clone(tmp_path_factory.mktemp("clean") / "emo3d")
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +32,6 @@ def published(release, clean, home):
         pytest.skip("needs the extra offline")
     others = {("datasets/llm-lab/Emo3D", "main"): release, (MINILM, "main"): minilm}
     with Hub(others) as hub:
-        done = publish(hub, home, "--yes", root=clean)
+        done = publish(hub, home, "--yes", *all_parts(), root=clean)
         assert done.returncode == 0, done.stderr[-3000:]
         yield hub, done

@@ -6,7 +6,8 @@ import sys
 import zipfile
 
 import pytest
-from publisher import ROOT, commits, held, publish
+from publisher import ROOT, all_parts, commits, held, publish
+from publisher import clone as cloned
 from test_publish import TAG, WHEEL
 
 from emo3d import load_generator
@@ -38,9 +39,9 @@ def said(done):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clone") / "emo3d"
-    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True, timeout=HANGS)
-    for part in ("dataset_script", "metric_space", "demo_space", "model_cards", "src/emo3d", "src/emo3d/assets", "."):
+    folder = cloned(tmp_path_factory.mktemp("clone") / "emo3d")
+    parts = "dataset_script metric_space demo_space web_space web web/.model model_cards src/emo3d src/emo3d/assets ."
+    for part in parts.split():
         plant(folder / part)
     return folder
 
@@ -66,7 +67,9 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def filled(clone, built, model, home):
     with Hub() as hub:
-        done = publish(hub, home, "--yes", "--private", "--dataset", built, "--model", model, root=clone)
+        done = publish(
+            *(hub, home, "--yes", "--private", "--dataset", built, "--model", model, *all_parts()), root=clone
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         assert "a private Space cannot fetch its wheel" in done.stderr
         yield hub
@@ -132,7 +135,7 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 @pytest.mark.parametrize(
     ("arguments", "variables", "expected"),
     [
-        (["--only", "data"], {}, "expected models, dataset, metric, demo, got data"),
+        (["--only", "data"], {}, "expected models, dataset, metric, demo, web, got data"),
         (["--only", "dataset", "--dataset", "nowhere"], {}, "expected README.md in nowhere, found none"),
         (
             [],
@@ -164,6 +167,13 @@ def test_what_is_not_committed_is_not_published(filled, clone, home):
 def test_outside_of_a_clone(filled, home, tmp_path):
     done = publish(filled, home, "--yes", "--only", "dataset", root=tmp_path)
     assert said(done) == f"expected a clone of emo3d's repository in {tmp_path}"
+
+
+def test_a_static_space_without_what_it_is_built_with(filled, home, tmp_path):
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "emo3d"], check=True, timeout=HANGS)
+    done = publish(filled, home, "--yes", "--only", "web", root=tmp_path / "emo3d")
+    expected = "the static Space needs web/node_modules: `make web/node_modules`, or name others by --only"
+    assert said(done) == expected
 
 
 def test_a_public_repository_is_not_called_private(published, clone, home):

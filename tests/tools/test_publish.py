@@ -6,8 +6,9 @@ import re
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
+import pytest
 import yaml
-from publisher import ROOT, commits, held, publish
+from publisher import ROOT, all_parts, commits, held, publish, why_no_page
 
 import emo3d
 from hub import TOKEN
@@ -22,6 +23,8 @@ REPOSITORIES = {
     ("spaces", "me/emo3d_score"),
     ("spaces", "me/emo3d-demo"),
 }
+PAGE = ("spaces", "me/emo3d-web")
+REPOSITORIES |= {PAGE} if why_no_page() is None else set()
 
 
 def header(card):
@@ -43,7 +46,7 @@ def test_one_commit_and_a_tag_for_each(published):
 def test_again_nothing_is_committed(published, clean, home):
     hub, _ = published
     before, asked = commits(hub), len(hub.requests)
-    again = publish(hub, home, "--yes", root=clean)
+    again = publish(hub, home, "--yes", *all_parts(), root=clean)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "everything is published already" in again.stdout
     assert commits(hub) == before
@@ -74,10 +77,31 @@ def test_files(published):
         "clips.jpg",
         *sample,
     }
-    names = {name for kind, id in REPOSITORIES for name in held(hub, f"{kind}/{id}")}
+    names = {name for kind, id in REPOSITORIES - {PAGE} for name in held(hub, f"{kind}/{id}")}  # the page's: below
     suffixes = {".md", ".json", ".jpg", ".parquet", ".py", ".safetensors", ".txt", ".whl", ".yaml", ""}
     assert {PurePosixPath(name).suffix for name in names} == suffixes  # and so no pickle
     assert set(held(hub, "models/me/emo3d-quickstart-backbone")) >= {"README.md", "config.json", "model.safetensors"}
+
+
+@pytest.mark.skipif(PAGE not in REPOSITORIES, reason=str(why_no_page()))
+def test_files_of_the_static_space(published):
+    hub, _ = published
+    files = held(hub, "spaces/me/emo3d-web")
+    shell = "README.md index.html style.css icon.svg manifest.webmanifest "
+    shell += "page.js glb.worker.js gif.worker.js worker.js sw.js"
+    model = json.loads(files["model/face.json"])["files"]
+    assert set(files) == {
+        *(".gitattributes", *shell.split(), "runtime-wasm.js", "runtime-wasm.bin", "model/face.json"),
+        *(f"model/{name}" for name in model),
+    }
+    for name, entry in model.items():
+        assert hashlib.sha256(files[f"model/{name}"]).hexdigest() == entry["sha256"]
+    repository = hub._repositories[PAGE]
+    assert (repository.sdk, header(files["README.md"])["sdk"]) == ("static", "static")
+    assert repository.commit().files["model/model.onnx"].sha256  # on LFS
+    shared = {name: content for name, content in files.items() if name not in ("README.md", "sw.js", ".gitattributes")}
+    for name, content in shared.items():  # what the service worker keeps is what is there
+        assert hashlib.sha256(content).hexdigest().encode() in files["sw.js"], name
 
 
 def test_names_and_versions_are_written_in(published):

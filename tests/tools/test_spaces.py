@@ -13,13 +13,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from environments import environment
-from publisher import PUBLISH
+from publisher import PUBLISH, why_no_page
 
 from emo3d.dataset import sample_folder
 from emo3d.scoring import QUICKSTART, ScoreSettings, score
 from hanging import HANGS
 from hub import Hub
 from serving import serving
+from static_space import serving_space
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACES = "--namespace me --only metric --only demo --yes".split()
@@ -94,3 +95,15 @@ def test_the_metric(start, visit, tmp_path):
     assert (values["faces"], values["MSE"], values["Emo3D"]) == ("12", "0.0000", f"{expected.emo3d:.4f}")
     assert signature == expected.signature
     visit(address).get_by_role("heading", name="Emo3D score").wait_for()
+
+
+@pytest.mark.skipif(why_no_page() is not None, reason=str(why_no_page()))
+def test_the_web_page(hub, visit, tmp_path):
+    environment = hub.environment(tmp_path / "home")
+    run(sys.executable, PUBLISH, *"--namespace me --only web --yes".split(), env=environment)
+    run(sys.executable, "-c", DOWNLOAD, "me/emo3d-web", tmp_path / "space", env=environment)
+    with serving_space(tmp_path / "space") as address:
+        page = visit(address)
+        page.locator("body[data-ready]").wait_for()
+        page.get_by_label("What is felt, or done?").fill("She is overjoyed")
+        page.locator("#strongest").get_by_text("mouth smile left").wait_for()
