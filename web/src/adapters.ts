@@ -71,7 +71,10 @@ export interface Avatar {
 export function vrm(avatar: Avatar, names?: Names): Adapter {
   const manager = avatar.expressionManager;
   const titles = Object.entries(manager?.expressionMap ?? {}).filter(([, expression]) => expression.binds.length);
-  const spread = spreader(titles.map(([title]) => title), names);
+  const spread = spreader(
+    titles.map(([title]) => title),
+    names,
+  );
   return (weights) => {
     for (const [name, amount] of spread(ordered(weights))) manager!.setValue(name, amount);
   };
@@ -96,7 +99,9 @@ const GAZE = 0.2; // of a look that is meant; below, the head's own eye contact 
 export function talkinghead(head: Head, { hold = false } = {}): Adapter {
   const names = head.getMorphTargetNames();
   if (!TARGETS.some((name) => names.includes(name)))
-    throw new RangeError(`expected an avatar with ARKit's morph targets, got ${names.slice(0, 3).join(", ") || "none"}`);
+    throw new RangeError(
+      `expected an avatar with ARKit's morph targets, got ${names.slice(0, 3).join(", ") || "none"}`,
+    );
   head.setMood("neutral");
   return (weights) => {
     for (const [place, weight] of ordered(weights).entries()) {

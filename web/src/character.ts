@@ -5,12 +5,14 @@ import { three, type Adapter } from "./adapters.ts";
 import { bakeGlb } from "./baking.ts";
 import type { Bind } from "./expressions.ts";
 import { frameHead, type Frame, type Slot } from "./framing.ts";
-import type { Entry } from "./glb.ts";
+import type { Entry } from "./limits.ts";
 import { openCharacter, type Opened } from "./opening.ts";
 import { inlineBytes, pictureSize } from "./pictures.ts";
 import { spreader } from "./presets.ts";
 import { blendshapeOf, type Names } from "./spelling.ts";
 import { ordered, TARGETS, type Weights } from "./weights.ts";
+
+export { LIMITS } from "./limits.ts";
 
 /** A character that wears weights. */
 export interface Character {
@@ -65,7 +67,9 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
   const lips = some("mouthPucker", "mouthFunnel", "mouthSmileLeft", "mouthSmileRight", "aa", "ih", "ou", "ee", "oh");
   if (opened.glb.version === "0.x") gltf.scene.rotation.y = Math.PI; // such avatars look along -z
   const all = [...slots.values()].flat();
-  const units = isByExpression ? [...expressions.keys()].map((title) => blendshapeOf(title, names)) : [...targets.keys()];
+  const units = isByExpression
+    ? [...expressions.keys()].map((title) => blendshapeOf(title, names))
+    : [...targets.keys()];
   const missing = TARGETS.filter((name) => !units.includes(name));
   const driven = new Set(all.map(({ mesh }) => places.get(mesh)!));
   return {
@@ -96,7 +100,9 @@ export async function loadCharacter(source: Blob | string, { names }: { names?: 
 /** Bounds of a mesh at rest, by which it is sorted: three.js would look at every target and joint. */
 function setBounds(mesh: Mesh): void {
   const { position } = mesh.geometry.attributes;
-  mesh.geometry.boundingSphere ??= new Box3().setFromBufferAttribute(position as BufferAttribute).getBoundingSphere(new Sphere());
+  mesh.geometry.boundingSphere ??= new Box3()
+    .setFromBufferAttribute(position as BufferAttribute)
+    .getBoundingSphere(new Sphere());
   (mesh as SkinnedMesh).boundingSphere = mesh.geometry.boundingSphere;
 }
 
@@ -120,7 +126,10 @@ function slotsByTarget(meshes: Mesh[], names?: Names): Map<string, Slot[]> {
   return slots;
 }
 
-function slotsByExpression(expressions: Record<string, Bind[]>, places: Map<Mesh, number | undefined>): Map<string, Slot[]> {
+function slotsByExpression(
+  expressions: Record<string, Bind[]>,
+  places: Map<Mesh, number | undefined>,
+): Map<string, Slot[]> {
   const meshes = [...places.keys()];
   const slots = Object.entries(expressions).map(([name, binds]): [string, Slot[]] => [
     name,

@@ -210,7 +210,7 @@ export class FaceElement extends Base {
 
   private async settled(): Promise<Stage> {
     if (!this.work) this.begin();
-    for (let work; work !== this.work; ) await (work = this.work);
+    for (let work; work !== this.work;) await (work = this.work);
     if (!this.stage) throw new Error(this.problems.stage || "expected an element in a page, got one that is in none");
     return this.stage;
   }
@@ -222,7 +222,7 @@ export class FaceElement extends Base {
     if (!source) throw new RangeError('expected a character="URL" or a model="URL", got neither');
     const [{ Stage }, { loadCharacter }] = await Promise.all([import("./stage.ts"), import("./character.ts")]);
     const character = await loadCharacter(source);
-    await new Promise((resolve) => setTimeout(resolve)); // so that the page gets its turn between the file and the picture
+    await new Promise((resolve) => setTimeout(resolve)); // the page gets its turn between file and picture
     if (version !== this.version.stage || !this.isConnected) return character.dispose();
     const stage = new Stage(character);
     this.clear();

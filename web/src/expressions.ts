@@ -1,4 +1,4 @@
-import { LIMITS, most, type Entry } from "./glb.ts";
+import { LIMITS, most, type Entry } from "./limits.ts";
 
 /** One morph target of a mesh, and how far an expression moves it. */
 export interface Bind {
@@ -23,13 +23,20 @@ export function expressionsOf(extensions: Entry, nodes: Entry[], meshes: Entry[]
   const { VRMC_vrm: vrm, VRM: old } = extensions;
   const named: [string, Entry[]][] = [];
   for (const [name, entry] of Object.entries<Entry>({ ...vrm?.expressions?.custom, ...vrm?.expressions?.preset }))
-    named.push([name, (entry.morphTargetBinds ?? []).map((bind: Entry) => ({ ...bind, mesh: nodes[bind.node]?.mesh }))]);
+    named.push([
+      name,
+      (entry.morphTargetBinds ?? []).map((bind: Entry) => ({ ...bind, mesh: nodes[bind.node]?.mesh })),
+    ]);
   for (const { name, presetName, binds = [] } of vrm ? [] : (old?.blendShapeMaster?.blendShapeGroups ?? []))
     named.push([
       PRESETS[String(presetName).toLowerCase()] ?? String(name),
       binds.map((bind: Entry) => ({ ...bind, weight: bind.weight / 100 })),
     ]);
-  most("expressions and binds", named.reduce((sum, [, binds]) => sum + binds.length, named.length), LIMITS.binds);
+  most(
+    "expressions and binds",
+    named.reduce((sum, [, binds]) => sum + binds.length, named.length),
+    LIMITS.binds,
+  );
   const isBind = ({ mesh, index, weight }: Entry) =>
     Number.isFinite(weight) && Number.isInteger(index) && index >= 0 && index < targetsOf(meshes[mesh]);
   return Object.fromEntries(

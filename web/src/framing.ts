@@ -37,8 +37,10 @@ export function frameHead(root: Object3D, lids: Slot[], lips: Slot[], slots: Slo
     const all = points(root);
     const head = all.filter((point) => point.distanceTo(middle) < 3 * distance);
     const bulk = head.reduce((sum, point) => sum + point.z, 0) / head.length;
-    if (depth > Math.abs(up)) root.rotation.x -= Math.PI / 2; // z up
-    else if (middle.z - bulk < -0.1 * distance) root.rotation.y += Math.PI; // seen from behind
+    if (depth > Math.abs(up))
+      root.rotation.x -= Math.PI / 2; // z up
+    else if (middle.z - bulk < -0.1 * distance)
+      root.rotation.y += Math.PI; // seen from behind
     else if (up <= 0) break;
     else return byHead(eyes, up, all);
   }
@@ -71,7 +73,8 @@ function whole(slots: Slot[]): Frame {
     }
   const size = high.clone().sub(low);
   const half = 0.7 * Math.max(size.x, size.y, size.z);
-  if (!(half > 0 && half < 1e6)) throw new RangeError("expected morph targets that move a face, got ones that move nothing");
+  if (!(half > 0 && half < 1e6))
+    throw new RangeError("expected morph targets that move a face, got ones that move nothing");
   const { x, y, z } = low.add(high).divideScalar(2);
   return { center: [x, y, z], half };
 }

@@ -47,7 +47,10 @@ function write(film: Film): Promise<Blob> {
     worker.onmessage = ({ data: { gif, error } }) =>
       gif ? resolve(new Blob([gif], { type: "image/gif" })) : reject(new Error(error));
     worker.onerror = ({ message }) => reject(new Error(`expected gif.worker.js beside the script: ${message}`));
-    worker.postMessage(film, film.frames.map(({ data }) => data.buffer));
+    worker.postMessage(
+      film,
+      film.frames.map(({ data }) => data.buffer),
+    );
   }).finally(() => worker.terminate());
 }
 

@@ -1,30 +1,9 @@
+import { LIMITS, most, type Entry } from "./limits.ts";
 import { inlineBytes, pictureSize } from "./pictures.ts";
 import { quoted } from "./spelling.ts";
 import { expressionsOf, type Bind } from "./expressions.ts";
 
-/** What a character may be at most, so that its file is shown within a second or refused within one. */
-export const LIMITS = {
-  bytes: 50_000_000, // of the file
-  json: 8_000_000, // bytes of its JSON
-  objects: 500_000, // objects and lists in it
-  unpacked: 100_000_000, // bytes of all buffer views that are used, after decompression
-  nodes: 10_000,
-  depth: 200, // of nodes within nodes
-  parts: 2_000, // primitives as often as they are placed
-  vertices: 500_000, // as often as they are placed
-  corners: 6_000_000, // of triangles
-  moved: 4_000_000, // vertices times their morph targets, normals counted as others
-  joints: 20_000, // of all skins
-  targets: 1_000, // of a mesh
-  binds: 20_000, // of a VRM's expressions
-  entries: 20_000, // of any other list
-  images: 128,
-  side: 8192, // pixels of a texture
-  texels: 128_000_000, // of all textures
-};
-
-/** Part of a file's JSON: anything, until it is checked. */
-export type Entry = Record<string, any>;
+export { LIMITS } from "./limits.ts";
 
 /** A GLB that was checked: what of its JSON is shown, where its binary chunk lies, and a VRM's expressions. */
 export interface Glb {
@@ -39,17 +18,20 @@ const WIDTHS: Record<string, number> = { SCALAR: 1, VEC2: 2, VEC3: 3, VEC4: 4, M
 const ATTRIBUTES = /^(POSITION|NORMAL|TANGENT|TEXCOORD_[0-3]|COLOR_0|JOINTS_0|WEIGHTS_0)$/;
 const MATERIALS = ["KHR_materials_unlit", "KHR_materials_emissive_strength"];
 const REQUIRED =
-  /^(KHR_mesh_quantization|KHR_texture_transform|KHR_materials_\w+|EXT_meshopt_compression|EXT_texture_webp|VRMC?_?\w*)$/;
+  /^(KHR_(mesh_quantization|texture_transform|materials_\w+)|EXT_(meshopt_compression|texture_webp)|VRMC?_?\w*)$/;
 const MESHOPT = "EXT_meshopt_compression";
 /** The chunks of a GLB: its JSON, where the binary chunk lies, and where what follows begins. */
 export function chunksOf(content: ArrayBuffer): { text: Uint8Array; chunk: [number, number] } {
   const view = new DataView(content);
   if (content.byteLength < 20 || view.getUint32(0) !== 0x676c5446)
-    throw new RangeError("expected a .glb or .vrm file, got something else; a .gltf with files beside it becomes one .glb");
+    throw new RangeError(
+      "expected a .glb or .vrm file, got something else; a .gltf with files beside it becomes one .glb",
+    );
   const length = view.getUint32(8, true);
   if (view.getUint32(4, true) !== 2 || length > content.byteLength)
     throw new RangeError(
-      `expected a GLB of version 2 and ${length} bytes, got version ${view.getUint32(4, true)}, ${content.byteLength} bytes`,
+      `expected a GLB of version 2 and ${length} bytes, got version ${view.getUint32(4, true)}, ` +
+        `${content.byteLength} bytes`,
     );
   const size = view.getUint32(12, true);
   if (view.getUint32(16, true) !== 0x4e4f534a || 20 + size > length)
@@ -63,8 +45,8 @@ export function chunksOf(content: ArrayBuffer): { text: Uint8Array; chunk: [numb
 }
 
 /**
- * Checks a GLB or VRM before anything is allocated by what it says of itself, and keeps what is shown of it: the default
- * scene without animations, cameras, lights and other extensions.
+ * Checks a GLB or VRM before anything is allocated by what it says of itself, and keeps what is shown of it: the
+ * default scene without animations, cameras, lights and other extensions.
  *
  * @throws RangeError: one sentence, what was expected and what came.
  */
@@ -108,12 +90,15 @@ class Check {
     for (const name of extensionsRequired)
       if (!REQUIRED.test(name))
         throw new RangeError(
-          `expected a file without other compression or extensions, got one that needs ${quoted(name)}: export it plain`,
+          `expected a file without other compression or extensions, got one that needs ${quoted(name)}: ` +
+            "export it plain",
         );
     for (const kind of ["buffers", "images"])
       for (const { uri } of this.list(kind))
         if (uri !== undefined && !(kind === "images" && String(uri).startsWith("data:image/")))
-          throw new RangeError(`expected everything inside the file, got a reference to ${quoted(uri)}: pack it as one .glb`);
+          throw new RangeError(
+            `expected everything inside the file, got a reference to ${quoted(uri)}: pack it as one .glb`,
+          );
     const nodes = this.nodes();
     const meshes = this.meshes(nodes);
     const skins = this.skins(nodes.length);
@@ -133,7 +118,11 @@ class Check {
         sampler: texture.sampler,
         source: texture.extensions?.EXT_texture_webp?.source ?? texture.source,
       })),
-      materials: this.list("materials").map((material) => ({ ...material, extras: undefined, extensions: only(material) })),
+      materials: this.list("materials").map((material) => ({
+        ...material,
+        extras: undefined,
+        extensions: only(material),
+      })),
     };
     // What three.js is given has no undefined entries and no place where a prototype could hide.
     const json = JSON.parse(JSON.stringify(kept));
@@ -172,10 +161,21 @@ class Check {
     for (const start of nodes.keys()) {
       let depth = 0;
       for (let node: number | undefined = start; node !== undefined; node = parents.get(node))
-        if (++depth > LIMITS.depth) throw new RangeError(`expected nodes in a tree of depth ${LIMITS.depth}, got a deeper one`);
+        if (++depth > LIMITS.depth)
+          throw new RangeError(`expected nodes in a tree of depth ${LIMITS.depth}, got a deeper one`);
     }
     return nodes.map(({ name, children, mesh, skin, matrix, translation, rotation, scale, weights }) => ({
-      ...{ name, children, mesh, skin: mesh === undefined ? undefined : skin, matrix, translation, rotation, scale, weights },
+      ...{
+        name,
+        children,
+        mesh,
+        skin: mesh === undefined ? undefined : skin,
+        matrix,
+        translation,
+        rotation,
+        scale,
+        weights,
+      },
     }));
   }
 
@@ -254,8 +254,15 @@ class Check {
       if (!this.sparse.has(index as number)) this.claim(count * width); // a copy is made
       this.sparse.add(index as number);
       if (!isWhole(sparse.count) || sparse.count < 1 || sparse.count > count)
-        throw new RangeError(`expected at most ${count} sparse values in accessor ${index}, got ${quoted(sparse.count)}`);
-      this.within(sparse.indices.bufferView, sparse.indices.byteOffset ?? 0, sparse.count, SIZES[sparse.indices.componentType]);
+        throw new RangeError(
+          `expected at most ${count} sparse values in accessor ${index}, got ${quoted(sparse.count)}`,
+        );
+      this.within(
+        sparse.indices.bufferView,
+        sparse.indices.byteOffset ?? 0,
+        sparse.count,
+        SIZES[sparse.indices.componentType],
+      );
       this.within(sparse.values.bufferView, sparse.values.byteOffset ?? 0, sparse.count, width);
     }
     return count;
@@ -333,9 +340,4 @@ function only(material: Entry): Entry {
 
 function isWhole(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 40;
-}
-
-/** Refuses more of something than a limit. */
-export function most(what: string, got: number, limit: number): void {
-  if (got > limit) throw new RangeError(`expected at most ${limit} ${what}, got ${got}`);
 }

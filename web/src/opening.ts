@@ -1,4 +1,5 @@
-import { LIMITS, readGlb, type Glb } from "./glb.ts";
+import { readGlb, type Glb } from "./glb.ts";
+import { LIMITS } from "./limits.ts";
 
 const SECONDS = 10; // for a check, which takes a tenth of one
 
@@ -28,7 +29,8 @@ async function checkApart(content: ArrayBuffer): Promise<Opened> {
   try {
     worker = new Worker(new URL("./glb.worker.js", import.meta.url), { type: "module" });
   } catch {
-    return { glb: readGlb(content), content }; // a page of another origin than the script's; the limits hold all the same
+    // The page has another origin than the script; the limits hold all the same.
+    return { glb: readGlb(content), content };
   }
   try {
     return await new Promise((resolve, reject) => {

@@ -18,8 +18,8 @@ export function iFacialMocap(weights: Weights): string {
 }
 
 /**
- * A datagram of the VMC protocol, for UDP port 39539 or 39540: a bundle of OSC with `/VMC/Ext/Blend/Val` for each of the
- * 52 and `/VMC/Ext/Blend/Apply`.
+ * A datagram of the VMC protocol, for UDP port 39539 or 39540: a bundle of OSC with `/VMC/Ext/Blend/Val` for each of
+ * the 52 and `/VMC/Ext/Blend/Apply`.
  *
  * @param title what an expression is called; as Perfect Sync by default: `JawOpen`.
  * Source: https://protocol.vmc.info/specification, https://opensoundcontrol.stanford.edu/spec-1_0.html

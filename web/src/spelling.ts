@@ -23,7 +23,9 @@ export function blendshapeOf(name: string, names?: Names): string | undefined {
   if (names && Object.hasOwn(names, name)) {
     const ours = names[name];
     if (ours !== null && !TARGETS.includes(ours))
-      throw new RangeError(`the mapping of names gives ${quoted(name)} as ${quoted(ours)}, which is no ARKit blendshape`);
+      throw new RangeError(
+        `the mapping of names gives ${quoted(name)} as ${quoted(ours)}, which is no ARKit blendshape`,
+      );
     return ours ?? undefined;
   }
   if (name.length > 200 || name.toLowerCase() === "_neutral") return undefined;

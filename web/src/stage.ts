@@ -4,14 +4,32 @@ import type { Weights } from "./weights.ts";
 
 // As the look `portrait-3` of Python's renderer: direction to the light, and its red, green and blue.
 const LIGHTS: [number[], number[]][] = [
-  [[-0.46, 0.56, 0.69], [0.77, 0.74, 0.69]], // key: high, a little to one side
-  [[0.75, 0.05, 0.66], [0.135, 0.13, 0.14]], // fill
-  [[0.85, 0.3, -0.45], [0.16, 0.17, 0.19]], // from behind, along the dark side
+  [
+    [-0.46, 0.56, 0.69],
+    [0.77, 0.74, 0.69],
+  ], // key: high, a little to one side
+  [
+    [0.75, 0.05, 0.66],
+    [0.135, 0.13, 0.14],
+  ], // fill
+  [
+    [0.85, 0.3, -0.45],
+    [0.16, 0.17, 0.19],
+  ], // from behind, along the dark side
 ];
 const SKIES: [number[], number[]][] = [
-  [[0, 1, 0.15], [0.11, 0.12, 0.135]],
-  [[0, 0, 1], [0.12, 0.115, 0.115]], // from the viewer's side
-  [[-0.46, 0.56, 0.69], [0.16, 0.13, 0.11]], // the key's light that wraps around skin
+  [
+    [0, 1, 0.15],
+    [0.11, 0.12, 0.135],
+  ],
+  [
+    [0, 0, 1],
+    [0.12, 0.115, 0.115],
+  ], // from the viewer's side
+  [
+    [-0.46, 0.56, 0.69],
+    [0.16, 0.13, 0.11],
+  ], // the key's light that wraps around skin
 ];
 const FIELD = 20; // degrees, of a square's height
 
