@@ -4,7 +4,7 @@
 // row of each is its round with the lowest median. "waited" is what a page or a program waits for an answer, "computed"
 // the time of a processor that its process took, which other programs on a busy machine hardly change; "load" is from
 // Face.load on, with all files in the browser's cache after the first round. A browser optimises the runtime while it
-// runs, so what is asked at once takes longer; "later" is what is asked after 5 seconds.
+// runs, so what is asked at once takes longer; "later" is what is asked after 10 seconds.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { MODEL, startPage, WEB } from "../test/support/browser.mjs";
@@ -109,8 +109,8 @@ const renderers = readdirSync("/proc").filter((name) => {
 if (!renderers.length) throw new Error("expected Linux, which says in /proc how long a process has computed");
 const measures = {
   "Chromium, int8, at once": () => chromium(page, { folder: "/int8/", threads: 1 }),
-  "Chromium, int8, later": () => chromium(page, { folder: "/int8/", threads: 1, pause: 5000 }),
-  "Chromium, float32, later": () => chromium(page, { folder: "/float32/", threads: 1, pause: 5000 }),
+  "Chromium, int8, later": () => chromium(page, { folder: "/int8/", threads: 1, pause: 10_000 }),
+  "Chromium, float32, later": () => chromium(page, { folder: "/float32/", threads: 1, pause: 10_000 }),
   "Python, onnxruntime, int8": () => python("onnx", MODEL),
   "Python, onnxruntime, float32": () => python("onnx", FLOATS),
   "Python, PyTorch": () => python("torch", MODEL),

@@ -17,7 +17,7 @@ export interface RuntimeFiles {
 
 // The browser optimises the runtime while it runs: until then a sentence takes twice as long (docs/web.md).
 const WARM_RUNS = 80;
-const WARM_TIME = 3000; // ms at most
+const WARM_TIME = 10_000; // ms at most
 
 const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
 

@@ -47,6 +47,7 @@ ODD = (
 
 
 def main(folder: Path, exported: Path) -> None:
+    """Write `golden.json` and the folder `float32`, of the quickstart generator and of the folder that was exported."""
     folder.mkdir(parents=True, exist_ok=True)
     write_folder("quickstart", folder / "float32", precision="float32")
     texts = [*TOLD, *(row.description for row in make_rows("test", 200 - len(TOLD)))]
