@@ -19,6 +19,15 @@ def add_strength(embeddings: torch.Tensor, strength: torch.Tensor) -> torch.Tens
     return torch.cat([embeddings, _STRENGTH_SCALE * (strength.to(embeddings)[:, None] - 1)], dim=1)
 
 
+def leave_rest(answers: torch.Tensor, at_rest: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """Answers (N, ..., 51) less what a head still answers at strength 0, (N, 51), as far as strengths (N,) lack of 1.
+
+    A head learns only roughly that 0 is a face at rest: unchanged, a third of a strong expression would be left there.
+    """
+    lack = (1 - strength).clamp(min=0)[:, None] * at_rest
+    return (answers - (lack if answers.ndim == 2 else lack[:, None])).clamp(min=0)
+
+
 def read_proposals(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Split what a head ends in, (N, K * (1 + 51)): log shares (N, K), and proposals (N, K, 51) in 0..1."""
     return scores[:, :count].log_softmax(dim=1), scores[:, count:].unflatten(1, (count, -1)).sigmoid()

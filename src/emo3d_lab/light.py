@@ -24,7 +24,7 @@ from emo3d.descriptions import advise, foreign_rows, warn_of, warn_of_notes
 from emo3d.instructions import apply_instructions, interpret
 from emo3d.minilm import MINILM, packaged_minilm
 from emo3d.numerics import fixed_numerics
-from emo3d.proposals import add_strength, check_strength, join_proposals, read_proposals
+from emo3d.proposals import add_strength, check_strength, join_proposals, leave_rest, read_proposals
 from emo3d_lab.tokens import Vocabulary, shorten
 
 # `QUICKSTART_FOLDER` of `emo3d.generation.load`, which imports transformers.
@@ -86,6 +86,13 @@ class LightGenerator:
         return faces
 
     def _answer(self, embeddings: torch.Tensor, strength: float) -> torch.Tensor:
+        answers = self._ask_head(embeddings, strength)
+        if strength < 1:
+            at_rest = self._ask_head(embeddings, 0.0)
+            answers = leave_rest(answers, at_rest, torch.full((len(answers),), float(strength)))
+        return answers
+
+    def _ask_head(self, embeddings: torch.Tensor, strength: float) -> torch.Tensor:
         config = self._config
         norm, *layers, last = sorted({int(name.split(".")[1]) for name in self._weights if name.startswith("head.")})
         states = embeddings.to(self._weights[f"head.{norm}.weight"].dtype)

@@ -120,6 +120,14 @@ def test_without_reading_instructions_words_are_words(build):
     assert model.generate(["She winks with her left eye"])[0].all()
 
 
+@pytest.mark.parametrize("proposals", [1, 3])
+def test_strength_zero_is_a_face_at_rest(build, proposals):
+    model = build(takes_strength=True, proposals=proposals)
+    faces = [np.linalg.norm(model.generate(TEXTS, strength=strength)) for strength in (0, 0.25, 0.5, 0.75, 1)]
+    assert faces[0] == 0
+    assert faces == sorted(faces)
+
+
 def test_instructions_follow_the_strength():
     instructions = [Instruction("blinks", {"eyeBlinkLeft": 0.8})]
     for strength, expected in ((0, 0), (0.5, 0.4), (1, 0.8), (1.5, 1)):

@@ -29,7 +29,15 @@ from emo3d.hints import unwritable_cache
 from emo3d.instructions import apply_instructions, interpret
 from emo3d.loading import FROM_PRETRAINED
 from emo3d.multilingual import load_encoder
-from emo3d.proposals import add_strength, check_strength, draw_proposals, join_proposals, mixture_loss, read_proposals
+from emo3d.proposals import (
+    add_strength,
+    check_strength,
+    draw_proposals,
+    join_proposals,
+    leave_rest,
+    mixture_loss,
+    read_proposals,
+)
 
 _NO_ERRORS = {f"_raise_exceptions_for_{case}": False for case in ("missing_entries", "connection_errors", "gated_repo")}
 _DTYPES = ("dtype", "torch_dtype")  # what transformers 5 and 4 call it in a configuration
@@ -168,14 +176,22 @@ class ExpressionModel(GeneratorModel):
         elif embeddings is None or input_ids is not None:
             raise ValueError("expected either embeddings or input_ids")
         self._check_width(embeddings)
-        features = embeddings.to(self.dtype)
+        output = self._answer(embeddings, strength, labels)
+        if config.takes_strength and strength is not None and not self.training:
+            at_rest = self._answer(embeddings, torch.zeros_like(strength)).expressions
+            for name in {"expressions", "proposals"} & output.keys():
+                output[name] = leave_rest(output[name], at_rest, strength)
+        return output
+
+    def _answer(self, embeddings: torch.Tensor, strength: Any, labels: Any = None) -> ExpressionOutput:
+        config, features = self.config, embeddings.to(self.dtype)
         if config.takes_strength:
             features = add_strength(features, torch.ones(len(features)) if strength is None else strength)
         scores = self.head(features)
         if config.proposals == 1:
-            expressions = torch.sigmoid(scores)
-            loss = None if labels is None else nn.functional.mse_loss(expressions, labels.to(expressions))
-            return ExpressionOutput(loss=loss, expressions=expressions)
+            answers = torch.sigmoid(scores)
+            loss = None if labels is None else nn.functional.mse_loss(answers, labels.to(answers))
+            return ExpressionOutput(loss=loss, expressions=answers)
         log_shares, proposals = read_proposals(scores, config.proposals)
         loss = None if labels is None else mixture_loss(log_shares, proposals, labels.to(proposals), config.spread)
         expressions, shares = join_proposals(log_shares, proposals, config.focus, config.gain)
@@ -320,9 +336,8 @@ class ExpressionModel(GeneratorModel):
 
 
 def _text_encoder(config: ExpressionConfig, device: str) -> TextEncoder:
-    return load_encoder(
-        config.encoder, config.encoder_revision, pooling=config.pooling, normalize=config.normalize, device=device
-    )
+    options: dict[str, Any] = {"pooling": config.pooling, "normalize": config.normalize, "device": device}
+    return load_encoder(config.encoder, config.encoder_revision, **options)
 
 
 def _head(config: ExpressionConfig) -> nn.Sequential:
