@@ -120,7 +120,7 @@ class Line {
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.close(new Error(`the face's worker stopped (${event.message || "its script did not load"}): load it again`));
+      this.close(new Error(`the face's worker stopped (${event.message || "its script did not load: name the folder of dist by runtime"}): load it again`));
     };
     worker.onmessageerror = () => this.close(new Error("the face's worker sent what cannot be read: load it again"));
   }
@@ -153,8 +153,9 @@ class Line {
 function startWorker(isOnGpu: boolean, runtime: string | URL | undefined): Worker {
   const type = "module" as const;
   // Written out twice, since bundlers look for exactly this.
-  if (!runtime && !isOnGpu) return new Worker(new URL("./worker.js", import.meta.url), { type });
-  if (!runtime) return new Worker(new URL("./worker-webgpu.js", import.meta.url), { type });
+  // Literal options: Vite finds workers by them.
+  if (!runtime && !isOnGpu) return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  if (!runtime) return new Worker(new URL("./worker-webgpu.js", import.meta.url), { type: "module" });
   const script = new URL(isOnGpu ? "worker-webgpu.js" : "worker.js", folderOf(runtime));
   if (script.origin === location.origin) return new Worker(script, { type });
   // A worker's script must be of the page's origin, but what it imports need not be.
