@@ -45,7 +45,7 @@ def weights(page):
 
 def act(page, text):
     """Type a text and wait until the face has it."""
-    field = page.get_by_label("What is felt, or done?")
+    field = page.get_by_label("What does the character feel or do?")
     field.fill(text)
     field.press("Enter")
     page.wait_for_function("text => new URLSearchParams(document.body.dataset.shown).get('t') === text", arg=text)

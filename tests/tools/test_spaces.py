@@ -105,5 +105,5 @@ def test_the_web_page(hub, visit, tmp_path):
     with serving_space(tmp_path / "space") as address:
         page = visit(address)
         page.locator("body[data-ready]").wait_for()
-        page.get_by_label("What is felt, or done?").fill("She is overjoyed")
+        page.get_by_label("What does the character feel or do?").fill("She is overjoyed")
         page.locator("#strongest").get_by_text("mouth smile left").wait_for()

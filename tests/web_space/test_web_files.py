@@ -60,6 +60,12 @@ def test_downloads(opened, validate, tmp_path):
     assert carried == pytest.approx(weights(page), abs=1e-3)
 
 
+def test_a_first_visit_is_less_than_thirty_megabytes_even_unpacked(space):
+    """Of all that the page keeps; the card is the Hub's."""
+    files = [path for path in space.rglob("*") if path.is_file() and path.name != "README.md"]
+    assert sum(path.stat().st_size for path in files) < 30_000_000
+
+
 def test_copies(opened):
     page = opened()
     act(page, "She is overjoyed")

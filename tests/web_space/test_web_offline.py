@@ -75,7 +75,7 @@ def test_a_first_visit_without_the_model(space, page, tmp_path):
     with serving_space(folder) as address:
         page.goto(address)
         page.locator("body[data-head]").wait_for()
-        page.get_by_text("What understands text did not load").wait_for()
+        page.get_by_text("The text model did not load").wait_for()
         assert page.locator("#progress").is_hidden()
         model.rename(folder / "model" / "model.onnx")
         page.get_by_role("button", name="Try again").click()

@@ -148,9 +148,67 @@ def test_a_link_reopens_the_face(opened, chromium, address):
         other.wait_for_function("() => document.body.dataset.shown?.includes('eyeBlinkLeft')")
         other.wait_for_function("() => document.querySelector('#understood q')")
         assert weights(other) == expected
-        assert other.get_by_label("What is felt, or done?").input_value().startswith("frightened, but trying")
+        assert (
+            other.get_by_label("What does the character feel or do?").input_value().startswith("frightened, but trying")
+        )
     finally:
         context.close()
+
+
+def test_a_dialogue_is_played_and_gives_the_face_back(opened):
+    page = opened()
+    page.emulate_media(reduced_motion="reduce")
+    act(page, "He is in deep despair")
+    label, before = page.locator("#face").get_attribute("label"), weights(page)
+    page.get_by_text("Dialogue: lines one after the other").click()
+    lines = page.get_by_label("One line of the character each")
+    lines.fill("Hello! <act>beams with joy</act>\n\n<act>is heartbroken</act> Bye.")
+    page.evaluate(
+        """() => { window.seen = [];
+        setInterval(() => { const face = document.getElementById("face"), caption = document.getElementById("caption");
+        seen.push([caption.textContent, face.getAttribute("label"), face.weights]); }, 50); }"""
+    )
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.get_by_role("button", name="Play").wait_for()  # it has ended
+    seen = page.evaluate("seen")
+    captions = [caption for caption, _, _ in seen]
+    assert list(dict.fromkeys(captions)) == ["He is in deep despair", "Hello!", "Bye."]
+    assert max(worn["mouthSmileLeft"] for caption, _, worn in seen if caption == "Hello!") > 0.3
+    assert any("beams with joy" in words for _, words, _ in seen)
+    assert page.locator("#caption").inner_text() == "He is in deep despair"
+    assert page.locator("#face").get_attribute("label") == label
+    assert page.evaluate("document.getElementById('face').weights") == pytest.approx(before, abs=1e-3)
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("Line 1 of 2.").wait_for()
+    act(page, "She is overjoyed")  # whoever types has the face
+    assert page.get_by_role("button", name="Play").is_visible()
+    assert page.locator("#line").inner_text() == ""
+    lines.fill(" \n")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("Expected at least one line, got none.").wait_for()
+
+
+def test_emoji_are_words(opened):
+    page = opened()
+    act(page, "😉")
+    assert weights(page)["eyeBlinkLeft"] == 1
+    assert "read 😉 as 'winking face'" in page.locator("#understood").inner_text()
+
+
+def test_at_two_hundred_percent_the_face_does_not_cover_the_field(opened):
+    """1280 by 900 pixels at 200 %: half as many of the page."""
+    page = opened(width=640)
+    page.set_viewport_size({"width": 640, "height": 450})
+    for name in ("text", "strength", "choose"):
+        page.locator(f"#{name}").focus()
+        page.locator(f"#{name}").scroll_into_view_if_needed()
+        covered = page.evaluate(
+            """name => { const one = document.getElementById(name), box = one.getBoundingClientRect();
+            return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) !== one; }""",
+            name,
+        )
+        assert not covered, name
 
 
 def test_the_embedded_face(opened):
@@ -172,4 +230,4 @@ def test_undo_and_redo(opened):
     assert weights(page) == happy
     page.get_by_role("button", name="Redo").click()
     page.wait_for_function("() => document.body.dataset.shown.startsWith('t=utterly')")
-    assert page.get_by_label("What is felt, or done?").input_value() == "utterly revolted by the smell"
+    assert page.get_by_label("What does the character feel or do?").input_value() == "utterly revolted by the smell"

@@ -43,6 +43,7 @@ export class Dialogue {
     if (!this.#isPlaying) return;
     this.#turn += 1;
     this.#button.textContent = "Play";
+    this.#status.textContent = "";
     this.ended();
   }
 
@@ -65,17 +66,20 @@ export class Dialogue {
         const words = said.map(({ text }) => text).join("").replace(/\s+/g, " ").trim();
         this.#status.textContent = `Line ${place + 1} of ${lines.length}.`;
         element("caption").textContent = words.slice(0, 200);
-        for (let left = lasting(words); left > 0; left -= LOOK) {
+        this.stage.setAttribute("label", `A face in a dialogue: ${line.slice(0, 200)}`);
+        const end = performance.now() + lasting(words); // by the clock: a slow machine does not say it slower
+        while (performance.now() < end) {
           this.stage.weights = actor.weights();
           await new Promise((resolve) => setTimeout(resolve, LOOK));
           if (turn !== this.#turn) return;
         }
       }
-      this.#status.textContent = "";
+      this.stop();
     } catch (error) {
-      this.#status.textContent = (error as Error).message;
+      if (turn !== this.#turn) return;
       if (this.#isPlaying) say("The dialogue stopped.");
+      this.stop();
+      this.#status.textContent = (error as Error).message;
     }
-    if (turn === this.#turn) this.stop();
   }
 }

@@ -187,7 +187,7 @@ async function load(controlled: boolean): Promise<void> {
   const retry = place.querySelector("button");
   retry?.remove();
   bar.hidden = false;
-  line.textContent = "What understands text is loading.";
+  line.textContent = "The text model is loading.";
   try {
     const model = await Face.load("model/", {
       cache: !controlled, // else the service worker keeps it
@@ -196,14 +196,14 @@ async function load(controlled: boolean): Promise<void> {
         bar.value = loaded;
         const [here, all] = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(1));
         const done = loaded < total ? `loading: ${here} of ${all} MB` : "starting";
-        line.textContent = `What understands text is ${done}.`;
+        line.textContent = `The text model is ${done}.`;
       },
     });
     [performer.face, dialogue.face] = [model, model];
   } catch (error) {
     bar.hidden = true;
     const offline = navigator.onLine ? "" : "There is no network, and not all of this page was kept before. ";
-    line.textContent = `${offline}What understands text did not load: ${(error as Error).message}.`;
+    line.textContent = `${offline}The text model did not load: ${(error as Error).message}.`;
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Try again";

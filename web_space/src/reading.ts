@@ -49,7 +49,7 @@ export function showReading(list: HTMLElement, { state, interpretation }: Perfor
   if (held) items.push(line(`By hand: ${inWords(state.held)}`));
   if (!items.length) {
     const waits = state.text.trim() !== "";
-    const nothing = line(waits ? "The words wait for what understands them." : "Nothing yet: type, or take an example.");
+    const nothing = line(waits ? "The words wait for the text model." : "Nothing yet: type, or take an example.");
     nothing.className = "faint";
     items.push(nothing);
   }

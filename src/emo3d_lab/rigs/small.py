@@ -66,9 +66,9 @@ class _Small(Binary):
         return self._entry(rows, dtype, count, bufferView=view)
 
     def target(self, deltas: dict[str, np.ndarray]) -> dict[str, int]:
-        """A morph target of 16 bits, sparse: what the moved vertices add to positions and to normals.
+        """A morph target, sparse: what the moved vertices add to positions, in 16 bits, and to normals, in 8.
 
-        Normals of a few (inside an opening mouth) turn right round, by more than 16 bits can say: they stay floats.
+        Normals of a few (inside an opening mouth) turn right round, by more than integers can say: they stay floats.
         """
         moved = [np.abs(deltas["POSITION"]) > _STILL, np.abs(deltas["NORMAL"]) > _LEVEL]
         rows = np.flatnonzero(np.any(moved, axis=(0, 2)))
@@ -76,8 +76,9 @@ class _Small(Binary):
         indices = {"bufferView": self.view(rows.astype("<u2").tobytes()), "componentType": _KINDS["<u2"]}
         accessors = {}
         for attribute, delta in deltas.items():
-            dtype = "<i2" if np.abs(delta[rows]).max() <= 1 else "<f4"
-            values = _integers(delta[rows], dtype) if dtype == "<i2" else delta[rows].astype(dtype)
+            integer = "<i2" if attribute == "POSITION" else "<i1"
+            dtype = integer if np.abs(delta[rows]).max() <= 1 else "<f4"
+            values = delta[rows].astype(dtype) if dtype == "<f4" else _integers(delta[rows], dtype)
             sparse = {"count": len(rows), "indices": indices, "values": {"bufferView": self.view(values.tobytes())}}
             extremes = np.vstack([values, np.zeros((1, 3), dtype)])
             accessors[attribute] = self._entry(extremes, dtype, len(delta), sparse=sparse)
