@@ -59,9 +59,9 @@ class State:
             expected = f"a state of format {FORMAT!r} with {', '.join(names)}"
             raise ValueError(f"expected {expected}, got {got or type(state).__name__:.300}")
         at, hold = (real_number(name, state[name]) for name in ("at", "hold"))
-        if at < 0 or not 0 <= hold <= 600 or state["emotion"] not in timings()["emotions"]:
+        if not 0 <= at <= 1e12 or not 0 <= hold <= 600 or state["emotion"] not in timings()["emotions"]:
             got = f"{at:g}, {hold:g} and {state['emotion']!r:.40}"
-            raise ValueError(f"expected at of 0 s or more, hold of 0 to 600 s and an emotion in a state, got {got}")
+            raise ValueError(f"expected at of 0 to 1e12 s, hold of 0 to 600 s and an emotion in a state, got {got}")
         absent = {"gesture"} if state["gesture"] is None else set()
         faces = {name: None if name in absent else as_face(state[name], f"{name} of a state") for name in _FACES}
         return cls(at, state["emotion"], hold, **faces)  # type: ignore[arg-type]
@@ -158,7 +158,10 @@ def as_face(values: Any, what: str) -> np.ndarray:
         if unknown := [name for name in values if name not in TARGETS]:
             raise ValueError(f"expected names of ARKit's 52 blendshapes in {what}, got {unknown[0]!r:.60}")
         values = [real_number(f"{name} of {what}", values.get(name, 0.0)) for name in TARGETS]
-    face = np.asarray(values, np.float64)
+    try:
+        face = np.asarray(values, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"expected 51 or 52 numbers as {what}, got {values!r:.60}") from None
     if face.shape not in ((len(BLENDSHAPES),), (len(TARGETS),)):
         raise ValueError(f"expected 51 or 52 weights as {what}, got an array of shape {face.shape}")
     if not ((face >= 0) & (face <= 1)).all():

@@ -211,14 +211,16 @@ def test_agents_list_and_call_the_tools(demo):
             slow = time.perf_counter() - begin
             refused = await session.call_tool("generate", {"description": " "})
             acted = await session.call_tool("clip", {"description": "He is calm"})
+            state = await session.call_tool("act", {"line": "Oh.", "state": {"mood": "/etc/passwd"}})
             times = []
             for _ in range(20):
                 begin = time.perf_counter()
                 expressed = await session.call_tool("express", {"text": "He is furious"})
                 times.append(time.perf_counter() - begin)
-            return {tool.name: tool for tool in listed.tools}, answer, refused, acted, expressed, min(times), slow
+            tools = {tool.name: tool for tool in listed.tools}
+            return tools, answer, (refused, state), acted, expressed, min(times), slow
 
-    tools, answer, refused, acted, expressed, best, slow = asyncio.run(visit())
+    tools, answer, (refused, state), acted, expressed, best, slow = asyncio.run(visit())
     assert "clip-he-is-calm.glb" in " ".join(part.text for part in acted.content if part.type == "text")
     assert set(tools) == {"express", "act", "render", "read_picture", "score", "generate", "clip", "score_file"}
     for name, tool in ((name, TOOLS[name]) for name in ("express", "act", "score")):
@@ -236,5 +238,8 @@ def test_agents_list_and_call_the_tools(demo):
     said = " ".join(part.text for part in answer.content if part.type == "text")
     assert "he-is-furious.glb" in said
     assert "'anger'" in said
+    assert state.isError
+    assert state.content[0].text.startswith("expected a state of format")  # no quotes around it
+    assert tools["express"].description.endswith("JSON with weights, notes, instructions, space.")  # no `faces` here
     assert refused.isError
     assert "Please describe a feeling first" in " ".join(part.text for part in refused.content)

@@ -70,9 +70,9 @@ export function readState(state: unknown): State {
     throw new RangeError(`expected a state of format "${FORMAT}" with ${names.join(", ")}, got ${got}`);
   }
   const { at, hold, emotion } = fields as unknown as State;
-  if (!(Number.isFinite(at) && at >= 0 && hold >= 0 && hold <= 600 && Object.hasOwn(TIMES, emotion))) {
+  if (!(Number.isFinite(at) && at >= 0 && at <= 1e12 && hold >= 0 && hold <= 600 && Object.hasOwn(TIMES, emotion))) {
     const got = `${at}, ${hold} and ${JSON.stringify(emotion)?.slice(0, 40)}`;
-    throw new RangeError(`expected at of 0 s or more, hold of 0 to 600 s and an emotion in a state, got ${got}`);
+    throw new RangeError(`expected at of 0 to 1e12 s, hold of 0 to 600 s and an emotion in a state, got ${got}`);
   }
   for (const name of FACES)
     if (name !== "gesture" || fields[name] !== null) asFace(fields[name], `${name} of a state`);

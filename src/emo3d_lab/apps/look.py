@@ -82,6 +82,11 @@ def shown_as_text(message: object) -> str:
     return escape(str(message)[:LONGEST_MESSAGE], quote=False)
 
 
+class _Refusal(gr.Error):
+    def __str__(self) -> str:  # Gradio's is in quotes, which agents would see where there is no queue
+        return str(self.message)
+
+
 def in_words(function: Callable[..., Any]) -> Callable[..., Any]:
     """Errors of bad input, and of what cannot be loaded, as messages to the visitor instead of stack traces."""
 
@@ -90,6 +95,6 @@ def in_words(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except (ValueError, OSError, ImportError) as error:
-            raise gr.Error(shown_as_text(error), print_exception=False) from error
+            raise _Refusal(shown_as_text(error), print_exception=False) from error
 
     return answer

@@ -64,7 +64,7 @@ def describe(function: Callable[..., Any]) -> list[Schema]:
     tool = TOOLS[function.__name__]
     fields = {name: tool.fields[name] for name in inspect.signature(function).parameters}
     lines = [f"    {name}: {schema.get('description', '')}" for name, schema in fields.items()]
-    answer = ", ".join(tool.answer or {})
+    answer = ", ".join(name for name in tool.answer or {} if name != "faces" or "texts" in fields)
     function.__doc__ = "\n".join([tool.description, "", "Args:", *lines, "", "Returns:", f"    JSON with {answer}."])
     return [_open(schema) for schema in fields.values()]
 

@@ -93,7 +93,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise OSError(f"expected a free port of this machine, {host}:{port} cannot be listened on: {reason}") from None
+        got = f"{host}:{port} cannot be listened on: {reason}"
+        raise OSError(f"expected a free port of this machine (--port), {got}") from None
 
 
 def serve_http(

@@ -119,11 +119,11 @@ EXPRESS = Tool(
     "express",
     "A face for a text",
     "Turn a text that says what a face shows (English: a feeling, a scene, movements such as 'winks with her left eye')"
-    " into the weights of ARKit's 52 blendshapes. Some 10 ms a text. Give either text or texts. For a line of dialogue "
-    "in a conversation, use act.",
+    " into the weights of ARKit's 52 blendshapes. Some 10 ms a text. For a line of dialogue in a conversation, "
+    "use act.",
     {
         "text": _text("What the face shows, as in 'She just won the lottery'."),
-        "texts": _list(_text("As text."), MOST_TEXTS, "Several texts, one face each, in place of text."),
+        "texts": _list(_text("As text."), MOST_TEXTS, "Several texts, one face each; give these or text."),
         "strength": _STRENGTH,
         "seed": {
             "type": "integer",
