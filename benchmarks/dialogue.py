@@ -2,8 +2,9 @@
 
     python benchmarks/dialogue.py [--reader face-api]
 
-The wording of `emo3d_lab.actor.read_line` was chosen by the first half of each kind; the second half was written before
-it was read, once. A line may fit several emotions. Context, line and emotions are parted by bars.
+The wording of `emo3d_lab.actor.read_line` was chosen by the first half of each kind. The second half was written before
+and chose nothing, though every run of this file reads it. A line may fit several emotions. Context, line and emotions
+are parted by bars.
 """
 
 from __future__ import annotations

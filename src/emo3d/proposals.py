@@ -20,12 +20,12 @@ def add_strength(embeddings: torch.Tensor, strength: torch.Tensor) -> torch.Tens
 
 
 def leave_rest(answers: torch.Tensor, at_rest: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-    """Answers (N, ..., 51) less what a head still answers at strength 0, (N, 51), as far as strengths (N,) lack of 1.
+    """Answers (N, ..., 51) less what a head still answers at strength 0, as far as strengths (N,) lack of 1.
 
     A head learns only roughly that 0 is a face at rest: unchanged, a third of a strong expression would be left there.
     """
-    lack = (1 - strength).clamp(min=0)[:, None] * at_rest
-    return (answers - (lack if answers.ndim == 2 else lack[:, None])).clamp(min=0)
+    lack = (1 - strength).clamp(min=0).reshape(-1, *[1] * (answers.ndim - 1))
+    return (answers - lack * at_rest).clamp(min=0)
 
 
 def read_proposals(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -20,7 +20,7 @@ from emo3d.instructions import Instruction, read_instructions
 from emo3d.ranges import real_number
 from emo3d_lab.acts import read_acts
 from emo3d_lab.clips.motion import timings
-from emo3d_lab.moods import State, as_face, face_at, react, rest_state, rounded
+from emo3d_lab.moods import LATEST, State, as_face, face_at, react, rest_state, rounded
 
 LONGEST = 2_000  # characters of a line and of its context
 
@@ -184,9 +184,9 @@ class Actor:
     def _time(self, at: float | None) -> float:
         if at is None:
             return max(self._clock() - self._since, self._state.at)
-        if (number := real_number("at", at)) < self._state.at:
-            got = f"the last line came at {self._state.at:g} s"
-            raise ValueError(f"expected a time in seconds that runs forward only, got {number:g} where {got}")
+        if not self._state.at <= (number := real_number("at", at)) <= LATEST:
+            got = f"{number:g} where the last line came at {self._state.at:g} s, and {LATEST:g} s is the last"
+            raise ValueError(f"expected a time in seconds that runs forward only, got {got}")
         return number
 
 

@@ -136,6 +136,11 @@ def test_a_state_goes_on_in_another_actor():
         ({"mood": {"jawOpen": 1.5}}, "expected weights in 0..1 as mood of a state, got jawOpen = 1.5"),
         ({"felt": {"jaw": 0.5}}, "expected names of ARKit's 52 blendshapes in felt of a state, got 'jaw'"),
         ({"start": None}, "expected 51 or 52 weights as start of a state"),
+        ({"start": ["a"]}, "expected 51 or 52 weights as start of a state"),
+        ({"start": [{}]}, "expected 51 or 52 weights as start of a state"),
+        ({"emotion": []}, "an emotion in a state"),
+        ({"emotion": {}}, "an emotion in a state"),
+        ({"at": 1e14}, r"expected at of 0 s or more, up to 1e\+13"),
     ],
 )
 def test_bad_states(change, message):
@@ -151,6 +156,22 @@ def test_time_runs_forward_only():
         actor.act("Well.", at=6)
     with pytest.raises(ValueError, match="at as a finite number"):
         actor.weights(float("inf"))
+    with pytest.raises(ValueError, match=r"1e\+13 s is the last"):  # its state could not be read again
+        actor.act("Well.", at=1e300)
+
+
+def test_a_chat_of_thousands_of_lines_stays_bounded():
+    actor = Actor(FixedGenerator(), mood={"mouthSmileLeft": 0.2, "mouthSmileRight": 0.2})
+    sizes = []
+    for number in range(3000):
+        actor.act(f"line {number}", at=4.0 * number)
+        sizes.append(len(json.dumps(actor.state)))
+        assert ((actor.weights(4.0 * number + 1) >= 0) & (actor.weights(4.0 * number + 1) <= 1)).all()
+    assert max(sizes[1000:]) <= max(sizes[:1000]) + 100
+    end = actor.state
+    assert end["temper"] == {"mouthSmileLeft": 0.06, "mouthSmileRight": 0.06}  # 0.3 x 0.2, whatever was said
+    resumed = Actor(FixedGenerator(), state=json.loads(json.dumps(end)))
+    assert resumed.state == end
 
 
 @pytest.mark.parametrize(

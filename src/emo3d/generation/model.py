@@ -178,9 +178,9 @@ class ExpressionModel(GeneratorModel):
         self._check_width(embeddings)
         output = self._answer(embeddings, strength, labels)
         if config.takes_strength and strength is not None and not self.training:
-            at_rest = self._answer(embeddings, torch.zeros_like(strength)).expressions
+            at_rest = self._answer(embeddings, torch.zeros_like(strength))
             for name in {"expressions", "proposals"} & output.keys():
-                output[name] = leave_rest(output[name], at_rest, strength)
+                output[name] = leave_rest(output[name], at_rest[name], strength)
         return output
 
     def _answer(self, embeddings: torch.Tensor, strength: Any, labels: Any = None) -> ExpressionOutput:

@@ -44,8 +44,9 @@ def serve(
         if not re.fullmatch(r"https?://[^/\s]+|null", page):
             raise ValueError(f"expected --origin as https://example.org, without a path, got {page!r:.80}")
     secret = None if token is None else os.environ.get(token)
-    if token is not None and not secret:
-        raise ValueError(f"expected a token in the environment variable that --token names, {token!r:.60} is empty")
+    if token is not None and not re.fullmatch(r"[!-~]+", secret or ""):  # what the header can bear
+        expected = "expected a token of ASCII letters, digits and signs in the environment variable that --token names"
+        raise ValueError(f"{expected}, {token!r:.60} is empty or has others")
     logging.getLogger("emo3d").setLevel(logging.ERROR)  # warnings quote texts; they are notes of the answers
     logging.getLogger("emo3d_lab.serving").setLevel(logging.INFO)
 
@@ -61,11 +62,12 @@ def serve(
         asyncio.run(serve_stdio(service))
         service.leave()
         return
-    from emo3d_lab.serving.gate import LOOPBACK, Access
+    from emo3d_lab.serving.gate import Access
     from emo3d_lab.serving.server import open_socket, serve_http
 
     listener = open_socket(host, port)
-    if host not in LOOPBACK:
+    access = Access(listener.getsockname()[0], tuple(origin or ()), secret)
+    if not access.is_loopback:
         without = "" if secret else " and no --token is asked for"
         console.print(f"[yellow]warning:[/] {host} can be reached from other machines{without}", highlight=False)
     name = f"[{host}]" if ":" in host else host
@@ -75,4 +77,4 @@ def serve(
     def started() -> None:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
-    serve_http(service, Access(host, tuple(origin or ()), secret), listener, started, timeout)
+    serve_http(service, access, listener, started, timeout)

@@ -34,6 +34,8 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ValueError(f"expected {MANIFEST} of the format {FORMAT}; {folder} has another, so export it again")
+    if not isinstance(manifest.get("files"), dict):
+        raise ValueError(f"expected the files with their bytes and sha256 in {MANIFEST}; {folder} names none")
     for name, entry in manifest["files"].items():
         file = folder / name
         if Path(name).name != name or not file.is_file():
@@ -64,7 +66,8 @@ def check_model_folder(path: str | os.PathLike[str]) -> Path:
         manifest = read_json(file) if file.is_file() else None
         if not isinstance(manifest, dict) or not str(manifest.get("format")).startswith("emo3d-face-"):
             raise ValueError(f"expected a new or empty folder, or one that this command wrote; {path} has other files")
-        if strangers := {entry.name for entry in path.iterdir()} - {MANIFEST, *manifest.get("files", ())}:
+        names = manifest["files"] if isinstance(manifest.get("files"), dict) else {}
+        if strangers := {entry.name for entry in path.iterdir()} - {MANIFEST, *names}:
             raise ValueError(f"{path} has files that are no part of the model: {', '.join(sorted(strangers)[:3])}")
     return path
 

@@ -19,6 +19,15 @@ from emo3d.instructions import apply_instructions, interpret
 from emo3d_lab.onnx.folder import read_manifest
 from emo3d_lab.tokens import Vocabulary, shorten
 
+_FIELDS: dict[str, Any] = {
+    "generator": str,
+    "space": str,
+    "maxLength": int,
+    "takesStrength": bool,
+    "readsInstructions": bool,
+}
+_PARTS = ("model.onnx", "tokenizer.json", "tokenizer_config.json")
+
 
 class OnnxGenerator:
     """A generator that `emo3d export` wrote.
@@ -35,17 +44,25 @@ class OnnxGenerator:
 
     def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
         self.folder, self.manifest = Path(folder), read_manifest(folder)
-        if self.manifest["input"] != "tokens":
+        if self.manifest.get("input") == "embeddings":
             raise ValueError(
                 f"expected a generator with its encoder; {folder} has a head alone, whose input are embeddings: "
                 "export it without --head, or run its head.onnx yourself"
             )
-        if list(self.manifest["blendshapes"]) != list(BLENDSHAPES):
+        if self.manifest.get("blendshapes") != list(BLENDSHAPES):
             raise ValueError(f"expected the 51 blendshapes in this package's order; those of {folder} are others")
-        fields = ("space", "takesStrength", "readsInstructions", "maxLength")
-        space, strength, instructions, self.window = (self.manifest[field] for field in fields)
-        flags = {"takes_strength": strength, "reads_instructions": instructions}
-        self.config = SimpleNamespace(space=check_space(space), **flags)
+        for field, kind in _FIELDS.items():
+            value: Any = self.manifest.get(field)
+            if type(value) is not kind or (field == "maxLength" and value < 8):
+                raise ValueError(f"expected {field} in the manifest of {folder}, got {value!r:.40}: export it again")
+        if missing := [name for name in _PARTS if name not in self.manifest["files"]]:
+            raise ValueError(f"expected {missing[0]} among the files of the manifest of {folder}: export it again")
+        self.window = self.manifest["maxLength"]
+        self.config = SimpleNamespace(
+            space=check_space(self.manifest["space"]),
+            takes_strength=self.manifest["takesStrength"],
+            reads_instructions=self.manifest["readsInstructions"],
+        )
         self._session = open_session(self.folder / "model.onnx", threads)
         self._tokenizer, self.vocabulary = _read_tokenizer(self.folder)
 

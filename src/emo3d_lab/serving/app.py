@@ -58,6 +58,7 @@ def make_app(service: Service, access: Access) -> Starlette:
             0, Middleware(CORSMiddleware, allow_headers=headers, expose_headers=["Retry-After"], **allowed)
         )
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app.router.redirect_slashes = False  # /express/ is a mistake, to be said in words
     app.add_exception_handler(HTTPException, _not_found)
     app.state.service = service
     return app
@@ -97,7 +98,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     paths = ", ".join(route.path for route in request.app.routes)
     expected = f"expected one of {paths}" if status == 404 else "expected another method"
-    return problem(status, f"{expected}, got {request.method}", getattr(error, "headers", None))
+    return problem(status, f"{expected}, got {request.method:.20}", getattr(error, "headers", None))
 
 
 async def _health(request: Request) -> Response:

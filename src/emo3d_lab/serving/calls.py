@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from emo3d.loading import loaded_once
-from emo3d_lab.actor import Actor
-from emo3d_lab.clips.timeline import emotion_timing
 from emo3d_lab.serving.checks import check_input
-from emo3d_lab.serving.faces import Generation, Wish, by_name, score_faces
+from emo3d_lab.serving.faces import Generation, Wish, act, score_faces
 from emo3d_lab.serving.tools import TOOLS, Schema
-
-
-class _Lines:
-    """What an `Actor` asks for."""
-
-    def __init__(self, generation: Generation) -> None:
-        self.generation = generation
-
-    def generate(self, descriptions: Sequence[str], *, strength: float = 1.0) -> np.ndarray:
-        wishes = [self.generation.check(Wish(text, strength)) for text in descriptions]
-        return np.stack([answer.weights for answer in self.generation.answer(wishes)])
 
 
 def call(name: str, request: dict[str, Any], open_generator: Callable[[], Any]) -> dict[str, Any]:
@@ -46,13 +30,7 @@ def call(name: str, request: dict[str, Any], open_generator: Callable[[], Any]) 
     if name == "express":
         wish = generation.check(Wish(request["text"], float(request["strength"]), int(request["seed"])))
         return generation.answer([wish])[0].to_dict() | {"space": "weights"}
-    actor = Actor(_Lines(generation), state=request.get("state"))
-    moment = max(time.time(), actor.state["at"])  # by one clock: a state may go to another process
-    line, strength = request["line"], float(request["strength"])
-    felt = actor.act(line, context=request.get("context") or None, strength=strength, at=moment)
-    onset = emotion_timing(felt.emotion).onset
-    weights = by_name(actor.weights(moment + onset))
-    return {"weights": weights, "space": "weights", "onset": round(onset, 3), "state": actor.state}
+    return act(generation.generate, request)
 
 
 def describe(function: Callable[..., Any]) -> list[Schema]:

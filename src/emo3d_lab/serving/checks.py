@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from collections import Counter
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -37,10 +39,23 @@ def parse_input(tool: Tool, body: bytes) -> dict[str, Any]:
 
 
 def parse_body(body: bytes) -> Any:
-    """Read JSON that may be hostile; a ValueError for what `parse_json` refuses, or more than `MOST_VALUES`."""
+    """Read JSON that may be hostile.
+
+    Raises:
+        ValueError: what `parse_json` refuses, more than `MOST_VALUES`, or a name twice in one object.
+    """
     if sum(map(body.count, (b"[", b"{", b","))) > MOST_VALUES:  # would take seconds and a hundred times the memory
         raise ValueError(f"expected JSON of at most {MOST_VALUES:,} values, got more")
-    return parse_json(body)
+    document = parse_json(body)
+    json.loads(body, object_pairs_hook=_single)
+    return document
+
+
+def _single(fields: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in fields]
+    if len(set(names)) < len(names):
+        twice = _short(Counter(names).most_common(1)[0][0])
+        raise ValueError(f"expected each name once in a JSON object, got {twice} twice")
 
 
 @functools.cache

@@ -7,8 +7,10 @@ import inspect
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +21,10 @@ from emo3d.descriptions import is_foreign, is_of_sixteen
 from emo3d.face.rig import TARGETS
 from emo3d.instructions import interpret
 from emo3d.pictures import LargePictureError, open_picture
+from emo3d_lab.actor import Actor
+from emo3d_lab.clips.timeline import emotion_timing
 
+_AHEAD = 60.0  # seconds that another machine's clock may be before this one's
 _MOST_PIXELS, _LONGEST_READ = 40_000_000, 2048
 _WORDS = "words or a script that the encoder hardly knows: what comes of them means little"
 
@@ -98,6 +103,11 @@ class Generation:
             for face, reading, cut in zip(faces, readings, cuts, strict=True)
         ]
 
+    def generate(self, descriptions: Sequence[str], *, strength: float = 1.0) -> np.ndarray:
+        """What an `Actor` asks for: weights (N, 51)."""
+        wishes = [self.check(Wish(text, strength)) for text in descriptions]
+        return np.stack([answer.weights for answer in self.answer(wishes)])
+
     def _cuts(self, texts: list[str]) -> list[list[str]]:
         """For each text, what its encoder leaves out or hardly knows."""
         spoken = [text for text in texts if text]
@@ -125,6 +135,34 @@ class Generation:
             notes[text] = [cut] if len(ids) > window else []
             notes[text] += [f"these are {_WORDS}; English is expected"] if is_foreign(text, ids, vocabulary) else []
         return [notes[text] for text in texts]
+
+
+def perform(generate: Callable[..., np.ndarray], request: dict[str, Any]) -> tuple[Actor, float]:
+    """Act a line: the `Actor` after it, whose state before may be in the request, and the seconds of its onset.
+
+    Args:
+        generate: of texts weights (N, 51); `strength`, where it is not 1.
+
+    Raises:
+        ValueError: what an actor refuses, or a state of a later time than now.
+    """
+    known = functools.cache(lambda texts, options: generate(list(texts), **dict(options)))
+    generator = SimpleNamespace(generate=lambda texts, **options: known(tuple(texts), tuple(options.items())))
+    line, how = request["line"], {"context": request.get("context") or None, "strength": request["strength"]}
+    Actor(generator).act(line, **how, at=0)  # takes a while: the line begins when its face is known
+    actor, now = Actor(generator, state=request.get("state")), time.time()  # a clock that other processes have, too
+    if (before := actor.state["at"]) > now + _AHEAD:
+        expected = f"expected a state of a time before now, {now:.0f} s, by Unix time"
+        raise ValueError(f"{expected}, got one of {before:.0f} s: leave it out, or set its at")
+    felt = actor.act(line, **how, at=max(now, before))
+    return actor, emotion_timing(felt.emotion).onset
+
+
+def act(generate: Callable[..., np.ndarray], request: dict[str, Any]) -> dict[str, Any]:
+    """What the tool `act` answers: the face once it has come; arguments and errors as of `perform`."""
+    actor, onset = perform(generate, request)
+    weights = by_name(actor.weights(actor.state["at"] + onset))
+    return {"weights": weights, "space": "weights", "onset": round(onset, 3), "state": actor.state}
 
 
 def _split(weights: dict[str, float]) -> tuple[np.ndarray, float]:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -36,7 +37,7 @@ class Access:
     """Who may ask.
 
     Attributes:
-        host: that the server listens on; on a loopback address only requests that name one are answered.
+        host: address that the server listens on; on a loopback address only requests that name one are answered.
         origins: of pages that may ask, as browsers send them; a request without an origin comes from no page.
         token: that requests have to bear, `Authorization: Bearer ...`; none needed where None.
     """
@@ -45,14 +46,20 @@ class Access:
     origins: tuple[str, ...] = ()
     token: str | None = None
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the server: 127.0.0.0/8 and ::1."""
+        address = ip_address(self.host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
     def refuse(self, path: str, headers: Headers) -> Response | None:
         """The answer to a request that may not be asked; None where it may."""
         named = headers.get("host", "").lower()
         name = re.sub(r":\d*$", "", named).strip("[]")
-        if self.host in LOOPBACK and name not in LOOPBACK:  # DNS rebinding: a page's own name, that leads here
+        if self.is_loopback and name not in (*LOOPBACK, self.host):  # DNS rebinding: a page's own name, that leads here
             return problem(421, f"expected the host {self.host}, got {name!r:.60}")
         origin = headers.get("origin")
-        own = self.host in LOOPBACK and origin == f"http://{named}"
+        own = self.is_loopback and origin == f"http://{named}"
         if origin is not None and not own and origin not in self.origins:
             return problem(403, f"expected an origin that --origin allows, got {origin!r:.80}")
         if self.token is not None and path != "/health":
@@ -123,7 +130,7 @@ class Gate:
             seconds = time.perf_counter() - start
             self._metrics.requests[path, status] += 1
             self._metrics.seconds[path].observe(seconds)
-            logger.info("%s %s %d %.1f ms", scope["method"], path, status, 1000 * seconds)
+            logger.info("%.20s %s %d %.1f ms", scope["method"], path, status, 1000 * seconds)
 
     def _busy(self) -> Response:
         self._metrics.rejected["requests"] += 1

@@ -57,7 +57,7 @@ class Metrics:
             lines += histogram.lines("emo3d_batch_size", f'queue="{queue}"')
         waiting = {name: len(queue) for name, queue in self.queues.items()}
         lines += _by_queue("emo3d_queue_length", "gauge", "What waits, by queue.", waiting)
-        rejected = {name: self.rejected[name] for name in self.queues}
+        rejected = dict.fromkeys(self.queues, 0) | self.rejected
         lines += _by_queue("emo3d_rejected_total", "counter", "Requests refused since a queue was full.", rejected)
         lines += [*_head("emo3d_streams", "gauge", "WebSockets that are open."), f"emo3d_streams {self.streams}"]
         return "\n".join(lines) + "\n"

@@ -41,6 +41,9 @@ class _PatientProtocol(H11Protocol):
             self._expect("head")
 
     def handle_websocket_upgrade(self, event: Any) -> None:
+        if event.method != b"GET":  # the library would hold the connection, and never answer
+            self.send_400_response("expected GET to open a WebSocket")
+            return
         self._is_upgraded = True
         super().handle_websocket_upgrade(event)
 

@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -168,21 +167,9 @@ class Service:
         return np.stack([future.result(self.timeout).weights for future in self.express.put(wishes)])
 
     def _perform(self, name: str, request: dict[str, Any]) -> Any:
-        from emo3d_lab.actor import Actor
-        from emo3d_lab.clips.timeline import emotion_timing
-        from emo3d_lab.serving.faces import by_name
+        from emo3d_lab.serving.faces import act, perform
 
-        how = {"context": request.get("context"), "strength": request["strength"]}
-        generator = SimpleNamespace(generate=_remembered(self.generate))
-        Actor(generator).act(request["line"], **how, at=0)  # takes a while: the line begins when its face is known
-        actor = Actor(generator, state=request.get("state"))
-        moment = max(time.time(), actor.state["at"])  # by one clock: a state may go to another process
-        felt = actor.act(request["line"], **how, at=moment)
-        if name == "stream":
-            return actor
-        onset = emotion_timing(felt.emotion).onset
-        weights = by_name(actor.weights(moment + onset))
-        return {"weights": weights, "space": "weights", "onset": round(onset, 3), "state": actor.state}
+        return perform(self.generate, request)[0] if name == "stream" else act(self.generate, request)
 
     async def perform(self, request: dict[str, Any]) -> Any:
         """The `Actor` after a line, whose state before is in the request; errors as for `call`."""
@@ -204,19 +191,6 @@ class Service:
                 failed()
 
         threading.Thread(target=run, name="loading", daemon=True).start()
-
-
-def _remembered(generate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """A generator's `generate` that computes what it is asked twice once."""
-    answers: dict[Any, np.ndarray] = {}
-
-    def remembered(texts: Sequence[str], **options: Any) -> np.ndarray:
-        key = (tuple(texts), *sorted(options.items()))
-        if key not in answers:
-            answers[key] = generate(texts, **options)
-        return answers[key]
-
-    return remembered
 
 
 def _each(work: Callable[[str, Any], Any]) -> Callable[[list[Any]], list[Any]]:

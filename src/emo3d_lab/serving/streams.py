@@ -59,12 +59,15 @@ class Stream:
     async def _read(self) -> None:
         while True:
             try:
-                text = await asyncio.wait_for(self._socket.receive_text(), IDLE_SECONDS)
+                message = await asyncio.wait_for(self._socket.receive(), IDLE_SECONDS)
             except asyncio.TimeoutError:
                 await self._socket.close(1000, f"no line for {IDLE_SECONDS:g} s")
                 return
+            if message["type"] == "websocket.disconnect":
+                return
             try:
-                self._lines.put_nowait(parse_input(ACT, text.encode("utf-8", "surrogatepass")))
+                content = message.get("bytes") or (message.get("text") or "").encode("utf-8", "surrogatepass")
+                self._lines.put_nowait(parse_input(ACT, content))
             except ValueError as error:
                 await self._send({"error": str(error)})
             except asyncio.QueueFull:
@@ -92,7 +95,7 @@ class Stream:
             await asyncio.sleep(max(0.0, self._start + frame / self._rate - time.time()))
             if self._actor is None:
                 continue
-            weights = np.asarray(self._actor.weights(time.time()), float)
+            weights = self._actor.weights(max(time.time(), self._actor.state["at"]))
             if np.abs(weights - shown).max() > _STILL:
                 shown = weights
                 await self._send({"at": round(frame / self._rate, 4), "weights": np.round(weights, 4).tolist()})

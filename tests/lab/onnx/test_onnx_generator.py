@@ -114,6 +114,25 @@ def test_another_manifest_is_refused(face, text):
         OnnxGenerator(face)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("files", [], "expected the files"),
+        ("files", {}, r"expected model\.onnx among the files"),  # nothing would be checked
+        ("files", None, "expected the files"),
+        ("maxLength", "512", "expected maxLength"),
+        ("takesStrength", None, "expected takesStrength"),
+        ("generator", None, "expected generator"),
+        ("blendshapes", None, "expected the 51 blendshapes"),
+    ],
+)
+def test_a_changed_manifest_is_refused(face, field, value, part):
+    manifest = json.loads((face / "face.json").read_text())
+    (face / "face.json").write_text(json.dumps(manifest | {field: value}))
+    with pytest.raises(ValueError, match=part):
+        OnnxGenerator(face)
+
+
 def test_no_folder_is_one_sentence(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"emo3d export MODEL --onnx OUT"):
         OnnxGenerator(tmp_path / "nowhere")

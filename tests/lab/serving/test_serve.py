@@ -158,6 +158,14 @@ BAD = [  # path, body, status, part of the sentence
     ("/render", b'{"weights": {"jawOpen": 0}, "identity": "../adult"}', 422, "'../adult'"),
     ("/read_picture", b"x" * 5_000_001, 413, "5,000,000 bytes"),
     ("/../etc/passwd", b"", 404, "/express"),
+    ("/express/", b"{}", 404, "/express"),
+    (
+        "/act",
+        b'{"line": "a", "state": {"format": "emo3d-actor-1", "at": 0, "emotion": [], "hold": 0, "temper": {}, '
+        b'"mood": {}, "start": {}, "felt": {}, "gesture": null}}',
+        422,
+        "an emotion in a state",
+    ),
 ]
 
 

@@ -56,6 +56,11 @@ def test_refuses_a_number_beyond_floats():
         parse_input(EXPRESS, b'{"text": "a", "strength": 1e999}')
 
 
+def test_refuses_a_name_twice():
+    with pytest.raises(ValueError, match="expected each name once in a JSON object, got 'jawOpen' twice"):
+        parse_input(RENDER, b'{"weights": {"jawOpen": 0, "jawOpen": 1}}')
+
+
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
 def test_schemas_are_schemas(tool):
     Draft202012Validator.check_schema(tool.schema)

@@ -9,6 +9,9 @@ PAGE = "https://example.org"
 CASES = [  # access, path, headers, status (None: let through)
     (Access(), "/express", {"host": "127.0.0.1:8300"}, None),
     (Access(), "/express", {"host": "localhost"}, None),
+    (Access("127.0.0.2"), "/express", {"host": "127.0.0.2:8300"}, None),
+    (Access("127.0.0.2"), "/express", {"host": "evil.example"}, 421),
+    (Access("::ffff:127.0.0.1"), "/express", {"host": "evil.example"}, 421),
     (Access("::1"), "/express", {"host": "[::1]:8300"}, None),
     (Access(), "/express", {"host": "evil.example:8300"}, 421),
     (Access(), "/express", {"host": "127.0.0.1.evil.example"}, 421),

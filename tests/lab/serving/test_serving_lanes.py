@@ -83,6 +83,7 @@ def test_metrics_are_prometheus_text():
     assert lane.put([4])[0].result(HANGS) == 8
     metrics.requests["/express", 200] += 3
     metrics.seconds["/express"].observe(0.02)
+    metrics.rejected["requests"] += 2
     lines = metrics.text().splitlines()
     # By Prometheus' "Text-based format": buckets are cumulative, and end in +Inf, which equals the count.
     assert 'emo3d_requests_total{endpoint="/express",status="200"} 3' in lines
@@ -93,3 +94,4 @@ def test_metrics_are_prometheus_text():
     assert 'emo3d_batch_size_sum{queue="double"} 1' in lines
     assert 'emo3d_queue_length{queue="double"} 0' in lines
     assert 'emo3d_rejected_total{queue="double"} 0' in lines
+    assert 'emo3d_rejected_total{queue="requests"} 2' in lines  # too many at once, before any queue

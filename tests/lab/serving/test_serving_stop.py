@@ -123,6 +123,13 @@ def test_ends_connections_whose_requests_do_not_come(impatient):
     assert impatient.ready()
 
 
+def test_a_websocket_is_opened_by_get_alone(impatient):
+    head = b"POST /stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    seconds, said = _dawdle(impatient.port, [head, *[b""] * 100])
+    assert seconds < 20  # it was held for ever
+    assert said.startswith(b"HTTP/1.1 400")
+
+
 def test_answers_others_while_many_dawdle(impatient):
     connections = [socket.create_connection(("127.0.0.1", impatient.port)) for _ in range(200)]
     for connection in connections:

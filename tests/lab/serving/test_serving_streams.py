@@ -112,6 +112,23 @@ def test_says_mistakes_and_goes_on(server, line, part):
     assert part in mistake
 
 
+def test_bytes_and_a_clock_that_is_a_little_ahead_are_no_end(server, client):
+    state = client.post("/act", json={"line": JOY}).json()["state"]
+
+    async def conversation(socket):
+        await socket.send(b"\x00")
+        mistake = await receive(socket, "error")
+        await socket.send(json.dumps({"line": LOSS, "state": state | {"at": time.time() + 3}}))
+        await receive(socket, "state")
+        assert await frames(socket, 1)
+        await socket.send(json.dumps({"line": JOY, "state": state | {"at": 1000 * time.time()}}).encode())
+        return mistake["error"], (await receive(socket, "error"))["error"]
+
+    mistake, later = talk(server, conversation)
+    assert "expected" in mistake
+    assert "by Unix time" in later
+
+
 def test_lines_that_wait_are_bounded(server):
     async def conversation(socket):
         for _ in range(60):
