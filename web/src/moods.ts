@@ -70,7 +70,8 @@ export function readState(state: unknown): State {
     throw new RangeError(`expected a state of format "${FORMAT}" with ${names.join(", ")}, got ${got}`);
   }
   const { at, hold, emotion } = fields as unknown as State;
-  if (!(Number.isFinite(at) && at >= 0 && at <= 1e12 && hold >= 0 && hold <= 600 && Object.hasOwn(TIMES, emotion))) {
+  const known = typeof emotion === "string" && Object.hasOwn(TIMES, emotion);
+  if (!(Number.isFinite(at) && Number.isFinite(hold) && at >= 0 && at <= 1e12 && hold >= 0 && hold <= 600 && known)) {
     const got = `${at}, ${hold} and ${JSON.stringify(emotion)?.slice(0, 40)}`;
     throw new RangeError(`expected at of 0 to 1e12 s, hold of 0 to 600 s and an emotion in a state, got ${got}`);
   }
