@@ -70,7 +70,7 @@ export function readState(state: unknown): State {
     throw new RangeError(`expected a state of format "${FORMAT}" with ${names.join(", ")}, got ${got}`);
   }
   const { at, hold, emotion } = fields as unknown as State;
-  if (!(Number.isFinite(at) && at >= 0 && hold >= 0 && hold <= 600 && Object.hasOwn(TIMES, emotion))) {
+  if (!(Number.isFinite(at) && at >= 0 && Number.isFinite(hold) && hold >= 0 && hold <= 600 && Object.hasOwn(TIMES, emotion))) {
     const got = `${at}, ${hold} and ${JSON.stringify(emotion)?.slice(0, 40)}`;
     throw new RangeError(`expected at of 0 s or more, hold of 0 to 600 s and an emotion in a state, got ${got}`);
   }
@@ -81,8 +81,6 @@ export function readState(state: unknown): State {
 
 /** Weights by name as 52 numbers; a RangeError that says `what` is wrong with others. */
 export function asFace(weights: unknown, what: string): Float64Array {
-  if (typeof weights !== "object" || weights === null)
-    throw new RangeError(`expected weights by name as ${what}, got ${weights === null ? "null" : typeof weights}`);
   try {
     return ordered(weights as Weights);
   } catch (error) {
