@@ -1,3 +1,4 @@
+import { SPACE, trim } from "./instructions/text.ts";
 import type { TextTokenizer } from "./tokens.ts";
 
 /** Characters that a description may have. */
@@ -10,7 +11,7 @@ export function checkDescription(text: unknown): asserts text is string {
   const length = text.length > 2 * LONGEST ? text.length : text.length > LONGEST ? [...text].length : 0;
   if (length > LONGEST)
     throw new RangeError(`expected a description of at most ${LONGEST} characters, got ${length}: act it in parts`);
-  if (!text.trim()) throw new RangeError(`expected a description, got ${JSON.stringify(text)}, which is blank`);
+  if (!trim(text)) throw new RangeError(`expected a description, got ${JSON.stringify(text)}, which is blank`);
   if (/\p{Surrogate}/u.test(text)) throw new RangeError("expected a description in Unicode, got half a surrogate pair");
 }
 
@@ -22,6 +23,7 @@ export function checkStrength(strength: unknown, isLearnt: boolean): asserts str
   throw new RangeError(`expected a strength ${expected}, got ${String(strength)}`);
 }
 
+const MARKS = new RegExp(`[^\\p{L}\\p{N}_${SPACE}]|\\p{Nd}+`, "gu");
 const MULTILINGUAL = 100_000;
 const ENGLISH = new Set(
   (
@@ -40,6 +42,6 @@ export function isForeign(text: string, ids: number[], tokenizer: TextTokenizer)
   const words = text.match(/[\p{L}\p{Nl}\p{No}]+/gu) ?? [];
   const english = words.filter((word) => ENGLISH.has(word.toLowerCase())).length;
   if (words.length < 3 || english >= 0.12 * words.length) return false;
-  const marks = text.match(/[^\p{L}\p{N}_\s]|\p{Nd}+/gu)?.length ?? 0;
+  const marks = text.match(MARKS)?.length ?? 0;
   return plain.length - marks >= 1.8 * words.length;
 }

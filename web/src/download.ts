@@ -1,3 +1,4 @@
+import { beside } from "./addresses.ts";
 import { type FileEntry, type Manifest, partsOf, readManifest, totalOf } from "./manifest.ts";
 
 const CACHE = "emo3d-face-1";
@@ -64,11 +65,13 @@ export class Download {
     }
     const bytes = await fetchBytes(name, address, entry.bytes, (count) => this.count(count));
     const digest = await sha256(bytes);
-    if (bytes.length !== entry.bytes || digest !== entry.sha256)
+    if (bytes.length !== entry.bytes || digest !== entry.sha256) {
+      await this.forget(beside("face.json", address)); // so that another load sees what the folder has become
       throw new RangeError(
         `expected ${name} of ${entry.bytes} bytes with sha256 ${entry.sha256}, ` +
           `got ${bytes.length} bytes with ${digest} from ${address}: export the folder again, or load it again`,
       );
+    }
     await this.keep(address, bytes);
     return bytes;
   }
@@ -79,30 +82,26 @@ export class Download {
   }
 
   private async kept(address: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const answer = await (await this.cache())?.match(address).catch(() => undefined);
-    return answer && new Uint8Array(await answer.arrayBuffer());
+    try {
+      const answer = await (await caches.open(CACHE)).match(address);
+      return answer && new Uint8Array(await answer.arrayBuffer());
+    } catch {
+      return undefined; // where the user forbids storage, or it is broken
+    }
+  }
+
+  private async forget(address: string): Promise<void> {
+    if (this.caching) await caches.open(CACHE).then((cache) => cache.delete(address), () => undefined);
   }
 
   private async keep(address: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     if (!this.caching) return;
     try {
-      await (await this.cache())?.put(address, new Response(bytes));
+      await (await caches.open(CACHE)).put(address, new Response(bytes));
     } catch (error) {
       this.notes.push(`${address} is not kept for the next visit: ${(error as Error).message}`);
     }
   }
-
-  private cache(): Promise<Cache | undefined> {
-    // Where the user forbids storage, opening throws.
-    return globalThis.caches ? caches.open(CACHE).catch(() => undefined) : Promise.resolve(undefined);
-  }
-}
-
-/** Address of a file beside `base`; a query of it, such as a version, is kept. */
-export function beside(name: string, base: string): string {
-  const address = new URL(name, base);
-  address.search = new URL(base).search;
-  return address.href;
 }
 
 /** SHA-256 in hexadecimal digits. */
@@ -122,12 +121,6 @@ async function fetchBytes(
     throw new Error(`expected ${name} at ${address}, got no answer: ${error.message}`);
   });
   if (!answer.ok || !answer.body) throw new Error(`expected ${name} at ${address}, got HTTP ${answer.status}`);
-  const tooMuch = () => new RangeError(`expected ${name} of at most ${limit} bytes at ${address}, got more`);
-  // A compressed answer is shorter than the file, so only too long a one is refused before it comes.
-  if (Number(answer.headers.get("content-length") ?? 0) > limit) {
-    await answer.body.cancel();
-    throw tooMuch();
-  }
   const bytes = new Uint8Array(limit);
   const reader = answer.body.getReader();
   let length = 0;
@@ -138,7 +131,7 @@ async function fetchBytes(
     if (done) return bytes.subarray(0, length);
     if (length + value.length > limit) {
       await reader.cancel();
-      throw tooMuch();
+      throw new RangeError(`expected ${name} of at most ${limit} bytes at ${address}, got more`);
     }
     bytes.set(value, length);
     length += value.length;

@@ -1,3 +1,4 @@
+import { beside, folderOf } from "./addresses.ts";
 import { Animator } from "./animator.ts";
 import type { Face } from "./face.ts";
 import type { GifOptions } from "./gif.ts";
@@ -86,7 +87,7 @@ export class FaceElement extends Base {
   }
 
   get strength(): number {
-    return Number(this.getAttribute("strength") ?? 1);
+    return Number(this.getAttribute("strength")?.replace(/^\s*$/, "none") ?? 1);
   }
   set strength(strength: number) {
     this.setAttribute("strength", String(strength));
@@ -218,7 +219,7 @@ export class FaceElement extends Base {
   private async enter(): Promise<void> {
     const version = ++this.version.stage;
     const model = this.getAttribute("model");
-    const source = this.character ?? (model && new URL("head.glb", folder(model)).href);
+    const source = this.character ?? (model && beside("head.glb", folderOf(model)));
     if (!source) throw new RangeError('expected a character="URL" or a model="URL", got neither');
     const [{ Stage }, { loadCharacter }] = await Promise.all([import("./stage.ts"), import("./character.ts")]);
     const character = await loadCharacter(source);
@@ -240,8 +241,14 @@ export class FaceElement extends Base {
     if (!this.ownFace && !model) throw new RangeError('expected a model="URL" for the text, got none');
     const report = (loaded: number, total: number) =>
       this.dispatchEvent(new ProgressEvent("progress", { lengthComputable: total > 0, loaded, total }));
-    const face = this.ownFace ?? (await sharedFace(folder(model!), report));
-    const weights = await face.express(text, { strength: this.strength });
+    const face = this.ownFace ?? (await sharedFace(folderOf(model!), report));
+    const weights = await face.express(text, { strength: this.strength }).catch((error) => {
+      if (error instanceof RangeError || !model) throw error;
+      faces.delete(folderOf(model)); // it was closed, or its worker died: the next text loads it again
+      this.ownFace = undefined;
+      face.close();
+      throw error;
+    });
     if (version !== this.version.text) return;
     this.ownFace = face;
     this.show(weights);
@@ -302,10 +309,6 @@ export class FaceElement extends Base {
     this.stage.draw(this.canvas, weights);
     this.drawn = weights;
   }
-}
-
-function folder(url: string): string {
-  return new URL(url.replace(/\/?$/, "/"), document.baseURI).href;
 }
 
 if (globalThis.customElements && !customElements.get("emo3d-face")) customElements.define("emo3d-face", FaceElement);

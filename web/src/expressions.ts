@@ -8,11 +8,11 @@ export interface Bind {
 }
 
 // Of VRM 0.x, as 1.0 calls them.
-const PRESETS: Record<string, string> = {
+const PRESETS = new Map(Object.entries({
   ...{ joy: "happy", sorrow: "sad", fun: "relaxed", a: "aa", i: "ih", u: "ou", e: "ee", o: "oh" },
   ...{ blink_l: "blinkLeft", blink_r: "blinkRight", angry: "angry", blink: "blink", neutral: "neutral" },
   ...{ lookup: "lookUp", lookdown: "lookDown", lookleft: "lookLeft", lookright: "lookRight" },
-};
+}));
 
 /**
  * What the expressions of a VRM, 1.0 or 0.x, move: by the names of 1.0; binds that lead nowhere are left out.
@@ -29,7 +29,7 @@ export function expressionsOf(extensions: Entry, nodes: Entry[], meshes: Entry[]
     ]);
   for (const { name, presetName, binds = [] } of vrm ? [] : (old?.blendShapeMaster?.blendShapeGroups ?? []))
     named.push([
-      PRESETS[String(presetName).toLowerCase()] ?? String(name),
+      PRESETS.get(String(presetName).toLowerCase()) ?? String(name),
       binds.map((bind: Entry) => ({ ...bind, weight: bind.weight / 100 })),
     ]);
   most(

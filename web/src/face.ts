@@ -1,9 +1,11 @@
+import { beside, folderOf } from "./addresses.ts";
 import { checkDescription, checkStrength } from "./descriptions.ts";
 import type { Caching } from "./download.ts";
 import type { Interpretation } from "./instructions/index.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Expression, Loaded, Reply, Request } from "./messages.ts";
 import { named, type Weights } from "./weights.ts";
+import { workerAt } from "./workers.ts";
 
 /** How a model is loaded. */
 export interface FaceOptions {
@@ -22,6 +24,8 @@ export interface FaceOptions {
   /** Stops the load; what came so far is thrown away. */
   signal?: AbortSignal;
 }
+
+const NOT_THERE = "its script did not load: name the folder with the package's dist as `runtime`";
 
 interface Waiting {
   resolve: (value: never) => void;
@@ -120,7 +124,7 @@ class Line {
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.close(new Error(`the face's worker stopped (${event.message || "its script did not load: name the folder of dist by runtime"}): load it again`));
+      this.close(new Error(`the face's worker stopped (${event.message || NOT_THERE}): load it again`));
     };
     worker.onmessageerror = () => this.close(new Error("the face's worker sent what cannot be read: load it again"));
   }
@@ -151,25 +155,15 @@ class Line {
 }
 
 function startWorker(isOnGpu: boolean, runtime: string | URL | undefined): Worker {
-  const type = "module" as const;
-  // Written out twice, since bundlers look for exactly this.
-  // Literal options: Vite finds workers by them.
-  if (!runtime && !isOnGpu) return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  if (!runtime) return new Worker(new URL("./worker-webgpu.js", import.meta.url), { type: "module" });
-  const script = new URL(isOnGpu ? "worker-webgpu.js" : "worker.js", folderOf(runtime));
-  if (script.origin === location.origin) return new Worker(script, { type });
-  // A worker's script must be of the page's origin, but what it imports need not be.
-  const blob = new Blob([`import ${JSON.stringify(script.href)};`], { type: "text/javascript" });
-  const address = URL.createObjectURL(blob);
-  const worker = new Worker(address, { type });
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-  return worker;
-}
-
-function folderOf(url: string | URL): string {
-  const address = new URL(url, globalThis.document?.baseURI ?? location.href);
-  if (!address.pathname.endsWith("/")) address.pathname += "/";
-  return address.href;
+  const name = isOnGpu ? "worker-webgpu.js" : "worker.js";
+  if (runtime) return workerAt(beside(name, folderOf(runtime)));
+  try {
+    // Written out twice, options too, since bundlers look for exactly this.
+    if (isOnGpu) return new Worker(new URL("./worker-webgpu.js", import.meta.url), { type: "module" });
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  } catch {
+    return workerAt(import.meta.url.replace(/[^/]*$/, name)); // this script is of another host
+  }
 }
 
 function defaultThreads(): number {

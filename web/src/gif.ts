@@ -2,6 +2,7 @@ import { ease } from "./ease.ts";
 import type { Film } from "./gif.worker.ts";
 import type { Stage } from "./stage.ts";
 import { TARGETS, type Weights } from "./weights.ts";
+import { workerAt } from "./workers.ts";
 
 /** How long and how large a GIF is. */
 export interface GifOptions {
@@ -41,8 +42,16 @@ export async function film(stage: Stage, weights: Weights, color: string, option
   return write({ width: size, height: size, frames });
 }
 
+function startWorker(): Worker {
+  try {
+    return new Worker(new URL("./gif.worker.js", import.meta.url), { type: "module" });
+  } catch {
+    return workerAt(import.meta.url.replace(/[^/]*$/, "gif.worker.js")); // this script is of another host
+  }
+}
+
 function write(film: Film): Promise<Blob> {
-  const worker = new Worker(new URL("./gif.worker.js", import.meta.url), { type: "module" });
+  const worker = startWorker();
   return new Promise<Blob>((resolve, reject) => {
     worker.onmessage = ({ data: { gif, error } }) =>
       gif ? resolve(new Blob([gif], { type: "image/gif" })) : reject(new Error(error));

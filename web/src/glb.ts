@@ -3,8 +3,6 @@ import { inlineBytes, pictureSize } from "./pictures.ts";
 import { quoted } from "./spelling.ts";
 import { expressionsOf, type Bind } from "./expressions.ts";
 
-export { LIMITS } from "./limits.ts";
-
 /** A GLB that was checked: what of its JSON is shown, where its binary chunk lies, and a VRM's expressions. */
 export interface Glb {
   json: Entry;

@@ -3,7 +3,7 @@ import type { Manifest } from "./manifest.ts";
 
 /** What the page asks its worker for. */
 export type Request =
-  | { kind: "load"; id: number; base: string; caching: Caching; threads: number; runtime?: string }
+  | { kind: "load"; id: number; base: string; caching: Caching; threads: number }
   | { kind: "express"; id: number; text: string; strength: number }
   | { kind: "interpret"; id: number; text: string };
 

@@ -104,7 +104,7 @@ test("what is out of range is refused in a sentence", async () => {
   for (const options of [{ carry: 1.1 }, { decay: 0 }, { moodStrength: NaN }, { mood: { jaw: 1 } }, { mood: 3 }])
     assert.throws(() => new Actor(still, options), { name: "RangeError", message: /^expected / });
   const { state } = new Actor(still);
-  const bad = [null, "x", { ...state, format: "emo3d-actor-2" }, { ...state, more: 1 }, { ...state, at: -1 }];
+  const bad = [null, "x", { ...state, format: "emo3d-actor-2" }, { ...state, more: 1 }, { ...state, at: -1 }, { ...state, hold: null }, { ...state, hold: "5" }];
   for (const other of [...bad, { ...state, emotion: "toString" }, { ...state, mood: { jawOpen: 2 } }, { ...state, felt: null }])
     assert.throws(() => readState(other), { name: "RangeError", message: /^expected / });
   for (const [line, options] of [["a".repeat(2001)], [7], ["a", { context: " " }], ["a", { strength: 2 }], ["a", { strength: NaN }]])

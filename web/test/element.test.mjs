@@ -136,6 +136,18 @@ test("elements with one model share it", { skip }, async () => {
   keep("element-three", await page.screenshot());
 });
 
+test("a model's query goes along, and one that was closed is loaded again", { skip }, async () => {
+  await show({ model: "/model?v=2", text: THRILLED, strength: " " });
+  assert.match(await event("error"), /expected a strength of 0 to 1\.5, got NaN/);
+  await page.evaluate(() => face.removeAttribute("strength"));
+  await event("expression");
+  assert.ok(server.requested.includes("/model/head.glb?v=2") && server.requested.includes("/model/model.onnx?v=2"));
+  await page.evaluate(() => (face.face.close(), face.setAttribute("text", "furious")));
+  assert.match(await event("error", 2), /the face was closed/);
+  await page.evaluate(() => face.setAttribute("text", "sad"));
+  assert.equal(await event("expression", 2), "sad");
+});
+
 test("twenty of them draw with one context of WebGL", { skip }, async () => {
   await show({ character: "/model/head.glb", style: { width: "120px" } });
   await page.evaluate(async () => {

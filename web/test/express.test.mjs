@@ -49,6 +49,7 @@ test("strength moves the face, and other strengths are refused", { skip }, async
 const REFUSED = [
   ["", /expected a description, got "", which is blank/],
   [" \n\t ", /which is blank/],
+  ["\x1c\x85", /which is blank/], // spaces of Python's, but none of JavaScript's trim
   [undefined, /expected a description as a string, got undefined/],
   [42, /expected a description as a string, got number/],
   ["x".repeat(2001), /at most 2000 characters, got 2001: act it in parts/],
@@ -64,6 +65,10 @@ for (const [text, expected] of REFUSED)
     }, codes);
     for (const message of messages) assert.match(message, new RegExp(`^RangeError: .*${expected.source}`));
   });
+
+test("what JavaScript alone calls a space is a description", { skip }, async () => {
+  assert.equal(await page.evaluate(() => failure(face.interpret("\ufeff").then(({ rest }) => rest.length))), "0"); // no words
+});
 
 test("2,000 characters are taken, counted as Python does", { skip }, async () => {
   const [smile, rest] = await page.evaluate(async () => {

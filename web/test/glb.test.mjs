@@ -6,7 +6,8 @@ import { sources } from "./bundle.mjs";
 import { chunks, content, glb, noCharacters } from "./support/characters.mjs";
 import { WEB } from "./support/browser.mjs";
 
-const { readGlb, LIMITS } = await sources("glb");
+const { readGlb } = await sources("glb");
+const { LIMITS } = await sources("limits");
 const { pictureSize } = await sources("pictures");
 const HEADS = `${WEB}../tests/lab/rigs/compressed/`;
 const head = () => chunks(readFileSync(`${HEADS}head.glb`));

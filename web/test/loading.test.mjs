@@ -4,11 +4,14 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { after, afterEach, before, test } from "node:test";
-import { MODEL, skip, startPage } from "./support/browser.mjs";
+import { MODEL, open, skip, startPage, WEB } from "./support/browser.mjs";
+import { serve } from "./support/server.mjs";
 
 const FOLDER = skip ? "" : mkdtempSync(join(tmpdir(), "emo3d-face-"));
 const MANIFEST = skip ? {} : JSON.parse(readFileSync(`${MODEL}/face.json`, "utf8"));
+const entry = MANIFEST.files?.["model.onnx"];
 const answers = {};
 let page;
 
@@ -134,6 +137,63 @@ test("a file that is not what the manifest says is refused in a sentence", { ski
   assert.match(await smile("/model/", { cache: false }), /^Error: expected the whole of tokenizer\.json .*its beginning/);
 });
 
+test("a folder that has changed since a visit that broke off is loaded at the second try", { skip }, async () => {
+  answers["/model/face.json"] = manifest({ version: "old", files: { ...MANIFEST.files, "model.onnx": { ...entry, sha256: "0".repeat(64) } } });
+  assert.match(await smile("/model/?broken"), /sha256 0{64}, .* load it again$/);
+  delete answers["/model/face.json"];
+  assert.ok((await smile("/model/?broken")) > 0.5);
+});
+
+test("a host that compresses everything, what is packed already too, and redirects", { skip }, async () => {
+  for (const [path, file] of [["/dist/runtime-wasm.bin", `${WEB}dist/runtime-wasm.bin`], ["/model/tokenizer.json", `${MODEL}/tokenizer.json`]])
+    answers[path] = (_, response) => {
+      const packed = gzipSync(readFileSync(file), { level: 1 });
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": packed.length, "content-type": "text/plain" }).end(packed);
+    };
+  answers["/moved/face.json"] = (_, response) => response.writeHead(302, { location: "/model/face.json" }).end();
+  for (const name of Object.keys(MANIFEST.files))
+    answers[`/moved/${name}`] = (_, response) => response.writeHead(307, { location: `/model/${name}` }).end();
+  assert.ok((await smile("moved", { cache: false })) > 0.5);
+});
+
+test("where the browser keeps nothing, a model is loaded all the same, and the notes say so", { skip }, async () => {
+  // What storage that is full or forbidden answers, in the worker.
+  const full = 'Cache.prototype.put = () => Promise.reject(new DOMException("no room", "QuotaExceededError"));';
+  const forbidden = 'CacheStorage.prototype.open = () => Promise.reject(new DOMException("forbidden", "SecurityError"));';
+  for (const [name, text] of [["full", full], ["forbidden", forbidden]]) {
+    answers[`/${name}/worker.js`] = (_, response) =>
+      response.writeHead(200, { "content-type": "text/javascript" }).end(`import "/dist/worker.js"; ${text}`);
+    const [weight, notes] = await page.evaluate(async (name) => {
+      const face = await Face.load(`/model/?${name}`, { runtime: `/${name}` });
+      const { mouthSmileLeft } = await face.express("she is thrilled");
+      face.close();
+      return [mouthSmileLeft, face.notes];
+    }, name);
+    assert.ok(weight > 0.5);
+    assert.equal(notes.length, 6);
+    for (const note of notes) assert.match(note, /is not kept for the next visit: (no room|forbidden)$/);
+  }
+});
+
+test("the script may come from another host, and start its workers from there", { skip }, async () => {
+  const host = await serve({ "/dist/": `${WEB}dist` }, { headers: { "access-control-allow-origin": "*" } });
+  const site = await serve({ "/model/": MODEL }, { pages: { "/": "<!doctype html><title>site</title>" } });
+  const other = await open(page.context(), site.origin);
+  try {
+    const weight = await other.evaluate(async (address) => {
+      const { Face } = await import(address);
+      const face = await Face.load("/model", { cache: false });
+      return (await face.express("she is thrilled")).mouthSmileLeft;
+    }, `${host.origin}/dist/index.js`);
+    assert.ok(weight > 0.5);
+    assert.deepEqual(other.problems.filter((text) => !/favicon/.test(text)), []);
+  } finally {
+    await other.close();
+    await site.close();
+    await host.close();
+  }
+});
+
 test("a kept file that was spoilt is fetched again", { skip }, async () => {
   assert.ok((await smile("/model/")) > 0.5);
   const before = page.server.sent["/model/tokenizer.json"];
@@ -145,7 +205,6 @@ test("a kept file that was spoilt is fetched again", { skip }, async () => {
   assert.equal(page.server.sent["/model/tokenizer.json"], before + MANIFEST.files["tokenizer.json"].bytes);
 });
 
-const entry = MANIFEST.files?.["model.onnx"];
 const MANIFESTS = [
   ["a page", (_, response) => response.end("<!doctype html>"), /got no JSON but "<!doctype html>"/],
   ["another format", manifest({ format: "emo3d-face-9" }), /got the format "emo3d-face-9" instead of "emo3d-face-1"/],
@@ -187,6 +246,7 @@ test("a load that was stopped can be repeated", { skip }, async () => {
 });
 
 test("wrong options are refused in a sentence", { skip }, async () => {
+  assert.match(await smile("http://"), /^RangeError: expected the URL of a folder, got "http:\/\/"$/);
   assert.match(await smile("/model/", { device: "gpu" }), /^RangeError: expected a device of "auto", "wasm" or "webgpu", /);
   assert.match(await smile("/model/", { threads: 0 }), /^RangeError: expected threads of 1 to 16, got 0$/);
   assert.match(await smile("/model/", { cache: "no" }), /^RangeError: expected a cache of true, false or "refresh", got "no"$/);

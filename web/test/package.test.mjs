@@ -28,6 +28,12 @@ test("no script makes code of text, but the runtime of WebGPU", () => {
   assert.deepEqual(evaluating, ["runtime-webgpu.js"]);
 });
 
+test("workers start by what bundlers look for, with options that they can read", () => {
+  // Vite refuses to build what has others: "unable to parse the worker options as the value is not static".
+  for (const [name, worker] of [["index", "worker"], ["index", "worker-webgpu"], ["character", "glb.worker"]])
+    assert.ok(text(`${name}.js`).includes(`new Worker(new URL("./${worker}.js",import.meta.url),{type:"module"})`), worker);
+});
+
 test("no script names a host that it would ask", () => {
   for (const name of scripts) {
     const hosts = [...text(name).matchAll(/https?:\/\/([\w.-]+)/g)].map(([, host]) => host);
@@ -58,6 +64,12 @@ test("types hold in a program of others", () => {
     mkdirSync(`${folder}/node_modules/@emo3d`, { recursive: true });
     symlinkSync(WEB, `${folder}/node_modules/@emo3d/face`);
     const program = (type) => `import { Face, type Weights } from "@emo3d/face";
+      import { three } from "@emo3d/face/adapters";
+      import { type Character, loadCharacter } from "@emo3d/face/character";
+      import { FaceElement } from "@emo3d/face/element";
+      import { vmc } from "@emo3d/face/senders";
+      export const others: [Uint8Array, Promise<Character>] = [vmc({ jawOpen: 1 }), loadCharacter("a.glb")];
+      export const show = (element: FaceElement): void => three({ traverse: () => {} })(element.weights);
       export async function smile(face: Face): Promise<${type}> {
         const weights: Weights = await face.express("she is thrilled", { strength: 0.5 });
         return weights.mouthSmileLeft;

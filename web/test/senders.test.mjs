@@ -83,6 +83,11 @@ test("weights that are none are refused", () => {
   for (const make of [iFacialMocap, vmc]) {
     assert.throws(() => make({ smile: 1 }), /expected names of ARKit's 52 blendshapes, got "smile"/);
     assert.throws(() => make({ jawOpen: 1.5 }), /expected a weight in 0..1 of jawOpen, got 1.5/);
+    for (const [weight, got] of [["0.5", '"0.5"'], [null, "null"], [true, "true"], [NaN, "NaN"]])
+      assert.throws(() => make({ jawOpen: weight }), { message: `expected a weight in 0..1 of jawOpen, got ${got}` });
+    for (const [weights, got] of [[Promise.resolve({}), "Promise"], [[], "Array"], [null, "Null"], [new Map(), "Map"], [7, "Number"]])
+      assert.throws(() => make(weights), { name: "RangeError", message: `expected weights by name, got ${got}` });
+    assert.throws(() => make(JSON.parse('{"__proto__": 1}')), /got "__proto__"/);
   }
 });
 

@@ -23,11 +23,14 @@ export const ISOLATED = {
 
 /**
  * Serve folders under prefixes: `{"/dist/": "…/dist"}`. Pages (text of HTML) come by path in `pages`.
- * `answers` by path are functions (request, response) in place of a file. `sent` counts bytes of bodies by path.
+ * `answers` by path are functions (request, response) in place of a file. `sent` counts bytes of bodies
+ * by path, `requested` lists what was asked for.
  */
 export async function serve(folders, { headers = {}, pages = {}, answers = {} } = {}) {
   const sent = {};
+  const requested = [];
   const server = createServer((request, response) => {
+    requested.push(request.url);
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const write = response.write.bind(response);
@@ -49,5 +52,5 @@ export async function serve(folders, { headers = {}, pages = {}, answers = {} } 
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${server.address().port}`;
   const close = () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)));
-  return { origin, sent, close, total: () => Object.values(sent).reduce((sum, bytes) => sum + bytes, 0) };
+  return { origin, sent, requested, close, total: () => Object.values(sent).reduce((sum, bytes) => sum + bytes, 0) };
 }
