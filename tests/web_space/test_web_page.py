@@ -175,6 +175,7 @@ def test_a_dialogue_is_played_and_gives_the_face_back(opened):
     captions = [caption for caption, _, _ in seen]
     assert list(dict.fromkeys(captions)) == ["He is in deep despair", "Hello!", "Bye."]
     assert max(worn["mouthSmileLeft"] for caption, _, worn in seen if caption == "Hello!") > 0.3
+    assert max(worn["mouthFrownLeft"] for caption, _, worn in seen if caption == "Bye.") > 0.3
     assert any("beams with joy" in words for _, words, _ in seen)
     assert page.locator("#caption").inner_text() == "He is in deep despair"
     assert page.locator("#face").get_attribute("label") == label
