@@ -43,6 +43,7 @@ LONG_FILES = """
     lab/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
     lab/takes/test_takes lab/takes/test_blender lab/takes/test_preview
     apps/test_time apps/test_judge_clips apps/test_explore_clips
+    lab/serving/test_serve lab/serving/test_serving_stop web_space/test_web_page web_space/test_web_offline test_skill
 """.split()  # of half a minute and more
 
 CHROMIUM_FLAGS = (

@@ -93,7 +93,7 @@ export class Animator {
    */
   step(seconds: number): Weights {
     if (!(Number.isFinite(seconds) && seconds >= 0))
-      throw new RangeError(`expected seconds of 0 or more, got ${seconds}`);
+      throw new RangeError(`expected seconds of 0 or more, got ${seconds}: begin with the first frame's own time`);
     this.follow(seconds);
     const face = this.place.slice();
     const lid = this.blink(seconds);
