@@ -96,7 +96,7 @@ viewers:
 
 # The package for web pages, on the exported generator and against what Python answers; its tests run in Chromium.
 web:
-	@if command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) < 20)"; \
+	@if command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"; \
 		then $(MAKE) --no-print-directory test-web; else echo "no npm and Node 20: web/ is not tested"; fi
 
 test-web: web/node_modules/.package-lock.json web/.golden/golden.json web/.characters/python.json
