@@ -191,11 +191,13 @@ test("expressions of VRM 0.x have the names of 1.0 and weights in 0..1", { skip:
   }
 });
 
-test("files of the trials pass or are refused in a sentence", () => {
-  const folder = `${WEB}../../shared/cases/`;
-  const names = readdirSync(folder).filter((name) => name.endsWith(".glb"));
+const CASES = `${WEB}../../shared/cases/`;
+const absent = existsSync(CASES) ? false : "needs shared/cases beside the project";
+
+test("files of the trials pass", { skip: absent }, () => {
+  const names = readdirSync(CASES).filter((name) => name.endsWith(".glb"));
   assert.equal(names.length, 5);
-  for (const name of names) readGlb(new Uint8Array(readFileSync(folder + name)).buffer);
+  for (const name of names) readGlb(new Uint8Array(readFileSync(CASES + name)).buffer);
 });
 
 test("random damage ends in a glTF or a RangeError, never in another error or a hang", () => {
