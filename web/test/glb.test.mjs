@@ -1,6 +1,6 @@
 // What is refused of files that visitors drop, in one sentence each and before anything is allocated.
 import assert from "node:assert";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { sources } from "./bundle.mjs";
 import { chunks, content, glb, noCharacters } from "./support/characters.mjs";
