@@ -1,5 +1,6 @@
 """Benchmarks are run by hand; here only that they still find what they import."""
 
+import os
 import runpy
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,4 +14,5 @@ SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_it_finds_what_it_imports(script, monkeypatch):
     monkeypatch.syspath_prepend(script.parent)
+    monkeypatch.setenv("HF_HOME", os.environ["HF_HOME"])  # one has a cache of its own: it is put back
     runpy.run_path(str(script), run_name="imported")

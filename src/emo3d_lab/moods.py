@@ -23,7 +23,7 @@ from emo3d_lab.clips.timeline import emotion_timing, leading_emotions
 from emo3d_lab.sample.prototypes import settle
 
 FORMAT = "emo3d-actor-1"
-LATEST = 1e12  # seconds on an actor's clock; much later, floats have no thousandths between them
+LATEST = 1e13  # seconds on an actor's clock; much later, floats have no thousandths between them
 # Eyes that are shut or look away, and a tongue that is out, are no part of a mood, and are not carried on.
 _LASTS = np.array([not name.startswith(("eyeBlink", "eyeLook", "tongue")) for name in TARGETS])
 _DIGITS = 1e9  # weights of a state are whole multiples of 1e-9: short in JSON, and the same in TypeScript
@@ -63,7 +63,7 @@ class State:
         known = isinstance(state["emotion"], str) and state["emotion"] in timings()["emotions"]
         if not 0 <= at <= LATEST or not 0 <= hold <= 600 or not known:
             got = f"{at:g}, {hold:g} and {state['emotion']!r:.40}"
-            raise ValueError(f"expected at of 0 to 1e12 s, hold of 0 to 600 s and an emotion in a state, got {got}")
+            raise ValueError(f"expected at of 0 to 1e13 s, hold of 0 to 600 s and an emotion in a state, got {got}")
         absent = {"gesture"} if state["gesture"] is None else set()
         faces = {name: None if name in absent else as_face(state[name], f"{name} of a state") for name in _FACES}
         return cls(at, state["emotion"], hold, **faces)  # type: ignore[arg-type]

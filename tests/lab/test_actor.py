@@ -127,20 +127,20 @@ def test_a_state_goes_on_in_another_actor():
     [
         ({"format": "emo3d-actor-2"}, "expected a state of format 'emo3d-actor-1'"),
         ({"extra": 1}, "expected a state of format"),
-        ({"at": -1}, "expected at of 0 to 1e12 s"),
+        ({"at": -1}, "expected at of 0 to 1e13 s"),
         ({"at": float("nan")}, "expected at as a finite number"),
         ({"emotion": "joy"}, "an emotion in a state"),
-        ({"at": 1e300}, "expected at of 0 to 1e12 s"),  # seconds would be lost in its digits
+        ({"at": 1e300}, "expected at of 0 to 1e13 s"),  # seconds would be lost in its digits
         ({"mood": "/etc/passwd"}, "expected 51 or 52 numbers as mood of a state, got '/etc/passwd'"),
         ({"felt": [[0], [0, 1]]}, "expected 51 or 52 numbers as felt of a state"),
         ({"mood": {"jawOpen": 1.5}}, "expected weights in 0..1 as mood of a state, got jawOpen = 1.5"),
         ({"felt": {"jaw": 0.5}}, "expected names of ARKit's 52 blendshapes in felt of a state, got 'jaw'"),
         ({"start": None}, "expected 51 or 52 weights as start of a state"),
-        ({"start": ["a"]}, "expected 51 or 52 weights as start of a state"),
-        ({"start": [{}]}, "expected 51 or 52 weights as start of a state"),
+        ({"start": ["a"]}, "expected 51 or 52 numbers as start of a state"),
+        ({"start": [{}]}, "expected 51 or 52 numbers as start of a state"),
         ({"emotion": []}, "an emotion in a state"),
         ({"emotion": {}}, "an emotion in a state"),
-        ({"at": 1e14}, r"expected at of 0 s or more, up to 1e\+13"),
+        ({"at": 1e14}, "expected at of 0 to 1e13 s"),
     ],
 )
 def test_bad_states(change, message):

@@ -172,7 +172,7 @@ def test_outside_of_a_clone(filled, home, tmp_path):
 def test_a_static_space_without_what_it_is_built_with(filled, home, tmp_path):
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "emo3d"], check=True, timeout=HANGS)
     done = publish(filled, home, "--yes", "--only", "web", root=tmp_path / "emo3d")
-    expected = "the static Space needs web/node_modules: `make web/node_modules`, or name others by --only"
+    expected = "the static Space needs web/node_modules: `make web/node_modules` makes it, or name others by --only"
     assert said(done) == expected
 
 

@@ -76,6 +76,7 @@ def committed():
     paths = subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     links = {"src/emo3d_demo": "demo_space/emo3d_demo"}
     links |= {f"src/emo3d/assets/{name}": f"dataset_script/data/{name}" for name in ("sample", "clips")}
+    links["src/emo3d_lab/assets/skill"] = "skills/emo3d"
     linked = [
         path.replace(folder, link, 1)
         for path in paths.stdout.split()

@@ -71,9 +71,9 @@ export function readState(state: unknown): State {
   }
   const { at, hold, emotion } = fields as unknown as State;
   const known = typeof emotion === "string" && Object.hasOwn(TIMES, emotion);
-  if (!(Number.isFinite(at) && Number.isFinite(hold) && at >= 0 && at <= 1e12 && hold >= 0 && hold <= 600 && known)) {
+  if (!(Number.isFinite(at) && Number.isFinite(hold) && at >= 0 && at <= 1e13 && hold >= 0 && hold <= 600 && known)) {
     const got = `${at}, ${hold} and ${JSON.stringify(emotion)?.slice(0, 40)}`;
-    throw new RangeError(`expected at of 0 to 1e12 s, hold of 0 to 600 s and an emotion in a state, got ${got}`);
+    throw new RangeError(`expected at of 0 to 1e13 s, hold of 0 to 600 s and an emotion in a state, got ${got}`);
   }
   for (const name of FACES)
     if (name !== "gesture" || fields[name] !== null) asFace(fields[name], `${name} of a state`);

@@ -276,5 +276,5 @@ def test_the_command_names_what_it_wrote(tiny_bert, tmp_path, monkeypatch, capsy
     assert end.value.code == 0
     output = capsys.readouterr().out
     assert "model.onnx" in output
-    assert "head.glb: 1.28 MB" in output
+    assert "head.glb: 1.12 MB" in output
     assert "face.json" in {file.name for file in (tmp_path / "face").iterdir()}
