@@ -1,7 +1,6 @@
 """The page's service worker: without a network, and from one version to the next."""
 
 import hashlib
-import os
 import shutil
 import time
 from urllib.parse import urlsplit
@@ -125,21 +124,3 @@ def test_a_mixture_of_two_versions_is_never_kept(space, page, tmp_path):
         kept = page.evaluate(KEPT)
         assert [url for url in kept if "style.css" in url] == []
         act(page, "She is overjoyed")
-
-
-def test_it_opens_in_time(space, chromium):
-    """Two seconds before the model, five with it; the best of three first visits."""
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    if load > 1.5:
-        pytest.skip(f"{load:.1f} processes wait for each processor: no time is measured beside them")
-    times = []
-    with serving_space(space) as address:
-        for _ in range(3):
-            context = chromium.new_context()
-            page = context.new_page()
-            page.goto(address)
-            page.locator("body[data-ready]").wait_for(timeout=WAIT)
-            times.append(page.evaluate("() => [document.body.dataset.head, document.body.dataset.ready].map(Number)"))
-            context.close()
-    assert min(head for head, _ in times) < 2000
-    assert min(ready for _, ready in times) < 5000
