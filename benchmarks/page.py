@@ -2,7 +2,7 @@
 
     python benchmarks/page.py [VISITS]
 
-Each visit is a new browser with an empty cache, from a local server that sends no headers for threads, without a GPU. The
+Each visit is a new browser with an empty cache and no GPU, from a local server that sends no headers for threads. The
 folder is `web_space/dist`, which `node web_space/build.mjs` writes. The load of the machine is printed beside: the two
 figures mean little on a busy one.
 """

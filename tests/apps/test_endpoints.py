@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from importlib.util import find_spec
 
 import numpy as np
@@ -206,21 +205,15 @@ def test_agents_list_and_call_the_tools(demo):
         ):
             await session.initialize()
             listed = await session.list_tools()
-            begin = time.perf_counter()
             answer = await session.call_tool("generate", {"description": "He is furious"})
-            slow = time.perf_counter() - begin
             refused = await session.call_tool("generate", {"description": " "})
             acted = await session.call_tool("clip", {"description": "He is calm"})
             state = await session.call_tool("act", {"line": "Oh.", "state": {"mood": "/etc/passwd"}})
-            times = []
-            for _ in range(20):
-                begin = time.perf_counter()
-                expressed = await session.call_tool("express", {"text": "He is furious"})
-                times.append(time.perf_counter() - begin)
+            expressed = await session.call_tool("express", {"text": "He is furious"})
             tools = {tool.name: tool for tool in listed.tools}
-            return tools, answer, (refused, state), acted, expressed, min(times), slow
+            return tools, answer, (refused, state), acted, expressed
 
-    tools, answer, (refused, state), acted, expressed, best, slow = asyncio.run(visit())
+    tools, answer, (refused, state), acted, expressed = asyncio.run(visit())
     assert "clip-he-is-calm.glb" in " ".join(part.text for part in acted.content if part.type == "text")
     assert set(tools) == {"express", "act", "render", "read_picture", "score", "generate", "clip", "score_file"}
     for name, tool in ((name, TOOLS[name]) for name in ("express", "act", "score")):
@@ -229,7 +222,6 @@ def test_agents_list_and_call_the_tools(demo):
             ends = ("minimum", "maximum", "maxLength", "maxItems", "enum")
             assert {end: schema.get(end) for end in ends} == {end: tool.fields[field].get(end) for end in ends}
     assert json.loads(expressed.content[0].text)["weights"].keys() == set(ARKIT_BLENDSHAPES)
-    assert best < slow / 4  # neither a picture nor a file is made; milliseconds would be those of whatever else runs
     properties = tools["generate"].inputSchema["properties"]
     assert "elderly-woman" in properties["identity"]["enum"]
     assert all(one.get("description") for one in properties.values())
