@@ -26,6 +26,14 @@ _reader: landmarker.FaceReader | None = None
 _lock = Lock()  # one instrument for all visitors, and it reads one picture at a time
 
 
+def take_photograph(path: str) -> landmarker.Face:
+    """Read the largest face in a visitor's picture, and delete the file; see `read_photograph`."""
+    try:
+        return read_photograph(path)
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+
 def read_photograph(path: str) -> landmarker.Face:
     """Read the largest face in a picture.
 
@@ -80,10 +88,7 @@ def picture_tab(panel: Panel) -> None:
     def show(path: str | None, identity: str, character: Any) -> list[Any]:
         if path is None:
             raise ValueError("Please choose a picture first.")
-        try:
-            photographed = read_photograph(path)
-        finally:
-            Path(path).unlink(missing_ok=True)
+        photographed = take_photograph(path)
         raw = Face(photographed.expression, identity, character=character)
         face = replace(raw, weights=picture_weights([photographed])[0])
         pictures = [(portrait(raw, 320), "raw: readings used as weights"), (portrait(face, 320), "calibrated")]

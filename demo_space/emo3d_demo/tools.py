@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,7 @@ import gradio as gr
 from emo3d.loading import workshop_part
 from emo3d_demo.faces import open_generator
 from emo3d_demo.links import by_name
-from emo3d_demo.picture import read_photograph
+from emo3d_demo.picture import take_photograph
 from emo3d_lab.apps.look import in_words
 from emo3d_lab.landmarks import picture_weights
 
@@ -50,10 +49,7 @@ def tools(page: gr.Blocks, trusted: str) -> None:
         """
         if picture is None:
             raise ValueError("Please give a picture.")
-        try:
-            face = read_photograph(picture)
-        finally:
-            Path(picture).unlink(missing_ok=True)
+        face = take_photograph(picture)
         box = [round(float(edge), 1) for edge in face.box]
         return json.dumps({"weights": by_name(picture_weights([face])[0]), "space": "weights", "box": box})
 

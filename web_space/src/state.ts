@@ -97,18 +97,17 @@ export class History {
   }
 
   undo(): PageState {
-    const state = this.#past.pop();
-    if (state) {
-      this.#future.push(this.state);
-      this.state = state;
-    }
-    return this.state;
+    return this.#step(this.#past, this.#future);
   }
 
   redo(): PageState {
-    const state = this.#future.pop();
+    return this.#step(this.#future, this.#past);
+  }
+
+  #step(from: PageState[], to: PageState[]): PageState {
+    const state = from.pop();
     if (state) {
-      this.#past.push(this.state);
+      to.push(this.state);
       this.state = state;
     }
     return this.state;
