@@ -14,6 +14,7 @@ from emo3d.blendshapes import BLENDSHAPES, mirror
 from emo3d.emotions import EMOTIONS
 from emo3d_demo.faces import Face
 from emo3d_demo.panel import Panel
+from emo3d_lab.apps.look import EACH, LAST
 from emo3d_lab.sample import make_rows
 from emo3d_lab.sample.prototypes import compose
 
@@ -99,14 +100,14 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
         [history, apart, *columns],
         **private,
     )
-    alike.input(_sliders, [alike, panel.face], [apart, *columns], **private)
+    alike.input(_sliders, [alike, panel.face], [apart, *columns], **LAST, **private)
     gr.on(
         [slider.input for slider in columns],
         follow,
         [apart, panel.face, *columns],
         [*panel.quick_outputs, *columns],
-        trigger_mode="always_last",
         show_progress="hidden",
+        **LAST,
         **private,
     )
     gr.on(
@@ -114,12 +115,12 @@ def adjust_tab(panel: Panel, tab: gr.Tab) -> None:
         settle,
         [history, apart, panel.face, *columns],
         [history, *panel.outputs],
-        trigger_mode="always_last",
         show_progress="hidden",
+        **LAST,
         **private,
     )
     state, outputs = [history, alike, panel.face], [history, apart, *columns, *panel.outputs]
-    progress: dict[str, Any] = {**private, "show_progress_on": [panel.picture]}
+    progress: dict[str, Any] = {**EACH, **private, "show_progress_on": [panel.picture]}
     undo.click(go_back, state, outputs, **progress)
     flip.click(
         lambda history, alike, face: set_to(mirror(face.weights)[0], history, alike, face), state, outputs, **progress

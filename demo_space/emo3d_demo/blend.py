@@ -10,7 +10,7 @@ import numpy as np
 
 from emo3d_demo.faces import Face, generate, write_animation
 from emo3d_demo.panel import Panel
-from emo3d_lab.apps.look import in_words
+from emo3d_lab.apps.look import LAST, in_words
 
 
 def blend_tab(panel: Panel, models: list[str]) -> None:
@@ -58,15 +58,18 @@ def blend_tab(panel: Panel, models: list[str]) -> None:
         show,
         [first, second, part, panel.identity, panel.character],
         [ends, *panel.outputs],
+        **LAST,
         **quiet,
     )
     part.input(
         move,
         [ends, part, panel.face],
         panel.quick_outputs,
-        trigger_mode="always_last",
         show_progress="hidden",
         api_visibility="private",
+        **LAST,
     )
-    part.release(settle, [ends, part, panel.face], panel.outputs, show_progress="hidden", api_visibility="private")
+    part.release(
+        settle, [ends, part, panel.face], panel.outputs, show_progress="hidden", api_visibility="private", **LAST
+    )
     animate.click(play, [panel.face], [moving, *downloads], api_visibility="private", show_progress_on=[moving])

@@ -12,7 +12,7 @@ import gradio as gr
 from emo3d.face.export import write_glb
 from emo3d_demo.faces import Face
 from emo3d_lab.apps.characters import OwnCharacter, open_own
-from emo3d_lab.apps.look import own_folder, shown_as_text
+from emo3d_lab.apps.look import LAST, own_folder, shown_as_text
 from emo3d_lab.listing import first_few
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def character_upload(panel: Panel) -> None:
     outputs = [note, panel.character, base, back, panel.identity, upload, map, *panel.outputs]
     kept, gone = [gr.skip()] * 2, [None] * 2
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [panel.picture, note]}
-    gr.on([upload.upload, map.upload, map.clear], use, [upload, map, panel.face], outputs, **quiet)
-    gr.on([back.click, upload.clear], leave, [panel.identity, panel.face], outputs, **quiet)
+    gr.on([upload.upload, map.upload, map.clear], use, [upload, map, panel.face], outputs, **LAST, **quiet)
+    gr.on([back.click, upload.clear], leave, [panel.identity, panel.face], outputs, **LAST, **quiet)
 
 
 def _with_view(character: OwnCharacter) -> OwnCharacter:

@@ -17,7 +17,7 @@ from emo3d.ranges import real_number
 from emo3d_demo.faces import Face, check_description, file_stem, open_generator
 from emo3d_demo.panel import Panel
 from emo3d_demo.player import clip_player, player_value
-from emo3d_lab.apps.look import in_words, own_folder, shown_as_text
+from emo3d_lab.apps.look import EACH, LAST, in_words, own_folder, shown_as_text
 
 if TYPE_CHECKING:
     from emo3d.clips import Beat, Clip
@@ -229,10 +229,9 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
     asked = [state, panel.identity, panel.character]
     quiet: dict[str, Any] = {"api_visibility": "private"}
     hidden: dict[str, Any] = {"show_progress": "hidden", **quiet}
-    last: dict[str, Any] = {"trigger_mode": "always_last", **quiet}
     *first, slow = DOWNLOADS  # a GIF takes longer than all others together
-    writes = turn.change(write(*first), state, files[:-1], show_progress_on=files[:-1], **last)
-    writes_gif = writes.success(write(slow), state, files[-1:], show_progress_on=files[-1:], **last)
+    writes = turn.change(write(*first), state, files[:-1], show_progress_on=files[:-1], **LAST, **quiet)
+    writes_gif = writes.success(write(slow), state, files[-1:], show_progress_on=files[-1:], **LAST, **quiet)
     whose = [panel.identity.change, panel.character.change]
     gr.on([go.click, player.release, *whose], None, cancels=[writes, writes_gif], **quiet)  # files of the clip before
 
@@ -242,8 +241,8 @@ def clips_tab(panel: Panel, models: list[str]) -> None:
         show_clip, inputs, [*shown, go], show_progress_on=[player, go], **quiet
     )
     acts.failure(lambda: [gr.Button(GO, interactive=True), uuid4().hex], None, [go, turn], **hidden)
-    player.release(move, state, shown, **hidden)
-    gr.on(whose, dress, asked, shown, **{**last, "show_progress_on": [player]})
+    player.release(move, state, shown, **EACH, **hidden)
+    gr.on(whose, dress, asked, shown, show_progress_on=[player], **LAST, **quiet)
     player.select(
-        take, [state, panel.identity, panel.character], panel.outputs, show_progress_on=[panel.picture], **quiet
+        take, [state, panel.identity, panel.character], panel.outputs, show_progress_on=[panel.picture], **EACH, **quiet
     )

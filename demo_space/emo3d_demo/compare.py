@@ -14,6 +14,7 @@ from emo3d_demo.emotions import emotions_of
 from emo3d_demo.faces import Face, portrait
 from emo3d_demo.links import by_name
 from emo3d_demo.panel import Panel
+from emo3d_lab.apps.look import LAST
 
 SIDES = ("Left", "Right")
 MOST_ROWS = 8  # blendshapes, those that differ most
@@ -54,6 +55,7 @@ def compare_tab(panel: Panel) -> None:
             [sides, picture, caption, tables],
             api_visibility="private",
             show_progress_on=[picture],
+            **LAST,
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from emo3d_demo.faces import Face, generate, portrait, strengthen
 from emo3d_demo.panel import Panel
-from emo3d_lab.apps.look import in_words
+from emo3d_lab.apps.look import EACH, LAST, in_words
 
 EXAMPLES = (
     "She just won the lottery",
@@ -73,8 +73,8 @@ def describe_tab(panel: Panel, models: list[str]) -> tuple[Any, list[Any], list[
     inputs = [description, model, samples, seed, strength, panel.identity, panel.character]
     outputs = [expressions, place, variants, *panel.outputs]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [panel.picture]}
-    gr.on([show.click, description.submit], describe, inputs, outputs, **quiet)
-    examples.load_input_event.then(describe, inputs, outputs, **quiet)
-    strength.release(again, [expressions, place, strength, panel.face], panel.outputs, **quiet)
-    variants.select(choose, [expressions, strength, panel.face], [place, *panel.outputs], **quiet)
+    gr.on([show.click, description.submit], describe, inputs, outputs, **LAST, **quiet)
+    examples.load_input_event.then(describe, inputs, outputs, **LAST, **quiet)
+    strength.release(again, [expressions, place, strength, panel.face], panel.outputs, **LAST, **quiet)
+    variants.select(choose, [expressions, strength, panel.face], [place, *panel.outputs], **EACH, **quiet)
     return describe, inputs, outputs

@@ -22,7 +22,7 @@ from emo3d_demo.faces import LONGEST, Face, portrait
 from emo3d_demo.panel import Panel
 from emo3d_demo.picture import MOST_PIXELS
 from emo3d_demo.player import clip_player, player_value
-from emo3d_lab.apps.look import in_words
+from emo3d_lab.apps.look import EACH, LAST, in_words
 
 if TYPE_CHECKING:
     from emo3d.clips import Clip
@@ -168,6 +168,7 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         look,
         inputs,
         outputs,
+        **LAST,
         **quiet,
     )
     tab.select(
@@ -181,10 +182,10 @@ def explore_tab(tab: gr.Tab, panel: Panel | None = None) -> Any:
         (back, lambda query: show(replace(query, starts=query.starts[:-1]))),
     ):
         button.click(turn, current, outputs, **quiet).success(js=_TO_TOP, api_visibility="private")
-    cards.play(play, clips, player, **quiet).success(js=_TO_PLAYER, api_visibility="private")
+    cards.play(play, clips, player, **EACH, **quiet).success(js=_TO_PLAYER, api_visibility="private")
     if panel is None:
         return None
-    return cards.click(take, [faces, panel.character], [panel.identity, *panel.outputs], **quiet)
+    return cards.click(take, [faces, panel.character], [panel.identity, *panel.outputs], **EACH, **quiet)
 
 
 def _face(row: Row, space: Space) -> Face | None:

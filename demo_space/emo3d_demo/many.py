@@ -15,7 +15,7 @@ from pyarrow import parquet
 from emo3d.face.export import write_json
 from emo3d_demo.faces import Face, check_description, file_stem, generate_all, portrait
 from emo3d_demo.panel import Panel
-from emo3d_lab.apps.look import in_words, own_folder
+from emo3d_lab.apps.look import EACH, in_words, own_folder
 
 MOST = 48
 """Descriptions at once; they take a few seconds."""
@@ -55,7 +55,7 @@ def many_tab(panel: Panel, models: list[str]) -> None:
         show_progress_on=[sheet, show],
         **quiet,
     )
-    sheet.select(choose, [state], panel.outputs, show_progress_on=[panel.picture], **quiet)
+    sheet.select(choose, [state], panel.outputs, show_progress_on=[panel.picture], **EACH, **quiet)
 
 
 def check_lines(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from emo3d_demo.emotions import emotions_of, prior
 from emo3d_demo.faces import AS_DESCRIBED, Face, portrait, write_files
 from emo3d_demo.links import by_name, link_query
 from emo3d_demo.viewer import HEIGHT, head_value, head_view
+from emo3d_lab.apps.look import LAST
 
 LEADING = 8  # blendshapes in the table
 DOWNLOADS = {
@@ -105,6 +106,7 @@ class Panel:
             self.outputs,
             api_visibility="private",
             show_progress_on=[self.picture],
+            **LAST,
         )
         with own:
             character_upload(self)

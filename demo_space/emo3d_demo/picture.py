@@ -14,7 +14,7 @@ from emo3d.pictures import LargePictureError, open_picture
 from emo3d_demo.faces import Face, portrait
 from emo3d_demo.panel import Panel
 from emo3d_lab import landmarker
-from emo3d_lab.apps.look import in_words
+from emo3d_lab.apps.look import LAST, in_words
 from emo3d_lab.landmarks import picture_weights
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # none that starts another program
@@ -104,4 +104,5 @@ def picture_tab(panel: Panel) -> None:
         [comparison, note, *panel.outputs],
         api_visibility="private",
         show_progress_on=[panel.picture],
+        **LAST,
     )

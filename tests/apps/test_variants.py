@@ -56,3 +56,10 @@ def test_each_variant_that_is_chosen_is_the_one_shown(model, visit, tmp_path):
         for chosen in (2, 1, 3):
             faces.nth(chosen).click()
             wait_for(page, expected[chosen])
+        for chosen in (0, 2, 1):  # faster than they are answered
+            faces.nth(chosen).click()
+        wait_for(page, expected[1])
+        for text in ("a furious man", "a shy man"):
+            page.get_by_label("Description").fill(text)
+            page.get_by_role("button", name="Show the face").click()
+        wait_for(page, model.generate([text], num_return_sequences=4, seed=5)[0][0])

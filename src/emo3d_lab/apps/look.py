@@ -38,6 +38,10 @@ KEPT_SECONDS = 3600
 """How long a visitor's files are kept."""
 LONGEST_MESSAGE = 1000
 """Characters of an error that are shown."""
+LAST: dict[str, Any] = {"trigger_mode": "always_last"}
+"""Options of an event that came while one of its kind was answered: what the page says by then is answered as well."""
+EACH: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1}
+"""Options of events that are all answered, in their order: Gradio drops what comes while one is answered."""
 
 CSS = """
 .toast-close {opacity: 1 !important}
