@@ -242,7 +242,8 @@ def _button(number: int, does: str, words: str, label: str) -> str:
 
 def _clip_card(number: int, row: Row, clip: Clip) -> str:
     """A clip's film strip, its description and beats, and the button that plays it."""
-    strip = encode_picture(np.asarray(workshop_part("clips").film_strip(clip, count=6, size=SIDE // 2)), 6 * SIDE)
+    film = workshop_part("clips").film_strip(clip, count=6, size=SIDE // 2, dark=True)  # film is dark on any page
+    strip = encode_picture(np.asarray(film), 6 * SIDE)
     beats = "".join(
         f"<li>{beat.start:.1f} to {beat.end:.1f} s: {escape(beat.description[:LONGEST_SHOWN])}</li>"
         for beat in clip.beats

@@ -14,7 +14,7 @@ const STYLE = `
     color: #20242c; overflow-wrap: anywhere; }
   p:empty { display: none; }`;
 const REST = named(new Float64Array(TARGETS.length));
-const FINE = 2; // pixels of the canvas for one of the page: seams of a mesh show else, as dots
+const FINE = 2; // pixels of the canvas for one of the page: multisampling alone leaves pinholes along folds
 const LONGEST = 0.1; // seconds of a step; after a pause the face goes on from where it was
 const WAIT = 0.15; // seconds after a keystroke in which another may follow
 
