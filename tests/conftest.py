@@ -32,6 +32,7 @@ os.environ.update(
 runpy.run_path(str(START / "sitecustomize.py"))
 
 LONG_FILES = """
+    lab/quickstart/test_train
     apps/test_other_tabs apps/test_explore apps/test_make_a_face dataset/test_versions lab/corpus/test_corpus
     tools/test_spaces lab/training/test_training lab/training/test_dual_encoders lab/building/test_build
     apps/test_hostile_texts apps/test_abuse test_demo_space generation/test_transformers_versions test_readme test_skill
@@ -43,7 +44,8 @@ LONG_FILES = """
     lab/test_torchmetrics scoring/test_evaluate_versions lab/test_score_command lab/audit/test_audit_run
     lab/takes/test_takes lab/takes/test_blender lab/takes/test_preview
     apps/test_time apps/test_judge_clips apps/test_explore_clips
-    lab/serving/test_serve lab/serving/test_serving_stop web_space/test_web_page web_space/test_web_offline test_skill
+    lab/serving/test_serve lab/serving/test_serving_stop web_space/test_web_page web_space/test_web_offline
+    web_space/test_web_files scoring/test_submit apps/test_judge lab/characters/test_vrm_blender
 """.split()  # of half a minute and more
 
 CHROMIUM_FLAGS = (
@@ -117,7 +119,7 @@ def visitor(chromium):
 
 @pytest.fixture
 def visit(visitor):
-    """Opens a page as a person does: `visit(url, width=1280, scheme="light")`.
+    """Opens a page as a person does: `visit(url, width=1280, scheme="light", motion="no-preference")`.
 
     At the end of a test, no page has asked another host, thrown an error, or become wider than its window.
     """
@@ -125,10 +127,10 @@ def visit(visitor):
 
     visits = []
 
-    def opened(url, width=1280, scheme="light"):
+    def opened(url, width=1280, scheme="light", motion="no-preference"):
         page, hosts, failures = visitor.new_page(), set(), []
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion=motion)
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: failures.append(str(error)))
         visits.append((page, url, width, hosts, failures))

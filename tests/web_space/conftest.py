@@ -25,11 +25,14 @@ def watched(visitor):
 
 @pytest.fixture
 def opened(visit, address):
-    """Opens the page, at a fragment if need be, and waits for what understands text; nothing broke its policy."""
+    """Opens the page, at a fragment if need be, and waits for what understands text; nothing broke its policy.
+
+    Without motion by default: to draw a face that moves takes a processor without a GPU more than half of its time.
+    """
     pages = []
 
-    def opened(fragment="", **look):
-        pages.append(visit(f"{address}{fragment}", **look))
+    def opened(fragment="", motion="reduce", **look):
+        pages.append(visit(f"{address}{fragment}", motion=motion, **look))
         pages[-1].set_default_timeout(60_000)
         pages[-1].locator("body[data-ready]").wait_for()
         return pages[-1]

@@ -118,7 +118,6 @@ def test_ten_megabytes_are_pasted(opened):
 
 def test_hostile_characters(opened, tmp_path):
     page = opened()
-    page.emulate_media(reduced_motion="reduce")
     act(page, "She is overjoyed")
     page.wait_for_timeout(500)
     before = page.locator("#face").screenshot()
@@ -134,4 +133,3 @@ def test_hostile_characters(opened, tmp_path):
     page.wait_for_function("() => document.querySelector('#face').shadowRoot.querySelector('p').textContent === ''")
     page.wait_for_timeout(1500)
     assert page.locator("#face").screenshot() == before
-    page.emulate_media(reduced_motion="no-preference")
