@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from contrast import assert_readable
-from hanging import HANGS
+from hanging import HANGS, wait_on_page
 from web_pages import ROOT, act, weights
 
 pytestmark = pytest.mark.browser
@@ -78,8 +78,7 @@ def test_instructions_are_understood(opened):
 def test_the_face_moves_and_blinks_unless_motion_is_not_wanted(opened):
     page = opened(width=390, motion="no-preference")
     act(page, "She is overjoyed")
-    while page.evaluate(CHANGES, 1):  # the expression comes
-        pass
+    wait_on_page(page, lambda: not page.evaluate(CHANGES, 1), "an expression that has come")
     assert page.evaluate(CHANGES, HANGS)  # a blink
     page.emulate_media(reduced_motion="reduce")
     page.wait_for_timeout(1000)
